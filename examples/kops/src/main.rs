@@ -1,0 +1,2 @@
+//! kops
+fn main() {}

@@ -1,0 +1,65 @@
+//! What a call to a handler takes along.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use crate::Result;
+
+/// How urgent a call is: the time that the rest of the work needs after it. The longest goes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Priority(pub Duration);
+
+/// What a call to a handler takes along: how urgent it is, whether it is still wanted, and what other calls
+/// of the same observation have found already. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// How urgent the call is; a [`Limiter`](super::Limiter) lets urgent calls go first.
+    pub priority: Priority,
+    /// Cancelled when nobody wants the result any more.
+    pub cancel: CancellationToken,
+    /// What has been fetched already.
+    pub memo: Memo,
+}
+
+/// Answers that several listings of one observation share: kinds that come out of the same call make it once.
+#[derive(Clone, Default)]
+pub struct Memo {
+    cells: Arc<Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>>,
+}
+
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memo")
+    }
+}
+
+impl Memo {
+    /// The value of `key`, made on first demand; others who ask meanwhile wait for it.
+    ///
+    /// A key belongs to one type: the type is part of it. A failure is not kept, the next to ask tries again.
+    ///
+    /// # Errors
+    /// What `make` returns.
+    pub async fn get_or_try<T, F>(&self, key: &str, make: F) -> Result<Arc<T>>
+    where
+        T: Send + Sync + 'static,
+        F: AsyncFnOnce() -> Result<T>,
+    {
+        let cell = self.cell::<T>(key);
+        cell.get_or_try_init(async || make().await.map(Arc::new)).await.cloned()
+    }
+
+    fn cell<T: Send + Sync + 'static>(&self, key: &str) -> Arc<OnceCell<Arc<T>>> {
+        let key = format!("{key}:{}", std::any::type_name::<T>());
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = cells.entry(key).or_insert_with(|| Arc::new(OnceCell::<Arc<T>>::new())).clone();
+        // The type is part of the key; should two types ever share a name, the second goes without a memo.
+        cell.downcast().unwrap_or_default()
+    }
+}

@@ -1,0 +1,330 @@
+//! Keeping to a cloud's rate limits.
+//!
+//! Clouds meter calls by token buckets and answer with *throttled* when one is empty. A [`Limiter`] keeps
+//! buckets of the same size on our side, so that calls wait here, in order of urgency, rather than there, in
+//! no order. A call takes its token first and a slot (one of a bounded number of calls in flight) second:
+//! whoever waits for a token holds nothing.
+//!
+//! Known weakness: other programs on the same account drain the cloud's bucket unseen. When the cloud
+//! throttles all the same, [`Limiter::throttled`] empties the bucket here and halves its refill for a while.
+
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::Priority;
+use crate::clock::Clock;
+
+/// A token bucket.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bucket {
+    /// Its name, as given to [`Limiter::admit`].
+    pub name: &'static str,
+    /// How many calls can be made at once when it is full.
+    pub capacity: f64,
+    /// How many come back a second.
+    pub per_second: f64,
+}
+
+/// For how long a bucket that was found empty refills at half its rate.
+const CAUTION: Duration = Duration::from_secs(30);
+
+/// Lets calls through as buckets and slots allow, the most urgent first. Clones share their state.
+#[derive(Clone, Debug)]
+pub struct Limiter {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    buckets: HashMap<&'static str, Level>,
+    /// Those with a token, waiting for a slot.
+    ready: BinaryHeap<Waiter>,
+    free_slots: usize,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Level {
+    bucket: Bucket,
+    tokens: f64,
+    at: Duration,
+    cautious_until: Duration,
+    waiting: BinaryHeap<Waiter>,
+    /// Whether a task sleeps until the next token.
+    watched: bool,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    priority: Priority,
+    number: u64,
+    admit: oneshot::Sender<Permit>,
+}
+
+impl PartialEq for Waiter {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+impl Eq for Waiter {}
+impl PartialOrd for Waiter {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Waiter {
+    /// The most urgent is the greatest; among equals, who came first.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.priority.cmp(&other.priority).then(other.number.cmp(&self.number))
+    }
+}
+
+/// The right to make one call; dropping it frees the slot.
+#[must_use = "the slot is free again as soon as the permit is dropped"]
+pub struct Permit {
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Permit")
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.free_slots += 1;
+        state.fill_slots(&self.shared);
+    }
+}
+
+impl Limiter {
+    /// A limiter with these buckets, full, and so many calls in flight at most.
+    pub fn new(clock: Arc<dyn Clock>, buckets: impl IntoIterator<Item = Bucket>, slots: usize) -> Self {
+        let at = clock.elapsed();
+        let buckets = buckets
+            .into_iter()
+            .map(|bucket| {
+                let level = Level {
+                    bucket,
+                    tokens: bucket.capacity,
+                    at,
+                    cautious_until: Duration::ZERO,
+                    waiting: BinaryHeap::new(),
+                    watched: false,
+                };
+                (bucket.name, level)
+            })
+            .collect();
+        let state = State { buckets, ready: BinaryHeap::new(), free_slots: slots.max(1), next: 0 };
+        Self { shared: Arc::new(Shared { clock, state: Mutex::new(state) }) }
+    }
+
+    /// Waits for a token of the bucket and then for a slot. A bucket that does not exist never empties.
+    ///
+    /// Dropping the future gives up the place in the queue.
+    pub async fn admit(&self, bucket: &str, priority: Priority) -> Permit {
+        let (admit, admitted) = oneshot::channel();
+        {
+            let mut state = self.shared.lock();
+            let number = state.next;
+            state.next += 1;
+            let waiter = Waiter { priority, number, admit };
+            let now = self.shared.clock.elapsed();
+            if let Some(level) = state.buckets.get_mut(bucket) {
+                level.waiting.push(waiter);
+                let name = level.bucket.name;
+                state.draw(name, now);
+                self.watch(&mut state, name);
+            } else {
+                state.ready.push(waiter);
+            }
+            state.fill_slots(&self.shared);
+        }
+        match admitted.await {
+            Ok(permit) => permit,
+            // A sender leaves its queue only by sending: this is never reached, and harmless if it were.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Tells that the cloud found this bucket empty although we did not.
+    pub fn throttled(&self, bucket: &str) {
+        let now = self.shared.clock.elapsed();
+        if let Some(level) = self.shared.lock().buckets.get_mut(bucket) {
+            level.refill(now);
+            level.tokens = 0.0;
+            level.cautious_until = now + CAUTION;
+        }
+    }
+
+    /// Has one task sleep until the bucket's next token while somebody waits for it.
+    fn watch(&self, state: &mut State, name: &'static str) {
+        let Some(level) = state.buckets.get_mut(name) else { return };
+        if level.watched || level.waiting.is_empty() {
+            return;
+        }
+        level.watched = true;
+        let mut wait = level.until_next();
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            loop {
+                shared.clock.sleep(wait).await;
+                let now = shared.clock.elapsed();
+                let mut state = shared.lock();
+                state.draw(name, now);
+                state.fill_slots(&shared);
+                let Some(level) = state.buckets.get_mut(name) else { return };
+                if level.waiting.is_empty() {
+                    level.watched = false;
+                    return;
+                }
+                wait = level.until_next();
+            }
+        });
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Moves those for whom there is a token to the queue for slots.
+    fn draw(&mut self, name: &str, now: Duration) {
+        let Some(level) = self.buckets.get_mut(name) else { return };
+        level.refill(now);
+        while level.tokens >= 1.0 {
+            let Some(waiter) = level.waiting.pop() else { break };
+            if waiter.admit.is_closed() {
+                continue;
+            }
+            level.tokens -= 1.0;
+            self.ready.push(waiter);
+        }
+    }
+
+    fn fill_slots(&mut self, shared: &Arc<Shared>) {
+        while self.free_slots > 0 {
+            let Some(waiter) = self.ready.pop() else { break };
+            match waiter.admit.send(Permit { shared: shared.clone() }) {
+                // Should the receiver go away now, the permit inside frees the slot.
+                Ok(()) => self.free_slots -= 1,
+                // Who no longer waits takes no slot: this permit must not free one, nor lock again.
+                Err(permit) => std::mem::forget(permit),
+            }
+        }
+    }
+}
+
+impl Level {
+    fn rate(&self, now: Duration) -> f64 {
+        if now < self.cautious_until { self.bucket.per_second / 2.0 } else { self.bucket.per_second }
+    }
+
+    fn refill(&mut self, now: Duration) {
+        let passed = now.saturating_sub(self.at).as_secs_f64();
+        self.tokens = (self.tokens + passed * self.rate(now)).min(self.bucket.capacity);
+        self.at = now;
+    }
+
+    fn until_next(&self) -> Duration {
+        let missing = (1.0 - self.tokens).max(0.0);
+        // A little longer than needed, so that rounding never wakes us a moment too soon.
+        Duration::from_secs_f64(missing / self.rate(self.at).max(0.001)) + Duration::from_micros(10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    fn limiter(slots: usize) -> (Limiter, Arc<SystemClock>) {
+        let clock = Arc::new(SystemClock::new());
+        let bucket = Bucket { name: "writes", capacity: 2.0, per_second: 1.0 };
+        (Limiter::new(clock.clone(), [bucket], slots), clock)
+    }
+
+    fn seconds(n: u64) -> Priority {
+        Priority(Duration::from_secs(n))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_passes_and_the_rest_is_paced() {
+        let (limiter, clock) = limiter(10);
+        for _ in 0..5 {
+            drop(limiter.admit("writes", Priority::default()).await);
+        }
+        let took = clock.elapsed().as_secs_f64();
+        assert!((2.9..3.2).contains(&took), "{took}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_most_urgent_goes_first() {
+        let (limiter, _) = limiter(10);
+        drop(limiter.admit("writes", seconds(0)).await);
+        drop(limiter.admit("writes", seconds(0)).await);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let calls = [3_u64, 9, 1, 5].map(|urgency| {
+            let (limiter, order) = (limiter.clone(), order.clone());
+            tokio::spawn(async move {
+                let _permit = limiter.admit("writes", seconds(urgency)).await;
+                order.lock().unwrap().push(urgency);
+            })
+        });
+        for call in calls {
+            call.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [9, 5, 3, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_for_a_token_holds_no_slot() {
+        let (limiter, clock) = limiter(1);
+        drop(limiter.admit("writes", seconds(1)).await);
+        drop(limiter.admit("writes", seconds(1)).await);
+        let waiting = tokio::spawn({
+            let limiter = limiter.clone();
+            async move { drop(limiter.admit("writes", seconds(1)).await) }
+        });
+        tokio::task::yield_now().await;
+        drop(limiter.admit("other", seconds(0)).await);
+        assert_eq!(clock.elapsed().as_millis(), 0);
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_permit_nobody_took_frees_its_slot() {
+        let (limiter, _) = limiter(1);
+        let held = limiter.admit("other", seconds(0)).await;
+        let mut waiting = Box::pin(limiter.admit("other", seconds(0)));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        drop(held);
+        drop(waiting);
+        drop(limiter.admit("other", seconds(0)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn giving_up_costs_neither_token_nor_slot() {
+        let (limiter, clock) = limiter(1);
+        let held = limiter.admit("other", seconds(0)).await;
+        let gave_up = tokio::time::timeout(Duration::from_secs(1), limiter.admit("other", seconds(9)));
+        assert!(gave_up.await.is_err());
+        drop(held);
+        drop(limiter.admit("other", seconds(0)).await);
+        assert_eq!(clock.elapsed().as_secs(), 1);
+    }
+}

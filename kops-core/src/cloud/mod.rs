@@ -1,0 +1,77 @@
+//! What a cloud is to the engine.
+//!
+//! A provider implements [`Cloud`]: it names its kinds by their [`Handler`]s and *lowers* a graph of
+//! agnostic tasks to a graph of those kinds. Everything else, observing, planning, applying, retrying,
+//! pacing, recovering from a crash, is the engine's.
+//!
+//! A provider is a plain value, made by a builder of its own crate and handed to the engine:
+//! `Engine::new(Arc::new(cloud), scope)`.
+
+mod capabilities;
+mod context;
+mod erased;
+mod handler;
+mod limits;
+mod machines;
+mod object;
+mod permissions;
+mod scope;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Result;
+use crate::clock::Clock;
+use crate::graph::TaskGraph;
+
+pub use capabilities::Capabilities;
+pub use context::{Context, Memo, Priority};
+pub use erased::{DynHandler, Observed};
+pub use handler::{
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Query, Replacement, Resolved,
+    Timing, Update, Wanted,
+};
+pub use limits::{Bucket, Limiter, Permit};
+pub use machines::{Machine, MachineState, Machines};
+pub use object::{Object, Outputs, Owner, State};
+pub use permissions::{MissingPermission, Permissions};
+pub use scope::Scope;
+
+/// A cloud that graphs can be applied to.
+///
+/// # Behavior
+/// - Every kind that `lower` emits has a handler in `handlers`.
+/// - `lower` is pure: no I/O, the same graph for the same input, and every problem of the input reported at
+///   once. What the cloud cannot do is an `Unsupported` error here, never a surprise while applying.
+/// - A task's lifecycle, and what waits for what, survive lowering.
+pub trait Cloud: fmt::Debug + Send + Sync {
+    /// The provider's name, lower case: `aws`.
+    fn name(&self) -> &str;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// One handler for each native kind.
+    fn handlers(&self) -> &[Arc<dyn DynHandler>];
+
+    /// Turns agnostic tasks into native ones. Tasks of native kinds pass through.
+    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph>;
+
+    /// The clock by which the engine waits.
+    fn clock(&self) -> Arc<dyn Clock>;
+
+    /// The machines of instance groups, if the provider can show them.
+    fn machines(&self) -> Option<&dyn Machines> {
+        None
+    }
+
+    /// What the credentials may do, if the provider can find out.
+    fn permissions(&self) -> Option<&dyn Permissions> {
+        None
+    }
+}
+
+/// The handler of a kind.
+pub(crate) fn handler_of<'a>(cloud: &'a dyn Cloud, kind: &str) -> Option<&'a Arc<dyn DynHandler>> {
+    cloud.handlers().iter().find(|handler| handler.kind() == kind)
+}

@@ -1,0 +1,40 @@
+//! Digests: fingerprints and idempotency tokens.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of some bytes in lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut hasher = Hasher::default();
+    hasher.bytes(bytes);
+    hasher.finish()
+}
+
+/// Digests a sequence of values, each kept apart from the next.
+#[derive(Default)]
+pub(crate) struct Hasher(Sha256);
+
+impl Hasher {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
+        self.0.update((text.len() as u64).to_le_bytes());
+        self.0.update(text.as_bytes());
+        self
+    }
+
+    pub(crate) fn document(&mut self, document: &Value) -> &mut Self {
+        self.text(&document.to_string())
+    }
+
+    pub(crate) fn finish(self) -> String {
+        use std::fmt::Write;
+        self.0.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}

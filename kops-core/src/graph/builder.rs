@@ -1,0 +1,260 @@
+//! Building a graph, and the checks that make it sound.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::marker::PhantomData;
+
+use super::{Document, Edge, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, Wait, outputs_in};
+use crate::resource::{Output, Resource};
+use crate::{Error, Result};
+
+/// Collects tasks; [`build`](Self::build) checks them.
+#[derive(Debug, Default)]
+pub struct GraphBuilder {
+    tasks: Vec<Task>,
+    index: HashMap<Key, usize>,
+    problems: Vec<String>,
+}
+
+/// A task in a graph: gives typed references to what it will put out.
+#[derive(Debug)]
+pub struct Handle<R> {
+    key: Key,
+    wait: Wait,
+    kind: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for Handle<R> {
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), wait: self.wait, kind: PhantomData }
+    }
+}
+
+impl<R: Resource> Handle<R> {
+    /// A handle on the task `name`, which need not be there yet: [`GraphBuilder::build`] checks.
+    pub fn named(name: &str) -> Self {
+        Self { key: Key::new(R::KIND, name), wait: Wait::Created, kind: PhantomData }
+    }
+
+    /// The task's key.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The same task; whoever takes its outputs waits until the object is ready, not merely created.
+    pub fn ready(&self) -> Self {
+        Self { wait: Wait::Ready, ..self.clone() }
+    }
+
+    /// The identifier of the task's object.
+    pub fn id(&self) -> Input<Id<R>> {
+        self.get(Output::ID)
+    }
+
+    /// An output of the task's object.
+    pub fn get<T>(&self, output: Output<R, T>) -> Input<T> {
+        Input::Output(OutputRef { task: self.key.clone(), output: output.name().to_owned(), wait: self.wait })
+    }
+}
+
+impl GraphBuilder {
+    /// Adds a task that shall exist as specified.
+    pub fn add<R: Resource>(&mut self, name: &str, spec: R) -> Handle<R> {
+        self.add_as(name, spec, Lifecycle::Managed)
+    }
+
+    /// Adds a task with a lifecycle of its own.
+    pub fn add_as<R: Resource>(&mut self, name: &str, spec: R, lifecycle: Lifecycle) -> Handle<R> {
+        let handle = Handle::named(name);
+        match Document::of(&spec) {
+            Ok(spec) => self.insert(Task { key: handle.key.clone(), spec, lifecycle, edges: Vec::new() }),
+            Err(error) => self.problems.push(format!("{}: not a document: {error}", handle.key)),
+        }
+        handle
+    }
+
+    /// Adds an object that exists and is somebody else's; `selector` says which.
+    pub fn share<R: Resource>(&mut self, name: &str, selector: impl Into<String>) -> Handle<R> {
+        let handle = Handle::named(name);
+        let lifecycle = Lifecycle::Shared { selector: selector.into() };
+        self.insert(Task {
+            key: handle.key.clone(),
+            spec: Document::default(),
+            lifecycle,
+            edges: Vec::new(),
+        });
+        handle
+    }
+
+    /// Adds a task as a document; for lowerings that pass tasks through.
+    pub fn insert(&mut self, task: Task) {
+        if task.key.name().is_empty() {
+            self.problems.push(format!("{}: a task needs a name", task.key));
+        }
+        if self.index.contains_key(&task.key) {
+            self.problems.push(format!("{}: two tasks have this key", task.key));
+            return;
+        }
+        self.index.insert(task.key.clone(), self.tasks.len());
+        self.tasks.push(task);
+    }
+
+    /// Whether a task of this key has been added.
+    pub fn contains(&self, key: &Key) -> bool {
+        self.index.contains_key(key)
+    }
+
+    /// Makes `later` wait for `earlier` although it takes no output from it.
+    pub fn after<A: Resource, B: Resource>(&mut self, later: &Handle<A>, earlier: &Handle<B>) {
+        let edge = Edge { on: earlier.key.clone(), wait: earlier.wait };
+        match self.index.get(&later.key) {
+            Some(&position) => self.tasks[position].edges.push(edge),
+            None => {
+                self.problems.push(format!("{}: no such task, yet it should wait for {}", later.key, edge.on))
+            }
+        }
+    }
+
+    /// Checks the graph: keys unique, references pointing somewhere, no cycle.
+    ///
+    /// # Errors
+    /// `Invalid`, with every problem found and the tasks it concerns.
+    pub fn build(mut self) -> Result<TaskGraph> {
+        for task in &mut self.tasks {
+            let mut outputs = Vec::new();
+            outputs_in(&task.spec, &mut outputs);
+            let declared = std::mem::take(&mut task.edges);
+            let taken = outputs.into_iter().map(|output| Edge { on: output.task, wait: output.wait });
+            let mut seen = HashSet::new();
+            task.edges = taken.chain(declared).filter(|edge| seen.insert(edge.clone())).collect();
+        }
+        for task in &self.tasks {
+            for edge in task.edges.iter().filter(|edge| !self.index.contains_key(&edge.on)) {
+                self.problems.push(format!("{} refers to {}, which is not in the graph", task.key, edge.on));
+            }
+        }
+        if self.problems.is_empty() {
+            match self.order() {
+                Ok(order) => return Ok(self.in_order(&order)),
+                Err(cycle) => self.problems.push(format!("tasks need each other: {cycle}")),
+            }
+        }
+        Err(Error::invalid(self.problems.join("; ")))
+    }
+
+    fn in_order(self, order: &[usize]) -> TaskGraph {
+        let mut tasks: Vec<_> = self.tasks.into_iter().map(Some).collect();
+        let tasks: Vec<Task> = order.iter().filter_map(|&position| tasks[position].take()).collect();
+        let index = tasks.iter().enumerate().map(|(position, task)| (task.key.clone(), position)).collect();
+        TaskGraph { tasks, index }
+    }
+
+    /// Kahn's algorithm, earliest added first; what is left over holds a cycle.
+    fn order(&self) -> Result<Vec<usize>, String> {
+        let needs: Vec<Vec<usize>> = self
+            .tasks
+            .iter()
+            .map(|task| task.edges.iter().filter_map(|edge| self.index.get(&edge.on).copied()).collect())
+            .collect();
+        sort(&needs).map_err(|cycle| {
+            let names: Vec<_> = cycle.iter().map(|&position| self.tasks[position].key.as_str()).collect();
+            names.join(" → ")
+        })
+    }
+}
+
+/// A topological order of the nodes `0..needs.len()`, lowest number first where there is a choice.
+///
+/// # Errors
+/// The nodes of a cycle, each needing the next, with the first repeated at the end.
+pub(crate) fn sort(needs: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
+    let mut waiting: Vec<usize> = vec![0; needs.len()];
+    let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
+    for (node, needs) in needs.iter().enumerate() {
+        waiting[node] = needs.len();
+        for &need in needs {
+            needed_by[need].push(node);
+        }
+    }
+    let mut free: BinaryHeap<Reverse<usize>> =
+        waiting.iter().enumerate().filter(|(_, count)| **count == 0).map(|(node, _)| Reverse(node)).collect();
+    let mut order = Vec::with_capacity(needs.len());
+    while let Some(Reverse(node)) = free.pop() {
+        order.push(node);
+        for &next in &needed_by[node] {
+            waiting[next] -= 1;
+            if waiting[next] == 0 {
+                free.push(Reverse(next));
+            }
+        }
+    }
+    if order.len() == needs.len() { Ok(order) } else { Err(cycle(needs, &waiting)) }
+}
+
+/// Walks needs among the nodes that never came free until one repeats.
+fn cycle(needs: &[Vec<usize>], waiting: &[usize]) -> Vec<usize> {
+    let mut path: Vec<usize> = Vec::new();
+    let mut place = HashMap::new();
+    let mut next = waiting.iter().position(|count| *count > 0);
+    while let Some(node) = next {
+        if let Some(&start) = place.get(&node) {
+            path.push(node);
+            return path.split_off(start);
+        }
+        place.insert(node, path.len());
+        path.push(node);
+        next = needs[node].iter().copied().find(|need| waiting[*need] > 0);
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::{InternetGateway, Network, Subnet};
+
+    fn subnet(network: Input<Id<Network>>) -> Subnet {
+        Subnet::new(network, "10.0.0.0/24".parse().unwrap(), "a")
+    }
+
+    #[test]
+    fn a_dangling_reference_names_both_tasks() {
+        let mut graph = TaskGraph::builder();
+        graph.add("a", subnet(Handle::named("gone").id()));
+        let error = graph.build().unwrap_err().to_string();
+        assert_eq!(error, "Subnet/a refers to Network/gone, which is not in the graph");
+    }
+
+    #[test]
+    fn duplicates_and_dangling_references_are_told_together() {
+        let mut graph = TaskGraph::builder();
+        graph.add("n", Network::default());
+        graph.add("n", Network::default());
+        graph.add("a", subnet(Handle::named("gone").id()));
+        let error = graph.build().unwrap_err().to_string();
+        assert!(error.contains("Network/n: two tasks have this key"), "{error}");
+        assert!(error.contains("Network/gone"), "{error}");
+    }
+
+    #[test]
+    fn a_cycle_is_shown_as_a_path() {
+        let mut graph = TaskGraph::builder();
+        let network = graph.add("n", Network::default());
+        let a = graph.add("a", subnet(network.id()));
+        let gateway = graph.add("g", InternetGateway { network: network.id() });
+        graph.after(&network, &gateway);
+        graph.after(&a, &gateway);
+        let error = graph.build().unwrap_err().to_string();
+        assert!(error.ends_with("Network/n → InternetGateway/g → Network/n"), "{error}");
+    }
+
+    #[test]
+    fn edges_say_what_they_wait_for() {
+        let mut graph = TaskGraph::builder();
+        let network = graph.add("n", Network::default());
+        graph.add("a", subnet(network.ready().id()));
+        let graph = graph.build().unwrap();
+        let edges = &graph.get(&Key::new("Subnet", "a")).unwrap().edges;
+        assert_eq!(*edges, [Edge { on: network.key().clone(), wait: Wait::Ready }]);
+    }
+}

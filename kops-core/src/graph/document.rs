@@ -1,0 +1,175 @@
+//! Documents: specifications as the engine sees them, with marks for what is not known or not to be shown.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::value::{CONCAT, REF, SECRET, marked};
+use super::{Key, OutputRef};
+
+/// A specification as a document. May hold secrets, so `Debug` and `Display` show it redacted; it
+/// serialises whole.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Document(Value);
+
+impl Document {
+    /// The document of a value.
+    ///
+    /// # Errors
+    /// What serde_json says of values that are no documents, such as maps with keys that are no strings.
+    pub fn of<T: Serialize>(value: &T) -> serde_json::Result<Self> {
+        serde_json::to_value(value).map(Self)
+    }
+
+    /// The document for showing: outputs as `${Kind/name.output}`, secrets as the first digits of their
+    /// digest.
+    pub fn redacted(&self) -> Value {
+        shown(&self.0)
+    }
+
+    /// Puts in what is known.
+    pub(crate) fn substitute(&self, lookup: &dyn Fn(&Key, &str) -> Option<Value>) -> Self {
+        Self(substitute(&self.0, lookup))
+    }
+}
+
+impl From<Value> for Document {
+    fn from(value: Value) -> Self {
+        Self(value)
+    }
+}
+
+impl Deref for Document {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.redacted())
+    }
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.redacted())
+    }
+}
+
+/// Replaces every output that `lookup` knows by its value, and joins texts whose parts are all known.
+fn substitute(document: &Value, lookup: &dyn Fn(&Key, &str) -> Option<Value>) -> Value {
+    if let Some(output) = marked(document, REF) {
+        let known = OutputRef::deserialize(output).ok().and_then(|it| lookup(&it.task, &it.output));
+        return known.unwrap_or_else(|| document.clone());
+    }
+    if let Some(Value::Array(parts)) = marked(document, CONCAT) {
+        return join(parts.iter().map(|part| substitute(part, lookup)).collect());
+    }
+    match document {
+        Value::Array(items) => items.iter().map(|item| substitute(item, lookup)).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, member)| (name.clone(), substitute(member, lookup)))
+            .collect::<Map<_, _>>()
+            .into(),
+        plain => plain.clone(),
+    }
+}
+
+/// The text of the parts, a secret if one of them is; the joint as it stands while a part is not known.
+fn join(parts: Vec<Value>) -> Value {
+    let mut text = String::new();
+    let mut secret = false;
+    for part in &parts {
+        if let Some(Value::String(hidden)) = marked(part, SECRET) {
+            secret = true;
+            text.push_str(hidden);
+        } else if let Value::String(shown) = part {
+            text.push_str(shown);
+        } else if part.is_object() {
+            return Value::Object(Map::from_iter([(CONCAT.to_owned(), Value::Array(parts))]));
+        } else {
+            text.push_str(&part.to_string());
+        }
+    }
+    if secret {
+        Value::Object(Map::from_iter([(SECRET.to_owned(), Value::String(text))]))
+    } else {
+        Value::String(text)
+    }
+}
+
+/// Whether an output in the document is not known.
+pub(crate) fn has_unknown(document: &Value) -> bool {
+    if marked(document, REF).is_some() || marked(document, CONCAT).is_some() {
+        return true;
+    }
+    match document {
+        Value::Array(items) => items.iter().any(has_unknown),
+        Value::Object(members) => members.values().any(has_unknown),
+        _ => false,
+    }
+}
+
+/// The document for showing: outputs as `${Kind/name.output}`, secrets as the first digits of their digest,
+/// so that a change of one can be seen.
+pub(crate) fn shown(document: &Value) -> Value {
+    if let Some(output) = marked(document, REF) {
+        return OutputRef::deserialize(output).map_or(Value::Null, |it| Value::String(it.to_string()));
+    }
+    if let Some(Value::String(text)) = marked(document, SECRET) {
+        return Value::String(format!("(secret {})", &crate::digest::hex(text.as_bytes())[..8]));
+    }
+    if let Some(Value::Array(parts)) = marked(document, CONCAT) {
+        let hidden = parts.iter().any(|part| marked(part, SECRET).is_some());
+        let text = parts.iter().map(|part| shown(part).as_str().unwrap_or_default().to_owned());
+        return Value::String(if hidden { "(secret)".to_owned() } else { text.collect() });
+    }
+    match document {
+        Value::Array(items) => items.iter().map(shown).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| (name.clone(), shown(member))).collect::<Map<_, _>>().into()
+        }
+        plain => plain.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn reference(task: &str) -> Value {
+        json!({"$ref": {"task": task, "output": "id", "wait": "created"}})
+    }
+
+    #[test]
+    fn what_is_known_is_put_in_and_the_rest_stays() {
+        let lookup = |key: &Key, _: &str| (key.name() == "a").then(|| json!("id-a"));
+        let document = json!({"x": [reference("K/a"), reference("K/b")]});
+        assert_eq!(substitute(&document, &lookup), json!({"x": ["id-a", reference("K/b")]}));
+    }
+
+    #[test]
+    fn a_secret_part_makes_a_secret() {
+        let lookup = |_: &Key, _: &str| Some(json!("10.0.0.1"));
+        let document = json!({"$concat": ["ip=", reference("K/a"), {"$secret": "pw"}]});
+        assert_eq!(substitute(&document, &lookup), json!({"$secret": "ip=10.0.0.1pw"}));
+        let shown = shown(&substitute(&document, &lookup)).to_string();
+        assert!(!shown.contains("pw"), "{shown}");
+        assert_eq!(super::shown(&document), json!("(secret)"));
+    }
+
+    #[test]
+    fn a_joint_waits_for_its_last_part() {
+        let document = json!({"$concat": ["ip=", reference("K/a")]});
+        assert_eq!(substitute(&document, &|_, _| None), document);
+        assert!(has_unknown(&document));
+    }
+}

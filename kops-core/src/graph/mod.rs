@@ -1,0 +1,170 @@
+//! The task graph: what shall exist, and what needs what.
+//!
+//! A graph is built once and checked once: [`TaskGraph::builder`] collects tasks, [`GraphBuilder::build`]
+//! refuses duplicates, references to tasks or outputs that do not exist, and cycles, all problems at once,
+//! each with the tasks' names. A [`TaskGraph`] is therefore always sound, and its tasks come in an order in
+//! which every task follows those it needs.
+//!
+//! ```
+//! use kops_core::graph::TaskGraph;
+//! use kops_core::resource::{Network, Subnet};
+//!
+//! let mut graph = TaskGraph::builder();
+//! let network = graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse()?], ..Network::default() });
+//! graph.add("a", Subnet::new(network.id(), "10.0.0.0/24".parse()?, "zone-a"));
+//! let graph = graph.build()?;
+//!
+//! let order: Vec<_> = graph.tasks().map(|task| task.key.as_str()).collect();
+//! assert_eq!(order, ["Network/main", "Subnet/a"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod builder;
+mod document;
+mod key;
+mod references;
+mod value;
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::resource::Resource;
+use crate::{Error, Result};
+
+pub(crate) use builder::sort;
+pub use builder::{GraphBuilder, Handle};
+pub use document::Document;
+pub(crate) use document::{has_unknown, shown};
+pub use key::Key;
+pub use references::{Reference, references};
+pub use value::{Closed, Data, Id, Input, Open, OutputRef, Part, Secret, Setting, Stage, Wait};
+pub(crate) use value::{REF, marked};
+
+/// What the engine may do with a task's object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lifecycle {
+    /// Created, kept as specified, deleted when no longer wanted.
+    #[default]
+    Managed,
+    /// Somebody else's: looked up by `selector` (an identifier or a name the kind understands), never
+    /// touched. It must exist.
+    Shared {
+        /// How the object is found.
+        selector: String,
+    },
+    /// Managed, but never deleted.
+    Retained,
+    /// Created when missing; never changed afterwards.
+    CreateOnly,
+}
+
+/// A task waits for another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Edge {
+    /// The task waited for.
+    pub on: Key,
+    /// Until when.
+    pub wait: Wait,
+}
+
+/// One object that shall exist.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Its name in the graph.
+    pub key: Key,
+    /// Its specification; `null` for a shared object.
+    pub spec: Document,
+    /// What may be done with it.
+    pub lifecycle: Lifecycle,
+    /// What it waits for: the tasks it takes outputs from, then those named by `after`.
+    pub edges: Vec<Edge>,
+}
+
+/// A checked graph of tasks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TaskGraph {
+    /// In an order in which every task follows those it waits for.
+    tasks: Vec<Task>,
+    index: HashMap<Key, usize>,
+}
+
+impl TaskGraph {
+    /// An empty graph to add tasks to.
+    pub fn builder() -> GraphBuilder {
+        GraphBuilder::default()
+    }
+
+    /// The tasks; each follows those it waits for, otherwise as they were added.
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = &Task> + DoubleEndedIterator {
+        self.tasks.iter()
+    }
+
+    /// How many tasks there are.
+    pub fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Whether there is no task.
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// The task of a key.
+    pub fn get(&self, key: &Key) -> Option<&Task> {
+        self.position(key).map(|position| &self.tasks[position])
+    }
+
+    /// Where the task stands in the order of [`tasks`](Self::tasks).
+    pub(crate) fn position(&self, key: &Key) -> Option<usize> {
+        self.index.get(key).copied()
+    }
+
+    /// The specifications of all tasks of a kind that are not shared.
+    ///
+    /// # Errors
+    /// `Internal` when a document does not fit the kind.
+    pub fn specs<R: Resource>(&self) -> Result<Vec<(&Task, R)>> {
+        self.tasks
+            .iter()
+            .filter(|task| task.key.kind() == R::KIND && !task.spec.is_null())
+            .map(|task| Ok((task, task.spec_as()?)))
+            .collect()
+    }
+
+    /// The specification of one task.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such task.
+    pub fn spec<R: Resource>(&self, name: &str) -> Result<R> {
+        let key = Key::new(R::KIND, name);
+        self.get(&key).ok_or_else(|| Error::not_found(format!("the graph has no task {key}")))?.spec_as()
+    }
+}
+
+impl Task {
+    /// The specification as its type.
+    ///
+    /// # Errors
+    /// `Internal` when the document does not fit the kind.
+    pub fn spec_as<R: Resource>(&self) -> Result<R> {
+        R::deserialize(&*self.spec).map_err(|error| {
+            Error::internal(format!("its specification is not a {}", R::KIND)).task(&self.key).source(error)
+        })
+    }
+}
+
+/// The outputs that a document refers to.
+pub(crate) fn outputs_in(document: &Value, found: &mut Vec<OutputRef>) {
+    if let Some(output) = marked(document, REF) {
+        // The mark is only ever written by `Input`.
+        found.extend(OutputRef::deserialize(output).ok());
+        return;
+    }
+    match document {
+        Value::Array(items) => items.iter().for_each(|item| outputs_in(item, found)),
+        Value::Object(members) => members.values().for_each(|member| outputs_in(member, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,392 @@
+//! Values that may not be known yet.
+//!
+//! A field of a specification that can come from another task is an [`Input`]: a known value, the output of
+//! another task, or text joined from both. The language is closed (no closures), so inputs can be compared,
+//! stored, printed and rendered.
+//!
+//! Whether unknown values may still occur is a type parameter of the specification, its [`Stage`]: a
+//! `Subnet<Open>` goes into a graph, a `Subnet<Closed>` comes out at the handler that creates it. Both are
+//! the same struct: a field is written `S::Of<Id<Network>>`, which is `Input<Id<Network>>` when open and
+//! `Id<Network>` when closed.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
+
+use super::key::Key;
+use crate::resource::Resource;
+
+/// What a field can hold: plain, comparable, serialisable data. Implemented for whatever qualifies.
+pub trait Data: Clone + fmt::Debug + Ord + Serialize + DeserializeOwned + Send + Sync + 'static {}
+impl<T: Clone + fmt::Debug + Ord + Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {}
+
+/// Whether a specification may hold values that are not known yet.
+pub trait Stage: Copy + fmt::Debug + Ord + Send + Sync + 'static {
+    /// How a value of type `T` is held.
+    type Of<T: Data>: Data;
+}
+
+/// The stage of a specification in a graph: values may be [`Input`]s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Open;
+
+/// The stage of a specification about to be carried out, or as observed: every value is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Closed;
+
+impl Stage for Open {
+    type Of<T: Data> = Input<T>;
+}
+
+impl Stage for Closed {
+    type Of<T: Data> = T;
+}
+
+/// When a dependant may start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wait {
+    /// As soon as the object exists and its identifier is known.
+    #[default]
+    Created,
+    /// When the object works: a gateway that forwards, a disk that can be attached.
+    Ready,
+}
+
+/// The output of a task, not known until the task is done.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OutputRef {
+    /// The task.
+    pub task: Key,
+    /// The name of the output.
+    pub output: String,
+    /// When the value can be had.
+    #[serde(default)]
+    pub wait: Wait,
+}
+
+impl fmt::Display for OutputRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "${{{}.{}}}", self.task, self.output)
+    }
+}
+
+/// A piece of a text that is joined when its parts are known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Part {
+    /// Text.
+    Text(String),
+    /// Text that must not show; it makes the joined text a secret.
+    Secret(Secret),
+    /// The output of a task.
+    Output {
+        /// Which.
+        #[serde(rename = "$ref")]
+        output: OutputRef,
+    },
+}
+
+/// A value that is known, or will be when other tasks are done.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Input<T> {
+    /// Known now.
+    Known(T),
+    /// The output of another task.
+    Output(OutputRef),
+    /// Text joined from known pieces and outputs.
+    Concat(Vec<Part>),
+}
+
+impl<T> Input<T> {
+    /// The value, if it is known.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl Input<String> {
+    /// Joins texts, known or not: `Input::concat(["https://".into(), balancer.get(DNS_NAME)])`.
+    pub fn concat(inputs: impl IntoIterator<Item = Self>) -> Self {
+        let mut parts = Vec::new();
+        for input in inputs {
+            match input {
+                Self::Known(text) => parts.push(Part::Text(text)),
+                Self::Output(output) => parts.push(Part::Output { output }),
+                Self::Concat(more) => parts.extend(more),
+            }
+        }
+        if parts.iter().all(|part| matches!(part, Part::Text(_))) {
+            return Self::Known(
+                parts
+                    .iter()
+                    .map(|part| match part {
+                        Part::Text(text) => text.as_str(),
+                        Part::Secret(_) | Part::Output { .. } => "",
+                    })
+                    .collect(),
+            );
+        }
+        Self::Concat(parts)
+    }
+}
+
+impl Input<Secret> {
+    /// Joins text, outputs and secrets into a secret.
+    pub fn secret(parts: impl IntoIterator<Item = Part>) -> Self {
+        // The empty secret marks the whole as one even when no part is.
+        let parts = std::iter::once(Part::Secret(Secret::default())).chain(parts).collect();
+        Self::Concat(parts)
+    }
+}
+
+impl From<&str> for Part {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl<T> From<T> for Input<T> {
+    fn from(value: T) -> Self {
+        Self::Known(value)
+    }
+}
+
+impl From<&str> for Input<String> {
+    fn from(value: &str) -> Self {
+        Self::Known(value.to_owned())
+    }
+}
+
+/// The member of a document that marks an output: `{"$ref": {"task": …, "output": …, "wait": …}}`.
+pub(crate) const REF: &str = "$ref";
+/// The member that marks joined text: `{"$concat": ["…", {"$ref": …}]}`.
+pub(crate) const CONCAT: &str = "$concat";
+/// The member that marks a secret: `{"$secret": "…"}`.
+pub(crate) const SECRET: &str = "$secret";
+
+/// A document's single marked member, if `value` is such a document.
+pub(crate) fn marked<'a>(value: &'a Value, mark: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(map) if map.len() == 1 => map.get(mark),
+        _ => None,
+    }
+}
+
+impl<T: Serialize> Serialize for Input<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        enum Marked<'a> {
+            #[serde(rename = "$ref")]
+            Ref(&'a OutputRef),
+            #[serde(rename = "$concat")]
+            Concat(&'a [Part]),
+        }
+        match self {
+            Self::Known(value) => value.serialize(serializer),
+            Self::Output(output) => Marked::Ref(output).serialize(serializer),
+            Self::Concat(parts) => Marked::Concat(parts).serialize(serializer),
+        }
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Input<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let parsed = if let Some(output) = marked(&value, REF) {
+            OutputRef::deserialize(output).map(Self::Output)
+        } else if let Some(parts) = marked(&value, CONCAT) {
+            Vec::deserialize(parts).map(Self::Concat)
+        } else {
+            serde_json::from_value(value).map(Self::Known)
+        };
+        parsed.map_err(de::Error::custom)
+    }
+}
+
+/// The identifier of an object of a kind, as its cloud gives it.
+///
+/// Typed, so that handing a subnet's identifier where a network's is wanted does not compile. Serialises as
+/// a plain string, but tells [`references`](crate::graph::references) which kind it points to.
+pub struct Id<R>(String, PhantomData<fn() -> R>);
+
+impl<R> Id<R> {
+    /// The identifier `id`.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into(), PhantomData)
+    }
+
+    /// The identifier as the cloud writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The identifier as the cloud writes it.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl<R> Clone for Id<R> {
+    fn clone(&self) -> Self {
+        Self::new(self.0.clone())
+    }
+}
+impl<R> PartialEq for Id<R> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<R> Eq for Id<R> {}
+impl<R> PartialOrd for Id<R> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<R> Ord for Id<R> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl<R> Hash for Id<R> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+impl<R> fmt::Debug for Id<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl<R> fmt::Display for Id<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name under which an [`Id`] serialises, around its kind: see [`super::references`].
+pub(crate) const ID: &str = "$id";
+
+impl<R: Resource> Serialize for Id<R> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct OfKind<'a>(&'static str, &'a str);
+        impl Serialize for OfKind<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_newtype_struct(self.0, self.1)
+            }
+        }
+        serializer.serialize_newtype_struct(ID, &OfKind(R::KIND, &self.0))
+    }
+}
+
+impl<'de, R> Deserialize<'de> for Id<R> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+/// Text that never shows: not in `Debug`, plans, events or errors.
+///
+/// It does serialise, marked, because the documents in which specifications travel carry it to the cloud;
+/// whatever is shown goes through redaction.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for handing it to the cloud and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Marked<'a> {
+            #[serde(rename = "$secret")]
+            text: &'a str,
+        }
+        Marked { text: &self.0 }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Marked {
+            #[serde(rename = "$secret")]
+            text: String,
+        }
+        Marked::deserialize(deserializer).map(|marked| Self(marked.text))
+    }
+}
+
+/// A setting that the project may leave alone.
+///
+/// *Not managed* differs from *must be empty*: an unmanaged setting is neither set nor compared, while
+/// `Setting::To(None)` is set and held. Fields of this type are declared
+/// `#[serde(default, skip_serializing_if = "Setting::is_unmanaged")]`: a member that a document lacks is
+/// not managed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Setting<T> {
+    /// Whatever the cloud or another has chosen.
+    #[default]
+    Unmanaged,
+    /// Exactly this.
+    To(T),
+}
+
+impl<T> Setting<T> {
+    /// Whether the setting is left alone.
+    pub fn is_unmanaged(&self) -> bool {
+        matches!(self, Self::Unmanaged)
+    }
+
+    /// The value, if it is managed.
+    pub fn managed(&self) -> Option<&T> {
+        match self {
+            Self::Unmanaged => None,
+            Self::To(value) => Some(value),
+        }
+    }
+}
+
+impl<T> From<T> for Setting<T> {
+    fn from(value: T) -> Self {
+        Self::To(value)
+    }
+}
+
+impl<T: Serialize> Serialize for Setting<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Unmanaged => serializer.serialize_none(),
+            Self::To(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Setting<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self::To)
+    }
+}

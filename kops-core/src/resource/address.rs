@@ -1,0 +1,19 @@
+//! Public addresses.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Output, Resource};
+
+/// A fixed public IPv4 address.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Address {}
+
+impl Address {
+    /// The address, in dotted form.
+    pub const IP: Output<Self, String> = Output::new("ip");
+}
+
+impl Resource for Address {
+    const KIND: &'static str = "Address";
+    type Resolved = Self;
+}

@@ -1,0 +1,68 @@
+//! DNS zones and records.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{At, LoadBalancer, Network, Resource};
+use crate::graph::{Closed, Id, Open, Stage};
+
+/// A DNS zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct DnsZone<S: Stage = Open> {
+    /// Its name, without the final dot.
+    pub name: String,
+    /// The network that alone sees it; the whole internet when `None`.
+    pub network: Option<At<S, Id<Network>>>,
+}
+
+impl Resource for DnsZone {
+    const KIND: &'static str = "DnsZone";
+    type Resolved = DnsZone<Closed>;
+}
+
+/// A DNS record set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct DnsRecord<S: Stage = Open> {
+    /// The zone.
+    pub zone: At<S, Id<DnsZone>>,
+    /// The full name, without the final dot.
+    pub name: String,
+    /// The type.
+    pub record_type: RecordType,
+    /// Seconds a resolver may keep it; ignored by clouds that link a name to a load balancer.
+    pub ttl: u32,
+    /// What it says.
+    pub target: DnsTarget<S>,
+}
+
+impl Resource for DnsRecord {
+    const KIND: &'static str = "DnsRecord";
+    type Resolved = DnsRecord<Closed>;
+}
+
+/// The type of a DNS record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum RecordType {
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Another name.
+    Cname,
+    /// Text.
+    Txt,
+}
+
+/// What a DNS record points to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub enum DnsTarget<S: Stage = Open> {
+    /// Values, in the form of the record's type.
+    Values(BTreeSet<At<S, String>>),
+    /// A load balancer, by whatever link the cloud has.
+    LoadBalancer(At<S, Id<LoadBalancer>>),
+}

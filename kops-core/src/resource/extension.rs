@@ -1,0 +1,67 @@
+//! What only one provider understands, typed.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Error, Result};
+
+/// A provider's own knobs on an agnostic kind; defined by the provider's crate.
+pub trait Extension: Serialize + DeserializeOwned {
+    /// A name that no other extension has: the provider's and the kind's, `aws/InstanceGroup`.
+    const NAME: &'static str;
+}
+
+/// The extensions of a specification.
+///
+/// ```
+/// use kops_core::resource::{Extension, Extensions};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, PartialEq, Debug)]
+/// struct Tenancy { dedicated: bool }
+/// impl Extension for Tenancy {
+///     const NAME: &'static str = "example/Tenancy";
+/// }
+///
+/// let mut extensions = Extensions::default();
+/// extensions.set(&Tenancy { dedicated: true })?;
+/// assert_eq!(extensions.get::<Tenancy>()?, Some(Tenancy { dedicated: true }));
+/// # Ok::<(), kops_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Extensions(BTreeMap<String, Value>);
+
+impl Extensions {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Sets an extension.
+    ///
+    /// # Errors
+    /// `Internal` when it does not serialise.
+    pub fn set<E: Extension>(&mut self, extension: &E) -> Result<()> {
+        let value = serde_json::to_value(extension).map_err(|error| {
+            Error::internal(format!("the extension {} does not serialise", E::NAME)).source(error)
+        })?;
+        self.0.insert(E::NAME.to_owned(), value);
+        Ok(())
+    }
+
+    /// The extension of a type, if it is set.
+    ///
+    /// # Errors
+    /// `Invalid` when it is set to something else.
+    pub fn get<E: Extension>(&self) -> Result<Option<E>> {
+        self.0.get(E::NAME).map_or(Ok(None), |value| {
+            E::deserialize(value).map(Some).map_err(|error| {
+                Error::invalid(format!("the extension {} is malformed: {error}", E::NAME)).source(error)
+            })
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! Firewalls: groups of machines, and the rules about who may talk to them.
+//!
+//! Groups that refer to each other would make a cycle if a group held its rules; so the rules of a group
+//! are a task of their own.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{At, Network, Resource};
+use crate::graph::{Closed, Id, Open, Stage};
+
+/// A group of machines that share rules: a security group, a network tag.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Firewall<S: Stage = Open> {
+    /// The network it guards.
+    pub network: At<S, Id<Network>>,
+    /// What it is for, in words.
+    pub description: String,
+}
+
+impl Resource for Firewall {
+    const KIND: &'static str = "Firewall";
+    type Resolved = Firewall<Closed>;
+}
+
+/// The rules of one firewall. Rules that others add to the group are left alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct FirewallRules<S: Stage = Open> {
+    /// The firewall.
+    pub firewall: At<S, Id<Firewall>>,
+    /// What is allowed; everything else is not.
+    pub rules: BTreeSet<FirewallRule<S>>,
+}
+
+impl Resource for FirewallRules {
+    const KIND: &'static str = "FirewallRules";
+    type Resolved = FirewallRules<Closed>;
+}
+
+/// Something that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct FirewallRule<S: Stage = Open> {
+    /// Into the group's machines or out of them.
+    pub direction: Direction,
+    /// Which protocol.
+    pub protocol: Protocol,
+    /// Which ports of the receiver; `None` is all, and the only choice for protocols without ports.
+    pub ports: Option<Ports>,
+    /// The other side.
+    pub peer: Peer<S>,
+}
+
+impl FirewallRule {
+    /// Lets `peer` reach a TCP port.
+    pub fn tcp(port: u16, peer: Peer) -> Self {
+        Self::tcp_range(port, port, peer)
+    }
+
+    /// Lets `peer` reach a range of TCP ports.
+    pub fn tcp_range(from: u16, to: u16, peer: Peer) -> Self {
+        let ports = Some(Ports { from, to });
+        Self { direction: Direction::Ingress, protocol: Protocol::Tcp, ports, peer }
+    }
+
+    /// Lets `peer` reach a range of UDP ports.
+    pub fn udp_range(from: u16, to: u16, peer: Peer) -> Self {
+        Self { protocol: Protocol::Udp, ..Self::tcp_range(from, to, peer) }
+    }
+
+    /// Lets `peer` in with any protocol on any port.
+    pub fn all_from(peer: Peer) -> Self {
+        Self { direction: Direction::Ingress, protocol: Protocol::Any, ports: None, peer }
+    }
+
+    /// Lets the group's machines reach `peer` with any protocol on any port.
+    pub fn all_to(peer: Peer) -> Self {
+        Self { direction: Direction::Egress, ..Self::all_from(peer) }
+    }
+}
+
+/// Which way a connection is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Direction {
+    /// Into the group's machines.
+    Ingress,
+    /// Out of the group's machines.
+    Egress,
+}
+
+/// An IP protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Protocol {
+    /// Any protocol.
+    Any,
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP over IPv4.
+    Icmp,
+    /// ICMP over IPv6.
+    IcmpV6,
+    /// Another, by its number at IANA (4 is IP-in-IP, 50 is ESP).
+    Number(u8),
+}
+
+/// A range of ports, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Ports {
+    /// The first.
+    pub from: u16,
+    /// The last.
+    pub to: u16,
+}
+
+/// The other side of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub enum Peer<S: Stage = Open> {
+    /// A range of addresses.
+    Cidr(IpNet),
+    /// The machines of a firewall group.
+    Group(At<S, Id<Firewall>>),
+    /// A list of ranges that the cloud keeps, by its identifier.
+    PrefixList(String),
+}

@@ -1,0 +1,39 @@
+//! Gateways between a network and the internet.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Address, At, Network, Output, Resource, Subnet};
+use crate::graph::{Closed, Id, Open, Stage};
+
+/// The network's door to the internet, for machines with public addresses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct InternetGateway<S: Stage = Open> {
+    /// The network.
+    pub network: At<S, Id<Network>>,
+}
+
+impl Resource for InternetGateway {
+    const KIND: &'static str = "InternetGateway";
+    type Resolved = InternetGateway<Closed>;
+}
+
+/// Lets machines without public addresses open connections to the internet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct NatGateway<S: Stage = Open> {
+    /// The public subnet it lives in.
+    pub subnet: At<S, Id<Subnet>>,
+    /// The public address its machines appear under.
+    pub address: At<S, Id<Address>>,
+}
+
+impl NatGateway {
+    /// The public address, in dotted form.
+    pub const PUBLIC_IP: Output<Self, String> = Output::new("public_ip");
+}
+
+impl Resource for NatGateway {
+    const KIND: &'static str = "NatGateway";
+    type Resolved = NatGateway<Closed>;
+}

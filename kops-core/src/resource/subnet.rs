@@ -1,0 +1,75 @@
+//! Subnets, and how their machines reach the world.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{At, InternetGateway, NatGateway, Network, Resource};
+use crate::graph::{Closed, Id, Input, Open, Stage};
+
+/// A part of a network, in one zone where the cloud's subnets are zonal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Subnet<S: Stage = Open> {
+    /// The network it is a part of.
+    pub network: At<S, Id<Network>>,
+    /// Its address range, inside the network's.
+    pub cidr: IpNet,
+    /// The zone, as the cloud names it.
+    pub zone: String,
+    /// Who lives in it.
+    pub access: Access,
+    /// The way out.
+    pub egress: Egress<S>,
+}
+
+/// What a subnet is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Access {
+    /// Machines with public addresses, and public load balancers.
+    Public,
+    /// Machines without public addresses.
+    #[default]
+    Private,
+    /// Public load balancers, gateways and bastions of a cluster whose machines are private.
+    Utility,
+}
+
+/// The way from a subnet to the internet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub enum Egress<S: Stage = Open> {
+    /// None, or none that the project manages.
+    #[default]
+    None,
+    /// Straight through the network's internet gateway.
+    Internet(At<S, Id<InternetGateway>>),
+    /// Through a NAT gateway.
+    Nat(At<S, Id<NatGateway>>),
+    /// Through an existing object of the cloud: a transit gateway, an appliance.
+    Existing(String),
+}
+
+impl Subnet {
+    /// A private subnet without a way out.
+    pub fn new(network: Input<Id<Network>>, cidr: IpNet, zone: impl Into<String>) -> Self {
+        Self { network, cidr, zone: zone.into(), access: Access::Private, egress: Egress::None }
+    }
+
+    /// The subnet open to the internet.
+    pub fn public(mut self, gateway: Input<Id<InternetGateway>>) -> Self {
+        self.access = Access::Public;
+        self.egress = Egress::Internet(gateway);
+        self
+    }
+
+    /// The subnet with a way out through a NAT gateway.
+    pub fn behind(mut self, gateway: Input<Id<NatGateway>>) -> Self {
+        self.egress = Egress::Nat(gateway);
+        self
+    }
+}
+
+impl Resource for Subnet {
+    const KIND: &'static str = "Subnet";
+    type Resolved = Subnet<Closed>;
+}

@@ -1,0 +1,75 @@
+//! What the cloud held at one moment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::json;
+
+use crate::cloud::{Observed, Owner, State};
+use crate::digest::Hasher;
+use crate::graph::Key;
+
+/// The objects that an observation found, by kind; a value, not connected to the cloud any more.
+#[derive(Clone, Default, PartialEq)]
+pub struct Snapshot {
+    objects: BTreeMap<String, Vec<Observed>>,
+}
+
+impl Snapshot {
+    pub(crate) fn insert(&mut self, kind: &str, mut objects: Vec<Observed>) {
+        objects.sort_by(|a, b| a.object.id.cmp(&b.object.id));
+        self.objects.insert(kind.to_owned(), objects);
+    }
+
+    /// The objects of a kind, by identifier.
+    pub fn of(&self, kind: &str) -> &[Observed] {
+        self.objects.get(kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// All objects with their kind, by kind and identifier.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Observed)> {
+        self.objects.iter().flat_map(|(kind, all)| all.iter().map(move |object| (kind.as_str(), object)))
+    }
+
+    /// The live objects that the scope owns, by the key of the task they were made for. More than one under
+    /// a key is a duplicate, or the old and the new of a replacement that was interrupted.
+    pub fn owned(&self) -> impl Iterator<Item = (Key, &Observed)> {
+        self.iter()
+            .filter(|(_, it)| it.object.owner == Owner::Scope && it.object.state.is_live())
+            .map(|(kind, it)| (Key::new(kind, it.object.name.as_deref().unwrap_or(&it.object.id)), it))
+    }
+
+    /// How many objects were seen.
+    pub fn len(&self) -> usize {
+        self.objects.values().map(Vec::len).sum()
+    }
+
+    /// Whether nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A digest of everything that a plan depends on. Objects that become ready, or vanish after their
+    /// deletion, do not change it.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = Hasher::default();
+        for (kind, Observed { object, .. }) in self.iter().filter(|(_, it)| it.object.state.is_live()) {
+            hasher.text(kind).text(&object.id).text(object.name.as_deref().unwrap_or_default());
+            hasher.document(&json!([
+                object.owner,
+                matches!(object.state, State::Failed(_)),
+                object.retained,
+                object.aliases,
+            ]));
+            hasher.document(&object.spec);
+        }
+        hasher.finish()
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.objects.iter().map(|(kind, objects)| (kind, objects.len()));
+        f.debug_map().entries(counts).finish()
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod cloud;
+pub mod cluster;
 mod digest;
 mod error;
 pub mod graph;

@@ -1,0 +1,199 @@
+//! What is wrong with a specification: everything at once, each with its place and a fix.
+
+use std::fmt;
+
+use super::path::Path;
+use crate::Error;
+
+/// How much a [`Problem`] matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing is done until it is fixed.
+    Error,
+    /// The caller shows it and goes on.
+    Warning,
+}
+
+/// A place in the text of a manifest, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Location {
+    /// The document in the file.
+    pub document: usize,
+    /// The line in the file.
+    pub line: u64,
+    /// The column in the line.
+    pub column: u64,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// One thing that is wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Whether it stops the work.
+    pub severity: Severity,
+    /// The object, as `Cluster/ha.example.com`; empty when it is not known.
+    pub object: String,
+    /// The field, in the words of the API version that the user wrote.
+    pub path: Path,
+    /// Where in the text it is, if it came from one.
+    pub location: Option<Location>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lead = Vec::new();
+        if !self.object.is_empty() {
+            lead.push(self.object.clone());
+        }
+        if let Some(location) = self.location {
+            lead.push(location.to_string());
+        }
+        if !self.path.is_root() {
+            lead.push(self.path.to_string());
+        }
+        for part in lead {
+            write!(f, "{part}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if !self.fix.is_empty() {
+            write!(f, " ({})", self.fix)?;
+        }
+        Ok(())
+    }
+}
+
+/// All that is wrong, errors and warnings, in the order in which it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Nothing wrong yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an error.
+    pub fn error(&mut self, path: Path, message: impl Into<String>, fix: impl Into<String>) {
+        self.add(Severity::Error, path, message, fix);
+    }
+
+    /// Adds a warning.
+    pub fn warn(&mut self, path: Path, message: impl Into<String>, fix: impl Into<String>) {
+        self.add(Severity::Warning, path, message, fix);
+    }
+
+    /// Adds a problem of a severity known at run time.
+    pub fn add(
+        &mut self,
+        severity: Severity,
+        path: Path,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.list.push(Problem {
+            severity,
+            object: String::new(),
+            path,
+            location: None,
+            message: message.into(),
+            fix: fix.into(),
+        });
+    }
+
+    /// Takes over the problems of another report.
+    pub fn extend(&mut self, other: Self) {
+        self.list.extend(other.list);
+    }
+
+    /// Every problem.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.list.iter()
+    }
+
+    /// What stops the work.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter().filter(|problem| problem.severity == Severity::Error)
+    }
+
+    /// What is only worth saying.
+    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter().filter(|problem| problem.severity == Severity::Warning)
+    }
+
+    /// Whether nothing at all is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether something stops the work.
+    pub fn has_errors(&self) -> bool {
+        self.errors().next().is_some()
+    }
+
+    /// The warnings, or all errors as one [`Error`].
+    pub fn into_result(self) -> Result<Vec<Problem>, Error> {
+        let errors: Vec<String> = self.errors().map(ToString::to_string).collect();
+        match errors.as_slice() {
+            [] => Ok(self.list),
+            [one] => Err(Error::invalid(one.clone())),
+            many => {
+                let lines: String = many.iter().flat_map(|line| ["\n  ", line.as_str()]).collect();
+                Err(Error::invalid(format!("{} problems:{lines}", many.len())))
+            }
+        }
+    }
+
+    /// Says of every problem that has none yet which object it belongs to.
+    pub(crate) fn name_object(&mut self, object: &str) {
+        for problem in self.list.iter_mut().filter(|problem| problem.object.is_empty()) {
+            object.clone_into(&mut problem.object);
+        }
+    }
+
+    /// Changes every problem, to speak of other paths or to add places.
+    pub(crate) fn update(&mut self, change: impl FnMut(&mut Problem)) {
+        self.list.iter_mut().for_each(change);
+    }
+}
+
+impl IntoIterator for Problems {
+    type Item = Problem;
+    type IntoIter = std::vec::IntoIter<Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.list {
+            let kind = match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            writeln!(f, "{kind}: {problem}")?;
+        }
+        Ok(())
+    }
+}

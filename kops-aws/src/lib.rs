@@ -1,1 +1,9 @@
-//! kops-aws
+//! kops-core on Amazon Web Services.
+
+mod builder;
+mod clients;
+mod cloud;
+mod error;
+
+pub use builder::AwsBuilder;
+pub use cloud::Aws;

@@ -1,0 +1,246 @@
+//! How a connection to AWS is configured.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::future::ProvideCredentials as CredentialsFuture;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use kops_core::{Error, Result};
+
+use crate::clients::Clients;
+use crate::{Aws, error};
+
+/// AWS endpoints answer a SYN in milliseconds; a few seconds allow for one that was lost.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The slowest calls in use (CreateAutoScalingGroup, a full page of instances) take a few seconds. What has not
+/// answered by then is not coming: better look whether it was done.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Shown in CloudTrail and in the account's access logs.
+const APP_NAME: &str = "kops";
+
+/// Configures a connection to AWS.
+///
+/// Either all is given, and nothing is read from the machine:
+///
+/// ```no_run
+/// # async fn example() -> kops_core::Result<()> {
+/// use kops_aws::Aws;
+///
+/// let aws = Aws::builder()
+///     .region("eu-central-1")
+///     .static_credentials("AKIA…", "secret", None)
+///     .build()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// or what is not given comes from where AWS's tools look for it ([`AwsBuilder::from_env`]).
+///
+/// # Retries
+///
+/// The SDK's own retries are off. It repeats any call that failed with a 5xx or without an answer, knowing
+/// nothing of what the call made: a repeated `AllocateAddress` is a second address, paid for ever. The engine
+/// knows which calls are safe to repeat and how to look up what a lost answer made, it paces all calls of the
+/// account together, and it shows what it waits for. Two retry loops would also multiply.
+#[derive(Clone)]
+pub struct AwsBuilder {
+    environment: bool,
+    region: Option<String>,
+    endpoint: Option<String>,
+    profile: Option<String>,
+    credentials: Option<SharedCredentialsProvider>,
+}
+
+impl AwsBuilder {
+    /// Nothing set, and nothing looked up.
+    pub fn new() -> Self {
+        Self { environment: false, region: None, endpoint: None, profile: None, credentials: None }
+    }
+
+    /// What is not set is looked up as all AWS tools do: in the environment (`AWS_REGION`, `AWS_PROFILE`,
+    /// `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` …), in the profiles of `~/.aws`, and at the metadata services
+    /// of ECS and EC2.
+    pub fn from_env() -> Self {
+        Self { environment: true, ..Self::new() }
+    }
+
+    /// The region, e.g. `eu-central-1`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// One address for all services, e.g. an emulator's.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// The profile of `~/.aws` to take region and credentials from; only read after [`AwsBuilder::from_env`].
+    pub fn profile(mut self, profile: impl Into<String>) -> Self {
+        self.profile = Some(profile.into());
+        self
+    }
+
+    /// Where credentials come from.
+    pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
+        self.credentials = Some(SharedCredentialsProvider::new(provider));
+        self
+    }
+
+    /// An access key, its secret, and the token of a session if it belongs to one.
+    pub fn static_credentials(
+        self,
+        access_key: impl Into<String>,
+        secret: impl Into<String>,
+        session_token: Option<String>,
+    ) -> Self {
+        self.credentials(Credentials::new(access_key, secret, session_token, None, "AwsBuilder"))
+    }
+
+    /// Connects: finds region and credentials. No call is made to AWS, unless the credentials need one.
+    ///
+    /// # Errors
+    ///
+    /// - [`Invalid`](kops_core::ErrorKind::Invalid): no region, or a malformed region or endpoint.
+    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no credentials; says where they were
+    ///   looked for.
+    pub async fn build(self) -> Result<Aws> {
+        let config = self.load().await?;
+        let region = check_region(config.region())?;
+        if let Some(endpoint) = config.endpoint_url() {
+            check_endpoint(endpoint)?;
+        }
+        // Asked for here, so that a lack of credentials is one clear error before anything starts, and not one
+        // of every call. The clients go on with what was found.
+        let Some(provider) = config.credentials_provider() else {
+            return Err(error::from_credentials(&not_given()));
+        };
+        let first = provider.provide_credentials().await.map_err(|error| error::from_credentials(&error))?;
+        let provider = Found { first: Mutex::new(Some(first)), provider };
+        let config =
+            config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+        Ok(Aws::new(Clients::new(&config), region))
+    }
+
+    async fn load(self) -> Result<SdkConfig> {
+        let app_name = AppName::new(APP_NAME).map_err(|error| Error::internal(error.to_string()))?;
+        let retries = RetryConfig::disabled();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        if self.environment {
+            let mut loader: ConfigLoader = aws_config::defaults(behavior())
+                .app_name(app_name)
+                .retry_config(retries)
+                .timeout_config(timeouts)
+                .http_client(http_client());
+            if let Some(region) = self.region {
+                loader = loader.region(Region::new(region));
+            }
+            if let Some(endpoint) = self.endpoint {
+                loader = loader.endpoint_url(endpoint);
+            }
+            if let Some(profile) = self.profile {
+                loader = loader.profile_name(profile);
+            }
+            if let Some(credentials) = self.credentials {
+                loader = loader.credentials_provider(credentials);
+            }
+            return Ok(loader.load().await);
+        }
+        let mut config = SdkConfig::builder()
+            .behavior_version(behavior())
+            .app_name(app_name)
+            .retry_config(retries)
+            .timeout_config(timeouts)
+            .http_client(http_client());
+        config.set_region(self.region.map(Region::new));
+        config.set_endpoint_url(self.endpoint);
+        config.set_credentials_provider(self.credentials);
+        Ok(config.build())
+    }
+}
+
+impl Default for AwsBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for AwsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the provider: what one shows of itself is its own affair.
+        f.debug_struct("AwsBuilder")
+            .field("environment", &self.environment)
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .field("profile", &self.profile)
+            .field("credentials", &self.credentials.as_ref().map(|_| "given"))
+            .finish()
+    }
+}
+
+/// The SDK's defaults as of this date, rather than the newest, so that an update of a crate changes none.
+fn behavior() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+/// One pool of connections for all services; ring rather than aws-lc, which needs a C compiler and CMake.
+fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
+fn check_region(region: Option<&Region>) -> Result<String> {
+    let hint = "give one, for example eu-central-1; with from_env also in AWS_REGION or in the profile";
+    let Some(region) = region else {
+        return Err(Error::invalid("no AWS region is set").hint(hint));
+    };
+    let name = region.as_ref();
+    // It becomes part of host names.
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Err(Error::invalid(format!("`{name}` is not the name of an AWS region")).hint(hint));
+    }
+    Ok(name.to_owned())
+}
+
+fn check_endpoint(endpoint: &str) -> Result<()> {
+    let host = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
+    if host.is_some_and(|host| !host.is_empty() && !host.starts_with('/')) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("the endpoint `{endpoint}` is not an address"))
+        .hint("write it as http://host:port or https://host"))
+}
+
+fn not_given() -> aws_credential_types::provider::error::CredentialsError {
+    aws_credential_types::provider::error::CredentialsError::not_loaded("none were given")
+}
+
+/// Credentials that have been found already, and where more come from once they expire.
+#[derive(Debug)]
+struct Found {
+    first: Mutex<Option<Credentials>>,
+    provider: SharedCredentialsProvider,
+}
+
+impl ProvideCredentials for Found {
+    fn provide_credentials<'a>(&'a self) -> CredentialsFuture<'a>
+    where
+        Self: 'a,
+    {
+        match self.first.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(credentials) => CredentialsFuture::ready(Ok(credentials)),
+            None => self.provider.provide_credentials(),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The emulator's process: one for a test process.
+//!
+//! It listens on a port that the system picks and tells it on its standard output. Its standard input is a
+//! pipe that only this process holds: when this process ends, in whatever way, the pipe closes and the server
+//! ends too. So there is nothing to clean up, and nothing is left behind by a test that is killed.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::install;
+
+/// The running server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    port: u16,
+    agent: ureq::Agent,
+    // Holds the pipe; see above.
+    _process: Child,
+}
+
+impl Server {
+    /// This process's server.
+    pub(crate) fn shared() -> &'static Self {
+        static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
+        match SERVER.get_or_init(Self::start) {
+            Ok(server) => server,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn start() -> Result<Self, String> {
+        let python = install::python()?;
+        let mut process = Command::new(python)
+            // No byte code beside the sources.
+            .args(["-B", install::SERVER, "--until-eof"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("the emulator moto does not start: {error}"))?;
+        let mut line = String::new();
+        if let Some(output) = process.stdout.take() {
+            BufReader::new(output)
+                .read_line(&mut line)
+                .map_err(|error| format!("the emulator moto does not tell its port: {error}"))?;
+        }
+        let port = line.trim().parse().map_err(|_| {
+            "the emulator moto ended before it listened; its own words are on standard error".to_owned()
+        })?;
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            // A snapshot of a big account takes seconds, a hang must not last for ever.
+            .timeout_global(Some(Duration::from_mins(2)));
+        Ok(Self { port, agent: config.build().into(), _process: process })
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A control request about an account.
+    pub(crate) fn control(&self, account: u64, name: &str, arguments: &Value) -> Value {
+        match self.request(account, name, arguments) {
+            Ok(answer) => answer,
+            Err(error) => panic!("the emulator moto, asked for {name}: {error}"),
+        }
+    }
+
+    /// A control request that may fail.
+    pub(crate) fn try_control(&self, account: u64, name: &str, arguments: &Value) -> Option<Value> {
+        self.request(account, name, arguments).ok()
+    }
+
+    fn request(&self, account: u64, name: &str, arguments: &Value) -> Result<Value, String> {
+        let address = format!("{}/_harness/{account}/{name}", self.endpoint());
+        let mut answer =
+            self.agent.post(address).send(arguments.to_string()).map_err(|error| error.to_string())?;
+        let text = answer.body_mut().with_config().limit(u64::MAX).read_to_string();
+        let text = text.map_err(|error| error.to_string())?;
+        let value: Value = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+        match value.get("error") {
+            Some(error) if !answer.status().is_success() => Err(error.as_str().unwrap_or(&text).to_owned()),
+            _ => Ok(value),
+        }
+    }
+}

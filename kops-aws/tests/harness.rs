@@ -31,11 +31,33 @@ fn foreign_objects_are_of_every_kind() {
     moto.seed_foreign("ha.example.com");
     let after = moto.snapshot();
     for kind in [
-        "vpc", "subnet", "route-table", "route", "security-group", "security-group-rule", "internet-gateway",
-        "egress-only-gateway", "address", "nat-gateway", "volume", "dhcp-options", "instance", "key-pair",
-        "network-interface", "launch-template", "launch-template-version", "auto-scaling-group",
-        "lifecycle-hook", "iam-role", "iam-role-policy", "iam-instance-profile", "load-balancer", "listener",
-        "target-group", "hosted-zone", "dns-record",
+        "vpc",
+        "subnet",
+        "route-table",
+        "route",
+        "security-group",
+        "security-group-rule",
+        "internet-gateway",
+        "egress-only-gateway",
+        "address",
+        "nat-gateway",
+        "volume",
+        "dhcp-options",
+        "instance",
+        "key-pair",
+        "network-interface",
+        "launch-template",
+        "launch-template-version",
+        "auto-scaling-group",
+        "lifecycle-hook",
+        "iam-role",
+        "iam-role-policy",
+        "iam-instance-profile",
+        "load-balancer",
+        "listener",
+        "target-group",
+        "hosted-zone",
+        "dns-record",
     ] {
         assert!(after.names(kind).len() >= before.names(kind).len() + 2, "{kind}");
     }

@@ -8,6 +8,7 @@ mod error;
 pub mod graph;
 pub mod resource;
 mod snapshot;
+pub mod store;
 
 pub use error::{Error, ErrorKind, Result};
 pub use snapshot::Snapshot;

@@ -24,11 +24,10 @@ use std::io::{self, ErrorKind as Io, Write as _};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use sha2::{Digest as _, Sha256};
 
 use super::key::RESERVED;
 use super::{Entry, Key, Object, Precondition, Prefix, StateStore, Version};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, digest};
 
 /// A store in a directory.
 #[derive(Clone, Debug)]
@@ -98,22 +97,10 @@ impl LocalStore {
         let path = self.path(key);
         let directory = self.directory_for(&path)?;
         let unfinished = self.own("unfinished");
-        self.write_unfinished(&unfinished, bytes)
-            .map_err(|error| self.failed("write", &unfinished, error))?;
+        write_unfinished(&unfinished, bytes).map_err(|error| self.failed("write", &unfinished, error))?;
         fs::rename(&unfinished, &path).map_err(|error| self.failed("write", &path, error))?;
         sync(&directory).map_err(|error| self.failed("write", &path, error))?;
         Ok(version(bytes))
-    }
-
-    fn write_unfinished(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        // What a killed writer left may have been given other rights since.
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != Io::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = private_file(OpenOptions::new().write(true).create_new(true)).open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
     }
 
     fn remove(&self, key: &Key, expected: Option<&Version>) -> Result<()> {
@@ -328,12 +315,19 @@ impl StateStore for LocalStore {
     }
 }
 
+fn write_unfinished(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What a killed writer left may have been given other rights since.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != Io::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = private_file(OpenOptions::new().write(true).create_new(true)).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 fn version(bytes: &[u8]) -> Version {
-    use std::fmt::Write as _;
-    Version::new(Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    }))
+    Version::new(digest::hex(bytes))
 }
 
 /// Makes a directory's entries last; elsewhere than on Unix a directory cannot be synced, and need not.

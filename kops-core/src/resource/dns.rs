@@ -17,6 +17,21 @@ pub struct DnsZone<S: Stage = Open> {
     pub network: Option<At<S, Id<Network>>>,
 }
 
+impl DnsZone {
+    /// What selects a shared zone by its name among those that everybody sees, or among those that only
+    /// networks see: a name can have one of each. Handlers give it to zones as an alias.
+    ///
+    /// ```
+    /// use kops_core::resource::DnsZone;
+    ///
+    /// assert_eq!(DnsZone::selector("example.com", false), "public:example.com");
+    /// assert_eq!(DnsZone::selector("example.com", true), "private:example.com");
+    /// ```
+    pub fn selector(name: &str, private: bool) -> String {
+        format!("{}:{name}", if private { "private" } else { "public" })
+    }
+}
+
 impl Resource for DnsZone {
     const KIND: &'static str = "DnsZone";
     type Resolved = DnsZone<Closed>;

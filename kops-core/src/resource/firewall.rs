@@ -49,7 +49,8 @@ pub struct FirewallRule<S: Stage = Open> {
     pub direction: Direction,
     /// Which protocol.
     pub protocol: Protocol,
-    /// Which ports of the receiver; `None` is all, and the only choice for protocols without ports.
+    /// Which ports of the receiver; `None` is all, and the only choice for protocols without ports. For ICMP
+    /// the type and the code; a cloud that does not tell types apart lets all of them in.
     pub ports: Option<Ports>,
     /// The other side.
     pub peer: Peer<S>,
@@ -70,6 +71,17 @@ impl FirewallRule {
     /// Lets `peer` reach a range of UDP ports.
     pub fn udp_range(from: u16, to: u16, peer: Peer) -> Self {
         Self { protocol: Protocol::Udp, ..Self::tcp_range(from, to, peer) }
+    }
+
+    /// Lets `peer` send ICMP messages of a type and code.
+    pub fn icmp(kind: u8, code: u8, peer: Peer) -> Self {
+        let ports = Some(Ports { from: kind.into(), to: code.into() });
+        Self { direction: Direction::Ingress, protocol: Protocol::Icmp, ports, peer }
+    }
+
+    /// Lets `peer` in with everything of a protocol.
+    pub fn protocol(protocol: Protocol, peer: Peer) -> Self {
+        Self { protocol, ..Self::all_from(peer) }
     }
 
     /// Lets `peer` in with any protocol on any port.
@@ -128,4 +140,6 @@ pub enum Peer<S: Stage = Open> {
     Group(At<S, Id<Firewall>>),
     /// A list of ranges that the cloud keeps, by its identifier.
     PrefixList(String),
+    /// A single IPv4 address, which may be another task's output: the address of a NAT gateway.
+    Address(At<S, String>),
 }

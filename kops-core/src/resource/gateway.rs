@@ -6,6 +6,8 @@ use super::{Address, At, Network, Output, Resource, Subnet};
 use crate::graph::{Closed, Id, Open, Stage};
 
 /// The network's door to the internet, for machines with public addresses.
+///
+/// A network has one, so the identifier of the network selects a shared one as well as its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct InternetGateway<S: Stage = Open> {
@@ -22,8 +24,10 @@ impl Resource for InternetGateway {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct NatGateway<S: Stage = Open> {
-    /// The public subnet it lives in.
-    pub subnet: At<S, Id<Subnet>>,
+    /// The network whose machines it serves.
+    pub network: At<S, Id<Network>>,
+    /// The public subnet it lives in; `None` where gateways serve a whole network from outside of it.
+    pub subnet: Option<At<S, Id<Subnet>>>,
     /// The public address its machines appear under.
     pub address: At<S, Id<Address>>,
 }

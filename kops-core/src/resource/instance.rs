@@ -58,6 +58,9 @@ pub struct RootVolume {
     pub encrypted: bool,
     /// The key it is encrypted with; the account's default when `None`.
     pub kms_key: Option<String>,
+    /// Whether it outlives the machine.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 /// Switches of a machine.

@@ -16,6 +16,9 @@ use crate::graph::{Closed, Id, Open, Secret, Stage};
 pub struct InstanceGroup<S: Stage = Open> {
     /// The subnets its machines are spread over.
     pub subnets: BTreeSet<At<S, Id<Subnet>>>,
+    /// The zones its machines are spread over, where subnets span the zones; otherwise empty, the subnets say.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub zones: BTreeSet<String>,
     /// The image, by identifier or by a name that the provider resolves.
     pub image: String,
     /// The machine type, as the cloud names it.

@@ -64,7 +64,7 @@ pub use instance_group::{InstanceGroup, SpotOptions, Taint, TaintEffect};
 pub use load_balancer::{HealthCheck, Listener, LoadBalancer, Scheme};
 pub use network::Network;
 pub use ssh_key::SshKey;
-pub use subnet::{Access, Egress, Subnet};
+pub use subnet::{Access, Egress, Route, Subnet};
 pub use volume::Volume;
 
 /// A kind of object that a graph can hold.

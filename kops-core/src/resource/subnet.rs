@@ -1,5 +1,7 @@
 //! Subnets, and how their machines reach the world.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -14,12 +16,18 @@ pub struct Subnet<S: Stage = Open> {
     pub network: At<S, Id<Network>>,
     /// Its address range, inside the network's.
     pub cidr: IpNet,
-    /// The zone, as the cloud names it.
-    pub zone: String,
+    /// The zone, as the cloud names it; `None` where subnets span the zones.
+    pub zone: Option<String>,
     /// Who lives in it.
     pub access: Access,
     /// The way out.
     pub egress: Egress<S>,
+    /// Routes beside the way out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub routes: BTreeSet<Route>,
+    /// Labels beyond those of ownership.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// What a subnet is for.
@@ -32,6 +40,15 @@ pub enum Access {
     Private,
     /// Public load balancers, gateways and bastions of a cluster whose machines are private.
     Utility,
+}
+
+/// A route to somewhere else than the internet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Route {
+    /// The destination.
+    pub cidr: IpNet,
+    /// The existing object of the cloud that it leads to: a peering, a transit gateway, an appliance.
+    pub target: String,
 }
 
 /// The way from a subnet to the internet.
@@ -52,7 +69,15 @@ pub enum Egress<S: Stage = Open> {
 impl Subnet {
     /// A private subnet without a way out.
     pub fn new(network: Input<Id<Network>>, cidr: IpNet, zone: impl Into<String>) -> Self {
-        Self { network, cidr, zone: zone.into(), access: Access::Private, egress: Egress::None }
+        Self {
+            network,
+            cidr,
+            zone: Some(zone.into()),
+            access: Access::Private,
+            egress: Egress::None,
+            routes: BTreeSet::new(),
+            labels: BTreeMap::new(),
+        }
     }
 
     /// The subnet open to the internet.

@@ -13,8 +13,8 @@ pub struct Volume {
     pub zone: String,
     /// Size in GiB. Disks grow; they do not shrink.
     pub size: u32,
-    /// The cloud's name of the disk type.
-    pub volume_type: String,
+    /// The cloud's name of the disk type; the provider's choice when `None`.
+    pub volume_type: Option<String>,
     /// Provisioned operations a second, for types that have such.
     pub iops: Option<u32>,
     /// Provisioned throughput in MiB/s, for types that have such.

@@ -26,6 +26,11 @@ impl Snapshot {
         self.objects.get(kind).map_or(&[], Vec::as_slice)
     }
 
+    /// The text of a kind that was listed, as long-lived as the snapshot.
+    pub(crate) fn kind(&self, kind: &str) -> Option<&str> {
+        self.objects.get_key_value(kind).map(|(kind, _)| kind.as_str())
+    }
+
     /// All objects with their kind, by kind and identifier.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Observed)> {
         self.objects.iter().flat_map(|(kind, all)| all.iter().map(move |object| (kind.as_str(), object)))

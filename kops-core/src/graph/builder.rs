@@ -64,6 +64,7 @@ impl GraphBuilder {
     }
 
     /// Adds a task with a lifecycle of its own.
+    #[expect(clippy::needless_pass_by_value, reason = "the graph takes the specification over")]
     pub fn add_as<R: Resource>(&mut self, name: &str, spec: R, lifecycle: Lifecycle) -> Handle<R> {
         let handle = Handle::named(name);
         match Document::of(&spec) {
@@ -110,7 +111,7 @@ impl GraphBuilder {
         match self.index.get(&later.key) {
             Some(&position) => self.tasks[position].edges.push(edge),
             None => {
-                self.problems.push(format!("{}: no such task, yet it should wait for {}", later.key, edge.on))
+                self.problems.push(format!("{}: no such task, yet it should wait for {}", later.key, edge.on));
             }
         }
     }

@@ -1,0 +1,306 @@
+//! Carrying out one step, whatever happens in between.
+//!
+//! The delicate one is creating, because an answer can get lost after the work was done. What is done then
+//! follows from the kind's [`IdentityClass`]: a *named* object is refused the second time and then looked
+//! up; a *tagged* one is looked up before anything is repeated; with a *token* the call is simply repeated;
+//! a *journaled* one is looked up among those that are alike and were not there before.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cloud::{
+    Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed, Owner,
+    Query, Scope, Update, Wanted,
+};
+use crate::digest::Hasher;
+use crate::graph::{Document, Key, Lifecycle, Task, has_unknown, outputs_in};
+use crate::plan::differences;
+use crate::retry::{Attempts, RetryPolicy};
+use crate::{Error, ErrorKind, Result, Snapshot};
+
+use super::IntentLog;
+use super::event::{Event, EventSink};
+
+/// How often, and how long apart, to look for what a lost answer may have made before making it again:
+/// listings follow creations within seconds.
+const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
+
+/// What every step is carried out with.
+pub(crate) struct Worker<'a> {
+    pub(crate) cloud: &'a dyn Cloud,
+    pub(crate) scope: &'a Scope,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) journal: &'a dyn IntentLog,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) events: &'a EventSink,
+}
+
+/// What a creation works with.
+struct Making<'a> {
+    handler: &'a dyn DynHandler,
+    task: &'a Task,
+    wanted: &'a Document,
+    cx: &'a Context,
+    /// Objects that were there before and are not the one looked for.
+    old: BTreeSet<String>,
+}
+
+impl Worker<'_> {
+    /// Makes the task's object; `wanted` knows every value.
+    pub(crate) async fn create(
+        &self,
+        handler: &dyn DynHandler,
+        task: &Task,
+        wanted: &Document,
+        predecessors: &[String],
+        cx: &Context,
+    ) -> Result<Observed> {
+        let key = &task.key;
+        require_known(wanted)?;
+        let known = self.snapshot.of(key.kind()).iter();
+        let old = known
+            .filter(|it| it.object.name.as_deref() == Some(key.name()) && it.object.owner == Owner::Scope)
+            .map(|it| it.object.id.clone())
+            .chain(predecessors.iter().cloned())
+            .collect();
+        let mut making = Making { handler, task, wanted, cx, old };
+        let token = token(self.scope, key, wanted, predecessors);
+        let object = if handler.identity() == IdentityClass::Journal {
+            self.make_journaled(&mut making, &token).await?
+        } else {
+            self.make(&making, &token).await?
+        };
+        let changed = in_place(handler, wanted, &object);
+        if changed.is_empty() {
+            return Ok(object);
+        }
+        self.update(handler, key, &object, wanted, &changed, cx).await
+    }
+
+    async fn make(&self, making: &Making<'_>, token: &str) -> Result<Observed> {
+        let &Making { handler, task, wanted, cx, .. } = making;
+        let request = Create {
+            scope: self.scope,
+            name: task.key.name(),
+            spec: wanted,
+            retained: task.lifecycle == Lifecycle::Retained,
+            token,
+            cx,
+        };
+        let mut attempts = Attempts::new(self.retry);
+        loop {
+            let error = match handler.create(request.clone()).await {
+                Ok(object) => return Ok(object),
+                Err(error) => error,
+            };
+            let exists = error.kind() == ErrorKind::AlreadyExists;
+            let lost = error.kind().is_ambiguous()
+                && matches!(handler.identity(), IdentityClass::Tagged | IdentityClass::Journal);
+            if (exists || lost)
+                && let Some(object) = self.look_for(making, exists).await?
+            {
+                return Ok(object);
+            }
+            self.pause(&task.key, error, &mut attempts, cx).await?;
+        }
+    }
+
+    async fn make_journaled(&self, making: &mut Making<'_>, token: &str) -> Result<Observed> {
+        let key = &making.task.key;
+        let digest = likeness(making.handler, making.wanted);
+        let entries = self.journal.entries().await?;
+        let open: Vec<_> = entries.iter().filter(|it| it.key == *key && it.id.is_none()).collect();
+        // An earlier run meant to make it, and observation did not find it; it may only now be visible.
+        for intent in &open {
+            making.old.extend(intent.existing.iter().cloned());
+            if intent.digest == digest
+                && let Some(object) = self.look_for(making, false).await?
+            {
+                self.journal.done(&intent.entry, &object.object.id).await?;
+                return Ok(object);
+            }
+        }
+        for intent in &open {
+            self.journal.forget(&intent.entry).await?;
+        }
+        let existing: Vec<String> =
+            self.list(making).await?.into_iter().map(|observed| observed.object.id).collect();
+        making.old.extend(existing.iter().cloned());
+        let entry = self.journal.intend(key, &digest, &existing).await?;
+        let object = self.make(making, token).await?;
+        self.journal.done(&entry, &object.object.id).await?;
+        Ok(object)
+    }
+
+    /// Looks for what a call made whose answer was lost; `sure` if it must be there.
+    async fn look_for(&self, making: &Making<'_>, sure: bool) -> Result<Option<Observed>> {
+        for pause in LOOKS {
+            self.sleep(pause, making.cx).await?;
+            let found = match self.list(making).await {
+                Ok(found) => found,
+                Err(error) if error.kind().is_transient() => continue,
+                Err(error) => return Err(error),
+            };
+            if let Some(object) = found.into_iter().find(|observed| is_the_one(making, observed)) {
+                return Ok(Some(object));
+            }
+        }
+        if sure {
+            // The name is taken and nothing of ours has it: somebody else's has.
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                "an object of this name exists and is not ours",
+            )
+            .hint("rename one of the two, or delete that object if nobody needs it"));
+        }
+        Ok(None)
+    }
+
+    async fn list(&self, making: &Making<'_>) -> Result<Vec<Observed>> {
+        let wanted = [Wanted { name: making.task.key.name(), spec: making.wanted }];
+        // A memo of its own: what was true a moment ago is of no use here.
+        let cx = Context { memo: crate::cloud::Memo::default(), ..making.cx.clone() };
+        let filter = Filter::Scope { wanted: &wanted, shared: &[] };
+        making.handler.list(&Query { scope: self.scope, filter, cx: &cx }).await
+    }
+
+    /// Changes the members `changed` of an object.
+    pub(crate) async fn update(
+        &self,
+        handler: &dyn DynHandler,
+        key: &Key,
+        object: &Observed,
+        wanted: &Document,
+        changed: &BTreeSet<String>,
+        cx: &Context,
+    ) -> Result<Observed> {
+        require_known(wanted)?;
+        let token = token(self.scope, key, wanted, &[object.object.id.clone(), "update".to_owned()]);
+        let request = Update {
+            scope: self.scope,
+            name: key.name(),
+            object: &object.object,
+            spec: wanted,
+            changed,
+            token: &token,
+            cx,
+        };
+        let mut attempts = Attempts::new(self.retry);
+        loop {
+            match handler.update(request.clone()).await {
+                Ok(object) => return Ok(object),
+                Err(error) => self.pause(key, error, &mut attempts, cx).await?,
+            }
+        }
+    }
+
+    /// Deletes an object.
+    pub(crate) async fn delete(
+        &self,
+        handler: &dyn DynHandler,
+        key: &Key,
+        observed: &Observed,
+        cx: &Context,
+    ) -> Result<Deletion> {
+        let request = Delete { scope: self.scope, object: &observed.object, cx };
+        let mut attempts = Attempts::new(self.retry);
+        loop {
+            match handler.delete(request.clone()).await {
+                Ok(deletion) => return Ok(deletion),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Deletion::Done),
+                Err(error) => self.pause(key, error, &mut attempts, cx).await?,
+            }
+        }
+    }
+
+    /// Forgets what the journal knows of an object that is gone.
+    pub(crate) async fn forget(&self, handler: &dyn DynHandler, key: &Key, id: &str) -> Result<()> {
+        if handler.identity() != IdentityClass::Journal {
+            return Ok(());
+        }
+        for intent in self.journal.entries().await? {
+            if intent.key.kind() == key.kind() && intent.id.as_deref() == Some(id) {
+                self.journal.forget(&intent.entry).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits before the next attempt, or returns the error when there shall be none.
+    async fn pause(&self, key: &Key, error: Error, attempts: &mut Attempts, cx: &Context) -> Result<()> {
+        let clock = self.cloud.clock();
+        let Some(wait) = attempts.after(&error, clock.elapsed()) else {
+            return Err(attempts.exhausted(error));
+        };
+        let error = Arc::new(error.task(key));
+        self.events.send(Event::Retrying { task: key.clone(), error, wait });
+        self.sleep(wait, cx).await
+    }
+
+    async fn sleep(&self, wait: Duration, cx: &Context) -> Result<()> {
+        if wait.is_zero() {
+            return Ok(());
+        }
+        let clock = self.cloud.clock();
+        tokio::select! {
+            () = clock.sleep(wait) => Ok(()),
+            () = cx.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "cancelled while waiting to try again")),
+        }
+    }
+}
+
+/// Whether an object found is the one that was being made.
+fn is_the_one(making: &Making<'_>, observed: &Observed) -> bool {
+    let object = &observed.object;
+    if !object.state.is_live() || making.old.contains(&object.id) {
+        return false;
+    }
+    match object.owner {
+        Owner::Scope => object.name.as_deref() == Some(making.task.key.name()),
+        Owner::Other => false,
+        Owner::Unknown => likeness(making.handler, &object.spec) == likeness(making.handler, making.wanted),
+    }
+}
+
+/// The members that an object has otherwise than wanted and that can be changed.
+fn in_place(handler: &dyn DynHandler, wanted: &Document, observed: &Observed) -> BTreeSet<String> {
+    differences(wanted, &observed.object.spec)
+        .into_iter()
+        .map(|change| change.path.split('.').next().unwrap_or_default().to_owned())
+        .filter(|member| handler.mutability(member) == Mutability::InPlace)
+        .collect()
+}
+
+fn require_known(wanted: &Document) -> Result<()> {
+    if !has_unknown(wanted) {
+        return Ok(());
+    }
+    let mut missing = Vec::new();
+    outputs_in(wanted, &mut missing);
+    let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
+    Err(Error::internal(format!("not known although its task is done: {}", missing.join(", "))))
+}
+
+/// The same for the same scope, life, task, content and predecessors.
+fn token(scope: &Scope, key: &Key, wanted: &Document, predecessors: &[String]) -> String {
+    let mut hasher = Hasher::default();
+    hasher.text(scope.name()).text(scope.life()).text(key.as_str()).document(wanted);
+    for id in predecessors.iter().collect::<BTreeSet<_>>() {
+        hasher.text(id);
+    }
+    hasher.finish()
+}
+
+/// A digest of what can be seen of an object.
+pub(crate) fn likeness(handler: &dyn DynHandler, document: &Document) -> String {
+    let mut hasher = Hasher::default();
+    if let serde_json::Value::Object(members) = &**document {
+        for (name, value) in members {
+            if handler.mutability(name) != Mutability::WriteOnly {
+                hasher.text(name).document(value);
+            }
+        }
+    }
+    hasher.finish()
+}

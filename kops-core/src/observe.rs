@@ -1,0 +1,133 @@
+//! Observing in bulk: one listing for each kind, all side by side.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::apply::{Intent, IntentLog, likeness};
+use crate::cloud::{Cloud, Context, DynHandler, Filter, Observed, Owner, Query, Scope, Wanted};
+use crate::graph::{Key, Lifecycle, TaskGraph};
+use crate::retry::{Attempts, RetryPolicy};
+use crate::{Error, Result, Snapshot};
+
+/// Lists every kind of the cloud once.
+///
+/// `graph` is native; it says which shared objects to look up and which names are wanted.
+///
+/// # Errors
+/// The first listing that failed; the others are told in its message when they failed differently.
+pub(crate) async fn observe(
+    cloud: &dyn Cloud,
+    scope: &Scope,
+    graph: &TaskGraph,
+    journal: &dyn IntentLog,
+    retry: RetryPolicy,
+    cx: &Context,
+) -> Result<Snapshot> {
+    let entries = journal.entries().await?;
+    // Who made what, for objects that cannot tell themselves.
+    let mut makers: HashMap<(String, String), Key> = entries
+        .iter()
+        .filter_map(|entry| Some(((entry.key.kind().to_owned(), entry.id.clone()?), entry.key.clone())))
+        .collect();
+    let listings = cloud.handlers().iter().map(|handler| list(cloud, handler, scope, graph, retry, cx));
+    let mut snapshot = Snapshot::default();
+    let mut failures: Vec<Error> = Vec::new();
+    for (handler, listing) in cloud.handlers().iter().zip(join_all(listings).await) {
+        match listing {
+            Ok(mut objects) => {
+                let open = entries.iter().filter(|it| it.id.is_none() && it.key.kind() == handler.kind());
+                for intent in open {
+                    if let Some(id) = made_for(&**handler, intent, &objects, &makers) {
+                        makers.insert((handler.kind().to_owned(), id), intent.key.clone());
+                    }
+                }
+                for object in &mut objects {
+                    attribute(handler.kind(), object, &makers);
+                }
+                snapshot.insert(handler.kind(), objects);
+            }
+            Err(error) => failures.push(error),
+        }
+    }
+    match failures.len() {
+        0 => Ok(snapshot),
+        _ => Err(most_telling(failures)),
+    }
+}
+
+/// The object that an interrupted run made for an intent: alike, and not there before.
+fn made_for(
+    handler: &dyn DynHandler,
+    intent: &Intent,
+    objects: &[Observed],
+    makers: &HashMap<(String, String), Key>,
+) -> Option<String> {
+    objects
+        .iter()
+        .map(|observed| &observed.object)
+        .filter(|object| object.owner == Owner::Unknown && object.state.is_live())
+        .filter(|object| !intent.existing.contains(&object.id))
+        .filter(|object| !makers.contains_key(&(handler.kind().to_owned(), object.id.clone())))
+        .find(|object| likeness(handler, &object.spec) == intent.digest)
+        .map(|object| object.id.clone())
+}
+
+/// Says whose an object is that cannot tell itself.
+fn attribute(kind: &str, observed: &mut Observed, makers: &HashMap<(String, String), Key>) {
+    let object = &mut observed.object;
+    if object.owner != Owner::Unknown {
+        return;
+    }
+    match makers.get(&(kind.to_owned(), object.id.clone())) {
+        Some(key) => {
+            object.owner = Owner::Scope;
+            object.name = Some(key.name().to_owned());
+        }
+        None => object.owner = Owner::Other,
+    }
+}
+
+async fn list(
+    cloud: &dyn Cloud,
+    handler: &Arc<dyn DynHandler>,
+    scope: &Scope,
+    graph: &TaskGraph,
+    retry: RetryPolicy,
+    cx: &Context,
+) -> Result<Vec<Observed>> {
+    let mut wanted = Vec::new();
+    let mut shared = Vec::new();
+    for task in graph.tasks().filter(|task| task.key.kind() == handler.kind()) {
+        match &task.lifecycle {
+            Lifecycle::Shared { selector } => shared.push(selector.as_str()),
+            _ => wanted.push(Wanted { name: task.key.name(), spec: &task.spec }),
+        }
+    }
+    let filter = Filter::Scope { wanted: &wanted, shared: &shared };
+    let query = Query { scope, filter, cx };
+    let clock = cloud.clock();
+    let mut attempts = Attempts::new(retry.for_reading());
+    loop {
+        let error = match handler.list(&query).await {
+            Ok(objects) => return Ok(objects),
+            Err(error) => error,
+        };
+        match attempts.after(&error, clock.elapsed()) {
+            Some(wait) => clock.sleep(wait).await,
+            None => return Err(attempts.exhausted(error).task(format!("listing {}", handler.kind()))),
+        }
+    }
+}
+
+/// When everything fails it fails for one reason: tell it once.
+fn most_telling(mut failures: Vec<Error>) -> Error {
+    // What the reader has to mend comes before what may pass by itself.
+    failures.sort_by_key(|error| error.kind().is_transient());
+    let mut failures = failures.into_iter();
+    let Some(first) = failures.next() else { return Error::internal("no listing failed") };
+    let others: Vec<_> =
+        failures.filter(|it| it.message() != first.message()).map(|it| it.to_string()).collect();
+    if others.is_empty() { first } else { first.hint(format!("also: {}", others.join("; "))) }
+}

@@ -1,0 +1,106 @@
+//! Comparing what is wanted with what is.
+//!
+//! Members that the wanted document lacks are not managed and not compared; `null` is. Maps compare member
+//! by member, so that labels others have added are left alone. Lists compare whole: sets have been sorted by
+//! their type.
+
+use serde_json::Value;
+
+use crate::graph::{Document, has_unknown, shown};
+
+use super::FieldChange;
+
+/// Where `wanted` differs from `actual`, in the order of the wanted members.
+pub(crate) fn differences(wanted: &Document, actual: &Document) -> Vec<FieldChange> {
+    let mut found = Vec::new();
+    compare(String::new(), wanted, actual, &mut found);
+    found
+}
+
+/// What a new object will be like: every member that is set.
+pub(crate) fn members(wanted: &Document) -> Vec<FieldChange> {
+    let Value::Object(members) = &**wanted else { return Vec::new() };
+    members
+        .iter()
+        .filter(|(_, value)| !is_blank(value))
+        .map(|(name, value)| change(name.clone(), &Value::Null, value))
+        .collect()
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
+}
+
+fn compare(path: String, wanted: &Value, actual: &Value, found: &mut Vec<FieldChange>) {
+    if wanted == actual {
+        return;
+    }
+    match (wanted, actual) {
+        (Value::Object(want), Value::Object(have)) if !is_marked(want) => {
+            for (name, value) in want {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                compare(path, value, have.get(name).unwrap_or(&Value::Null), found);
+            }
+        }
+        _ => found.push(change(path, actual, wanted)),
+    }
+}
+
+/// A value with a mark (an output, a secret) is one value, not a map.
+fn is_marked(members: &serde_json::Map<String, Value>) -> bool {
+    members.len() == 1 && members.keys().all(|name| name.starts_with('$'))
+}
+
+fn change(path: String, before: &Value, after: &Value) -> FieldChange {
+    FieldChange {
+        path,
+        before: shown(before),
+        after: shown(after),
+        known_after_apply: has_unknown(after),
+        forces_replacement: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn paths(wanted: Value, actual: Value) -> Vec<String> {
+        differences(&wanted.into(), &actual.into()).into_iter().map(|change| change.path).collect()
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_compared_but_null_is() {
+        assert!(paths(json!({"a": 1}), json!({"a": 1, "b": 2})).is_empty());
+        assert_eq!(paths(json!({"a": 1, "b": null}), json!({"a": 1, "b": 2})), ["b"]);
+        assert!(paths(json!({"a": null}), json!({})).is_empty());
+    }
+
+    #[test]
+    fn labels_of_others_are_left_alone() {
+        let wanted = json!({"labels": {"mine": "x"}});
+        assert!(paths(wanted.clone(), json!({"labels": {"mine": "x", "theirs": "y"}})).is_empty());
+        assert_eq!(paths(wanted, json!({"labels": {"mine": "y"}})), ["labels.mine"]);
+    }
+
+    #[test]
+    fn lists_compare_in_order() {
+        assert_eq!(paths(json!({"a": [1, 2]}), json!({"a": [2, 1]})), ["a"]);
+    }
+
+    #[test]
+    fn a_changed_secret_shows_no_secret() {
+        let wanted = json!({"s": {"$secret": "new-password"}}).into();
+        let actual = json!({"s": {"$secret": "old-password"}}).into();
+        let found = differences(&wanted, &actual);
+        assert_eq!(found.len(), 1);
+        assert_ne!(found[0].before, found[0].after);
+        assert!(!serde_json::to_string(&found).unwrap().contains("password"));
+    }
+}

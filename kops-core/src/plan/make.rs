@@ -1,0 +1,417 @@
+//! Deciding what to do: graph × snapshot → plan. No I/O.
+//!
+//! Tasks are decided in the graph's order, so that what a task refers to is decided before it. Outputs of
+//! objects that stay are put in as they are; outputs of objects yet to be made stay unknown, and with them
+//! whatever takes them. So nothing is needlessly "known after apply", and the replacement of an object
+//! carries on to those that refer to it by itself.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::cloud::{Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
+use crate::digest::Hasher;
+use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph};
+use crate::resource::Output;
+use crate::{Error, Result, Snapshot};
+
+use super::compare::{differences, members};
+use super::steps::{Decision, Op, Step, Work, order, require_handler};
+use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Summary};
+
+/// What a plan is made from.
+pub(crate) struct Inputs<'a> {
+    pub(crate) cloud: &'a dyn Cloud,
+    pub(crate) scope: &'a Scope,
+    /// Native.
+    pub(crate) graph: TaskGraph,
+    pub(crate) snapshot: Snapshot,
+    /// Whether objects that no task wants are deleted.
+    pub(crate) prune: bool,
+}
+
+/// Plans.
+///
+/// # Errors
+/// `Invalid` with everything that makes the graph impossible on this cloud as it is: shared objects that do
+/// not exist, names that others hold, fields that cannot be changed.
+pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
+    let Inputs { cloud, scope, graph, snapshot, prune } = inputs;
+    let fingerprint = fingerprint(scope, &graph, &snapshot, prune);
+    let mut planner = Planner::new(cloud, &snapshot);
+    for task in graph.tasks() {
+        if let Err(error) = planner.decide(task) {
+            planner.problems.push(error);
+        }
+    }
+    planner.prune(&graph, prune);
+    if !planner.problems.is_empty() {
+        return Err(together(planner.problems));
+    }
+    let Planner { decisions, notes, deferred, warnings, .. } = planner;
+    let steps = order(cloud, &graph, &snapshot, &decisions)?;
+    let mut plan = Plan {
+        format: FORMAT.to_owned(),
+        scope: scope.name().to_owned(),
+        cloud: cloud.name().to_owned(),
+        fingerprint,
+        summary: Summary::default(),
+        changes: Vec::new(),
+        deferred,
+        unchanged: Vec::new(),
+        warnings,
+        work: None,
+    };
+    let mut waits = dependencies(&steps);
+    let stays = |decision: &&Decision<'_>| matches!(decision.action, None | Some(Action::Update));
+    let objects = decisions
+        .iter()
+        .filter(stays)
+        .filter_map(|decision| Some((decision.key.clone(), decision.object?.clone())))
+        .collect();
+    for (decision, note) in decisions.into_iter().zip(notes) {
+        let id = decision.object.map(|object| object.object.id.clone());
+        let Some(action) = decision.action else {
+            plan.unchanged.push(decision.key);
+            continue;
+        };
+        let waits_for = waits.remove(&(decision.key.clone(), action == Action::Delete)).unwrap_or_default();
+        let Note { reason, fields } = note;
+        plan.changes.push(Change { task: decision.key, action, id, reason, fields, waits_for });
+    }
+    let count = |action| plan.changes.iter().filter(|change| change.action == action).count();
+    plan.summary = Summary {
+        create: count(Action::Create),
+        update: count(Action::Update),
+        replace: count(Action::Replace),
+        delete: count(Action::Delete),
+        unchanged: plan.unchanged.len(),
+    };
+    plan.work = Some(Arc::new(Work { scope: scope.clone(), graph, objects, snapshot, steps }));
+    Ok(plan)
+}
+
+/// Everything that a plan depends on.
+fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: bool) -> String {
+    let mut hasher = Hasher::default();
+    hasher.text(scope.name()).text(scope.life()).text(if prune { "prune" } else { "keep" });
+    for task in graph.tasks() {
+        hasher.text(task.key.as_str()).document(&task.spec).text(&format!("{:?}", task.lifecycle));
+        for edge in &task.edges {
+            hasher.text(edge.on.as_str()).text(&format!("{:?}", edge.wait));
+        }
+    }
+    hasher.text(&snapshot.fingerprint());
+    hasher.finish()
+}
+
+/// One error of many.
+fn together(mut problems: Vec<Error>) -> Error {
+    if problems.len() == 1
+        && let Some(only) = problems.pop()
+    {
+        return only;
+    }
+    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    Error::invalid(format!("{} problems:\n  {}", told.len(), told.join("\n  ")))
+}
+
+/// What the reader is told about a decision.
+#[derive(Default)]
+struct Note {
+    reason: Option<String>,
+    fields: Vec<FieldChange>,
+}
+
+struct Planner<'a> {
+    cloud: &'a dyn Cloud,
+    snapshot: &'a Snapshot,
+    /// The scope's objects by key, dead and dying ones included.
+    by_key: HashMap<Key, Vec<&'a Observed>>,
+    /// Objects that are some task's, by kind and identifier.
+    matched: HashSet<(&'a str, &'a str)>,
+    outputs: HashMap<Key, Known<'a>>,
+    decisions: Vec<Decision<'a>>,
+    notes: Vec<Note>,
+    deferred: Vec<Change>,
+    warnings: Vec<String>,
+    problems: Vec<Error>,
+}
+
+/// What is known of a task's outputs.
+struct Known<'a> {
+    object: &'a Observed,
+    volatile: &'static [&'static str],
+}
+
+impl Known<'_> {
+    fn get(&self, output: &str) -> Option<Value> {
+        if self.volatile.contains(&output) {
+            return None;
+        }
+        output_of(self.object, output)
+    }
+}
+
+/// An output of an object, its identifier among them.
+pub(crate) fn output_of(observed: &Observed, output: &str) -> Option<Value> {
+    if output == Output::<crate::resource::Network, _>::ID.name() {
+        return Some(Value::String(observed.object.id.clone()));
+    }
+    observed.object.outputs.get(output).cloned()
+}
+
+impl<'a> Planner<'a> {
+    fn new(cloud: &'a dyn Cloud, snapshot: &'a Snapshot) -> Self {
+        let mut by_key: HashMap<Key, Vec<&Observed>> = HashMap::new();
+        for (kind, observed) in snapshot.iter() {
+            if observed.object.owner == Owner::Scope {
+                let name = observed.object.name.as_deref().unwrap_or(&observed.object.id);
+                by_key.entry(Key::new(kind, name)).or_default().push(observed);
+            }
+        }
+        Self {
+            cloud,
+            snapshot,
+            by_key,
+            matched: HashSet::new(),
+            outputs: HashMap::new(),
+            decisions: Vec::new(),
+            notes: Vec::new(),
+            deferred: Vec::new(),
+            warnings: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn decide(&mut self, task: &'a Task) -> Result<()> {
+        let handler = require_handler(self.cloud, &task.key)?;
+        if let Lifecycle::Shared { selector } = &task.lifecycle {
+            let object = self.shared(&task.key, selector)?;
+            self.settle(task, None, Some(object), Note::default(), BTreeSet::new(), Vec::new());
+            self.outputs.insert(task.key.clone(), Known { object, volatile: &[] });
+            return Ok(());
+        }
+        self.refuse_taken_name(task)?;
+        let wanted = task.spec.substitute(&|key, output| self.outputs.get(key)?.get(output));
+        let wanted = handler.canonical(&wanted).map_err(|error| error.task(&task.key))?;
+        let candidates = self.by_key.get(&task.key).cloned().unwrap_or_default();
+        let (live, dying): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|it| it.object.state.is_live());
+        let Some((object, fields)) = best_match(handler, &wanted, &live) else {
+            let note = Note { reason: None, fields: members(&wanted) };
+            self.settle(task, Some(Action::Create), None, note, BTreeSet::new(), dying);
+            return Ok(());
+        };
+        self.matched.insert((kind_of(self.snapshot, &task.key), &object.object.id));
+        let (action, note) = judge(handler, task, object, fields)?;
+        let changed = note.fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
+        let volatile = match action {
+            None => Some(&[] as &[_]),
+            Some(Action::Update) => Some(handler.volatile_outputs()),
+            Some(_) => None,
+        };
+        if let Some(volatile) = volatile {
+            self.outputs.insert(task.key.clone(), Known { object, volatile });
+        }
+        self.settle(task, action, Some(object), note, changed, dying);
+        Ok(())
+    }
+
+    fn settle(
+        &mut self,
+        task: &Task,
+        action: Option<Action>,
+        object: Option<&'a Observed>,
+        note: Note,
+        changed: BTreeSet<String>,
+        dying: Vec<&'a Observed>,
+    ) {
+        self.decisions.push(Decision { key: task.key.clone(), action, object, changed, dying });
+        self.notes.push(note);
+    }
+
+    fn shared(&self, key: &Key, selector: &str) -> Result<&'a Observed> {
+        let mut meant = self
+            .snapshot
+            .of(key.kind())
+            .iter()
+            .filter(|it| it.object.state.is_live() && it.object.is_meant_by(selector));
+        match (meant.next(), meant.next()) {
+            (Some(object), None) => Ok(object),
+            (None, _) => Err(Error::not_found(format!("there is no {} {selector:?}", key.kind()))
+                .task(key)
+                .hint("it should exist already; check its name or identifier, the region and the account")),
+            (Some(one), Some(other)) => Err(Error::invalid(format!(
+                "{selector:?} means more than one {}: {} and {}",
+                key.kind(),
+                one.object.id,
+                other.object.id
+            ))
+            .task(key)
+            .hint("give the identifier instead")),
+        }
+    }
+
+    fn refuse_taken_name(&self, task: &Task) -> Result<()> {
+        let taken =
+            self.snapshot.of(task.key.kind()).iter().find(|it| {
+                it.object.owner != Owner::Scope && it.object.name.as_deref() == Some(task.key.name())
+            });
+        match taken {
+            Some(object) => Err(Error::new(
+                crate::ErrorKind::AlreadyExists,
+                format!("{} exists and is not this scope's", object.object.id),
+            )
+            .task(&task.key)
+            .hint("rename one of the two, or delete that object if nobody needs it")),
+            None => Ok(()),
+        }
+    }
+
+    /// Decides about the objects that no task wants.
+    fn prune(&mut self, graph: &TaskGraph, prune: bool) {
+        let mut orphans: Vec<(Key, &'a Observed)> =
+            self.snapshot.owned().filter(|(key, it)| !self.is_matched(key.kind(), &it.object.id)).collect();
+        orphans.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.object.id.cmp(&y.object.id)));
+        for (key, observed) in orphans {
+            let duplicate = graph.get(&key).is_some();
+            if observed.object.retained {
+                self.warnings
+                    .push(format!("{key} ({}) is kept: it is marked as retained", observed.object.id));
+                continue;
+            }
+            let reason = if duplicate {
+                "a second object of the same task, left by an interrupted run"
+            } else if graph.is_empty() {
+                "everything goes"
+            } else {
+                "no longer wanted"
+            };
+            let reason = (!graph.is_empty()).then(|| reason.to_owned());
+            // What an interrupted run left behind goes even without pruning: it is nobody's any more.
+            if !prune && !duplicate {
+                let id = Some(observed.object.id.clone());
+                let (fields, waits_for) = (Vec::new(), Vec::new());
+                self.deferred.push(Change {
+                    task: key,
+                    action: Action::Delete,
+                    id,
+                    reason,
+                    fields,
+                    waits_for,
+                });
+                continue;
+            }
+            self.decisions.push(Decision {
+                key,
+                action: Some(Action::Delete),
+                object: Some(observed),
+                changed: BTreeSet::new(),
+                dying: Vec::new(),
+            });
+            self.notes.push(Note { reason, fields: Vec::new() });
+        }
+    }
+
+    fn is_matched(&self, kind: &str, id: &str) -> bool {
+        self.matched.contains(&(kind, id))
+    }
+}
+
+/// The snapshot's own text of a kind, which lives as long as the snapshot.
+fn kind_of<'a>(snapshot: &'a Snapshot, key: &Key) -> &'a str {
+    snapshot.kind(key.kind()).unwrap_or_default()
+}
+
+fn top_member(path: &str) -> &str {
+    path.split('.').next().unwrap_or(path)
+}
+
+/// Of several objects under one key, the one that needs the least: no replacement before one, few changes
+/// before many, the first identifier before the rest.
+fn best_match<'a>(
+    handler: &dyn DynHandler,
+    wanted: &Document,
+    live: &[&'a Observed],
+) -> Option<(&'a Observed, Vec<FieldChange>)> {
+    live.iter()
+        .map(|observed| {
+            let fields: Vec<_> = differences(wanted, &observed.object.spec)
+                .into_iter()
+                .filter(|field| handler.mutability(top_member(&field.path)) != Mutability::WriteOnly)
+                .collect();
+            (*observed, fields)
+        })
+        .min_by_key(|(observed, fields)| {
+            let failed = matches!(observed.object.state, State::Failed(_));
+            let replaced =
+                fields.iter().any(|it| handler.mutability(top_member(&it.path)) == Mutability::Replace);
+            (failed, replaced, fields.len())
+        })
+}
+
+/// What has to happen to an object that a task has.
+fn judge(
+    handler: &dyn DynHandler,
+    task: &Task,
+    observed: &Observed,
+    mut fields: Vec<FieldChange>,
+) -> Result<(Option<Action>, Note)> {
+    if let State::Failed(why) = &observed.object.state {
+        let reason = Some(format!("it failed: {why}"));
+        return Ok((Some(Action::Replace), Note { reason, fields }));
+    }
+    if fields.is_empty() || task.lifecycle == Lifecycle::CreateOnly {
+        return Ok((None, Note::default()));
+    }
+    let mut forcing = Vec::new();
+    for field in &mut fields {
+        match handler.mutability(top_member(&field.path)) {
+            Mutability::Immutable => {
+                let (path, before, after) = (&field.path, &field.before, &field.after);
+                return Err(Error::invalid(format!("{path} cannot be changed from {before} to {after}"))
+                    .task(&task.key)
+                    .hint("set it back, or make a new object under another name and move over to it"));
+            }
+            Mutability::Replace => {
+                field.forces_replacement = true;
+                forcing.push(field.path.clone());
+            }
+            Mutability::InPlace | Mutability::WriteOnly => {}
+        }
+    }
+    if forcing.is_empty() {
+        return Ok((Some(Action::Update), Note { reason: None, fields }));
+    }
+    if task.lifecycle == Lifecycle::Retained {
+        return Err(Error::invalid(format!(
+            "{} cannot be changed without another object",
+            forcing.join(", ")
+        ))
+        .task(&task.key)
+        .hint("the object is retained, so it is not replaced; set the field back"));
+    }
+    let reason = Some(format!("{} cannot be changed in place", forcing.join(", ")));
+    Ok((Some(Action::Replace), Note { reason, fields }))
+}
+
+/// What each change waits for, by key and whether it is a deletion.
+fn dependencies(steps: &[Step]) -> HashMap<(Key, bool), Vec<Dependency>> {
+    let mut found: HashMap<(Key, bool), Vec<Dependency>> = HashMap::new();
+    for step in steps {
+        let deletes = match step.op {
+            Op::Delete { .. } => true,
+            Op::Create { .. } | Op::Update { .. } => false,
+            Op::Settle { .. } | Op::Vanish { .. } => continue,
+        };
+        let waits = step
+            .needs
+            .iter()
+            .filter(|(need, _)| steps[*need].key != step.key)
+            .map(|&(need, until)| Dependency { task: steps[need].key.clone(), until });
+        found.entry((step.key.clone(), deletes)).or_default().extend(waits);
+    }
+    found
+}

@@ -1,0 +1,148 @@
+//! The plan as text, for people: a summary in one line, then what changes, by kind.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::{Action, Change, FieldChange, Plan};
+
+/// How much the text says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TextOptions {
+    /// Whether new objects are shown with all their fields.
+    pub full: bool,
+    /// Whether marks are coloured with terminal escapes.
+    pub color: bool,
+}
+
+/// New objects are shown with their fields while there are at most this many.
+const FEW: usize = 3;
+/// Values longer than this are cut.
+const WIDTH: usize = 72;
+
+impl Plan {
+    /// The plan as text: `+` is made, `~` changed, `±` made anew, `-` deleted.
+    pub fn text(&self, options: TextOptions) -> String {
+        let mut out = String::new();
+        let _ = writeln!(out, "{}", self.headline());
+        let mut kinds: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+        for change in &self.changes {
+            kinds.entry(change.task.kind()).or_default().push(change);
+        }
+        let full = options.full || self.summary.create <= FEW;
+        for (kind, changes) in kinds {
+            let _ = writeln!(out, "\n{kind}");
+            for change in changes {
+                write_change(&mut out, change, full, options.color);
+            }
+        }
+        if !self.deferred.is_empty() {
+            let _ = writeln!(out, "\nNo longer wanted, deleted only when pruning:");
+            for change in &self.deferred {
+                let _ = writeln!(out, "  {}{}", change.task, in_brackets(change.id.as_deref()));
+            }
+        }
+        for warning in &self.warnings {
+            let _ = writeln!(out, "\nWarning: {warning}");
+        }
+        out
+    }
+
+    /// The summary in one line.
+    pub fn headline(&self) -> String {
+        let summary = &self.summary;
+        let parts: Vec<String> = [
+            (summary.create, "create"),
+            (summary.update, "update"),
+            (summary.replace, "replace"),
+            (summary.delete, "delete"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, verb)| format!("{count} to {verb}"))
+        .collect();
+        let what = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+        format!("{} on {}: {what}; {} unchanged.", self.scope, self.cloud, summary.unchanged)
+    }
+}
+
+fn write_change(out: &mut String, change: &Change, full: bool, color: bool) {
+    let (mark, paint) = match change.action {
+        Action::Create => ("+", "32"),
+        Action::Update => ("~", "33"),
+        Action::Replace => ("±", "35"),
+        Action::Delete => ("-", "31"),
+    };
+    let mark = if color { format!("\x1b[{paint}m{mark}\x1b[0m") } else { mark.to_owned() };
+    let _ = write!(out, "  {mark} {}{}", change.task.name(), in_brackets(change.id.as_deref()));
+    match &change.reason {
+        Some(reason) => {
+            let _ = writeln!(out, ": {reason}");
+        }
+        None => out.push('\n'),
+    }
+    if change.action == Action::Create && !full {
+        return;
+    }
+    for field in &change.fields {
+        write_field(out, field, change.action);
+    }
+}
+
+fn in_brackets(id: Option<&str>) -> String {
+    id.map_or_else(String::new, |id| format!(" ({id})"))
+}
+
+fn write_field(out: &mut String, field: &FieldChange, action: Action) {
+    let path = &field.path;
+    let mark = if field.forces_replacement { "  ← forces replacement" } else { "" };
+    if action == Action::Create {
+        let _ = writeln!(out, "      {path}: {}", brief(&field.after));
+        return;
+    }
+    // Of a set or list, only what comes and goes.
+    if let (Value::Array(before), Value::Array(after)) = (&field.before, &field.after)
+        && before.len() + after.len() > 2
+    {
+        let _ = writeln!(out, "      {path}:{mark}");
+        for item in before.iter().filter(|item| !after.contains(item)) {
+            let _ = writeln!(out, "        - {}", brief(item));
+        }
+        for item in after.iter().filter(|item| !before.contains(item)) {
+            let _ = writeln!(out, "        + {}", brief(item));
+        }
+        if before.iter().all(|item| after.contains(item)) && after.iter().all(|item| before.contains(item)) {
+            let _ = writeln!(out, "        (another order)");
+        }
+        return;
+    }
+    let _ = writeln!(out, "      {path}: {} → {}{mark}", brief(&field.before), brief(&field.after));
+}
+
+/// A value in one line.
+fn brief(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) if text.is_empty() => "\"\"".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(brief).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Object(members) => {
+            let members: Vec<_> = members
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(name, value)| format!("{name}: {}", brief(value)))
+                .collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        other => other.to_string(),
+    };
+    let text = text.replace('\n', "\\n");
+    if text.chars().count() <= WIDTH {
+        return text;
+    }
+    text.chars().take(WIDTH - 1).chain(['…']).collect()
+}

@@ -42,6 +42,7 @@
 pub mod conformance;
 #[cfg(test)]
 mod faulty;
+pub mod journal;
 mod key;
 pub mod lease;
 mod local;
@@ -53,6 +54,7 @@ use std::fmt;
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
+pub use self::journal::{Intent, IntentLog, Journal};
 pub use self::key::{Key, Prefix};
 pub use self::lease::{Holder, Lease, LeaseRequest};
 pub use self::local::LocalStore;

@@ -231,7 +231,7 @@ mod tests {
         let store = FaultyStore::default();
         let intent = journal(&store).intend("Port/api", "d1", &ids(&["b", "a"])).await.unwrap();
         let found = journal(&store).entries().await.unwrap();
-        assert_eq!(found, [intent.clone()]);
+        assert_eq!(found, std::slice::from_ref(&intent));
         assert_eq!((found[0].key(), found[0].content_digest(), found[0].object()), ("Port/api", "d1", None));
         assert_eq!(found[0].existing(), ["a", "b"]);
         journal(&store).done(&found[0], "c").await.unwrap();

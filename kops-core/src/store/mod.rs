@@ -44,6 +44,7 @@ pub mod conformance;
 mod faulty;
 pub mod journal;
 mod key;
+pub mod layout;
 pub mod lease;
 mod local;
 mod memory;
@@ -56,6 +57,9 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 pub use self::journal::{Intent, IntentLog, Journal};
 pub use self::key::{Key, Prefix};
+pub use self::layout::{
+    ClusterRegistry, ClusterState, ClusterStore, Deletion, Listed, Stored, Versioned, ssh_fingerprint,
+};
 pub use self::lease::{Holder, Lease, LeaseRequest};
 pub use self::local::LocalStore;
 pub use self::memory::MemoryStore;

@@ -1,5 +1,7 @@
 //! Digests: fingerprints and idempotency tokens.
 
+use std::io::Write;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -14,6 +16,17 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[derive(Default)]
 pub(crate) struct Hasher(Sha256);
 
+impl Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Hasher {
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
@@ -26,14 +39,15 @@ impl Hasher {
     }
 
     pub(crate) fn document(&mut self, document: &Value) -> &mut Self {
-        self.text(&document.to_string())
+        // Into the digest without a text in between; neither side of this fails.
+        let _ = serde_json::to_writer(&mut *self, document);
+        self.text("")
     }
 
     pub(crate) fn finish(self) -> String {
-        use std::fmt::Write;
         self.0.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
             // Writing to a string does not fail.
-            let _ = write!(text, "{byte:02x}");
+            let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
             text
         })
     }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::json;
-
 use crate::cloud::{Observed, Owner, State};
 use crate::digest::Hasher;
 use crate::graph::Key;
@@ -60,12 +58,15 @@ impl Snapshot {
         let mut hasher = Hasher::default();
         for (kind, Observed { object, .. }) in self.iter().filter(|(_, it)| it.object.state.is_live()) {
             hasher.text(kind).text(&object.id).text(object.name.as_deref().unwrap_or_default());
-            hasher.document(&json!([
-                object.owner,
-                matches!(object.state, State::Failed(_)),
-                object.retained,
-                object.aliases,
-            ]));
+            hasher.text(match (object.owner, &object.state) {
+                (Owner::Other | Owner::Unknown, _) => "other",
+                (Owner::Scope, State::Failed(_)) => "failed",
+                (Owner::Scope, _) if object.retained => "retained",
+                (Owner::Scope, _) => "",
+            });
+            for alias in &object.aliases {
+                hasher.text(alias);
+            }
             hasher.document(&object.spec);
         }
         hasher.finish()

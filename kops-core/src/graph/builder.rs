@@ -111,7 +111,8 @@ impl GraphBuilder {
         match self.index.get(&later.key) {
             Some(&position) => self.tasks[position].edges.push(edge),
             None => {
-                self.problems.push(format!("{}: no such task, yet it should wait for {}", later.key, edge.on));
+                self.problems
+                    .push(format!("{}: no such task, yet it should wait for {}", later.key, edge.on));
             }
         }
     }

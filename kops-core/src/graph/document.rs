@@ -6,8 +6,8 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::OutputRef;
 use super::value::{CONCAT, REF, SECRET, marked};
-use super::{Key, OutputRef};
 
 /// A specification as a document. May hold secrets, so `Debug` and `Display` show it redacted; it
 /// serialises whole.
@@ -31,7 +31,7 @@ impl Document {
     }
 
     /// Puts in what is known.
-    pub(crate) fn substitute(&self, lookup: &dyn Fn(&Key, &str) -> Option<Value>) -> Self {
+    pub(crate) fn substitute(&self, lookup: Lookup<'_>) -> Self {
         Self(substitute(&self.0, lookup))
     }
 }
@@ -62,11 +62,36 @@ impl fmt::Display for Document {
     }
 }
 
+/// What is known of the outputs of tasks, by the task's key and the output's name.
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str, &str) -> Option<Value>;
+
+/// The task and the output that a marked document refers to.
+fn reference(document: &Value) -> Option<(&str, &str)> {
+    let output = marked(document, REF)?;
+    Some((output.get("task")?.as_str()?, output.get("output")?.as_str()?))
+}
+
+/// Whether `wanted`, with what `known` knows put in, asks for nothing that `actual` is not: members that
+/// `wanted` lacks are not compared. Allocates nothing; sets count as equal only in the same order.
+pub(crate) fn satisfied(wanted: &Value, actual: &Value, known: &dyn Fn(&str, &str, &Value) -> bool) -> bool {
+    if let Some((task, output)) = reference(wanted) {
+        return known(task, output, actual);
+    }
+    match (wanted, actual) {
+        (Value::Object(want), Value::Object(have)) => {
+            want.iter().all(|(name, value)| satisfied(value, have.get(name).unwrap_or(&Value::Null), known))
+        }
+        (Value::Array(want), Value::Array(have)) => {
+            want.len() == have.len() && want.iter().zip(have).all(|(one, other)| satisfied(one, other, known))
+        }
+        _ => wanted == actual,
+    }
+}
+
 /// Replaces every output that `lookup` knows by its value, and joins texts whose parts are all known.
-fn substitute(document: &Value, lookup: &dyn Fn(&Key, &str) -> Option<Value>) -> Value {
-    if let Some(output) = marked(document, REF) {
-        let known = OutputRef::deserialize(output).ok().and_then(|it| lookup(&it.task, &it.output));
-        return known.unwrap_or_else(|| document.clone());
+fn substitute(document: &Value, lookup: Lookup<'_>) -> Value {
+    if let Some((task, output)) = reference(document) {
+        return lookup(task, output).unwrap_or_else(|| document.clone());
     }
     if let Some(Value::Array(parts)) = marked(document, CONCAT) {
         return join(parts.iter().map(|part| substitute(part, lookup)).collect());
@@ -145,21 +170,21 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn reference(task: &str) -> Value {
+    fn output(task: &str) -> Value {
         json!({"$ref": {"task": task, "output": "id", "wait": "created"}})
     }
 
     #[test]
     fn what_is_known_is_put_in_and_the_rest_stays() {
-        let lookup = |key: &Key, _: &str| (key.name() == "a").then(|| json!("id-a"));
-        let document = json!({"x": [reference("K/a"), reference("K/b")]});
-        assert_eq!(substitute(&document, &lookup), json!({"x": ["id-a", reference("K/b")]}));
+        let lookup = |key: &str, _: &str| (key == "K/a").then(|| json!("id-a"));
+        let document = json!({"x": [output("K/a"), output("K/b")]});
+        assert_eq!(substitute(&document, &lookup), json!({"x": ["id-a", output("K/b")]}));
     }
 
     #[test]
     fn a_secret_part_makes_a_secret() {
-        let lookup = |_: &Key, _: &str| Some(json!("10.0.0.1"));
-        let document = json!({"$concat": ["ip=", reference("K/a"), {"$secret": "pw"}]});
+        let lookup = |_: &str, _: &str| Some(json!("10.0.0.1"));
+        let document = json!({"$concat": ["ip=", output("K/a"), {"$secret": "pw"}]});
         assert_eq!(substitute(&document, &lookup), json!({"$secret": "ip=10.0.0.1pw"}));
         let shown = shown(&substitute(&document, &lookup)).to_string();
         assert!(!shown.contains("pw"), "{shown}");
@@ -168,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_joint_waits_for_its_last_part() {
-        let document = json!({"$concat": ["ip=", reference("K/a")]});
+        let document = json!({"$concat": ["ip=", output("K/a")]});
         assert_eq!(substitute(&document, &|_, _| None), document);
         assert!(has_unknown(&document));
     }

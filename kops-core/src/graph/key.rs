@@ -1,6 +1,8 @@
 //! The name of a task.
 
+use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use crate::{Error, Result};
 /// assert_eq!(key.to_string(), "Subnet/us-east-1a.example.com");
 /// assert_eq!("Subnet/us-east-1a.example.com".parse::<Key>().unwrap(), key);
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Key {
     text: Arc<str>,
     slash: usize,
@@ -56,6 +58,19 @@ impl fmt::Display for Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// As its text does, so that maps by key can be asked with a text.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.text
     }
 }
 

@@ -36,7 +36,7 @@ use crate::{Error, Result};
 pub(crate) use builder::sort;
 pub use builder::{GraphBuilder, Handle};
 pub use document::Document;
-pub(crate) use document::{has_unknown, shown};
+pub(crate) use document::{has_unknown, satisfied, shown};
 pub use key::Key;
 pub use references::{Reference, references};
 pub use value::{Closed, Data, Id, Input, Open, OutputRef, Part, Secret, Setting, Stage, Wait};

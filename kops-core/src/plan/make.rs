@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::cloud::{Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
 use crate::digest::Hasher;
-use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph};
+use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph, satisfied};
 use crate::resource::Output;
 use crate::{Error, Result, Snapshot};
 
@@ -152,11 +152,21 @@ impl Known<'_> {
         }
         output_of(self.object, output)
     }
+
+    fn is(&self, output: &str, actual: &Value) -> bool {
+        match actual {
+            Value::String(text) if output == ID => *text == self.object.object.id,
+            _ => self.get(output).is_some_and(|value| value == *actual),
+        }
+    }
 }
+
+/// The name of the output that is every object's identifier.
+const ID: &str = Output::<crate::resource::Network, _>::ID.name();
 
 /// An output of an object, its identifier among them.
 pub(crate) fn output_of(observed: &Observed, output: &str) -> Option<Value> {
-    if output == Output::<crate::resource::Network, _>::ID.name() {
+    if output == ID {
         return Some(Value::String(observed.object.id.clone()));
     }
     observed.object.outputs.get(output).cloned()
@@ -194,9 +204,15 @@ impl<'a> Planner<'a> {
             return Ok(());
         }
         self.refuse_taken_name(task)?;
+        let candidates = self.by_key.remove(&task.key).unwrap_or_default();
+        if let [only] = candidates[..]
+            && self.is_as_wanted(task, only)
+        {
+            self.keep(task, only);
+            return Ok(());
+        }
         let wanted = task.spec.substitute(&|key, output| self.outputs.get(key)?.get(output));
         let wanted = handler.canonical(&wanted).map_err(|error| error.task(&task.key))?;
-        let candidates = self.by_key.get(&task.key).cloned().unwrap_or_default();
         let (live, dying): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|it| it.object.state.is_live());
         let Some((object, fields)) = best_match(handler, &wanted, &live) else {
@@ -217,6 +233,20 @@ impl<'a> Planner<'a> {
         }
         self.settle(task, action, Some(object), note, changed, dying);
         Ok(())
+    }
+
+    /// The short way to the most frequent answer: the object is as it shall be, to the letter.
+    fn is_as_wanted(&self, task: &Task, observed: &Observed) -> bool {
+        matches!(observed.object.state, State::Ready | State::Pending)
+            && satisfied(&task.spec, &observed.object.spec, &|task, output, actual| {
+                self.outputs.get(task).is_some_and(|known| known.is(output, actual))
+            })
+    }
+
+    fn keep(&mut self, task: &'a Task, object: &'a Observed) {
+        self.matched.insert((kind_of(self.snapshot, &task.key), &object.object.id));
+        self.outputs.insert(task.key.clone(), Known { object, volatile: &[] });
+        self.settle(task, None, Some(object), Note::default(), BTreeSet::new(), Vec::new());
     }
 
     fn settle(

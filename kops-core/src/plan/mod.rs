@@ -17,6 +17,7 @@ mod text;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -152,6 +153,13 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// The shortest time in which the plan can be applied, if calls and waits take as long as they usually
+    /// do and no rate limit is met: the length of its longest chain. Zero for a plan that was read back.
+    pub fn critical_path(&self) -> Duration {
+        let steps = self.work.iter().flat_map(|work| &work.steps);
+        steps.map(|step| step.remaining).max().unwrap_or_default()
     }
 
     /// The change of a task.

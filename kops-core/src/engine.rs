@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::{self, EventSink, IntentLog, NoJournal, Report, Worker};
+use crate::apply::{self, EventSink, NoJournal, Report, Worker};
 use crate::cloud::{Cloud, Context, Scope};
 use crate::graph::TaskGraph;
 use crate::observe::observe;
 use crate::plan::{self, Inputs, Plan};
 use crate::retry::RetryPolicy;
+use crate::store::IntentLog;
 use crate::{Error, ErrorKind, Result, Snapshot};
 
 /// Plans graphs for a cloud and applies the plans.
@@ -215,9 +216,9 @@ impl Engine {
         }
         let owned: HashMap<_, _> =
             snapshot.owned().map(|(key, observed)| (key, observed.object.id.clone())).collect();
-        for intent in entries.iter().filter(|intent| intent.id.is_none()) {
-            if let Some(id) = owned.get(&intent.key) {
-                self.journal.done(&intent.entry, id).await?;
+        for intent in entries.iter().filter(|intent| intent.object().is_none()) {
+            if let Some(id) = owned.get(intent.key()) {
+                self.journal.done(intent, id).await?;
             }
         }
         Ok(())

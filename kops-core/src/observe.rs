@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::apply::{Intent, IntentLog, likeness};
+use crate::apply::likeness;
 use crate::cloud::{Cloud, Context, DynHandler, Filter, Observed, Owner, Query, Scope, Wanted};
 use crate::graph::{Key, Lifecycle, TaskGraph};
 use crate::retry::{Attempts, RetryPolicy};
+use crate::store::{Intent, IntentLog};
 use crate::{Error, Result, Snapshot};
+
+/// Who made what, by kind and identifier, for objects that cannot tell themselves.
+type Makers = HashMap<(String, String), Key>;
 
 /// Lists every kind of the cloud once.
 ///
@@ -26,21 +30,24 @@ pub(crate) async fn observe(
     cx: &Context,
 ) -> Result<Snapshot> {
     let entries = journal.entries().await?;
-    // Who made what, for objects that cannot tell themselves.
-    let mut makers: HashMap<(String, String), Key> = entries
-        .iter()
-        .filter_map(|entry| Some(((entry.key.kind().to_owned(), entry.id.clone()?), entry.key.clone())))
-        .collect();
+    let mut makers = Makers::new();
+    let mut open = Vec::new();
+    for intent in &entries {
+        let key: Key = intent.key().parse()?;
+        match intent.object() {
+            Some(id) => drop(makers.insert((key.kind().to_owned(), id.to_owned()), key)),
+            None => open.push((key, intent)),
+        }
+    }
     let listings = cloud.handlers().iter().map(|handler| list(cloud, handler, scope, graph, retry, cx));
     let mut snapshot = Snapshot::default();
     let mut failures: Vec<Error> = Vec::new();
     for (handler, listing) in cloud.handlers().iter().zip(join_all(listings).await) {
         match listing {
             Ok(mut objects) => {
-                let open = entries.iter().filter(|it| it.id.is_none() && it.key.kind() == handler.kind());
-                for intent in open {
+                for (key, intent) in open.iter().filter(|(key, _)| key.kind() == handler.kind()) {
                     if let Some(id) = made_for(&**handler, intent, &objects, &makers) {
-                        makers.insert((handler.kind().to_owned(), id), intent.key.clone());
+                        makers.insert((handler.kind().to_owned(), id), key.clone());
                     }
                 }
                 for object in &mut objects {
@@ -62,20 +69,20 @@ fn made_for(
     handler: &dyn DynHandler,
     intent: &Intent,
     objects: &[Observed],
-    makers: &HashMap<(String, String), Key>,
+    makers: &Makers,
 ) -> Option<String> {
     objects
         .iter()
         .map(|observed| &observed.object)
         .filter(|object| object.owner == Owner::Unknown && object.state.is_live())
-        .filter(|object| !intent.existing.contains(&object.id))
+        .filter(|object| !intent.existing().contains(&object.id))
         .filter(|object| !makers.contains_key(&(handler.kind().to_owned(), object.id.clone())))
-        .find(|object| likeness(handler, &object.spec) == intent.digest)
+        .find(|object| likeness(handler, &object.spec) == intent.content_digest())
         .map(|object| object.id.clone())
 }
 
 /// Says whose an object is that cannot tell itself.
-fn attribute(kind: &str, observed: &mut Observed, makers: &HashMap<(String, String), Key>) {
+fn attribute(kind: &str, observed: &mut Observed, makers: &Makers) {
     let object = &mut observed.object;
     if object.owner != Owner::Unknown {
         return;

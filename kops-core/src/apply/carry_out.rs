@@ -17,9 +17,9 @@ use crate::digest::Hasher;
 use crate::graph::{Document, Key, Lifecycle, Task, has_unknown, outputs_in};
 use crate::plan::differences;
 use crate::retry::{Attempts, RetryPolicy};
+use crate::store::IntentLog;
 use crate::{Error, ErrorKind, Result, Snapshot};
 
-use super::IntentLog;
 use super::event::{Event, EventSink};
 
 /// How often, and how long apart, to look for what a lost answer may have made before making it again:
@@ -110,26 +110,27 @@ impl Worker<'_> {
         let key = &making.task.key;
         let digest = likeness(making.handler, making.wanted);
         let entries = self.journal.entries().await?;
-        let open: Vec<_> = entries.iter().filter(|it| it.key == *key && it.id.is_none()).collect();
+        let open: Vec<_> =
+            entries.iter().filter(|it| it.key() == key.as_str() && it.object().is_none()).collect();
         // An earlier run meant to make it, and observation did not find it; it may only now be visible.
         for intent in &open {
-            making.old.extend(intent.existing.iter().cloned());
-            if intent.digest == digest
+            making.old.extend(intent.existing().iter().cloned());
+            if intent.content_digest() == digest
                 && let Some(object) = self.look_for(making, false).await?
             {
-                self.journal.done(&intent.entry, &object.object.id).await?;
+                self.journal.done(intent, &object.object.id).await?;
                 return Ok(object);
             }
         }
         for intent in &open {
-            self.journal.forget(&intent.entry).await?;
+            self.journal.abandon(intent).await?;
         }
         let existing: Vec<String> =
             self.list(making).await?.into_iter().map(|observed| observed.object.id).collect();
         making.old.extend(existing.iter().cloned());
-        let entry = self.journal.intend(key, &digest, &existing).await?;
+        let intent = self.journal.intend(key.as_str(), &digest, &existing).await?;
         let object = self.make(making, token).await?;
-        self.journal.done(&entry, &object.object.id).await?;
+        self.journal.done(&intent, &object.object.id).await?;
         Ok(object)
     }
 
@@ -215,16 +216,8 @@ impl Worker<'_> {
     }
 
     /// Forgets what the journal knows of an object that is gone.
-    pub(crate) async fn forget(&self, handler: &dyn DynHandler, key: &Key, id: &str) -> Result<()> {
-        if handler.identity() != IdentityClass::Journal {
-            return Ok(());
-        }
-        for intent in self.journal.entries().await? {
-            if intent.key.kind() == key.kind() && intent.id.as_deref() == Some(id) {
-                self.journal.forget(&intent.entry).await?;
-            }
-        }
-        Ok(())
+    pub(crate) async fn forget(&self, handler: &dyn DynHandler, id: &str) -> Result<()> {
+        if handler.identity() == IdentityClass::Journal { self.journal.forget(id).await } else { Ok(()) }
     }
 
     /// Waits before the next attempt, or returns the error when there shall be none.

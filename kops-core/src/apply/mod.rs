@@ -16,7 +16,7 @@ mod scheduler;
 mod settle;
 
 pub use event::{Event, EventSink, EventStream, events};
-pub use journal::{Intent, IntentLog, NoJournal};
+pub use journal::NoJournal;
 pub use report::{Blocked, Done, Failed, Report};
 
 pub(crate) use carry_out::{Worker, likeness};

@@ -194,10 +194,9 @@ impl<'a> Scheduler<'a> {
                 Op::Settle { .. } | Op::Vanish { .. } => Ok(Answer::Await),
             };
             let answer = match (answer, &step.op) {
-                (Ok(Answer::Deleted(Deletion::Done)), Op::Delete { object }) => worker
-                    .forget(handler, &step.key, &object.object.id)
-                    .await
-                    .map(|()| Answer::Deleted(Deletion::Done)),
+                (Ok(Answer::Deleted(Deletion::Done)), Op::Delete { object }) => {
+                    worker.forget(handler, &object.object.id).await.map(|()| Answer::Deleted(Deletion::Done))
+                }
                 (answer, _) => answer,
             };
             Came::Step(index, answer)
@@ -334,9 +333,9 @@ impl<'a> Scheduler<'a> {
         let (Op::Delete { object } | Op::Vanish { object }) = &step.op else { return };
         let id = object.object.id.clone();
         let Some(&handler) = self.handlers.get(step.key.kind()) else { return };
-        let (worker, key) = (self.worker, step.key.clone());
+        let worker = self.worker;
         self.running.push(Box::pin(async move {
-            let forgotten = worker.forget(handler, &key, &id).await;
+            let forgotten = worker.forget(handler, &id).await;
             Came::Step(index, forgotten.map(|()| Answer::Deleted(Deletion::Done)))
         }));
     }

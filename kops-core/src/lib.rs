@@ -14,6 +14,8 @@ pub mod resource;
 mod retry;
 mod snapshot;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use apply::Report;
 pub use engine::Engine;

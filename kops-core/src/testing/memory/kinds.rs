@@ -1,0 +1,416 @@
+//! How each kind behaves in a memory cloud: the one table of it.
+//!
+//! The choices follow what clouds do, and see to it that every class of identity, every way of changing and
+//! both orders of replacement occur.
+
+use serde_json::Value;
+
+use super::world::{World, in_use};
+use crate::cloud::{IdentityClass, Mutability, Outputs, Replacement, Scope};
+use crate::graph::{Document, Id};
+use crate::resource::{
+    Address, DnsRecord, DnsTarget, DnsZone, Egress, Firewall, FirewallRules, Identity, Instance,
+    InstanceGroup, InternetGateway, LoadBalancer, NatGateway, Network, RecordType, Resource, SshKey, Subnet,
+    Volume,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// How a kind behaves in a [`MemoryCloud`](super::MemoryCloud). The defaults make an ordinary tagged object
+/// that can be changed in place; a kind of your own joins by
+/// [`MemoryCloudBuilder::kind`](super::MemoryCloudBuilder::kind).
+pub trait MemoryKind: Resource {
+    /// How a create is kept from making a second object.
+    const IDENTITY: IdentityClass = IdentityClass::Tagged;
+    /// What comes first when an object is replaced.
+    const REPLACEMENT: Replacement = Replacement::DeleteFirst;
+    /// Kinds whose objects must be gone before one of this kind can be deleted.
+    const DELETE_AFTER: &'static [&'static str] = &[];
+    /// Whether an object cannot be deleted while others refer to it.
+    const HELD_BY_USERS: bool = false;
+    /// Whether the unique name is the identifier too, as in many clouds.
+    const ID_IS_NAME: bool = false;
+
+    /// What it takes to change a field.
+    fn mutability(_field: &str) -> Mutability {
+        Mutability::InPlace
+    }
+
+    /// The name that no two objects may have, where [`IDENTITY`](Self::IDENTITY) is named; `None` while it
+    /// is not known.
+    fn unique_name(scope: &Scope, task: &str, _spec: &Document) -> Option<String> {
+        Some(format!("{task}.{}", scope.name()))
+    }
+
+    /// What an object is like after the creating call, which need not have set everything.
+    fn born(wanted: &Self::Resolved) -> Self::Resolved {
+        wanted.clone()
+    }
+
+    /// Leaves alone, in an update, what others have added.
+    fn keep(_wanted: &mut Self::Resolved, _before: &Self::Resolved) {}
+
+    /// Refuses what the cloud would not make; `id` is the object's own when it is changed.
+    fn check(_world: &World, _id: Option<&str>, _spec: &Self::Resolved) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses changes that depend on the old value.
+    fn check_update(_before: &Self::Resolved, _after: &Self::Resolved) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses a deletion for other reasons than references.
+    fn check_delete(_world: &World, _id: &str, _spec: &Self::Resolved) -> Result<()> {
+        Ok(())
+    }
+
+    /// What the object puts out; `number` is the object's own.
+    fn outputs(_world: &World, _number: u64, _spec: &Self::Resolved) -> Outputs {
+        Outputs::default()
+    }
+}
+
+/// Hands every agnostic kind to a macro.
+macro_rules! every_kind {
+    ($with:ident) => {
+        $with!(
+            Address,
+            DnsRecord,
+            DnsZone,
+            Firewall,
+            FirewallRules,
+            Identity,
+            Instance,
+            InstanceGroup,
+            InternetGateway,
+            LoadBalancer,
+            NatGateway,
+            Network,
+            SshKey,
+            Subnet,
+            Volume
+        )
+    };
+}
+pub(super) use every_kind;
+
+impl MemoryKind for Network {
+    const HELD_BY_USERS: bool = true;
+
+    /// IPv6 comes by a second call, as attributes of a network do elsewhere.
+    fn born(wanted: &Self) -> Self {
+        Self { ipv6: false, ..wanted.clone() }
+    }
+
+    fn check(world: &World, id: Option<&str>, spec: &Self) -> Result<()> {
+        if spec.cidrs.is_empty() {
+            return Err(Error::invalid("a network needs an address range"));
+        }
+        let orphan = world.all::<Subnet>().find(|(_, subnet)| {
+            Some(subnet.network.as_str()) == id && !spec.cidrs.iter().any(|cidr| cidr.contains(&subnet.cidr))
+        });
+        match orphan {
+            Some((subnet, _)) => Err(in_use(Self::KIND, id.unwrap_or_default(), Subnet::KIND, subnet)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl MemoryKind for Subnet {
+    const HELD_BY_USERS: bool = true;
+
+    fn mutability(field: &str) -> Mutability {
+        match field {
+            "network" | "cidr" | "zone" => Mutability::Replace,
+            _ => Mutability::InPlace,
+        }
+    }
+
+    fn check(world: &World, id: Option<&str>, spec: &Self::Resolved) -> Result<()> {
+        let network = world.get::<Network>(spec.network.as_str());
+        if !network.is_some_and(|network| network.cidrs.iter().any(|cidr| cidr.contains(&spec.cidr))) {
+            return Err(Error::invalid(format!("{} is not inside the network's ranges", spec.cidr)));
+        }
+        let overlap = world.all::<Self>().find(|(other, it)| {
+            Some(*other) != id
+                && it.network == spec.network
+                && (it.cidr.contains(&spec.cidr) || spec.cidr.contains(&it.cidr))
+        });
+        match overlap {
+            Some((other, it)) => {
+                let message = format!("{} overlaps with {} of {other}", spec.cidr, it.cidr);
+                Err(Error::new(ErrorKind::AlreadyExists, message))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl MemoryKind for InternetGateway {
+    /// A network with public addresses in use does not let go of its gateway.
+    const DELETE_AFTER: &'static [&'static str] = &["NatGateway"];
+
+    fn mutability(_: &str) -> Mutability {
+        Mutability::Replace
+    }
+
+    fn check(world: &World, id: Option<&str>, spec: &Self::Resolved) -> Result<()> {
+        match world.all::<Self>().find(|(other, it)| Some(*other) != id && it.network == spec.network) {
+            Some((other, _)) => {
+                let message = format!("the network {} has the gateway {other} already", spec.network);
+                Err(Error::new(ErrorKind::AlreadyExists, message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_delete(world: &World, id: &str, spec: &Self::Resolved) -> Result<()> {
+        let behind = world.all::<NatGateway>().find(|(_, nat)| {
+            world.get::<Subnet>(nat.subnet.as_str()).is_some_and(|subnet| subnet.network == spec.network)
+        });
+        behind.map_or(Ok(()), |(nat, _)| Err(in_use(Self::KIND, id, NatGateway::KIND, nat)))
+    }
+}
+
+impl MemoryKind for NatGateway {
+    const IDENTITY: IdentityClass = IdentityClass::Token;
+
+    fn mutability(_: &str) -> Mutability {
+        Mutability::Replace
+    }
+
+    fn check(world: &World, id: Option<&str>, spec: &Self::Resolved) -> Result<()> {
+        match world.all::<Self>().find(|(other, it)| Some(*other) != id && it.address == spec.address) {
+            Some((other, _)) => Err(in_use(Address::KIND, spec.address.as_str(), Self::KIND, other)),
+            None => Ok(()),
+        }
+    }
+
+    fn outputs(world: &World, _: u64, spec: &Self::Resolved) -> Outputs {
+        let mut outputs = Outputs::default();
+        if let Some(ip) = world.output(&spec.address, Address::IP) {
+            outputs.set(Self::PUBLIC_IP, ip);
+        }
+        outputs
+    }
+}
+
+impl MemoryKind for Address {
+    const HELD_BY_USERS: bool = true;
+
+    fn outputs(_: &World, number: u64, _: &Self) -> Outputs {
+        let mut outputs = Outputs::default();
+        outputs.set(Self::IP, public_ip(number));
+        outputs
+    }
+}
+
+impl MemoryKind for Firewall {
+    const REPLACEMENT: Replacement = Replacement::CreateFirst;
+    const HELD_BY_USERS: bool = true;
+
+    fn mutability(_: &str) -> Mutability {
+        Mutability::Replace
+    }
+}
+
+impl MemoryKind for FirewallRules {
+    fn mutability(field: &str) -> Mutability {
+        if field == "firewall" { Mutability::Replace } else { Mutability::InPlace }
+    }
+}
+
+impl MemoryKind for LoadBalancer {
+    const IDENTITY: IdentityClass = IdentityClass::Named;
+
+    fn mutability(field: &str) -> Mutability {
+        match field {
+            "network" | "scheme" => Mutability::Replace,
+            _ => Mutability::InPlace,
+        }
+    }
+
+    /// Sending across zones is switched on by a second call.
+    fn born(wanted: &Self::Resolved) -> Self::Resolved {
+        LoadBalancer { cross_zone: false, ..wanted.clone() }
+    }
+
+    fn check(_: &World, _: Option<&str>, spec: &Self::Resolved) -> Result<()> {
+        if spec.subnets.is_empty() {
+            return Err(Error::invalid("a load balancer needs a subnet"));
+        }
+        Ok(())
+    }
+
+    fn outputs(_: &World, number: u64, _: &Self::Resolved) -> Outputs {
+        let mut outputs = Outputs::default();
+        outputs.set(Self::DNS_NAME, format!("lb-{number:08x}.memory.example"));
+        outputs
+    }
+}
+
+impl MemoryKind for InstanceGroup {
+    const IDENTITY: IdentityClass = IdentityClass::Named;
+    const ID_IS_NAME: bool = true;
+
+    fn keep(wanted: &mut Self::Resolved, before: &Self::Resolved) {
+        add_missing(&mut wanted.labels, &before.labels);
+    }
+
+    fn check(_: &World, _: Option<&str>, spec: &Self::Resolved) -> Result<()> {
+        if spec.subnets.is_empty() {
+            return Err(Error::invalid("an instance group needs a subnet"));
+        }
+        if spec.min > spec.max {
+            let message = format!("at least {} machines are more than at most {}", spec.min, spec.max);
+            return Err(Error::invalid(message));
+        }
+        Ok(())
+    }
+}
+
+impl MemoryKind for Instance {
+    const IDENTITY: IdentityClass = IdentityClass::Token;
+    const REPLACEMENT: Replacement = Replacement::CreateFirst;
+
+    fn mutability(field: &str) -> Mutability {
+        match field {
+            "firewalls" | "labels" => Mutability::InPlace,
+            _ => Mutability::Replace,
+        }
+    }
+
+    fn keep(wanted: &mut Self::Resolved, before: &Self::Resolved) {
+        add_missing(&mut wanted.labels, &before.labels);
+    }
+
+    fn outputs(world: &World, number: u64, spec: &Self::Resolved) -> Outputs {
+        let mut outputs = Outputs::default();
+        if let Some(ip) = private_ip(world, &spec.subnet, number) {
+            outputs.set(Self::PRIVATE_IP, ip);
+        }
+        outputs
+    }
+}
+
+impl MemoryKind for Volume {
+    const IDENTITY: IdentityClass = IdentityClass::Token;
+
+    fn mutability(field: &str) -> Mutability {
+        match field {
+            "zone" | "encrypted" | "kms_key" => Mutability::Immutable,
+            _ => Mutability::InPlace,
+        }
+    }
+
+    fn keep(wanted: &mut Self, before: &Self) {
+        add_missing(&mut wanted.labels, &before.labels);
+    }
+
+    fn check_update(before: &Self, after: &Self) -> Result<()> {
+        if after.size < before.size {
+            let message = format!("a disk of {} GiB cannot shrink to {} GiB", before.size, after.size);
+            return Err(Error::invalid(message));
+        }
+        Ok(())
+    }
+}
+
+impl MemoryKind for DnsZone {
+    const IDENTITY: IdentityClass = IdentityClass::Named;
+    const HELD_BY_USERS: bool = true;
+
+    fn mutability(_: &str) -> Mutability {
+        Mutability::Replace
+    }
+
+    fn unique_name(_: &Scope, _: &str, spec: &Document) -> Option<String> {
+        let name = spec.get("name")?.as_str()?;
+        match spec.get("network") {
+            None | Some(Value::Null) => Some(name.to_owned()),
+            Some(network) => Some(format!("{name} in {}", network.as_str()?)),
+        }
+    }
+}
+
+impl MemoryKind for DnsRecord {
+    const IDENTITY: IdentityClass = IdentityClass::Named;
+
+    fn mutability(field: &str) -> Mutability {
+        match field {
+            "zone" | "name" | "record_type" => Mutability::Replace,
+            _ => Mutability::InPlace,
+        }
+    }
+
+    fn unique_name(_: &Scope, _: &str, spec: &Document) -> Option<String> {
+        let member = |name| spec.get(name).and_then(Value::as_str);
+        Some(format!("{} {} in {}", member("name")?, member("record_type")?, member("zone")?))
+    }
+
+    fn check(world: &World, _: Option<&str>, spec: &Self::Resolved) -> Result<()> {
+        if let Some(zone) = world.get::<DnsZone>(spec.zone.as_str())
+            && spec.name != zone.name
+            && !spec.name.ends_with(&format!(".{}", zone.name))
+        {
+            return Err(Error::invalid(format!("{} is not in the zone {}", spec.name, zone.name)));
+        }
+        match &spec.target {
+            DnsTarget::Values(values) if values.is_empty() => Err(Error::invalid("a record needs a value")),
+            DnsTarget::Values(values) if spec.record_type == RecordType::Cname && values.len() > 1 => {
+                Err(Error::invalid("a CNAME record has one value"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl MemoryKind for SshKey {
+    const IDENTITY: IdentityClass = IdentityClass::Named;
+    const ID_IS_NAME: bool = true;
+
+    fn mutability(_: &str) -> Mutability {
+        Mutability::Replace
+    }
+}
+
+impl MemoryKind for Identity {
+    const IDENTITY: IdentityClass = IdentityClass::Named;
+    const ID_IS_NAME: bool = true;
+
+    fn mutability(field: &str) -> Mutability {
+        if field == "role" { Mutability::Replace } else { Mutability::InPlace }
+    }
+}
+
+fn add_missing(
+    wanted: &mut std::collections::BTreeMap<String, String>,
+    before: &std::collections::BTreeMap<String, String>,
+) {
+    for (name, value) in before {
+        wanted.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+}
+
+/// From the range for benchmarks (RFC 2544), which is nobody's.
+pub(super) fn public_ip(number: u64) -> String {
+    let [.., high, low] = number.to_be_bytes();
+    format!("198.18.{high}.{low}")
+}
+
+/// An address of the subnet.
+pub(super) fn private_ip(world: &World, subnet: &Id<Subnet>, number: u64) -> Option<String> {
+    let cidr = world.get::<Subnet>(subnet.as_str())?.cidr;
+    // Clouds keep the first few addresses of a subnet for themselves.
+    let hosts = cidr.hosts().skip(3);
+    hosts
+        .take(200)
+        .nth(usize::try_from(number % 200).ok()?)
+        .or_else(|| cidr.hosts().last())
+        .map(|ip| ip.to_string())
+}
+
+/// Whether machines of a subnet can be given public addresses.
+pub(super) fn is_public(world: &World, subnet: &Id<Subnet>) -> bool {
+    world.get::<Subnet>(subnet.as_str()).is_some_and(|subnet| matches!(subnet.egress, Egress::Internet(_)))
+}

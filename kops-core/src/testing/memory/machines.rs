@@ -1,0 +1,169 @@
+//! The machines that instance groups make.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Inner;
+use super::kinds::{is_public, private_ip, public_ip};
+use super::settings::Settings;
+use super::world::{TASK, World, document};
+use crate::cloud::{Context, Machine, MachineState, Machines, Scope};
+use crate::graph::{Closed, Document, Id};
+use crate::resource::{InstanceGroup, Resource as _, Subnet};
+use crate::testing::Op;
+use crate::{Error, Result};
+
+/// A machine that an instance group has made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Member {
+    group: String,
+    subnet: String,
+    number: u64,
+    /// The group's specification when the machine was made.
+    template: Document,
+    ready_at: Duration,
+    detached: bool,
+    /// Taken out of the load balancers.
+    deregistered: bool,
+    pub(super) gone_at: Option<Duration>,
+}
+
+/// The members of a group's specification that do not concern a machine.
+const OF_THE_GROUP: [&str; 5] = ["subnets", "min", "max", "load_balancers", "extensions"];
+
+impl World {
+    /// Has every instance group its machines, and no machine without a group.
+    pub(super) fn reconcile(&mut self, now: Duration, settings: &Settings) -> Result<()> {
+        let vanish = settings.latencies.vanish(InstanceGroup::KIND);
+        let groups: BTreeMap<String, InstanceGroup<Closed>> =
+            self.all::<InstanceGroup>().map(|(id, group)| (id.to_owned(), group)).collect();
+        let orphans = self.members.values_mut().filter(|it| !groups.contains_key(&it.group));
+        for member in orphans.filter(|it| it.gone_at.is_none()) {
+            member.gone_at = Some(now + vanish);
+        }
+        for (id, group) in &groups {
+            let running = |it: &&mut Member| it.group == *id && it.gone_at.is_none() && !it.detached;
+            let count = self.members.values_mut().filter(running).count();
+            // The newest go first.
+            let surplus = self.members.values_mut().rev().filter(running);
+            for member in surplus.take(count.saturating_sub(group.max as usize)) {
+                member.gone_at = Some(now + vanish);
+            }
+            for _ in count..group.min as usize {
+                self.launch(id, group, now + settings.latencies.settle(InstanceGroup::KIND))?;
+            }
+        }
+        self.ends(now + vanish);
+        self.settle(now);
+        Ok(())
+    }
+
+    fn launch(&mut self, group: &str, spec: &InstanceGroup<Closed>, ready_at: Duration) -> Result<()> {
+        let of_group = |member: &&Member| member.group == group && member.gone_at.is_none();
+        let in_subnet =
+            |id: &str| self.members.values().filter(of_group).filter(|member| member.subnet == id).count();
+        // The emptiest subnet, the first of equals.
+        let Some(subnet) = spec.subnets.iter().min_by_key(|id| in_subnet(id.as_str())) else { return Ok(()) };
+        let subnet = subnet.as_str().to_owned();
+        let number = self.number();
+        let member = Member {
+            group: group.to_owned(),
+            subnet,
+            number,
+            template: document(spec)?,
+            ready_at,
+            detached: false,
+            deregistered: false,
+            gone_at: None,
+        };
+        self.members.insert(format!("machine-{number:08x}"), member);
+        Ok(())
+    }
+
+    fn machine(&self, id: &str, member: &Member, scope: &Scope, now: Duration) -> Option<Machine> {
+        let group = self.record(InstanceGroup::KIND, &member.group).filter(|group| group.is_of(scope))?;
+        let subnet_id = Id::<Subnet>::new(&member.subnet);
+        let private_ip = private_ip(self, &subnet_id, member.number);
+        let text = |name: &str| member.template.get(name)?.as_str().map(str::to_owned);
+        Some(Machine {
+            id: id.to_owned(),
+            group: group.labels.get(TASK).cloned().unwrap_or_default(),
+            zone: self.get::<Subnet>(&member.subnet).map(|subnet| subnet.zone).unwrap_or_default(),
+            machine_type: text("machine_type").unwrap_or_default(),
+            state: match member {
+                Member { gone_at: Some(_), .. } => MachineState::Terminating,
+                Member { detached: true, .. } => MachineState::Detached,
+                _ if now < member.ready_at => MachineState::Pending,
+                _ => MachineState::Running,
+            },
+            private_dns: private_ip
+                .as_ref()
+                .map(|ip| format!("ip-{}.memory.internal", ip.replace(['.', ':'], "-"))),
+            private_ip,
+            public_ip: is_public(self, &subnet_id).then(|| public_ip(member.number)),
+            outdated: outdated(&member.template, &group.spec),
+        })
+    }
+
+    fn member_mut(&mut self, id: &str, scope: &Scope) -> Result<&mut Member> {
+        let known = self.members.get(id).is_some_and(|member| {
+            self.record(InstanceGroup::KIND, &member.group).is_some_and(|group| group.is_of(scope))
+        });
+        self.members.get_mut(id).filter(|_| known).ok_or_else(|| {
+            Error::not_found(format!("there is no machine {id} in the groups of {}", scope.name()))
+        })
+    }
+}
+
+/// Why a machine made from `template` is not what `group` would make today.
+fn outdated(template: &Value, group: &Value) -> Vec<String> {
+    let members = group.as_object().into_iter().flatten();
+    members
+        .filter(|(name, now)| !OF_THE_GROUP.contains(&name.as_str()) && template.get(name) != Some(*now))
+        .map(|(name, now)| match (template.get(name), now) {
+            // Only plain texts are shown: user data is a secret, and the rest is long.
+            (Some(Value::String(before)), Value::String(now)) => format!("{name}: {before}, now {now}"),
+            _ => format!("{name} has changed"),
+        })
+        .collect()
+}
+
+#[async_trait]
+impl Machines for Inner {
+    async fn members(&self, scope: &Scope, cx: &Context) -> Result<Vec<Machine>> {
+        let members = self.call("Machine", Op::List, cx, |world, at| {
+            let of_scope = world.members.iter().filter_map(|(id, it)| world.machine(id, it, scope, at.now));
+            Ok(of_scope.collect())
+        });
+        members.await
+    }
+
+    async fn detach(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
+        let detach = self.call("Machine", Op::Update, cx, |world, at| {
+            world.member_mut(machine, scope)?.detached = true;
+            world.reconcile(at.now, &self.settings)
+        });
+        detach.await
+    }
+
+    async fn deregister(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
+        let deregister = self.call("Machine", Op::Update, cx, |world, _| {
+            world.member_mut(machine, scope)?.deregistered = true;
+            Ok(())
+        });
+        deregister.await
+    }
+
+    async fn terminate(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
+        let terminate = self.call("Machine", Op::Delete, cx, |world, at| {
+            let gone_at = at.now + self.settings.latencies.vanish(InstanceGroup::KIND);
+            world.member_mut(machine, scope)?.gone_at.get_or_insert(gone_at);
+            world.reconcile(at.now, &self.settings)
+        });
+        terminate.await
+    }
+}

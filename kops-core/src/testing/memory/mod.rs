@@ -1,0 +1,484 @@
+//! A whole cloud in memory.
+//!
+//! [`MemoryCloud`] has the agnostic kinds as its native kinds, so lowering is the identity, but for a look at
+//! what the cloud can do. Behind its handlers stands a server that behaves as clouds do: references must point
+//! to something, what is in use is not deleted, names are unique, tokens are idempotent, fields that cannot be
+//! changed are not, new objects settle and deleted ones vanish in their time, groups make machines.
+//!
+//! By default nothing takes time and nothing goes wrong. The builder makes it slow ([`Latencies`]), strict
+//! about rates, small ([`MemoryCloudBuilder::quota`]) or poor in features; [`MemoryCloud::inject`] makes it
+//! fail. Given a file, it outlives the process, and several processes share it.
+//!
+//! How a call goes: it waits its turn at the client's [`Limiter`] (when rates are limited), is counted, meets
+//! its fault (when there is a script), travels for half the latency, draws a token at the server, does its
+//! work at one instant, and travels back. Work is synchronous and whole, so that a caller dropped at any await
+//! leaves a sound world.
+//!
+//! # Known weaknesses
+//! Latencies do not scatter. Listings are consistent but for objects hidden by a fault, which no listing and no
+//! reference sees until their time; updates are seen at once.
+
+mod handler;
+mod kinds;
+mod machines;
+mod meter;
+mod settings;
+mod storage;
+mod world;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::handler::MemoryHandler;
+use self::kinds::every_kind;
+use self::meter::Meter;
+use self::settings::Settings;
+use self::storage::Storage;
+use self::world::{Moment, SCOPE, TASK};
+use super::fault::{Call, Fault, Op};
+use super::tap::{Calls, Tap};
+use crate::clock::{Clock, SystemClock};
+use crate::cloud::{
+    Bucket, Capabilities, Cloud, Context, DynHandler, IdentityClass, Limiter, Machines, Outputs, Scope, State,
+};
+use crate::graph::{Document, Id, TaskGraph};
+use crate::resource::{
+    DnsZone, FirewallRules, InstanceGroup, LoadBalancer, NatGateway, Network, Peer, Resource, Scheme, Subnet,
+};
+use crate::{Error, ErrorKind, Result};
+
+pub use kinds::MemoryKind;
+pub use settings::Latencies;
+pub use world::World;
+
+/// A cloud in memory, or in a file. Clones are the same cloud.
+///
+/// ```
+/// use kops_core::graph::TaskGraph;
+/// use kops_core::resource::Network;
+/// use kops_core::testing::MemoryCloud;
+///
+/// let cloud = MemoryCloud::new();
+/// let theirs = cloud.plant::<Network>("theirs", &Network { cidrs: vec!["10.9.0.0/16".parse()?], ipv6: false })?;
+/// assert_eq!(cloud.objects()?.len(), 1);
+/// assert!(cloud.exists(&theirs)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct MemoryCloud {
+    inner: Arc<Inner>,
+    handlers: Arc<[Arc<dyn DynHandler>]>,
+}
+
+/// What the handlers share.
+struct Inner {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    limiter: Option<Limiter>,
+    meter: Meter,
+    storage: Storage,
+    tap: Tap,
+}
+
+impl fmt::Debug for MemoryCloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryCloud").field("tap", &self.inner.tap).finish_non_exhaustive()
+    }
+}
+
+impl Default for MemoryCloud {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Sets up a [`MemoryCloud`].
+pub struct MemoryCloudBuilder {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    storage: Storage,
+    pace: Option<usize>,
+    further: Vec<fn(Arc<Inner>) -> Arc<dyn DynHandler>>,
+}
+
+impl fmt::Debug for MemoryCloudBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryCloudBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl MemoryCloudBuilder {
+    /// The clock by which objects settle and vanish.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How long things take.
+    pub fn latencies(mut self, latencies: Latencies) -> Self {
+        self.settings.latencies = latencies;
+        self
+    }
+
+    /// The rate limits of AWS, and a client that keeps to them with at most so many calls in flight.
+    pub fn paced(mut self, slots: usize) -> Self {
+        self.pace = Some(slots);
+        self.throttling()
+    }
+
+    /// The rate limits of AWS, and a client that knows nothing of them.
+    pub fn throttling(mut self) -> Self {
+        self.settings.allowance = meter::realistic();
+        self
+    }
+
+    /// What the cloud can do; everything by default.
+    pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.settings.capabilities = capabilities;
+        self
+    }
+
+    /// At most so many objects of a kind.
+    pub fn quota(mut self, kind: &'static str, most: usize) -> Self {
+        self.settings.quotas.insert(kind, most);
+        self
+    }
+
+    /// Has creates of a kind kept from making a second object in another way than usual.
+    pub fn identity(mut self, kind: &'static str, class: IdentityClass) -> Self {
+        self.settings.identities.insert(kind, class);
+        self
+    }
+
+    /// How many objects a page of a listing holds.
+    pub fn page(mut self, size: usize) -> Self {
+        self.settings.page = size.max(1);
+        self
+    }
+
+    /// Keeps the cloud in a file, which is made when it is first written to. Processes that name the same file
+    /// share the cloud. Its time is then the wall clock, which goes on between runs.
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.storage = Storage::in_file(path.into());
+        self
+    }
+
+    /// A further native kind.
+    pub fn kind<R: MemoryKind>(mut self) -> Self {
+        self.further.push(|inner| Arc::new(MemoryHandler::<R>::new(inner)));
+        self
+    }
+
+    /// The cloud.
+    pub fn build(self) -> MemoryCloud {
+        let limiter = self.pace.map(|slots| {
+            let buckets: Vec<Bucket> = self.settings.allowance.iter().map(|it| it.bucket).collect();
+            Limiter::new(self.clock.clone(), buckets, slots)
+        });
+        let inner = Arc::new(Inner {
+            settings: self.settings,
+            clock: self.clock,
+            limiter,
+            meter: Meter::default(),
+            storage: self.storage,
+            tap: Tap::default(),
+        });
+        macro_rules! handlers {
+            ($($kind:ident),*) => {
+                vec![$(Arc::new(MemoryHandler::<crate::resource::$kind>::new(inner.clone())) as Arc<dyn DynHandler>),*]
+            };
+        }
+        let mut handlers = every_kind!(handlers);
+        handlers.extend(self.further.iter().map(|handler| handler(inner.clone())));
+        MemoryCloud { inner, handlers: handlers.into() }
+    }
+}
+
+/// An object of a [`MemoryCloud`], whoever's it is.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Stored {
+    /// The kind.
+    pub kind: String,
+    /// The identifier.
+    pub id: String,
+    /// The name of the scope that owns it, if its labels say so.
+    pub scope: Option<String>,
+    /// The name of the task it was made for, if its labels say so.
+    pub task: Option<String>,
+    /// All its labels.
+    pub labels: BTreeMap<String, String>,
+    /// How it fares.
+    pub state: State,
+    /// What it is like.
+    pub spec: Document,
+    /// What it puts out.
+    pub outputs: Outputs,
+}
+
+impl MemoryCloud {
+    /// An empty cloud in which nothing takes time.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A cloud to be set up.
+    pub fn builder() -> MemoryCloudBuilder {
+        MemoryCloudBuilder {
+            settings: Settings::default(),
+            clock: Arc::new(SystemClock::new()),
+            storage: Storage::in_memory(),
+            pace: None,
+            further: Vec::new(),
+        }
+    }
+
+    /// Has calls fail, from now on, as the script says; counts start at zero. See [`Chaos`](super::Chaos) for
+    /// random faults.
+    pub fn inject(&self, script: impl FnMut(&Call<'_>) -> Option<Fault> + Send + 'static) {
+        self.inner.tap.inject(Box::new(script));
+    }
+
+    /// Nothing fails any more; counts start at zero.
+    pub fn heal(&self) {
+        self.inner.tap.reset();
+    }
+
+    /// The calls since the last [`inject`](Self::inject) or [`heal`](Self::heal).
+    pub fn calls(&self) -> Calls {
+        self.inner.tap.calls()
+    }
+
+    /// Returns as soon as a [`Fault::CrashBefore`] or [`Fault::CrashAfter`] has befallen a call. From then on
+    /// no call returns: drop whoever makes them, then [`revive`](Self::revive) the cloud.
+    pub async fn crashed(&self) {
+        self.inner.tap.crashed().await;
+    }
+
+    /// Lets calls through again after a crash.
+    pub fn revive(&self) {
+        self.inner.tap.revive();
+    }
+
+    /// Everything that exists, whoever's it is, by kind and identifier.
+    ///
+    /// # Errors
+    /// `Io` when the cloud is in a file that cannot be read.
+    pub fn objects(&self) -> Result<Vec<Stored>> {
+        let now = self.inner.now();
+        self.inner.storage.read(|world| {
+            world.settle(now);
+            let stored = world.everything().map(|(kind, record)| Stored {
+                kind: kind.to_owned(),
+                id: record.id.clone(),
+                scope: record.labels.get(SCOPE).cloned(),
+                task: record.labels.get(TASK).cloned(),
+                labels: record.labels.clone(),
+                state: record.state(now),
+                spec: record.spec.clone(),
+                outputs: record.outputs.clone(),
+            });
+            Ok(stored.collect())
+        })
+    }
+
+    /// Whether an object exists and is not on its way out.
+    ///
+    /// # Errors
+    /// As [`objects`](Self::objects).
+    pub fn exists<R: Resource>(&self, id: &Id<R>) -> Result<bool> {
+        self.inner.storage.read(|world| Ok(world.get::<R>(id.as_str()).is_some()))
+    }
+
+    /// Makes an object that nobody's scope owns. Its name is an alias for
+    /// [`Lifecycle::Shared`](crate::graph::Lifecycle), and taken where names of the kind are unique.
+    ///
+    /// # Errors
+    /// What the cloud says to such an object.
+    pub fn plant<R: MemoryKind>(&self, name: &str, spec: &R::Resolved) -> Result<Id<R>> {
+        let (inner, at) = (&self.inner, self.inner.moment(None));
+        let name = Some(name.to_owned());
+        let id = inner
+            .storage
+            .write(|world| world.insert::<R>(spec, name, BTreeMap::new(), false, &inner.settings, at))?;
+        Ok(Id::new(id))
+    }
+
+    /// Changes an object behind everybody's back, within what the cloud allows.
+    ///
+    /// # Errors
+    /// What the cloud says to such a change.
+    pub fn alter<R: MemoryKind>(&self, id: &Id<R>, change: impl FnOnce(&mut R::Resolved)) -> Result<()> {
+        let inner = &self.inner;
+        inner.storage.write(|world| {
+            let missing = || Error::not_found(format!("there is no {} {id}", R::KIND));
+            let mut spec = world.get::<R>(id.as_str()).ok_or_else(missing)?;
+            change(&mut spec);
+            world.update::<R>(id.as_str(), &spec, &inner.settings, inner.now())
+        })
+    }
+
+    /// Deletes an object behind everybody's back.
+    ///
+    /// # Errors
+    /// What the cloud says to that.
+    pub fn remove<R: MemoryKind>(&self, id: &Id<R>) -> Result<()> {
+        let inner = &self.inner;
+        inner.storage.write(|world| world.delete::<R>(id.as_str(), &inner.settings, inner.now()).map(|_| ()))
+    }
+}
+
+impl Inner {
+    /// Time as objects see it: in a file it must go on between runs.
+    fn now(&self) -> Duration {
+        if self.storage.is_file() {
+            let since_epoch = self.clock.now().duration_since(jiff::Timestamp::UNIX_EPOCH);
+            since_epoch.try_into().unwrap_or_default()
+        } else {
+            self.clock.elapsed()
+        }
+    }
+
+    fn moment(&self, fault: Option<Fault>) -> Moment {
+        Moment { now: self.now(), fault }
+    }
+
+    /// Makes a call.
+    async fn call<T: Send>(
+        &self,
+        kind: &'static str,
+        op: Op,
+        cx: &Context,
+        work: impl FnOnce(&mut World, Moment) -> Result<T> + Send,
+    ) -> Result<T> {
+        let name = || format!("memory:{kind}:{op}");
+        let bucket = meter::bucket_of(&self.settings.allowance, kind, op);
+        let call = async {
+            let _permit = match &self.limiter {
+                Some(limiter) => Some(limiter.admit(bucket.map_or("", |it| it.name), cx.priority).await),
+                None => None,
+            };
+            let done = self.tap.call(kind, op, |fault| self.travel(op, bucket, fault, work)).await;
+            if let (Some(limiter), Some(bucket), Err(error)) = (&self.limiter, bucket, &done)
+                && error.kind() == ErrorKind::Throttled
+            {
+                limiter.throttled(bucket.name);
+            }
+            done
+        };
+        tokio::select! {
+            biased;
+            () = cx.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "nobody waits for it any more")),
+            done = call => done,
+        }
+        .map_err(|error| error.call(name()))
+    }
+
+    /// There, and back.
+    async fn travel<T>(
+        &self,
+        op: Op,
+        bucket: Option<Bucket>,
+        fault: Option<Fault>,
+        work: impl FnOnce(&mut World, Moment) -> Result<T>,
+    ) -> Result<T> {
+        let half = self.settings.latencies.of_call() / 2;
+        if !half.is_zero() {
+            self.clock.sleep(half).await;
+        }
+        let at = self.moment(fault);
+        let done = if bucket.is_some_and(|bucket| !self.meter.draw(bucket, self.clock.elapsed())) {
+            Err(Error::new(ErrorKind::Throttled, "too many requests"))
+        } else {
+            let work = |world: &mut World| {
+                world.settle(at.now);
+                work(world, at)
+            };
+            if op.mutates() { self.storage.write(work) } else { self.storage.read(work) }
+        };
+        if !half.is_zero() {
+            self.clock.sleep(half).await;
+        }
+        done
+    }
+}
+
+impl Cloud for MemoryCloud {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.settings.capabilities.clone()
+    }
+
+    fn handlers(&self) -> &[Arc<dyn DynHandler>] {
+        &self.handlers
+    }
+
+    fn lower(&self, graph: &TaskGraph, _: &Scope) -> Result<TaskGraph> {
+        let problems = self.unsupported(graph)?;
+        if problems.is_empty() {
+            return Ok(graph.clone());
+        }
+        Err(Error::new(ErrorKind::Unsupported, problems.join("; ")))
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.inner.clock.clone()
+    }
+
+    fn machines(&self) -> Option<&dyn Machines> {
+        Some(&*self.inner)
+    }
+}
+
+impl MemoryCloud {
+    /// What of the graph the cloud cannot do.
+    fn unsupported(&self, graph: &TaskGraph) -> Result<Vec<String>> {
+        let can = &self.inner.settings.capabilities;
+        let mut problems = Vec::new();
+        let mut need = |there: bool, task: &dyn fmt::Display, what: &str| {
+            if !there {
+                problems.push(format!("{task}: this cloud has no {what}"));
+            }
+        };
+        for task in graph.tasks() {
+            let kind = task.key.kind();
+            let known = self.handlers.iter().any(|handler| handler.kind() == kind);
+            need(known, &task.key, "objects of this kind");
+            if kind == NatGateway::KIND {
+                need(can.nat_gateways, &task.key, "NAT gateways");
+            }
+            if task.spec.is_null() && (kind == Network::KIND || kind == Subnet::KIND) {
+                need(can.shared_networks, &task.key, "networks to share");
+            }
+        }
+        for (task, network) in graph.specs::<Network>()? {
+            need(can.ipv6 || !network.ipv6, &task.key, "IPv6");
+        }
+        for (task, balancer) in graph.specs::<LoadBalancer>()? {
+            match balancer.scheme {
+                Scheme::Public => need(can.public_load_balancers, &task.key, "public load balancers"),
+                Scheme::Internal => need(can.internal_load_balancers, &task.key, "internal load balancers"),
+            }
+        }
+        for (task, zone) in graph.specs::<DnsZone>()? {
+            match zone.network {
+                None => need(can.public_dns, &task.key, "public DNS zones"),
+                Some(_) => need(can.private_dns, &task.key, "private DNS zones"),
+            }
+        }
+        for (task, rules) in graph.specs::<FirewallRules>()? {
+            let listed = rules.rules.iter().any(|rule| matches!(rule.peer, Peer::PrefixList(_)));
+            need(can.prefix_lists || !listed, &task.key, "prefix lists");
+        }
+        for (task, group) in graph.specs::<InstanceGroup>()? {
+            need(can.spot || group.spot.is_none(), &task.key, "spot machines");
+        }
+        Ok(problems)
+    }
+}

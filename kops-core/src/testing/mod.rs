@@ -1,0 +1,19 @@
+//! Clouds to try things on, faults to try them with, and the contract of [`Cloud`](crate::cloud::Cloud) as
+//! code.
+//!
+//! - [`MemoryCloud`] is a whole cloud in memory, or in a file: what examples and embedders' tests run on.
+//! - [`Saboteur`] stands in front of any cloud and makes its calls fail, get lost, or never return.
+//! - [`Chaos`] decides by a seed which calls that happens to; a closure of your own decides as you like.
+//!
+//! Plan and apply read no clock but the cloud's, so a test that starts with tokio's time paused waits for
+//! nothing: hours of settling pass as soon as nobody has anything else to do.
+
+mod fault;
+mod memory;
+mod saboteur;
+mod tap;
+
+pub use fault::{Call, Chaos, Fault, Op};
+pub use memory::{Latencies, MemoryCloud, MemoryCloudBuilder, MemoryKind, Stored, World};
+pub use saboteur::Saboteur;
+pub use tap::Calls;

@@ -1,0 +1,159 @@
+//! Faults for any cloud.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::fault::{Call, Fault, Op};
+use super::tap::{Calls, Tap};
+use crate::Result;
+use crate::clock::Clock;
+use crate::cloud::{
+    Capabilities, Cloud, Create, Delete, Deletion, DynHandler, IdentityClass, Machines, Mutability, Observed,
+    Permissions, Query, Replacement, Scope, Timing, Update,
+};
+use crate::graph::{Document, TaskGraph};
+
+/// A cloud with somebody in between who makes calls of its handlers fail, get lost or never return.
+///
+/// Works for every cloud, since it knows handlers only: one call here is one use of a handler, however many
+/// requests that is.
+#[derive(Clone)]
+pub struct Saboteur {
+    cloud: Arc<dyn Cloud>,
+    tap: Arc<Tap>,
+    handlers: Arc<[Arc<dyn DynHandler>]>,
+}
+
+impl fmt::Debug for Saboteur {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Saboteur").field("cloud", &self.cloud).field("tap", &self.tap).finish_non_exhaustive()
+    }
+}
+
+impl Saboteur {
+    /// In front of a cloud; nothing fails so far.
+    pub fn new(cloud: Arc<dyn Cloud>) -> Self {
+        let tap = Arc::new(Tap::default());
+        let sabotaged = |inner: &Arc<dyn DynHandler>| -> Arc<dyn DynHandler> {
+            Arc::new(Sabotaged { inner: inner.clone(), tap: tap.clone() })
+        };
+        let handlers = cloud.handlers().iter().map(sabotaged).collect();
+        Self { cloud, tap, handlers }
+    }
+
+    /// Has calls fail, from now on, as the script says; counts start at zero.
+    pub fn inject(&self, script: impl FnMut(&Call<'_>) -> Option<Fault> + Send + 'static) {
+        self.tap.inject(Box::new(script));
+    }
+
+    /// Nothing fails any more; counts start at zero.
+    pub fn heal(&self) {
+        self.tap.reset();
+    }
+
+    /// The uses of handlers since the last [`inject`](Self::inject) or [`heal`](Self::heal).
+    pub fn calls(&self) -> Calls {
+        self.tap.calls()
+    }
+
+    /// Returns as soon as a crash has befallen a call. From then on no call returns: drop whoever makes them,
+    /// then [`revive`](Self::revive) the cloud.
+    pub async fn crashed(&self) {
+        self.tap.crashed().await;
+    }
+
+    /// Lets calls through again after a crash.
+    pub fn revive(&self) {
+        self.tap.revive();
+    }
+}
+
+#[deny(clippy::missing_trait_methods, reason = "what is not passed on would be lost")]
+impl Cloud for Saboteur {
+    fn name(&self) -> &str {
+        self.cloud.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.cloud.capabilities()
+    }
+
+    fn handlers(&self) -> &[Arc<dyn DynHandler>] {
+        &self.handlers
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
+        self.cloud.lower(graph, scope)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.cloud.clock()
+    }
+
+    fn machines(&self) -> Option<&dyn Machines> {
+        self.cloud.machines()
+    }
+
+    fn permissions(&self) -> Option<&dyn Permissions> {
+        self.cloud.permissions()
+    }
+}
+
+struct Sabotaged {
+    inner: Arc<dyn DynHandler>,
+    tap: Arc<Tap>,
+}
+
+#[deny(clippy::missing_trait_methods, reason = "what is not passed on would be lost")]
+#[async_trait]
+impl DynHandler for Sabotaged {
+    fn kind(&self) -> &'static str {
+        self.inner.kind()
+    }
+
+    fn identity(&self) -> IdentityClass {
+        self.inner.identity()
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        self.inner.mutability(field)
+    }
+
+    fn replacement(&self) -> Replacement {
+        self.inner.replacement()
+    }
+
+    fn delete_after(&self) -> &'static [&'static str] {
+        self.inner.delete_after()
+    }
+
+    fn volatile_outputs(&self) -> &'static [&'static str] {
+        self.inner.volatile_outputs()
+    }
+
+    fn timing(&self) -> Timing {
+        self.inner.timing()
+    }
+
+    fn canonical(&self, document: &Document) -> Result<Document> {
+        self.inner.canonical(document)
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {
+        self.tap.call(self.kind(), Op::List, |_| self.inner.list(query)).await
+    }
+
+    async fn create(&self, request: Create<'_, Document>) -> Result<Observed> {
+        self.tap.call(self.kind(), Op::Create, |_| self.inner.create(request)).await
+    }
+
+    async fn update(&self, request: Update<'_, Document>) -> Result<Observed> {
+        self.tap.call(self.kind(), Op::Update, |_| self.inner.update(request)).await
+    }
+
+    async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {
+        self.tap.call(self.kind(), Op::Delete, |_| self.inner.delete(request)).await
+    }
+}

@@ -1,0 +1,163 @@
+//! Where calls are counted and faults come in; shared by [`MemoryCloud`](super::MemoryCloud), at each request,
+//! and [`Saboteur`](super::Saboteur), at each use of a handler.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::{Future, pending};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::fault::{Call, Fault, Op, Script};
+use crate::{Error, ErrorKind, Result};
+
+/// How many calls there were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    counts: BTreeMap<(String, Op), u64>,
+    most_in_flight: usize,
+}
+
+impl Calls {
+    /// All calls.
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// Calls that change the cloud.
+    pub fn mutating(&self) -> u64 {
+        self.counts.iter().filter(|((_, op), _)| op.mutates()).map(|(_, count)| count).sum()
+    }
+
+    /// Calls of one kind and operation.
+    pub fn of(&self, kind: &str, op: Op) -> u64 {
+        self.counts.get(&(kind.to_owned(), op)).copied().unwrap_or(0)
+    }
+
+    /// The calls, as `Kind:operation`, with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (String, u64)> {
+        self.counts.iter().map(|((kind, op), count)| (format!("{kind}:{op}"), *count))
+    }
+
+    /// The most calls that were under way at once.
+    pub fn most_in_flight(&self) -> usize {
+        self.most_in_flight
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Tap {
+    state: Mutex<State>,
+    dead: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Calls,
+    in_flight: usize,
+    number: u64,
+    mutations: u64,
+    script: Option<Script>,
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tap").field("calls", &self.calls()).finish_non_exhaustive()
+    }
+}
+
+impl Tap {
+    /// Counts from zero, and faults as the script says from now on.
+    pub(super) fn inject(&self, script: Script) {
+        self.start_over(Some(script));
+    }
+
+    /// Counts from zero, and no more faults.
+    pub(super) fn reset(&self) {
+        self.start_over(None);
+    }
+
+    fn start_over(&self, script: Option<Script>) {
+        let mut state = self.lock();
+        *state = State { script, in_flight: state.in_flight, ..State::default() };
+    }
+
+    pub(super) fn calls(&self) -> Calls {
+        self.lock().calls.clone()
+    }
+
+    /// Returns when a crash has come.
+    pub(super) async fn crashed(&self) {
+        // The sender is `self`'s: it is not gone while this waits.
+        let _ = self.dead.subscribe().wait_for(|dead| *dead).await;
+    }
+
+    /// Lets calls through again after a crash. Those that were under way never return.
+    pub(super) fn revive(&self) {
+        self.dead.send_replace(false);
+    }
+
+    /// Makes a call: counts it and has the script's fault befall it. Faults that are the server's to carry
+    /// out are handed to `work`.
+    pub(super) async fn call<T, F: Future<Output = Result<T>>>(
+        &self,
+        kind: &str,
+        op: Op,
+        work: impl FnOnce(Option<Fault>) -> F,
+    ) -> Result<T> {
+        if *self.dead.borrow() {
+            pending::<()>().await;
+        }
+        let (_flight, fault) = self.begin(kind, op);
+        match fault {
+            Some(Fault::Refuse(error)) => return Err(injected(error, kind, op)),
+            Some(Fault::CrashBefore) => self.die().await,
+            _ => {}
+        }
+        let done = work(fault).await;
+        match fault {
+            Some(Fault::Lose) => Err(injected(ErrorKind::Unavailable, kind, op)),
+            Some(Fault::CrashAfter) => self.die().await,
+            // A crash elsewhere, meanwhile, takes the whole caller along.
+            _ if *self.dead.borrow() => pending().await,
+            _ => done,
+        }
+    }
+
+    fn begin(&self, kind: &str, op: Op) -> (Flight<'_>, Option<Fault>) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.number += 1;
+        state.mutations += u64::from(op.mutates());
+        let nth = state.calls.counts.entry((kind.to_owned(), op)).or_default();
+        *nth += 1;
+        let call = Call { kind, op, number: state.number, nth: *nth, mutations: state.mutations };
+        let fault = state.script.as_mut().and_then(|script| script(&call));
+        state.in_flight += 1;
+        state.calls.most_in_flight = state.calls.most_in_flight.max(state.in_flight);
+        (Flight(self), fault)
+    }
+
+    async fn die<T>(&self) -> T {
+        self.dead.send_replace(true);
+        pending().await
+    }
+
+    // A panic elsewhere leaves counters, at worst, one off.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call under way.
+struct Flight<'a>(&'a Tap);
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.0.lock().in_flight -= 1;
+    }
+}
+
+fn injected(kind: ErrorKind, of: &str, op: Op) -> Error {
+    Error::new(kind, "an injected fault").call(format!("memory:{of}:{op}"))
+}

@@ -1,7 +1,7 @@
 //! How a connection to AWS is configured.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
@@ -12,6 +12,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use kops_core::clock::{Clock, SystemClock};
 use kops_core::{Error, Result};
 
 use crate::clients::Clients;
@@ -57,12 +58,20 @@ pub struct AwsBuilder {
     endpoint: Option<String>,
     profile: Option<String>,
     credentials: Option<SharedCredentialsProvider>,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 impl AwsBuilder {
     /// Nothing set, and nothing looked up.
     pub fn new() -> Self {
-        Self { environment: false, region: None, endpoint: None, profile: None, credentials: None }
+        Self {
+            environment: false,
+            region: None,
+            endpoint: None,
+            profile: None,
+            credentials: None,
+            clock: None,
+        }
     }
 
     /// What is not set is looked up as all AWS tools do: in the environment (`AWS_REGION`, `AWS_PROFILE`,
@@ -106,6 +115,12 @@ impl AwsBuilder {
         self.credentials(Credentials::new(access_key, secret, session_token, None, "AwsBuilder"))
     }
 
+    /// The clock by which calls are paced; the machine's unless given.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
     /// Connects: finds region and credentials. No call is made to AWS, unless the credentials need one.
     ///
     /// # Errors
@@ -113,7 +128,8 @@ impl AwsBuilder {
     /// - [`Invalid`](kops_core::ErrorKind::Invalid): no region, or a malformed region or endpoint.
     /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no credentials; says where they were
     ///   looked for.
-    pub async fn build(self) -> Result<Aws> {
+    pub async fn build(mut self) -> Result<Aws> {
+        let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
         let config = self.load().await?;
         let region = check_region(config.region())?;
         if let Some(endpoint) = config.endpoint_url() {
@@ -128,7 +144,7 @@ impl AwsBuilder {
         let provider = Found { first: Mutex::new(Some(first)), provider };
         let config =
             config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
-        Ok(Aws::new(Clients::new(&config), region))
+        Ok(Aws::new(Clients::new(&config, clock), region))
     }
 
     async fn load(self) -> Result<SdkConfig> {
@@ -186,6 +202,7 @@ impl fmt::Debug for AwsBuilder {
             .field("endpoint", &self.endpoint)
             .field("profile", &self.profile)
             .field("credentials", &self.credentials.as_ref().map(|_| "given"))
+            .field("clock", &self.clock)
             .finish()
     }
 }

@@ -1,13 +1,16 @@
 //! The SDK's clients, and the one way in which calls are made.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use kops_core::Result;
+use kops_core::clock::Clock;
+use kops_core::cloud::{Context, Limiter};
+use kops_core::{Error, ErrorKind, Result};
 
-use crate::error;
+use crate::{actions, error, limits};
 
 /// A client for every service in use. They share one HTTP client and one cache of credentials.
 #[derive(Clone, Debug)]
@@ -21,10 +24,11 @@ pub(crate) struct Clients {
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) sts: aws_sdk_sts::Client,
     endpoint: Option<String>,
+    limiter: Limiter,
 }
 
 impl Clients {
-    pub(crate) fn new(config: &SdkConfig) -> Self {
+    pub(crate) fn new(config: &SdkConfig, clock: Arc<dyn Clock>) -> Self {
         let endpoint = config.endpoint_url().map(str::to_owned);
         // Buckets are host names at AWS (`bucket.s3.region.amazonaws.com`); an endpoint of one's own is one host.
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(endpoint.is_some()).build();
@@ -37,22 +41,55 @@ impl Clients {
             s3: aws_sdk_s3::Client::from_conf(s3),
             sts: aws_sdk_sts::Client::new(config),
             endpoint,
+            limiter: Limiter::new(clock, limits::buckets(), limits::SLOTS),
         }
     }
 
-    /// Makes a call, named as `service:Operation`, and explains its failure.
+    /// Makes a call, named as `service:Action`, once the rate limits admit it; explains its failure.
     ///
-    /// ```ignore
-    /// let made = clients.call("ec2:CreateVpc", clients.ec2.create_vpc().cidr_block(cidr).send()).await?;
+    /// A call that nobody wants any more is not made, and one that only looks is broken off. One that changes
+    /// something is waited for all the same once it is on its way: what it did would be unknown otherwise,
+    /// and the answer comes within the timeout of an attempt.
+    ///
+    /// ```text
+    /// let request = clients.ec2.create_vpc().cidr_block(cidr).send();
+    /// let made = clients.call(cx, "ec2:CreateVpc", request).await?;
     /// ```
-    pub(crate) async fn call<T, E>(
+    pub(crate) fn call<T, E>(
         &self,
-        name: &str,
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T>
+        cx: &Context,
+        name: &'static str,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    ) -> impl Future<Output = Result<T>> + Send
     where
+        T: Send,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        request.await.map_err(|error| error::from_sdk(name, self.endpoint.as_deref(), error))
+        debug_assert!(
+            actions::names().any(|known| known == error::permission(name)),
+            "{name}: see actions.rs"
+        );
+        // The SDK's futures take some 15 KiB each, too much to be carried along in those of whole listings.
+        let mut request = Box::pin(request);
+        async move {
+            let cancelled =
+                || Error::new(ErrorKind::Cancelled, "the call was not wanted any more").call(name);
+            let bucket = limits::bucket_of(name);
+            let _permit = tokio::select! {
+                permit = self.limiter.admit(bucket, cx.priority) => permit,
+                () = cx.cancel.cancelled() => return Err(cancelled()),
+            };
+            let answer = tokio::select! {
+                answer = &mut request => answer,
+                () = cx.cancel.cancelled(), if actions::only_looks(name) => return Err(cancelled()),
+            };
+            answer.map_err(|error| {
+                let error = error::from_sdk(name, self.endpoint.as_deref(), error);
+                if error.kind() == ErrorKind::Throttled {
+                    self.limiter.throttled(bucket);
+                }
+                error
+            })
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The cloud itself.
 
 use kops_core::Result;
+use kops_core::cloud::Context;
 
 use crate::AwsBuilder;
 use crate::clients::Clients;
@@ -34,8 +35,16 @@ impl Aws {
 
     /// Whose credentials these are: the caller's ARN, e.g. `arn:aws:iam::123456789012:user/ada`.
     pub async fn identity(&self) -> Result<String> {
-        let sts = &self.clients.sts;
-        let caller = self.clients.call("sts:GetCallerIdentity", sts.get_caller_identity().send()).await?;
+        self.identity_in(&Context::default()).await
+    }
+
+    pub(crate) async fn identity_in(&self, cx: &Context) -> Result<String> {
+        let request = self.clients.sts.get_caller_identity().send();
+        let caller = self.clients.call(cx, "sts:GetCallerIdentity", request).await?;
         Ok(caller.arn.unwrap_or_default())
+    }
+
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
     }
 }

@@ -309,7 +309,7 @@ fn hint(kind: ErrorKind, call: &str, code: &str) -> Option<String> {
 }
 
 /// The IAM action that a call needs. S3 is the one service where they are not named alike.
-fn permission(call: &str) -> &str {
+pub(crate) fn permission(call: &str) -> &str {
     match call {
         "s3:HeadObject" => "s3:GetObject",
         "s3:HeadBucket" | "s3:ListObjectsV2" => "s3:ListBucket",

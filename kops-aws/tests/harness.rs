@@ -1,5 +1,7 @@
 //! The test harness itself: what the other tests rely on.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::time::Duration;
 
 use kops_aws::Aws;

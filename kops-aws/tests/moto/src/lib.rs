@@ -1,8 +1,8 @@
 //! The AWS emulator [moto](https://github.com/getmoto/moto) for tests: nothing to install or start by hand.
 //!
 //! [`Moto::start`] gives a test an AWS account of its own. Behind it, once for a target directory, moto is
-//! installed at pinned versions into a Python virtual environment ([`install`]); and once for a test process,
-//! a server runs on a free port ([`server`]) and ends with the process, however that ends. Accounts share
+//! installed at pinned versions into a Python virtual environment (`install.rs`); and once for a test process,
+//! a server runs on a free port (`server.rs`) and ends with the process, however that ends. Accounts share
 //! nothing but the names of S3 buckets, so tests in one process run side by side.
 //!
 //! What the harness adds to moto, in `server/`: a log of the calls of an account, latency, injected

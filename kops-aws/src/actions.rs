@@ -1,0 +1,311 @@
+//! Every call that this crate makes, by the kind that makes it: what rate limits and permissions go by.
+//!
+//! Names are those of IAM, `service:Action`; they are the names of the API's calls, save for S3 (see
+//! [`error`](crate::error)). [`Clients::call`](crate::clients::Clients::call) checks in debug builds that a
+//! call is listed, so that the table cannot fall behind the code.
+
+/// A kind of objects, and the actions on them.
+pub(crate) struct Actions {
+    /// The native kind, or what else needs the actions.
+    pub(crate) kind: &'static str,
+    /// Looking.
+    pub(crate) read: &'static [&'static str],
+    /// Making, changing, deleting.
+    pub(crate) write: &'static [&'static str],
+}
+
+/// The kind under which the actions on single machines of groups are listed.
+pub(crate) const MACHINES: &str = "Machines";
+/// The kind under which the actions on the state store are listed.
+pub(crate) const STATE_STORE: &str = "StateStore";
+/// The kind under which the actions of the permission check itself are listed; all of them can be missing.
+pub(crate) const CHECK: &str = "PermissionCheck";
+
+/// All of them.
+pub(crate) const ALL: &[Actions] = &[
+    Actions {
+        kind: "Vpc",
+        read: &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute"],
+        write: &[
+            "ec2:CreateVpc",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+            "ec2:ModifyVpcAttribute",
+            "ec2:DeleteVpc",
+        ],
+    },
+    Actions {
+        kind: "VpcCidrBlock",
+        read: &["ec2:DescribeVpcs"],
+        write: &["ec2:AssociateVpcCidrBlock", "ec2:DisassociateVpcCidrBlock"],
+    },
+    Actions {
+        kind: "DhcpOptions",
+        read: &["ec2:DescribeDhcpOptions"],
+        write: &["ec2:CreateDhcpOptions", "ec2:CreateTags", "ec2:DeleteDhcpOptions"],
+    },
+    Actions {
+        kind: "DhcpOptionsAssociation",
+        read: &["ec2:DescribeVpcs"],
+        write: &["ec2:AssociateDhcpOptions"],
+    },
+    Actions {
+        kind: "Ec2InternetGateway",
+        read: &["ec2:DescribeInternetGateways"],
+        write: &[
+            "ec2:CreateInternetGateway",
+            "ec2:CreateTags",
+            "ec2:AttachInternetGateway",
+            "ec2:DetachInternetGateway",
+            "ec2:DeleteInternetGateway",
+        ],
+    },
+    Actions {
+        kind: "EgressOnlyInternetGateway",
+        read: &["ec2:DescribeEgressOnlyInternetGateways"],
+        write: &[
+            "ec2:CreateEgressOnlyInternetGateway",
+            "ec2:CreateTags",
+            "ec2:DeleteEgressOnlyInternetGateway",
+        ],
+    },
+    Actions {
+        kind: "Ec2Subnet",
+        read: &["ec2:DescribeSubnets"],
+        write: &[
+            "ec2:CreateSubnet",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+            "ec2:ModifySubnetAttribute",
+            "ec2:DeleteSubnet",
+        ],
+    },
+    Actions {
+        kind: "RouteTable",
+        read: &["ec2:DescribeRouteTables"],
+        write: &["ec2:CreateRouteTable", "ec2:CreateTags", "ec2:DeleteRouteTable"],
+    },
+    Actions {
+        kind: "Route",
+        read: &["ec2:DescribeRouteTables"],
+        write: &["ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:DeleteRoute"],
+    },
+    Actions {
+        kind: "RouteTableAssociation",
+        read: &["ec2:DescribeRouteTables"],
+        write: &["ec2:AssociateRouteTable", "ec2:ReplaceRouteTableAssociation", "ec2:DisassociateRouteTable"],
+    },
+    Actions {
+        kind: "ElasticIp",
+        read: &["ec2:DescribeAddresses"],
+        write: &["ec2:AllocateAddress", "ec2:CreateTags", "ec2:ReleaseAddress"],
+    },
+    Actions {
+        kind: "Ec2NatGateway",
+        read: &["ec2:DescribeNatGateways"],
+        write: &["ec2:CreateNatGateway", "ec2:CreateTags", "ec2:DeleteNatGateway"],
+    },
+    Actions {
+        kind: "SecurityGroup",
+        read: &["ec2:DescribeSecurityGroups"],
+        write: &["ec2:CreateSecurityGroup", "ec2:CreateTags", "ec2:DeleteTags", "ec2:DeleteSecurityGroup"],
+    },
+    Actions {
+        kind: "SecurityGroupRules",
+        read: &["ec2:DescribeSecurityGroupRules"],
+        write: &[
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:CreateTags",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:RevokeSecurityGroupEgress",
+        ],
+    },
+    Actions {
+        kind: "KeyPair",
+        read: &["ec2:DescribeKeyPairs"],
+        write: &["ec2:ImportKeyPair", "ec2:CreateTags", "ec2:DeleteKeyPair"],
+    },
+    Actions {
+        kind: "EbsVolume",
+        read: &["ec2:DescribeVolumes"],
+        write: &[
+            "ec2:CreateVolume",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+            "ec2:ModifyVolume",
+            "ec2:DeleteVolume",
+        ],
+    },
+    Actions {
+        kind: "LaunchTemplate",
+        read: &["ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions", "ec2:DescribeImages"],
+        write: &[
+            "ec2:CreateLaunchTemplate",
+            "ec2:CreateTags",
+            "ec2:CreateLaunchTemplateVersion",
+            "ec2:ModifyLaunchTemplate",
+            "ec2:DeleteLaunchTemplateVersions",
+            "ec2:DeleteLaunchTemplate",
+        ],
+    },
+    Actions {
+        kind: "AutoScalingGroup",
+        read: &["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeScalingActivities"],
+        write: &[
+            "autoscaling:CreateAutoScalingGroup",
+            "autoscaling:CreateOrUpdateTags",
+            "autoscaling:DeleteTags",
+            "autoscaling:UpdateAutoScalingGroup",
+            "autoscaling:AttachLoadBalancerTargetGroups",
+            "autoscaling:DetachLoadBalancerTargetGroups",
+            "autoscaling:SuspendProcesses",
+            "autoscaling:ResumeProcesses",
+            "autoscaling:EnableMetricsCollection",
+            "autoscaling:DisableMetricsCollection",
+            "autoscaling:DeleteAutoScalingGroup",
+            // Asked of whoever makes a group with a launch template.
+            "ec2:RunInstances",
+            "ec2:CreateTags",
+            "iam:PassRole",
+            "iam:CreateServiceLinkedRole",
+        ],
+    },
+    Actions {
+        kind: "LifecycleHook",
+        read: &["autoscaling:DescribeLifecycleHooks"],
+        write: &["autoscaling:PutLifecycleHook", "autoscaling:DeleteLifecycleHook"],
+    },
+    Actions {
+        kind: "Ec2Instance",
+        read: &["ec2:DescribeInstances", "ec2:DescribeInstanceAttribute", "ec2:DescribeImages"],
+        write: &[
+            "ec2:RunInstances",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+            "ec2:TerminateInstances",
+            "iam:PassRole",
+        ],
+    },
+    Actions {
+        kind: "NetworkLoadBalancer",
+        read: &[
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeLoadBalancerAttributes",
+            "elasticloadbalancing:DescribeTags",
+        ],
+        write: &[
+            "elasticloadbalancing:CreateLoadBalancer",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:RemoveTags",
+            "elasticloadbalancing:ModifyLoadBalancerAttributes",
+            "elasticloadbalancing:SetSecurityGroups",
+            "elasticloadbalancing:SetSubnets",
+            "elasticloadbalancing:DeleteLoadBalancer",
+            "iam:CreateServiceLinkedRole",
+        ],
+    },
+    Actions {
+        kind: "TargetGroup",
+        read: &[
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTargetGroupAttributes",
+            "elasticloadbalancing:DescribeTags",
+        ],
+        write: &[
+            "elasticloadbalancing:CreateTargetGroup",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:RemoveTags",
+            "elasticloadbalancing:ModifyTargetGroup",
+            "elasticloadbalancing:ModifyTargetGroupAttributes",
+            "elasticloadbalancing:DeleteTargetGroup",
+        ],
+    },
+    Actions {
+        kind: "NetworkLoadBalancerListener",
+        read: &["elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags"],
+        write: &[
+            "elasticloadbalancing:CreateListener",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:ModifyListener",
+            "elasticloadbalancing:DeleteListener",
+        ],
+    },
+    Actions {
+        kind: "HostedZone",
+        read: &["route53:ListHostedZones", "route53:ListHostedZonesByName", "route53:GetHostedZone"],
+        write: &[],
+    },
+    Actions {
+        kind: "RecordSet",
+        read: &["route53:ListResourceRecordSets"],
+        write: &["route53:ChangeResourceRecordSets", "route53:GetChange"],
+    },
+    Actions {
+        kind: "IamRole",
+        read: &["iam:ListRoles", "iam:GetRole"],
+        write: &[
+            "iam:CreateRole",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:DeleteRole",
+        ],
+    },
+    Actions {
+        kind: "IamRolePolicy",
+        read: &["iam:ListRolePolicies", "iam:GetRolePolicy"],
+        write: &["iam:PutRolePolicy", "iam:DeleteRolePolicy"],
+    },
+    Actions {
+        kind: "InstanceProfile",
+        read: &["iam:ListInstanceProfiles", "iam:GetInstanceProfile"],
+        write: &[
+            "iam:CreateInstanceProfile",
+            "iam:TagInstanceProfile",
+            "iam:AddRoleToInstanceProfile",
+            "iam:PassRole",
+            "iam:RemoveRoleFromInstanceProfile",
+            "iam:DeleteInstanceProfile",
+        ],
+    },
+    Actions {
+        kind: MACHINES,
+        read: &[
+            "autoscaling:DescribeAutoScalingGroups",
+            "ec2:DescribeInstances",
+            "elasticloadbalancing:DescribeTargetHealth",
+        ],
+        write: &[
+            "autoscaling:DetachInstances",
+            "autoscaling:TerminateInstanceInAutoScalingGroup",
+            "elasticloadbalancing:DeregisterTargets",
+            "ec2:TerminateInstances",
+        ],
+    },
+    Actions {
+        kind: STATE_STORE,
+        read: &["s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject"],
+        write: &["s3:PutObject", "s3:DeleteObject"],
+    },
+    Actions {
+        kind: CHECK,
+        read: &["sts:GetCallerIdentity", "iam:GetRole", "iam:SimulatePrincipalPolicy"],
+        write: &[],
+    },
+];
+
+/// All actions, each once, in alphabetical order.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let mut names: Vec<_> =
+        ALL.iter().flat_map(|actions| actions.read.iter().chain(actions.write)).copied().collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter()
+}
+
+/// Whether a call changes nothing.
+pub(crate) fn only_looks(call: &str) -> bool {
+    let action = call.split_once(':').map_or(call, |(_, action)| action);
+    ["Describe", "Get", "Head", "List", "Simulate"].iter().any(|verb| action.starts_with(verb))
+}

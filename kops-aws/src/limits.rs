@@ -1,0 +1,103 @@
+//! AWS's rate limits.
+//!
+//! AWS meters calls per account and region by token buckets. EC2 keeps one bucket for each action, so creating
+//! subnets does not slow down creating routes; Route 53 keeps one for everything. What is published is taken
+//! from there; where nothing is, a cautious guess is, and [`Limiter`](kops_core::cloud::Limiter) learns the
+//! rest when AWS throttles.
+//!
+//! | service | source |
+//! |---|---|
+//! | EC2 | <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html> |
+//! | Elastic Load Balancing | <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html> |
+//! | Route 53 | <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html> |
+//! | Auto Scaling, IAM, STS | not published |
+//!
+//! The documents describe the defaults; an account can have been given more. S3 has no limit that a state
+//! store comes near (3,500 writes a second and prefix).
+
+use std::collections::BTreeMap;
+
+use kops_core::cloud::Bucket;
+
+use crate::actions;
+
+/// How many calls are in flight at most. A plan makes some 30 listings side by side; a full bucket admits 50
+/// creating calls at once. More than that only queues up at AWS, and takes sockets and memory here.
+pub(crate) const SLOTS: usize = 64;
+
+/// Route 53: five requests a second and account, whatever they are.
+const ROUTE53: &str = "route53";
+/// IAM: nothing is published but that limits cannot be raised; reads and writes share the guess.
+const IAM: &str = "iam";
+
+/// The bucket that a call draws from.
+pub(crate) fn bucket_of(call: &str) -> &str {
+    match call.split(':').next() {
+        Some("route53") => ROUTE53,
+        Some("iam") => IAM,
+        _ => call,
+    }
+}
+
+/// All buckets of the calls in use.
+pub(crate) fn buckets() -> Vec<Bucket> {
+    let buckets: BTreeMap<_, _> = actions::names()
+        .filter_map(|call| {
+            let (capacity, per_second) = rate(call)?;
+            let name = bucket_of(call);
+            Some((name, Bucket { name, capacity, per_second }))
+        })
+        .collect();
+    buckets.into_values().collect()
+}
+
+/// Capacity and refill a second; `None` where there is no limit to keep to.
+fn rate(call: &str) -> Option<(f64, f64)> {
+    let (service, action) = call.split_once(':')?;
+    let rate = match (service, action) {
+        ("ec2", action) => ec2(action),
+        ("route53", _) => (5.0, 5.0),
+        // The capacity of reads is published for Elastic Load Balancing; the rest is a guess, and Auto Scaling
+        // is taken to be alike.
+        ("elasticloadbalancing" | "autoscaling", action) if action.starts_with("Describe") => (40.0, 10.0),
+        ("elasticloadbalancing" | "autoscaling", _) => (20.0, 3.0),
+        // A guess.
+        ("iam" | "sts", _) => (20.0, 10.0),
+        _ => return None,
+    };
+    Some(rate)
+}
+
+/// Every listing here is filtered or paginated, which is what the larger read bucket is for.
+fn ec2(action: &str) -> (f64, f64) {
+    match action {
+        "CreateTags" | "DeleteTags" => (100.0, 10.0),
+        "CreateLaunchTemplateVersion" | "CreateVolume" | "TerminateInstances" => (100.0, 5.0),
+        "CreateNatGateway" | "DeleteNatGateway" => (10.0, 1.0),
+        "RunInstances" => (5.0, 2.0),
+        action if action.starts_with("Describe") => (100.0, 20.0),
+        _ => (50.0, 5.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ec2_meters_by_action_and_route53_as_a_whole() {
+        let buckets = buckets();
+        let of = |call: &str| buckets.iter().find(|bucket| bucket.name == bucket_of(call)).copied();
+        assert_ne!(of("ec2:CreateSubnet").unwrap().name, of("ec2:CreateRoute").unwrap().name);
+        assert!(of("ec2:CreateNatGateway").unwrap().per_second < of("ec2:CreateSubnet").unwrap().per_second);
+        assert_eq!(of("route53:ListHostedZones"), of("route53:ChangeResourceRecordSets"));
+        assert_eq!(of("s3:PutObject"), None);
+    }
+
+    #[test]
+    fn every_call_but_those_of_s3_is_metered() {
+        for call in actions::names().filter(|call| !call.starts_with("s3:")) {
+            assert!(buckets().iter().any(|bucket| bucket.name == bucket_of(call)), "{call}");
+        }
+    }
+}

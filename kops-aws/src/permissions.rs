@@ -1,0 +1,257 @@
+//! What the credentials lack, before anything is made.
+//!
+//! IAM's policy simulator is asked whether it would allow what the [least policy](crate::policy) allows:
+//! statement by statement, with the statement's resources and the tags that its conditions want. So a policy
+//! that is as narrow as ours passes, and so does any wider one.
+//!
+//! Known weaknesses, all the simulator's ([limits]): it does not see policies of resources (a bucket's), nor
+//! session policies of an assumed role, nor condition keys it is not told; and a policy that is narrower than
+//! ours in another way, say by names, is reported as lacking what it allows under those names. Without the
+//! permission to simulate, EC2 is asked by dry runs whether it would let us look and make, as far as a call
+//! can be written without naming an object; the other services cannot be asked.
+//!
+//! [limits]: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use aws_sdk_ec2::error::ProvideErrorMetadata;
+use aws_sdk_ec2::types::{NewDhcpConfiguration, ResourceType, TagSpecification};
+use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
+use futures_util::future::try_join_all;
+use kops_core::cloud::{Context, MissingPermission, Permissions, Scope};
+use kops_core::graph::TaskGraph;
+use kops_core::{Error, ErrorKind, Result};
+use serde_json::Value;
+
+use crate::actions::{self, Actions};
+use crate::cloud::Aws;
+use crate::policy::{self, Condition, Place, Statement};
+use crate::tags;
+
+/// Actions in one question. A page of the simulator's answer holds 100 results unless told otherwise.
+const BATCH: usize = 50;
+
+#[async_trait]
+impl Permissions for Aws {
+    async fn missing(
+        &self,
+        graph: &TaskGraph,
+        scope: &Scope,
+        cx: &Context,
+    ) -> Result<Vec<MissingPermission>> {
+        let needed = needed(graph);
+        let caller = self.identity_in(cx).await?;
+        let account = caller.split(':').nth(4).unwrap_or_default();
+        let statements = policy::statements(scope.name(), &Place::new(self.region(), account));
+        let questions: Vec<_> = statements.iter().flat_map(|it| questions(it, &needed)).collect();
+        let simulated = match self.principal(&caller, cx).await {
+            Principal::Root => return Ok(Vec::new()),
+            Principal::Entity(principal) => {
+                try_join_all(questions.iter().map(|question| self.simulate(&principal, question, cx))).await
+            }
+            Principal::Federated => {
+                Err(Error::new(ErrorKind::Denied, "a federated user cannot be simulated"))
+            }
+        };
+        let denied = match simulated {
+            Ok(denied) => denied.into_iter().flatten().collect(),
+            Err(error) if error.kind() == ErrorKind::Denied => {
+                self.dry_runs(&needed, cx, scope.name()).await?
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(denied
+            .into_iter()
+            .filter_map(|action| {
+                let kinds = needed.get(action)?.iter().map(|&kind| kind.to_owned()).collect();
+                Some(MissingPermission { action: action.to_owned(), needed_for: kinds })
+            })
+            .collect())
+    }
+
+    fn least(&self, scope: &Scope) -> Value {
+        policy::document(scope.name(), &Place::new(self.region(), "*"))
+    }
+}
+
+type Needed = BTreeMap<&'static str, Vec<&'static str>>;
+
+/// The actions that applying a graph takes, with the kinds that need them. Every kind is looked at, for
+/// orphans; only those in the graph are made and changed.
+fn needed(graph: &TaskGraph) -> Needed {
+    let mut needed = Needed::new();
+    let in_graph: BTreeSet<_> = graph.tasks().map(|task| task.key.kind()).collect();
+    for Actions { kind, read, write } in actions::ALL {
+        if [actions::CHECK, actions::MACHINES].contains(kind) {
+            continue;
+        }
+        let writes = in_graph.contains(kind) || *kind == actions::STATE_STORE;
+        for action in read.iter().chain(if writes { *write } else { &[] }) {
+            needed.entry(action).or_default().push(kind);
+        }
+    }
+    needed
+}
+
+/// What to ask about a statement: those of its actions that are needed, by the resources they are meant for.
+fn questions<'a>(statement: &'a Statement, needed: &Needed) -> Vec<Question<'a>> {
+    let mut by_resources: BTreeMap<&[String], Vec<&'static str>> = BTreeMap::new();
+    for (action, resources) in statement.grants.iter().filter(|(action, _)| needed.contains_key(action)) {
+        by_resources.entry(resources).or_default().push(action);
+    }
+    let conditions = &statement.conditions;
+    by_resources
+        .into_iter()
+        .flat_map(|(resources, actions)| {
+            let batches: Vec<_> = actions.chunks(BATCH).map(<[_]>::to_vec).collect();
+            batches.into_iter().map(move |actions| Question { actions, resources, conditions })
+        })
+        .collect()
+}
+
+/// Actions to ask the simulator about at once.
+struct Question<'a> {
+    actions: Vec<&'static str>,
+    resources: &'a [String],
+    conditions: &'a [Condition],
+}
+
+/// Whose policies limit the caller.
+enum Principal {
+    /// Nobody's: the account's root user may do anything.
+    Root,
+    /// A user or role.
+    Entity(String),
+    /// A federated user, whose policies cannot be asked for.
+    Federated,
+}
+
+impl Aws {
+    async fn principal(&self, caller: &str, cx: &Context) -> Principal {
+        // arn:partition:service::account:resource
+        let parts: Vec<_> = caller.splitn(6, ':').collect();
+        let [_, partition, _, _, account, resource] = parts[..] else { return Principal::Federated };
+        match resource.split('/').collect::<Vec<_>>()[..] {
+            ["root"] => Principal::Root,
+            ["user", ..] => Principal::Entity(caller.to_owned()),
+            ["assumed-role", role, _] => {
+                // The caller's name lacks the role's path; only IAM knows it.
+                let iam = &self.clients().iam;
+                let found =
+                    self.clients().call(cx, "iam:GetRole", iam.get_role().role_name(role).send()).await;
+                let arn = found.ok().and_then(|found| found.role).map(|role| role.arn);
+                Principal::Entity(
+                    arn.unwrap_or_else(|| format!("arn:{partition}:iam::{account}:role/{role}")),
+                )
+            }
+            _ => Principal::Federated,
+        }
+    }
+
+    /// The actions of a question that the simulator would deny.
+    async fn simulate(
+        &self,
+        principal: &str,
+        question: &Question<'_>,
+        cx: &Context,
+    ) -> Result<Vec<&'static str>> {
+        let mut request = self
+            .clients()
+            .iam
+            .simulate_principal_policy()
+            .policy_source_arn(principal)
+            .set_action_names(Some(question.actions.iter().map(|&action| action.to_owned()).collect()))
+            .set_resource_arns(Some(question.resources.to_vec()));
+        for condition in question.conditions {
+            let entry = ContextEntry::builder()
+                .context_key_name(&condition.key)
+                .context_key_values(condition.sample())
+                .context_key_type(ContextKeyTypeEnum::String);
+            request = request.context_entries(entry.build());
+        }
+        let mut denied = Vec::new();
+        let mut marker = None;
+        loop {
+            let page = request.clone().set_marker(marker).send();
+            let page = self.clients().call(cx, "iam:SimulatePrincipalPolicy", page).await?;
+            for result in page.evaluation_results() {
+                if *result.eval_decision() != PolicyEvaluationDecisionType::Allowed {
+                    let name = result.eval_action_name();
+                    denied.extend(question.actions.iter().find(|action| **action == name));
+                }
+            }
+            marker = page.marker;
+            if !page.is_truncated || marker.is_none() {
+                return Ok(denied);
+            }
+        }
+    }
+
+    /// Those of the needed actions that EC2 refuses already in a dry run.
+    async fn dry_runs(&self, needed: &Needed, cx: &Context, cluster: &str) -> Result<BTreeSet<&'static str>> {
+        let ec2 = &self.clients().ec2;
+        let tags =
+            |kind| TagSpecification::builder().resource_type(kind).tags(tags::cluster(cluster)).build();
+        let zone = format!("{}a", self.region());
+        let domain = NewDhcpConfiguration::builder().key("domain-name").values("example.com").build();
+        let denied = Mutex::new(BTreeSet::new());
+        // Each call answers with an error: `DryRunOperation` when it would have been carried out.
+        macro_rules! dry_runs {
+            ($($action:literal: $request:expr),* $(,)?) => {
+                tokio::try_join!($(async {
+                    if !needed.contains_key($action) {
+                        return Ok(());
+                    }
+                    let request = async {
+                        match $request.dry_run(true).send().await {
+                            Err(error) if error.code() == Some("DryRunOperation") => Ok(()),
+                            answer => answer.map(drop),
+                        }
+                    };
+                    match self.clients().call(cx, $action, request).await {
+                        Err(error) if error.kind() == ErrorKind::Denied => {
+                            denied.lock().unwrap_or_else(PoisonError::into_inner).insert($action);
+                            Ok(())
+                        }
+                        answer => answer,
+                    }
+                }),*)?
+            };
+        }
+        dry_runs! {
+            "ec2:DescribeAddresses": ec2.describe_addresses(),
+            "ec2:DescribeDhcpOptions": ec2.describe_dhcp_options(),
+            "ec2:DescribeImages": ec2.describe_images().owners("self"),
+            "ec2:DescribeInternetGateways": ec2.describe_internet_gateways(),
+            "ec2:DescribeKeyPairs": ec2.describe_key_pairs(),
+            "ec2:DescribeLaunchTemplates": ec2.describe_launch_templates(),
+            "ec2:DescribeNatGateways": ec2.describe_nat_gateways(),
+            "ec2:DescribeRouteTables": ec2.describe_route_tables(),
+            "ec2:DescribeSecurityGroupRules": ec2.describe_security_group_rules(),
+            "ec2:DescribeSecurityGroups": ec2.describe_security_groups(),
+            "ec2:DescribeSubnets": ec2.describe_subnets(),
+            "ec2:DescribeVolumes": ec2.describe_volumes(),
+            "ec2:DescribeVpcs": ec2.describe_vpcs(),
+            "ec2:AllocateAddress": ec2.allocate_address().tag_specifications(tags(ResourceType::ElasticIp)),
+            "ec2:CreateDhcpOptions": ec2
+                .create_dhcp_options()
+                .dhcp_configurations(domain.clone())
+                .tag_specifications(tags(ResourceType::DhcpOptions)),
+            "ec2:CreateInternetGateway": ec2
+                .create_internet_gateway()
+                .tag_specifications(tags(ResourceType::InternetGateway)),
+            "ec2:CreateVolume": ec2
+                .create_volume()
+                .availability_zone(&zone)
+                .size(1)
+                .tag_specifications(tags(ResourceType::Volume)),
+            "ec2:CreateVpc": ec2
+                .create_vpc()
+                .cidr_block("10.0.0.0/16")
+                .tag_specifications(tags(ResourceType::Vpc)),
+        };
+        Ok(denied.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,394 @@
+//! The least that credentials must be allowed for a cluster, as an IAM policy.
+//!
+//! What is read is read from the whole account: `Describe` and `List` calls know no resources. What is made
+//! must carry the cluster's tag from the start (`aws:RequestTag`), and only what carries it may be changed or
+//! deleted (`aws:ResourceTag`): credentials with this policy cannot touch another cluster, nor anything else.
+//! IAM roles and instance profiles are kept apart by their path, DNS records by their names, files of the
+//! state store by their prefix.
+//!
+//! A creating call is checked once for each resource it names. Tags of the request count for the new object
+//! only, so for what it is made *in* (a subnet's VPC) a second statement allows the same action without them.
+//! That leaves one gap on purpose: new objects can be put into a network of somebody else's, which is what a
+//! shared network is.
+//!
+//! It is too long for a managed policy (6,144 characters): it goes into a role as its own policy
+//! (`iam:PutRolePolicy`, [10,240 characters]).
+//!
+//! [10,240 characters]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+//!
+//! Which keys and resources an action knows is listed per service in the
+//! [Service Authorization Reference](https://docs.aws.amazon.com/service-authorization/latest/reference/).
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::actions::{self, Actions};
+use crate::tags::CLUSTER;
+
+/// Where a policy holds: the parts of a resource name.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    region: String,
+    account: String,
+}
+
+impl Place {
+    /// A region in an account; `*` is any account.
+    pub(crate) fn new(region: &str, account: &str) -> Self {
+        Self { region: region.to_owned(), account: account.to_owned() }
+    }
+
+    /// `arn:partition:service:region:account:rest`; global services have no region.
+    fn arn(&self, service: &str, rest: &str) -> String {
+        let partition = self.partition();
+        let region = if service == "iam" { "" } else { &self.region };
+        match service {
+            "s3" | "route53" => format!("arn:{partition}:{service}:::{rest}"),
+            _ => format!("arn:{partition}:{service}:{region}:{}:{rest}", self.account),
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/general/latest/gr/aws-arns-and-namespaces.html>
+    fn partition(&self) -> &'static str {
+        match self.region.split('-').take(2).collect::<Vec<_>>()[..] {
+            ["cn", _] => "aws-cn",
+            ["us", "gov"] => "aws-us-gov",
+            ["us", "iso"] => "aws-iso",
+            ["us", "isob"] => "aws-iso-b",
+            _ => "aws",
+        }
+    }
+}
+
+/// A statement that allows something.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Statement {
+    id: &'static str,
+    /// Actions, each with the resources it is meant for. The policy allows all of the actions on all of the
+    /// resources, which is shorter and no wider: IAM knows no subnet that is created on a volume.
+    pub(crate) grants: Vec<(&'static str, Vec<String>)>,
+    pub(crate) conditions: Vec<Condition>,
+}
+
+/// What must hold for a statement to count.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Condition {
+    operator: &'static str,
+    pub(crate) key: String,
+    values: Vec<String>,
+}
+
+impl Condition {
+    /// A value with which the condition holds.
+    pub(crate) fn sample(&self) -> &str {
+        // `Null: false` wants any value; the only key it is used with tells the creating call.
+        if self.operator == "Null" { "CreateVpc" } else { self.values.first().map_or("", String::as_str) }
+    }
+}
+
+impl Statement {
+    fn new(id: &'static str, actions: &[&'static str], resource: impl Into<String>) -> Self {
+        let resource = resource.into();
+        let grants = actions.iter().map(|&action| (action, vec![resource.clone()])).collect();
+        Self { id, grants, conditions: Vec::new() }
+    }
+
+    fn when(mut self, operator: &'static str, key: &str, values: &[&str]) -> Self {
+        let values = values.iter().map(|&value| value.to_owned()).collect();
+        self.conditions.push(Condition { operator, key: key.to_owned(), values });
+        self
+    }
+
+    fn to_json(&self) -> Value {
+        let actions: BTreeSet<_> = self.grants.iter().map(|(action, _)| action).collect();
+        let resources: BTreeSet<_> = self.grants.iter().flat_map(|(_, resources)| resources).collect();
+        let mut statement =
+            json!({ "Sid": self.id, "Effect": "Allow", "Action": actions, "Resource": resources });
+        let mut conditions = Map::new();
+        for Condition { operator, key, values } in &self.conditions {
+            let of_operator = conditions.entry(*operator).or_insert_with(|| json!({}));
+            of_operator[key] = json!(values);
+        }
+        if !conditions.is_empty() {
+            statement["Condition"] = Value::Object(conditions);
+        }
+        statement
+    }
+}
+
+/// The policy document.
+pub(crate) fn document(cluster: &str, place: &Place) -> Value {
+    let statements: Vec<_> = statements(cluster, place).iter().map(Statement::to_json).collect();
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// The path of a cluster's IAM roles and instance profiles. Names of roles are unique in the account whatever
+/// their path; the path is what they can be listed and allowed by.
+pub(crate) fn iam_path(cluster: &str) -> String {
+    format!("/kops/{cluster}/")
+}
+
+/// What the policy allows, statement by statement.
+pub(crate) fn statements(cluster: &str, place: &Place) -> Vec<Statement> {
+    let ec2 = |kind: &str| place.arn("ec2", &format!("{kind}/*"));
+    let iam = |kind: &str| place.arn("iam", &format!("{kind}{}*", iam_path(cluster)));
+    let request_tag = format!("aws:RequestTag/{CLUSTER}");
+    let resource_tag = format!("aws:ResourceTag/{CLUSTER}");
+    let record = format!("*.{cluster}");
+    let files = format!("{cluster}/*");
+    vec![
+        Statement::new("Look", &reads(), "*"),
+        Statement {
+            id: "MakeTagged",
+            grants: MAKE.iter().map(|make| (make.action, vec![ec2(make.made)])).collect(),
+            conditions: Vec::new(),
+        }
+        .when("StringEquals", &request_tag, &[cluster]),
+        Statement {
+            id: "MakeIn",
+            grants: MAKE
+                .iter()
+                .filter(|make| !make.of.is_empty())
+                .map(|make| (make.action, make.of.iter().map(|kind| ec2(kind)).collect()))
+                .collect(),
+            conditions: Vec::new(),
+        },
+        Statement::new("TagWhatIsMade", &["ec2:CreateTags"], ec2("*"))
+            .when("StringEquals", &request_tag, &[cluster])
+            .when("Null", "ec2:CreateAction", &["false"]),
+        Statement::new("ChangeOwn", CHANGE, "*").when("StringEquals", &resource_tag, &[cluster]),
+        // Asked of whoever makes a group with a launch template, in terms of the machines to come.
+        Statement::new("RunMachines", &["ec2:RunInstances"], "*"),
+        Statement::new("MakeTaggedGroupsAndBalancers", MAKE_ELSEWHERE, "*").when(
+            "StringEquals",
+            &request_tag,
+            &[cluster],
+        ),
+        Statement::new("OwnRoles", ROLES, iam("role")),
+        Statement::new("OwnInstanceProfiles", PROFILES, iam("instance-profile")),
+        Statement::new("GiveRolesToMachines", &["iam:PassRole"], iam("role")).when(
+            "StringEquals",
+            "iam:PassedToService",
+            &["ec2.amazonaws.com"],
+        ),
+        // Made once in an account, by the first to use the service.
+        Statement::new("ServiceRoles", &["iam:CreateServiceLinkedRole"], "*").when(
+            "StringEquals",
+            "iam:AWSServiceName",
+            &["autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com", "spot.amazonaws.com"],
+        ),
+        Statement::new(
+            "OwnRecords",
+            &["route53:ChangeResourceRecordSets"],
+            place.arn("route53", "hostedzone/*"),
+        )
+        .when(
+            "ForAllValues:StringLike",
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames",
+            &[cluster, &record],
+        ),
+        Statement::new("FollowChanges", &["route53:GetChange"], place.arn("route53", "change/*")),
+        Statement::new("FindState", &["s3:ListBucket", "s3:GetBucketLocation"], place.arn("s3", "*")),
+        Statement::new(
+            "OwnState",
+            &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+            place.arn("s3", &format!("*/{files}")),
+        ),
+    ]
+}
+
+/// Everything that is read, but for the files of the state store.
+fn reads() -> Vec<&'static str> {
+    let mut reads: Vec<_> = actions::ALL
+        .iter()
+        .flat_map(|Actions { read, .. }| read.iter().copied())
+        .filter(|action| !action.starts_with("s3:"))
+        .collect();
+    reads.sort_unstable();
+    reads.dedup();
+    reads
+}
+
+/// An EC2 call that makes something with tags.
+struct Make {
+    action: &'static str,
+    /// What it makes.
+    made: &'static str,
+    /// What it makes it in or of.
+    of: &'static [&'static str],
+}
+
+impl Make {
+    const fn new(action: &'static str, made: &'static str, of: &'static [&'static str]) -> Self {
+        Self { action, made, of }
+    }
+}
+
+const MAKE: &[Make] = &[
+    Make::new("ec2:AllocateAddress", "elastic-ip", &[]),
+    Make::new("ec2:CreateDhcpOptions", "dhcp-options", &[]),
+    Make::new("ec2:CreateEgressOnlyInternetGateway", "egress-only-internet-gateway", &["vpc"]),
+    Make::new("ec2:CreateInternetGateway", "internet-gateway", &[]),
+    Make::new("ec2:CreateLaunchTemplate", "launch-template", &[]),
+    Make::new("ec2:CreateNatGateway", "natgateway", &["elastic-ip", "subnet"]),
+    Make::new("ec2:CreateRouteTable", "route-table", &["vpc"]),
+    Make::new("ec2:CreateSecurityGroup", "security-group", &["vpc"]),
+    Make::new("ec2:CreateSubnet", "subnet", &["vpc"]),
+    Make::new("ec2:CreateVolume", "volume", &[]),
+    Make::new("ec2:CreateVpc", "vpc", &[]),
+    Make::new("ec2:ImportKeyPair", "key-pair", &[]),
+];
+/// Calls on what exists.
+const CHANGE: &[&str] = &[
+    "autoscaling:AttachLoadBalancerTargetGroups",
+    "autoscaling:DeleteAutoScalingGroup",
+    "autoscaling:DeleteLifecycleHook",
+    "autoscaling:DeleteTags",
+    "autoscaling:DetachInstances",
+    "autoscaling:DetachLoadBalancerTargetGroups",
+    "autoscaling:DisableMetricsCollection",
+    "autoscaling:EnableMetricsCollection",
+    "autoscaling:PutLifecycleHook",
+    "autoscaling:ResumeProcesses",
+    "autoscaling:SuspendProcesses",
+    "autoscaling:TerminateInstanceInAutoScalingGroup",
+    "autoscaling:UpdateAutoScalingGroup",
+    "ec2:AssociateDhcpOptions",
+    "ec2:AssociateRouteTable",
+    "ec2:AssociateVpcCidrBlock",
+    "ec2:AttachInternetGateway",
+    "ec2:AuthorizeSecurityGroupEgress",
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:CreateLaunchTemplateVersion",
+    "ec2:CreateRoute",
+    "ec2:CreateTags",
+    "ec2:DeleteDhcpOptions",
+    "ec2:DeleteEgressOnlyInternetGateway",
+    "ec2:DeleteInternetGateway",
+    "ec2:DeleteKeyPair",
+    "ec2:DeleteLaunchTemplate",
+    "ec2:DeleteLaunchTemplateVersions",
+    "ec2:DeleteNatGateway",
+    "ec2:DeleteRoute",
+    "ec2:DeleteRouteTable",
+    "ec2:DeleteSecurityGroup",
+    "ec2:DeleteSubnet",
+    "ec2:DeleteTags",
+    "ec2:DeleteVolume",
+    "ec2:DeleteVpc",
+    "ec2:DetachInternetGateway",
+    "ec2:DisassociateRouteTable",
+    "ec2:DisassociateVpcCidrBlock",
+    "ec2:ModifyLaunchTemplate",
+    "ec2:ModifySubnetAttribute",
+    "ec2:ModifyVolume",
+    "ec2:ModifyVpcAttribute",
+    "ec2:ReleaseAddress",
+    "ec2:ReplaceRoute",
+    "ec2:ReplaceRouteTableAssociation",
+    "ec2:RevokeSecurityGroupEgress",
+    "ec2:RevokeSecurityGroupIngress",
+    "ec2:TerminateInstances",
+    "elasticloadbalancing:DeleteListener",
+    "elasticloadbalancing:DeleteLoadBalancer",
+    "elasticloadbalancing:DeleteTargetGroup",
+    "elasticloadbalancing:DeregisterTargets",
+    "elasticloadbalancing:ModifyListener",
+    "elasticloadbalancing:ModifyLoadBalancerAttributes",
+    "elasticloadbalancing:ModifyTargetGroup",
+    "elasticloadbalancing:ModifyTargetGroupAttributes",
+    "elasticloadbalancing:RemoveTags",
+    "elasticloadbalancing:SetSecurityGroups",
+    "elasticloadbalancing:SetSubnets",
+];
+/// Calls of the other services that make something with tags.
+const MAKE_ELSEWHERE: &[&str] = &[
+    "autoscaling:CreateAutoScalingGroup",
+    "autoscaling:CreateOrUpdateTags",
+    "elasticloadbalancing:AddTags",
+    "elasticloadbalancing:CreateListener",
+    "elasticloadbalancing:CreateLoadBalancer",
+    "elasticloadbalancing:CreateTargetGroup",
+];
+const ROLES: &[&str] = &[
+    "iam:CreateRole",
+    "iam:DeleteRole",
+    "iam:DeleteRolePolicy",
+    "iam:PutRolePolicy",
+    "iam:TagRole",
+    "iam:UntagRole",
+    "iam:UpdateAssumeRolePolicy",
+];
+const PROFILES: &[&str] = &[
+    "iam:AddRoleToInstanceProfile",
+    "iam:CreateInstanceProfile",
+    "iam:DeleteInstanceProfile",
+    "iam:RemoveRoleFromInstanceProfile",
+    "iam:TagInstanceProfile",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Statement> {
+        statements("ha.example.com", &Place::new("eu-central-1", "*"))
+    }
+
+    fn resources(statement: &Statement) -> Vec<String> {
+        statement.grants.iter().flat_map(|(_, resources)| resources.clone()).collect()
+    }
+
+    #[test]
+    fn every_action_in_use_is_allowed_and_no_other() {
+        let allowed: BTreeSet<_> =
+            all().iter().flat_map(|it| it.grants.iter().map(|(action, _)| *action)).collect();
+        let used: BTreeSet<_> = actions::names().collect();
+        assert_eq!(allowed, used);
+    }
+
+    #[test]
+    fn what_changes_things_is_confined_to_the_cluster() {
+        for statement in all() {
+            let confined = !statement.conditions.is_empty()
+                || resources(&statement).iter().all(|resource| resource.contains("ha.example.com"));
+            let reads = ["Look", "FindState", "FollowChanges"].contains(&statement.id);
+            // See the module's documentation.
+            let open = ["MakeIn", "RunMachines"].contains(&statement.id);
+            assert!(confined || reads || open, "{statement:?}");
+        }
+    }
+
+    #[test]
+    fn statements_are_written_as_iam_reads_them() {
+        let document = document("ha.example.com", &Place::new("cn-north-1", "*"));
+        let tagging =
+            document["Statement"].as_array().unwrap().iter().find(|it| it["Sid"] == "TagWhatIsMade");
+        assert_eq!(
+            *tagging.unwrap(),
+            json!({
+                "Sid": "TagWhatIsMade",
+                "Effect": "Allow",
+                "Action": ["ec2:CreateTags"],
+                "Resource": ["arn:aws-cn:ec2:cn-north-1:*:*/*"],
+                "Condition": {
+                    "StringEquals": { "aws:RequestTag/KubernetesCluster": ["ha.example.com"] },
+                    "Null": { "ec2:CreateAction": ["false"] },
+                },
+            })
+        );
+        // A role's own policies end at 10,240 characters together.
+        assert!(document.to_string().len() < 10_240, "{}", document.to_string().len());
+    }
+
+    #[test]
+    fn roles_are_told_by_their_path() {
+        let resources: Vec<_> = all().iter().filter(|it| it.id == "OwnRoles").flat_map(resources).collect();
+        let expected = "arn:aws:iam::*:role/kops/ha.example.com/*";
+        assert!(
+            !resources.is_empty() && resources.iter().all(|resource| resource == expected),
+            "{resources:?}"
+        );
+    }
+}

@@ -22,21 +22,29 @@
 //! # Ok::<(), kops_core::Error>(())
 //! ```
 
+mod create;
+pub mod defaults;
 mod manifest;
 mod meta;
 mod object;
 mod path;
 mod problem;
 pub mod schema;
+mod set;
 pub mod spec;
+mod validate;
 mod version;
 mod yaml;
 
+pub use create::{NewCluster, TopologyKind, new_cluster};
+pub use defaults::populate;
 pub use manifest::{Document, Manifest, Mode, write_manifest};
 pub use meta::{CLUSTER_LABEL, INSTANCE_GROUP_LABEL, ObjectMeta};
 pub use object::{Object, Resource};
 pub use path::{Path, Segment};
 pub use problem::{Location, Problem, Problems, Severity};
 pub use schema::{IntOrString, Opaque, Unknown};
+pub use set::{set, unset};
 pub use spec::*;
+pub use validate::validate;
 pub use version::{ApiVersion, Kind};

@@ -233,6 +233,18 @@ macro_rules! choice {
             }
         }
 
+        impl std::str::FromStr for $name {
+            type Err = $crate::Error;
+
+            /// Reads the word, in whatever case.
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|word| word.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
+                    $crate::Error::invalid(format!("{text:?} is not known"))
+                        .hint(format!("use one of {}", [$( $document, )*].join(", ")))
+                })
+            }
+        }
+
         impl $crate::cluster::schema::Schema for $name {
             const SHAPE: &'static $crate::cluster::schema::Shape =
                 &$crate::cluster::schema::Shape::Choice(&[$( $document, )*]);

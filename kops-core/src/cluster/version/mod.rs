@@ -130,6 +130,11 @@ pub(crate) fn from_version(version: ApiVersion, kind: Kind, path: &Path) -> Path
     moves::translate(path, table(version, kind), moves::Direction::FromVersion)
 }
 
+/// Whether a field of a version is a switch that says the opposite of the types' own.
+pub(crate) fn is_opposite(version: ApiVersion, kind: Kind, path: &Path) -> bool {
+    moves::is_opposite(path, table(version, kind))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

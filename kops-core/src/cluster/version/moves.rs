@@ -184,6 +184,11 @@ pub(super) fn translate(path: &Path, table: &[Move], direction: Direction) -> Pa
     }
 }
 
+/// Whether a field of the version says the opposite of the types' own.
+pub(super) fn is_opposite(path: &Path, table: &[Move]) -> bool {
+    table.iter().any(|step| matches!(step.change, Change::Not) && at(step.there) == *path)
+}
+
 /// Every element of the list at a dotted path.
 pub(super) fn each(value: &mut Value, dotted: &str, mut change: impl FnMut(&mut Value)) {
     let mut here = value;

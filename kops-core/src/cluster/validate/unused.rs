@@ -1,0 +1,160 @@
+//! Settings that have no effect, or none yet: nobody should wonder why.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::cluster::defaults::CloudDefaults;
+use crate::cluster::path::Path;
+use crate::cluster::problem::Problems;
+use crate::cluster::spec::{Cluster, InstanceGroup};
+
+/// Settings of a cluster that nothing acts on yet, below `spec`.
+const CLUSTER: &[&str] = &[
+    "addons",
+    "assets",
+    "authentication",
+    "authorization",
+    "certManager",
+    "cloudConfig",
+    "cloudControllerManager",
+    "clusterAutoscaler",
+    "containerRuntime",
+    "containerd",
+    "controlPlaneKubelet",
+    "dnsControllerGossipConfig",
+    "docker",
+    "encryptionConfig",
+    "externalDns",
+    "fileAssets",
+    "gossipConfig",
+    "hooks",
+    "karpenter",
+    "kubeAPIServer",
+    "kubeControllerManager",
+    "kubeDNS",
+    "kubeProxy",
+    "kubeScheduler",
+    "kubelet",
+    "masterInternalName",
+    "metricsServer",
+    "nodeAuthorization",
+    "nodeProblemDetector",
+    "ntp",
+    "packages",
+    "serviceAccountIssuerDiscovery",
+    "snapshotController",
+    "sysctlParameters",
+    "target",
+    "useHostCertificates",
+    "networking.egressProxy",
+    "networking.isolateControlPlane",
+    "iam.serviceAccountExternalPermissions",
+    "iam.useServiceAccountExternalPermissions",
+    "api.loadBalancer.accessLog",
+    "api.loadBalancer.sslCertificate",
+    "api.loadBalancer.sslPolicy",
+    "cloudProvider.aws.ebsCSIDriver",
+    "cloudProvider.aws.nodeTerminationHandler",
+    "cloudProvider.aws.loadBalancerController",
+    "cloudProvider.aws.podIdentityWebhook",
+    "cloudProvider.aws.warmPool",
+    "cloudProvider.aws.spotinstProduct",
+    "cloudProvider.aws.spotinstOrientation",
+];
+
+/// What new clusters have in any case: no news to anybody.
+fn usual(path: &str, value: &Value) -> bool {
+    match path {
+        "authorization" => *value == json!({ "rbac": {} }),
+        "kubelet" => *value == json!({ "anonymousAuth": false }),
+        "kubeProxy" => *value == json!({ "enabled": false }),
+        _ => false,
+    }
+}
+
+/// Settings of a group that nothing acts on yet, below `spec`.
+const GROUP: &[&str] = &[
+    "autoscale",
+    "autoscalePriority",
+    "containerd",
+    "fileAssets",
+    "hooks",
+    "kubelet",
+    "packages",
+    "spotDurationInMinutes",
+    "sysctlParameters",
+    "warmPool",
+];
+
+/// Settings of a group that one cloud knows, below `spec`.
+const OF_ONE_CLOUD: &[(&str, &str)] = &[
+    ("aws", "mixedInstancesPolicy"),
+    ("aws", "maxPrice"),
+    ("aws", "instanceInterruptionBehavior"),
+    ("aws", "capacityRebalance"),
+    ("aws", "cpuCredits"),
+    ("aws", "tenancy"),
+    ("aws", "instanceProtection"),
+    ("aws", "suspendProcesses"),
+    ("aws", "detailedInstanceMonitoring"),
+    ("aws", "externalLoadBalancers"),
+    ("aws", "maxInstanceLifetime"),
+    ("aws", "iam"),
+    ("gce", "guestAccelerators"),
+    ("gce", "gcpProvisioningModel"),
+];
+
+pub(super) fn cluster(cluster: &Cluster, cloud: &CloudDefaults, problems: &mut Problems) {
+    let spec = value(&cluster.spec);
+    for path in CLUSTER {
+        if let Some(value) = at(&spec, path)
+            && !usual(path, value)
+        {
+            no_effect_yet(path, problems);
+        }
+    }
+    for path in ["additionalPolicies", "externalPolicies"] {
+        if !cloud.policies && at(&spec, path).is_some() {
+            other_cloud(path, "clouds with policies in JSON", cloud, problems);
+        }
+    }
+}
+
+pub(super) fn group(group: &InstanceGroup, cloud: &CloudDefaults, problems: &mut Problems) {
+    let spec = value(&group.spec);
+    for path in GROUP {
+        if at(&spec, path).is_some() {
+            no_effect_yet(path, problems);
+        }
+    }
+    for (name, path) in OF_ONE_CLOUD {
+        if *name != cloud.name && at(&spec, path).is_some() {
+            other_cloud(path, name, cloud, problems);
+        }
+    }
+}
+
+fn value<T: Serialize>(spec: &T) -> Value {
+    // What cannot be written is a defect that writing reports.
+    serde_json::to_value(spec).unwrap_or_default()
+}
+
+fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(spec, |value, key| value.get(key))
+}
+
+fn no_effect_yet(path: &str, problems: &mut Problems) {
+    problems.warn(
+        Path::of("spec").join(&Path::of(path)),
+        "it is kept, but nothing acts on it yet",
+        "do not rely on it; where the cluster depends on it, see to it on the machines",
+    );
+}
+
+fn other_cloud(path: &str, of: &str, cloud: &CloudDefaults, problems: &mut Problems) {
+    problems.warn(
+        Path::of("spec").join(&Path::of(path)),
+        format!("it has no effect on {}: it belongs to {of}", cloud.name),
+        "remove it",
+    );
+}

@@ -137,14 +137,31 @@ impl Input<String> {
         }
         Self::Concat(parts)
     }
+
+    /// The same text, as a secret.
+    pub fn into_secret(self) -> Input<Secret> {
+        Input::secret(match self {
+            Self::Known(text) => vec![Part::Text(text)],
+            Self::Output(output) => vec![Part::Output { output }],
+            Self::Concat(parts) => parts,
+        })
+    }
 }
 
 impl Input<Secret> {
     /// Joins text, outputs and secrets into a secret.
     pub fn secret(parts: impl IntoIterator<Item = Part>) -> Self {
         // The empty secret marks the whole as one even when no part is.
-        let parts = std::iter::once(Part::Secret(Secret::default())).chain(parts).collect();
-        Self::Concat(parts)
+        let parts: Vec<Part> = std::iter::once(Part::Secret(Secret::default())).chain(parts).collect();
+        let known: Option<String> = parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => Some(text.as_str()),
+                Part::Secret(secret) => Some(secret.expose()),
+                Part::Output { .. } => None,
+            })
+            .collect();
+        known.map_or(Self::Concat(parts), |text| Self::Known(Secret::new(text)))
     }
 }
 

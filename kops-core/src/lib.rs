@@ -1,6 +1,7 @@
 //! Clusters as a graph of tasks: planned, applied, changed and deleted on any cloud.
 
 pub mod apply;
+pub mod bootstrap;
 pub mod clock;
 pub mod cloud;
 pub mod cluster;

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::clock::Clock;
+use crate::cluster::model::{Dialect, General};
 use crate::graph::TaskGraph;
 
 pub use capabilities::Capabilities;
@@ -59,6 +60,11 @@ pub trait Cloud: fmt::Debug + Send + Sync {
 
     /// The clock by which the engine waits.
     fn clock(&self) -> Arc<dyn Clock>;
+
+    /// What it makes of settings of a cluster specification that are in its own words.
+    fn dialect(&self) -> &dyn Dialect {
+        &General
+    }
 
     /// The machines of instance groups, if the provider can show them.
     fn machines(&self) -> Option<&dyn Machines> {

@@ -116,6 +116,18 @@ impl Problems {
         self.list.extend(other.list);
     }
 
+    /// Takes over the problems of another report of the same specification, but for those with fields of which
+    /// this one has something to say already.
+    pub(crate) fn extend_new(&mut self, other: Self) {
+        let known = self.list.len();
+        for problem in other.list {
+            let told = |it: &Problem| it.object == problem.object && it.path == problem.path;
+            if !self.list[..known].iter().any(told) {
+                self.list.push(problem);
+            }
+        }
+    }
+
     /// Every problem.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.list.iter()

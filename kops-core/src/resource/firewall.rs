@@ -73,10 +73,14 @@ impl FirewallRule {
         Self { protocol: Protocol::Udp, ..Self::tcp_range(from, to, peer) }
     }
 
-    /// Lets `peer` send ICMP messages of a type and code.
-    pub fn icmp(kind: u8, code: u8, peer: Peer) -> Self {
-        let ports = Some(Ports { from: kind.into(), to: code.into() });
-        Self { direction: Direction::Ingress, protocol: Protocol::Icmp, ports, peer }
+    /// Lets `peer` say that packets are too big for the path to it: ICMP's type 3, code 4, and for an IPv6
+    /// range ICMPv6's type 2. Without it connections hang where a link takes small packets only.
+    pub fn packet_too_big(peer: Peer) -> Self {
+        let (protocol, from, to) = match peer {
+            Peer::Cidr(IpNet::V6(_)) => (Protocol::IcmpV6, 2, 0),
+            _ => (Protocol::Icmp, 3, 4),
+        };
+        Self { direction: Direction::Ingress, protocol, ports: Some(Ports { from, to }), peer }
     }
 
     /// Lets `peer` in with everything of a protocol.

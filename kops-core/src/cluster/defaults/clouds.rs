@@ -38,8 +38,6 @@ pub struct CloudDefaults {
     pub metadata_tokens: bool,
     /// Whether access may be granted to prefix lists beside CIDRs.
     pub prefix_lists: bool,
-    /// Whether machines have roles to which policies in JSON can be attached.
-    pub policies: bool,
     /// The first letters of the ids that further routes may lead to; empty where ids have no such form.
     pub route_targets: &'static [&'static str],
     /// The first letters of the ids that traffic of private subnets may go out by; likewise.
@@ -70,7 +68,6 @@ const PLAIN: CloudDefaults = CloudDefaults {
     load_balancer_class: None,
     metadata_tokens: false,
     prefix_lists: false,
-    policies: false,
     route_targets: &[],
     egress: &[],
     zones_name_regions: false,
@@ -95,7 +92,6 @@ static CLOUDS: &[CloudDefaults] = &[
         load_balancer_class: Some(LoadBalancerClass::Network),
         metadata_tokens: true,
         prefix_lists: true,
-        policies: true,
         route_targets: &["pcx-", "i-", "nat-", "tgw-", "igw-", "eigw-"],
         egress: &["nat-", "eipalloc-", "tgw-", "i-"],
         zones_name_regions: true,
@@ -142,7 +138,6 @@ static CLOUDS: &[CloudDefaults] = &[
         machine_types: Some(["medium", "medium", "small"]),
         volume_type: Some("ssd"),
         prefix_lists: true,
-        policies: true,
         region_of: |zone| aws_region(zone).or_else(|| Some(zone.to_owned())),
         zone_example: "zone-1a",
         ..PLAIN

@@ -52,7 +52,7 @@ pub fn validate(cluster: &Cluster, groups: &[InstanceGroup]) -> Problems {
     etcd::check(&cluster.spec, &groups, cloud, &mut found);
     roles(&groups, &at, &mut found);
     parts::cluster(&cluster.spec, &at, cloud, &mut found);
-    unused::cluster(&cluster, cloud, &mut found);
+    unused::cluster(&cluster, &mut found);
     found.update(|problem| {
         problem.path = version::to_version(ApiVersion::V1Alpha2, Kind::Cluster, &problem.path);
     });
@@ -68,7 +68,7 @@ pub fn validate(cluster: &Cluster, groups: &[InstanceGroup]) -> Problems {
             );
         }
         groups::check(group, &cluster, cloud, &mut of_group);
-        unused::group(group, cloud, &mut of_group);
+        unused::group(group, &mut of_group);
         of_group.update(|problem| {
             problem.path = version::to_version(ApiVersion::V1Alpha2, Kind::InstanceGroup, &problem.path);
         });

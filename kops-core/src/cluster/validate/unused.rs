@@ -1,9 +1,9 @@
-//! Settings that have no effect, or none yet: nobody should wonder why.
+//! Settings that have no effect yet: nobody should wonder why. Those that have none on a cloud are refused by
+//! the model, which knows the cloud's [`Dialect`](crate::cluster::model::Dialect).
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cluster::defaults::CloudDefaults;
 use crate::cluster::path::Path;
 use crate::cluster::problem::Problems;
 use crate::cluster::spec::{Cluster, InstanceGroup};
@@ -40,19 +40,13 @@ const CLUSTER: &[&str] = &[
     "nodeAuthorization",
     "nodeProblemDetector",
     "ntp",
-    "packages",
     "serviceAccountIssuerDiscovery",
     "snapshotController",
-    "sysctlParameters",
     "target",
     "useHostCertificates",
     "networking.egressProxy",
     "networking.isolateControlPlane",
-    "iam.serviceAccountExternalPermissions",
     "iam.useServiceAccountExternalPermissions",
-    "api.loadBalancer.accessLog",
-    "api.loadBalancer.sslCertificate",
-    "api.loadBalancer.sslPolicy",
     "cloudProvider.aws.ebsCSIDriver",
     "cloudProvider.aws.nodeTerminationHandler",
     "cloudProvider.aws.loadBalancerController",
@@ -73,38 +67,9 @@ fn usual(path: &str, value: &Value) -> bool {
 }
 
 /// Settings of a group that nothing acts on yet, below `spec`.
-const GROUP: &[&str] = &[
-    "autoscale",
-    "autoscalePriority",
-    "containerd",
-    "fileAssets",
-    "hooks",
-    "kubelet",
-    "packages",
-    "spotDurationInMinutes",
-    "sysctlParameters",
-    "warmPool",
-];
+const GROUP: &[&str] = &["autoscale", "autoscalePriority", "containerd", "fileAssets", "hooks", "kubelet"];
 
-/// Settings of a group that one cloud knows, below `spec`.
-const OF_ONE_CLOUD: &[(&str, &str)] = &[
-    ("aws", "mixedInstancesPolicy"),
-    ("aws", "maxPrice"),
-    ("aws", "instanceInterruptionBehavior"),
-    ("aws", "capacityRebalance"),
-    ("aws", "cpuCredits"),
-    ("aws", "tenancy"),
-    ("aws", "instanceProtection"),
-    ("aws", "suspendProcesses"),
-    ("aws", "detailedInstanceMonitoring"),
-    ("aws", "externalLoadBalancers"),
-    ("aws", "maxInstanceLifetime"),
-    ("aws", "iam"),
-    ("gce", "guestAccelerators"),
-    ("gce", "gcpProvisioningModel"),
-];
-
-pub(super) fn cluster(cluster: &Cluster, cloud: &CloudDefaults, problems: &mut Problems) {
+pub(super) fn cluster(cluster: &Cluster, problems: &mut Problems) {
     let spec = value(&cluster.spec);
     for path in CLUSTER {
         if let Some(value) = at(&spec, path)
@@ -113,23 +78,13 @@ pub(super) fn cluster(cluster: &Cluster, cloud: &CloudDefaults, problems: &mut P
             no_effect_yet(path, problems);
         }
     }
-    for path in ["additionalPolicies", "externalPolicies"] {
-        if !cloud.policies && at(&spec, path).is_some() {
-            other_cloud(path, "clouds with policies in JSON", cloud, problems);
-        }
-    }
 }
 
-pub(super) fn group(group: &InstanceGroup, cloud: &CloudDefaults, problems: &mut Problems) {
+pub(super) fn group(group: &InstanceGroup, problems: &mut Problems) {
     let spec = value(&group.spec);
     for path in GROUP {
         if at(&spec, path).is_some() {
             no_effect_yet(path, problems);
-        }
-    }
-    for (name, path) in OF_ONE_CLOUD {
-        if *name != cloud.name && at(&spec, path).is_some() {
-            other_cloud(path, name, cloud, problems);
         }
     }
 }
@@ -148,13 +103,5 @@ fn no_effect_yet(path: &str, problems: &mut Problems) {
         Path::of("spec").join(&Path::of(path)),
         "it is kept, but nothing acts on it yet",
         "do not rely on it; where the cluster depends on it, see to it on the machines",
-    );
-}
-
-fn other_cloud(path: &str, of: &str, cloud: &CloudDefaults, problems: &mut Problems) {
-    problems.warn(
-        Path::of("spec").join(&Path::of(path)),
-        format!("it has no effect on {}: it belongs to {of}", cloud.name),
-        "remove it",
     );
 }

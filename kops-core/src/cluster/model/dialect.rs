@@ -1,0 +1,179 @@
+//! What a specification says in the words of one cloud.
+//!
+//! Some settings mean something on one cloud only: an allocation strategy for spot machines, a policy in a
+//! cloud's own language. The model does not know them; it hands the specification to the provider's
+//! [`Dialect`], which puts what it understands into the typed extensions of a task. A setting that is set
+//! and that the dialect does not claim is refused with its path: nothing is silently dropped.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::cluster::{Cluster, InstanceGroup, Path, Problems};
+use crate::resource::{self, Identity, LoadBalancer, Role};
+
+/// Translates what a specification says in a cloud's own words.
+///
+/// Every method may be left out: [`General`] is the dialect that claims nothing.
+///
+/// ```
+/// use kops_core::cluster::model::Dialect;
+/// use kops_core::cluster::{InstanceGroup, Problems};
+/// use kops_core::resource::{self, Extension};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Tenancy { dedicated: bool }
+/// impl Extension for Tenancy {
+///     const NAME: &'static str = "example/Tenancy";
+/// }
+///
+/// #[derive(Debug)]
+/// struct Example;
+/// impl Dialect for Example {
+///     fn group_fields(&self) -> &[&str] {
+///         &["tenancy"]
+///     }
+///
+///     fn instance_group(
+///         &self,
+///         group: &InstanceGroup,
+///         task: &mut resource::InstanceGroup,
+///         problems: &mut Problems,
+///     ) {
+///         let Some(tenancy) = &group.spec.tenancy else { return };
+///         if task.extensions.set(&Tenancy { dedicated: tenancy == "dedicated" }).is_err() {
+///             problems.error("spec.tenancy".parse().unwrap(), "it cannot be stored", "report this");
+///         }
+///     }
+/// }
+/// ```
+pub trait Dialect: fmt::Debug + Send + Sync {
+    /// The fields of [`GROUP_FIELDS`] that this dialect acts on, as they are called there.
+    fn group_fields(&self) -> &[&str] {
+        &[]
+    }
+
+    /// The fields of [`CLUSTER_FIELDS`] that this dialect acts on, as they are called there.
+    fn cluster_fields(&self) -> &[&str] {
+        &[]
+    }
+
+    /// Adds to a group's task what the specification says in the cloud's words. Paths of problems start at
+    /// `spec`.
+    fn instance_group(
+        &self,
+        _group: &InstanceGroup,
+        _task: &mut resource::InstanceGroup,
+        _problems: &mut Problems,
+    ) {
+    }
+
+    /// The same for a load balancer, the API's or the bastion's.
+    fn load_balancer(
+        &self,
+        _cluster: &Cluster,
+        _purpose: Purpose,
+        _task: &mut LoadBalancer,
+        _problems: &mut Problems,
+    ) {
+    }
+
+    /// The same for what machines of a role may do.
+    fn identity(&self, _cluster: &Cluster, _role: Role, _task: &mut Identity, _problems: &mut Problems) {}
+}
+
+/// What a load balancer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It stands in front of the API.
+    Api,
+    /// It stands in front of the bastion.
+    Bastion,
+}
+
+/// The dialect of a cloud that has no words of its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct General;
+
+impl Dialect for General {}
+
+/// The settings of an instance group that mean something on some clouds only, below `spec`.
+pub const GROUP_FIELDS: &[&str] = &[
+    "capacityRebalance",
+    "cpuCredits",
+    "externalLoadBalancers",
+    "gcpProvisioningModel",
+    "guestAccelerators",
+    "instanceInterruptionBehavior",
+    "instanceProtection",
+    "maxInstanceLifetime",
+    "mixedInstancesPolicy",
+    "rootVolume.optimization",
+    "spotDurationInMinutes",
+    "suspendProcesses",
+    "tenancy",
+    "warmPool",
+];
+
+/// The settings of a cluster that mean something on some clouds only, below `spec`.
+pub const CLUSTER_FIELDS: &[&str] = &[
+    "additionalPolicies",
+    "api.loadBalancer.accessLog",
+    "api.loadBalancer.class",
+    "api.loadBalancer.idleTimeoutSeconds",
+    "api.loadBalancer.sslPolicy",
+    "externalPolicies",
+    "iam.permissionsBoundary",
+    "iam.serviceAccountExternalPermissions",
+    "networking.topology.bastion.idleTimeoutSeconds",
+];
+
+/// Refuses what is set in the words of a cloud and not claimed by its dialect. `spec` is the document of the
+/// specification.
+pub(super) fn refuse_unclaimed(spec: &Value, fields: &[&str], claimed: &[&str], problems: &mut Problems) {
+    for field in fields.iter().filter(|field| !claimed.contains(*field)) {
+        let value = field.split('.').try_fold(spec, |value, key| value.get(key));
+        if value.is_some_and(|value| !is_empty(value)) {
+            let path = Path::of("spec").join(&Path::of(field));
+            problems.error(path, "this cloud cannot do it", "leave it out, or choose a cloud that has it");
+        }
+    }
+}
+
+/// An object without members is set: `warmPool: {}` asks for a pool with the usual settings.
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::schema::{Schema, Shape};
+
+    fn shape_at(mut shape: &'static Shape, field: &str) -> Option<&'static Shape> {
+        for key in field.split('.') {
+            shape = shape.field(key)?;
+        }
+        Some(shape)
+    }
+
+    #[test]
+    fn every_field_exists() {
+        for field in GROUP_FIELDS {
+            assert!(shape_at(crate::cluster::InstanceGroupSpec::SHAPE, field).is_some(), "{field}");
+        }
+        for field in CLUSTER_FIELDS {
+            assert!(shape_at(crate::cluster::ClusterSpec::SHAPE, field).is_some(), "{field}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_claims_is_refused_with_its_path() {
+        let spec = serde_json::json!({"tenancy": "host", "cpuCredits": "unlimited", "warmPool": {}, "suspendProcesses": []});
+        let mut problems = Problems::new();
+        refuse_unclaimed(&spec, GROUP_FIELDS, &["cpuCredits"], &mut problems);
+        let problems: Vec<_> = problems.iter().map(|problem| problem.path.to_string()).collect();
+        assert_eq!(problems, ["spec.tenancy", "spec.warmPool"]);
+    }
+}

@@ -1,0 +1,141 @@
+//! From a specification to a graph: what a cluster needs, in terms that every cloud understands.
+//!
+//! [`build`] is a pure function of a [`Blueprint`]: the specification, what the cloud can do, the cloud's
+//! [`Dialect`] and what machines run at first boot ([`NodeBootstrap`]). Each
+//! concern has a file: network, firewalls, API, bastion, names in DNS, disks of etcd, identities, groups of
+//! machines. The model says *what the cluster needs*; what a load balancer or a group of machines becomes in
+//! a cloud is the provider's lowering to say.
+//!
+//! Tasks are named as kOps names objects (see [`Names`]), so that clusters it has made are recognised.
+//!
+//! Everything wrong is found in one pass; a graph comes out only when nothing is. Known weaknesses: IPv6 is
+//! refused; firewalls of somebody else's that stand in for own ones get no rules; the names of an API without
+//! a load balancer are placeholders until something in the cluster publishes them.
+
+mod api;
+mod bastion;
+mod dialect;
+mod dns;
+mod draft;
+mod etcd;
+mod files;
+mod firewall;
+mod groups;
+mod identities;
+mod names;
+mod network;
+mod ssh_key;
+#[cfg(test)]
+mod tests;
+
+use crate::bootstrap::NodeBootstrap;
+use crate::cloud::{Capabilities, Scope};
+use crate::cluster::version::{self, ApiVersion, Kind};
+use crate::cluster::{Cluster, InstanceGroup, Path, Problem, Problems, SshCredential};
+use crate::graph::TaskGraph;
+use crate::resource::Role;
+
+pub use dialect::{CLUSTER_FIELDS, Dialect, GROUP_FIELDS, General, Purpose};
+pub use files::{ClusterFiles, ClusterGraph, plan_graph, plan_graph_with};
+pub use names::Names;
+
+use dialect::refuse_unclaimed;
+use draft::Draft;
+
+/// What a graph is made from.
+#[derive(Clone, Debug)]
+pub struct Blueprint<'a> {
+    /// The cluster, filled in by [`populate`](crate::cluster::populate()).
+    pub cluster: &'a Cluster,
+    /// Its groups of machines, filled in too.
+    pub groups: &'a [InstanceGroup],
+    /// Who may log in to machines.
+    pub ssh_keys: &'a [SshCredential],
+    /// What the cloud can do.
+    pub capabilities: Capabilities,
+    /// What the cloud makes of settings in its own words.
+    pub dialect: &'a dyn Dialect,
+    /// What machines run at first boot.
+    pub bootstrap: &'a dyn NodeBootstrap,
+}
+
+/// A graph made from a specification.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The graph.
+    pub graph: TaskGraph,
+    /// What is worth saying about the specification.
+    pub warnings: Vec<Problem>,
+}
+
+/// Makes the graph of a cluster.
+///
+/// # Errors
+/// All that is wrong, each with its path and a fix; warnings are among them.
+pub fn build(blueprint: &Blueprint<'_>) -> Result<Built, Problems> {
+    let mut draft = Draft::new(blueprint);
+    check(&mut draft);
+    let site = network::build(&mut draft);
+    let mut walls = firewall::build(&mut draft, &site);
+    let dns = dns::zone(&mut draft);
+    let api = api::build(&mut draft, &site, &mut walls);
+    let bastion = bastion::build(&mut draft, &site, &mut walls);
+    walls.finish(&mut draft);
+    let endpoint = api::endpoint(&mut draft, dns.as_ref(), api.as_ref());
+    dns::records(&mut draft, dns.as_ref(), api.as_ref(), bastion.as_ref());
+    etcd::build(&mut draft);
+    identities::build(&mut draft);
+    let ssh_key = ssh_key::build(&mut draft);
+    let common = groups::Common { site: &site, ssh_key, endpoint, api, bastion };
+    groups::build(&mut draft, &common);
+
+    let Draft { graph, mut problems, .. } = draft;
+    problems.name_object(&format!("Cluster/{}", blueprint.cluster.name()));
+    problems.update(|problem| problem.path = in_words_of_documents(problem));
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    match graph.build() {
+        Ok(graph) => Ok(Built { graph, warnings: problems.into_iter().collect() }),
+        Err(error) => {
+            // Two things of one name, which no check above has seen.
+            problems.error(Path::root(), error.message(), "give things different names");
+            Err(problems)
+        }
+    }
+}
+
+/// The scope that owns a cluster's objects.
+///
+/// A cluster that is deleted and made again under its name is another one: its time of creation, or its
+/// identity where a Kubernetes API keeps it, tells the two apart.
+pub fn scope_of(cluster: &Cluster) -> Scope {
+    let metadata = &cluster.metadata;
+    let life = metadata.uid.as_deref().or(metadata.creation_timestamp.as_deref()).unwrap_or_default();
+    Scope::new(cluster.name()).generation(life).labels(cluster.spec.cloud_labels.clone())
+}
+
+/// What concerns the cluster as a whole.
+fn check(draft: &mut Draft<'_>) {
+    let blueprint = draft.blueprint;
+    if let Ok(document) = serde_json::to_value(&blueprint.cluster.spec) {
+        refuse_unclaimed(&document, CLUSTER_FIELDS, blueprint.dialect.cluster_fields(), &mut draft.problems);
+    }
+    if !draft.has(Role::ControlPlane) {
+        draft.problems.error(
+            Path::root(),
+            "it has no instance group of role ControlPlane",
+            "add a group for each machine of the control plane",
+        );
+    }
+}
+
+/// A problem's path as users write it: specifications are kept in kOps' v1alpha2.
+fn in_words_of_documents(problem: &Problem) -> Path {
+    let kind = match problem.object.split_once('/') {
+        Some(("InstanceGroup", _)) => Kind::InstanceGroup,
+        Some(("SSHCredential", _)) => Kind::SshCredential,
+        _ => Kind::Cluster,
+    };
+    version::to_version(ApiVersion::V1Alpha2, kind, &problem.path)
+}

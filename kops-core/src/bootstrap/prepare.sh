@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prepares this machine for kubeadm: kernel, container runtime, kubelet. Safe to run again.
 set -eu
+# shellcheck source=/dev/null
 . /etc/kops/prepare.env
 
 # The way to the internet may come up after the machine: try for ten minutes.
@@ -30,7 +31,7 @@ with_apt() {
     # shellcheck disable=SC2086 # a list of words
     retry apt-get -qy install ca-certificates curl gpg containerd $PACKAGES
     have_everything && return
-    mkdir -p -m 755 /etc/apt/keyrings
+    mkdir -p /etc/apt/keyrings
     retry curl -fsSL "$REPOSITORY/deb/Release.key" -o /run/kubernetes.key
     gpg --dearmor --yes -o /etc/apt/keyrings/kubernetes.gpg /run/kubernetes.key
     echo "deb [signed-by=/etc/apt/keyrings/kubernetes.gpg] $REPOSITORY/deb/ /" \
@@ -59,6 +60,10 @@ EOF
 }
 
 packages() {
+    # A prebuilt image needs nothing, not even a way to the internet.
+    if have_everything && [ -z "$PACKAGES" ]; then
+        return
+    fi
     if command -v apt-get >/dev/null; then
         with_apt
     elif command -v dnf >/dev/null; then
@@ -70,10 +75,13 @@ packages() {
 }
 
 runtime() {
-    mkdir -p /etc/containerd
-    containerd config default | sed 's/SystemdCgroup = false/SystemdCgroup = true/' >/etc/containerd/config.toml
-    systemctl enable containerd
-    systemctl restart containerd
+    config=/etc/containerd/config.toml
+    if ! grep -qs 'SystemdCgroup = true' "$config"; then
+        mkdir -p /etc/containerd
+        containerd config default | sed 's/SystemdCgroup = false/SystemdCgroup = true/' >"$config"
+        systemctl restart containerd
+    fi
+    systemctl enable --now containerd
 }
 
 kubelet() {

@@ -13,6 +13,7 @@ use crate::cloud::{
     Capabilities, Cloud, Create, Delete, Deletion, DynHandler, IdentityClass, Machines, Mutability, Observed,
     Permissions, Query, Replacement, Scope, Timing, Update,
 };
+use crate::cluster::model::Dialect;
 use crate::graph::{Document, TaskGraph};
 
 /// A cloud with somebody in between who makes calls of its handlers fail, get lost or never return.
@@ -90,6 +91,10 @@ impl Cloud for Saboteur {
 
     fn clock(&self) -> Arc<dyn Clock> {
         self.cloud.clock()
+    }
+
+    fn dialect(&self) -> &dyn Dialect {
+        self.cloud.dialect()
     }
 
     fn machines(&self) -> Option<&dyn Machines> {

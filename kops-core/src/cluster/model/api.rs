@@ -93,7 +93,14 @@ fn listeners(draft: &Draft<'_>, spec: &ApiLoadBalancer) -> Vec<Listener> {
 /// The firewalls around the load balancer; the first is its own or the one named instead.
 fn firewalls(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls, spec: &ApiLoadBalancer) -> Vec<Wall> {
     let own = match &spec.security_group_override {
-        Some(id) => Walls::shared(draft, id),
+        Some(id) => {
+            draft.problems.warn(
+                Path::of("spec.api.loadBalancer.securityGroupOverride"),
+                format!("{id} is used as it is, no rule is added to it"),
+                format!("see to it that it lets clients and machines of the cluster reach port {PORT}"),
+            );
+            Walls::shared(draft, id)
+        }
         None => walls.add(draft, site, &draft.names.with("api-elb"), "Security group for api ELB"),
     };
     let access = &draft.blueprint.cluster.spec.api.access;

@@ -74,6 +74,27 @@ impl From<ClusterState> for ClusterFiles {
 /// Turns what users write into what a cloud shall hold: fills the specification in, checks it, and makes its
 /// graph. Machines are prepared by [`CloudInit`].
 ///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// use kops_core::cluster::{ClusterFiles, NewCluster, new_cluster, plan_graph};
+/// use kops_core::testing::MemoryCloud;
+///
+/// let (cluster, instance_groups) = new_cluster(&NewCluster {
+///     name: "demo.example.com".into(),
+///     cloud: "memory".into(),
+///     zones: vec!["zone-1a".into()],
+///     ..NewCluster::default()
+/// })
+/// .unwrap();
+/// let files = ClusterFiles { cluster, instance_groups, ssh_keys: Vec::new() };
+///
+/// let planned = plan_graph(&files, &MemoryCloud::new()).unwrap();
+/// assert_eq!(planned.scope.name(), "demo.example.com");
+/// assert!(planned.graph.tasks().any(|task| task.key.as_str() == "InstanceGroup/nodes-zone-1a.demo.example.com"));
+/// // From here: Engine::new(cloud, planned.scope).plan(&planned.graph)
+/// # }
+/// ```
+///
 /// # Errors
 /// All that is wrong, each with its path and a fix; warnings are among them.
 pub fn plan_graph(files: &ClusterFiles, cloud: &dyn Cloud) -> Result<ClusterGraph, Problems> {

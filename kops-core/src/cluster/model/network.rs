@@ -333,7 +333,10 @@ pub(super) fn balancer_subnets(
         .groups_of(resource::Role::ControlPlane)
         .flat_map(|group| group.spec.subnets.iter().map(String::as_str))
         .collect();
-    let fitting = draft.networking().subnets.iter().filter(|subnet| is_open(subnet) == public);
+    // An internal load balancer of a cluster without private subnets stands among its public machines.
+    let subnets = &draft.networking().subnets;
+    let open = public || subnets.iter().all(is_open);
+    let fitting = subnets.iter().filter(|subnet| is_open(subnet) == open);
     // As kOps has it: utility subnets before others, and those of the control plane before others.
     let best = |subnets: Vec<&'_ Subnet>| {
         let score = |subnet: &Subnet| {

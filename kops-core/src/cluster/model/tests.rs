@@ -1,5 +1,6 @@
 //! Graphs of several shapes of clusters.
 
+mod combinations;
 mod ha;
 mod problems;
 mod shapes;

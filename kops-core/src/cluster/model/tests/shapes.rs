@@ -123,6 +123,10 @@ fn load_balancers_stand_where_they_are_told() {
     let ports: Vec<_> = balancer.listeners.iter().map(|it| (it.port, it.certificate.is_some())).collect();
     assert_eq!(ports, [(443, true), (8443, false)]);
     assert_eq!(selector(&graph, "Firewall", "sg-api"), "sg-api");
+    assert!(has(
+        &warnings(&files, zonal()),
+        &["spec.api.loadBalancer.securityGroupOverride", "sg-api", "443"]
+    ));
     // Its rules are its owner's; the control plane lets it in.
     assert!(!names(&graph, "FirewallRules").iter().any(|name| name.contains("api")));
     let rules: FirewallRules = graph.spec("masters.ha.example.com").unwrap();

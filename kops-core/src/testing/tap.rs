@@ -39,6 +39,20 @@ impl Calls {
         self.counts.iter().map(|((kind, op), count)| (format!("{kind}:{op}"), *count))
     }
 
+    /// Every kind and operation with its number.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (&str, Op, u64)> {
+        self.counts.iter().map(|((kind, op), count)| (kind.as_str(), *op, *count))
+    }
+
+    /// The calls that came after `earlier`.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut since = self.clone();
+        for (call, count) in &mut since.counts {
+            *count -= earlier.counts.get(call).copied().unwrap_or(0).min(*count);
+        }
+        since
+    }
+
     /// The most calls that were under way at once.
     pub fn most_in_flight(&self) -> usize {
         self.most_in_flight

@@ -254,6 +254,21 @@ impl MemoryCloud {
         self.inner.tap.calls()
     }
 
+    /// The least time in which the cloud's rate limits let these calls through, all buckets full at the start:
+    /// zero without rate limits.
+    pub fn least_time(&self, calls: &Calls) -> Duration {
+        let mut drawn: BTreeMap<&str, (Bucket, f64)> = BTreeMap::new();
+        for (kind, op, count) in calls.counts() {
+            if let Some(bucket) = meter::bucket_of(&self.inner.settings.allowance, kind, op) {
+                #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53 calls")]
+                let count = count as f64;
+                drawn.entry(bucket.name).or_insert((bucket, 0.0)).1 += count;
+            }
+        }
+        let times = drawn.values().map(|(bucket, count)| (count - bucket.capacity) / bucket.per_second);
+        Duration::from_secs_f64(times.fold(0.0, f64::max))
+    }
+
     /// Returns as soon as a [`Fault::CrashBefore`] or [`Fault::CrashAfter`] has befallen a call. From then on
     /// no call returns: drop whoever makes them, then [`revive`](Self::revive) the cloud.
     pub async fn crashed(&self) {

@@ -17,7 +17,7 @@ use kops_core::resource::{
     Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
-use kops_core::testing::{Latencies, MemoryCloud, MemoryCloudBuilder};
+use kops_core::testing::{Latencies, MemoryCloud, MemoryCloudBuilder, Stored};
 
 const SECRET: &str = "hunter2-bootstrap-token";
 
@@ -238,13 +238,17 @@ impl Fixture for Memory {
     }
 
     async fn uproot(&self) -> Result<()> {
-        for it in self.cloud.objects()?.into_iter().rev().filter(|it| it.scope.is_none()) {
-            match it.kind.as_str() {
-                Network::KIND => self.cloud.remove(&Id::<Network>::new(it.id))?,
-                Firewall::KIND => self.cloud.remove(&Id::<Firewall>::new(it.id))?,
-                FirewallRules::KIND => self.cloud.remove(&Id::<FirewallRules>::new(it.id))?,
-                Identity::KIND => self.cloud.remove(&Id::<Identity>::new(it.id))?,
-                _ => self.cloud.remove(&Id::<Address>::new(it.id))?,
+        // Users before what they use.
+        for kind in [FirewallRules::KIND, Firewall::KIND, Network::KIND, Address::KIND, Identity::KIND] {
+            let objects = self.cloud.objects()?.into_iter();
+            for Stored { id, .. } in objects.filter(|it| it.kind == kind && it.scope.is_none()) {
+                match kind {
+                    FirewallRules::KIND => self.cloud.remove(&Id::<FirewallRules>::new(id))?,
+                    Firewall::KIND => self.cloud.remove(&Id::<Firewall>::new(id))?,
+                    Network::KIND => self.cloud.remove(&Id::<Network>::new(id))?,
+                    Address::KIND => self.cloud.remove(&Id::<Address>::new(id))?,
+                    _ => self.cloud.remove(&Id::<Identity>::new(id))?,
+                }
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use super::stage::{Stage, must_fail, play};
 use super::{Edit, Expected, Fixture, Verdict, broken, ensure};
 use crate::cloud::{Cloud as _, Context, Delete, Update, handler_of};
 use crate::graph::{Key, Lifecycle, Task, TaskGraph};
-use crate::plan::{Action, Plan, TextOptions};
+use crate::plan::{Action, Plan, TextOptions, differences};
 use crate::{ErrorKind, Result, Snapshot};
 
 /// Lowering is pure: the same for the same graph. Its tasks have handlers, pass through when lowered again, and
@@ -177,8 +177,9 @@ pub async fn drifted(fixture: &dyn Fixture) -> Verdict {
         for edit in fixture.edits(&stage.scope)? {
             for expected in edit.expected.iter().filter(|it| it.action == Action::Update) {
                 let key: Key = expected.task.parse()?;
-                alter(&stage, &key, &edit, &expected.fields).await?;
-                repairs(&stage, &graph, &key, Action::Update, &expected.fields).await?;
+                if alter(&stage, &key, &edit, &expected.fields).await? {
+                    repairs(&stage, &graph, &key, Action::Update, &expected.fields).await?;
+                }
             }
         }
         Ok(Verdict::Held)
@@ -186,8 +187,9 @@ pub async fn drifted(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-/// Makes an object what an edit would make it, without the engine.
-async fn alter(stage: &Stage<'_>, key: &Key, edit: &Edit, fields: &[String]) -> Result<()> {
+/// Makes an object what an edit would make it, without the engine; `false` where the edit changes it only by way
+/// of another object.
+async fn alter(stage: &Stage<'_>, key: &Key, edit: &Edit, fields: &[String]) -> Result<bool> {
     let snapshot = stage.engine().observe(&edit.graph).await?;
     let native = stage.cloud.lower(&edit.graph, &stage.scope)?;
     let missing = || broken(format!("{}: {key} is not in the graph", edit.name));
@@ -196,6 +198,9 @@ async fn alter(stage: &Stage<'_>, key: &Key, edit: &Edit, fields: &[String]) -> 
     let spec =
         task.spec.substitute(&|key, output| crate::plan::output_of(object_of(&snapshot, key).ok()?, output));
     let spec = handler.canonical(&spec)?;
+    if differences(&spec, &object.object.spec).is_empty() {
+        return Ok(false);
+    }
     let changed = fields.iter().filter_map(|path| Some(path.split('.').next()?.to_owned())).collect();
     let update = Update {
         scope: &stage.scope,
@@ -206,7 +211,8 @@ async fn alter(stage: &Stage<'_>, key: &Key, edit: &Edit, fields: &[String]) -> 
         token: &"0".repeat(64),
         cx: &Context::default(),
     };
-    handler.update(update).await.map(drop)
+    handler.update(update).await?;
+    Ok(true)
 }
 
 fn object_of<'s>(snapshot: &'s Snapshot, key: &str) -> Result<&'s crate::cloud::Observed> {

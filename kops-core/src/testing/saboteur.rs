@@ -13,6 +13,7 @@ use crate::cloud::{
     Capabilities, Cloud, Create, Delete, Deletion, DynHandler, IdentityClass, Machines, Mutability, Observed,
     Permissions, Query, Replacement, Scope, Timing, Update,
 };
+use crate::cluster::model::Dialect;
 use crate::graph::{Document, TaskGraph};
 
 /// A cloud with somebody in between who makes calls of its handlers fail, get lost or never return.
@@ -98,6 +99,10 @@ impl Cloud for Saboteur {
 
     fn permissions(&self) -> Option<&dyn Permissions> {
         self.cloud.permissions()
+    }
+
+    fn dialect(&self) -> &dyn Dialect {
+        self.cloud.dialect()
     }
 }
 

@@ -21,7 +21,7 @@ pub async fn deleted(fixture: &dyn Fixture) -> Verdict {
                 Some(difference) => Err(broken(format!("not as before: {difference}"))),
                 None => Ok(Verdict::Held),
             },
-            _ => skipped("tell everything that there is"),
+            _ => Ok(skipped("tell everything that there is")),
         }
     })
     .await
@@ -56,13 +56,10 @@ async fn beside(fixture: &dyn Fixture, stage: &Stage<'_>, theirs: &Stage<'_>) ->
                 return Err(broken(format!("others' objects are not as before: {difference}")));
             }
         }
-        _ => return skipped("tell everything that there is; another scope's objects are as they were"),
+        _ => return Ok(skipped("tell everything that there is; another scope's objects are as they were")),
     }
-    if planted {
-        Ok(Verdict::Held)
-    } else {
-        skipped("plant objects; another scope's objects are as they were")
-    }
+    let by_scope = "plant objects; another scope's objects are as they were";
+    Ok(if planted { Verdict::Held } else { skipped(by_scope) })
 }
 
 /// A task whose name somebody else's object has is refused when planned.
@@ -77,7 +74,7 @@ pub async fn taken_name(fixture: &dyn Fixture) -> Verdict {
 
 async fn taken(fixture: &dyn Fixture, stage: &Stage<'_>) -> Result<Verdict> {
     let Some(key) = fixture.take_name(&stage.scope).await? else {
-        return skipped("take a name");
+        return Ok(skipped("take a name"));
     };
     stage.cloud.heal();
     let error = must_fail(stage.engine().plan(&stage.graph()?).await, "a taken name")?;
@@ -107,7 +104,7 @@ async fn sharing(fixture: &dyn Fixture, stage: &Stage<'_>, theirs: &Stage<'_>) -
         theirs.engine().observe(&graph).await?
     };
     let objects: BTreeMap<_, _> = snapshot.owned().filter(|(key, _)| fixture.can_share(key.kind())).collect();
-    let Some(first) = objects.keys().next() else { return skipped("share objects of any kind") };
+    let Some(first) = objects.keys().next() else { return Ok(skipped("share objects of any kind")) };
     let mut graph = TaskGraph::builder();
     for (key, observed) in &objects {
         graph.insert(share(key, &observed.object.id));

@@ -17,7 +17,7 @@ use crate::testing::{Fault, Op};
 /// Listings read all their pages.
 pub async fn pages(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "pages", async |stage| match fixture.many(&stage.scope)? {
-        None => skipped("make more objects than a page holds"),
+        None => Ok(skipped("make more objects than a page holds")),
         Some(many) => {
             stage.apply(&many.graph).await?;
             stage.apply(&TaskGraph::default()).await?;
@@ -31,10 +31,10 @@ pub async fn pages(fixture: &dyn Fixture) -> Verdict {
 pub async fn budget(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "budget", async |stage| {
         if fixture.requests().is_none() {
-            return skipped("count requests");
+            return Ok(skipped("count requests"));
         }
         let Some(many) = fixture.many(&stage.scope)? else {
-            return skipped("make more objects than a page holds");
+            return Ok(skipped("make more objects than a page holds"));
         };
         let few = requests_to_plan(fixture, &stage, &stage.graph()?).await?;
         let more = requests_to_plan(fixture, &stage, &many.graph).await?;
@@ -65,7 +65,7 @@ async fn requests_to_plan(fixture: &dyn Fixture, stage: &Stage<'_>, graph: &Task
 pub async fn unsupported(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "unsupported", async |stage| {
         let Some((graph, key)) = fixture.unsupported(&stage.scope)? else {
-            return skipped("name anything that the cloud cannot do");
+            return Ok(skipped("name anything that the cloud cannot do"));
         };
         let error = must_fail(stage.engine().plan(&graph).await, "what the cloud cannot do")?;
         ensure(error.kind() == ErrorKind::Unsupported, || format!("refused as something else: {error}"))?;
@@ -78,10 +78,9 @@ pub async fn unsupported(fixture: &dyn Fixture) -> Verdict {
 /// Secrets are in nothing that is shown: plans in every form, events, reports, errors, `Debug`.
 pub async fn secrets(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "secrets", async |stage| {
-        let Some(secret) = fixture.secret() else { return skipped("name a secret") };
+        let Some(secret) = fixture.secret() else { return Ok(skipped("name a secret")) };
         let graph = stage.graph()?;
-        let text =
-            format!("{:?}", stage.native()?.tasks().map(|task| task.spec.to_owned()).collect::<Vec<_>>());
+        let text = format!("{:?}", stage.native()?.tasks().map(|task| task.spec.clone()).collect::<Vec<_>>());
         let carried = stage.native()?.tasks().any(|task| (*task.spec).to_string().contains(secret));
         ensure(carried, || "the fixture's secret is not in its graph".to_owned())?;
         let mut shown = vec![("the graph", text)];

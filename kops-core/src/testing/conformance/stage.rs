@@ -43,8 +43,8 @@ pub(super) async fn play<'a, F: Future<Output = Result<Verdict>>>(
     }
 }
 
-pub(super) fn skipped(why: &str) -> Result<Verdict> {
-    Ok(Verdict::Skipped(format!("the fixture cannot {why}")))
+pub(super) fn skipped(why: &str) -> Verdict {
+    Verdict::Skipped(format!("the fixture cannot {why}"))
 }
 
 impl<'a> Stage<'a> {

@@ -65,11 +65,21 @@ impl Worker<'_> {
             .chain(predecessors.iter().cloned())
             .collect();
         let mut making = Making { handler, task, wanted, cx, old };
-        let token = token(self.scope, key, wanted, predecessors);
-        let object = if handler.identity() == IdentityClass::Journal {
-            self.make_journaled(&mut making, &token).await?
-        } else {
-            self.make(&making, &token).await?
+        let mut predecessors = predecessors.to_vec();
+        let object = loop {
+            let token = token(self.scope, key, wanted, &predecessors);
+            let object = if handler.identity() == IdentityClass::Journal {
+                self.make_journaled(&mut making, &token).await?
+            } else {
+                self.make(&making, &token).await?
+            };
+            // Clouds remember tokens longer than objects: what the task once had, and lost, comes back dead.
+            // It joins the predecessors, and whoever repeats this gets to the same token by the same way.
+            let dead = handler.identity() == IdentityClass::Token && !object.object.state.is_live();
+            if !dead || predecessors.contains(&object.object.id) {
+                break object;
+            }
+            predecessors.push(object.object.id);
         };
         let changed = in_place(handler, wanted, &object);
         if changed.is_empty() {
@@ -126,7 +136,7 @@ impl Worker<'_> {
             self.journal.abandon(intent).await?;
         }
         let existing: Vec<String> =
-            self.list(making).await?.into_iter().map(|observed| observed.object.id).collect();
+            self.list_surely(making).await?.into_iter().map(|observed| observed.object.id).collect();
         making.old.extend(existing.iter().cloned());
         let intent = self.journal.intend(key.as_str(), &digest, &existing).await?;
         let object = self.make(making, token).await?;
@@ -138,11 +148,8 @@ impl Worker<'_> {
     async fn look_for(&self, making: &Making<'_>, sure: bool) -> Result<Option<Observed>> {
         for pause in LOOKS {
             self.sleep(pause, making.cx).await?;
-            let found = match self.list(making).await {
-                Ok(found) => found,
-                Err(error) if error.kind().is_transient() => continue,
-                Err(error) => return Err(error),
-            };
+            // Who cannot look must not repeat either: it might be there.
+            let found = self.list_surely(making).await?;
             if let Some(object) = found.into_iter().find(|observed| is_the_one(making, observed)) {
                 return Ok(Some(object));
             }
@@ -156,6 +163,16 @@ impl Worker<'_> {
             .hint("rename one of the two, or delete that object if nobody needs it"));
         }
         Ok(None)
+    }
+
+    async fn list_surely(&self, making: &Making<'_>) -> Result<Vec<Observed>> {
+        let mut attempts = Attempts::new(self.retry.for_reading());
+        loop {
+            match self.list(making).await {
+                Ok(found) => return Ok(found),
+                Err(error) => self.pause(&making.task.key, error, &mut attempts, making.cx).await?,
+            }
+        }
     }
 
     async fn list(&self, making: &Making<'_>) -> Result<Vec<Observed>> {

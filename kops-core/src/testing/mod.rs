@@ -8,6 +8,7 @@
 //! Plan and apply read no clock but the cloud's, so a test that starts with tokio's time paused waits for
 //! nothing: hours of settling pass as soon as nobody has anything else to do.
 
+pub mod conformance;
 mod fault;
 mod memory;
 mod saboteur;

@@ -3,10 +3,13 @@
 //! The choices follow what clouds do, and see to it that every class of identity, every way of changing and
 //! both orders of replacement occur.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::world::{World, in_use};
 use crate::cloud::{IdentityClass, Mutability, Outputs, Replacement, Scope};
+use crate::digest;
 use crate::graph::{Document, Id};
 use crate::resource::{
     Address, DnsRecord, DnsTarget, DnsZone, Egress, Firewall, FirewallRules, Identity, Instance,
@@ -62,6 +65,11 @@ pub trait MemoryKind: Resource {
     /// Refuses a deletion for other reasons than references.
     fn check_delete(_world: &World, _id: &str, _spec: &Self::Resolved) -> Result<()> {
         Ok(())
+    }
+
+    /// Names by which a selector may mean the object, besides its own.
+    fn aliases(_spec: &Self::Resolved) -> Vec<String> {
+        Vec::new()
     }
 
     /// What the object puts out; `number` is the object's own.
@@ -126,6 +134,10 @@ impl MemoryKind for Subnet {
         }
     }
 
+    fn keep(wanted: &mut Self::Resolved, before: &Self::Resolved) {
+        add_missing(&mut wanted.labels, &before.labels);
+    }
+
     fn check(world: &World, id: Option<&str>, spec: &Self::Resolved) -> Result<()> {
         let network = world.get::<Network>(spec.network.as_str());
         if !network.is_some_and(|network| network.cidrs.iter().any(|cidr| cidr.contains(&spec.cidr))) {
@@ -164,10 +176,12 @@ impl MemoryKind for InternetGateway {
         }
     }
 
+    fn aliases(spec: &Self::Resolved) -> Vec<String> {
+        vec![spec.network.to_string()]
+    }
+
     fn check_delete(world: &World, id: &str, spec: &Self::Resolved) -> Result<()> {
-        let behind = world.all::<NatGateway>().find(|(_, nat)| {
-            world.get::<Subnet>(nat.subnet.as_str()).is_some_and(|subnet| subnet.network == spec.network)
-        });
+        let behind = world.all::<NatGateway>().find(|(_, nat)| nat.network == spec.network);
         behind.map_or(Ok(()), |(nat, _)| Err(in_use(Self::KIND, id, NatGateway::KIND, nat)))
     }
 }
@@ -331,6 +345,10 @@ impl MemoryKind for DnsZone {
             Some(network) => Some(format!("{name} in {}", network.as_str()?)),
         }
     }
+
+    fn aliases(spec: &Self::Resolved) -> Vec<String> {
+        vec![Self::selector(&spec.name, spec.network.is_some())]
+    }
 }
 
 impl MemoryKind for DnsRecord {
@@ -367,7 +385,15 @@ impl MemoryKind for DnsRecord {
 
 impl MemoryKind for SshKey {
     const IDENTITY: IdentityClass = IdentityClass::Named;
+    const REPLACEMENT: Replacement = Replacement::CreateFirst;
     const ID_IS_NAME: bool = true;
+
+    /// The key is part of the name, so that the old one and the new one can exist side by side while machines
+    /// move from one to the other.
+    fn unique_name(scope: &Scope, task: &str, spec: &Document) -> Option<String> {
+        let digest = digest::hex(spec.get("public_key")?.as_str()?.as_bytes());
+        Some(format!("{task}.{}-{}", scope.name(), &digest[..8]))
+    }
 
     fn mutability(_: &str) -> Mutability {
         Mutability::Replace
@@ -383,10 +409,7 @@ impl MemoryKind for Identity {
     }
 }
 
-fn add_missing(
-    wanted: &mut std::collections::BTreeMap<String, String>,
-    before: &std::collections::BTreeMap<String, String>,
-) {
+fn add_missing(wanted: &mut BTreeMap<String, String>, before: &BTreeMap<String, String>) {
     for (name, value) in before {
         wanted.entry(name.clone()).or_insert_with(|| value.clone());
     }

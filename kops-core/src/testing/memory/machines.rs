@@ -22,6 +22,7 @@ use crate::{Error, Result};
 pub(super) struct Member {
     group: String,
     subnet: String,
+    zone: String,
     number: u64,
     /// The group's specification when the machine was made.
     template: Document,
@@ -33,7 +34,7 @@ pub(super) struct Member {
 }
 
 /// The members of a group's specification that do not concern a machine.
-const OF_THE_GROUP: [&str; 5] = ["subnets", "min", "max", "load_balancers", "extensions"];
+const OF_THE_GROUP: [&str; 6] = ["subnets", "zones", "min", "max", "load_balancers", "extensions"];
 
 impl World {
     /// Has every instance group its machines, and no machine without a group.
@@ -70,9 +71,14 @@ impl World {
         let Some(subnet) = spec.subnets.iter().min_by_key(|id| in_subnet(id.as_str())) else { return Ok(()) };
         let subnet = subnet.as_str().to_owned();
         let number = self.number();
+        let zone_of_subnet = self.get::<Subnet>(&subnet).and_then(|subnet| subnet.zone);
+        // Where subnets span the zones the group names them, and its machines take turns.
+        let turn = usize::try_from(number).unwrap_or_default() % spec.zones.len().max(1);
+        let zone = zone_of_subnet.or_else(|| spec.zones.iter().nth(turn).cloned()).unwrap_or_default();
         let member = Member {
             group: group.to_owned(),
             subnet,
+            zone,
             number,
             template: document(spec)?,
             ready_at,
@@ -92,7 +98,7 @@ impl World {
         Some(Machine {
             id: id.to_owned(),
             group: group.labels.get(TASK).cloned().unwrap_or_default(),
-            zone: self.get::<Subnet>(&member.subnet).map(|subnet| subnet.zone).unwrap_or_default(),
+            zone: member.zone.clone(),
             machine_type: text("machine_type").unwrap_or_default(),
             state: match member {
                 Member { gone_at: Some(_), .. } => MachineState::Terminating,

@@ -95,13 +95,15 @@ impl Default for MemoryCloud {
     }
 }
 
+type MakeHandler = fn(Arc<Inner>) -> Arc<dyn DynHandler>;
+
 /// Sets up a [`MemoryCloud`].
 pub struct MemoryCloudBuilder {
     settings: Settings,
     clock: Arc<dyn Clock>,
     storage: Storage,
     pace: Option<usize>,
-    further: Vec<fn(Arc<Inner>) -> Arc<dyn DynHandler>>,
+    further: Vec<MakeHandler>,
 }
 
 impl fmt::Debug for MemoryCloudBuilder {

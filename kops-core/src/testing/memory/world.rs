@@ -47,6 +47,8 @@ pub struct World {
 pub(super) struct Record {
     pub(super) id: String,
     pub(super) name: Option<String>,
+    /// Names by which a selector may mean it, its own among them.
+    aliases: Vec<String>,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) spec: Document,
     pub(super) outputs: Outputs,
@@ -102,6 +104,10 @@ impl Record {
         self.gone_at.is_none()
     }
 
+    pub(super) fn is_meant_by(&self, selector: &str) -> bool {
+        self.id == selector || self.aliases.iter().any(|alias| alias == selector)
+    }
+
     pub(super) fn is_of(&self, scope: &Scope) -> bool {
         self.labels.get(SCOPE).is_some_and(|owner| owner == scope.name())
     }
@@ -125,7 +131,7 @@ impl Record {
             state: self.state(now),
             spec: self.spec_as::<R>()?,
             outputs: self.outputs.clone(),
-            aliases: self.name.iter().cloned().collect(),
+            aliases: self.aliases.clone(),
             retained: self.retained,
         })
     }
@@ -296,6 +302,7 @@ impl World {
         let outputs = R::outputs(self, number, spec);
         let record = Record {
             id: id.clone(),
+            aliases: name.iter().cloned().chain(R::aliases(spec)).collect(),
             name,
             labels,
             spec: document(spec)?,
@@ -338,7 +345,9 @@ impl World {
         R::check_update(&before, &spec)?;
         let outputs = R::outputs(self, number, &spec);
         if let Some(record) = self.records.get_mut(R::KIND).and_then(|records| records.get_mut(id)) {
-            *record = Record { spec: document, uses, outputs, ..record.clone() };
+            record.spec = document;
+            record.uses = uses;
+            record.outputs = outputs;
         }
         self.touched::<R>(now, settings)
     }

@@ -1,0 +1,186 @@
+//! Rules about whose objects are whose.
+
+use std::collections::BTreeMap;
+
+use super::planning::with_lifecycle;
+use super::stage::{Stage, difference, must_fail, play, skipped};
+use super::{Fixture, Verdict, broken, ensure};
+use crate::cloud::{Cloud as _, Context, Delete, Deletion, Filter, Query, handler_of};
+use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph};
+use crate::plan::Action;
+use crate::{Error, ErrorKind, Result};
+
+/// After a deletion the cloud is as it was before the creation, object for object.
+pub async fn deleted(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "deleted", async |stage| {
+        let before = stage.inventory().await?;
+        stage.apply(&stage.graph()?).await?;
+        stage.apply(&TaskGraph::default()).await?;
+        match (before, stage.inventory().await?) {
+            (Some(before), Some(after)) => match difference(&before, &after) {
+                Some(difference) => Err(broken(format!("not as before: {difference}"))),
+                None => Ok(Verdict::Held),
+            },
+            _ => Ok(skipped("tell everything that there is")),
+        }
+    })
+    .await
+}
+
+/// Objects of others, of another scope's and of nobody's, stay as they are, whatever happens beside them.
+pub async fn foreign(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "foreign", async |stage| {
+        let theirs = Stage::new(fixture, fixture.scope("theirs"));
+        let outcome = beside(fixture, &stage, &theirs).await;
+        theirs.clear().await?;
+        fixture.uproot().await?;
+        outcome
+    })
+    .await
+}
+
+async fn beside(fixture: &dyn Fixture, stage: &Stage<'_>, theirs: &Stage<'_>) -> Result<Verdict> {
+    theirs.apply(&theirs.graph()?).await?;
+    let planted = fixture.plant().await?;
+    let before = stage.inventory().await?;
+    let graph = stage.graph()?;
+    stage.apply(&graph).await?;
+    for edit in fixture.edits(&stage.scope)? {
+        stage.apply(&edit.graph).await?;
+    }
+    stage.apply(&TaskGraph::default()).await?;
+    theirs.is_as(&theirs.graph()?).await?;
+    match (before, stage.inventory().await?) {
+        (Some(before), Some(after)) => {
+            if let Some(difference) = difference(&before, &after) {
+                return Err(broken(format!("others' objects are not as before: {difference}")));
+            }
+        }
+        _ => return Ok(skipped("tell everything that there is; another scope's objects are as they were")),
+    }
+    let by_scope = "plant objects; another scope's objects are as they were";
+    Ok(if planted { Verdict::Held } else { skipped(by_scope) })
+}
+
+/// A task whose name somebody else's object has is refused when planned.
+pub async fn taken_name(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "taken_name", async |stage| {
+        let outcome = taken(fixture, &stage).await;
+        fixture.uproot().await?;
+        outcome
+    })
+    .await
+}
+
+async fn taken(fixture: &dyn Fixture, stage: &Stage<'_>) -> Result<Verdict> {
+    let Some(key) = fixture.take_name(&stage.scope).await? else {
+        return Ok(skipped("take a name"));
+    };
+    stage.cloud.heal();
+    let error = must_fail(stage.engine().plan(&stage.graph()?).await, "a taken name")?;
+    ensure(error.to_string().contains(key.as_str()), || format!("{key} is not named: {error}"))?;
+    ensure(stage.cloud.calls().mutating() == 0, || "something was changed all the same".to_owned())?;
+    // The scope's own objects can be deleted all the same, and that one is not among them.
+    let plan = stage.engine().plan(&TaskGraph::default()).await?;
+    ensure(plan.is_empty(), || format!("somebody else's object would be deleted: {plan}"))?;
+    Ok(Verdict::Held)
+}
+
+/// Objects of others can be used and are not touched; one that does not exist is an error that names the task.
+pub async fn shared(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "shared", async |stage| {
+        let theirs = Stage::new(fixture, fixture.scope("theirs"));
+        let outcome = sharing(fixture, &stage, &theirs).await;
+        theirs.clear().await?;
+        outcome
+    })
+    .await
+}
+
+async fn sharing(fixture: &dyn Fixture, stage: &Stage<'_>, theirs: &Stage<'_>) -> Result<Verdict> {
+    let snapshot = {
+        let graph = theirs.graph()?;
+        theirs.apply(&graph).await?;
+        theirs.engine().observe(&graph).await?
+    };
+    let objects: BTreeMap<_, _> = snapshot.owned().filter(|(key, _)| fixture.can_share(key.kind())).collect();
+    let Some(first) = objects.keys().next() else { return Ok(skipped("share objects of any kind")) };
+    let mut graph = TaskGraph::builder();
+    for (key, observed) in &objects {
+        graph.insert(share(key, &observed.object.id));
+    }
+    let graph = graph.build()?;
+    let plan = stage.engine().plan(&graph).await?;
+    ensure(plan.is_empty() && plan.unchanged.len() == objects.len(), || {
+        format!("sharing {} objects is something to do: {plan}", objects.len())
+    })?;
+    let plan = stage.engine().plan(&TaskGraph::default()).await?;
+    ensure(plan.is_empty(), || format!("what was shared would be deleted: {plan}"))?;
+
+    let mut graph = TaskGraph::builder();
+    let missing = Key::new(first.kind(), "missing");
+    graph.insert(share(&missing, "there-is-no-such-object"));
+    let error = must_fail(stage.engine().plan(&graph.build()?).await, "an object that does not exist")?;
+    ensure(error.to_string().contains(missing.as_str()), || format!("{missing} is not named: {error}"))?;
+    Ok(Verdict::Held)
+}
+
+fn share(key: &Key, id: &str) -> Task {
+    let lifecycle = Lifecycle::Shared { selector: id.to_owned() };
+    Task { key: key.clone(), spec: Document::default(), lifecycle, edges: Vec::new() }
+}
+
+/// What is retained is not deleted, and what is only created is not changed.
+pub async fn lifecycles(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "lifecycles", async |stage| {
+        let native = stage.native()?;
+        // Something that nothing else needs, so that the rest can go without it.
+        let needed = |key: &Key| native.tasks().any(|task| task.edges.iter().any(|edge| edge.on == *key));
+        let leaf = native.tasks().map(|task| &task.key).rfind(|key| !needed(key));
+        let leaf = leaf.ok_or_else(|| broken("the graph is empty"))?;
+        let retained = with_lifecycle(&native, |task| (task.key == *leaf).then_some(Lifecycle::Retained))?;
+        stage.apply(&retained).await?;
+        let plan = stage.engine().plan(&TaskGraph::default()).await?;
+        ensure(plan.change(leaf).is_none(), || format!("{leaf} is retained and would be deleted: {plan}"))?;
+        ensure(!plan.warnings.is_empty(), || format!("that {leaf} stays is not told: {plan}"))?;
+        delete_by_hand(&stage, leaf).await?;
+        stage.clear().await?;
+
+        stage.apply(&native).await?;
+        for edit in fixture.edits(&stage.scope)? {
+            let edited = stage.cloud.lower(&edit.graph, &stage.scope)?;
+            let created = with_lifecycle(&edited, |_| Some(Lifecycle::CreateOnly))?;
+            let plan = stage.engine().plan(&created).await?;
+            let change =
+                plan.changes.iter().find(|change| matches!(change.action, Action::Update | Action::Replace));
+            ensure(change.is_none(), || format!("{}: changed though only to be created: {plan}", edit.name))?;
+        }
+        Ok(Verdict::Held)
+    })
+    .await
+}
+
+async fn delete_by_hand(stage: &Stage<'_>, key: &Key) -> Result<()> {
+    let snapshot = stage.engine().observe(&TaskGraph::default()).await?;
+    let handler =
+        handler_of(&*stage.cloud, key.kind()).ok_or_else(|| broken(format!("{key} has no handler")))?;
+    let (scope, cx) = (&stage.scope, &Context::default());
+    for (_, observed) in snapshot.owned().filter(|(owner, _)| owner == key) {
+        let deletion = handler.delete(Delete { scope, object: &observed.object, cx }).await?;
+        let ids = [observed.object.id.clone()];
+        let mut waits = if deletion == Deletion::Pending { 600 } else { 0 };
+        while waits > 0 {
+            let query = Query { scope, filter: Filter::Ids(&ids), cx };
+            let left = handler.list(&query).await?;
+            if left.iter().all(|it| it.object.state == crate::cloud::State::Gone) {
+                break;
+            }
+            waits -= 1;
+            stage.cloud.clock().sleep(handler.timing().poll).await;
+            if waits == 0 {
+                return Err(Error::new(ErrorKind::DeadlineExceeded, format!("{key} does not vanish")));
+            }
+        }
+    }
+    Ok(())
+}

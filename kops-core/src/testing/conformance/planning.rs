@@ -1,0 +1,252 @@
+//! Rules about plans.
+
+use std::collections::BTreeSet;
+
+use super::stage::{Stage, must_fail, play};
+use super::{Edit, Expected, Fixture, Verdict, broken, ensure};
+use crate::cloud::{Cloud as _, Context, Delete, Update, handler_of};
+use crate::graph::{Key, Lifecycle, Task, TaskGraph};
+use crate::plan::{Action, Plan, TextOptions, differences};
+use crate::{ErrorKind, Result, Snapshot};
+
+/// Lowering is pure: the same for the same graph. Its tasks have handlers, pass through when lowered again, and
+/// keep their lifecycle.
+pub async fn lowered(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "lowered", async |stage| {
+        let (cloud, scope) = (&stage.cloud, &stage.scope);
+        let native = stage.native()?;
+        ensure(native == stage.native()?, || "lowered twice, a graph becomes two".to_owned())?;
+        let again = cloud.lower(&native, scope)?;
+        ensure(again == native, || "native tasks do not pass through lowering".to_owned())?;
+        for task in native.tasks() {
+            let handler = handler_of(&**cloud, task.key.kind());
+            let handler = handler.ok_or_else(|| broken(format!("{} has no handler", task.key)))?;
+            if !task.spec.is_null() {
+                let once = handler.canonical(&task.spec)?;
+                let twice = handler.canonical(&once)?;
+                ensure(once == twice, || format!("{}: the canonical form is not stable", task.key))?;
+            }
+        }
+        let retained =
+            cloud.lower(&with_lifecycle(&stage.graph()?, |_| Some(Lifecycle::Retained))?, scope)?;
+        let lost = retained.tasks().find(|task| task.lifecycle == Lifecycle::Managed);
+        ensure(lost.is_none(), || {
+            format!(
+                "{} is managed although it comes of a retained task",
+                lost.map_or("", |it| it.key.as_str())
+            )
+        })?;
+        Ok(Verdict::Held)
+    })
+    .await
+}
+
+/// Applied twice, the second plan is empty, and neither planning nor applying it changes anything.
+pub async fn repeated(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "repeated", async |stage| {
+        let graph = stage.graph()?;
+        stage.apply(&graph).await?;
+        stage.cloud.heal();
+        let before = fixture.requests();
+        let (plan, report) = stage.try_apply(&graph).await?;
+        ensure(plan.is_empty(), || format!("the second plan is not empty: {plan}"))?;
+        ensure(report.done.is_empty() && report.is_complete(), || format!("the second run did: {report}"))?;
+        let calls = stage.cloud.calls().mutating();
+        ensure(calls == 0, || format!("{calls} changing calls in the second run"))?;
+        if let (Some(before), Some(after)) = (before, fixture.requests()) {
+            let mutating = after.mutating - before.mutating;
+            ensure(mutating == 0, || format!("{mutating} changing requests in the second run"))?;
+        }
+        Ok(Verdict::Held)
+    })
+    .await
+}
+
+/// The same graph and the same cloud make the same plan in every rendering, and its JSON form is read back as it
+/// was written.
+pub async fn stable(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "stable", async |stage| {
+        let graph = stage.graph()?;
+        let renderings = async || {
+            let plan = stage.engine().plan(&graph).await?;
+            let json = json(&plan)?;
+            let read: Plan = serde_json::from_str(&json).map_err(|error| broken(error.to_string()))?;
+            ensure(self::json(&read)? == json, || {
+                "the plan's JSON form changes when it is read back".to_owned()
+            })?;
+            let full = plan.text(TextOptions { full: true, ..TextOptions::default() });
+            Ok::<_, crate::Error>([json, plan.to_string(), full, plan.dot(), plan.mermaid()])
+        };
+        ensure(renderings().await? == renderings().await?, || "two plans to create differ".to_owned())?;
+        stage.apply(&graph).await?;
+        for edit in fixture.edits(&stage.scope)? {
+            let plan = async || stage.engine().plan(&edit.graph).await.and_then(|plan| json(&plan));
+            ensure(plan().await? == plan().await?, || format!("{}: two plans differ", edit.name))?;
+        }
+        Ok(Verdict::Held)
+    })
+    .await
+}
+
+fn json(plan: &Plan) -> Result<String> {
+    serde_json::to_string(plan).map_err(|error| broken(format!("the plan does not serialise: {error}")))
+}
+
+/// A plan is refused once the cloud has moved on.
+pub async fn stale(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "stale", async |stage| {
+        let graph = stage.graph()?;
+        let old = stage.engine().plan(&graph).await?;
+        stage.apply(&graph).await?;
+        stage.cloud.heal();
+        let error = must_fail(stage.engine().apply(&old).await, "a plan that is out of date")?;
+        ensure(error.kind() == ErrorKind::Conflict, || format!("refused as something else: {error}"))?;
+        let calls = stage.cloud.calls().mutating();
+        ensure(calls == 0, || format!("{calls} changing calls before a stale plan was refused"))?;
+        Ok(Verdict::Held)
+    })
+    .await
+}
+
+/// Every edit is planned as exactly what it is, applied, and changed back.
+pub async fn changed(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "changed", async |stage| {
+        let graph = stage.graph()?;
+        stage.apply(&graph).await?;
+        for edit in fixture.edits(&stage.scope)? {
+            let plan = stage.engine().plan(&edit.graph).await?;
+            is_as_expected(&edit, &plan)?;
+            let tell = |error: crate::Error| broken(format!("{}: {error}", edit.name));
+            stage.apply(&edit.graph).await.map_err(tell)?;
+            stage.apply(&graph).await.map_err(|error| broken(format!("{}, undone: {error}", edit.name)))?;
+        }
+        Ok(Verdict::Held)
+    })
+    .await
+}
+
+fn is_as_expected(edit: &Edit, plan: &Plan) -> Result<()> {
+    let mut planned: Vec<Expected> = plan
+        .changes
+        .iter()
+        .map(|change| Expected {
+            task: change.task.to_string(),
+            action: change.action,
+            fields: match change.action {
+                Action::Create | Action::Delete => Vec::new(),
+                _ => change.fields.iter().map(|field| field.path.clone()).collect(),
+            },
+        })
+        .collect();
+    let mut expected = edit.expected.clone();
+    for it in planned.iter_mut().chain(&mut expected) {
+        it.fields.sort_unstable();
+    }
+    planned.sort();
+    expected.sort();
+    ensure(planned == expected, || {
+        format!("{}: expected {}, planned {}: {plan}", edit.name, told(&expected), told(&planned))
+    })
+}
+
+fn told(changes: &[Expected]) -> String {
+    let told = changes.iter().map(|it| format!("{} {} ({})", it.action, it.task, it.fields.join(", ")));
+    let told: Vec<_> = told.collect();
+    if told.is_empty() { "nothing".to_owned() } else { told.join("; ") }
+}
+
+/// What was changed or deleted behind the engine's back is found and repaired.
+pub async fn drifted(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "drifted", async |stage| {
+        let graph = stage.graph()?;
+        stage.apply(&graph).await?;
+        let snapshot = stage.engine().observe(&graph).await?;
+        let in_use: BTreeSet<_> = snapshot
+            .iter()
+            .flat_map(|(_, user)| user.references.iter().map(|used| (used.kind, used.id.as_str())))
+            .collect();
+        for (key, observed) in snapshot.owned() {
+            if in_use.contains(&(key.kind(), observed.object.id.as_str())) {
+                continue;
+            }
+            let Some(handler) = handler_of(&*stage.cloud, key.kind()) else { continue };
+            let (scope, cx) = (&stage.scope, &Context::default());
+            handler.delete(Delete { scope, object: &observed.object, cx }).await?;
+            repairs(&stage, &graph, &key, Action::Create, &[]).await?;
+        }
+        for edit in fixture.edits(&stage.scope)? {
+            for expected in edit.expected.iter().filter(|it| it.action == Action::Update) {
+                let key: Key = expected.task.parse()?;
+                if alter(&stage, &key, &edit, &expected.fields).await? {
+                    repairs(&stage, &graph, &key, Action::Update, &expected.fields).await?;
+                }
+            }
+        }
+        Ok(Verdict::Held)
+    })
+    .await
+}
+
+/// Makes an object what an edit would make it, without the engine; `false` where the edit changes it only by way
+/// of another object.
+async fn alter(stage: &Stage<'_>, key: &Key, edit: &Edit, fields: &[String]) -> Result<bool> {
+    let snapshot = stage.engine().observe(&edit.graph).await?;
+    let native = stage.cloud.lower(&edit.graph, &stage.scope)?;
+    let missing = || broken(format!("{}: {key} is not in the graph", edit.name));
+    let (task, object) = (native.get(key).ok_or_else(missing)?, object_of(&snapshot, key.as_str())?);
+    let handler = handler_of(&*stage.cloud, key.kind()).ok_or_else(missing)?;
+    let spec =
+        task.spec.substitute(&|key, output| crate::plan::output_of(object_of(&snapshot, key).ok()?, output));
+    let spec = handler.canonical(&spec)?;
+    if differences(&spec, &object.object.spec).is_empty() {
+        return Ok(false);
+    }
+    let changed = fields.iter().filter_map(|path| Some(path.split('.').next()?.to_owned())).collect();
+    let update = Update {
+        scope: &stage.scope,
+        name: key.name(),
+        object: &object.object,
+        spec: &spec,
+        changed: &changed,
+        token: &"0".repeat(64),
+        cx: &Context::default(),
+    };
+    handler.update(update).await?;
+    Ok(true)
+}
+
+fn object_of<'s>(snapshot: &'s Snapshot, key: &str) -> Result<&'s crate::cloud::Observed> {
+    let owned = snapshot.owned().find(|(owner, _)| owner.as_str() == key);
+    owned.map(|(_, observed)| observed).ok_or_else(|| broken(format!("{key} has no object")))
+}
+
+/// The plan repairs this and nothing else, and does.
+async fn repairs(
+    stage: &Stage<'_>,
+    graph: &TaskGraph,
+    key: &Key,
+    action: Action,
+    fields: &[String],
+) -> Result<()> {
+    let plan = stage.engine().plan(graph).await?;
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+    let drift = Edit::new(format!("drift of {key}"), graph.clone()).expect(key.as_str(), action, &fields);
+    is_as_expected(&drift, &plan)?;
+    stage.apply(graph).await.map(drop)
+}
+
+/// The graph with other lifecycles for the tasks that `choose` gives one.
+pub(super) fn with_lifecycle(
+    graph: &TaskGraph,
+    choose: impl Fn(&Task) -> Option<Lifecycle>,
+) -> Result<TaskGraph> {
+    let mut builder = TaskGraph::builder();
+    for task in graph.tasks() {
+        let lifecycle = match &task.lifecycle {
+            shared @ Lifecycle::Shared { .. } => shared.clone(),
+            other => choose(task).unwrap_or_else(|| other.clone()),
+        };
+        builder.insert(Task { lifecycle, ..task.clone() });
+    }
+    builder.build()
+}

@@ -1,0 +1,193 @@
+//! Where a rule plays: a scope of its own, with somebody to sabotage the cloud.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Fixture, Item, Verdict, broken, ensure};
+use crate::apply::Report as Applied;
+use crate::cloud::{Cloud as _, Scope};
+use crate::graph::{Key, Lifecycle, TaskGraph};
+use crate::plan::{Action, Plan};
+use crate::store::Journal;
+use crate::testing::Saboteur;
+use crate::{Engine, Result, Snapshot};
+
+pub(super) struct Stage<'a> {
+    pub(super) fixture: &'a dyn Fixture,
+    pub(super) cloud: Arc<Saboteur>,
+    pub(super) scope: Scope,
+    journal: Arc<Journal>,
+}
+
+/// For how long calls that a dead client has sent may go on at the cloud.
+const AFTERMATH: Duration = Duration::from_millis(300);
+
+/// Runs a rule in a scope of its own and clears the scope afterwards, whatever came of it.
+pub(super) async fn play<'a, F: Future<Output = Result<Verdict>>>(
+    fixture: &'a dyn Fixture,
+    name: &str,
+    rule: impl FnOnce(Arc<Stage<'a>>) -> F,
+) -> Verdict {
+    let stage = Arc::new(Stage::new(fixture, fixture.scope(name)));
+    let verdict = rule(stage.clone()).await;
+    let cleared = stage.clear().await;
+    match (verdict, cleared) {
+        (Ok(verdict), Ok(())) => verdict,
+        (Err(error), Ok(())) => Verdict::Broken(error.to_string()),
+        (Ok(_), Err(error)) => Verdict::Broken(format!("afterwards it could not be deleted: {error}")),
+        (Err(error), Err(then)) => {
+            Verdict::Broken(format!("{error}; and afterwards it could not be deleted: {then}"))
+        }
+    }
+}
+
+pub(super) fn skipped(why: &str) -> Verdict {
+    Verdict::Skipped(format!("the fixture cannot {why}"))
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(fixture: &'a dyn Fixture, scope: Scope) -> Self {
+        let cloud = Arc::new(Saboteur::new(fixture.cloud()));
+        Self { fixture, cloud, scope, journal: Arc::new(Journal::in_memory()) }
+    }
+
+    /// An engine as a new process would have it.
+    pub(super) fn engine(&self) -> Engine {
+        Engine::new(self.cloud.clone(), self.scope.clone())
+            .journal(self.journal.clone())
+            .retry(self.fixture.retry())
+    }
+
+    pub(super) fn graph(&self) -> Result<TaskGraph> {
+        self.fixture.graph(&self.scope)
+    }
+
+    /// The fixture's graph in the cloud's own kinds.
+    pub(super) fn native(&self) -> Result<TaskGraph> {
+        self.cloud.lower(&self.graph()?, &self.scope)
+    }
+
+    pub(super) async fn try_apply(&self, graph: &TaskGraph) -> Result<(Plan, Applied)> {
+        let engine = self.engine();
+        let plan = engine.plan(graph).await?;
+        let report = engine.apply(&plan).await?;
+        Ok((plan, report))
+    }
+
+    /// Applies a graph, which must succeed, and makes sure that there is nothing left to do.
+    pub(super) async fn apply(&self, graph: &TaskGraph) -> Result<Plan> {
+        let (plan, report) = self.try_apply(graph).await?;
+        report.into_result()?;
+        self.is_as(graph).await?;
+        Ok(plan)
+    }
+
+    /// Makes sure that the cloud is exactly as `graph` wants it: nothing to do, one object for each task, and
+    /// no other.
+    pub(super) async fn is_as(&self, graph: &TaskGraph) -> Result<Snapshot> {
+        let plan = self.engine().plan(graph).await?;
+        ensure(plan.is_empty(), || format!("there is still something to do: {plan}"))?;
+        let native = self.cloud.lower(graph, &self.scope)?;
+        let wanted: BTreeSet<Key> = native
+            .tasks()
+            .filter(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }))
+            .map(|task| task.key.clone())
+            .collect();
+        let snapshot = self.engine().observe(graph).await?;
+        let mut there: BTreeMap<Key, Vec<&str>> = BTreeMap::new();
+        for (key, observed) in snapshot.owned() {
+            there.entry(key).or_default().push(&observed.object.id);
+        }
+        for (key, ids) in &there {
+            ensure(ids.len() == 1, || format!("{key} has {} objects: {}", ids.len(), ids.join(", ")))?;
+            ensure(wanted.contains(key), || format!("{key} ({}) is an orphan", ids.join(", ")))?;
+        }
+        for key in &wanted {
+            ensure(there.contains_key(key), || format!("{key} has no object"))?;
+        }
+        Ok(snapshot)
+    }
+
+    /// Deletes the scope's objects and makes sure that none is left.
+    pub(super) async fn clear(&self) -> Result<()> {
+        self.cloud.revive();
+        self.cloud.heal();
+        self.apply(&TaskGraph::default()).await.map(drop)
+    }
+
+    /// Runs `work` until it is done or the saboteur kills it; what was done about a crash.
+    pub(super) async fn until_crash<T>(&self, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+        let done = tokio::select! {
+            biased;
+            () = self.cloud.crashed() => None,
+            done = work => Some(done?),
+        };
+        self.cloud.revive();
+        self.cloud.heal();
+        if done.is_none() {
+            self.cloud.clock().sleep(AFTERMATH).await;
+        }
+        Ok(done)
+    }
+
+    /// How many changing uses of handlers it takes to make the graph, and to delete it.
+    pub(super) async fn count_steps(&self, graph: &TaskGraph) -> Result<(u64, u64)> {
+        self.cloud.heal();
+        self.apply(graph).await?;
+        let made = self.cloud.calls().mutating();
+        self.cloud.heal();
+        self.apply(&TaskGraph::default()).await?;
+        let deleted = self.cloud.calls().mutating();
+        Ok((made, deleted))
+    }
+
+    pub(super) fn steps(&self, count: u64) -> impl Iterator<Item = u64> + use<> {
+        (1..=count).step_by(self.fixture.stride().max(1))
+    }
+
+    pub(super) async fn inventory(&self) -> Result<Option<Vec<Item>>> {
+        let mut items = self.fixture.inventory().await?;
+        if let Some(items) = &mut items {
+            items.sort_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
+        }
+        Ok(items)
+    }
+}
+
+/// Everything in the plan came to something, and nothing twice.
+pub(super) fn is_accounted_for(plan: &Plan, report: &Applied) -> Result<()> {
+    let mut ends: BTreeMap<Key, Vec<&str>> = BTreeMap::new();
+    let told = report.done.iter().map(|it| (&it.task, "done"));
+    let told = told.chain(report.failed.iter().map(|it| (&it.task, "failed")));
+    let told = told.chain(report.blocked.iter().map(|it| (&it.task, "blocked")));
+    for (task, end) in told.chain(report.not_begun.iter().map(|task| (task, "not begun"))) {
+        ends.entry(task.clone()).or_default().push(end);
+    }
+    for change in &plan.changes {
+        // A replacement is a creation and a deletion.
+        let expected = if change.action == Action::Replace { 2 } else { 1 };
+        let twin = plan.changes.iter().filter(|other| other.task == change.task).count() > 1;
+        let told = ends.get(&change.task).map_or(0, Vec::len);
+        ensure(told == expected || twin, || {
+            format!("{} {} is told of {told} times in the report: {report}", change.action, change.task)
+        })?;
+    }
+    Ok(())
+}
+
+/// The difference between two inventories, in words.
+pub(super) fn difference(before: &[Item], after: &[Item]) -> Option<String> {
+    let gone = before.iter().filter(|item| !after.contains(item)).map(|it| format!("-{} {}", it.kind, it.id));
+    let new = after.iter().filter(|item| !before.contains(item)).map(|it| format!("+{} {}", it.kind, it.id));
+    let all: Vec<_> = gone.chain(new).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+pub(super) fn must_fail<T>(result: Result<T>, what: &str) -> Result<crate::Error> {
+    match result {
+        Err(error) => Ok(error),
+        Ok(_) => Err(broken(format!("{what} was not refused"))),
+    }
+}

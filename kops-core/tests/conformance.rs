@@ -1,0 +1,308 @@
+//! The memory cloud keeps the contract, in each of its moods.
+#![cfg(feature = "testing")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kops_core::Result;
+use kops_core::cloud::{Capabilities, Cloud, IdentityClass, Scope};
+use kops_core::graph::{Id, Input, Key, OutputRef, Part, Secret, TaskGraph};
+use kops_core::plan::Action;
+use kops_core::resource::{
+    Access, Address, DnsRecord, DnsTarget, DnsZone, Extensions, Firewall, FirewallRule, FirewallRules,
+    HealthCheck, Identity, Instance, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions,
+    NatGateway, Network, Peer, Protocol, RecordType, Resource, Role, RootVolume, Scheme, SshKey, Subnet,
+    Volume,
+};
+use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
+use kops_core::testing::{Latencies, MemoryCloud, MemoryCloudBuilder, Stored};
+
+const SECRET: &str = "hunter2-bootstrap-token";
+
+struct Memory {
+    cloud: MemoryCloud,
+}
+
+/// What differs between the fixture's graphs.
+#[derive(Clone)]
+struct Wish {
+    machine_type: &'static str,
+    ipv6: bool,
+    key: &'static str,
+    second_key: bool,
+    bastion: bool,
+    disk: u32,
+    volumes: usize,
+}
+
+const PLAIN: Wish = Wish {
+    machine_type: "small",
+    ipv6: false,
+    key: "ssh-ed25519 AAAA admin",
+    second_key: false,
+    bastion: true,
+    disk: 8,
+    volumes: 1,
+};
+
+fn cluster(scope: &Scope, wish: &Wish) -> Result<TaskGraph> {
+    let mut graph = TaskGraph::builder();
+    let network = graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: wish.ipv6 });
+    let door = graph.add("main", InternetGateway { network: network.id() });
+    let cidr = |third: u8| format!("10.0.{third}.0/24").parse().unwrap();
+    let mut utility = Subnet::new(network.id(), cidr(0), "a").public(door.id());
+    utility.access = Access::Utility;
+    let utility = graph.add("utility-a", utility);
+    let address = graph.add("nat-a", Address {});
+    let nat = NatGateway { network: network.id(), subnet: Some(utility.id()), address: address.id() };
+    let nat = graph.add("a", nat);
+    let private = graph.add("a", Subnet::new(network.id(), cidr(1), "a").behind(nat.ready().id()));
+    let nodes = graph.add("nodes", Firewall { network: network.id(), description: "nodes".to_owned() });
+    let masters = graph.add("masters", Firewall { network: network.id(), description: "masters".to_owned() });
+    let rules = FirewallRules {
+        firewall: nodes.id(),
+        rules: [
+            FirewallRule::all_from(Peer::Group(masters.id())),
+            FirewallRule::tcp(22, Peer::Address(nat.get(NatGateway::PUBLIC_IP))),
+        ]
+        .into(),
+    };
+    graph.add("nodes", rules);
+    graph.add(
+        "masters",
+        FirewallRules {
+            firewall: masters.id(),
+            rules: [FirewallRule::all_from(Peer::Group(nodes.id()))].into(),
+        },
+    );
+    let balancer = graph.add(
+        "api",
+        LoadBalancer {
+            network: network.id(),
+            subnets: [utility.id()].into(),
+            scheme: Scheme::Public,
+            firewalls: [masters.id()].into(),
+            listeners: vec![Listener {
+                port: 443,
+                protocol: Protocol::Tcp,
+                target_port: 443,
+                health_check: HealthCheck::default(),
+                certificate: None,
+            }],
+            cross_zone: true,
+            extensions: Extensions::default(),
+        },
+    );
+    let zone = graph.add("zone", DnsZone { name: format!("{}.example", scope.name()), network: None });
+    graph.add(
+        "api",
+        DnsRecord {
+            zone: zone.id(),
+            name: format!("api.{}.example", scope.name()),
+            record_type: RecordType::A,
+            ttl: 60,
+            target: DnsTarget::LoadBalancer(balancer.id()),
+        },
+    );
+    let key = graph.add("admin", SshKey::new(wish.key));
+    if wish.second_key {
+        graph.add("second", SshKey::new("ssh-ed25519 CCCC second"));
+    }
+    let identity = graph.add("nodes", Identity::of(Role::Node));
+    for number in 0..wish.volumes {
+        graph.add(
+            &format!("etcd-{number}"),
+            Volume {
+                zone: "a".to_owned(),
+                size: wish.disk,
+                labels: [("etcd".to_owned(), "main".to_owned())].into(),
+                ..Volume::default()
+            },
+        );
+    }
+    let user_data = Input::secret([
+        Part::Secret(Secret::new(SECRET)),
+        Part::from(" join "),
+        Part::Output { output: output(balancer.get(LoadBalancer::DNS_NAME)) },
+    ]);
+    graph.add(
+        "nodes",
+        InstanceGroup {
+            subnets: [private.id()].into(),
+            zones: [].into(),
+            image: "debian-12".to_owned(),
+            machine_type: wish.machine_type.to_owned(),
+            min: 2,
+            max: 3,
+            firewalls: [nodes.id()].into(),
+            identity: Some(identity.id()),
+            ssh_key: Some(key.id()),
+            user_data: Some(user_data.clone()),
+            root_volume: RootVolume { size: 20, ..RootVolume::default() },
+            volumes: [].into(),
+            load_balancers: [balancer.id()].into(),
+            options: MachineOptions::default(),
+            spot: None,
+            labels: [("role".to_owned(), "node".to_owned())].into(),
+            node_labels: [].into(),
+            taints: [].into(),
+            extensions: Extensions::default(),
+        },
+    );
+    if wish.bastion {
+        graph.add(
+            "bastion",
+            Instance {
+                subnet: utility.id(),
+                image: "debian-12".to_owned(),
+                machine_type: wish.machine_type.to_owned(),
+                firewalls: [nodes.id()].into(),
+                identity: None,
+                ssh_key: None,
+                user_data: Some(user_data),
+                root_volume: RootVolume::default(),
+                options: MachineOptions::default(),
+                labels: [].into(),
+            },
+        );
+    }
+    graph.build()
+}
+
+fn output<T: std::fmt::Debug>(input: Input<T>) -> OutputRef {
+    match input {
+        Input::Output(output) => output,
+        other => panic!("{other:?} is no output"),
+    }
+}
+
+#[async_trait]
+impl Fixture for Memory {
+    fn cloud(&self) -> Arc<dyn Cloud> {
+        Arc::new(self.cloud.clone())
+    }
+
+    fn graph(&self, scope: &Scope) -> Result<TaskGraph> {
+        cluster(scope, &PLAIN)
+    }
+
+    fn edits(&self, scope: &Scope) -> Result<Vec<Edit>> {
+        let edit = |name, wish: &Wish| Ok::<_, kops_core::Error>(Edit::new(name, cluster(scope, wish)?));
+        Ok(vec![
+            edit("another machine type", &Wish { machine_type: "large", ..PLAIN })?
+                .expect("InstanceGroup/nodes", Action::Update, &["machine_type"])
+                .expect("Instance/bastion", Action::Replace, &["machine_type"]),
+            edit("IPv6", &Wish { ipv6: true, ..PLAIN })?.expect("Network/main", Action::Update, &["ipv6"]),
+            edit("another key", &Wish { key: "ssh-ed25519 BBBB admin", ..PLAIN })?
+                .expect("SshKey/admin", Action::Replace, &["public_key"])
+                .expect("InstanceGroup/nodes", Action::Update, &["ssh_key"]),
+            edit("one more", &Wish { second_key: true, ..PLAIN })?.expect(
+                "SshKey/second",
+                Action::Create,
+                &[],
+            ),
+            edit("one less", &Wish { bastion: false, ..PLAIN })?.expect(
+                "Instance/bastion",
+                Action::Delete,
+                &[],
+            ),
+        ])
+    }
+
+    fn requests(&self) -> Option<Requests> {
+        let calls = self.cloud.calls();
+        Some(Requests { total: calls.total(), mutating: calls.mutating() })
+    }
+
+    async fn inventory(&self) -> Result<Option<Vec<Item>>> {
+        let items = self.cloud.objects()?.into_iter();
+        Ok(Some(items.map(|it| Item { kind: it.kind, id: it.id, content: it.spec }).collect()))
+    }
+
+    async fn plant(&self) -> Result<bool> {
+        let network = Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false };
+        let network = self.cloud.plant::<Network>("planted", &network)?;
+        let firewall = Firewall { network, description: "theirs".to_owned() };
+        let firewall = self.cloud.plant::<Firewall>("planted", &firewall)?;
+        let rules = FirewallRules { firewall, rules: [].into() };
+        self.cloud.plant::<FirewallRules>("planted", &rules)?;
+        self.cloud.plant::<Address>("planted", &Address {})?;
+        Ok(true)
+    }
+
+    async fn take_name(&self, scope: &Scope) -> Result<Option<Key>> {
+        self.cloud.plant::<Identity>(&format!("nodes.{}", scope.name()), &Identity::of(Role::Bastion))?;
+        Ok(Some(Key::new(Identity::KIND, "nodes")))
+    }
+
+    async fn uproot(&self) -> Result<()> {
+        // Users before what they use.
+        for kind in [FirewallRules::KIND, Firewall::KIND, Network::KIND, Address::KIND, Identity::KIND] {
+            let objects = self.cloud.objects()?.into_iter();
+            for Stored { id, .. } in objects.filter(|it| it.kind == kind && it.scope.is_none()) {
+                match kind {
+                    FirewallRules::KIND => self.cloud.remove(&Id::<FirewallRules>::new(id))?,
+                    Firewall::KIND => self.cloud.remove(&Id::<Firewall>::new(id))?,
+                    Network::KIND => self.cloud.remove(&Id::<Network>::new(id))?,
+                    Address::KIND => self.cloud.remove(&Id::<Address>::new(id))?,
+                    _ => self.cloud.remove(&Id::<Identity>::new(id))?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unsupported(&self, scope: &Scope) -> Result<Option<(TaskGraph, Key)>> {
+        let wish = Wish { ipv6: true, ..PLAIN };
+        let can = self.cloud.capabilities().ipv6;
+        Ok(if can { None } else { Some((cluster(scope, &wish)?, Key::new(Network::KIND, "main"))) })
+    }
+
+    fn many(&self, scope: &Scope) -> Result<Option<Many>> {
+        Ok(Some(Many { graph: cluster(scope, &Wish { volumes: 25, ..PLAIN })?, further_requests: 2 }))
+    }
+
+    fn secret(&self) -> Option<&str> {
+        Some(SECRET)
+    }
+}
+
+async fn conforms(cloud: MemoryCloudBuilder, skipped: &[&str]) {
+    let report = conformance::run(&Memory { cloud: cloud.page(10).build() }).await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.skipped(), skipped, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_once() {
+    conforms(MemoryCloud::builder(), &["unsupported"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_its_leisure() {
+    conforms(MemoryCloud::builder().latencies(Latencies::realistic()), &["unsupported"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_rate_limits() {
+    conforms(MemoryCloud::builder().paced(8), &["unsupported"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_objects_that_cannot_be_told_apart() {
+    let cloud = MemoryCloud::builder().identity(Address::KIND, IdentityClass::Journal);
+    conforms(cloud, &["unsupported"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_little_to_offer() {
+    let capabilities = Capabilities { ipv6: false, ..MemoryCloud::new().capabilities() };
+    let cloud = MemoryCloud::builder()
+        .capabilities(capabilities)
+        .latencies(Latencies::default().call(Duration::from_millis(10)));
+    let memory = Memory { cloud: cloud.build() };
+    let report = conformance::run_only(&memory, |rule| rule == "unsupported").await;
+    assert_eq!(report.rules, [("unsupported", conformance::Verdict::Held)]);
+}

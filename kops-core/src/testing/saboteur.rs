@@ -104,10 +104,6 @@ impl Cloud for Saboteur {
     fn permissions(&self) -> Option<&dyn Permissions> {
         self.cloud.permissions()
     }
-
-    fn dialect(&self) -> &dyn Dialect {
-        self.cloud.dialect()
-    }
 }
 
 struct Sabotaged {

@@ -407,3 +407,28 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Setting<T> {
         T::deserialize(deserializer).map(Self::To)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_of_known_parts_is_known() {
+        let secret = Input::secret([Part::from("user="), Part::Secret(Secret::new("pw"))]);
+        assert_eq!(secret, Input::Known(Secret::new("user=pw")));
+        assert_eq!(Input::from("x").into_secret(), Input::Known(Secret::new("x")));
+    }
+
+    #[test]
+    fn a_secret_of_an_output_stays_a_secret() {
+        let output = OutputRef {
+            task: Key::new("LoadBalancer", "api"),
+            output: "dns_name".into(),
+            wait: Wait::Created,
+        };
+        let secret = Input::concat(["host=".into(), Input::Output(output)]).into_secret();
+        let Input::Concat(parts) = secret else { panic!("it is known") };
+        assert!(matches!(parts[0], Part::Secret(_)), "the mark comes first");
+        assert_eq!(parts.len(), 3);
+    }
+}

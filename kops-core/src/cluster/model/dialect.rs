@@ -120,7 +120,6 @@ pub const GROUP_FIELDS: &[&str] = &[
 pub const CLUSTER_FIELDS: &[&str] = &[
     "additionalPolicies",
     "api.loadBalancer.accessLog",
-    "api.loadBalancer.class",
     "api.loadBalancer.idleTimeoutSeconds",
     "api.loadBalancer.sslPolicy",
     "externalPolicies",

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::draft::Draft;
-use crate::cluster::{DnsType, Path};
+use crate::cluster::{Cluster, DnsType, Path};
 use crate::graph::{Handle, Lifecycle};
 use crate::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer, RecordType};
 
@@ -43,9 +43,7 @@ pub(super) fn zone(draft: &mut Draft<'_>) -> Option<Dns> {
         );
         return None;
     }
-    let cluster = draft.blueprint.cluster;
-    let parent = cluster.name().split_once('.').map(|(_, parent)| parent);
-    let Some(zone) = cluster.spec.dns_zone.as_deref().filter(|zone| !zone.is_empty()).or(parent) else {
+    let Some(zone) = zone_name(draft.blueprint.cluster) else {
         draft.problems.error(
             Path::of("spec.dnsZone"),
             "it is missing, and the cluster's name is in no domain",
@@ -61,9 +59,23 @@ pub(super) fn zone(draft: &mut Draft<'_>) -> Option<Dns> {
         );
     }
     // As kOps tells them apart: names have dots, identifiers do not.
-    let zone = zone.trim_end_matches('.');
     let selector = if zone.contains('.') { DnsZone::selector(zone, private) } else { zone.to_owned() };
     Some(Dns { zone: draft.graph.share(zone, selector) })
+}
+
+/// The zone that holds a cluster's names, by name or identifier: the one that is specified, else the domain
+/// that the cluster's name is in.
+fn zone_name(cluster: &Cluster) -> Option<&str> {
+    let given = cluster.spec.dns_zone.as_deref().map(|zone| zone.trim_end_matches('.'));
+    let parent = cluster.name().split_once('.').map(|(_, parent)| parent);
+    given.filter(|zone| !zone.is_empty()).or(parent)
+}
+
+/// The task of the zone that holds a cluster's names, for what a [`Dialect`](super::Dialect) adds to the
+/// graph; `None` when the cluster has no names.
+pub fn dns_zone(cluster: &Cluster) -> Option<Handle<DnsZone>> {
+    let named = cluster.spec.networking.dns_type() != DnsType::None;
+    zone_name(cluster).filter(|_| named).map(Handle::named)
 }
 
 /// The names of the API and the bastion.

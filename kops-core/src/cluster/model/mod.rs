@@ -36,6 +36,7 @@ use crate::graph::TaskGraph;
 use crate::resource::Role;
 
 pub use dialect::{CLUSTER_FIELDS, Dialect, GROUP_FIELDS, General, Purpose};
+pub use dns::dns_zone;
 pub use files::{ClusterFiles, ClusterGraph, plan_graph, plan_graph_with};
 pub use names::Names;
 

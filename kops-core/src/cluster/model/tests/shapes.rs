@@ -4,15 +4,15 @@ use super::support::{
     counts, graph, group, ha_private, ha_public, has, names, regional, summary, try_build, warnings, zonal,
 };
 use crate::bootstrap::{JoinService, Machine, NodeBootstrap};
-use crate::cluster::model::{Blueprint, General, build};
+use crate::cluster::model::{Blueprint, General, build, dns_zone};
 use crate::cluster::{
     Api, ApiDns, ApiLoadBalancer, DnsType, LoadBalancerSubnet, LoadBalancerType, Opaque, Problems, Role,
     Route, Topology,
 };
 use crate::graph::{Handle, Input, Key, Lifecycle, Secret};
 use crate::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, Egress, FirewallRules, Identity, InstanceGroup, InternetGateway,
-    LoadBalancer, NatGateway, Network, Peer, Protocol, Scheme, Subnet,
+    Address, DnsRecord, DnsTarget, DnsZone, Egress, FirewallRules, Identity, InstanceGroup, LoadBalancer,
+    NatGateway, Network, Peer, Protocol, Scheme, Subnet,
 };
 
 fn selector(graph: &crate::graph::TaskGraph, kind: &str, name: &str) -> String {
@@ -45,6 +45,7 @@ fn without_dns_machines_use_the_load_balancers_name() {
     networking.topology = Some(Topology { dns: Some(DnsType::None), ..Topology::default() });
     let graph = graph(&files);
     assert_eq!(names(&graph, "DnsZone").len() + names(&graph, "DnsRecord").len(), 0);
+    assert!(dns_zone(&files.cluster).is_none());
     let nodes: InstanceGroup = graph.spec("nodes-us-test-1a.ha.example.com").unwrap();
     let user_data = serde_json::to_string(&nodes.user_data).unwrap();
     assert!(
@@ -66,6 +67,7 @@ fn a_private_zone_is_looked_up_among_private_ones() {
     // Without one the zone is the one that the cluster's name is in.
     files.cluster.spec.dns_zone = None;
     assert_eq!(names(&graph(&files), "DnsZone"), ["example.com"]);
+    assert_eq!(dns_zone(&files.cluster).unwrap().key().name(), "example.com");
 }
 
 #[test]
@@ -158,12 +160,9 @@ fn own_subnets_in_an_existing_network_use_its_gateway() {
     let mut files = ha_private();
     files.cluster.spec.networking.network_id = Some("vpc-1".to_owned());
     let graph = graph(&files);
-    assert_eq!(selector(&graph, InternetGateway_KIND, "ha.example.com"), "vpc-1");
+    assert_eq!(selector(&graph, "InternetGateway", "ha.example.com"), "vpc-1");
     assert_eq!(names(&graph, "NatGateway").len(), 3);
 }
-
-#[expect(non_upper_case_globals, reason = "reads like the kind")]
-const InternetGateway_KIND: &str = <InternetGateway as crate::resource::Resource>::KIND;
 
 #[test]
 fn the_way_out_can_be_given() {

@@ -3,7 +3,8 @@
 //! Some settings mean something on one cloud only: an allocation strategy for spot machines, a policy in a
 //! cloud's own language. The model does not know them; it hands the specification to the provider's
 //! [`Dialect`], which puts what it understands into the typed extensions of a task. A setting that is set
-//! and that the dialect does not claim is refused with its path: nothing is silently dropped.
+//! and that the dialect does not claim is refused with its path (or, if it only tunes, warned of): nothing is
+//! silently dropped.
 
 use std::fmt;
 
@@ -128,6 +129,14 @@ pub const CLUSTER_FIELDS: &[&str] = &[
     "networking.topology.bastion.idleTimeoutSeconds",
 ];
 
+/// Those of the settings that only tune: where they are not claimed they have no effect, as in kOps, and a
+/// warning says so.
+const TUNING: &[&str] = &[
+    "api.loadBalancer.idleTimeoutSeconds",
+    "networking.topology.bastion.idleTimeoutSeconds",
+    "rootVolume.optimization",
+];
+
 /// Refuses what is set in the words of a cloud and not claimed by its dialect. `spec` is the document of the
 /// specification.
 pub(super) fn refuse_unclaimed(spec: &Value, fields: &[&str], claimed: &[&str], problems: &mut Problems) {
@@ -135,7 +144,15 @@ pub(super) fn refuse_unclaimed(spec: &Value, fields: &[&str], claimed: &[&str], 
         let value = field.split('.').try_fold(spec, |value, key| value.get(key));
         if value.is_some_and(|value| !is_empty(value)) {
             let path = Path::of("spec").join(&Path::of(field));
-            problems.error(path, "this cloud cannot do it", "leave it out, or choose a cloud that has it");
+            if TUNING.contains(field) {
+                problems.warn(path, "it has no effect on this cloud", "leave it out");
+            } else {
+                problems.error(
+                    path,
+                    "this cloud cannot do it",
+                    "leave it out, or choose a cloud that has it",
+                );
+            }
         }
     }
 }
@@ -162,6 +179,9 @@ mod tests {
         for field in GROUP_FIELDS {
             assert!(shape_at(crate::cluster::InstanceGroupSpec::SHAPE, field).is_some(), "{field}");
         }
+        for field in TUNING {
+            assert!(GROUP_FIELDS.contains(field) || CLUSTER_FIELDS.contains(field), "{field}");
+        }
         for field in CLUSTER_FIELDS {
             assert!(shape_at(crate::cluster::ClusterSpec::SHAPE, field).is_some(), "{field}");
         }
@@ -174,5 +194,13 @@ mod tests {
         refuse_unclaimed(&spec, GROUP_FIELDS, &["cpuCredits"], &mut problems);
         let problems: Vec<_> = problems.iter().map(|problem| problem.path.to_string()).collect();
         assert_eq!(problems, ["spec.tenancy", "spec.warmPool"]);
+    }
+
+    #[test]
+    fn what_only_tunes_is_a_warning() {
+        let spec = serde_json::json!({"rootVolume": {"optimization": true, "size": 8}});
+        let mut problems = Problems::new();
+        refuse_unclaimed(&spec, GROUP_FIELDS, &[], &mut problems);
+        assert!(!problems.has_errors() && !problems.is_empty(), "{problems}");
     }
 }

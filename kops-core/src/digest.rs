@@ -14,11 +14,18 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// Digests a sequence of values, each kept apart from the next.
 #[derive(Default)]
-pub(crate) struct Hasher(Sha256);
+pub(crate) struct Hasher {
+    sha: Sha256,
+    /// Documents come in many small pieces, which the digest takes better together.
+    pending: Vec<u8>,
+}
+
+/// How much is collected before it goes into the digest.
+const CHUNK: usize = 16 * 1024;
 
 impl Write for Hasher {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
+        self.bytes(bytes);
         Ok(bytes.len())
     }
 
@@ -29,12 +36,16 @@ impl Write for Hasher {
 
 impl Hasher {
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= CHUNK {
+            self.sha.update(&self.pending);
+            self.pending.clear();
+        }
     }
 
     pub(crate) fn text(&mut self, text: &str) -> &mut Self {
-        self.0.update((text.len() as u64).to_le_bytes());
-        self.0.update(text.as_bytes());
+        self.bytes(&(text.len() as u64).to_le_bytes());
+        self.bytes(text.as_bytes());
         self
     }
 
@@ -44,8 +55,9 @@ impl Hasher {
         self.text("")
     }
 
-    pub(crate) fn finish(self) -> String {
-        self.0.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+    pub(crate) fn finish(mut self) -> String {
+        self.sha.update(&self.pending);
+        self.sha.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
             // Writing to a string does not fail.
             let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
             text

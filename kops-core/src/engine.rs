@@ -149,7 +149,12 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` when the graph is impossible on the cloud as it was.
-    pub fn plan_from(&self, graph: TaskGraph, snapshot: Snapshot) -> Result<Plan> {
+    pub fn plan_from(
+        &self,
+        graph: impl Into<Arc<TaskGraph>>,
+        snapshot: impl Into<Arc<Snapshot>>,
+    ) -> Result<Plan> {
+        let (graph, snapshot) = (graph.into(), snapshot.into());
         let (cloud, scope) = (&*self.cloud, &self.scope);
         plan::plan(Inputs { cloud, scope, graph, snapshot, prune: self.prune })
     }

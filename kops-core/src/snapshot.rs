@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::cloud::{Observed, Owner, State};
 use crate::digest::Hasher;
@@ -10,17 +11,17 @@ use crate::graph::Key;
 /// The objects that an observation found, by kind; a value, not connected to the cloud any more.
 #[derive(Clone, Default, PartialEq)]
 pub struct Snapshot {
-    objects: BTreeMap<String, Vec<Observed>>,
+    objects: BTreeMap<String, Vec<Arc<Observed>>>,
 }
 
 impl Snapshot {
     pub(crate) fn insert(&mut self, kind: &str, mut objects: Vec<Observed>) {
         objects.sort_by(|a, b| a.object.id.cmp(&b.object.id));
-        self.objects.insert(kind.to_owned(), objects);
+        self.objects.insert(kind.to_owned(), objects.into_iter().map(Arc::new).collect());
     }
 
     /// The objects of a kind, by identifier.
-    pub fn of(&self, kind: &str) -> &[Observed] {
+    pub fn of(&self, kind: &str) -> &[Arc<Observed>] {
         self.objects.get(kind).map_or(&[], Vec::as_slice)
     }
 
@@ -30,13 +31,13 @@ impl Snapshot {
     }
 
     /// All objects with their kind, by kind and identifier.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Observed)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Observed>)> {
         self.objects.iter().flat_map(|(kind, all)| all.iter().map(move |object| (kind.as_str(), object)))
     }
 
     /// The live objects that the scope owns, by the key of the task they were made for. More than one under
     /// a key is a duplicate, or the old and the new of a replacement that was interrupted.
-    pub fn owned(&self) -> impl Iterator<Item = (Key, &Observed)> {
+    pub fn owned(&self) -> impl Iterator<Item = (Key, &Arc<Observed>)> {
         self.iter()
             .filter(|(_, it)| it.object.owner == Owner::Scope && it.object.state.is_live())
             .map(|(kind, it)| (Key::new(kind, it.object.name.as_deref().unwrap_or(&it.object.id)), it))
@@ -56,7 +57,8 @@ impl Snapshot {
     /// deletion, do not change it.
     pub fn fingerprint(&self) -> String {
         let mut hasher = Hasher::default();
-        for (kind, Observed { object, .. }) in self.iter().filter(|(_, it)| it.object.state.is_live()) {
+        for (kind, observed) in self.iter().filter(|(_, it)| it.object.state.is_live()) {
+            let object = &observed.object;
             hasher.text(kind).text(&object.id).text(object.name.as_deref().unwrap_or_default());
             hasher.text(match (object.owner, &object.state) {
                 (Owner::Other | Owner::Unknown, _) => "other",

@@ -16,9 +16,10 @@ pub(crate) fn run(runtime: &tokio::runtime::Runtime, quick: bool) {
     println!("{:>8}  {:>10}  {:>10}  {:>10}", "tasks", "unchanged", "create", "delete");
     let sizes: &[usize] = if quick { &[100] } else { &[100, 1_000, 2_000] };
     for &size in sizes {
-        let graph = graphs::of_size(size);
+        let graph = Arc::new(graphs::of_size(size));
         let (engine, snapshot) = runtime.block_on(applied(&graph));
-        let empty = runtime.block_on(foreign_only(&engine, &graph));
+        let snapshot = Arc::new(snapshot);
+        let empty = Arc::new(runtime.block_on(foreign_only(&engine, &graph)));
         let unchanged = median(quick, || engine.plan_from(graph.clone(), snapshot.clone()).unwrap());
         let create = median(quick, || engine.plan_from(graph.clone(), empty.clone()).unwrap());
         let delete = median(quick, || engine.plan_from(TaskGraph::default(), snapshot.clone()).unwrap());
@@ -52,7 +53,7 @@ pub(crate) fn plant_zone(cloud: &MemoryCloud) {
     cloud.plant::<DnsZone>("zone", &DnsZone { name: "example.com".into(), network: None }).unwrap();
 }
 
-/// The median time of a run, the inputs' copies included and the result's end not.
+/// The median time of a run, without dropping its result.
 #[expect(clippy::disallowed_methods, reason = "this measures real time")]
 fn median<T>(quick: bool, mut run: impl FnMut() -> T) -> Duration {
     let rounds = if quick { 1 } else { 9 };

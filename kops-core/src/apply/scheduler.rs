@@ -59,7 +59,7 @@ struct Scheduler<'a> {
     /// Who needs a step, and until when.
     needed_by: Vec<Vec<(usize, Wait)>>,
     /// The objects of the tasks as far as they exist.
-    objects: HashMap<Key, Observed>,
+    objects: HashMap<Key, Arc<Observed>>,
     ready: BinaryHeap<(Duration, std::cmp::Reverse<usize>)>,
     running: FuturesUnordered<BoxFuture<'a, Came>>,
     settling: Settling,
@@ -232,7 +232,7 @@ impl<'a> Scheduler<'a> {
 
     fn made(&mut self, index: usize, observed: Observed) {
         let (id, state) = (observed.object.id.clone(), observed.object.state.clone());
-        self.objects.insert(self.work.steps[index].key.clone(), observed);
+        self.objects.insert(self.work.steps[index].key.clone(), Arc::new(observed));
         match state {
             State::Ready => self.over(index, id),
             State::Pending => {
@@ -307,7 +307,7 @@ impl<'a> Scheduler<'a> {
                     match verdict {
                         Ok(Some(observed)) => {
                             let id = observed.object.id.clone();
-                            self.objects.insert(self.work.steps[index].key.clone(), observed);
+                            self.objects.insert(self.work.steps[index].key.clone(), Arc::new(observed));
                             self.over(index, id);
                         }
                         Ok(None) => self.vanished(index),

@@ -5,6 +5,7 @@
 //! whatever takes them. So nothing is needlessly "known after apply", and the replacement of an object
 //! carries on to those that refer to it by itself.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -25,8 +26,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) scope: &'a Scope,
     /// Native.
-    pub(crate) graph: TaskGraph,
-    pub(crate) snapshot: Snapshot,
+    pub(crate) graph: Arc<TaskGraph>,
+    pub(crate) snapshot: Arc<Snapshot>,
     /// Whether objects that no task wants are deleted.
     pub(crate) prune: bool,
 }
@@ -128,7 +129,7 @@ struct Planner<'a> {
     cloud: &'a dyn Cloud,
     snapshot: &'a Snapshot,
     /// The scope's objects by key, dead and dying ones included.
-    by_key: HashMap<Key, Vec<&'a Observed>>,
+    by_key: HashMap<Key, Vec<&'a Arc<Observed>>>,
     /// Objects that are some task's, by kind and identifier.
     matched: HashSet<(&'a str, &'a str)>,
     outputs: HashMap<Key, Known<'a>>,
@@ -141,7 +142,7 @@ struct Planner<'a> {
 
 /// What is known of a task's outputs.
 struct Known<'a> {
-    object: &'a Observed,
+    object: &'a Arc<Observed>,
     volatile: &'static [&'static str],
 }
 
@@ -174,7 +175,7 @@ pub(crate) fn output_of(observed: &Observed, output: &str) -> Option<Value> {
 
 impl<'a> Planner<'a> {
     fn new(cloud: &'a dyn Cloud, snapshot: &'a Snapshot) -> Self {
-        let mut by_key: HashMap<Key, Vec<&Observed>> = HashMap::new();
+        let mut by_key: HashMap<Key, Vec<&Arc<Observed>>> = HashMap::new();
         for (kind, observed) in snapshot.iter() {
             if observed.object.owner == Owner::Scope {
                 let name = observed.object.name.as_deref().unwrap_or(&observed.object.id);
@@ -211,8 +212,7 @@ impl<'a> Planner<'a> {
             self.keep(task, only);
             return Ok(());
         }
-        let wanted = task.spec.substitute(&|key, output| self.outputs.get(key)?.get(output));
-        let wanted = handler.canonical(&wanted).map_err(|error| error.task(&task.key))?;
+        let wanted = self.wanted(handler, task)?;
         let (live, dying): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|it| it.object.state.is_live());
         let Some((object, fields)) = best_match(handler, &wanted, &live) else {
@@ -235,6 +235,16 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
+    /// The task's specification with what is known put in, in the form to compare.
+    fn wanted<'t>(&self, handler: &dyn DynHandler, task: &'t Task) -> Result<Cow<'t, Document>> {
+        // Documents in a graph are in canonical form until something is put in.
+        if !task.edges.iter().any(|edge| self.outputs.contains_key(&edge.on)) {
+            return Ok(Cow::Borrowed(&task.spec));
+        }
+        let wanted = task.spec.substitute(&|key, output| self.outputs.get(key)?.get(output));
+        handler.canonical(&wanted).map(Cow::Owned).map_err(|error| error.task(&task.key))
+    }
+
     /// The short way to the most frequent answer: the object is as it shall be, to the letter.
     fn is_as_wanted(&self, task: &Task, observed: &Observed) -> bool {
         matches!(observed.object.state, State::Ready | State::Pending)
@@ -243,7 +253,7 @@ impl<'a> Planner<'a> {
             })
     }
 
-    fn keep(&mut self, task: &'a Task, object: &'a Observed) {
+    fn keep(&mut self, task: &'a Task, object: &'a Arc<Observed>) {
         self.matched.insert((kind_of(self.snapshot, &task.key), &object.object.id));
         self.outputs.insert(task.key.clone(), Known { object, volatile: &[] });
         self.settle(task, None, Some(object), Note::default(), BTreeSet::new(), Vec::new());
@@ -253,16 +263,16 @@ impl<'a> Planner<'a> {
         &mut self,
         task: &Task,
         action: Option<Action>,
-        object: Option<&'a Observed>,
+        object: Option<&'a Arc<Observed>>,
         note: Note,
         changed: BTreeSet<String>,
-        dying: Vec<&'a Observed>,
+        dying: Vec<&'a Arc<Observed>>,
     ) {
         self.decisions.push(Decision { key: task.key.clone(), action, object, changed, dying });
         self.notes.push(note);
     }
 
-    fn shared(&self, key: &Key, selector: &str) -> Result<&'a Observed> {
+    fn shared(&self, key: &Key, selector: &str) -> Result<&'a Arc<Observed>> {
         let mut meant = self
             .snapshot
             .of(key.kind())
@@ -302,7 +312,7 @@ impl<'a> Planner<'a> {
 
     /// Decides about the objects that no task wants.
     fn prune(&mut self, graph: &TaskGraph, prune: bool) {
-        let mut orphans: Vec<(Key, &'a Observed)> =
+        let mut orphans: Vec<(Key, &'a Arc<Observed>)> =
             self.snapshot.owned().filter(|(key, it)| !self.is_matched(key.kind(), &it.object.id)).collect();
         orphans.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.object.id.cmp(&y.object.id)));
         for (key, observed) in orphans {
@@ -364,8 +374,8 @@ fn top_member(path: &str) -> &str {
 fn best_match<'a>(
     handler: &dyn DynHandler,
     wanted: &Document,
-    live: &[&'a Observed],
-) -> Option<(&'a Observed, Vec<FieldChange>)> {
+    live: &[&'a Arc<Observed>],
+) -> Option<(&'a Arc<Observed>, Vec<FieldChange>)> {
     live.iter()
         .map(|observed| {
             let fields: Vec<_> = differences(wanted, &observed.object.spec)

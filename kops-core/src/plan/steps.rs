@@ -12,6 +12,7 @@
 //! error shows the circle.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cloud::{Cloud, DynHandler, Observed, Replacement, Scope, Timing, handler_of};
@@ -24,10 +25,10 @@ use super::Action;
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) scope: Scope,
-    pub(crate) graph: TaskGraph,
-    pub(crate) snapshot: Snapshot,
+    pub(crate) graph: Arc<TaskGraph>,
+    pub(crate) snapshot: Arc<Snapshot>,
     /// The objects of the tasks whose object exists and stays.
-    pub(crate) objects: HashMap<Key, Observed>,
+    pub(crate) objects: HashMap<Key, Arc<Observed>>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -48,13 +49,13 @@ pub(crate) enum Op {
     /// Make the task's object. What stood under its key before, dead or dying, makes the token another.
     Create { predecessors: Vec<String> },
     /// Change the task's object.
-    Update { object: Box<Observed>, changed: BTreeSet<String> },
+    Update { object: Arc<Observed>, changed: BTreeSet<String> },
     /// Delete an object.
-    Delete { object: Box<Observed> },
+    Delete { object: Arc<Observed> },
     /// Wait until an object that exists works.
-    Settle { object: Box<Observed> },
+    Settle { object: Arc<Observed> },
     /// Wait until an object that is on its way out is gone.
-    Vanish { object: Box<Observed> },
+    Vanish { object: Arc<Observed> },
 }
 
 impl Op {
@@ -86,11 +87,11 @@ pub(crate) struct Decision<'a> {
     /// `None`: nothing to do.
     pub(crate) action: Option<Action>,
     /// The task's object as it is.
-    pub(crate) object: Option<&'a Observed>,
+    pub(crate) object: Option<&'a Arc<Observed>>,
     /// Members of the specification that differ.
     pub(crate) changed: BTreeSet<String>,
     /// Objects under the key that are dead or dying.
-    pub(crate) dying: Vec<&'a Observed>,
+    pub(crate) dying: Vec<&'a Arc<Observed>>,
 }
 
 /// Orders what was decided into steps.
@@ -158,7 +159,7 @@ impl<'a> Builder<'a> {
                     let before: Vec<usize> = dying
                         .iter()
                         .filter(|it| it.object.state == crate::cloud::State::Deleting)
-                        .map(|it| self.push_end(key, it, Op::Vanish { object: Box::new((*it).clone()) }))
+                        .map(|it| self.push_end(key, it, Op::Vanish { object: (*it).clone() }))
                         .collect();
                     let create = self.push(key, Op::Create { predecessors });
                     self.steps[create].needs.extend(before.into_iter().map(|step| (step, Wait::Ready)));
@@ -168,24 +169,24 @@ impl<'a> Builder<'a> {
                     predecessors.push(old.object.id.clone());
                     let create = self.push(key, Op::Create { predecessors });
                     self.made.insert(key.clone(), create);
-                    let delete = self.push_end(key, old, Op::Delete { object: Box::new((*old).clone()) });
+                    let delete = self.push_end(key, old, Op::Delete { object: (*old).clone() });
                     match self.replacement(key) {
                         Replacement::DeleteFirst => self.steps[create].needs.push((delete, Wait::Ready)),
                         Replacement::CreateFirst => self.steps[delete].needs.push((create, Wait::Ready)),
                     }
                 }
                 (Some(Action::Update), Some(object)) => {
-                    let op = Op::Update { object: Box::new((*object).clone()), changed: changed.clone() };
+                    let op = Op::Update { object: (*object).clone(), changed: changed.clone() };
                     let step = self.push(key, op);
                     self.made.insert(key.clone(), step);
                 }
                 (Some(Action::Delete), Some(object)) => {
-                    self.push_end(key, object, Op::Delete { object: Box::new((*object).clone()) });
+                    self.push_end(key, object, Op::Delete { object: (*object).clone() });
                 }
                 (None, Some(object))
                     if object.object.state == crate::cloud::State::Pending && awaited.contains(key) =>
                 {
-                    let step = self.push(key, Op::Settle { object: Box::new((*object).clone()) });
+                    let step = self.push(key, Op::Settle { object: (*object).clone() });
                     self.made.insert(key.clone(), step);
                 }
                 (None, _) => {}

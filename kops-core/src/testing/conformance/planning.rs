@@ -217,7 +217,7 @@ async fn alter(stage: &Stage<'_>, key: &Key, edit: &Edit, fields: &[String]) -> 
 
 fn object_of<'s>(snapshot: &'s Snapshot, key: &str) -> Result<&'s crate::cloud::Observed> {
     let owned = snapshot.owned().find(|(owner, _)| owner.as_str() == key);
-    owned.map(|(_, observed)| observed).ok_or_else(|| broken(format!("{key} has no object")))
+    owned.map(|(_, observed)| &**observed).ok_or_else(|| broken(format!("{key} has no object")))
 }
 
 /// The plan repairs this and nothing else, and does.

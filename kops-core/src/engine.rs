@@ -194,6 +194,7 @@ impl Engine {
             scope: &self.scope,
             snapshot: &work.snapshot,
             journal: &*self.journal,
+            journaling: tokio::sync::Mutex::default(),
             retry: self.retry,
             events: &self.events,
         };

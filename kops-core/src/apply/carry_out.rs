@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use crate::cloud::{
     Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed, Owner,
     Query, Scope, Update, Wanted,
@@ -24,7 +26,18 @@ use super::event::{Event, EventSink};
 
 /// How often, and how long apart, to look for what a lost answer may have made before making it again:
 /// listings follow creations within seconds.
-const LOOKS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
+const LOOKS: &[Duration] = &[Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
+/// The same for what is known to be there, and for what nothing but the journal could find again later: a minute
+/// in all.
+const PATIENT_LOOKS: &[Duration] = &[
+    Duration::ZERO,
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+    Duration::from_secs(20),
+];
 
 /// What every step is carried out with.
 pub(crate) struct Worker<'a> {
@@ -32,6 +45,9 @@ pub(crate) struct Worker<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) journal: &'a dyn IntentLog,
+    /// Held while a journaled object is made: of two alike that are made at once, nobody could tell which is
+    /// whose.
+    pub(crate) journaling: Mutex<()>,
     pub(crate) retry: RetryPolicy,
     pub(crate) events: &'a EventSink,
 }
@@ -117,9 +133,11 @@ impl Worker<'_> {
     }
 
     async fn make_journaled(&self, making: &mut Making<'_>, token: &str) -> Result<Observed> {
+        let _alone = self.journaling.lock().await;
         let key = &making.task.key;
         let digest = likeness(making.handler, making.wanted);
         let entries = self.journal.entries().await?;
+        making.old.extend(entries.iter().filter_map(|it| it.object().map(str::to_owned)));
         let open: Vec<_> =
             entries.iter().filter(|it| it.key() == key.as_str() && it.object().is_none()).collect();
         // An earlier run meant to make it, and observation did not find it; it may only now be visible.
@@ -144,17 +162,23 @@ impl Worker<'_> {
         Ok(object)
     }
 
-    /// Looks for what a call made whose answer was lost; `sure` if it must be there.
-    async fn look_for(&self, making: &Making<'_>, sure: bool) -> Result<Option<Observed>> {
-        for pause in LOOKS {
-            self.sleep(pause, making.cx).await?;
+    /// Looks for what a call made whose answer was lost, or what an earlier run made; `exists` if something of
+    /// that name is known to be there.
+    async fn look_for(&self, making: &Making<'_>, exists: bool) -> Result<Option<Observed>> {
+        let journaled = making.handler.identity() == IdentityClass::Journal;
+        for pause in if exists || journaled { PATIENT_LOOKS } else { LOOKS } {
+            self.sleep(*pause, making.cx).await?;
             // Who cannot look must not repeat either: it might be there.
             let found = self.list_surely(making).await?;
+            let taken = exists && found.iter().any(|observed| is_taken(making, observed));
             if let Some(object) = found.into_iter().find(|observed| is_the_one(making, observed)) {
                 return Ok(Some(object));
             }
+            if taken {
+                break;
+            }
         }
-        if sure {
+        if exists {
             // The name is taken and nothing of ours has it: somebody else's has.
             return Err(Error::new(
                 ErrorKind::AlreadyExists,
@@ -165,6 +189,7 @@ impl Worker<'_> {
         Ok(None)
     }
 
+    /// Lists what there is of the kind, again while that fails in passing.
     async fn list_surely(&self, making: &Making<'_>) -> Result<Vec<Observed>> {
         let mut attempts = Attempts::new(self.retry.for_reading());
         loop {
@@ -271,6 +296,11 @@ fn is_the_one(making: &Making<'_>, observed: &Observed) -> bool {
         Owner::Other => false,
         Owner::Unknown => likeness(making.handler, &object.spec) == likeness(making.handler, making.wanted),
     }
+}
+
+/// Whether an object of somebody else's has the name that is wanted.
+fn is_taken(making: &Making<'_>, observed: &Observed) -> bool {
+    observed.object.owner == Owner::Other && observed.object.name.as_deref() == Some(making.task.key.name())
 }
 
 /// The members that an object has otherwise than wanted and that can be changed.

@@ -15,7 +15,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cloud::{Cloud, DynHandler, Observed, Replacement, Scope, Timing, handler_of};
+use crate::cloud::{
+    Cloud, DynHandler, IdentityClass, Observed, Replacement, Scope, State, Timing, handler_of,
+};
 use crate::graph::{Key, TaskGraph, Wait, sort};
 use crate::{Error, Result, Snapshot};
 
@@ -135,8 +137,14 @@ impl<'a> Builder<'a> {
         step
     }
 
-    fn replacement(&self, key: &Key) -> Replacement {
-        self.handlers.get(key.kind()).map_or(Replacement::DeleteFirst, |handler| handler.replacement())
+    fn replacement(&self, key: &Key, old: &Observed) -> Replacement {
+        let Some(handler) = self.handlers.get(key.kind()) else { return Replacement::DeleteFirst };
+        let failed = matches!(old.object.state, State::Failed(_));
+        if failed && handler.identity() == IdentityClass::Named {
+            // It holds the name that the new one needs, and is of no use to anybody.
+            return Replacement::DeleteFirst;
+        }
+        handler.replacement()
     }
 
     /// A step for everything decided. Decisions come in the graph's order, so steps do.
@@ -158,7 +166,7 @@ impl<'a> Builder<'a> {
                 (Some(Action::Create), _) => {
                     let before: Vec<usize> = dying
                         .iter()
-                        .filter(|it| it.object.state == crate::cloud::State::Deleting)
+                        .filter(|it| it.object.state == State::Deleting)
                         .map(|it| self.push_end(key, it, Op::Vanish { object: (*it).clone() }))
                         .collect();
                     let create = self.push(key, Op::Create { predecessors });
@@ -170,7 +178,7 @@ impl<'a> Builder<'a> {
                     let create = self.push(key, Op::Create { predecessors });
                     self.made.insert(key.clone(), create);
                     let delete = self.push_end(key, old, Op::Delete { object: (*old).clone() });
-                    match self.replacement(key) {
+                    match self.replacement(key, old) {
                         Replacement::DeleteFirst => self.steps[create].needs.push((delete, Wait::Ready)),
                         Replacement::CreateFirst => self.steps[delete].needs.push((create, Wait::Ready)),
                     }
@@ -183,9 +191,7 @@ impl<'a> Builder<'a> {
                 (Some(Action::Delete), Some(object)) => {
                     self.push_end(key, object, Op::Delete { object: (*object).clone() });
                 }
-                (None, Some(object))
-                    if object.object.state == crate::cloud::State::Pending && awaited.contains(key) =>
-                {
+                (None, Some(object)) if object.object.state == State::Pending && awaited.contains(key) => {
                     let step = self.push(key, Op::Settle { object: (*object).clone() });
                     self.made.insert(key.clone(), step);
                 }
@@ -222,7 +228,7 @@ impl<'a> Builder<'a> {
                 Some(((decision.key.kind().to_owned(), id), *self.made.get(&decision.key)?))
             })
             .collect();
-        for (kind, user) in snapshot.iter().filter(|(_, it)| it.object.state != crate::cloud::State::Gone) {
+        for (kind, user) in snapshot.iter().filter(|(_, it)| it.object.state != State::Gone) {
             for used in &user.references {
                 let Some(&end) = self.gone.get(&(used.kind.to_owned(), used.id.clone())) else { continue };
                 let user_id = (kind.to_owned(), user.object.id.clone());

@@ -19,7 +19,7 @@ use crate::digest::Hasher;
 use crate::graph::{Document, Key, Lifecycle, Task, has_unknown, outputs_in};
 use crate::plan::differences;
 use crate::retry::{Attempts, RetryPolicy};
-use crate::store::IntentLog;
+use crate::store::{Intent, IntentLog};
 use crate::{Error, ErrorKind, Result, Snapshot};
 
 use super::event::{Event, EventSink};
@@ -60,6 +60,8 @@ struct Making<'a> {
     cx: &'a Context,
     /// Objects that were there before and are not the one looked for.
     old: BTreeSet<String>,
+    /// Whether a call has failed that may have made it all the same.
+    doubtful: bool,
 }
 
 impl Worker<'_> {
@@ -80,14 +82,14 @@ impl Worker<'_> {
             .map(|it| it.object.id.clone())
             .chain(predecessors.iter().cloned())
             .collect();
-        let mut making = Making { handler, task, wanted, cx, old };
+        let mut making = Making { handler, task, wanted, cx, old, doubtful: false };
         let mut predecessors = predecessors.to_vec();
         let object = loop {
             let token = token(self.scope, key, wanted, &predecessors);
             let object = if handler.identity() == IdentityClass::Journal {
                 self.make_journaled(&mut making, &token).await?
             } else {
-                self.make(&making, &token).await?
+                self.make(&mut making, &token).await?
             };
             // Clouds remember tokens longer than objects: what the task once had, and lost, comes back dead.
             // It joins the predecessors, and whoever repeats this gets to the same token by the same way.
@@ -104,8 +106,8 @@ impl Worker<'_> {
         self.update(handler, key, &object, wanted, &changed, cx).await
     }
 
-    async fn make(&self, making: &Making<'_>, token: &str) -> Result<Observed> {
-        let &Making { handler, task, wanted, cx, .. } = making;
+    async fn make(&self, making: &mut Making<'_>, token: &str) -> Result<Observed> {
+        let &mut Making { handler, task, wanted, cx, .. } = making;
         let request = Create {
             scope: self.scope,
             name: task.key.name(),
@@ -120,6 +122,7 @@ impl Worker<'_> {
                 Ok(object) => return Ok(object),
                 Err(error) => error,
             };
+            making.doubtful |= error.kind().is_ambiguous();
             let exists = error.kind() == ErrorKind::AlreadyExists;
             let lost = error.kind().is_ambiguous()
                 && matches!(handler.identity(), IdentityClass::Tagged | IdentityClass::Journal);
@@ -137,29 +140,58 @@ impl Worker<'_> {
         let key = &making.task.key;
         let digest = likeness(making.handler, making.wanted);
         let entries = self.journal.entries().await?;
-        making.old.extend(entries.iter().filter_map(|it| it.object().map(str::to_owned)));
-        let open: Vec<_> =
-            entries.iter().filter(|it| it.key() == key.as_str() && it.object().is_none()).collect();
-        // An earlier run meant to make it, and observation did not find it; it may only now be visible.
-        for intent in &open {
-            making.old.extend(intent.existing().iter().cloned());
-            if intent.content_digest() == digest
-                && let Some(object) = self.look_for(making, false).await?
-            {
-                self.journal.done(intent, &object.object.id).await?;
-                return Ok(object);
+        let alike = |it: &&Intent| it.key() == key.as_str() && it.content_digest() == digest;
+        // Made once, and observation has not found it: it is gone, or not visible yet.
+        for id in entries.iter().filter(alike).filter_map(Intent::object) {
+            if !making.old.contains(id) {
+                if let Some(object) = self.look_for_known(making, id).await? {
+                    return Ok(object);
+                }
+                self.journal.forget(id).await?;
             }
         }
-        for intent in &open {
+        making.old.extend(entries.iter().filter_map(|it| it.object().map(str::to_owned)));
+        let open = || entries.iter().filter(|it| it.key() == key.as_str() && it.object().is_none());
+        making.old.extend(open().flat_map(|it| it.existing().iter().cloned()));
+        // An earlier run meant to make it, and observation did not find it; it may only now be visible.
+        if let Some(intent) = open().find(alike)
+            && let Some(object) = self.look_for(making, false).await?
+        {
+            self.journal.done(intent, &object.object.id).await?;
+            return Ok(object);
+        }
+        for intent in open() {
             self.journal.abandon(intent).await?;
         }
         let existing: Vec<String> =
             self.list_surely(making).await?.into_iter().map(|observed| observed.object.id).collect();
         making.old.extend(existing.iter().cloned());
         let intent = self.journal.intend(key.as_str(), &digest, &existing).await?;
-        let object = self.make(making, token).await?;
-        self.journal.done(&intent, &object.object.id).await?;
-        Ok(object)
+        match self.make(making, token).await {
+            Ok(object) => {
+                self.journal.done(&intent, &object.object.id).await?;
+                Ok(object)
+            }
+            Err(error) => {
+                // Where it is certain that nothing was made, nobody has to look for it.
+                if !making.doubtful {
+                    self.journal.abandon(&intent).await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks for an object that the journal knows.
+    async fn look_for_known(&self, making: &Making<'_>, id: &str) -> Result<Option<Observed>> {
+        for pause in PATIENT_LOOKS {
+            self.sleep(*pause, making.cx).await?;
+            let found = self.list_surely(making).await?;
+            if let Some(object) = found.into_iter().find(|observed| observed.object.id == id) {
+                return Ok(Some(object).filter(|observed| observed.object.state.is_live()));
+            }
+        }
+        Ok(None)
     }
 
     /// Looks for what a call made whose answer was lost, or what an earlier run made; `exists` if something of

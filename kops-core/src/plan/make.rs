@@ -6,6 +6,7 @@
 //! carries on to those that refer to it by itself.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -215,7 +216,7 @@ impl<'a> Planner<'a> {
         let wanted = self.wanted(handler, task)?;
         let (live, dying): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|it| it.object.state.is_live());
-        let Some((object, fields)) = best_match(handler, &wanted, &live) else {
+        let Some((object, fields)) = self.best_match(handler, &wanted, &live) else {
             let note = Note { reason: None, fields: members(&wanted) };
             self.settle(task, Some(Action::Create), None, note, BTreeSet::new(), dying);
             return Ok(());
@@ -243,6 +244,38 @@ impl<'a> Planner<'a> {
         }
         let wanted = task.spec.substitute(&|key, output| self.outputs.get(key)?.get(output));
         handler.canonical(&wanted).map(Cow::Owned).map_err(|error| error.task(&task.key))
+    }
+
+    /// Of several objects under one key, the one that needs the least: no replacement before one, what others use
+    /// before what nobody uses (which would have to move to it), few changes before many, the first identifier
+    /// before the rest.
+    fn best_match(
+        &self,
+        handler: &dyn DynHandler,
+        wanted: &Document,
+        live: &[&'a Arc<Observed>],
+    ) -> Option<(&'a Arc<Observed>, Vec<FieldChange>)> {
+        live.iter()
+            .map(|observed| {
+                let fields: Vec<_> = differences(wanted, &observed.object.spec)
+                    .into_iter()
+                    .filter(|field| handler.mutability(top_member(&field.path)) != Mutability::WriteOnly)
+                    .collect();
+                (*observed, fields)
+            })
+            .min_by_key(|(observed, fields)| {
+                let failed = matches!(observed.object.state, State::Failed(_));
+                let replaced =
+                    fields.iter().any(|it| handler.mutability(top_member(&it.path)) == Mutability::Replace);
+                let users = if live.len() > 1 { self.users(handler.kind(), &observed.object.id) } else { 0 };
+                (failed, replaced, Reverse(users), fields.len())
+            })
+    }
+
+    /// How many objects refer to one.
+    fn users(&self, kind: &str, id: &str) -> usize {
+        let uses = |user: &Observed| user.references.iter().any(|used| used.kind == kind && used.id == id);
+        self.snapshot.iter().filter(|(_, user)| user.object.state.is_live() && uses(user)).count()
     }
 
     /// The short way to the most frequent answer: the object is as it shall be, to the letter.
@@ -367,29 +400,6 @@ fn kind_of<'a>(snapshot: &'a Snapshot, key: &Key) -> &'a str {
 
 fn top_member(path: &str) -> &str {
     path.split('.').next().unwrap_or(path)
-}
-
-/// Of several objects under one key, the one that needs the least: no replacement before one, few changes
-/// before many, the first identifier before the rest.
-fn best_match<'a>(
-    handler: &dyn DynHandler,
-    wanted: &Document,
-    live: &[&'a Arc<Observed>],
-) -> Option<(&'a Arc<Observed>, Vec<FieldChange>)> {
-    live.iter()
-        .map(|observed| {
-            let fields: Vec<_> = differences(wanted, &observed.object.spec)
-                .into_iter()
-                .filter(|field| handler.mutability(top_member(&field.path)) != Mutability::WriteOnly)
-                .collect();
-            (*observed, fields)
-        })
-        .min_by_key(|(observed, fields)| {
-            let failed = matches!(observed.object.state, State::Failed(_));
-            let replaced =
-                fields.iter().any(|it| handler.mutability(top_member(&it.path)) == Mutability::Replace);
-            (failed, replaced, fields.len())
-        })
 }
 
 /// What has to happen to an object that a task has.

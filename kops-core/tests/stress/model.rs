@@ -18,8 +18,9 @@ use kops_core::resource::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     networks: BTreeMap<u8, Net>,
-    /// Size in GiB; disks only grow.
-    volumes: BTreeMap<u8, u32>,
+    volumes: BTreeSet<u8>,
+    /// How many GiB disks have beyond the least; they only grow.
+    grown: u32,
     keys: BTreeMap<u8, u8>,
     identities: BTreeMap<u8, bool>,
     /// DNS records, with their time to live; the zone is there when one is.
@@ -62,15 +63,16 @@ impl Model {
     pub(crate) fn edit(&mut self, dice: &mut Rng) {
         let number = dice.u8(0..4);
         match dice.u8(0..16) {
-            0 => toggle(&mut self.volumes, number, 8),
-            1 => self.volumes.values_mut().for_each(|size| *size += 1),
+            0 if !self.volumes.remove(&number) => drop(self.volumes.insert(number)),
+            0 => {}
+            1 => self.grown += 1,
             2 => toggle(&mut self.keys, number, dice.u8(0..3)),
             3 => self.keys.values_mut().for_each(|key| *key = dice.u8(0..3)),
             4 => toggle(&mut self.identities, number, dice.bool()),
             5 => toggle(&mut self.records, number, dice.u32(30..300)),
             6 => self.records.values_mut().for_each(|ttl| *ttl = dice.u32(30..300)),
-            7 if dice.bool() => drop(self.addresses.insert(number)),
-            7 => drop(self.addresses.remove(&number)),
+            7 if !self.addresses.remove(&number) => drop(self.addresses.insert(number)),
+            7 => {}
             8 if dice.u8(0..4) == 0 => drop(self.networks.remove(&(number % 2))),
             _ => self.networks.entry(number % 2).or_default().edit(dice),
         }
@@ -78,8 +80,8 @@ impl Model {
 
     pub(crate) fn graph(&self, scope: &Scope) -> TaskGraph {
         let mut graph = TaskGraph::builder();
-        for (number, size) in &self.volumes {
-            let volume = Volume { zone: "a".to_owned(), size: *size, ..Volume::default() };
+        for number in &self.volumes {
+            let volume = Volume { zone: "a".to_owned(), size: 8 + self.grown, ..Volume::default() };
             graph.add(&format!("v{number}"), volume);
         }
         for number in &self.addresses {

@@ -204,6 +204,8 @@ impl Story {
 
     /// One object for each task, others' untouched, and no other.
     async fn is_as(&mut self, graph: &TaskGraph, others: &[Stored]) -> Result<(), String> {
+        // What is on its way out goes.
+        self.cloud.clock().sleep(Duration::from_mins(2)).await;
         let objects = self.cloud.objects().unwrap();
         for theirs in others {
             let there = objects.iter().find(|it| it.kind == theirs.kind && it.id == theirs.id);

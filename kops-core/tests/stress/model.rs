@@ -63,16 +63,14 @@ impl Model {
     pub(crate) fn edit(&mut self, dice: &mut Rng) {
         let number = dice.u8(0..4);
         match dice.u8(0..16) {
-            0 if !self.volumes.remove(&number) => drop(self.volumes.insert(number)),
-            0 => {}
+            0 => flip(&mut self.volumes, number),
             1 => self.grown += 1,
             2 => toggle(&mut self.keys, number, dice.u8(0..3)),
             3 => self.keys.values_mut().for_each(|key| *key = dice.u8(0..3)),
             4 => toggle(&mut self.identities, number, dice.bool()),
             5 => toggle(&mut self.records, number, dice.u32(30..300)),
             6 => self.records.values_mut().for_each(|ttl| *ttl = dice.u32(30..300)),
-            7 if !self.addresses.remove(&number) => drop(self.addresses.insert(number)),
-            7 => {}
+            7 => flip(&mut self.addresses, number),
             8 if dice.u8(0..4) == 0 => drop(self.networks.remove(&(number % 2))),
             _ => self.networks.entry(number % 2).or_default().edit(dice),
         }
@@ -131,6 +129,12 @@ impl Model {
 fn toggle<T>(things: &mut BTreeMap<u8, T>, number: u8, thing: T) {
     if things.remove(&number).is_none() {
         things.insert(number, thing);
+    }
+}
+
+fn flip(things: &mut BTreeSet<u8>, number: u8) {
+    if !things.remove(&number) {
+        things.insert(number);
     }
 }
 

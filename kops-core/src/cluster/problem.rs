@@ -197,6 +197,8 @@ impl<'a> IntoIterator for &'a Problems {
     }
 }
 
+impl std::error::Error for Problems {}
+
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.list {

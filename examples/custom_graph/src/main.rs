@@ -1,0 +1,40 @@
+//! A provisioning program without Kubernetes: a network, a subnet that reaches the internet, a firewall that
+//! lets HTTPS in, an address. Run it as often as you like; what is there already is left alone.
+
+#![expect(clippy::print_stdout, reason = "a program shows what it does")]
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+
+use kops_core::Engine;
+use kops_core::cloud::Scope;
+use kops_core::graph::TaskGraph;
+use kops_core::resource::{
+    Address, Firewall, FirewallRule, FirewallRules, InternetGateway, Network, Peer, Subnet,
+};
+use kops_core::store::Journal;
+use kops_core::testing::MemoryCloud;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut graph = TaskGraph::builder();
+    let network = graph.add("shop", Network { cidrs: vec!["10.0.0.0/16".parse()?], ipv6: false });
+    let gateway = graph.add("shop", InternetGateway { network: network.id() });
+    graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse()?, "zone-a").public(gateway.id()));
+    let firewall = Firewall { network: network.id(), description: "the shop's front".into() };
+    let firewall = graph.add("front", firewall);
+    let https = FirewallRule::tcp(443, Peer::Cidr("0.0.0.0/0".parse()?));
+    graph.add("front", FirewallRules { firewall: firewall.id(), rules: BTreeSet::from([https]) });
+    graph.add("front", Address {});
+    let graph = graph.build()?;
+
+    let cloud = Arc::new(MemoryCloud::new());
+    let engine = Engine::new(cloud, Scope::new("shop")).journal(Arc::new(Journal::in_memory()));
+    for _ in 0..2 {
+        let plan = engine.plan(&graph).await?;
+        println!("{plan}");
+        println!("{}\n", engine.apply(&plan).await?.into_result()?);
+    }
+    Ok(())
+}

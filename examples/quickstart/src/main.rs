@@ -1,0 +1,87 @@
+//! A highly available cluster on the embedded cloud: planned, applied, changed, deleted.
+//!
+//! Needs no service and no credentials: `cargo run -p quickstart`. With another `Cloud` in the place of
+//! `MemoryCloud` the same program provisions that cloud.
+
+#![expect(clippy::print_stdout, reason = "a program shows what it does")]
+
+use std::error::Error;
+use std::sync::Arc;
+
+use kops_core::cluster::{
+    ClusterFiles, DnsType, LoadBalancerType, NewCluster, TopologyKind, new_cluster, plan_graph,
+};
+use kops_core::graph::TaskGraph;
+use kops_core::resource::DnsZone;
+use kops_core::store::Journal;
+use kops_core::testing::MemoryCloud;
+use kops_core::{Engine, Report};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let cloud = MemoryCloud::new();
+    // The names of the cluster go into a zone that is there already, and stays.
+    cloud.plant::<DnsZone>("example.com", &DnsZone { name: "example.com".into(), network: None })?;
+
+    step("A specification, as `kops create cluster` writes it");
+    let (cluster, instance_groups) = new_cluster(&NewCluster {
+        name: "ha.example.com".into(),
+        cloud: "memory".into(),
+        zones: vec!["zone-a".into(), "zone-b".into(), "zone-c".into()],
+        control_plane_count: Some(3),
+        topology: TopologyKind::Private,
+        bastion: true,
+        api_load_balancer: Some(LoadBalancerType::Public),
+        dns: DnsType::Public,
+        dns_zone: Some("example.com".into()),
+        ..NewCluster::default()
+    })?;
+    println!("{} groups of machines", instance_groups.len());
+    let mut files = ClusterFiles { cluster, instance_groups, ssh_keys: Vec::new() };
+
+    let planned = plan_graph(&files, &cloud)?;
+    let engine = Engine::new(Arc::new(cloud.clone()), planned.scope).journal(Arc::new(Journal::in_memory()));
+
+    step("Planned");
+    let plan = engine.plan(&planned.graph).await?;
+    print!("{plan}");
+
+    step("Applied");
+    report(&engine.apply(&plan).await?.into_result()?);
+
+    step("Planned again: nothing to do");
+    let calls = cloud.calls();
+    print!("{}", engine.plan(&planned.graph).await?);
+    println!(
+        "{} calls, {} of them changed something",
+        cloud.calls().since(&calls).total(),
+        cloud.calls().since(&calls).mutating()
+    );
+
+    step("Changed: more nodes in one zone, of another type");
+    let nodes = files.instance_groups.iter_mut().find(|group| group.name() == "nodes-zone-b");
+    let nodes = nodes.ok_or("there is no group nodes-zone-b")?;
+    nodes.spec.max_size = Some(5);
+    nodes.spec.machine_type = Some("large".into());
+    let graph = plan_graph(&files, &cloud)?.graph;
+    let plan = engine.plan(&graph).await?;
+    print!("{plan}");
+    report(&engine.apply(&plan).await?.into_result()?);
+
+    step("Deleted: planned as the empty graph");
+    let plan = engine.plan(&TaskGraph::default()).await?;
+    println!("{}", plan.headline());
+    report(&engine.apply(&plan).await?.into_result()?);
+    for left in cloud.objects()? {
+        println!("left, because it is not the cluster's: {} {}", left.kind, left.id);
+    }
+    Ok(())
+}
+
+fn step(title: &str) {
+    println!("\n=== {title}");
+}
+
+fn report(report: &Report) {
+    println!("{report}");
+}

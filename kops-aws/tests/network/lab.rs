@@ -97,8 +97,8 @@ pub fn changes(plan: &Plan) -> Vec<String> {
 /// with a NAT gateway in a utility subnet; groups for control plane, nodes and bastions.
 pub fn ha() -> GraphBuilder {
     let mut graph = TaskGraph::builder();
-    let network = graph
-        .add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
+    let network =
+        graph.add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
     let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
     for (zone, number) in ZONES.into_iter().zip(0..) {
         let cidr = format!("172.20.{number}.0/24").parse().unwrap();
@@ -107,8 +107,7 @@ pub fn ha() -> GraphBuilder {
         let utility = graph.add(&format!("utility-{zone}.{CLUSTER}"), utility);
         let name = format!("{zone}.{CLUSTER}");
         let address = graph.add(&name, Address {});
-        let gateway =
-            NatGateway { network: network.id(), subnet: Some(utility.id()), address: address.id() };
+        let gateway = NatGateway { network: network.id(), subnet: Some(utility.id()), address: address.id() };
         let gateway = graph.add(&name, gateway);
         let cidr = format!("172.20.{}.0/19", 32 * (number + 1)).parse().unwrap();
         graph.add(&name, Subnet::new(network.id(), cidr, zone).behind(gateway.id()));
@@ -139,8 +138,8 @@ pub fn ha() -> GraphBuilder {
 /// A network with a subnet that is open to the internet, and nothing else.
 pub fn small() -> GraphBuilder {
     let mut graph = TaskGraph::builder();
-    let network = graph
-        .add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
+    let network =
+        graph.add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
     let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
     let subnet = Subnet {
         egress: Egress::Internet(door.id()),

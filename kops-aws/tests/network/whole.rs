@@ -74,7 +74,10 @@ async fn names_tags_and_attributes_are_those_of_kops() {
         assert_eq!(tag(&utility, "kubernetes.io/role/internal-elb"), None);
     }
     for role in ["masters", "nodes", "bastion"] {
-        assert_eq!(ours("security-group", &format!("{role}.{CLUSTER}"))["GroupName"], format!("{role}.{CLUSTER}"));
+        assert_eq!(
+            ours("security-group", &format!("{role}.{CLUSTER}"))["GroupName"],
+            format!("{role}.{CLUSTER}")
+        );
     }
     lab.delete().await;
 }

@@ -62,9 +62,11 @@ mod paging;
 mod permissions;
 mod policy;
 mod quantity;
+mod store;
 mod tags;
 
 pub use builder::AwsBuilder;
 pub use cloud::Aws;
 pub use dialect::AwsDialect;
 pub use iam_policy::Policy;
+pub use store::{S3Store, S3Stores};

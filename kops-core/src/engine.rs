@@ -1,15 +1,15 @@
 //! The paved path: observe, plan, apply.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{self, EventSink, NoJournal, Report, Worker};
 use crate::cloud::{Cloud, Context, Scope};
-use crate::graph::TaskGraph;
+use crate::graph::{Key, TaskGraph};
 use crate::observe::observe;
-use crate::plan::{self, Inputs, Plan};
+use crate::plan::{self, Inputs, Plan, Prune};
 use crate::retry::RetryPolicy;
 use crate::store::IntentLog;
 use crate::{Error, ErrorKind, Result, Snapshot};
@@ -154,9 +154,50 @@ impl Engine {
         graph: impl Into<Arc<TaskGraph>>,
         snapshot: impl Into<Arc<Snapshot>>,
     ) -> Result<Plan> {
-        let (graph, snapshot) = (graph.into(), snapshot.into());
+        self.plan_pruning(graph.into(), snapshot.into(), if self.prune { Prune::All } else { Prune::Nothing })
+    }
+
+    /// What deleting the scope's objects of these native tasks would do, whatever else is pending. Changes
+    /// nothing.
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> kops_core::Result<()> {
+    /// # use std::sync::Arc;
+    /// # use kops_core::cloud::Scope;
+    /// # use kops_core::graph::{Key, TaskGraph};
+    /// # use kops_core::resource::Network;
+    /// # use kops_core::testing::MemoryCloud;
+    /// # use kops_core::Engine;
+    /// # let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("demo"));
+    /// # let mut graph = TaskGraph::builder();
+    /// for name in ["one", "other"] {
+    ///     graph.add(name, Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ..Network::default() });
+    /// }
+    /// engine.apply(&engine.plan(&graph.build()?).await?).await?.into_result()?;
+    ///
+    /// let plan = engine.plan_deletion(&[Key::new("Network", "one")].into()).await?;
+    /// assert_eq!((plan.summary.delete, plan.deferred.len()), (1, 0));
+    /// engine.apply(&plan).await?.into_result()?;
+    /// assert_eq!(engine.plan(&TaskGraph::default()).await?.summary.delete, 1);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "testing"))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the cloud's listings.
+    pub async fn plan_deletion(&self, tasks: &BTreeSet<Key>) -> Result<Plan> {
+        let graph = TaskGraph::default();
+        let snapshot = self.observe_native(&graph).await?;
+        self.plan_pruning(Arc::new(graph), snapshot.into(), Prune::These(tasks.clone()))
+    }
+
+    fn plan_pruning(&self, graph: Arc<TaskGraph>, snapshot: Arc<Snapshot>, prune: Prune) -> Result<Plan> {
         let (cloud, scope) = (&*self.cloud, &self.scope);
-        plan::plan(Inputs { cloud, scope, graph, snapshot, prune: self.prune })
+        plan::plan(Inputs { cloud, scope, graph, snapshot, prune })
     }
 
     /// Carries out a plan that this engine made, after making sure that the cloud is still as it was then.
@@ -167,7 +208,7 @@ impl Engine {
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
         let work = plan.work.as_ref().ok_or_else(|| read_back(plan))?;
         let snapshot = self.observe_native(&work.graph).await?;
-        let now = self.plan_from(work.graph.clone(), snapshot)?;
+        let now = self.plan_pruning(work.graph.clone(), snapshot.into(), work.prune.clone())?;
         if now.fingerprint != plan.fingerprint {
             return Err(stale(plan, &now));
         }

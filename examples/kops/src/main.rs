@@ -1,2 +1,31 @@
-//! kops
-fn main() {}
+//! kOps' command line on the kops crates, through nothing but their public API.
+
+mod cli;
+mod cloud;
+mod commands;
+mod editor;
+mod environment;
+mod interrupt;
+mod manifest;
+mod operation;
+mod output;
+mod progress;
+mod specification;
+mod state;
+mod target;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match commands::run(cli) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -29,8 +29,18 @@ pub(crate) struct Inputs<'a> {
     /// Native.
     pub(crate) graph: Arc<TaskGraph>,
     pub(crate) snapshot: Arc<Snapshot>,
-    /// Whether objects that no task wants are deleted.
-    pub(crate) prune: bool,
+    pub(crate) prune: Prune,
+}
+
+/// Which of the scope's objects that no task wants are deleted.
+#[derive(Clone, Debug)]
+pub(crate) enum Prune {
+    /// All.
+    All,
+    /// None; they are shown.
+    Nothing,
+    /// Those of these tasks; of others nothing is said.
+    These(BTreeSet<Key>),
 }
 
 /// Plans.
@@ -40,14 +50,14 @@ pub(crate) struct Inputs<'a> {
 /// not exist, names that others hold, fields that cannot be changed.
 pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
     let Inputs { cloud, scope, graph, snapshot, prune } = inputs;
-    let fingerprint = fingerprint(scope, &graph, &snapshot, prune);
+    let fingerprint = fingerprint(scope, &graph, &snapshot, &prune);
     let mut planner = Planner::new(cloud, &snapshot);
     for task in graph.tasks() {
         if let Err(error) = planner.decide(task) {
             planner.problems.push(error);
         }
     }
-    planner.prune(&graph, prune);
+    planner.prune(&graph, &prune);
     if !planner.problems.is_empty() {
         return Err(together(planner.problems));
     }
@@ -90,14 +100,21 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
         delete: count(Action::Delete),
         unchanged: plan.unchanged.len(),
     };
-    plan.work = Some(Arc::new(Work { scope: scope.clone(), graph, objects, snapshot, steps }));
+    plan.work = Some(Arc::new(Work { scope: scope.clone(), graph, prune, objects, snapshot, steps }));
     Ok(plan)
 }
 
 /// Everything that a plan depends on.
-fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: bool) -> String {
+fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: &Prune) -> String {
     let mut hasher = Hasher::default();
-    hasher.text(scope.name()).text(scope.life()).text(if prune { "prune" } else { "keep" });
+    hasher.text(scope.name()).text(scope.life());
+    match prune {
+        Prune::All => hasher.text("prune"),
+        Prune::Nothing => hasher.text("keep"),
+        Prune::These(tasks) => {
+            tasks.iter().fold(hasher.text("these"), |hasher, key| hasher.text(key.as_str()))
+        }
+    };
     for task in graph.tasks() {
         hasher.text(task.key.as_str()).document(&task.spec).text(&format!("{:?}", task.lifecycle));
         for edge in &task.edges {
@@ -344,11 +361,14 @@ impl<'a> Planner<'a> {
     }
 
     /// Decides about the objects that no task wants.
-    fn prune(&mut self, graph: &TaskGraph, prune: bool) {
+    fn prune(&mut self, graph: &TaskGraph, prune: &Prune) {
         let mut orphans: Vec<(Key, &'a Arc<Observed>)> =
             self.snapshot.owned().filter(|(key, it)| !self.is_matched(key.kind(), &it.object.id)).collect();
         orphans.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.object.id.cmp(&y.object.id)));
         for (key, observed) in orphans {
+            if matches!(prune, Prune::These(tasks) if !tasks.contains(&key)) {
+                continue;
+            }
             let duplicate = graph.get(&key).is_some();
             if observed.object.retained {
                 self.warnings
@@ -364,7 +384,7 @@ impl<'a> Planner<'a> {
             };
             let reason = (!graph.is_empty()).then(|| reason.to_owned());
             // What an interrupted run left behind goes even without pruning: it is nobody's any more.
-            if !prune && !duplicate {
+            if matches!(prune, Prune::Nothing) && !duplicate {
                 let id = Some(observed.object.id.clone());
                 let (fields, waits_for) = (Vec::new(), Vec::new());
                 self.deferred.push(Change {

@@ -25,7 +25,7 @@ use serde_json::Value;
 use crate::graph::{Key, Wait};
 
 pub(crate) use compare::differences;
-pub(crate) use make::{Inputs, output_of, plan};
+pub(crate) use make::{Inputs, Prune, output_of, plan};
 pub(crate) use steps::{Op, Step, Work};
 pub use text::TextOptions;
 

@@ -21,13 +21,14 @@ use crate::cloud::{
 use crate::graph::{Key, TaskGraph, Wait, sort};
 use crate::{Error, Result, Snapshot};
 
-use super::Action;
+use super::{Action, Prune};
 
 /// Everything that carrying out a plan needs.
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) scope: Scope,
     pub(crate) graph: Arc<TaskGraph>,
+    pub(crate) prune: Prune,
     pub(crate) snapshot: Arc<Snapshot>,
     /// The objects of the tasks whose object exists and stays.
     pub(crate) objects: HashMap<Key, Arc<Observed>>,

@@ -1,0 +1,199 @@
+//! Step 2, the handlers.
+//!
+//! One generic handler serves all three kinds here; most clouds have one for each. Every method is one attempt:
+//! it returns the first error, with the [`ErrorKind`] that tells the engine whether trying again can help. Where
+//! a method says *at once* below, that is what makes a crash at that point harmless.
+//!
+//! The file operations are short and block; a provider that talks to a server would await its answers here.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope, Update,
+};
+use kops_core::graph::{Document, references};
+use kops_core::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::kinds::Filed;
+
+/// Handles one kind.
+#[derive(Debug)]
+pub(crate) struct Files<K> {
+    root: PathBuf,
+    kind: PhantomData<fn() -> K>,
+}
+
+/// What is in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(bound(serialize = "S: Serialize", deserialize = "S: Deserialize<'de>"))]
+struct Stored<S> {
+    /// The marks of ownership: what carries another scope's is never touched.
+    scope: String,
+    task: String,
+    retained: bool,
+    /// What it refers to, as `Kind/id`.
+    uses: BTreeSet<String>,
+    spec: S,
+}
+
+impl<K: Filed> Files<K> {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned(), kind: PhantomData }
+    }
+
+    fn path(&self, kind: &str, id: &str) -> PathBuf {
+        self.root.join(kind).join(format!("{id}.json"))
+    }
+
+    /// All objects of a kind, with their identifiers.
+    fn read<S: for<'de> Deserialize<'de>>(&self, kind: &str) -> Result<Vec<(String, Stored<S>)>> {
+        let files = match fs::read_dir(self.root.join(kind)) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut objects = Vec::new();
+        for file in files {
+            let name = file.map_err(failed)?.file_name();
+            // Unfinished files end otherwise.
+            let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".json")) else { continue };
+            let bytes = match fs::read(self.path(kind, id)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue, // Deleted meanwhile.
+                bytes => bytes.map_err(failed)?,
+            };
+            let stored = serde_json::from_slice(&bytes)
+                .map_err(|error| Error::new(ErrorKind::Io, format!("{id}.json: {error}")).source(error))?;
+            objects.push((id.to_owned(), stored));
+        }
+        Ok(objects)
+    }
+
+    /// Writes a file that nobody looks at yet, for putting it in place at once.
+    fn prepare(&self, id: &str, stored: &Stored<K::Resolved>) -> Result<PathBuf> {
+        // What a specification refers to must be there.
+        for used in references(&stored.spec) {
+            if !self.path(used.kind, &used.id).exists() {
+                return Err(Error::not_found(format!("there is no {} {}", used.kind, used.id)));
+            }
+        }
+        let path = self.path(K::KIND, id).with_extension("unfinished");
+        fs::create_dir_all(self.root.join(K::KIND)).map_err(failed)?;
+        let text = serde_json::to_vec_pretty(stored)
+            .map_err(|error| Error::internal("the specification does not serialise").source(error))?;
+        fs::write(&path, text).map_err(failed)?;
+        Ok(path)
+    }
+}
+
+/// The one function that turns this cloud's errors into the engine's.
+fn failed(error: io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
+        io::ErrorKind::NotFound => ErrorKind::NotFound,
+        io::ErrorKind::PermissionDenied => ErrorKind::Denied,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, error.to_string()).source(error)
+}
+
+/// An object as the scope sees it: by its marks it is the scope's, or somebody else's.
+fn object<S>(scope: &Scope, id: &str, stored: Stored<S>) -> Object<S> {
+    let object = if stored.scope == scope.name() {
+        Object::owned(id, stored.task, stored.spec)
+    } else {
+        Object::foreign(id, stored.spec)
+    };
+    Object { retained: stored.retained, ..object }
+}
+
+fn uses<S: Serialize>(spec: &S) -> BTreeSet<String> {
+    references(spec).into_iter().map(|used| format!("{}/{}", used.kind, used.id)).collect()
+}
+
+#[async_trait]
+impl<K: Filed> Handler for Files<K> {
+    type Kind = K;
+
+    /// Two objects cannot have the same file, so whoever repeats a create whose answer was lost is refused, and
+    /// finds what is there already.
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        if K::FIXED.contains(&field) { Mutability::Replace } else { Mutability::InPlace }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<K::Resolved>>> {
+        // One reading of the directory, however many objects are asked for.
+        let all = self.read(K::KIND)?;
+        let found = all.into_iter().filter_map(|(id, stored): (_, Stored<K::Resolved>)| match query.filter {
+            Filter::Ids(ids) => ids.contains(&id).then(|| object(query.scope, &id, stored)),
+            Filter::Scope { wanted, shared } => {
+                // Who holds a name that the graph wants is shown with the name of the task that wants it, so
+                // that the plan can refuse it.
+                let holds = |task: &&kops_core::cloud::Wanted<'_>| {
+                    K::id(query.scope, task.name, task.spec).as_ref() == Some(&id)
+                };
+                let wants = wanted.iter().find(holds).map(|task| task.name.to_owned());
+                let selected = shared.contains(&id.as_str());
+                let object = object(query.scope, &id, stored);
+                match object.owner {
+                    Owner::Scope => Some(object),
+                    _ if wants.is_some() => Some(Object { name: wants, ..object }),
+                    _ => selected.then_some(object),
+                }
+            }
+        });
+        Ok(found.collect())
+    }
+
+    async fn create(&self, request: Create<'_, K::Resolved>) -> Result<Object<K::Resolved>> {
+        let Create { scope, name, spec, retained, .. } = request;
+        let document = Document::of(spec).map_err(|error| Error::internal("no document").source(error))?;
+        let id = K::id(scope, name, &document).ok_or_else(|| Error::internal("something is not known"))?;
+        let (scope_name, task) = (scope.name().to_owned(), name.to_owned());
+        let stored = Stored { scope: scope_name, task, retained, uses: uses(spec), spec: spec.clone() };
+        let unfinished = self.prepare(&id, &stored)?;
+        // At once, marks and all, and only if there is no such file yet.
+        let made = fs::hard_link(&unfinished, self.path(K::KIND, &id));
+        fs::remove_file(&unfinished).map_err(failed)?;
+        made.map_err(failed)?;
+        Ok(object(scope, &id, stored))
+    }
+
+    async fn update(&self, request: Update<'_, K::Resolved>) -> Result<Object<K::Resolved>> {
+        let Update { scope, name, object: old, spec, .. } = request;
+        let (scope_name, task) = (scope.name().to_owned(), name.to_owned());
+        let stored =
+            Stored { scope: scope_name, task, retained: old.retained, uses: uses(spec), spec: spec.clone() };
+        let unfinished = self.prepare(&old.id, &stored)?;
+        // At once: whoever reads sees the old content or the new one.
+        fs::rename(&unfinished, self.path(K::KIND, &old.id)).map_err(failed)?;
+        Ok(object(scope, &old.id, stored))
+    }
+
+    async fn delete(&self, request: Delete<'_, K::Resolved>) -> Result<Deletion> {
+        let id = &request.object.id;
+        let this = format!("{}/{id}", K::KIND);
+        for kind in ["Zone", "Entry"] {
+            let users = self.read::<serde::de::IgnoredAny>(kind)?;
+            if let Some((user, _)) = users.iter().find(|(_, stored)| stored.uses.contains(&this)) {
+                // The engine tries again: the user may be on its way out.
+                let message = format!("{this} is used by {kind}/{user}");
+                return Err(Error::new(ErrorKind::DependencyViolation, message));
+            }
+        }
+        match fs::remove_file(self.path(K::KIND, id)) {
+            // Deleting what is gone already is no failure.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            _ => Ok(Deletion::Done),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A provider from outside: DNS zones as files in a directory.
+//!
+//! A provider is four things, and this crate has each in a place of its own:
+//!
+//! 1. *Kinds*: what objects the cloud has ([`Zone`], [`Entry`], [`TransferKey`]), in `kinds.rs`.
+//! 2. *Handlers*: how objects of a kind are listed, made, changed and deleted, in `files.rs`.
+//! 3. *Lowering*: which of its kinds stand for the agnostic ones, in `lower.rs`.
+//! 4. The *cloud*, which is all of that in one value: [`ZoneDirectory`], below.
+//!
+//! There is no fifth: planning, ordering, retrying and recovering from crashes are the engine's. That the
+//! provider keeps its side of the contract is seen in `tests/conformance.rs`, by the suite that every provider
+//! runs.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use custom_provider::{Entry, Zone, ZoneDirectory};
+//! use kops_core::cloud::Scope;
+//! use kops_core::graph::{Setting, TaskGraph};
+//! use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, RecordType};
+//! use kops_core::Engine;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! # let directory = std::env::temp_dir().join(format!("zones-{}", std::process::id()));
+//! let cloud = Arc::new(ZoneDirectory::new(&directory));
+//! let engine = Engine::new(cloud, Scope::new("demo"));
+//!
+//! let mut graph = TaskGraph::builder();
+//! let zone = graph.add("zone", DnsZone { name: "example.com".to_owned(), network: None });
+//! graph.add("www", DnsRecord {
+//!     zone: zone.id(),
+//!     name: "www.example.com".to_owned(),
+//!     record_type: RecordType::A,
+//!     ttl: 300,
+//!     target: DnsTarget::Values(["192.0.2.1".into()].into()),
+//! });
+//! let graph = graph.build()?;
+//!
+//! engine.apply(&engine.plan(&graph).await?).await?.into_result()?;
+//! assert!(engine.plan(&graph).await?.is_empty());
+//! assert!(directory.join("Entry/example.com_www.example.com_A.json").exists());
+//! # std::fs::remove_dir_all(&directory).unwrap();
+//! # Ok::<(), kops_core::Error>(()) }).unwrap();
+//! ```
+
+mod files;
+mod kinds;
+mod lower;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kops_core::Result;
+use kops_core::clock::{Clock, SystemClock};
+use kops_core::cloud::{Capabilities, Cloud, DynHandler, Scope};
+use kops_core::graph::TaskGraph;
+
+use files::Files;
+pub use kinds::{Entry, TransferKey, Zone};
+
+/// The cloud: a directory, with a directory in it for each kind and a file in that for each object.
+///
+/// A provider is a plain value. Whatever it needs to know (a region, credentials, an endpoint) it is given here,
+/// or by a builder.
+#[derive(Debug)]
+pub struct ZoneDirectory {
+    handlers: Vec<Arc<dyn DynHandler>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl ZoneDirectory {
+    /// The cloud in a directory, which is made when something is first written to it.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        let directory = directory.into();
+        // A typed handler becomes a `DynHandler` by itself.
+        let handlers: Vec<Arc<dyn DynHandler>> = vec![
+            Arc::new(Files::<TransferKey>::new(&directory)),
+            Arc::new(Files::<Zone>::new(&directory)),
+            Arc::new(Files::<Entry>::new(&directory)),
+        ];
+        Self { handlers, clock: Arc::new(SystemClock::new()) }
+    }
+}
+
+impl Cloud for ZoneDirectory {
+    fn name(&self) -> &'static str {
+        "zones"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        // All that is not named here cannot be had; `lower` says so when somebody wants it.
+        Capabilities { public_dns: true, ..Capabilities::default() }
+    }
+
+    fn handlers(&self) -> &[Arc<dyn DynHandler>] {
+        &self.handlers
+    }
+
+    fn lower(&self, graph: &TaskGraph, _scope: &Scope) -> Result<TaskGraph> {
+        lower::lower(graph, &self.handlers)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+}

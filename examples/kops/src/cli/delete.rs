@@ -1,0 +1,48 @@
+//! `kops delete`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Consent;
+
+/// What to delete.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub(crate) struct Delete {
+    #[command(subcommand)]
+    pub(crate) what: Option<DeleteWhat>,
+    /// Files that name what to delete; - is the standard input.
+    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeleteWhat {
+    /// Delete a cluster: all that it has in the cloud, then its specification.
+    Cluster(DeleteCluster),
+    /// Delete an instance group: its machines, at once and without draining, then its specification.
+    ///
+    /// Other pending changes of the cluster are left alone.
+    #[command(name = "instancegroup", visible_alias = "ig", aliases = ["instancegroups", "instance-group"])]
+    InstanceGroup(DeleteGroup),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteCluster {
+    /// The cluster.
+    #[arg(value_name = "NAME")]
+    pub(crate) cluster: Option<String>,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteGroup {
+    /// The instance group.
+    pub(crate) group: String,
+    #[command(flatten)]
+    pub(crate) consent: Consent,
+}

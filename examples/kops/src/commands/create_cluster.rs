@@ -1,0 +1,270 @@
+//! `kops create cluster`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::str::FromStr;
+
+use kops_core::clock::{Clock as _, SystemClock};
+use kops_core::cluster::{
+    ClusterFiles, NewCluster, Object, Problems, Resource, SshCredential, TopologyKind, new_cluster, set,
+    unset,
+};
+use kops_core::store::ClusterStore;
+use kops_core::{Error, ErrorKind, Result};
+
+use super::update::{finish, show_text};
+use crate::cli::{Changes, CreateCluster, Global};
+use crate::operation::Operation;
+use crate::specification::check_change;
+use crate::state::State;
+use crate::target::Target;
+use crate::{manifest, output};
+
+/// Prints the specification that the flags make.
+pub(super) fn print(global: &Global, arguments: &CreateCluster) -> Result<()> {
+    let name = arguments.cluster.clone().or_else(|| global.name.clone()).unwrap_or_default();
+    let base = global.state.as_ref().map(|url| format!("{}/{name}", url.trim_end_matches('/')));
+    let files = make(&name, base, arguments)?;
+    let groups = files.instance_groups.into_iter().map(Object::from);
+    let keys = files.ssh_keys.into_iter().map(Object::from);
+    let objects: Vec<Object> = std::iter::once(files.cluster.into()).chain(groups).chain(keys).collect();
+    manifest::print(&objects, arguments.output.unwrap_or_default(), false)
+}
+
+/// Creates a cluster: plans it, writes its specification, and, if that is asked for, applies the plan.
+///
+/// The plan comes first: a specification that is not possible on the cloud is not written.
+pub(super) async fn create(state: &State, arguments: &CreateCluster) -> Result<()> {
+    let name = state.cluster_name(arguments.cluster.as_deref())?;
+    let store = state.registry().cluster(&name)?;
+    let mut files = make(&name, Some(store.config_base()), arguments)?;
+    // A part of the scope, so it has to be there before the plan.
+    files.cluster.metadata.creation_timestamp = Some(now());
+    if arguments.consent.yes {
+        let operation = Operation::begin(&store, "create cluster", arguments.consent.patience()).await?;
+        let outcome = apply(&operation, state, &store, &files).await;
+        return operation.end(outcome).await;
+    }
+    refuse_existing(&store).await?;
+    let target = Target::of(&files, state, &store).await?;
+    let plan = target.engine.plan(&target.graph).await?;
+    show_text(&plan, false, true)?;
+    write(&store, &files).await?;
+    output::print(format!(
+        "\nThe specification of {name} is written to {base}; nothing was made in the cloud yet.\n\
+         Change it with:  kops edit cluster {name}   or   kops edit ig --name {name} {group}\n\
+         Apply it with:   kops update cluster {name} --yes",
+        base = store.config_base(),
+        group = files.instance_groups.last().map_or("NAME", |group| group.name()),
+    ))
+}
+
+async fn apply(
+    operation: &Operation,
+    state: &State,
+    store: &ClusterStore,
+    files: &ClusterFiles,
+) -> Result<()> {
+    refuse_existing(store).await?;
+    let target = Target::of(files, state, store).await?;
+    let engine = operation.engine(target.engine);
+    let plan = engine.plan(&target.graph).await?;
+    show_text(&plan, false, true)?;
+    write(store, files).await?;
+    let report = operation.apply(&engine, &plan).await?;
+    finish(store, files, report, true).await
+}
+
+async fn refuse_existing(store: &ClusterStore) -> Result<()> {
+    match store.cluster().await {
+        Ok(_) => Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!("there is a cluster {} in the state store already", store.name()),
+        )
+        .hint(format!(
+            "change it with `kops edit cluster {0}` and `kops update cluster {0}`, or choose another name",
+            store.name()
+        ))),
+        // Reads as a missing cluster does; a missing store is told as such by the first write.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes a new cluster; its own specification first, since it is what makes it known to be there.
+async fn write(store: &ClusterStore, files: &ClusterFiles) -> Result<()> {
+    store.create(&files.cluster).await?;
+    for group in &files.instance_groups {
+        store.create_instance_group(group).await?;
+    }
+    for key in &files.ssh_keys {
+        store.add_ssh_key(&key.spec.public_key).await?;
+    }
+    Ok(())
+}
+
+/// The specification that the flags make.
+fn make(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> Result<ClusterFiles> {
+    let options = options(name, config_base, arguments)?;
+    let (mut cluster, mut instance_groups) = new_cluster(&options).map_err(|problems| as_flags(&problems))?;
+    let (of_groups, of_cluster) = split(&arguments.changes);
+    change(&mut cluster, &of_cluster)?;
+    for group in &mut instance_groups {
+        change(group, &of_groups)?;
+    }
+    let ssh_keys = match &arguments.ssh_public_key {
+        Some(file) => {
+            let text = fs::read_to_string(file).map_err(|error| {
+                Error::new(ErrorKind::Io, format!("--ssh-public-key {}: {error}", file.display()))
+                    .hint("give a file such as ~/.ssh/id_ed25519.pub")
+            })?;
+            vec![ssh_credential(name, &text)]
+        }
+        None => Vec::new(),
+    };
+    let files = ClusterFiles { cluster, instance_groups, ssh_keys };
+    check_change(None, &files, &[])?;
+    Ok(files)
+}
+
+fn ssh_credential(cluster: &str, text: &str) -> SshCredential {
+    let mut credential = SshCredential::default();
+    "admin".clone_into(&mut credential.metadata.name);
+    let label = kops_core::cluster::CLUSTER_LABEL.to_owned();
+    credential.metadata.labels.insert(label, cluster.to_owned());
+    text.trim().clone_into(&mut credential.spec.public_key);
+    credential
+}
+
+/// `--set` of `instancegroup.spec…` is meant for every group, as in kOps; all else for the cluster.
+fn split(changes: &Changes) -> (Changes, Changes) {
+    let of_group = |text: &&String| {
+        let first = text.split(['.', '=']).next().unwrap_or_default();
+        first.eq_ignore_ascii_case("instancegroup")
+    };
+    let part = |texts: &[String]| -> (Vec<String>, Vec<String>) {
+        (
+            texts.iter().filter(of_group).cloned().collect(),
+            texts.iter().filter(|it| !of_group(it)).cloned().collect(),
+        )
+    };
+    let ((set, other_set), (unset, other_unset)) = (part(&changes.set), part(&changes.unset));
+    (Changes { set, unset }, Changes { set: other_set, unset: other_unset })
+}
+
+/// Changes fields as `--set` and `--unset` say.
+pub(super) fn change<T: Resource>(object: &mut T, changes: &Changes) -> Result<()> {
+    for text in &changes.set {
+        let Some((path, value)) = text.split_once('=') else {
+            return Err(Error::invalid(format!("--set {text}: there is no value"))
+                .hint("write it as --set spec.kubernetesVersion=1.34.1"));
+        };
+        set(object, path.trim(), value)?;
+    }
+    changes.unset.iter().try_for_each(|path| unset(object, path.trim()))
+}
+
+fn options(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> Result<NewCluster> {
+    let usual = NewCluster::default();
+    let dns = match (&arguments.dns, &arguments.dns_zone) {
+        (Some(dns), _) => Some(dns.as_str()),
+        (None, Some(_)) => Some("public"),
+        (None, None) => None,
+    };
+    let (network_cidr, additional_network_cidrs) = match arguments.network_cidr.split_first() {
+        Some((first, rest)) => (Some(first.clone()), rest.to_vec()),
+        None => (None, Vec::new()),
+    };
+    Ok(NewCluster {
+        name: name.to_owned(),
+        cloud: arguments.cloud.clone().unwrap_or_default(),
+        zones: arguments.zones.clone(),
+        control_plane_zones: arguments.control_plane_zones.clone(),
+        control_plane_count: arguments.control_plane_count,
+        control_plane_size: arguments.control_plane_size.clone(),
+        control_plane_image: arguments.control_plane_image.clone(),
+        control_plane_volume_size: arguments.control_plane_volume_size,
+        control_plane_security_groups: arguments.control_plane_security_groups.clone(),
+        node_count: arguments.node_count,
+        node_size: arguments.node_size.clone(),
+        node_image: arguments.node_image.clone(),
+        node_volume_size: arguments.node_volume_size,
+        node_security_groups: arguments.node_security_groups.clone(),
+        image: arguments.image.clone(),
+        topology: word("topology", Some(&arguments.topology))?.unwrap_or(TopologyKind::Public),
+        bastion: arguments.bastion,
+        api_load_balancer: word("api-loadbalancer-type", arguments.api_loadbalancer_type.as_deref())?,
+        api_load_balancer_class: word("api-loadbalancer-class", arguments.api_loadbalancer_class.as_deref())?,
+        dns: word("dns", dns)?.unwrap_or(usual.dns),
+        dns_zone: arguments.dns_zone.clone(),
+        networking: arguments.networking.clone().unwrap_or(usual.networking),
+        network_cidr,
+        additional_network_cidrs,
+        network_id: arguments.network_id.clone(),
+        subnets: arguments.subnets.clone(),
+        utility_subnets: arguments.utility_subnets.clone(),
+        kubernetes_version: arguments.kubernetes_version.clone(),
+        channel: arguments.channel.clone(),
+        admin_access: arguments.admin_access.clone(),
+        ssh_access: arguments.ssh_access.clone(),
+        ssh_key_name: arguments.ssh_key_name.clone(),
+        etcd_clusters: if arguments.etcd_clusters.is_empty() {
+            usual.etcd_clusters
+        } else {
+            arguments.etcd_clusters.clone()
+        },
+        encrypt_etcd_storage: arguments.encrypt_etcd_storage,
+        etcd_storage_type: arguments.etcd_storage_type.clone(),
+        cloud_labels: labels(&arguments.cloud_labels)?,
+        config_base,
+        project: arguments.project.clone(),
+    })
+}
+
+/// A word that a flag takes; kOps writes them in specifications with a capital, and on the command line without.
+fn word<T: FromStr<Err = Error>>(flag: &str, text: Option<&str>) -> Result<Option<T>> {
+    let Some(text) = text else { return Ok(None) };
+    let capital: String =
+        text.chars().take(1).flat_map(char::to_uppercase).chain(text.chars().skip(1)).collect();
+    match text.parse().or_else(|_: Error| capital.parse()) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => {
+            let wrong = Error::invalid(format!("--{flag} {text}: {}", error.message()));
+            Err(wrong.hint(error.advice().unwrap_or("see kops create cluster --help").to_lowercase()))
+        }
+    }
+}
+
+fn labels(texts: &[String]) -> Result<BTreeMap<String, String>> {
+    let label = |text: &String| {
+        let (key, value) = text.split_once('=').ok_or_else(|| {
+            Error::invalid(format!("--cloud-labels {text}: there is no value")).hint("write key=value")
+        })?;
+        Ok((key.trim().to_owned(), value.trim().to_owned()))
+    };
+    texts.iter().map(label).collect()
+}
+
+/// What is wrong with options speaks of them by the names that flags have.
+fn as_flags(problems: &Problems) -> Error {
+    let told: Vec<String> = problems
+        .errors()
+        .map(|problem| match problem.path.to_string() {
+            path if problem.object.is_empty() && !path.is_empty() => format!("--{problem}"),
+            _ => problem.to_string(),
+        })
+        .collect();
+    match told.as_slice() {
+        [one] => Error::invalid(one.clone()),
+        many => Error::invalid(format!("{} problems:\n  {}", many.len(), many.join("\n  "))),
+    }
+}
+
+/// The time as Kubernetes writes it.
+fn now() -> String {
+    let mut text = SystemClock::new().now().to_string();
+    if let Some(point) = text.find('.') {
+        text.replace_range(point.., "Z");
+    }
+    text
+}

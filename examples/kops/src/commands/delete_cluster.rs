@@ -1,0 +1,59 @@
+//! `kops delete cluster`.
+
+use kops_core::cluster::ClusterFiles;
+use kops_core::store::{ClusterStore, Deletion};
+use kops_core::{ErrorKind, Result};
+
+use super::update::show_text;
+use crate::cli::Consent;
+use crate::operation::Operation;
+use crate::output;
+use crate::progress::span;
+use crate::state::State;
+use crate::target::Target;
+
+/// Deletes a cluster: first all that it has in the cloud, then its specification, then its lock. Whatever
+/// point it is interrupted at, running it again does the rest.
+pub(super) async fn delete(state: &State, name: &str, consent: Consent) -> Result<()> {
+    let store = state.registry().cluster(name)?;
+    if !consent.yes {
+        let files = ClusterFiles::from(store.read().await?);
+        let target = Target::none(&files, state, &store).await?;
+        let plan = target.engine.plan(&target.graph).await?;
+        show_text(&plan, false, true)?;
+        return output::print(format!(
+            "\nNothing was deleted; run again with --yes to delete this, and the specification in {}.",
+            store.config_base()
+        ));
+    }
+    let operation = Operation::begin(&store, "delete cluster", consent.patience()).await?;
+    match delete_all(&operation, state, &store).await {
+        Ok(()) => {
+            operation.end_for_good().await?;
+            output::print(format!("Deleted cluster {name}."))
+        }
+        // An earlier run got as far as here.
+        Err(error) if error.kind() == ErrorKind::NotFound && operation.was_begun_before() => {
+            operation.end_for_good().await?;
+            output::print(format!("Cluster {name} was deleted before; its lock is gone now, too."))
+        }
+        Err(error) => operation.end(Err(error)).await,
+    }
+}
+
+async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore) -> Result<()> {
+    let files = ClusterFiles::from(store.read().await?);
+    let target = Target::none(&files, state, store).await?;
+    let engine = operation.engine(target.engine);
+    let plan = engine.plan(&target.graph).await?;
+    show_text(&plan, false, true)?;
+    let report = operation.apply(&engine, &plan).await?.into_result()?;
+    if !report.done.is_empty() {
+        output::print(format!(
+            "\nThe cloud is done: {} deleted in {}.",
+            report.done.len(),
+            span(report.took)
+        ))?;
+    }
+    store.delete(Deletion::KnownOnly).await
+}

@@ -1,0 +1,79 @@
+//! `kops delete instancegroup`.
+
+use std::collections::BTreeSet;
+
+use kops_core::cluster::ClusterFiles;
+use kops_core::cluster::model::Names;
+use kops_core::graph::Key;
+use kops_core::plan::Plan;
+use kops_core::resource::{self, Resource as _};
+use kops_core::store::{ClusterState, ClusterStore};
+use kops_core::{Engine, Result};
+
+use super::edit::unknown_group;
+use super::update::show_text;
+use crate::cli::Consent;
+use crate::operation::Operation;
+use crate::output;
+use crate::specification::check_change;
+use crate::state::State;
+use crate::target::Target;
+
+/// Deletes an instance group: first its machines and what makes them, then its specification.
+///
+/// Nothing else of the cluster is touched, whatever changes are pending. What all groups of a role have in
+/// common and the last one leaves behind goes with the next `update cluster --prune`.
+pub(super) async fn delete(state: &State, cluster: &str, group: &str, consent: Consent) -> Result<()> {
+    let store = state.registry().cluster(cluster)?;
+    if !consent.yes {
+        let stored = store.read().await?;
+        let doomed = Doomed::find(state, &store, &stored, group).await?;
+        show_text(&doomed.plan(doomed.engine.clone()).await?, false, true)?;
+        return output::print(format!(
+            "\nNothing was deleted; run again with --yes to delete this, and the specification of {group}."
+        ));
+    }
+    let operation = Operation::begin(&store, "delete instancegroup", consent.patience()).await?;
+    let outcome = delete_all(&operation, state, &store, group).await;
+    operation.end(outcome).await?;
+    output::print(format!("Deleted instance group {group}."))
+}
+
+async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore, group: &str) -> Result<()> {
+    let stored = store.read().await?;
+    let doomed = Doomed::find(state, store, &stored, group).await?;
+    let engine = operation.engine(doomed.engine.clone());
+    let plan = doomed.plan(engine.clone()).await?;
+    show_text(&plan, false, true)?;
+    operation.apply(&engine, &plan).await?.into_result()?;
+    // Refused when somebody changed it meanwhile: then it is wanted again, and the next update makes it anew.
+    match stored.instance_groups.iter().find(|base| base.object.name() == group) {
+        Some(base) => store.delete_instance_group(base).await,
+        None => Ok(()),
+    }
+}
+
+/// What a group alone has in the cloud.
+struct Doomed {
+    engine: Engine,
+    tasks: BTreeSet<Key>,
+}
+
+impl Doomed {
+    async fn find(state: &State, store: &ClusterStore, stored: &ClusterState, name: &str) -> Result<Self> {
+        let files = ClusterFiles::from(stored.clone());
+        let Some(group) = files.instance_groups.iter().find(|group| group.name() == name) else {
+            return Err(unknown_group(store, &files, name));
+        };
+        let mut without = files.clone();
+        without.instance_groups.retain(|other| other.name() != name);
+        check_change(Some(&files), &without, &[])?;
+        let target = Target::of(&files, state, store).await?;
+        let task = Key::new(resource::InstanceGroup::KIND, &Names::of(store.name()).group(group));
+        Ok(Self { tasks: target.native_tasks_of(&task)?, engine: target.engine })
+    }
+
+    async fn plan(&self, engine: Engine) -> Result<Plan> {
+        engine.plan_deletion(&self.tasks).await
+    }
+}

@@ -1,0 +1,120 @@
+//! `kops edit`.
+
+use kops_core::cluster::{ClusterFiles, InstanceGroup, Object, Resource as _};
+use kops_core::store::{ClusterStore, Versioned};
+use kops_core::{Error, Result};
+
+use super::create_cluster::change;
+use crate::cli::{Changes, EditCluster, EditGroup};
+use crate::editor::{self, Edited};
+use crate::manifest::{self, Source};
+use crate::output;
+use crate::specification::{check_change, put};
+use crate::state::State;
+
+/// Changes a cluster's specification.
+pub(super) async fn cluster(state: &State, arguments: &EditCluster) -> Result<()> {
+    let store = state.cluster(arguments.cluster.as_deref())?;
+    let stored = store.read().await?;
+    let before = ClusterFiles::from(stored.clone());
+    let base = &stored.cluster;
+    let edited = by_hand(&arguments.changes, || base.object.to_yaml(), store.name())?;
+    let write = async |edited: Option<&Edited>| {
+        let mut after = before.clone();
+        let sources = sources(edited)?;
+        match sources.first().map(|source| &source.document.object) {
+            Some(Object::Cluster(cluster)) => after.cluster = (**cluster).clone(),
+            Some(other) => return Err(another_kind(other, "Cluster")),
+            None => change(&mut after.cluster, &arguments.changes)?,
+        }
+        check_change(Some(&before), &after, &sources)?;
+        store.update(base, &after.cluster).await
+    };
+    let written = write(edited.as_ref()).await;
+    let written = settle(written, edited)?;
+    tell(&store, &format!("Cluster {}", store.name()), base, &written)
+}
+
+/// Changes an instance group's specification.
+pub(super) async fn group(state: &State, arguments: &EditGroup) -> Result<()> {
+    let store = state.cluster(None)?;
+    let stored = store.read().await?;
+    let before = ClusterFiles::from(stored.clone());
+    let base = stored.instance_groups.iter().find(|group| group.object.name() == arguments.group);
+    let base = base.ok_or_else(|| unknown_group(&store, &before, &arguments.group))?;
+    let edited = by_hand(&arguments.changes, || base.object.to_yaml(), &arguments.group)?;
+    let write = async |edited: Option<&Edited>| {
+        let mut after = before.clone();
+        let sources = sources(edited)?;
+        let mut group = (*base.object).clone();
+        match sources.first().map(|source| &source.document.object) {
+            Some(Object::InstanceGroup(edited)) => group = (**edited).clone(),
+            Some(other) => return Err(another_kind(other, "InstanceGroup")),
+            None => change(&mut group, &arguments.changes)?,
+        }
+        put(&mut after, group.clone());
+        check_change(Some(&before), &after, &sources)?;
+        store.update_instance_group(base, &group).await
+    };
+    let written = write(edited.as_ref()).await;
+    let written = settle(written, edited)?;
+    tell(&store, &format!("Instance group {}", arguments.group), base, &written)
+}
+
+/// The error of a group that is not there, with those that are.
+pub(super) fn unknown_group(store: &ClusterStore, files: &ClusterFiles, name: &str) -> Error {
+    let known: Vec<&str> = files.instance_groups.iter().map(InstanceGroup::name).collect();
+    Error::not_found(format!("cluster {} has no instance group {name}", store.name()))
+        .hint(format!("it has {}", known.join(", ")))
+}
+
+/// The text as the user left it in an editor, unless flags say what to change.
+fn by_hand(changes: &Changes, text: impl FnOnce() -> Result<String>, name: &str) -> Result<Option<Edited>> {
+    if changes.is_empty() { editor::edit(&text()?, name).map(Some) } else { Ok(None) }
+}
+
+/// The object in the text as the user left it; nothing when flags say what to change.
+fn sources(edited: Option<&Edited>) -> Result<Vec<Source>> {
+    let sources =
+        edited.map(|edited| manifest::parse(&edited.text, "your text")).transpose()?.unwrap_or_default();
+    if sources.len() > 1 {
+        return Err(Error::invalid("your text holds more than one document")
+            .hint("leave one; kops replace -f takes several"));
+    }
+    Ok(sources)
+}
+
+fn another_kind(object: &Object, wanted: &str) -> Error {
+    Error::invalid(format!("your text is a {}, not a {wanted}", object.kind()))
+        .hint("leave the kind as it was")
+}
+
+/// Keeps the user's text when it could not be written.
+fn settle<T>(written: Result<T>, edited: Option<Edited>) -> Result<T> {
+    match (written, edited) {
+        (Ok(written), edited) => {
+            if let Some(edited) = edited {
+                edited.discard();
+            }
+            Ok(written)
+        }
+        (Err(error), Some(edited)) => Err(edited.keep(&error, "kops replace -f")),
+        (Err(error), None) => Err(error),
+    }
+}
+
+fn tell<T: PartialEq>(
+    store: &ClusterStore,
+    what: &str,
+    base: &Versioned<T>,
+    written: &Versioned<T>,
+) -> Result<()> {
+    if base.version == written.version {
+        return output::print(format!("{what} is as it was."));
+    }
+    output::print(format!(
+        "{what} is changed in {}.\nApply it with:  kops update cluster {} --yes",
+        store.config_base(),
+        store.name()
+    ))
+}

@@ -1,0 +1,32 @@
+//! What is read from the environment besides the flags that name a variable.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use kops_core::store::Holder;
+
+/// Who is at work, for those whom the lock keeps waiting.
+pub(crate) fn holder(purpose: &str) -> Holder {
+    let user = ["USER", "LOGNAME", "USERNAME"]
+        .into_iter()
+        .find_map(env::var_os)
+        .map_or_else(|| "somebody".to_owned(), |user| user.to_string_lossy().into_owned());
+    let host = gethostname::gethostname();
+    Holder::new(format!("{user}@{}", host.to_string_lossy()), purpose)
+}
+
+/// The editor: a command, perhaps with arguments.
+pub(crate) fn editor() -> Option<OsString> {
+    ["KUBE_EDITOR", "VISUAL", "EDITOR"].into_iter().find_map(env::var_os).filter(|editor| !editor.is_empty())
+}
+
+/// The file of the embedded cloud.
+pub(crate) fn memory_cloud() -> Option<PathBuf> {
+    env::var_os("KOPS_MEMORY_CLOUD").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// Whether nobody asked for plain text: <https://no-color.org>.
+pub(crate) fn wants_color() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

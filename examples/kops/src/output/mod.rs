@@ -1,0 +1,56 @@
+//! What the program says: results on standard output, everything else on standard error.
+
+mod table;
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind as IoKind, IsTerminal, Write};
+
+use kops_core::cluster::Problem;
+use kops_core::{Error, ErrorKind, Result};
+use serde_json::Value;
+
+pub(crate) use table::Table;
+
+/// Writes a result, and a line end unless it has one.
+pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<()> {
+    let text = text.as_ref();
+    let mut out = io::stdout().lock();
+    let written = out.write_all(text).and_then(|()| match text.last() {
+        None | Some(b'\n') => Ok(()),
+        Some(_) => out.write_all(b"\n"),
+    });
+    match written.and_then(|()| out.flush()) {
+        // Whoever reads has seen enough: `kops get clusters | head -1`.
+        Err(error) if error.kind() == IoKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Error::new(ErrorKind::Io, format!("cannot write to standard output: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Writes a result as JSON.
+pub(crate) fn print_json(value: &Value) -> Result<()> {
+    print(format!("{value:#}"))
+}
+
+/// Tells something beside the result.
+pub(crate) fn note(text: impl Display) {
+    // When standard error is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Tells why the program failed.
+pub(crate) fn error(error: &Error) {
+    note(format_args!("Error: {error}"));
+}
+
+/// Tells what is odd and stops nothing.
+pub(crate) fn warn<'a>(problems: impl IntoIterator<Item = &'a Problem>) {
+    for problem in problems {
+        note(format_args!("Warning: {problem}"));
+    }
+}
+
+/// Whether results may be coloured.
+pub(crate) fn color() -> bool {
+    io::stdout().is_terminal() && crate::environment::wants_color()
+}

@@ -1,0 +1,64 @@
+//! The state store that the flags name.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kops_core::clock::SystemClock;
+use kops_core::store::{ClusterRegistry, ClusterStore, StateStore, StoreUrl};
+use kops_core::{Error, Result};
+
+use crate::cli::Global;
+use crate::cloud;
+
+/// The opened state store.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    registry: ClusterRegistry,
+    url: StoreUrl,
+    name: Option<String>,
+}
+
+impl State {
+    pub(crate) async fn open(global: &Global) -> Result<Self> {
+        let Some(url) = global.state.as_deref().filter(|url| !url.is_empty()) else {
+            return Err(Error::invalid("no state store is given")
+                .hint("give --state or set KOPS_STATE_STORE, to file:///directory or s3://bucket/prefix"));
+        };
+        let store = cloud::stores().open(url).await?;
+        let registry = ClusterRegistry::new(store, Arc::new(SystemClock::new()));
+        Ok(Self { registry, url: url.parse()?, name: global.name.clone() })
+    }
+
+    /// All clusters.
+    pub(crate) fn registry(&self) -> &ClusterRegistry {
+        &self.registry
+    }
+
+    /// The store underneath.
+    pub(crate) fn store(&self) -> &Arc<dyn StateStore> {
+        self.registry.store()
+    }
+
+    /// The directory, where the store is one.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        (self.url.scheme == "file").then(|| PathBuf::from(&self.url.path))
+    }
+
+    /// The cluster's name: as given after the verb, or else by the flag.
+    pub(crate) fn cluster_name(&self, after_verb: Option<&str>) -> Result<String> {
+        match (after_verb, self.name.as_deref()) {
+            (Some(one), Some(other)) if one != other => {
+                Err(Error::invalid(format!("two clusters are named: {one} and, by --name, {other}"))
+                    .hint("name one; --name is also set by KOPS_CLUSTER_NAME"))
+            }
+            (Some(name), _) | (None, Some(name)) => Ok(name.to_owned()),
+            (None, None) => Err(Error::invalid("no cluster is named")
+                .hint("give its name, or --name, or set KOPS_CLUSTER_NAME")),
+        }
+    }
+
+    /// The place of the cluster that the arguments name.
+    pub(crate) fn cluster(&self, after_verb: Option<&str>) -> Result<ClusterStore> {
+        self.registry.cluster(&self.cluster_name(after_verb)?)
+    }
+}

@@ -1,0 +1,46 @@
+//! The program on the embedded cloud, with a state store in a directory.
+
+#![expect(clippy::unwrap_used, reason = "a test can do no better")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_input;
+mod editing;
+mod life;
+mod locks;
+mod manifests;
+
+use common::Desk;
+
+/// The cluster of most tests.
+const HA: &str = "ha.example.com";
+
+/// The command that makes it: 3 control planes in 3 zones, private, 3 node groups, a bastion, a public load
+/// balancer for the API, and public DNS.
+const CREATE: [&str; 15] = [
+    "create",
+    "cluster",
+    HA,
+    "--cloud=memory",
+    "--zones=zone-1a,zone-1b,zone-1c",
+    "--control-plane-count=3",
+    "--node-count=6",
+    "--topology=private",
+    "--bastion",
+    "--api-loadbalancer-type=public",
+    "--dns=public",
+    "--dns-zone=example.com",
+    "--networking=cilium",
+    "--admin-access=192.0.2.0/24",
+    "--kubernetes-version=1.34.1",
+];
+
+/// A user who has just made the cluster.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    let mut create = CREATE.to_vec();
+    create.push("--yes");
+    desk.ok(&create);
+    desk
+}

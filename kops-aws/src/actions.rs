@@ -129,33 +129,25 @@ pub(crate) const ALL: &[Actions] = &[
     Actions {
         kind: "EbsVolume",
         read: &["ec2:DescribeVolumes"],
-        write: &[
-            "ec2:CreateVolume",
-            "ec2:CreateTags",
-            "ec2:DeleteTags",
-            "ec2:ModifyVolume",
-            "ec2:DeleteVolume",
-        ],
+        write: &["ec2:CreateVolume", "ec2:CreateTags", "ec2:ModifyVolume", "ec2:DeleteVolume"],
     },
     Actions {
         kind: "LaunchTemplate",
-        read: &["ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions", "ec2:DescribeImages"],
+        read: &["ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"],
         write: &[
             "ec2:CreateLaunchTemplate",
             "ec2:CreateTags",
             "ec2:CreateLaunchTemplateVersion",
             "ec2:ModifyLaunchTemplate",
-            "ec2:DeleteLaunchTemplateVersions",
             "ec2:DeleteLaunchTemplate",
         ],
     },
     Actions {
         kind: "AutoScalingGroup",
-        read: &["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeScalingActivities"],
+        read: &["autoscaling:DescribeAutoScalingGroups"],
         write: &[
             "autoscaling:CreateAutoScalingGroup",
             "autoscaling:CreateOrUpdateTags",
-            "autoscaling:DeleteTags",
             "autoscaling:UpdateAutoScalingGroup",
             "autoscaling:AttachLoadBalancerTargetGroups",
             "autoscaling:DetachLoadBalancerTargetGroups",
@@ -173,16 +165,19 @@ pub(crate) const ALL: &[Actions] = &[
     },
     Actions {
         kind: "LifecycleHook",
-        read: &["autoscaling:DescribeLifecycleHooks"],
+        read: &["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLifecycleHooks"],
         write: &["autoscaling:PutLifecycleHook", "autoscaling:DeleteLifecycleHook"],
     },
     Actions {
         kind: "Ec2Instance",
-        read: &["ec2:DescribeInstances", "ec2:DescribeInstanceAttribute", "ec2:DescribeImages"],
+        read: &["ec2:DescribeInstances", "ec2:DescribeInstanceAttribute", "ec2:DescribeVolumes"],
         write: &[
             "ec2:RunInstances",
             "ec2:CreateTags",
-            "ec2:DeleteTags",
+            "ec2:ModifyInstanceAttribute",
+            "ec2:ModifyInstanceMetadataOptions",
+            "ec2:MonitorInstances",
+            "ec2:UnmonitorInstances",
             "ec2:TerminateInstances",
             "iam:PassRole",
         ],
@@ -197,7 +192,6 @@ pub(crate) const ALL: &[Actions] = &[
         write: &[
             "elasticloadbalancing:CreateLoadBalancer",
             "elasticloadbalancing:AddTags",
-            "elasticloadbalancing:RemoveTags",
             "elasticloadbalancing:ModifyLoadBalancerAttributes",
             "elasticloadbalancing:SetSecurityGroups",
             "elasticloadbalancing:SetSubnets",
@@ -215,7 +209,6 @@ pub(crate) const ALL: &[Actions] = &[
         write: &[
             "elasticloadbalancing:CreateTargetGroup",
             "elasticloadbalancing:AddTags",
-            "elasticloadbalancing:RemoveTags",
             "elasticloadbalancing:ModifyTargetGroup",
             "elasticloadbalancing:ModifyTargetGroupAttributes",
             "elasticloadbalancing:DeleteTargetGroup",
@@ -223,7 +216,12 @@ pub(crate) const ALL: &[Actions] = &[
     },
     Actions {
         kind: "NetworkLoadBalancerListener",
-        read: &["elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags"],
+        read: &[
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeListeners",
+            "elasticloadbalancing:DescribeTags",
+        ],
         write: &[
             "elasticloadbalancing:CreateListener",
             "elasticloadbalancing:AddTags",
@@ -233,28 +231,33 @@ pub(crate) const ALL: &[Actions] = &[
     },
     Actions {
         kind: "HostedZone",
-        read: &["route53:ListHostedZones", "route53:ListHostedZonesByName", "route53:GetHostedZone"],
-        write: &[],
+        read: &["route53:ListHostedZones", "route53:GetHostedZone"],
+        write: &["route53:CreateHostedZone", "route53:DeleteHostedZone"],
     },
     Actions {
         kind: "RecordSet",
-        read: &["route53:ListResourceRecordSets"],
-        write: &["route53:ChangeResourceRecordSets", "route53:GetChange"],
+        read: &["route53:ListHostedZones", "route53:ListResourceRecordSets"],
+        write: &["route53:ChangeResourceRecordSets"],
     },
     Actions {
         kind: "IamRole",
-        read: &["iam:ListRoles", "iam:GetRole"],
+        read: &["iam:ListRoles", "iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
         write: &[
             "iam:CreateRole",
             "iam:TagRole",
-            "iam:UntagRole",
+            "iam:UpdateRole",
             "iam:UpdateAssumeRolePolicy",
+            "iam:AttachRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:PutRolePermissionsBoundary",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:DeleteRolePolicy",
             "iam:DeleteRole",
         ],
     },
     Actions {
         kind: "IamRolePolicy",
-        read: &["iam:ListRolePolicies", "iam:GetRolePolicy"],
+        read: &["iam:ListRoles", "iam:GetRolePolicy"],
         write: &["iam:PutRolePolicy", "iam:DeleteRolePolicy"],
     },
     Actions {
@@ -274,9 +277,10 @@ pub(crate) const ALL: &[Actions] = &[
         read: &[
             "autoscaling:DescribeAutoScalingGroups",
             "ec2:DescribeInstances",
-            "elasticloadbalancing:DescribeTargetHealth",
+            "ec2:DescribeLaunchTemplates",
         ],
         write: &[
+            "ec2:CreateTags",
             "autoscaling:DetachInstances",
             "autoscaling:TerminateInstanceInAutoScalingGroup",
             "elasticloadbalancing:DeregisterTargets",

@@ -1,0 +1,142 @@
+//! What Elastic Load Balancing has: one look for load balancers, target groups and listeners.
+//!
+//! Its listings filter by nothing, and tags come in batches of 20. So everything is listed, once for an
+//! observation; names tell what may be the scope's ([`names`](crate::names)); and tags, of all of those
+//! together, tell for certain.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_elasticloadbalancingv2::types::{self, LoadBalancer, TargetGroup};
+use futures_util::future::{try_join, try_join_all};
+use kops_core::Result;
+use kops_core::cloud::{Context, Filter, Object, Owner, Query, Wanted};
+
+use crate::clients::Clients;
+use crate::names;
+use crate::paging::pages;
+use crate::tags::{self, Tags};
+
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html>
+const PAGE: i32 = 400;
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html>
+const MOST_ARNS: usize = 20;
+
+/// Everything, and the tags of what may be the scope's.
+#[derive(Debug)]
+pub(crate) struct Inventory {
+    pub(crate) balancers: Vec<LoadBalancer>,
+    pub(crate) groups: Vec<TargetGroup>,
+    pub(crate) tags: HashMap<String, Tags>,
+}
+
+/// The inventory of an observation.
+pub(crate) async fn inventory(clients: &Clients, query: &Query<'_>) -> Result<Arc<Inventory>> {
+    let take = async || take(clients, query).await;
+    match query.filter {
+        Filter::Scope { .. } => query.cx.memo.get_or_try("load balancing", take).await,
+        // Somebody waits for a change: what an observation saw would not do.
+        Filter::Ids(_) => take().await.map(Arc::new),
+    }
+}
+
+async fn take(clients: &Clients, query: &Query<'_>) -> Result<Inventory> {
+    let cx = query.cx;
+    let (balancers, groups) = try_join(balancers(clients, cx), groups(clients, cx)).await?;
+    let scope = query.scope.name();
+    let ours = |name: Option<&str>, arn: Option<&str>| {
+        let arn = arn.filter(|_| name.is_some_and(|name| names::may_belong(name, scope)))?;
+        Some(arn.to_owned())
+    };
+    let of_balancer =
+        |it: &LoadBalancer| ours(it.load_balancer_name.as_deref(), it.load_balancer_arn.as_deref());
+    let of_group = |it: &TargetGroup| ours(it.target_group_name.as_deref(), it.target_group_arn.as_deref());
+    let arns: Vec<_> =
+        balancers.iter().filter_map(of_balancer).chain(groups.iter().filter_map(of_group)).collect();
+    let tags = tags_of(clients, cx, &arns).await?;
+    Ok(Inventory { balancers, groups, tags })
+}
+
+async fn balancers(clients: &Clients, cx: &Context) -> Result<Vec<LoadBalancer>> {
+    pages(|marker| {
+        let request = clients.elb.describe_load_balancers().page_size(PAGE).set_marker(marker);
+        async move {
+            let page = clients.call(cx, "elasticloadbalancing:DescribeLoadBalancers", request.send()).await?;
+            Ok((page.load_balancers.unwrap_or_default(), page.next_marker))
+        }
+    })
+    .await
+}
+
+async fn groups(clients: &Clients, cx: &Context) -> Result<Vec<TargetGroup>> {
+    pages(|marker| {
+        let request = clients.elb.describe_target_groups().page_size(PAGE).set_marker(marker);
+        async move {
+            let page = clients.call(cx, "elasticloadbalancing:DescribeTargetGroups", request.send()).await?;
+            Ok((page.target_groups.unwrap_or_default(), page.next_marker))
+        }
+    })
+    .await
+}
+
+/// The tags of these objects, by ARN.
+pub(crate) async fn tags_of(
+    clients: &Clients,
+    cx: &Context,
+    arns: &[String],
+) -> Result<HashMap<String, Tags>> {
+    let describe = |arns: &[String]| {
+        let request = clients.elb.describe_tags().set_resource_arns(Some(arns.to_vec()));
+        clients.call(cx, "elasticloadbalancing:DescribeTags", request.send())
+    };
+    let answers = try_join_all(arns.chunks(MOST_ARNS).map(describe)).await?;
+    let described = answers.into_iter().flat_map(|answer| answer.tag_descriptions.unwrap_or_default());
+    Ok(described.filter_map(|it| Some((it.resource_arn.clone()?, read(it.tags())))).collect())
+}
+
+/// Sets tags; others stay.
+pub(crate) async fn set_tags(clients: &Clients, cx: &Context, arn: &str, tags: &Tags) -> Result<()> {
+    let request = clients.elb.add_tags().resource_arns(arn).set_tags(Some(write(tags)));
+    clients.call(cx, "elasticloadbalancing:AddTags", request.send()).await?;
+    Ok(())
+}
+
+fn read(tags: &[types::Tag]) -> Tags {
+    let pair = |tag: &types::Tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()));
+    tags.iter().filter_map(pair).collect()
+}
+
+/// Tags in the form of the API.
+pub(crate) fn write(tags: &Tags) -> Vec<types::Tag> {
+    tags.iter().map(|(key, value)| types::Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// What the query asks for.
+pub(crate) fn is_asked_for(query: &Query<'_>, owner: Owner, arn: &str, name: &str) -> bool {
+    match query.filter {
+        Filter::Ids(ids) => ids.iter().any(|id| id == arn),
+        Filter::Scope { wanted, shared } => {
+            owner == Owner::Scope
+                || shared.iter().any(|selector| *selector == arn || *selector == name)
+                || holder(query, wanted, name).is_some()
+        }
+    }
+}
+
+/// The task that wants an object of this name.
+fn holder<'a>(query: &Query<'_>, wanted: &[Wanted<'a>], name: &str) -> Option<&'a str> {
+    let scope = query.scope.name();
+    wanted.iter().map(|wanted| wanted.name).find(|task| names::balancing(task, scope) == name)
+}
+
+/// An object that carries these tags; somebody else's is shown to hold the name of the task that wants it.
+pub(crate) fn object<S>(query: &Query<'_>, arn: &str, name: &str, tags: &Tags, spec: S) -> Object<S> {
+    let object = tags::object(query.scope, arn, tags, spec).alias(name);
+    match (object.owner, query.filter) {
+        (Owner::Other, Filter::Scope { wanted, .. }) => {
+            let task = holder(query, wanted, name).map(str::to_owned);
+            Object { name: task, ..object }
+        }
+        _ => object,
+    }
+}

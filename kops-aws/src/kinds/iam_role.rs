@@ -1,0 +1,320 @@
+//! IAM roles.
+//!
+//! IAM's listings filter by path alone, so the path says whose a role is: `/kops/<scope>/`. Names stay kOps'.
+//! Tags are set for people and policies, but never read: that would take a call for each role.
+//!
+//! Listings leave out the permissions boundary and attached policies, too. A role that has, or shall have, one
+//! of them says so in its description, and only those are asked.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_iam::types::{self, Role};
+use futures_util::future::{try_join, try_join_all};
+use kops_core::cloud::{
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Owner, Query, Update, Wanted,
+};
+use kops_core::resource::Resource;
+use kops_core::{ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::clients::Clients;
+use crate::iam_policy::Policy;
+use crate::names;
+use crate::paging::pages;
+use crate::policy::iam_path;
+use crate::tags::{self, Tags};
+
+/// A role that machines take on. Its identifier is its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IamRole {
+    /// Who may take it on.
+    pub trust: Policy,
+    /// The policy that bounds it, by ARN.
+    pub permissions_boundary: Option<String>,
+    /// Existing policies that it has, by ARN.
+    pub managed_policies: BTreeSet<String>,
+}
+
+impl Resource for IamRole {
+    const KIND: &'static str = "IamRole";
+    type Resolved = Self;
+}
+
+pub(crate) struct IamRoles(pub(crate) Clients);
+
+const PLAIN: &str = "Made by kops";
+const DETAILED: &str = "Made by kops; has a permissions boundary or managed policies";
+
+impl IamRole {
+    fn description(&self) -> &'static str {
+        let plain = self.permissions_boundary.is_none() && self.managed_policies.is_empty();
+        if plain { PLAIN } else { DETAILED }
+    }
+}
+
+/// The path of a new object of the scope.
+pub(crate) fn path_of_new<S>(request: &Create<'_, S>) -> String {
+    let path = iam_path(request.scope.name());
+    if request.retained { format!("{path}{RETAINED}") } else { path }
+}
+
+/// Below the scope's path, what is never to be deleted.
+const RETAINED: &str = "retained/";
+
+/// An object of IAM: its path tells whose it is; its name, which task it was made for.
+pub(crate) fn object<S>(query: &Query<'_>, name: &str, at: &str, spec: S) -> Object<S> {
+    let task = match query.filter {
+        Filter::Scope { wanted, .. } => task_of(wanted, name),
+        Filter::Ids(_) => None,
+    };
+    match at.strip_prefix(&iam_path(query.scope.name())) {
+        Some(rest) => {
+            let retained = rest == RETAINED;
+            Object { retained, ..Object::owned(name, task.unwrap_or(name), spec) }
+        }
+        None => Object { name: task.map(str::to_owned), ..Object::foreign(name, spec) },
+    }
+}
+
+/// The task that wants an object of this name.
+fn task_of<'a>(wanted: &[Wanted<'a>], name: &str) -> Option<&'a str> {
+    wanted.iter().map(|wanted| wanted.name).find(|task| names::identity(task) == name)
+}
+
+/// Tags of a new object in the form of the API.
+pub(crate) fn tags_of_new<S>(request: &Create<'_, S>) -> Vec<types::Tag> {
+    let tags = tags::of_new(request, &Tags::new());
+    // A tag without a key is the one thing that the builder refuses.
+    tags.iter().filter_map(|(key, value)| types::Tag::builder().key(key).value(value).build().ok()).collect()
+}
+
+/// The names that tasks want and that are not among those `known`.
+pub(crate) fn missing<'a>(known: impl Iterator<Item = &'a str>, wanted: &[Wanted<'_>]) -> Vec<String> {
+    let known: BTreeSet<_> = known.collect();
+    let names = wanted.iter().map(|wanted| names::identity(wanted.name));
+    names.filter(|name| !known.contains(name.as_str())).collect()
+}
+
+/// What a call found, or nothing when there is no such object.
+pub(crate) fn if_found<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The roles of a scope; policies in them ask for them too, in the same observation.
+pub(crate) async fn of_scope(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<Role>>> {
+    let list = async || {
+        pages(|marker| {
+            let request = clients.iam.list_roles().path_prefix(iam_path(query.scope.name())).max_items(1000);
+            let request = request.set_marker(marker);
+            async move {
+                let page = clients.call(query.cx, "iam:ListRoles", request.send()).await?;
+                Ok((page.roles, page.marker.filter(|_| page.is_truncated)))
+            }
+        })
+        .await
+    };
+    query.cx.memo.get_or_try("iam roles", list).await
+}
+
+impl IamRoles {
+    async fn get(&self, cx: &Context, name: &str) -> Result<Option<Role>> {
+        let request = self.0.iam.get_role().role_name(name);
+        let found = if_found(self.0.call(cx, "iam:GetRole", request.send()).await)?;
+        Ok(found.and_then(|answer| answer.role))
+    }
+
+    async fn attached(&self, cx: &Context, name: &str) -> Result<BTreeSet<String>> {
+        let listed = pages(|marker| {
+            let request = self.0.iam.list_attached_role_policies().role_name(name).set_marker(marker);
+            async move {
+                let page = self.0.call(cx, "iam:ListAttachedRolePolicies", request.send()).await?;
+                Ok((page.attached_policies.unwrap_or_default(), page.marker.filter(|_| page.is_truncated)))
+            }
+        });
+        let listed = if_found(listed.await)?.unwrap_or_default();
+        Ok(listed.into_iter().filter_map(|policy| policy.policy_arn).collect())
+    }
+
+    async fn inline(&self, cx: &Context, name: &str) -> Result<Vec<String>> {
+        let listed = pages(|marker| {
+            let request = self.0.iam.list_role_policies().role_name(name).set_marker(marker);
+            async move {
+                let page = self.0.call(cx, "iam:ListRolePolicies", request.send()).await?;
+                Ok((page.policy_names, page.marker.filter(|_| page.is_truncated)))
+            }
+        });
+        Ok(if_found(listed.await)?.unwrap_or_default())
+    }
+
+    /// The role with what the listing leaves out, where it matters.
+    async fn object(&self, query: &Query<'_>, role: &Role) -> Result<Object<IamRole>> {
+        let name = role.role_name.as_str();
+        let mut object = object(query, name, &role.path, spec(role));
+        let wanted_so = match (query.filter, object.name.as_deref()) {
+            (Filter::Scope { wanted, .. }, Some(task)) => wants_details(wanted, task),
+            _ => false,
+        };
+        if object.owner == Owner::Scope && (wanted_so || role.description.as_deref() == Some(DETAILED)) {
+            let (whole, attached) = try_join(self.get(query.cx, name), self.attached(query.cx, name)).await?;
+            object.spec.permissions_boundary = whole.as_ref().and_then(boundary);
+            object.spec.managed_policies = attached;
+        }
+        Ok(object)
+    }
+
+    async fn describe(&self, request: &Update<'_, IamRole>) -> Result<()> {
+        let update = self.0.iam.update_role().role_name(&request.object.id);
+        let update = update.description(request.spec.description());
+        self.0.call(request.cx, "iam:UpdateRole", update.send()).await?;
+        Ok(())
+    }
+
+    async fn set_boundary(&self, request: &Update<'_, IamRole>) -> Result<()> {
+        let (id, cx) = (&request.object.id, request.cx);
+        if let Some(arn) = &request.spec.permissions_boundary {
+            let put = self.0.iam.put_role_permissions_boundary().role_name(id).permissions_boundary(arn);
+            self.0.call(cx, "iam:PutRolePermissionsBoundary", put.send()).await?;
+        } else {
+            let delete = self.0.iam.delete_role_permissions_boundary().role_name(id);
+            self.0.call(cx, "iam:DeleteRolePermissionsBoundary", delete.send()).await?;
+        }
+        Ok(())
+    }
+
+    async fn attach(&self, cx: &Context, name: &str, arn: &str) -> Result<()> {
+        let attach = self.0.iam.attach_role_policy().role_name(name).policy_arn(arn);
+        self.0.call(cx, "iam:AttachRolePolicy", attach.send()).await?;
+        Ok(())
+    }
+
+    async fn detach(&self, cx: &Context, name: &str, arn: &str) -> Result<()> {
+        let detach = self.0.iam.detach_role_policy().role_name(name).policy_arn(arn);
+        if_found(self.0.call(cx, "iam:DetachRolePolicy", detach.send()).await)?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Handler for IamRoles {
+    type Kind = IamRole;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<IamRole>>> {
+        let get = async |names: &[String]| -> Result<Vec<Role>> {
+            let found = try_join_all(names.iter().map(|name| self.get(query.cx, name))).await?;
+            Ok(found.into_iter().flatten().collect())
+        };
+        let roles = match query.filter {
+            Filter::Ids(names) => get(names).await?,
+            Filter::Scope { wanted, shared } => {
+                let mut roles = of_scope(&self.0, query).await?.to_vec();
+                let mut names = missing(roles.iter().map(|role| role.role_name.as_str()), wanted);
+                names.extend(shared.iter().map(|selector| last_part(selector).to_owned()));
+                roles.extend(get(&names).await?);
+                roles
+            }
+        };
+        try_join_all(roles.iter().map(|role| self.object(query, role))).await
+    }
+
+    async fn create(&self, request: Create<'_, IamRole>) -> Result<Object<IamRole>> {
+        let spec = request.spec;
+        let name = names::identity(request.name);
+        let create = self
+            .0
+            .iam
+            .create_role()
+            .path(path_of_new(&request))
+            .role_name(&name)
+            .assume_role_policy_document(spec.trust.as_str())
+            .description(spec.description())
+            .set_permissions_boundary(spec.permissions_boundary.clone())
+            .set_tags(Some(tags_of_new(&request)));
+        self.0.call(request.cx, "iam:CreateRole", create.send()).await?;
+        let spec = IamRole { managed_policies: BTreeSet::new(), ..spec.clone() };
+        Ok(Object::owned(name, request.name, spec))
+    }
+
+    async fn update(&self, request: Update<'_, IamRole>) -> Result<Object<IamRole>> {
+        let Update { object, spec, changed, cx, .. } = &request;
+        let (id, have) = (&object.id, &object.spec.managed_policies);
+        if changed.contains("trust") {
+            let update = self.0.iam.update_assume_role_policy().role_name(id);
+            let update = update.policy_document(spec.trust.as_str());
+            self.0.call(cx, "iam:UpdateAssumeRolePolicy", update.send()).await?;
+        }
+        // The description says that there is something to look for, so it comes first; it goes last.
+        let described = spec.description();
+        if described == DETAILED && object.spec.description() == PLAIN {
+            self.describe(&request).await?;
+        }
+        if changed.contains("permissions_boundary") {
+            self.set_boundary(&request).await?;
+        }
+        for arn in spec.managed_policies.difference(have) {
+            self.attach(cx, id, arn).await?;
+        }
+        for arn in have.difference(&spec.managed_policies) {
+            self.detach(cx, id, arn).await?;
+        }
+        if described == PLAIN && object.spec.description() == DETAILED {
+            self.describe(&request).await?;
+        }
+        Ok(Object { spec: (*spec).clone(), ..(*object).clone() })
+    }
+
+    /// Whatever hangs on a role keeps it from being deleted, and goes with it.
+    async fn delete(&self, request: Delete<'_, IamRole>) -> Result<Deletion> {
+        let (id, cx) = (&request.object.id, request.cx);
+        let (attached, inline) = try_join(self.attached(cx, id), self.inline(cx, id)).await?;
+        for arn in &attached {
+            self.detach(cx, id, arn).await?;
+        }
+        for policy in &inline {
+            let delete = self.0.iam.delete_role_policy().role_name(id).policy_name(policy);
+            if_found(self.0.call(cx, "iam:DeleteRolePolicy", delete.send()).await)?;
+        }
+        let delete = self.0.iam.delete_role().role_name(id);
+        self.0.call(cx, "iam:DeleteRole", delete.send()).await?;
+        Ok(Deletion::Done)
+    }
+}
+
+fn spec(role: &Role) -> IamRole {
+    let document = role.assume_role_policy_document.as_deref().unwrap_or_default();
+    IamRole {
+        trust: read_policy(document),
+        permissions_boundary: boundary(role),
+        managed_policies: BTreeSet::new(),
+    }
+}
+
+fn boundary(role: &Role) -> Option<String> {
+    role.permissions_boundary.as_ref()?.permissions_boundary_arn.clone()
+}
+
+/// A policy as IAM shows it: encoded as in a URL. One that makes no sense differs from every other.
+pub(crate) fn read_policy(encoded: &str) -> Policy {
+    let text = percent_encoding::percent_decode_str(encoded).decode_utf8_lossy();
+    Policy::parse(&text).unwrap_or_else(|_| Policy::nothing())
+}
+
+fn wants_details(wanted: &[Wanted<'_>], task: &str) -> bool {
+    let spec = wanted.iter().find(|wanted| wanted.name == task).map(|wanted| wanted.spec);
+    let role = spec.and_then(|spec| IamRole::deserialize(&**spec).ok());
+    role.is_some_and(|role| role.description() == DETAILED)
+}
+
+/// The name at the end of an ARN; of a name, all of it.
+pub(crate) fn last_part(selector: &str) -> &str {
+    selector.rsplit('/').next().unwrap_or(selector)
+}

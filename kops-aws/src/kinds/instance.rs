@@ -1,0 +1,412 @@
+//! Single machines.
+//!
+//! Machines of groups carry the cluster's tags as well; a machine is a task's object only if it says which
+//! task's.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{
+    self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
+    InstanceAttributeName, InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification,
+    InstanceStateName, MonitoringState, ResourceType, RunInstancesMonitoringEnabled, VolumeType,
+};
+use futures_util::future::{try_join, try_join_all};
+use kops_core::cloud::{
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, State,
+    Timing, Update,
+};
+use kops_core::graph::{Closed, Id, Open, Secret, Setting, Stage};
+use kops_core::resource::{At, Output, Resource};
+use kops_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::convert::{count, int};
+use super::launch_template_data::{decode, encode};
+use super::{Ec2Subnet, Image, InstanceProfile, InstanceType, KeyPair, SecurityGroup, listing};
+use crate::clients::Clients;
+use crate::paging::pages;
+use crate::tags::{self, Tags};
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Ec2Instance<S: Stage = Open> {
+    /// The subnet.
+    pub subnet: At<S, Id<Ec2Subnet>>,
+    /// The image.
+    pub image: At<S, Id<Image>>,
+    /// The machine type.
+    pub instance_type: At<S, Id<InstanceType>>,
+    /// The firewalls around it.
+    pub security_groups: BTreeSet<At<S, Id<SecurityGroup>>>,
+    /// What it may do in the cloud.
+    pub instance_profile: Option<At<S, Id<InstanceProfile>>>,
+    /// Who may log in.
+    pub key_pair: Option<At<S, Id<KeyPair>>>,
+    /// What it runs at first boot, plain.
+    pub user_data: Option<At<S, Secret>>,
+    /// The device of its system disk, as the image says.
+    pub root_device: At<S, String>,
+    /// Its system disk.
+    pub root_disk: RootDisk,
+    /// Whether it has a public address.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub public_ip: Setting<bool>,
+    /// Whether the metadata service answers only to session tokens.
+    pub metadata_tokens_required: bool,
+    /// How many network hops an answer of the metadata service survives.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub metadata_hop_limit: Setting<u32>,
+    /// Whether metrics come every minute instead of every five.
+    pub detailed_monitoring: bool,
+    /// Tags beyond those of ownership; its disks get them, too.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// A machine's system disk. It goes with the machine unless it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootDisk {
+    /// Size in GiB.
+    pub size: u32,
+    /// The type.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub volume_type: Setting<String>,
+    /// Provisioned operations a second.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub iops: Setting<u32>,
+    /// Provisioned throughput in MiB/s.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub throughput: Setting<u32>,
+    /// Whether it is encrypted; an account may encrypt all disks of its own accord.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub encrypted: Setting<bool>,
+    /// The key it is encrypted with, by ARN.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub kms_key: Setting<String>,
+    /// Whether it outlives the machine.
+    pub keep: bool,
+}
+
+impl Ec2Instance {
+    /// The address inside the network.
+    pub const PRIVATE_IP: Output<Self, String> = Output::new("private_ip");
+    /// The public address, if it has one.
+    pub const PUBLIC_IP: Output<Self, String> = Output::new("public_ip");
+}
+
+impl Resource for Ec2Instance {
+    const KIND: &'static str = "Ec2Instance";
+    type Resolved = Ec2Instance<Closed>;
+}
+
+pub(crate) struct Instances(pub(crate) Clients);
+
+type Machine = Ec2Instance<Closed>;
+
+/// What the listing of machines does not show.
+#[derive(Default)]
+struct Details {
+    user_data: Option<Secret>,
+    root: Option<types::Volume>,
+}
+
+/// The name of the filter by identifier.
+const ID: &str = "instance-id";
+
+impl Instances {
+    async fn describe(&self, query: &Query<'_>) -> Result<Vec<types::Instance>> {
+        let describe = |by: Vec<types::Filter>| {
+            pages(move |token| {
+                let request = self.0.ec2.describe_instances().set_filters(Some(by.clone()));
+                let request = request.max_results(1000).set_next_token(token);
+                async move {
+                    let page = self.0.call(query.cx, "ec2:DescribeInstances", request.send()).await?;
+                    let reservations = page.reservations.unwrap_or_default().into_iter();
+                    let instances = reservations.flat_map(|it| it.instances.unwrap_or_default());
+                    Ok((instances.collect(), page.next_token))
+                }
+            })
+        };
+        let by_id = |ids: Vec<types::Filter>| ids.into_iter().map(|filter| vec![filter]);
+        let filters: Vec<_> = match query.filter {
+            // Not the machines of groups, of which there can be thousands.
+            Filter::Scope { shared, .. } => {
+                std::iter::once(vec![tags::filter(query.scope), tags::filter_tasks()])
+                    .chain(by_id(listing::any_of(ID, shared)))
+                    .collect()
+            }
+            Filter::Ids(ids) => by_id(listing::any_of(ID, ids)).collect(),
+        };
+        Ok(try_join_all(filters.into_iter().map(describe)).await?.into_iter().flatten().collect())
+    }
+
+    async fn details(&self, query: &Query<'_>, instances: &[&types::Instance]) -> Result<Vec<Details>> {
+        let user_data = instances.iter().map(|instance| self.user_data(query, instance));
+        let (user_data, mut roots) = try_join(try_join_all(user_data), self.roots(query, instances)).await?;
+        let root = |instance: &types::Instance| roots.remove(root_volume(instance)?);
+        let roots: Vec<_> = instances.iter().copied().map(root).collect();
+        Ok(user_data.into_iter().zip(roots).map(|(user_data, root)| Details { user_data, root }).collect())
+    }
+
+    async fn user_data(&self, query: &Query<'_>, instance: &types::Instance) -> Result<Option<Secret>> {
+        let request = self.0.ec2.describe_instance_attribute().set_instance_id(instance.instance_id.clone());
+        let request = request.attribute(InstanceAttributeName::UserData);
+        let answer = self.0.call(query.cx, "ec2:DescribeInstanceAttribute", request.send()).await?;
+        Ok(answer.user_data.and_then(|it| it.value).map(|encoded| decode(&encoded)))
+    }
+
+    async fn roots(
+        &self,
+        query: &Query<'_>,
+        instances: &[&types::Instance],
+    ) -> Result<HashMap<String, types::Volume>> {
+        let ids: Vec<_> = instances.iter().filter_map(|instance| root_volume(instance)).collect();
+        let describe = async |by: types::Filter| {
+            let request = self.0.ec2.describe_volumes().filters(by);
+            self.0.call(query.cx, "ec2:DescribeVolumes", request.send()).await
+        };
+        let answers = try_join_all(listing::any_of("volume-id", &ids).into_iter().map(describe)).await?;
+        let volumes = answers.into_iter().flat_map(|answer| answer.volumes.unwrap_or_default());
+        Ok(volumes.filter_map(|volume| Some((volume.volume_id.clone()?, volume))).collect())
+    }
+
+    async fn set_security_groups(&self, request: &Update<'_, Machine>) -> Result<()> {
+        let groups = request.spec.security_groups.iter().map(ToString::to_string).collect();
+        let modify = self.0.ec2.modify_instance_attribute().instance_id(&request.object.id);
+        let modify = modify.set_groups(Some(groups));
+        self.0.call(request.cx, "ec2:ModifyInstanceAttribute", modify.send()).await?;
+        Ok(())
+    }
+
+    async fn set_monitoring(&self, request: &Update<'_, Machine>) -> Result<()> {
+        let id = &request.object.id;
+        if request.spec.detailed_monitoring {
+            let monitor = self.0.ec2.monitor_instances().instance_ids(id);
+            self.0.call(request.cx, "ec2:MonitorInstances", monitor.send()).await?;
+        } else {
+            let unmonitor = self.0.ec2.unmonitor_instances().instance_ids(id);
+            self.0.call(request.cx, "ec2:UnmonitorInstances", unmonitor.send()).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_metadata(&self, request: &Update<'_, Machine>) -> Result<()> {
+        let spec = request.spec;
+        let modify = self
+            .0
+            .ec2
+            .modify_instance_metadata_options()
+            .instance_id(&request.object.id)
+            .http_tokens(tokens(spec))
+            .set_http_put_response_hop_limit(
+                spec.metadata_hop_limit.managed().copied().map(int).transpose()?,
+            );
+        self.0.call(request.cx, "ec2:ModifyInstanceMetadataOptions", modify.send()).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Handler for Instances {
+    type Kind = Ec2Instance;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Token
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        match field {
+            "security_groups"
+            | "detailed_monitoring"
+            | "metadata_tokens_required"
+            | "metadata_hop_limit"
+            | "tags" => Mutability::InPlace,
+            _ => Mutability::Replace,
+        }
+    }
+
+    fn timing(&self) -> Timing {
+        Timing {
+            call: Duration::from_secs(1),
+            settle: Duration::from_secs(20),
+            vanish: Duration::from_secs(40),
+            poll: Duration::from_secs(5),
+        }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Machine>>> {
+        let instances = self.describe(query).await?;
+        let shown: Vec<_> = instances.iter().filter(|instance| state(instance) != State::Gone).collect();
+        let details = self.details(query, &shown).await?;
+        let objects = shown.iter().zip(details).filter_map(|(instance, details)| {
+            let id = instance.instance_id.as_deref()?;
+            let tags = tags::read(instance.tags());
+            let mut object = tags::object(query.scope, id, &tags, spec(instance, &tags, details));
+            if !tags::says_task(&tags) {
+                object = Object { owner: Owner::Other, name: None, ..object };
+            }
+            Some(with_outputs(object, instance))
+        });
+        Ok(listing::each_once(objects.collect()))
+    }
+
+    async fn create(&self, request: Create<'_, Machine>) -> Result<Object<Machine>> {
+        let spec = request.spec;
+        let tags = tags::of_new(&request, &spec.tags);
+        let groups = spec.security_groups.iter().map(ToString::to_string).collect();
+        let interface = InstanceNetworkInterfaceSpecification::builder()
+            .device_index(0)
+            .subnet_id(spec.subnet.as_str())
+            .delete_on_termination(true)
+            .set_associate_public_ip_address(spec.public_ip.managed().copied())
+            .set_groups(Some(groups))
+            .build();
+        let metadata = InstanceMetadataOptionsRequest::builder()
+            .http_tokens(tokens(spec))
+            .set_http_put_response_hop_limit(spec.metadata_hop_limit.managed().copied().map(int).transpose()?)
+            .build();
+        let profile = spec
+            .instance_profile
+            .as_ref()
+            .map(|profile| IamInstanceProfileSpecification::builder().name(profile.as_str()).build());
+        let run = self
+            .0
+            .ec2
+            .run_instances()
+            .client_token(request.token)
+            .min_count(1)
+            .max_count(1)
+            .image_id(spec.image.as_str())
+            .instance_type(types::InstanceType::from(spec.instance_type.as_str()))
+            .set_key_name(spec.key_pair.as_ref().map(ToString::to_string))
+            .set_iam_instance_profile(profile)
+            .set_user_data(spec.user_data.as_ref().map(encode).transpose()?)
+            .network_interfaces(interface)
+            .block_device_mappings(root_mapping(spec)?)
+            .metadata_options(metadata)
+            .monitoring(RunInstancesMonitoringEnabled::builder().enabled(spec.detailed_monitoring).build())
+            .tag_specifications(tags::specification(ResourceType::Instance, &tags))
+            .tag_specifications(tags::specification(ResourceType::Volume, &tags::without_task(&tags)));
+        let made = self.0.call(request.cx, "ec2:RunInstances", run.send()).await?;
+        let instance = made.instances.unwrap_or_default().into_iter().next();
+        let instance = instance.ok_or_else(|| Error::internal("the answer names no machine"))?;
+        let id = instance.instance_id.clone().unwrap_or_default();
+        Ok(with_outputs(Object::owned(id, request.name, spec.clone()), &instance))
+    }
+
+    async fn update(&self, request: Update<'_, Machine>) -> Result<Object<Machine>> {
+        let changed = |member: &str| request.changed.contains(member);
+        if changed("tags") {
+            tags::set(&self.0, request.cx, &request.object.id, &request.spec.tags).await?;
+        }
+        if changed("security_groups") {
+            self.set_security_groups(&request).await?;
+        }
+        if changed("detailed_monitoring") {
+            self.set_monitoring(&request).await?;
+        }
+        if changed("metadata_tokens_required") || changed("metadata_hop_limit") {
+            self.set_metadata(&request).await?;
+        }
+        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+    }
+
+    async fn delete(&self, request: Delete<'_, Machine>) -> Result<Deletion> {
+        let terminate = self.0.ec2.terminate_instances().instance_ids(&request.object.id);
+        self.0.call(request.cx, "ec2:TerminateInstances", terminate.send()).await?;
+        Ok(Deletion::Pending)
+    }
+}
+
+fn tokens(spec: &Machine) -> HttpTokensState {
+    if spec.metadata_tokens_required { HttpTokensState::Required } else { HttpTokensState::Optional }
+}
+
+fn root_mapping(spec: &Machine) -> Result<BlockDeviceMapping> {
+    let disk = &spec.root_disk;
+    let ebs = EbsBlockDevice::builder()
+        .volume_size(int(disk.size)?)
+        .set_volume_type(disk.volume_type.managed().map(|it| VolumeType::from(it.as_str())))
+        .set_iops(disk.iops.managed().copied().map(int).transpose()?)
+        .set_throughput(disk.throughput.managed().copied().map(int).transpose()?)
+        .set_encrypted(disk.encrypted.managed().copied())
+        .set_kms_key_id(disk.kms_key.managed().cloned())
+        .delete_on_termination(!disk.keep)
+        .build();
+    Ok(BlockDeviceMapping::builder().device_name(&spec.root_device).ebs(ebs).build())
+}
+
+/// The volume of the system disk.
+fn root_volume(instance: &types::Instance) -> Option<&str> {
+    root(instance)?.volume_id.as_deref()
+}
+
+fn root(instance: &types::Instance) -> Option<&types::EbsInstanceBlockDevice> {
+    let is_root = |it: &&types::InstanceBlockDeviceMapping| it.device_name == instance.root_device_name;
+    instance.block_device_mappings().iter().find(is_root)?.ebs.as_ref()
+}
+
+fn state(instance: &types::Instance) -> State {
+    match instance.state.as_ref().and_then(|state| state.name.as_ref()) {
+        Some(InstanceStateName::Pending) => State::Pending,
+        Some(InstanceStateName::ShuttingDown) => State::Deleting,
+        Some(InstanceStateName::Terminated) => State::Gone,
+        // Stopped by somebody, who may start it again.
+        _ => State::Ready,
+    }
+}
+
+fn with_outputs(object: Object<Machine>, instance: &types::Instance) -> Object<Machine> {
+    let mut object = object.state(state(instance));
+    if let Some(address) = &instance.private_ip_address {
+        object = object.output(Ec2Instance::PRIVATE_IP, address.clone());
+    }
+    if let Some(address) = &instance.public_ip_address {
+        object = object.output(Ec2Instance::PUBLIC_IP, address.clone());
+    }
+    object
+}
+
+fn spec(instance: &types::Instance, tags: &Tags, details: Details) -> Machine {
+    let metadata = instance.metadata_options.as_ref();
+    let profile = instance.iam_instance_profile.as_ref().and_then(|it| it.arn.as_deref());
+    let disk = details.root.as_ref();
+    let number = |number: Option<i32>| number.map_or(Setting::Unmanaged, |it| Setting::To(count(Some(it))));
+    let setting = |text: Option<String>| text.map_or(Setting::Unmanaged, Setting::To);
+    Ec2Instance {
+        subnet: Id::new(instance.subnet_id.clone().unwrap_or_default()),
+        image: Id::new(instance.image_id.clone().unwrap_or_default()),
+        instance_type: Id::new(instance.instance_type.as_ref().map(ToString::to_string).unwrap_or_default()),
+        security_groups: instance
+            .security_groups()
+            .iter()
+            .filter_map(|it| it.group_id.as_deref())
+            .map(Id::new)
+            .collect(),
+        instance_profile: profile.and_then(|arn| arn.rsplit('/').next()).map(Id::new),
+        key_pair: instance.key_name.as_deref().map(Id::new),
+        user_data: details.user_data,
+        root_device: instance.root_device_name.clone().unwrap_or_default(),
+        root_disk: RootDisk {
+            size: count(disk.and_then(|disk| disk.size)),
+            volume_type: setting(disk.and_then(|disk| disk.volume_type.as_ref()).map(ToString::to_string)),
+            iops: number(disk.and_then(|disk| disk.iops)),
+            throughput: number(disk.and_then(|disk| disk.throughput)),
+            encrypted: Setting::To(disk.and_then(|disk| disk.encrypted).unwrap_or_default()),
+            kms_key: setting(disk.and_then(|disk| disk.kms_key_id.clone())),
+            keep: root(instance).and_then(|root| root.delete_on_termination) == Some(false),
+        },
+        public_ip: Setting::To(instance.public_ip_address.is_some()),
+        metadata_tokens_required: metadata
+            .is_some_and(|it| it.http_tokens == Some(HttpTokensState::Required)),
+        metadata_hop_limit: number(metadata.and_then(|it| it.http_put_response_hop_limit)),
+        detailed_monitoring: matches!(
+            instance.monitoring.as_ref().and_then(|it| it.state.as_ref()),
+            Some(MonitoringState::Enabled | MonitoringState::Pending)
+        ),
+        tags: tags::further(tags),
+    }
+}

@@ -1,0 +1,277 @@
+//! Launch templates: what the machines of a group are made from.
+//!
+//! A template has versions that never change. A change is therefore a new version, made the default; groups
+//! name the version that they want, so the number of the newest is an output, and one that an update changes.
+//! Should a run end between the two calls, the newest version is not the default one: that is drift like any
+//! other, and the next run mends it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{self, Filter as By, ResourceType};
+use futures_util::future::{try_join, try_join_all};
+use kops_core::cloud::{
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Scope, Update,
+};
+use kops_core::graph::{Closed, Id, Open, Secret, Stage};
+use kops_core::resource::{At, Output, Resource};
+use kops_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::launch_template_data::{read, request};
+use super::{Image, InstanceProfile, InstanceType, KeyPair, SecurityGroup, listing, named};
+use crate::clients::Clients;
+use crate::paging::pages;
+use crate::tags::{self, Tags};
+
+/// What machines are made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct LaunchTemplate<S: Stage = Open> {
+    /// The image.
+    pub image: At<S, Id<Image>>,
+    /// The machine type.
+    pub instance_type: At<S, Id<InstanceType>>,
+    /// Who may log in.
+    pub key_pair: Option<At<S, Id<KeyPair>>>,
+    /// What the machines may do in the cloud.
+    pub instance_profile: Option<At<S, Id<InstanceProfile>>>,
+    /// The firewalls around each.
+    pub security_groups: BTreeSet<At<S, Id<SecurityGroup>>>,
+    /// What they run at first boot, plain.
+    pub user_data: Option<At<S, Secret>>,
+    /// Their disks.
+    pub block_devices: BTreeSet<BlockDevice<S>>,
+    /// Whether they get a public address; the subnet decides when `None`.
+    pub public_ip: Option<bool>,
+    /// Whether the metadata service answers only to session tokens.
+    pub metadata_tokens_required: bool,
+    /// How many network hops an answer of the metadata service survives; one when `None`.
+    pub metadata_hop_limit: Option<u32>,
+    /// Whether metrics come every minute instead of every five.
+    pub detailed_monitoring: bool,
+    /// On what terms they may be taken back.
+    pub spot: Option<SpotMarket>,
+    /// Whose hardware they run on.
+    pub tenancy: Option<String>,
+    /// Their burst credits.
+    pub cpu_credits: Option<String>,
+    /// Whether they have a path of their own to their disks.
+    pub ebs_optimized: bool,
+    /// The tags of machines and their disks, complete.
+    pub machine_tags: BTreeSet<MachineTag>,
+    /// Whether the newest version is the default one.
+    pub latest_is_default: bool,
+    /// Tags of the template itself beyond those of ownership.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// A disk of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct BlockDevice<S: Stage = Open> {
+    /// The device: of the system disk, the one that the image says.
+    pub device: At<S, String>,
+    /// Size in GiB.
+    pub size: u32,
+    /// The type; EC2's choice when `None`.
+    pub volume_type: Option<String>,
+    /// Provisioned operations a second.
+    pub iops: Option<u32>,
+    /// Provisioned throughput in MiB/s.
+    pub throughput: Option<u32>,
+    /// Whether it is encrypted.
+    pub encrypted: bool,
+    /// The key it is encrypted with.
+    pub kms_key: Option<String>,
+    /// Whether it goes with the machine.
+    pub delete_on_termination: bool,
+}
+
+/// On what terms a machine may be taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpotMarket {
+    /// The most to pay in an hour, in US dollars; the price on demand when `None`.
+    pub max_price: Option<String>,
+    /// What happens to a machine that is taken back; it is terminated when `None`.
+    pub interruption_behavior: Option<String>,
+}
+
+/// A tag of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MachineTag {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl LaunchTemplate {
+    /// The number of the newest version, as text.
+    pub const LATEST_VERSION: Output<Self, String> = Output::new("latest_version");
+}
+
+impl Resource for LaunchTemplate {
+    const KIND: &'static str = "LaunchTemplate";
+    type Resolved = LaunchTemplate<Closed>;
+}
+
+pub(crate) struct LaunchTemplates(pub(crate) Clients);
+
+type Versions = HashMap<String, types::LaunchTemplateVersion>;
+
+impl LaunchTemplates {
+    async fn describe(&self, query: &Query<'_>, filters: Vec<By>) -> Result<Vec<types::LaunchTemplate>> {
+        let describe = |by: By| {
+            pages(move |token| {
+                let request = self.0.ec2.describe_launch_templates().filters(by.clone());
+                let request = request.max_results(200).set_next_token(token);
+                async move {
+                    let page = self.0.call(query.cx, "ec2:DescribeLaunchTemplates", request.send()).await?;
+                    Ok((page.launch_templates.unwrap_or_default(), page.next_token))
+                }
+            })
+        };
+        Ok(try_join_all(filters.into_iter().map(describe)).await?.into_iter().flatten().collect())
+    }
+
+    /// The newest version of every template of the account: naming one would take a call for each.
+    async fn newest(&self, query: &Query<'_>) -> Result<Versions> {
+        let versions = pages(|token| {
+            let request = self.0.ec2.describe_launch_template_versions().versions("$Latest");
+            let request = request.max_results(200).set_next_token(token);
+            async move {
+                let page =
+                    self.0.call(query.cx, "ec2:DescribeLaunchTemplateVersions", request.send()).await?;
+                Ok((page.launch_template_versions.unwrap_or_default(), page.next_token))
+            }
+        });
+        let by_id =
+            |version: types::LaunchTemplateVersion| Some((version.launch_template_id.clone()?, version));
+        Ok(versions.await?.into_iter().filter_map(by_id).collect())
+    }
+
+    async fn make_default(
+        &self,
+        request: &Update<'_, LaunchTemplate<Closed>>,
+        version: String,
+    ) -> Result<()> {
+        let modify = self.0.ec2.modify_launch_template().launch_template_id(&request.object.id);
+        let modify = modify.default_version(version);
+        self.0.call(request.cx, "ec2:ModifyLaunchTemplate", modify.send()).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Handler for LaunchTemplates {
+    type Kind = LaunchTemplate;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    fn volatile_outputs(&self) -> &'static [&'static str] {
+        &["latest_version"]
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<LaunchTemplate<Closed>>>> {
+        let (templates, versions) = match query.filter {
+            Filter::Ids(ids) => {
+                let filters = listing::any_of("launch-template-id", ids);
+                try_join(self.describe(query, filters), self.newest(query)).await?
+            }
+            Filter::Scope { wanted, shared } => {
+                let ours = self.describe(query, vec![tags::filter(query.scope)]);
+                let (mut templates, versions) = try_join(ours, self.newest(query)).await?;
+                let known = templates.iter().filter_map(|it| it.launch_template_name.as_deref());
+                let names = named::missing(known, wanted, shared);
+                templates
+                    .extend(self.describe(query, listing::any_of("launch-template-name", &names)).await?);
+                (templates, versions)
+            }
+        };
+        Ok(templates.iter().filter_map(|template| object(query.scope, template, &versions)).collect())
+    }
+
+    async fn create(
+        &self,
+        request: Create<'_, LaunchTemplate<Closed>>,
+    ) -> Result<Object<LaunchTemplate<Closed>>> {
+        let tags = tags::of_new(&request, &request.spec.tags);
+        let create = self
+            .0
+            .ec2
+            .create_launch_template()
+            .client_token(request.token)
+            .launch_template_name(request.name)
+            .launch_template_data(request_data(request.spec)?)
+            .tag_specifications(tags::specification(ResourceType::LaunchTemplate, &tags));
+        let made = self.0.call(request.cx, "ec2:CreateLaunchTemplate", create.send()).await?;
+        let id = made.launch_template.and_then(|template| template.launch_template_id);
+        let id = id.ok_or_else(|| Error::internal("the answer names no launch template"))?;
+        let version = LaunchTemplate::LATEST_VERSION;
+        Ok(Object::owned(id, request.name, request.spec.clone()).output(version, "1".to_owned()))
+    }
+
+    async fn update(
+        &self,
+        request: Update<'_, LaunchTemplate<Closed>>,
+    ) -> Result<Object<LaunchTemplate<Closed>>> {
+        let Update { object, spec, changed, cx, .. } = &request;
+        if changed.contains("tags") {
+            tags::set(&self.0, cx, &object.id, &spec.tags).await?;
+        }
+        let latest = || object.outputs.get(LaunchTemplate::LATEST_VERSION.name()).and_then(|it| it.as_str());
+        let mut version = latest().unwrap_or_default().to_owned();
+        if changed.iter().any(|member| member != "tags" && member != "latest_is_default") {
+            let create = self
+                .0
+                .ec2
+                .create_launch_template_version()
+                .client_token(request.token)
+                .launch_template_id(&object.id)
+                .launch_template_data(request_data(spec)?);
+            let made = self.0.call(cx, "ec2:CreateLaunchTemplateVersion", create.send()).await?;
+            let number = made.launch_template_version.and_then(|version| version.version_number);
+            version = number.ok_or_else(|| Error::internal("the answer names no version"))?.to_string();
+            self.make_default(&request, version.clone()).await?;
+        } else if changed.contains("latest_is_default") {
+            self.make_default(&request, version.clone()).await?;
+        }
+        let object = Object { spec: (*spec).clone(), ..(*object).clone() };
+        Ok(object.output(LaunchTemplate::LATEST_VERSION, version))
+    }
+
+    async fn delete(&self, request: Delete<'_, LaunchTemplate<Closed>>) -> Result<Deletion> {
+        let delete = self.0.ec2.delete_launch_template().launch_template_id(&request.object.id);
+        self.0.call(request.cx, "ec2:DeleteLaunchTemplate", delete.send()).await?;
+        Ok(Deletion::Done)
+    }
+}
+
+fn request_data(spec: &LaunchTemplate<Closed>) -> Result<types::RequestLaunchTemplateData> {
+    if !spec.latest_is_default {
+        return Err(Error::invalid("latest_is_default is for showing drift; it cannot be asked for"));
+    }
+    request(spec)
+}
+
+fn object(
+    scope: &Scope,
+    template: &types::LaunchTemplate,
+    versions: &Versions,
+) -> Option<Object<LaunchTemplate<Closed>>> {
+    let id = template.launch_template_id.as_deref()?;
+    let name = template.launch_template_name.as_deref()?;
+    let tags = tags::read(template.tags());
+    let newest = versions.get(id);
+    let mut spec = read(newest.and_then(|version| version.launch_template_data.as_ref()));
+    spec.latest_is_default = template.default_version_number == template.latest_version_number;
+    spec.tags = tags::further(&tags);
+    let version = newest.and_then(|version| version.version_number).or(template.latest_version_number);
+    let object = tags::object(scope, id, &tags, spec).alias(name);
+    let object = object.output(LaunchTemplate::LATEST_VERSION, version.unwrap_or_default().to_string());
+    Some(named::show(object, name))
+}

@@ -1,0 +1,299 @@
+//! Network load balancers.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_elasticloadbalancingv2::types::{
+    self, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum,
+    SubnetMapping,
+};
+use futures_util::future::try_join_all;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Owner, Query, State, Timing, Update,
+};
+use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::resource::{At, Output, Resource, Scheme};
+use kops_core::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use super::balancing::{self, Inventory};
+use super::{Ec2Subnet, SecurityGroup};
+use crate::clients::Clients;
+use crate::extensions::AccessLog;
+use crate::names;
+use crate::tags::{self, Tags};
+
+/// A network load balancer. Its name follows from the task's and the scope's by kOps' rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct NetworkLoadBalancer<S: Stage = Open> {
+    /// Whether the internet reaches it.
+    pub scheme: Scheme,
+    /// The subnets it has a leg in.
+    pub subnets: BTreeSet<Leg<S>>,
+    /// The firewalls around it. One that was made without any cannot get some.
+    pub security_groups: BTreeSet<At<S, Id<SecurityGroup>>>,
+    /// Whether a leg also sends to targets in other zones.
+    pub cross_zone: bool,
+    /// Where it writes its access log.
+    pub access_log: Option<AccessLog>,
+    /// Tags beyond those of ownership.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// Where a load balancer stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Leg<S: Stage = Open> {
+    /// The subnet.
+    pub subnet: At<S, Id<Ec2Subnet>>,
+    /// The address inside, of an internal balancer; AWS chooses one when `None`.
+    pub private_ip: Option<String>,
+    /// The elastic address, by its allocation, of a public balancer; AWS chooses an address when `None`.
+    pub allocation: Option<String>,
+}
+
+impl Leg {
+    /// A leg with addresses of AWS's choice.
+    pub fn in_subnet(subnet: At<Open, Id<Ec2Subnet>>) -> Self {
+        Self { subnet, private_ip: None, allocation: None }
+    }
+}
+
+impl NetworkLoadBalancer {
+    /// The name under which clients reach it.
+    pub const DNS_NAME: Output<Self, String> = Output::new("dns_name");
+    /// The zone of that name, for records that are aliases.
+    pub const DNS_ZONE: Output<Self, String> = Output::new("dns_zone");
+}
+
+impl Resource for NetworkLoadBalancer {
+    const KIND: &'static str = "NetworkLoadBalancer";
+    type Resolved = NetworkLoadBalancer<Closed>;
+}
+
+pub(crate) struct NetworkLoadBalancers(pub(crate) Clients);
+
+type Balancer = NetworkLoadBalancer<Closed>;
+
+const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
+const LOG: &str = "access_logs.s3.enabled";
+const LOG_BUCKET: &str = "access_logs.s3.bucket";
+const LOG_PREFIX: &str = "access_logs.s3.prefix";
+
+impl NetworkLoadBalancers {
+    /// Fills in what the listing of balancers does not show.
+    async fn with_attributes(
+        &self,
+        query: &Query<'_>,
+        mut object: Object<Balancer>,
+    ) -> Result<Object<Balancer>> {
+        let request = self.0.elb.describe_load_balancer_attributes().load_balancer_arn(&object.id);
+        let call = "elasticloadbalancing:DescribeLoadBalancerAttributes";
+        let answer = match self.0.call(query.cx, call, request.send()).await {
+            Ok(answer) => answer,
+            // Deleted since it was listed.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(object.state(State::Gone)),
+            Err(error) => return Err(error),
+        };
+        let get = |key: &str| {
+            answer
+                .attributes()
+                .iter()
+                .find(|it| it.key.as_deref() == Some(key))
+                .and_then(|it| it.value.clone())
+        };
+        let is = |key: &str| get(key).as_deref() == Some("true");
+        object.spec.cross_zone = is(CROSS_ZONE);
+        object.spec.access_log = is(LOG).then(|| AccessLog {
+            bucket: get(LOG_BUCKET).unwrap_or_default(),
+            prefix: get(LOG_PREFIX).unwrap_or_default(),
+        });
+        Ok(object)
+    }
+
+    async fn set_attributes(&self, request: &Update<'_, Balancer>) -> Result<()> {
+        let log = request.spec.access_log.as_ref();
+        let mut attributes = vec![(CROSS_ZONE, request.spec.cross_zone.to_string())];
+        if request.changed.contains("access_log") {
+            attributes.push((LOG, log.is_some().to_string()));
+            attributes.extend(log.map(|log| (LOG_BUCKET, log.bucket.clone())));
+            attributes.extend(log.map(|log| (LOG_PREFIX, log.prefix.clone())));
+        }
+        let attributes = attributes
+            .into_iter()
+            .map(|(key, value)| LoadBalancerAttribute::builder().key(key).value(value).build())
+            .collect();
+        let modify = self.0.elb.modify_load_balancer_attributes();
+        let modify = modify.load_balancer_arn(&request.object.id).set_attributes(Some(attributes));
+        let call = "elasticloadbalancing:ModifyLoadBalancerAttributes";
+        self.0.call(request.cx, call, modify.send()).await?;
+        Ok(())
+    }
+
+    async fn set_security_groups(&self, request: &Update<'_, Balancer>) -> Result<()> {
+        if request.object.spec.security_groups.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a load balancer that was made without security groups cannot get some",
+            )
+            .hint("delete it, and it will be made anew"));
+        }
+        let groups = request.spec.security_groups.iter().map(ToString::to_string).collect();
+        let set = self.0.elb.set_security_groups().load_balancer_arn(&request.object.id);
+        let set = set.set_security_groups(Some(groups));
+        self.0.call(request.cx, "elasticloadbalancing:SetSecurityGroups", set.send()).await?;
+        Ok(())
+    }
+
+    async fn set_subnets(&self, request: &Update<'_, Balancer>) -> Result<()> {
+        let set = self.0.elb.set_subnets().load_balancer_arn(&request.object.id);
+        let set = set.set_subnet_mappings(Some(request.spec.subnets.iter().map(mapping).collect()));
+        self.0.call(request.cx, "elasticloadbalancing:SetSubnets", set.send()).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Handler for NetworkLoadBalancers {
+    type Kind = NetworkLoadBalancer;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        match field {
+            "scheme" => Mutability::Replace,
+            _ => Mutability::InPlace,
+        }
+    }
+
+    fn timing(&self) -> Timing {
+        Timing {
+            call: Duration::from_millis(700),
+            settle: Duration::from_secs(120),
+            vanish: Duration::from_secs(10),
+            poll: Duration::from_secs(10),
+        }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Balancer>>> {
+        let inventory = balancing::inventory(&self.0, query).await?;
+        let objects = inventory.balancers.iter().filter_map(|it| object(query, it, &inventory));
+        let detailed = objects.map(async |object| match object.owner {
+            Owner::Scope => self.with_attributes(query, object).await,
+            _ => Ok(object),
+        });
+        try_join_all(detailed).await
+    }
+
+    async fn create(&self, request: Create<'_, Balancer>) -> Result<Object<Balancer>> {
+        let spec = request.spec;
+        let tags = tags::of_new(&request, &spec.tags);
+        let groups: Vec<_> = spec.security_groups.iter().map(ToString::to_string).collect();
+        let create = self
+            .0
+            .elb
+            .create_load_balancer()
+            .name(names::balancing(request.name, request.scope.name()))
+            .r#type(LoadBalancerTypeEnum::Network)
+            .scheme(match spec.scheme {
+                Scheme::Public => LoadBalancerSchemeEnum::InternetFacing,
+                Scheme::Internal => LoadBalancerSchemeEnum::Internal,
+            })
+            .set_subnet_mappings(Some(spec.subnets.iter().map(mapping).collect()))
+            .set_security_groups((!groups.is_empty()).then_some(groups))
+            .set_tags(Some(balancing::write(&tags)));
+        let made = self.0.call(request.cx, "elasticloadbalancing:CreateLoadBalancer", create.send()).await?;
+        let made = made.load_balancers.unwrap_or_default().into_iter().next();
+        let made = made.ok_or_else(|| Error::internal("the answer names no load balancer"))?;
+        let arn = made.load_balancer_arn.as_deref().unwrap_or_default();
+        // What only attributes say is as AWS has set it: off.
+        let spec = Balancer { cross_zone: false, access_log: None, ..spec.clone() };
+        Ok(with_outputs(Object::owned(arn, request.name, spec), &made))
+    }
+
+    async fn update(&self, request: Update<'_, Balancer>) -> Result<Object<Balancer>> {
+        let changed = |member: &str| request.changed.contains(member);
+        if changed("tags") {
+            balancing::set_tags(&self.0, request.cx, &request.object.id, &request.spec.tags).await?;
+        }
+        if changed("security_groups") {
+            self.set_security_groups(&request).await?;
+        }
+        if changed("subnets") {
+            self.set_subnets(&request).await?;
+        }
+        if changed("cross_zone") || changed("access_log") {
+            self.set_attributes(&request).await?;
+        }
+        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+    }
+
+    async fn delete(&self, request: Delete<'_, Balancer>) -> Result<Deletion> {
+        let delete = self.0.elb.delete_load_balancer().load_balancer_arn(&request.object.id);
+        self.0.call(request.cx, "elasticloadbalancing:DeleteLoadBalancer", delete.send()).await?;
+        Ok(Deletion::Pending)
+    }
+}
+
+fn mapping(leg: &Leg<Closed>) -> SubnetMapping {
+    SubnetMapping::builder()
+        .subnet_id(leg.subnet.as_str())
+        .set_private_ipv4_address(leg.private_ip.clone())
+        .set_allocation_id(leg.allocation.clone())
+        .build()
+}
+
+fn object(
+    query: &Query<'_>,
+    balancer: &types::LoadBalancer,
+    inventory: &Inventory,
+) -> Option<Object<Balancer>> {
+    let arn = balancer.load_balancer_arn.as_deref()?;
+    let name = balancer.load_balancer_name.as_deref()?;
+    let nothing = Tags::new();
+    let tags = inventory.tags.get(arn).unwrap_or(&nothing);
+    let public = balancer.scheme == Some(LoadBalancerSchemeEnum::InternetFacing);
+    let spec = NetworkLoadBalancer {
+        scheme: if public { Scheme::Public } else { Scheme::Internal },
+        subnets: balancer.availability_zones().iter().filter_map(leg).collect(),
+        security_groups: balancer.security_groups().iter().map(Id::new).collect(),
+        cross_zone: false,
+        access_log: None,
+        tags: tags::further(tags),
+    };
+    let object = with_outputs(balancing::object(query, arn, name, tags, spec), balancer);
+    balancing::is_asked_for(query, object.owner, arn, name).then_some(object)
+}
+
+fn leg(zone: &types::AvailabilityZone) -> Option<Leg<Closed>> {
+    let address = zone.load_balancer_addresses().first();
+    Some(Leg {
+        subnet: Id::new(zone.subnet_id.as_deref()?),
+        private_ip: address.and_then(|address| address.private_ipv4_address.clone()),
+        allocation: address.and_then(|address| address.allocation_id.clone()),
+    })
+}
+
+fn with_outputs(object: Object<Balancer>, balancer: &types::LoadBalancer) -> Object<Balancer> {
+    let state = balancer.state.as_ref();
+    let reason = || state.and_then(|it| it.reason.clone()).unwrap_or_else(|| "it failed".to_owned());
+    let state = match state.and_then(|it| it.code.as_ref()) {
+        Some(LoadBalancerStateEnum::Provisioning) => State::Pending,
+        Some(LoadBalancerStateEnum::Failed) => State::Failed(reason()),
+        _ => State::Ready,
+    };
+    let mut object = object.state(state);
+    // AWS gives both at once; without them nothing can refer to the balancer.
+    if let Some(name) = &balancer.dns_name {
+        object = object.output(NetworkLoadBalancer::DNS_NAME, name.clone());
+    }
+    if let Some(zone) = &balancer.canonical_hosted_zone_id {
+        object = object.output(NetworkLoadBalancer::DNS_ZONE, zone.clone());
+    }
+    object
+}

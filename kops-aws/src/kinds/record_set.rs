@@ -1,0 +1,412 @@
+//! Records of Route 53.
+//!
+//! **Ownership.** Records carry nothing that could say whose they are. So for each there is a second one, a
+//! TXT record, written and deleted together with it in one change batch, which Route 53 carries out whole or
+//! not at all: `<digest>._kops.<scope>` holds the [mark](crate::mark) and says which record it is about. A
+//! record without is somebody else's and never touched.
+//!
+//! **Finding.** A cluster's name is a DNS name. Its records, and the marks of all that it owns in the zone,
+//! stand at and below it, which one listing from there on shows; the zones are those that the name lies in. So
+//! the records of a cluster are found with nothing but its name. A zone that the scope's name does not lie in
+//! holds the marks below `_kops.<scope>.<zone>`. Such a zone can be found again only by looking into every
+//! zone of the account; that is done for scopes whose name is no DNS name (it has no dot), and a scope whose
+//! name is one may only use zones that it lies in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use aws_sdk_route53::types::{AliasTarget, ChangeAction, ResourceRecord, ResourceRecordSet, RrType};
+use futures_util::future::try_join_all;
+use kops_core::cloud::{
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Memo, Mutability, Object, Query,
+    Scope, Update, Wanted,
+};
+use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::resource::{At, RecordType, Resource};
+use kops_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::HostedZone;
+use super::hosted_zone;
+use super::record_text::{absolute, bare, is_under, mark_name, mark_root, read_values, write_values};
+use crate::clients::Clients;
+use crate::mark::Mark;
+
+/// A record set in a zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct RecordSet<S: Stage = Open> {
+    /// The zone.
+    pub zone: At<S, Id<HostedZone>>,
+    /// Its full name, without the final dot.
+    pub name: String,
+    /// Its type.
+    pub record_type: RecordType,
+    /// What it says.
+    pub target: RecordTarget<S>,
+}
+
+/// What a record set says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub enum RecordTarget<S: Stage = Open> {
+    /// Values.
+    Values {
+        /// Seconds that a resolver may keep them.
+        ttl: u32,
+        /// In the form of the record's type; text without quotes.
+        values: BTreeSet<At<S, String>>,
+    },
+    /// Whatever another name of AWS's stands for.
+    Alias {
+        /// That name.
+        dns_name: At<S, String>,
+        /// The zone of that name.
+        dns_zone: At<S, String>,
+    },
+}
+
+impl Resource for RecordSet {
+    const KIND: &'static str = "RecordSet";
+    type Resolved = RecordSet<Closed>;
+}
+
+pub(crate) struct RecordSets(pub(crate) Clients);
+
+type Record = RecordSet<Closed>;
+
+/// Records in a page: the most there are.
+/// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListResourceRecordSets.html>
+const PAGE: i32 = 300;
+/// How many seconds a resolver may keep a mark; nobody asks for one.
+const MARK_TTL: i64 = 300;
+
+impl RecordSets {
+    /// The records at and below a name.
+    async fn below(&self, cx: &Context, zone: &str, name: &str) -> Result<Vec<ResourceRecordSet>> {
+        let mut found = Vec::new();
+        let (mut next, mut next_type, mut next_set) = (Some(absolute(name)), None, None);
+        loop {
+            let request = self.0.route53.list_resource_record_sets().hosted_zone_id(zone).max_items(PAGE);
+            let request = request
+                .set_start_record_name(next.take())
+                .set_start_record_type(next_type.take())
+                .set_start_record_identifier(next_set.take());
+            let page = self.0.call(cx, "route53:ListResourceRecordSets", request.send()).await?;
+            for record in page.resource_record_sets {
+                if !is_under(&bare(&record.name), name) {
+                    return Ok(found);
+                }
+                found.push(record);
+            }
+            if !page.is_truncated {
+                return Ok(found);
+            }
+            next = page.next_record_name;
+            next_type = page.next_record_type;
+            next_set = page.next_record_identifier;
+        }
+    }
+
+    /// The records of one name and type: more than one if they are weighted, say.
+    async fn exactly(
+        &self,
+        cx: &Context,
+        zone: &str,
+        name: &str,
+        kind: &RrType,
+    ) -> Result<Vec<ResourceRecordSet>> {
+        let request = self.0.route53.list_resource_record_sets().hosted_zone_id(zone).max_items(2);
+        let request = request.start_record_name(absolute(name)).start_record_type(kind.clone());
+        let page = self.0.call(cx, "route53:ListResourceRecordSets", request.send()).await?;
+        let is_it = |record: &ResourceRecordSet| bare(&record.name) == name && record.r#type == *kind;
+        Ok(page.resource_record_sets.into_iter().filter(is_it).collect())
+    }
+
+    /// What a zone holds that the query asks for.
+    async fn in_zone(&self, query: &Query<'_>, zone: &Zone, wanted: &[Want]) -> Result<Vec<Object<Record>>> {
+        let scope = query.scope.name();
+        let top = if is_under(scope, &zone.name) { scope.to_owned() } else { mark_root(scope, &zone.name) };
+        let listed = self.below(query.cx, &zone.id, &top).await?;
+        let mut records: BTreeMap<Which, ResourceRecordSet> = BTreeMap::new();
+        let mut marks: BTreeMap<Which, Mark> = BTreeMap::new();
+        for record in listed {
+            if let Some((which, mark)) = read_mark(query.scope, &record) {
+                marks.insert(which, mark);
+            } else {
+                records.insert(Which::of(&record), record);
+            }
+        }
+        let wants: Vec<&Want> = wanted.iter().filter(|want| is_under(&want.which.name, &zone.name)).collect();
+        // What stands elsewhere in the zone is looked at one by one.
+        let elsewhere = marks.keys().chain(wants.iter().map(|want| &want.which));
+        let elsewhere: BTreeSet<&Which> = elsewhere.filter(|which| !is_under(&which.name, &top)).collect();
+        let found = elsewhere.iter().map(|which| self.exactly(query.cx, &zone.id, &which.name, &which.kind));
+        let found = try_join_all(found).await?;
+        records.extend(found.into_iter().flatten().map(|record| (Which::of(&record), record)));
+
+        let mut objects = Vec::new();
+        for (which, mark) in &marks {
+            let record = records.remove(which);
+            objects.extend(
+                object(zone, which, record.as_ref())
+                    .map(|spec| mark.clone().object(which.id(&zone.id), spec)),
+            );
+        }
+        // Of the records of others only those matter whose names are wanted.
+        for want in wants {
+            if let Some(record) = records.get(&want.which)
+                && let Some(spec) = object(zone, &want.which, Some(record))
+            {
+                let object = Object::foreign(want.which.id(&zone.id), spec);
+                objects.push(Object { name: Some(want.task.clone()), ..object });
+            }
+        }
+        Ok(objects)
+    }
+
+    /// The zones to look into.
+    async fn zones(&self, query: &Query<'_>, wanted: &[Want]) -> Result<Vec<Zone>> {
+        let scope = query.scope.name();
+        let zones = hosted_zone::all(&self.0, query.cx).await?;
+        let zones = zones.iter().map(|zone| Zone {
+            id: hosted_zone::id_of(zone).to_owned(),
+            name: bare(hosted_zone::name_of(zone)),
+        });
+        let everywhere = !scope.contains('.');
+        let matters = |zone: &Zone| {
+            everywhere
+                || is_under(scope, &zone.name)
+                || wanted.iter().any(|want| is_under(&want.which.name, &zone.name))
+        };
+        Ok(zones.filter(matters).collect())
+    }
+
+    async fn change(
+        &self,
+        cx: &Context,
+        zone: &str,
+        changes: Vec<(ChangeAction, ResourceRecordSet)>,
+    ) -> Result<()> {
+        let change = |(action, record): (ChangeAction, ResourceRecordSet)| {
+            aws_sdk_route53::types::Change::builder().action(action).resource_record_set(record).build()
+        };
+        let changes = changes.into_iter().map(change).collect::<Result<_, _>>().map_err(incomplete)?;
+        let batch = aws_sdk_route53::types::ChangeBatch::builder().set_changes(Some(changes));
+        let request = self.0.route53.change_resource_record_sets().hosted_zone_id(zone);
+        let request = request.change_batch(batch.build().map_err(incomplete)?);
+        self.0.call(cx, "route53:ChangeResourceRecordSets", request.send()).await?;
+        Ok(())
+    }
+
+    /// Refuses a zone in which the record could not be found again.
+    async fn check_zone(&self, scope: &Scope, spec: &Record, cx: &Context) -> Result<Zone> {
+        let zones = hosted_zone::all(&self.0, &Context { memo: Memo::default(), ..cx.clone() }).await?;
+        let zone = zones.iter().find(|zone| hosted_zone::id_of(zone) == spec.zone.as_str());
+        let zone = zone.ok_or_else(|| Error::not_found(format!("there is no zone {}", spec.zone)))?;
+        let name = bare(hosted_zone::name_of(zone));
+        if scope.name().contains('.') && !is_under(scope.name(), &name) {
+            return Err(Error::invalid(format!("the zone {name} does not contain {}", scope.name()))
+                .hint("records could not be found again there: use a zone that the cluster's name lies in"));
+        }
+        Ok(Zone { id: spec.zone.as_str().to_owned(), name })
+    }
+}
+
+#[async_trait]
+impl Handler for RecordSets {
+    type Kind = RecordSet;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        match field {
+            "target" => Mutability::InPlace,
+            _ => Mutability::Replace,
+        }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Record>>> {
+        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let (wanted, asked, query) = match query.filter {
+            Filter::Scope { wanted, .. } => (wants(wanted), None, query.clone()),
+            // Somebody waits for a change: what an observation saw would not do.
+            Filter::Ids(ids) => (Vec::new(), Some(ids), Query { cx: &fresh, ..query.clone() }),
+        };
+        let zones = self.zones(&query, &wanted).await?;
+        let found = try_join_all(zones.iter().map(|zone| self.in_zone(&query, zone, &wanted))).await?;
+        let mut found: Vec<_> = found.into_iter().flatten().collect();
+        if let Some(ids) = asked {
+            found.retain(|object| ids.contains(&object.id));
+        }
+        Ok(found)
+    }
+
+    async fn create(&self, request: Create<'_, Record>) -> Result<Object<Record>> {
+        let spec = request.spec;
+        let zone = self.check_zone(request.scope, spec, request.cx).await?;
+        let mark = Mark::of_new(&request);
+        let which = Which::of_spec(spec);
+        let changes = vec![
+            (ChangeAction::Create, record(spec)?),
+            (ChangeAction::Upsert, mark_record(&mark, &which, &zone)?),
+        ];
+        self.change(request.cx, &zone.id, changes).await?;
+        Ok(mark.object(which.id(&zone.id), spec.clone()))
+    }
+
+    async fn update(&self, request: Update<'_, Record>) -> Result<Object<Record>> {
+        let spec = request.spec;
+        let zone = self.check_zone(request.scope, spec, request.cx).await?;
+        let mark = Mark::of(request.scope, request.name, request.object);
+        let changes = vec![
+            (ChangeAction::Upsert, record(spec)?),
+            (ChangeAction::Upsert, mark_record(&mark, &Which::of_spec(spec), &zone)?),
+        ];
+        self.change(request.cx, &zone.id, changes).await?;
+        Ok(Object { spec: spec.clone(), ..request.object.clone() })
+    }
+
+    /// A deletion has to say what the record holds; it may have changed since it was observed.
+    async fn delete(&self, request: Delete<'_, Record>) -> Result<Deletion> {
+        let (spec, cx) = (&request.object.spec, request.cx);
+        let zone = self.check_zone(request.scope, spec, cx).await?;
+        let which = Which::of_spec(spec);
+        let mark = mark_name(request.scope.name(), &zone.name, &which.name, which.kind.as_str());
+        let record = self.exactly(cx, &zone.id, &which.name, &which.kind);
+        let mark = self.exactly(cx, &zone.id, &mark, &RrType::Txt);
+        let (record, mark) = futures_util::future::try_join(record, mark).await?;
+        // Without the mark it has become somebody else's, or is gone.
+        if mark.is_empty() {
+            return Ok(Deletion::Done);
+        }
+        let changes = record.into_iter().chain(mark).map(|record| (ChangeAction::Delete, record)).collect();
+        self.change(cx, &zone.id, changes).await?;
+        Ok(Deletion::Done)
+    }
+}
+
+fn incomplete(error: aws_sdk_route53::error::BuildError) -> Error {
+    Error::internal("an incomplete change of records").source(error)
+}
+
+/// A zone, with its name as names are compared.
+#[derive(Debug)]
+struct Zone {
+    id: String,
+    name: String,
+}
+
+/// Which record set: its name and type.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Which {
+    name: String,
+    kind: RrType,
+}
+
+impl Which {
+    fn of(record: &ResourceRecordSet) -> Self {
+        Self { name: bare(&record.name), kind: record.r#type.clone() }
+    }
+
+    fn of_spec(spec: &Record) -> Self {
+        Self { name: bare(&spec.name), kind: rr_type(spec.record_type) }
+    }
+
+    fn id(&self, zone: &str) -> String {
+        format!("{zone}/{}/{}", self.name, self.kind)
+    }
+}
+
+/// A task that wants a record set.
+#[derive(Debug)]
+struct Want {
+    task: String,
+    which: Which,
+}
+
+fn wants(wanted: &[Wanted<'_>]) -> Vec<Want> {
+    let want = |wanted: &Wanted<'_>| {
+        let spec = RecordSet::<Open>::deserialize(&**wanted.spec).ok()?;
+        let which = Which { name: bare(&spec.name), kind: rr_type(spec.record_type) };
+        Some(Want { task: wanted.name.to_owned(), which })
+    };
+    wanted.iter().filter_map(want).collect()
+}
+
+fn rr_type(record_type: RecordType) -> RrType {
+    match record_type {
+        RecordType::A => RrType::A,
+        RecordType::Aaaa => RrType::Aaaa,
+        RecordType::Cname => RrType::Cname,
+        RecordType::Txt => RrType::Txt,
+    }
+}
+
+/// The specification of a record set that exists; of one that only has its mark left, one without values.
+fn object(zone: &Zone, which: &Which, record: Option<&ResourceRecordSet>) -> Option<Record> {
+    let record_type = match which.kind {
+        RrType::A => RecordType::A,
+        RrType::Aaaa => RecordType::Aaaa,
+        RrType::Cname => RecordType::Cname,
+        RrType::Txt => RecordType::Txt,
+        _ => return None,
+    };
+    let target = match record.and_then(|record| record.alias_target.as_ref()) {
+        Some(alias) => {
+            RecordTarget::Alias { dns_name: bare(&alias.dns_name), dns_zone: alias.hosted_zone_id.clone() }
+        }
+        None => RecordTarget::Values {
+            ttl: record.and_then(|record| u32::try_from(record.ttl?).ok()).unwrap_or_default(),
+            values: record
+                .map(|record| read_values(record_type, record.resource_records()))
+                .unwrap_or_default(),
+        },
+    };
+    Some(RecordSet { zone: Id::new(&zone.id), name: which.name.clone(), record_type, target })
+}
+
+fn record(spec: &Record) -> Result<ResourceRecordSet> {
+    let record = ResourceRecordSet::builder().name(absolute(&spec.name)).r#type(rr_type(spec.record_type));
+    let record = match &spec.target {
+        RecordTarget::Values { ttl, values } => {
+            record.ttl(i64::from(*ttl)).set_resource_records(Some(write_values(spec.record_type, values)?))
+        }
+        RecordTarget::Alias { dns_name, dns_zone } => record.alias_target(
+            AliasTarget::builder()
+                .dns_name(absolute(dns_name))
+                .hosted_zone_id(dns_zone)
+                .evaluate_target_health(false)
+                .build()
+                .map_err(incomplete)?,
+        ),
+    };
+    record.build().map_err(incomplete)
+}
+
+/// The record that says whose another one is.
+fn mark_record(mark: &Mark, which: &Which, zone: &Zone) -> Result<ResourceRecordSet> {
+    let text = format!("{} type={} name={}", mark.text(), which.kind, which.name);
+    let value: Vec<ResourceRecord> = write_values(RecordType::Txt, &BTreeSet::from([text]))?;
+    ResourceRecordSet::builder()
+        .name(absolute(&mark_name(&mark.cluster, &zone.name, &which.name, which.kind.as_str())))
+        .r#type(RrType::Txt)
+        .ttl(MARK_TTL)
+        .set_resource_records(Some(value))
+        .build()
+        .map_err(incomplete)
+}
+
+/// A record as the mark of another, if it is one of the scope's.
+fn read_mark(scope: &Scope, record: &ResourceRecordSet) -> Option<(Which, Mark)> {
+    if record.r#type != RrType::Txt {
+        return None;
+    }
+    let text = read_values(RecordType::Txt, record.resource_records()).into_iter().next()?;
+    let mark = Mark::read(scope, &text)?;
+    let word = |key: &str| text.split(' ').find_map(|word| word.strip_prefix(key));
+    let which = Which { name: word("name=")?.to_owned(), kind: RrType::from(word("type=")?) };
+    Some((which, mark))
+}

@@ -1,0 +1,57 @@
+//! Zones and records of DNS become those of Route 53.
+
+use kops_core::graph::{Id, Input, OutputRef};
+use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::{Lowered, Lowering, native};
+use crate::kinds::{HostedZone, NetworkLoadBalancer, RecordSet, RecordTarget};
+
+impl Lowered for DnsZone {
+    type Native = HostedZone;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        cx.add(name, HostedZone { name: bare(&spec.name), vpc: spec.network.map(native) });
+        Ok(())
+    }
+}
+
+impl Lowered for DnsRecord {
+    type Native = RecordSet;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let target = match spec.target {
+            DnsTarget::Values(values) => RecordTarget::Values { ttl: spec.ttl, values },
+            DnsTarget::LoadBalancer(balancer) => alias(balancer)?,
+        };
+        let record = RecordSet {
+            zone: native(spec.zone),
+            name: bare(&spec.name),
+            record_type: spec.record_type,
+            target,
+        };
+        cx.add(name, record);
+        Ok(())
+    }
+}
+
+/// A name without the final dot, as names are compared.
+fn bare(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// A link to a load balancer's name.
+fn alias(balancer: Input<Id<LoadBalancer>>) -> Result<RecordTarget> {
+    let Input::Output(balancer) = balancer else {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "a record that links to a load balancer needs the balancer as a task of the graph",
+        )
+        .hint("share the balancer with GraphBuilder::share"));
+    };
+    let output = |name: &str| Input::Output(OutputRef { output: name.to_owned(), ..balancer.clone() });
+    Ok(RecordTarget::Alias {
+        dns_name: output(NetworkLoadBalancer::DNS_NAME.name()),
+        dns_zone: output(NetworkLoadBalancer::DNS_ZONE.name()),
+    })
+}

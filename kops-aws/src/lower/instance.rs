@@ -1,0 +1,49 @@
+//! A single machine becomes an instance.
+
+use kops_core::Result;
+use kops_core::graph::Setting;
+use kops_core::resource::Instance;
+
+use super::{Lowered, Lowering, native, setting};
+use crate::kinds::{Ec2Instance, Image, RootDisk};
+
+impl Lowered for Instance {
+    type Native = Ec2Instance;
+
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[(Self::PRIVATE_IP.name(), Ec2Instance::PRIVATE_IP.name())];
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let image = cx.image(&spec.image);
+        let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let volume = spec.root_volume;
+        let root_disk = RootDisk {
+            size: volume.size,
+            volume_type: setting(volume.volume_type),
+            iops: setting(volume.iops),
+            throughput: setting(volume.throughput),
+            // An account may encrypt all disks of its own accord.
+            encrypted: if volume.encrypted { Setting::To(true) } else { Setting::Unmanaged },
+            kms_key: setting(volume.kms_key),
+            keep: volume.keep,
+        };
+        let instance = Ec2Instance {
+            subnet: native(spec.subnet),
+            image: image.id(),
+            instance_type: cx.instance_type(&spec.machine_type).id(),
+            security_groups: spec.firewalls.into_iter().map(native).collect(),
+            instance_profile: spec.identity.map(native),
+            key_pair: spec.ssh_key.map(native),
+            user_data: spec.user_data,
+            root_device: image.get(Image::ROOT_DEVICE),
+            root_disk,
+            public_ip: setting(spec.options.public_ip),
+            metadata_tokens_required: spec.options.metadata_tokens_required,
+            metadata_hop_limit: setting(spec.options.metadata_hop_limit),
+            detailed_monitoring: spec.options.detailed_monitoring,
+            tags: cx.tags(labels),
+        };
+        cx.add(name, instance);
+        Ok(())
+    }
+}

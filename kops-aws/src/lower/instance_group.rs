@@ -1,0 +1,194 @@
+//! An instance group becomes a launch template and an auto scaling group, and a hook for each moment at which
+//! its machines wait.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kops_core::graph::{Id, Input};
+use kops_core::resource::{InstanceGroup, RootVolume};
+use kops_core::{Error, Result};
+
+use super::load_balancer::target_groups;
+use super::{Lowered, Lowering, native};
+use crate::extensions::{AwsInstanceGroup, MixedInstances};
+use crate::kinds::{
+    AutoScalingGroup, BlockDevice, Image, LaunchTemplate, LifecycleHook, MachineTag, MixedInstancesPolicy,
+    SpotMarket, TargetGroup, lifecycle_hook, mixed_instances,
+};
+use crate::tags::{self, Tags};
+
+/// Where the cluster autoscaler reads what nodes of a group would be like: see the AWS provider of
+/// <https://github.com/kubernetes/autoscaler>, "Auto-Discovery Setup".
+const NODE_LABEL: &str = "k8s.io/cluster-autoscaler/node-template/label/";
+const NODE_TAINT: &str = "k8s.io/cluster-autoscaler/node-template/taint/";
+
+impl Lowered for InstanceGroup {
+    type Native = AutoScalingGroup;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let extension = spec.extensions.get::<AwsInstanceGroup>()?.unwrap_or_default();
+        check(&spec, &extension)?;
+        let mut tags = tags(&spec, cx);
+        let mixed = extension.mixed.as_ref().map(|mixed| policy(mixed, &spec, cx)).transpose()?;
+        let mut behind: BTreeSet<Input<Id<TargetGroup>>> =
+            extension.target_groups.iter().map(|arn| Input::Known(Id::new(arn))).collect();
+        for balancer in &spec.load_balancers {
+            behind.extend(target_groups(balancer, cx)?);
+        }
+
+        let template = template(name, &spec, &extension, &tags, cx);
+        let template = cx.add(name, template);
+        if !extension.lifecycle_hooks.is_empty() {
+            tags.insert(lifecycle_hook::MARK.to_owned(), "true".to_owned());
+        }
+        let group = AutoScalingGroup {
+            min_size: spec.min,
+            max_size: spec.max,
+            launch_template: template.id(),
+            launch_template_version: template.get(LaunchTemplate::LATEST_VERSION),
+            mixed,
+            subnets: spec.subnets.into_iter().map(native).collect(),
+            target_groups: behind,
+            metrics: AutoScalingGroup::all_metrics(),
+            suspended_processes: extension.suspended_processes,
+            protect_from_scale_in: extension.instance_protection,
+            max_instance_lifetime: extension.max_instance_lifetime.unwrap_or_default(),
+            capacity_rebalance: extension.capacity_rebalance,
+            tags,
+        };
+        let group = cx.add(name, group);
+        for (hook, moment) in extension.lifecycle_hooks {
+            let hook = LifecycleHook {
+                group: group.id(),
+                hook,
+                transition: moment.transition,
+                timeout: moment.timeout,
+                go_on: moment.go_on,
+            };
+            cx.add(&format!("{}.{name}", hook.hook), hook);
+        }
+        Ok(())
+    }
+}
+
+/// What AWS would refuse, told before anything is made.
+fn check(spec: &InstanceGroup, extension: &AwsInstanceGroup) -> Result<()> {
+    if !spec.zones.is_empty() {
+        return Err(Error::invalid("on AWS the subnets of a group say which zones it is in")
+            .hint("leave the zones out and name a subnet in each"));
+    }
+    // https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-max-instance-lifetime.html
+    const DAY: u32 = 86_400;
+    if extension.max_instance_lifetime.is_some_and(|seconds| seconds < DAY) {
+        return Err(Error::invalid("the longest lifetime of machines is at least a day (86400 seconds)"));
+    }
+    // https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html
+    let bounds = 30..=7200;
+    if let Some((name, _)) =
+        extension.lifecycle_hooks.iter().find(|(_, hook)| !bounds.contains(&hook.timeout))
+    {
+        return Err(Error::invalid(format!("the lifecycle hook {name} waits for 30 to 7200 seconds")));
+    }
+    Ok(())
+}
+
+/// The group's labels, and what the cluster autoscaler wants to know before there is a node.
+fn tags(spec: &InstanceGroup, cx: &Lowering<'_>) -> Tags {
+    let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let mut tags = cx.tags(labels);
+    tags.extend(spec.node_labels.iter().map(|(key, value)| (format!("{NODE_LABEL}{key}"), value.clone())));
+    // Taints of one key and different effects share a tag: the autoscaler reads one.
+    let taints: BTreeMap<_, _> =
+        spec.taints.iter().map(|it| (&it.key, format!("{}:{:?}", it.value, it.effect))).collect();
+    tags.extend(taints.into_iter().map(|(key, taint)| (format!("{NODE_TAINT}{key}"), taint)));
+    tags
+}
+
+fn template(
+    name: &str,
+    spec: &InstanceGroup,
+    extension: &AwsInstanceGroup,
+    tags: &Tags,
+    cx: &mut Lowering<'_>,
+) -> LaunchTemplate {
+    let image = cx.image(&spec.image);
+    let further = spec.volumes.iter().map(|(device, volume)| block_device(device.as_str().into(), volume));
+    let block_devices =
+        further.chain([block_device(image.get(Image::ROOT_DEVICE), &spec.root_volume)]).collect();
+    // In a mixed group the policy says what is spot.
+    let spot = spec.spot.as_ref().filter(|_| extension.mixed.is_none()).map(|spot| SpotMarket {
+        max_price: spot.max_price.clone(),
+        interruption_behavior: extension.interruption_behavior.clone(),
+    });
+    LaunchTemplate {
+        image: image.id(),
+        instance_type: cx.instance_type(&spec.machine_type).id(),
+        key_pair: spec.ssh_key.clone().map(native),
+        instance_profile: spec.identity.clone().map(native),
+        security_groups: spec.firewalls.iter().cloned().map(native).collect(),
+        user_data: spec.user_data.clone(),
+        block_devices,
+        public_ip: spec.options.public_ip,
+        metadata_tokens_required: spec.options.metadata_tokens_required,
+        metadata_hop_limit: spec.options.metadata_hop_limit,
+        detailed_monitoring: spec.options.detailed_monitoring,
+        spot,
+        tenancy: extension.tenancy.clone(),
+        cpu_credits: extension.cpu_credits.clone(),
+        ebs_optimized: extension.ebs_optimized,
+        machine_tags: tags::of_machines(cx.scope, name, tags)
+            .into_iter()
+            .map(|(key, value)| MachineTag { key, value })
+            .collect(),
+        latest_is_default: true,
+        tags: cx.tags([]),
+    }
+}
+
+fn block_device(device: Input<String>, volume: &RootVolume) -> BlockDevice {
+    BlockDevice {
+        device,
+        size: volume.size,
+        volume_type: volume.volume_type.clone(),
+        iops: volume.iops,
+        throughput: volume.throughput,
+        encrypted: volume.encrypted,
+        kms_key: volume.kms_key.clone(),
+        delete_on_termination: !volume.keep,
+    }
+}
+
+/// The policy of a mixed group, complete: what is not given is as AWS would have it.
+fn policy(
+    mixed: &MixedInstances,
+    spec: &InstanceGroup,
+    cx: &mut Lowering<'_>,
+) -> Result<MixedInstancesPolicy> {
+    match (mixed.machine_types.is_empty(), &mixed.requirements) {
+        (true, None) => {
+            return Err(Error::invalid("a mixed group needs machine types, or what they must have")
+                .hint("list the types, or give the requirements"));
+        }
+        (false, Some(_)) => {
+            return Err(Error::invalid("a mixed group lists machine types or gives requirements, not both"));
+        }
+        _ => {}
+    }
+    let usual = if mixed.requirements.is_some() { mixed_instances::LOWEST_PRICE } else { "prioritized" };
+    let spot_strategy =
+        mixed.spot_strategy.clone().unwrap_or_else(|| mixed_instances::LOWEST_PRICE.to_owned());
+    let counts_pools = spot_strategy == mixed_instances::LOWEST_PRICE;
+    if mixed.spot_pools.is_some() && !counts_pools {
+        return Err(Error::invalid(format!("spot pools are not counted with the strategy {spot_strategy}"))
+            .hint("leave the number of pools out"));
+    }
+    Ok(MixedInstancesPolicy {
+        instance_types: mixed.machine_types.iter().map(|it| cx.instance_type(it).id()).collect(),
+        requirements: mixed.requirements.clone(),
+        on_demand_strategy: mixed.on_demand_strategy.clone().unwrap_or_else(|| usual.to_owned()),
+        on_demand_base: mixed.on_demand_base.unwrap_or(0),
+        on_demand_above_base: mixed.on_demand_above_base.unwrap_or(100),
+        spot_pools: counts_pools.then(|| mixed.spot_pools.unwrap_or(2)),
+        spot_strategy,
+        spot_max_price: spec.spot.as_ref().and_then(|spot| spot.max_price.clone()),
+    })
+}

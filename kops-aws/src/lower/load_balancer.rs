@@ -1,0 +1,114 @@
+//! A load balancer becomes a network load balancer with a listener and a target group for each port.
+
+use kops_core::graph::{Handle, Id, Input, Setting};
+use kops_core::resource::{HealthCheck, Listener, LoadBalancer, Protocol};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::{Lowered, Lowering, native};
+use crate::extensions::AwsLoadBalancer;
+use crate::kinds::{Leg, NetworkLoadBalancer, NetworkLoadBalancerListener, TargetGroup, target_group};
+
+/// Seconds that a machine that leaves goes on with the connections it has, as kOps has it: clients of an API
+/// open another one at once.
+const DEREGISTRATION_DELAY: u32 = 30;
+
+impl Lowered for LoadBalancer {
+    type Native = NetworkLoadBalancer;
+
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[(Self::DNS_NAME.name(), NetworkLoadBalancer::DNS_NAME.name())];
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let extension = spec.extensions.get::<AwsLoadBalancer>()?.unwrap_or_default();
+        let balancer = NetworkLoadBalancer {
+            scheme: spec.scheme,
+            subnets: spec.subnets.into_iter().map(|subnet| Leg::in_subnet(native(subnet))).collect(),
+            security_groups: spec.firewalls.into_iter().map(native).collect(),
+            cross_zone: spec.cross_zone,
+            access_log: extension.access_log.clone(),
+            tags: cx.tags([]),
+        };
+        let balancer = cx.add(name, balancer);
+        for listener in &spec.listeners {
+            let (protocol, check) = (protocol(listener)?, &listener.health_check);
+            let group = TargetGroup {
+                vpc: native(spec.network.clone()),
+                protocol: protocol.to_owned(),
+                port: listener.target_port,
+                health: health(check),
+                deregistration_delay: DEREGISTRATION_DELAY,
+                close_connections: true,
+                tags: cx.tags([]),
+            };
+            let group = cx.add(&target_group_name(name, cx.scope.name(), listener.port, &extension), group);
+            let policy = extension.ssl_policy.clone().filter(|_| listener.certificate.is_some());
+            let listener = NetworkLoadBalancerListener {
+                load_balancer: balancer.id(),
+                port: listener.port,
+                protocol: protocol.to_owned(),
+                certificate: listener.certificate.clone(),
+                ssl_policy: policy.map_or(Setting::Unmanaged, Setting::To),
+                target_group: group.id(),
+                tags: cx.tags([]),
+            };
+            cx.add(&format!("{name}-{}", listener.port), listener);
+        }
+        Ok(())
+    }
+}
+
+fn protocol(listener: &Listener) -> Result<&'static str> {
+    match (listener.protocol, &listener.certificate) {
+        // Towards the machines it is TLS again.
+        (Protocol::Tcp, Some(_)) => Ok("TLS"),
+        (Protocol::Tcp, None) => Ok("TCP"),
+        (Protocol::Udp, None) => Ok("UDP"),
+        _ => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("a network load balancer cannot listen on port {} like that", listener.port),
+        )
+        .hint("it speaks TCP, TCP with a certificate, or UDP")),
+    }
+}
+
+fn health(check: &HealthCheck) -> target_group::HealthCheck {
+    target_group::HealthCheck {
+        protocol: if check.https_path.is_some() { "HTTPS" } else { "TCP" }.to_owned(),
+        port: check.port,
+        path: check.https_path.clone(),
+        interval: check.interval,
+        healthy: check.healthy,
+        unhealthy: check.unhealthy,
+    }
+}
+
+/// The name of the task of a listener's target group: after what it is for, if somebody has said so.
+fn target_group_name(balancer: &str, scope: &str, port: u16, extension: &AwsLoadBalancer) -> String {
+    let own = balancer.strip_suffix(scope).and_then(|own| own.strip_suffix('.'));
+    match (extension.target_group_names.get(&port), own) {
+        (Some(purpose), _) => format!("{purpose}.{scope}"),
+        (None, Some(own)) => format!("{own}-{port}.{scope}"),
+        (None, None) => format!("{balancer}-{port}"),
+    }
+}
+
+/// The target groups of a balancer: whoever is behind it is in all of them.
+pub(super) fn target_groups(
+    id: &Input<Id<LoadBalancer>>,
+    cx: &Lowering<'_>,
+) -> Result<Vec<Input<Id<TargetGroup>>>> {
+    let specs = cx.specs::<LoadBalancer>()?;
+    let Some((name, spec)) = specs.into_iter().find(|(name, _)| cx.is_for(id, name)) else {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "which target groups a shared load balancer has is its owner's to say",
+        )
+        .hint("name the target groups themselves: AwsInstanceGroup::target_groups"));
+    };
+    let extension = spec.extensions.get::<AwsLoadBalancer>()?.unwrap_or_default();
+    let group = |listener: &Listener| {
+        let task = target_group_name(name, cx.scope.name(), listener.port, &extension);
+        Handle::<TargetGroup>::named(&task).id()
+    };
+    Ok(spec.listeners.iter().map(group).collect())
+}

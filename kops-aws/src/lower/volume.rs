@@ -1,0 +1,33 @@
+//! A volume becomes an EBS volume.
+
+use kops_core::Result;
+use kops_core::graph::Setting;
+use kops_core::resource::Volume;
+
+use super::{Lowered, Lowering, setting};
+use crate::kinds::EbsVolume;
+
+/// The type that does for nearly everything: cheaper and faster than its predecessor.
+const USUAL_TYPE: &str = "gp3";
+
+impl Lowered for Volume {
+    type Native = EbsVolume;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let volume = EbsVolume {
+            zone: spec.zone,
+            size: spec.size,
+            volume_type: spec.volume_type.unwrap_or_else(|| USUAL_TYPE.to_owned()),
+            iops: setting(spec.iops),
+            throughput: setting(spec.throughput),
+            encrypted: spec.encrypted,
+            kms_key: spec.kms_key.map_or(Setting::Unmanaged, Setting::To),
+            tags: cx.tags(labels),
+        };
+        // A misspelt zone is found before anything is made.
+        cx.zone(&volume.zone);
+        cx.add(name, volume);
+        Ok(())
+    }
+}

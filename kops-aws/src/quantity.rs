@@ -1,0 +1,90 @@
+//! Quantities and durations as specifications of Kubernetes write them.
+
+use serde_json::Value;
+
+/// A whole count: `2` or `"2"`.
+pub(crate) fn count(value: &Value) -> Option<u32> {
+    match value {
+        Value::Number(number) => u32::try_from(number.as_u64()?).ok(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Mebibytes of an amount of memory, rounded down: `4Gi`, `4G`, `4294967296`.
+pub(crate) fn mebibytes(value: &Value) -> Option<u32> {
+    const UNITS: [(&str, u64); 8] = [
+        ("Ki", 1 << 10),
+        ("Mi", 1 << 20),
+        ("Gi", 1 << 30),
+        ("Ti", 1 << 40),
+        ("k", 1_000),
+        ("M", 1_000_000),
+        ("G", 1_000_000_000),
+        ("T", 1_000_000_000_000),
+    ];
+    let bytes = match value {
+        Value::Number(number) => number.as_u64()?,
+        Value::String(text) => {
+            let unit = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+            let (digits, unit) = unit.unwrap_or((text, 1));
+            digits.parse::<u64>().ok()?.checked_mul(unit)?
+        }
+        _ => return None,
+    };
+    u32::try_from(bytes >> 20).ok()
+}
+
+/// Seconds of a duration as Go writes it: `720h`, `24h30m`, `1h0m0s`.
+pub(crate) fn seconds(value: &Value) -> Option<u32> {
+    let text = value.as_str()?;
+    let mut total = 0_u32;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: u32 = rest.get(..end)?.parse().ok()?;
+        let unit = match rest.get(end..end + 1)? {
+            "h" => 3600,
+            "m" => 60,
+            "s" => 1,
+            _ => return None,
+        };
+        total = total.checked_add(number.checked_mul(unit)?)?;
+        rest = rest.get(end + 1..)?;
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn memory_is_read_in_all_units() {
+        for (value, expected) in [
+            (json!("4Gi"), Some(4096)),
+            (json!("512Mi"), Some(512)),
+            (json!("4G"), Some(3814)),
+            (json!(1_073_741_824), Some(1024)),
+            (json!("many"), None),
+            (json!("4Xi"), None),
+        ] {
+            assert_eq!(mebibytes(&value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_as_go_writes_them() {
+        for (text, expected) in [
+            ("720h", Some(2_592_000)),
+            ("24h30m0s", Some(88_200)),
+            ("0s", Some(0)),
+            ("", None),
+            ("5", None),
+            ("5d", None),
+        ] {
+            assert_eq!(seconds(&json!(text)), expected, "{text}");
+        }
+    }
+}

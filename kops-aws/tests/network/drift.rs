@@ -28,9 +28,7 @@ async fn changes_by_hand_are_found_and_mended() {
     let public = lab.id(&graph, "RouteTable", CLUSTER).await;
     let masters = lab.id(&graph, "SecurityGroup", &format!("masters.{CLUSTER}")).await;
     let association = lab.id(&graph, "RouteTableAssociation", &zone).await;
-    let ssh = |cidr: &str| {
-        json!([{ "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{ "CidrIp": cidr }] }])
-    };
+    let ssh = |cidr: &str| json!([{ "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{ "CidrIp": cidr }] }]);
     let bastion = lab.id(&graph, "SecurityGroup", &format!("bastion.{CLUSTER}")).await;
     let all = json!([{ "IpProtocol": "-1", "UserIdGroupPairs": [{ "GroupId": masters }] }]);
     let changes = [

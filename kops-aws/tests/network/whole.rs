@@ -74,7 +74,10 @@ async fn names_tags_and_attributes_are_those_of_kops() {
         assert_eq!(tag(&utility, "kubernetes.io/role/internal-elb"), None);
     }
     for role in ["masters", "nodes", "bastion"] {
-        assert_eq!(ours("security-group", &format!("{role}.{CLUSTER}"))["GroupName"], format!("{role}.{CLUSTER}"));
+        assert_eq!(
+            ours("security-group", &format!("{role}.{CLUSTER}"))["GroupName"],
+            format!("{role}.{CLUSTER}")
+        );
     }
     lab.delete().await;
 }
@@ -160,6 +163,6 @@ async fn rules_of_a_shared_group_are_refused() {
     assert!(error.to_string().contains("FirewallRules/theirs"), "{error}");
 }
 
-pub fn boto_id(moto: &Moto, call: &str, arguments: serde_json::Value, what: &str) -> String {
+pub(crate) fn boto_id(moto: &Moto, call: &str, arguments: serde_json::Value, what: &str) -> String {
     moto.boto("ec2", call, arguments)[what][format!("{what}Id")].as_str().unwrap().to_owned()
 }

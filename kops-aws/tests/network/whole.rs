@@ -163,6 +163,6 @@ async fn rules_of_a_shared_group_are_refused() {
     assert!(error.to_string().contains("FirewallRules/theirs"), "{error}");
 }
 
-pub fn boto_id(moto: &Moto, call: &str, arguments: serde_json::Value, what: &str) -> String {
+pub(crate) fn boto_id(moto: &Moto, call: &str, arguments: serde_json::Value, what: &str) -> String {
     moto.boto("ec2", call, arguments)[what][format!("{what}Id")].as_str().unwrap().to_owned()
 }

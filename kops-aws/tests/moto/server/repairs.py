@@ -5,8 +5,10 @@ The provider is never bent to fit the emulator.
 
 from moto.autoscaling import models as autoscaling
 from moto.autoscaling.exceptions import ValidationError
+from moto.ec2.models.dhcp_options import DHCPOptionsSetBackend
 from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
+from moto.ec2.responses.dhcp_options import DHCPOptions
 from moto.ec2.responses.key_pairs import KeyPairs
 from moto.ec2.responses.subnets import Subnets
 from moto.route53.responses import Route53
@@ -79,6 +81,22 @@ def vpc_leaves_its_dhcp_options(original, self, vpc_id):
     except Exception:
         vpc.dhcp_options, options.vpc = options, vpc
         raise
+
+
+@replace(DHCPOptions, "create_dhcp_options")
+def dhcp_options_take_tags(original, self):
+    """moto drops the tags of the creating call."""
+    answer = original(self)
+    tags = self._parse_tag_specification().get("dhcp-options", {})
+    answer.result["DhcpOptions"].add_tags(tags)
+    return answer
+
+
+@replace(DHCPOptionsSetBackend, "associate_dhcp_options")
+def other_dhcp_options_free_the_former(original, self, dhcp_options, vpc):
+    """moto goes on taking the VPC's former options for used."""
+    self.disassociate_dhcp_options(vpc)
+    return original(self, dhcp_options, vpc)
 
 
 @replace(KeyPairs, "delete_key_pair")

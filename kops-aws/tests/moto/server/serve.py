@@ -37,6 +37,7 @@ import calls
 import faults
 import foreign
 import repairs  # noqa: F401  (applied by being imported)
+import repairs_machines  # noqa: F401
 import snapshot
 
 REGION = "us-east-1"

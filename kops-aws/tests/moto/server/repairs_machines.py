@@ -1,0 +1,132 @@
+"""More of `repairs.py`: launch templates, auto scaling groups and what they make."""
+
+from moto.autoscaling import models, responses
+from moto.ec2.responses.launch_templates import LaunchTemplates
+from moto.ec2.utils import parse_user_data
+
+from repairs import replace
+
+# ---------------------------------------------------------------- launch templates
+
+
+@replace(LaunchTemplates, "create_launch_template_version")
+def user_data_of_versions(original, self):
+    """moto reads the user data of a template's first version and forgets to of all others; a group that uses such
+    a version answers 500."""
+    get = self._get_param
+
+    def get_parsed(name, *args, **kwargs):
+        value = get(name, *args, **kwargs)
+        if name == "LaunchTemplateData" and value:
+            value["UserData"] = parse_user_data(get("LaunchTemplateData.UserData"))
+        return value
+
+    self._get_param = get_parsed
+    try:
+        return original(self)
+    finally:
+        del self._get_param
+
+
+@replace(LaunchTemplates, "create_launch_template")
+def tags_of_templates(original, self):
+    """moto adds the template's own tags to those that the template gives to machines."""
+    parse = self._parse_tag_specification
+    data = self._get_param("LaunchTemplateData", {}).get("TagSpecifications")
+    before = list(data) if data else None
+
+    result = original(self)
+    name = self._get_param("LaunchTemplateName")
+    version = self.ec2_backend.get_launch_template_by_name(name).versions[0]
+    if parse():
+        version.data.pop("TagSpecifications", None)
+        if before:
+            version.data["TagSpecifications"] = before
+    return result
+
+
+# ---------------------------------------------------------------- groups
+
+# What moto does not keep of a group.
+KEPT = {"MaxInstanceLifetime": "max_instance_lifetime", "CapacityRebalance": "capacity_rebalance"}
+
+
+def keep(self):
+    group = self.autoscaling_backend.autoscaling_groups.get(self._get_param("AutoScalingGroupName"))
+    for parameter, attribute in KEPT.items():
+        value = self._get_param(parameter)
+        if value is not None:
+            setattr(group, attribute, value or None if attribute == "max_instance_lifetime" else value)
+
+
+@replace(responses.AutoScalingResponse, "create_auto_scaling_group")
+def settings_of_new_groups(original, self):
+    result = original(self)
+    keep(self)
+    return result
+
+
+@replace(responses.AutoScalingResponse, "update_auto_scaling_group")
+def settings_of_groups(original, self):
+    """moto also forgets the mixed policy in an update that does not name it, and takes the launch template for
+    missing in one that names neither."""
+    result = original(self)
+    keep(self)
+    return result
+
+
+def one_template(self):
+    """moto shows the template of a mixed group twice; AWS shows it in the policy alone."""
+    if self.ec2_launch_template is None or self.mixed_instances_policy:
+        return None
+    return {
+        "LaunchTemplateId": self.ec2_launch_template.id,
+        "LaunchTemplateName": self.ec2_launch_template.name,
+        "Version": self.provided_launch_template_version,
+    }
+
+
+models.FakeAutoScalingGroup.launch_template = property(one_template)
+
+
+@replace(models.InstanceState, "__init__")
+def version_of_machines(original, self, *args, **kwargs):
+    """moto shows the template's default version for every machine; AWS the one it was made from."""
+    original(self, *args, **kwargs)
+    group = self.auto_scaling_group
+    if group is not None and group.ec2_launch_template is not None:
+        version = group.ec2_launch_template.get_version(group.launch_template_version)
+        self.made_from = {
+            "LaunchTemplateId": group.ec2_launch_template.id,
+            "LaunchTemplateName": group.ec2_launch_template.name,
+            "Version": str(version.number),
+        }
+
+
+models.InstanceState.launch_template = property(lambda self: getattr(self, "made_from", None))
+
+
+@replace(responses.AutoScalingResponse, "delete_auto_scaling_group")
+def force_delete(original, self):
+    """moto keeps machines that are protected, although a forced deletion ends them, and the group's hooks."""
+    backend, name = self.autoscaling_backend, self._get_param("AutoScalingGroupName")
+    group = backend.autoscaling_groups.get(name)
+    if group is not None:
+        for state in group.instance_states:
+            state.protected_from_scale_in = False
+        for key in [key for key, hook in backend.lifecycle_hooks.items() if hook.auto_scaling_group_name == name]:
+            del backend.lifecycle_hooks[key]
+    return original(self)
+
+
+@replace(responses.AutoScalingResponse, "put_lifecycle_hook")
+def metadata_of_hooks(original, self):
+    """moto drops what is to be told to whoever is notified."""
+    result = original(self)
+    key = f"{self._get_param('AutoScalingGroupName')}_{self._get_param('LifecycleHookName')}"
+    hook = self.autoscaling_backend.lifecycle_hooks[key]
+    hook.notification_metadata = self._get_param("NotificationMetadata")
+    # Nobody is, unless the call says so.
+    hook.notification_target_arn = self._get_param("NotificationTargetARN")
+    hook.role_arn = self._get_param("RoleARN")
+    return result

@@ -142,6 +142,7 @@ impl Manifest {
             let known = ancestors(&problem.path).find_map(|path| lines.get(&path).copied());
             problem.location = Some(known.unwrap_or(top));
         });
+        problems.sort_by_location();
         if let Some(parsed) = parsed {
             problems.name_object(&parsed.object.title());
             self.documents.push(parsed);
@@ -245,7 +246,7 @@ fn read_one<T: Resource>(
         (Some(object), None) => {
             let found = object.kind();
             pick(object).map(|object| (object, warnings)).ok_or_else(|| {
-                Error::invalid(format!("the document is a {found}, not a {}", T::KIND))
+                Error::invalid(format!("the document is of kind {found}, not {}", T::KIND))
                     .hint(format!("give one document of kind {}", T::KIND))
             })
         }

@@ -173,6 +173,11 @@ impl Problems {
         }
     }
 
+    /// Puts the problems in the order of the text.
+    pub(crate) fn sort_by_location(&mut self) {
+        self.list.sort_by_key(|problem| problem.location);
+    }
+
     /// Changes every problem, to speak of other paths or to add places.
     pub(crate) fn update(&mut self, change: impl FnMut(&mut Problem)) {
         self.list.iter_mut().for_each(change);

@@ -29,6 +29,8 @@ pub(super) enum Change {
     Not,
     /// Nothing, and the version knows the types' word as well.
     Alias,
+    /// Nothing, and the types' place is the one to speak of: the other is read only.
+    Old,
 }
 
 impl Move {
@@ -45,6 +47,11 @@ impl Move {
     /// A field with two words for it.
     pub(super) const fn alias(there: &'static str, here: &'static str) -> Self {
         Self { there, here, change: Change::Alias, cloud: None }
+    }
+
+    /// A field that once stood elsewhere.
+    pub(super) const fn old(there: &'static str, here: &'static str) -> Self {
+        Self { there, here, change: Change::Old, cloud: None }
     }
 
     /// A field that belongs to a cloud.
@@ -169,6 +176,7 @@ pub(super) fn translate(path: &Path, table: &[Move], direction: Direction) -> Pa
     let Some(below) = path.strip_prefix(&Path::of("spec")) else { return path.clone() };
     let longest = table
         .iter()
+        .filter(|step| !matches!((direction, step.change), (Direction::ToVersion, Change::Old)))
         .filter_map(|step| {
             let (from, to) = match direction {
                 Direction::ToVersion => (step.here, step.there),

@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use kops_core::cluster::{
-    DnsType, LoadBalancerType, NewCluster, Object, Role, TopologyKind, new_cluster, validate, write_manifest,
+    DnsType, InstanceGroup, LoadBalancerType, NewCluster, Object, Role, TopologyKind, new_cluster, validate,
+    write_manifest,
 };
 
 fn zones(region: &str, letters: &str) -> Vec<String> {
@@ -78,7 +79,7 @@ fn several_control_plane_machines_to_a_zone_have_numbers() {
     let options = NewCluster { zones: zones("us-east-1", "ab"), control_plane_count: Some(5), ..options() };
     let (cluster, groups) = new_cluster(&options).unwrap();
     let names: Vec<_> =
-        groups.iter().filter(|group| group.is_control_plane()).map(|group| group.name()).collect();
+        groups.iter().filter(|group| group.is_control_plane()).map(InstanceGroup::name).collect();
     assert_eq!(
         names,
         [

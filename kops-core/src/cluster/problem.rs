@@ -154,16 +154,11 @@ impl Problems {
     }
 
     /// The warnings, or all errors as one [`Error`].
+    ///
+    /// # Errors
+    /// When there are errors.
     pub fn into_result(self) -> Result<Vec<Problem>, Error> {
-        let errors: Vec<String> = self.errors().map(ToString::to_string).collect();
-        match errors.as_slice() {
-            [] => Ok(self.list),
-            [one] => Err(Error::invalid(one.clone())),
-            many => {
-                let lines: String = many.iter().flat_map(|line| ["\n  ", line.as_str()]).collect();
-                Err(Error::invalid(format!("{} problems:{lines}", many.len())))
-            }
-        }
+        if self.has_errors() { Err(self.into()) } else { Ok(self.list) }
     }
 
     /// Says of every problem that has none yet which object it belongs to.
@@ -181,6 +176,18 @@ impl Problems {
     /// Changes every problem, to speak of other paths or to add places.
     pub(crate) fn update(&mut self, change: impl FnMut(&mut Problem)) {
         self.list.iter_mut().for_each(change);
+    }
+}
+
+impl From<Problems> for Error {
+    /// One error that lists all errors of the report, a line to each.
+    fn from(problems: Problems) -> Self {
+        let errors: Vec<String> = problems.errors().map(ToString::to_string).collect();
+        if let [one] = errors.as_slice() {
+            return Self::invalid(one.as_str());
+        }
+        let lines: String = errors.iter().flat_map(|line| ["\n  ", line.as_str()]).collect();
+        Self::invalid(format!("{} problems:{lines}", errors.len()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a specification may hold, as data.
 //!
-//! Every type of a specification is declared once, with [`spec!`] or [`choice!`]. The declaration gives the
+//! Every type of a specification is declared once, with `spec!` or `choice!`. The declaration gives the
 //! Rust type, its serialisation, and a [`Shape`]: the names and types of its fields as a constant. From the
 //! shape come the things that serialisation alone cannot give: *every* unknown field and *every* wrong type of
 //! a document in one pass, each with its path; "did you mean"; and setting a field by its path with a value of

@@ -43,8 +43,8 @@ choice! {
 ///     zones: vec!["us-east-1a".into(), "us-east-1b".into(), "us-east-1c".into()],
 ///     control_plane_count: Some(3),
 ///     ..NewCluster::default()
-/// })
-/// .unwrap();
+/// })?;
+/// assert_eq!(cluster.region().as_deref(), Some("us-east-1"));
 /// assert_eq!(cluster.spec.etcd_clusters[0].members.len(), 3);
 /// let names: Vec<&str> = groups.iter().map(|group| group.name()).collect();
 /// assert_eq!(names[..2], ["control-plane-us-east-1a", "control-plane-us-east-1b"]);
@@ -53,6 +53,7 @@ choice! {
 /// // Whatever is wrong is told at once, each with a fix.
 /// let problems = new_cluster(&NewCluster { name: "demo".into(), bastion: true, ..NewCluster::default() }).unwrap_err();
 /// assert!(problems.errors().count() >= 4);
+/// # Ok::<(), kops_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct NewCluster {

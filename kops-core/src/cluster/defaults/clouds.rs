@@ -1,6 +1,6 @@
 //! What differs from cloud to cloud, as a table: the one place of the specifications that knows clouds apart.
 
-use crate::cluster::spec::{CloudProvider, LoadBalancerClass, Role};
+use crate::cluster::spec::{CloudProvider, Cluster, LoadBalancerClass, Role, Subnet};
 
 /// What a cloud is like, and what is usual there.
 #[derive(Debug)]
@@ -182,6 +182,16 @@ impl CloudDefaults {
             | Role::Scheduler
             | Role::KubeControllerManager => control_plane,
         })
+    }
+}
+
+impl Cluster {
+    /// The region that the cluster is in, by its subnets; `None` when they do not say.
+    pub fn region(&self) -> Option<String> {
+        let cloud = CloudDefaults::of(self.spec.cloud_provider.as_ref());
+        let named =
+            |subnet: &Subnet| subnet.region.clone().or_else(|| (cloud.region_of)(subnet.zone.as_deref()?));
+        self.spec.networking.subnets.iter().find_map(named)
     }
 }
 

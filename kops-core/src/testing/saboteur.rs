@@ -1,4 +1,8 @@
 //! Faults for any cloud.
+//!
+//! # Known weaknesses
+//! Faults befall whole uses of handlers, before or after: a handler that makes two requests is not interrupted
+//! between them. The contract has a create make one, and tests that kill a process find out who does not.
 
 use std::fmt;
 use std::sync::Arc;

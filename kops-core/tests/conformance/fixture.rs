@@ -1,13 +1,10 @@
-//! The memory cloud keeps the contract, in each of its moods.
-#![cfg(feature = "testing")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+//! A small cluster of every kind, for the memory cloud and for whatever stands in front of one.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use kops_core::Result;
-use kops_core::cloud::{Capabilities, Cloud, IdentityClass, Scope};
+use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{Id, Input, Key, OutputRef, Part, Secret, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
@@ -16,14 +13,16 @@ use kops_core::resource::{
     NatGateway, Network, Peer, Protocol, RecordType, Resource, Role, RootVolume, Scheme, SshKey, Subnet,
     Volume,
 };
-use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
-use kops_core::testing::{Latencies, MemoryCloud, MemoryCloudBuilder, Stored};
+use kops_core::testing::conformance::{Edit, Fixture, Item, Many, Requests};
+use kops_core::testing::{MemoryCloud, Stored};
 
-const SECRET: &str = "hunter2-bootstrap-token";
+pub(crate) const SECRET: &str = "hunter2-bootstrap-token";
 
-struct Memory {
-    cloud: MemoryCloud,
-    stride: usize,
+pub(crate) struct Memory {
+    pub(crate) cloud: MemoryCloud,
+    /// What stands in front of the cloud, if anything does.
+    pub(crate) front: Option<Arc<dyn Cloud>>,
+    pub(crate) stride: usize,
 }
 
 /// What differs between the fixture's graphs.
@@ -182,7 +181,7 @@ fn output<T: std::fmt::Debug>(input: Input<T>) -> OutputRef {
 #[async_trait]
 impl Fixture for Memory {
     fn cloud(&self) -> Arc<dyn Cloud> {
-        Arc::new(self.cloud.clone())
+        self.front.clone().unwrap_or_else(|| Arc::new(self.cloud.clone()))
     }
 
     fn graph(&self, scope: &Scope) -> Result<TaskGraph> {
@@ -272,42 +271,4 @@ impl Fixture for Memory {
     fn secret(&self) -> Option<&str> {
         Some(SECRET)
     }
-}
-
-async fn conforms(cloud: MemoryCloudBuilder, stride: usize) {
-    let report = conformance::run(&Memory { cloud: cloud.page(10).build(), stride }).await;
-    assert!(report.is_clean(), "{report}");
-    assert_eq!(report.skipped(), ["unsupported"], "it can do everything: {report}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn at_once() {
-    conforms(MemoryCloud::builder(), 1).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn at_its_leisure() {
-    conforms(MemoryCloud::builder().latencies(Latencies::realistic()), 4).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn with_rate_limits() {
-    conforms(MemoryCloud::builder().paced(8), 4).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn with_objects_that_cannot_be_told_apart() {
-    let cloud = MemoryCloud::builder().identity(Address::KIND, IdentityClass::Journal);
-    conforms(cloud, 2).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn with_little_to_offer() {
-    let capabilities = Capabilities { ipv6: false, ..MemoryCloud::new().capabilities() };
-    let cloud = MemoryCloud::builder()
-        .capabilities(capabilities)
-        .latencies(Latencies::default().call(Duration::from_millis(10)));
-    let memory = Memory { cloud: cloud.build(), stride: 1 };
-    let report = conformance::run_only(&memory, |rule| rule == "unsupported").await;
-    assert_eq!(report.rules, [("unsupported", conformance::Verdict::Held)]);
 }

@@ -1,0 +1,261 @@
+//! Clouds with a flaw each, and the rule that finds it: a suite that passes everything would be of no use.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use kops_core::clock::Clock;
+use kops_core::cloud::{
+    Capabilities, Cloud, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed,
+    Owner, Query, Replacement, Scope, Timing, Update,
+};
+use kops_core::graph::{Document, TaskGraph};
+use kops_core::resource::{Network, Output};
+use kops_core::testing::MemoryCloud;
+use kops_core::testing::conformance::{self, Verdict};
+use kops_core::{Error, Result};
+
+use crate::fixture::{Memory, SECRET};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flaw {
+    /// Lowers the same graph to another each time.
+    LowersAtRandom,
+    /// Lowers what it cannot do.
+    PromisesTooMuch,
+    /// Shows what the creating call was asked for, not what it did.
+    Boasts,
+    /// Says that it has changed what it has not.
+    IgnoresUpdates,
+    /// Says that it has deleted what it has not.
+    IgnoresDeletions,
+    /// Shows what it saw first, for ever.
+    Remembers,
+    /// Makes another object for the same token.
+    IgnoresTokens,
+    /// Marks and sees everything as one scope's.
+    IgnoresScopes,
+    /// Shows nobody who holds a name.
+    HidesHolders,
+    /// Finds nothing by a selector.
+    IgnoresSelectors,
+    /// Forgets that an object is to be retained.
+    ForgetsRetention,
+    /// Fails to delete what is gone.
+    MissesTheGone,
+    /// Reads one page.
+    ReadsOnePage,
+    /// Asks for every object by itself.
+    AsksOneByOne,
+    /// Puts a secret into an output.
+    Babbles,
+}
+
+/// A memory cloud with a flaw.
+struct Flawed {
+    inner: MemoryCloud,
+    flaw: Flaw,
+    lowered: AtomicUsize,
+    handlers: Vec<Arc<dyn DynHandler>>,
+}
+
+impl fmt::Debug for Flawed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Flawed({:?})", self.flaw)
+    }
+}
+
+impl Flawed {
+    fn new(inner: MemoryCloud, flaw: Flaw) -> Self {
+        let handlers = inner.handlers().iter().map(|inner| {
+            let (inner, seen) = (inner.clone(), Mutex::default());
+            Arc::new(FlawedHandler { inner, flaw, seen }) as Arc<dyn DynHandler>
+        });
+        Self { handlers: handlers.collect(), inner, flaw, lowered: AtomicUsize::new(0) }
+    }
+}
+
+impl Cloud for Flawed {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn handlers(&self) -> &[Arc<dyn DynHandler>] {
+        &self.handlers
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
+        match self.flaw {
+            Flaw::PromisesTooMuch => Ok(graph.clone()),
+            Flaw::LowersAtRandom => {
+                let mut more = TaskGraph::builder();
+                graph.tasks().for_each(|task| more.insert(task.clone()));
+                let name = format!("surprise-{}", self.lowered.fetch_add(1, Ordering::Relaxed));
+                more.add(&name, Network { cidrs: vec!["10.1.0.0/16".parse().unwrap()], ipv6: false });
+                more.build()
+            }
+            _ => self.inner.lower(graph, scope),
+        }
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.inner.clock()
+    }
+}
+
+struct FlawedHandler {
+    inner: Arc<dyn DynHandler>,
+    flaw: Flaw,
+    seen: Mutex<BTreeMap<String, Vec<Observed>>>,
+}
+
+impl FlawedHandler {
+    fn scope(&self, scope: &Scope) -> Scope {
+        if self.flaw == Flaw::IgnoresScopes { Scope::new("everybody") } else { scope.clone() }
+    }
+
+    fn told(&self, mut observed: Observed) -> Observed {
+        if self.flaw == Flaw::Babbles {
+            observed.object.outputs.set(Output::<Network, String>::new("user_data"), SECRET.to_owned());
+        }
+        observed
+    }
+}
+
+#[async_trait]
+impl DynHandler for FlawedHandler {
+    fn kind(&self) -> &'static str {
+        self.inner.kind()
+    }
+
+    fn identity(&self) -> IdentityClass {
+        self.inner.identity()
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        self.inner.mutability(field)
+    }
+
+    fn replacement(&self) -> Replacement {
+        self.inner.replacement()
+    }
+
+    fn delete_after(&self) -> &'static [&'static str] {
+        self.inner.delete_after()
+    }
+
+    fn volatile_outputs(&self) -> &'static [&'static str] {
+        self.inner.volatile_outputs()
+    }
+
+    fn timing(&self) -> Timing {
+        self.inner.timing()
+    }
+
+    fn canonical(&self, document: &Document) -> Result<Document> {
+        self.inner.canonical(document)
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {
+        let scope = self.scope(query.scope);
+        let filter = match query.filter {
+            Filter::Scope { wanted, .. } if self.flaw == Flaw::IgnoresSelectors => {
+                Filter::Scope { wanted, shared: &[] }
+            }
+            filter => filter,
+        };
+        let mut found = self.inner.list(&Query { scope: &scope, filter, cx: query.cx }).await?;
+        match self.flaw {
+            Flaw::HidesHolders => found.retain(|observed| observed.object.owner == Owner::Scope),
+            Flaw::ReadsOnePage => found.truncate(10),
+            Flaw::AsksOneByOne => {
+                for observed in &found {
+                    let filter = Filter::Ids(std::slice::from_ref(&observed.object.id));
+                    self.inner.list(&Query { scope: &scope, filter, cx: query.cx }).await?;
+                }
+            }
+            Flaw::Remembers if !found.is_empty() => {
+                let mut seen = self.seen.lock().unwrap();
+                found.clone_from(seen.entry(scope.name().to_owned()).or_insert(found.clone()));
+            }
+            _ => {}
+        }
+        Ok(found.into_iter().map(|observed| self.told(observed)).collect())
+    }
+
+    async fn create(&self, request: Create<'_, Document>) -> Result<Observed> {
+        let scope = self.scope(request.scope);
+        let now = self.inner.timing().call;
+        let random = format!("{:?} {:p} {}", now, &raw const request, fastrand::u64(..));
+        let token = if self.flaw == Flaw::IgnoresTokens { &random } else { request.token };
+        let retained = request.retained && self.flaw != Flaw::ForgetsRetention;
+        let wanted = request.spec;
+        let mut made = self.inner.create(Create { scope: &scope, token, retained, ..request }).await?;
+        if self.flaw == Flaw::Boasts {
+            made.object.spec = wanted.clone();
+        }
+        Ok(self.told(made))
+    }
+
+    async fn update(&self, request: Update<'_, Document>) -> Result<Observed> {
+        if self.flaw == Flaw::IgnoresUpdates {
+            let object = kops_core::cloud::Object { spec: request.spec.clone(), ..request.object.clone() };
+            return Ok(Observed { object, references: Vec::new() });
+        }
+        let scope = self.scope(request.scope);
+        self.inner.update(Update { scope: &scope, ..request }).await.map(|observed| self.told(observed))
+    }
+
+    async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {
+        let scope = self.scope(request.scope);
+        if self.flaw == Flaw::IgnoresDeletions {
+            return Ok(Deletion::Done);
+        }
+        if self.flaw == Flaw::MissesTheGone {
+            let filter = Filter::Ids(std::slice::from_ref(&request.object.id));
+            if self.inner.list(&Query { scope: &scope, filter, cx: request.cx }).await?.is_empty() {
+                return Err(Error::invalid("there is no such object"));
+            }
+        }
+        self.inner.delete(Delete { scope: &scope, ..request }).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_flaw_is_found() {
+    for (flaw, rule) in [
+        (Flaw::LowersAtRandom, "lowered"),
+        (Flaw::PromisesTooMuch, "unsupported"),
+        (Flaw::Boasts, "repeated"),
+        (Flaw::IgnoresUpdates, "changed"),
+        (Flaw::IgnoresDeletions, "deleted"),
+        (Flaw::Remembers, "drifted"),
+        (Flaw::IgnoresTokens, "lost_answers"),
+        (Flaw::IgnoresScopes, "foreign"),
+        (Flaw::HidesHolders, "taken_name"),
+        (Flaw::IgnoresSelectors, "shared"),
+        (Flaw::ForgetsRetention, "lifecycles"),
+        (Flaw::MissesTheGone, "lost_answers"),
+        (Flaw::ReadsOnePage, "pages"),
+        (Flaw::AsksOneByOne, "budget"),
+        (Flaw::Babbles, "secrets"),
+    ] {
+        let capabilities = Capabilities { ipv6: false, ..MemoryCloud::new().capabilities() };
+        let cloud = match rule {
+            "unsupported" => MemoryCloud::builder().capabilities(capabilities),
+            _ => MemoryCloud::builder().page(10),
+        };
+        let cloud = cloud.build();
+        let front = Arc::new(Flawed::new(cloud.clone(), flaw));
+        let report =
+            conformance::run_only(&Memory { cloud, front: Some(front), stride: 1 }, |it| it == rule).await;
+        let (_, verdict) = &report.rules[0];
+        assert!(matches!(verdict, Verdict::Broken(_)), "{flaw:?} was not found: {report}");
+    }
+}

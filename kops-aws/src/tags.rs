@@ -84,9 +84,9 @@ pub(crate) fn further(tags: &Tags) -> Tags {
 }
 
 /// EC2's form of tags, read.
-pub(crate) fn read(tags: Option<&Vec<Tag>>) -> Tags {
+pub(crate) fn read(tags: &[Tag]) -> Tags {
     let pair = |tag: &Tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()));
-    tags.into_iter().flatten().filter_map(pair).collect()
+    tags.iter().filter_map(pair).collect()
 }
 
 /// Tags for a creating call of EC2.
@@ -106,7 +106,8 @@ pub(crate) async fn set(clients: &Clients, cx: &Context, id: &str, tags: &Tags) 
     Ok(())
 }
 
-fn ec2(tags: &Tags) -> Vec<Tag> {
+/// Tags in EC2's form.
+pub(crate) fn ec2(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| tag(key, value)).collect()
 }
 

@@ -12,8 +12,9 @@ use aws_sdk_ec2::types::{
     SecurityGroup, Subnet, Vpc,
 };
 use futures_util::future::try_join_all;
-use kops_core::Result;
+use ipnet::IpNet;
 use kops_core::cloud::{self, Context, Object, Query};
+use kops_core::{Error, ErrorKind, Result};
 
 use crate::clients::Clients;
 use crate::tags;
@@ -63,6 +64,17 @@ where
     F: Future<Output = Result<Vec<T>>>,
 {
     query.cx.memo.get_or_try(call, async || describe(tags::filter(query.scope)).await).await
+}
+
+/// A range of addresses as AWS writes it.
+pub(crate) fn cidr(text: Option<&str>) -> Result<IpNet> {
+    let text = text.unwrap_or_default();
+    text.parse().map_err(|_| Error::internal(format!("AWS shows `{text}` as a range of addresses")))
+}
+
+/// An answer that lacks what it is about: what was asked for may have been done.
+pub(crate) fn unanswered(call: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, "the answer does not say what was made").call(call)
 }
 
 /// Each object once, although more than one filter may have found it.

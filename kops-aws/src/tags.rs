@@ -69,7 +69,8 @@ pub(crate) fn task<'a>(scope: &Scope, tags: &'a Tags) -> Option<&'a str> {
     if !is(CLUSTER, scope) || !is(&owned(scope), "owned") {
         return None;
     }
-    let by_kops = |name: &&String| name.strip_suffix(scope).is_some_and(|it| it.is_empty() || it.ends_with('.'));
+    let by_kops =
+        |name: &&String| name.strip_suffix(scope).is_some_and(|it| it.is_empty() || it.ends_with('.'));
     tags.get(TASK).or_else(|| tags.get(NAME).filter(by_kops)).map(String::as_str)
 }
 
@@ -139,7 +140,8 @@ mod tests {
     fn what_we_make_is_known_again() {
         let scope = Scope::new("ha.example.com").labels(tags(&[("team", "a")]));
         let cx = Context::default();
-        let request = Create { scope: &scope, name: "b.ha.example.com", spec: &(), retained: true, token: "", cx: &cx };
+        let request =
+            Create { scope: &scope, name: "b.ha.example.com", spec: &(), retained: true, token: "", cx: &cx };
         let made = of_new(&request, &tags(&[("role", "x")]));
         let object = object(&scope, "id", &made, ());
         assert_eq!((object.name.as_deref(), object.owner), (Some("b.ha.example.com"), Owner::Scope));

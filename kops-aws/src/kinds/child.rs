@@ -15,7 +15,8 @@ pub(crate) fn wanted<'a, R: Resource>(query: &Query<'a>) -> Result<Vec<(&'a str,
         .iter()
         .map(|task| {
             let spec = R::deserialize(&**task.spec).map_err(|error| {
-                Error::internal(format!("the specification of {}/{} is none", R::KIND, task.name)).source(error)
+                Error::internal(format!("the specification of {}/{} is none", R::KIND, task.name))
+                    .source(error)
             })?;
             Ok((task.name, spec))
         })

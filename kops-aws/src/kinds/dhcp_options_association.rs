@@ -59,7 +59,9 @@ impl Handler for DhcpOptionsAssociations {
                 Filter::Scope { .. } => vpc::owned(&self.0, query).await,
                 Filter::Ids(ids) => {
                     let filters = listing::any_of("vpc-id", ids);
-                    Ok(listing::find(filters, |filter| listing::vpcs(&self.0, query.cx, filter)).await?.into())
+                    Ok(listing::find(filters, |filter| listing::vpcs(&self.0, query.cx, filter))
+                        .await?
+                        .into())
                 }
             }
         };

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, ResourceType};
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, Update,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -48,22 +48,20 @@ impl Handler for EgressOnlyInternetGateways {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<EgressOnlyInternetGateway<Closed>>>> {
-        let describe = |filter| listing::egress_only_gateways(&self.0, query.cx, filter);
-        let mut found = describe(tags::filter(query.scope)).await?;
-        // This listing filters by tags only.
-        let further = match query.filter {
-            Filter::Scope { shared, .. } => !shared.is_empty(),
-            Filter::Ids(_) => false,
+        // Identifiers cannot be filtered by; so for those of others all are read.
+        let filter = match query.filter {
+            Filter::Scope { shared: [], .. } => Some(tags::filter(query.scope)),
+            _ => None,
         };
-        if further {
-            found.extend(listing::all_egress_only_gateways(&self.0, query.cx).await?);
-        }
+        let found = listing::egress_only_gateways(&self.0, query.cx, filter).await?;
         let objects = found.iter().map(|gateway| observed(query.scope, gateway));
-        let meant = |object: &Object<_>| match query.filter {
-            Filter::Scope { .. } => true,
+        let meant = |object: &Object<EgressOnlyInternetGateway<Closed>>| match query.filter {
+            Filter::Scope { shared, .. } => {
+                object.owner == Owner::Scope || shared.contains(&object.id.as_str())
+            }
             Filter::Ids(ids) => ids.contains(&object.id),
         };
-        Ok(listing::each_once(objects.filter(meant).collect()))
+        Ok(objects.filter(meant).collect())
     }
 
     async fn create(
@@ -73,7 +71,8 @@ impl Handler for EgressOnlyInternetGateways {
         let spec = request.spec;
         let tags = tags::of_new(&request, &spec.tags);
         let call = self.0.ec2.create_egress_only_internet_gateway().vpc_id(spec.vpc.as_str());
-        let call = call.tag_specifications(tags::specification(ResourceType::EgressOnlyInternetGateway, &tags));
+        let call =
+            call.tag_specifications(tags::specification(ResourceType::EgressOnlyInternetGateway, &tags));
         let made = self.0.call(request.cx, "ec2:CreateEgressOnlyInternetGateway", call.send()).await?;
         let gateway = made
             .egress_only_internet_gateway
@@ -107,9 +106,7 @@ fn observed(
 ) -> Object<EgressOnlyInternetGateway<Closed>> {
     let tags = tags::read(gateway.tags());
     let vpc = gateway.attachments().first().and_then(|attachment| attachment.vpc_id());
-    let spec = EgressOnlyInternetGateway {
-        vpc: Id::new(vpc.unwrap_or_default()),
-        tags: tags::further(&tags),
-    };
+    let spec =
+        EgressOnlyInternetGateway { vpc: Id::new(vpc.unwrap_or_default()), tags: tags::further(&tags) };
     tags::object(scope, gateway.egress_only_internet_gateway_id().unwrap_or_default(), &tags, spec)
 }

@@ -112,14 +112,33 @@ describe! {
     dhcp_options: "ec2:DescribeDhcpOptions" = describe_dhcp_options.dhcp_options -> DhcpOptions, 1000 a page;
     /// Internet gateways.
     internet_gateways: "ec2:DescribeInternetGateways" = describe_internet_gateways.internet_gateways -> InternetGateway, 1000 a page;
-    /// Egress-only internet gateways; not to be filtered by identifier.
-    egress_only_gateways: "ec2:DescribeEgressOnlyInternetGateways" = describe_egress_only_internet_gateways.egress_only_internet_gateways -> EgressOnlyInternetGateway, 255 a page;
     /// Subnets.
     subnets: "ec2:DescribeSubnets" = describe_subnets.subnets -> Subnet, 1000 a page;
     /// Route tables, with their routes and associations.
     route_tables: "ec2:DescribeRouteTables" = describe_route_tables.route_tables -> RouteTable, 100 a page;
     /// Security groups, with their rules.
     security_groups: "ec2:DescribeSecurityGroups" = describe_security_groups.security_groups -> SecurityGroup, 1000 a page;
+}
+
+/// Egress-only internet gateways; all of them without a filter, which can be by tags only.
+pub(crate) async fn egress_only_gateways(
+    clients: &Clients,
+    cx: &Context,
+    filter: Option<Filter>,
+) -> Result<Vec<EgressOnlyInternetGateway>> {
+    let mut all = Vec::new();
+    let mut token = None;
+    loop {
+        let call = clients.ec2.describe_egress_only_internet_gateways();
+        let call = call.set_filters(filter.clone().map(|filter| vec![filter]));
+        let call = call.max_results(255).set_next_token(token);
+        let page = clients.call(cx, "ec2:DescribeEgressOnlyInternetGateways", call.send()).await?;
+        all.extend(page.egress_only_internet_gateways.unwrap_or_default());
+        token = page.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(all);
+        }
+    }
 }
 
 /// NAT gateways; deleted ones are shown for about an hour.

@@ -7,11 +7,13 @@
 //! [`Route`], [`RouteTableAssociation`] and [`SecurityGroupRules`].
 
 // The network.
+mod child;
 mod dhcp_options;
 mod dhcp_options_association;
 mod egress_only_internet_gateway;
 mod elastic_ip;
 mod internet_gateway;
+mod ip_permission;
 mod listing;
 mod nat_gateway;
 mod route;
@@ -61,10 +63,29 @@ pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
     all
 }
 
-fn network(_: &Clients) -> Vec<Arc<dyn DynHandler>> {
-    Vec::new()
+fn network(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    vec![
+        Arc::new(vpc::Vpcs(clients.clone())),
+        Arc::new(vpc_cidr_block::VpcCidrBlocks(clients.clone())),
+        Arc::new(dhcp_options::DhcpOptionSets(clients.clone())),
+        Arc::new(dhcp_options_association::DhcpOptionsAssociations(clients.clone())),
+        Arc::new(internet_gateway::InternetGateways(clients.clone())),
+        Arc::new(egress_only_internet_gateway::EgressOnlyInternetGateways(clients.clone())),
+        Arc::new(subnet::Subnets(clients.clone())),
+        Arc::new(elastic_ip::ElasticIps(clients.clone())),
+        Arc::new(nat_gateway::NatGateways(clients.clone())),
+        Arc::new(route_table::RouteTables(clients.clone())),
+        Arc::new(route::Routes(clients.clone())),
+        Arc::new(route_table_association::RouteTableAssociations(clients.clone())),
+        Arc::new(security_group::SecurityGroups(clients.clone())),
+        Arc::new(security_group_rules::RuleSets(clients.clone())),
+    ]
 }
 
-fn looked_up(_: &Clients) -> Vec<Arc<dyn DynHandler>> {
-    Vec::new()
+fn looked_up(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    vec![
+        lookup::handler(availability_zone::AvailabilityZones(clients.clone())),
+        lookup::handler(image::Images(clients.clone())),
+        lookup::handler(instance_type::InstanceTypes(clients.clone())),
+    ]
 }

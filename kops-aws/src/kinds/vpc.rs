@@ -100,7 +100,8 @@ impl Handler for Vpcs {
             }
         };
         let objects = found.iter().map(|vpc| observed(query.scope, vpc)).collect::<Result<_>>()?;
-        try_join_all(listing::each_once(objects).into_iter().map(|vpc| self.with_attributes(vpc, query.cx))).await
+        try_join_all(listing::each_once(objects).into_iter().map(|vpc| self.with_attributes(vpc, query.cx)))
+            .await
     }
 
     async fn create(&self, request: Create<'_, Vpc>) -> Result<Object<Vpc>> {
@@ -122,20 +123,26 @@ impl Handler for Vpcs {
     async fn update(&self, request: Update<'_, Vpc>) -> Result<Object<Vpc>> {
         let Update { object, spec, changed, cx, .. } = request;
         let mut now = object.clone();
-        if changed.contains("dns_support") && let Some(&on) = spec.dns_support.managed() {
+        if changed.contains("dns_support")
+            && let Some(&on) = spec.dns_support.managed()
+        {
             let value = AttributeBooleanValue::builder().value(on).build();
             let call = self.0.ec2.modify_vpc_attribute().vpc_id(&object.id).enable_dns_support(value);
             self.0.call(cx, "ec2:ModifyVpcAttribute", call.send()).await?;
             now.spec.dns_support = on.into();
         }
         // After `dns_support`, which it needs.
-        if changed.contains("dns_hostnames") && let Some(&on) = spec.dns_hostnames.managed() {
+        if changed.contains("dns_hostnames")
+            && let Some(&on) = spec.dns_hostnames.managed()
+        {
             let value = AttributeBooleanValue::builder().value(on).build();
             let call = self.0.ec2.modify_vpc_attribute().vpc_id(&object.id).enable_dns_hostnames(value);
             self.0.call(cx, "ec2:ModifyVpcAttribute", call.send()).await?;
             now.spec.dns_hostnames = on.into();
         }
-        if changed.contains("ipv6") && let Some(&on) = spec.ipv6.managed() {
+        if changed.contains("ipv6")
+            && let Some(&on) = spec.ipv6.managed()
+        {
             self.set_ipv6(&object.id, on, cx).await?;
             now.spec.ipv6 = on.into();
         }
@@ -164,13 +171,16 @@ impl Vpcs {
             self.0.call(cx, "ec2:DescribeVpcAttribute", call.send())
         };
         let answers =
-            try_join(ask(VpcAttributeName::EnableDnsSupport), ask(VpcAttributeName::EnableDnsHostnames)).await;
+            try_join(ask(VpcAttributeName::EnableDnsSupport), ask(VpcAttributeName::EnableDnsHostnames))
+                .await;
         let (support, hostnames) = match answers {
             // Deleted since it was listed; it will not be there the next time.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(object.state(State::Gone)),
             answers => answers?,
         };
-        let on = |value: Option<AttributeBooleanValue>| Setting::To(value.and_then(|it| it.value).unwrap_or(false));
+        let on = |value: Option<AttributeBooleanValue>| {
+            Setting::To(value.and_then(|it| it.value).unwrap_or(false))
+        };
         object.spec.dns_support = on(support.enable_dns_support);
         object.spec.dns_hostnames = on(hostnames.enable_dns_hostnames);
         Ok(object)

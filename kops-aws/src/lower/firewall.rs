@@ -11,11 +11,8 @@ impl Lowered for Firewall {
     type Native = SecurityGroup;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        let group = SecurityGroup {
-            vpc: native(spec.network),
-            description: spec.description,
-            tags: cx.tags([]),
-        };
+        let group =
+            SecurityGroup { vpc: native(spec.network), description: spec.description, tags: cx.tags([]) };
         cx.add(name, group);
         Ok(())
     }
@@ -27,8 +24,11 @@ impl Lowered for FirewallRules {
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         if cx.is_shared(&spec.firewall) {
             // Whether a rule is ours is told by the group it is in.
-            return Err(Error::new(ErrorKind::Unsupported, "the rules of a shared security group are its owner's")
-                .hint("put the rules into a group of its own, and machines into both groups"));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the rules of a shared security group are its owner's",
+            )
+            .hint("put the rules into a group of its own, and machines into both groups"));
         }
         let rules = SecurityGroupRules {
             group: native(spec.firewall),

@@ -28,11 +28,8 @@ impl Lowered for NatGateway {
             return Err(Error::new(ErrorKind::Unsupported, "on AWS a NAT gateway lives in a subnet")
                 .hint("name the public subnet that it is to live in"));
         };
-        let gateway = Ec2NatGateway {
-            subnet: native(subnet),
-            address: native(spec.address),
-            tags: cx.tags([]),
-        };
+        let gateway =
+            Ec2NatGateway { subnet: native(subnet), address: native(spec.address), tags: cx.tags([]) };
         let gateway = cx.add(name, gateway);
         // AWS gives up on a NAT gateway whose VPC has no internet gateway (`Gateway.NotAttached`).
         let doors: Vec<Handle<Ec2InternetGateway>> = cx

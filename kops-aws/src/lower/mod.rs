@@ -180,9 +180,10 @@ impl Lowering<'_> {
                 self.native.insert(Task { edges: Vec::new(), ..task.clone() });
                 Ok(())
             }
-            None => {
-                Err(Error::new(ErrorKind::Unsupported, format!("AWS has no objects of the kind {}", task.key.kind())))
-            }
+            None => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("AWS has no objects of the kind {}", task.key.kind()),
+            )),
         }
     }
 
@@ -204,16 +205,16 @@ impl Lowering<'_> {
 
     /// The tasks of an agnostic kind that are not shared, with their specifications.
     pub(crate) fn specs<A: Lowered>(&self) -> Result<Vec<(&str, A)>> {
-        let managed = |task: &&Task| {
-            task.key.kind() == A::KIND && !matches!(task.lifecycle, Lifecycle::Shared { .. })
-        };
+        let managed =
+            |task: &&Task| task.key.kind() == A::KIND && !matches!(task.lifecycle, Lifecycle::Shared { .. });
         self.tasks.iter().filter(managed).map(|task| Ok((task.key.name(), task.spec_as()?))).collect()
     }
 
     /// Whether the object of an agnostic kind that a reference points to is somebody else's.
     pub(crate) fn is_shared<A: Lowered>(&self, id: &Input<Id<A>>) -> bool {
         let Input::Output(output) = id else { return true };
-        let task = self.tasks.iter().find(|it| it.key.kind() == A::KIND && it.key.name() == output.task.name());
+        let task =
+            self.tasks.iter().find(|it| it.key.kind() == A::KIND && it.key.name() == output.task.name());
         task.is_none_or(|task| matches!(task.lifecycle, Lifecycle::Shared { .. }))
     }
 

@@ -27,12 +27,18 @@ use crate::kinds::{
 const ROLE: &str = "kubernetes.io/kops/role";
 
 /// Adds a subnet's place in a route table, and the table with its routes if no other subnet has done so.
-pub(super) fn lower(name: &str, subnet: &Handle<Ec2Subnet>, spec: &Subnet, cx: &mut Lowering<'_>) -> Result<()> {
+pub(super) fn lower(
+    name: &str,
+    subnet: &Handle<Ec2Subnet>,
+    spec: &Subnet,
+    cx: &mut Lowering<'_>,
+) -> Result<()> {
     let Some(table) = table_of(name, spec) else { return Ok(()) };
     agree(name, &table, spec, cx)?;
     let role = table.strip_suffix(&network_name(spec)).map_or("private", |rest| rest.trim_end_matches('.'));
     let role = if role.is_empty() { "public" } else { role };
-    let tags = cx.tags([(ROLE, role)]);
+    let marks: Vec<_> = spec.routes.iter().map(|route| Route::mark(route.cidr.trunc())).collect();
+    let tags = cx.tags([(ROLE, role)].into_iter().chain(marks.iter().map(|mark| (mark.as_str(), "owned"))));
     let handle = cx.add_once(&table, RouteTable { vpc: native(spec.network.clone()), tags });
     for (destination, target) in routes_of(spec, cx)? {
         let name = Route::name_of(&table, destination);
@@ -104,7 +110,9 @@ fn routes_of(spec: &Subnet, cx: &Lowering<'_>) -> Result<BTreeMap<IpNet, RouteTa
         Egress::Nat(gateway) => {
             // A route may not name a gateway that does not work yet: see the crate's documentation.
             let target = match native::<NatGateway>(gateway.clone()) {
-                Input::Output(output) => Handle::<crate::kinds::Ec2NatGateway>::named(output.task.name()).ready().id(),
+                Input::Output(output) => {
+                    Handle::<crate::kinds::Ec2NatGateway>::named(output.task.name()).ready().id()
+                }
                 known => known,
             };
             routes.insert(everywhere(), RouteTarget::NatGateway(target));

@@ -20,7 +20,9 @@ impl Lowered for Subnet {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let Some(zone) = &spec.zone else {
-            return Err(Error::new(ErrorKind::Unsupported, "on AWS a subnet lies in one zone").hint("name it"));
+            return Err(
+                Error::new(ErrorKind::Unsupported, "on AWS a subnet lies in one zone").hint("name it")
+            );
         };
         let zone = cx.zone(zone);
         let mut tags = vec![(TYPE, format!("{:?}", spec.access))];

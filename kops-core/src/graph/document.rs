@@ -224,7 +224,8 @@ mod tests {
 
     #[test]
     fn references_can_be_pointed_elsewhere() {
-        let document = Document(json!({"x": [reference("K/a")], "y": {"$concat": ["ip=", reference("K/b")]}}));
+        let document =
+            Document(json!({"x": [reference("K/a")], "y": {"$concat": ["ip=", reference("K/b")]}}));
         let change = |output: OutputRef| OutputRef { task: Key::new("N", output.task.name()), ..output };
         let changed = document.map_outputs(&change);
         assert_eq!(*changed, json!({"x": [reference("N/a")], "y": {"$concat": ["ip=", reference("N/b")]}}));

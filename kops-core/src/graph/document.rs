@@ -224,12 +224,11 @@ mod tests {
 
     #[test]
     fn references_can_be_pointed_elsewhere() {
-        let document =
-            Document(json!({"x": [reference("K/a")], "y": {"$concat": ["ip=", reference("K/b")]}}));
-        let change = |output: OutputRef| OutputRef { task: Key::new("N", output.task.name()), ..output };
+        let document = Document(json!({"x": [output("K/a")], "y": {"$concat": ["ip=", output("K/b")]}}));
+        let change = |it: OutputRef| OutputRef { task: super::super::Key::new("N", it.task.name()), ..it };
         let changed = document.map_outputs(&change);
-        assert_eq!(*changed, json!({"x": [reference("N/a")], "y": {"$concat": ["ip=", reference("N/b")]}}));
-        let keys: Vec<_> = changed.outputs().iter().map(|output| output.task.to_string()).collect();
+        assert_eq!(*changed, json!({"x": [output("N/a")], "y": {"$concat": ["ip=", output("N/b")]}}));
+        let keys: Vec<_> = changed.outputs().iter().map(|it| it.task.to_string()).collect();
         assert_eq!(keys, ["N/a", "N/b"]);
     }
 

@@ -73,8 +73,9 @@ impl Handler for DhcpOptionSets {
         }
         let call = call.tag_specifications(tags::specification(ResourceType::DhcpOptions, &tags));
         let made = self.0.call(request.cx, "ec2:CreateDhcpOptions", call.send()).await?;
-        let options = made.dhcp_options.ok_or_else(|| listing::unanswered("ec2:CreateDhcpOptions"))?;
-        Ok(observed(request.scope, &types::DhcpOptions { tags: Some(tags::ec2(&tags)), ..options }))
+        let mut options = made.dhcp_options.ok_or_else(|| listing::unanswered("ec2:CreateDhcpOptions"))?;
+        options.tags = Some(tags::ec2(&tags));
+        Ok(observed(request.scope, &options))
     }
 
     async fn update(&self, request: Update<'_, DhcpOptions>) -> Result<Object<DhcpOptions>> {

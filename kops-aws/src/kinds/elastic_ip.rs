@@ -47,7 +47,7 @@ impl Handler for ElasticIps {
             let tags = tags::read(address.tags());
             let spec = ElasticIp { tags: tags::further(&tags) };
             let object = tags::object(query.scope, address.allocation_id().unwrap_or_default(), &tags, spec);
-            object.output(ElasticIp::IP, address.public_ip())
+            object.output(ElasticIp::IP, address.public_ip().unwrap_or_default().to_owned())
         });
         Ok(listing::each_once(objects.collect()))
     }
@@ -59,7 +59,8 @@ impl Handler for ElasticIps {
         let made = self.0.call(request.cx, "ec2:AllocateAddress", call.send()).await?;
         let id = made.allocation_id().ok_or_else(|| listing::unanswered("ec2:AllocateAddress"))?;
         let spec = ElasticIp { tags: tags::further(&tags) };
-        Ok(tags::object(request.scope, id, &tags, spec).output(ElasticIp::IP, made.public_ip()))
+        let ip = made.public_ip().unwrap_or_default().to_owned();
+        Ok(tags::object(request.scope, id, &tags, spec).output(ElasticIp::IP, ip))
     }
 
     async fn update(&self, request: Update<'_, ElasticIp>) -> Result<Object<ElasticIp>> {

@@ -62,7 +62,7 @@ impl Lookup for Images {
             )
             .hint("give the image's identifier (ami-…) or its owner and name"));
         }
-        let (ids, names): (Vec<_>, Vec<_>) = selectors.iter().partition(|it| it.starts_with("ami-"));
+        let (ids, names): (Vec<&str>, Vec<&str>) = selectors.iter().partition(|it| it.starts_with("ami-"));
         let names: Vec<_> = names.into_iter().filter_map(|it| Some((it, owned_name(it)?))).collect();
         let mut owners: Vec<_> = names.iter().map(|(_, (owner, _))| (*owner).to_owned()).collect();
         owners.sort_unstable();
@@ -80,7 +80,7 @@ impl Lookup for Images {
             let latest = images
                 .filter(|image| image.name() == Some(name) && is_owner(image, owner))
                 .max_by_key(|image| image.creation_date());
-            found.extend(latest.map(|image| observed(image).alias(*selector)));
+            found.extend(latest.map(|image| observed(image).alias(selector)));
         }
         Ok(merged(found))
     }

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, AttachmentStatus, ResourceType};
-use futures_util::future::try_join;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Scope, Update,
 };
@@ -74,8 +73,8 @@ impl Handler for InternetGateways {
         let call = call.tag_specifications(tags::specification(ResourceType::InternetGateway, &tags));
         let made = self.0.call(request.cx, "ec2:CreateInternetGateway", call.send()).await?;
         let gateway = made.internet_gateway;
-        let gateway = gateway.ok_or_else(|| listing::unanswered("ec2:CreateInternetGateway"))?;
-        let gateway = types::InternetGateway { tags: Some(tags::ec2(&tags)), ..gateway };
+        let mut gateway = gateway.ok_or_else(|| listing::unanswered("ec2:CreateInternetGateway"))?;
+        gateway.tags = Some(tags::ec2(&tags));
         Ok(observed(request.scope, &gateway))
     }
 

@@ -80,8 +80,8 @@ impl Handler for NatGateways {
         let call = call.subnet_id(spec.subnet.as_str()).allocation_id(spec.address.as_str());
         let call = call.tag_specifications(tags::specification(ResourceType::Natgateway, &tags));
         let made = self.0.call(request.cx, "ec2:CreateNatGateway", call.send()).await?;
-        let gateway = made.nat_gateway.ok_or_else(|| listing::unanswered("ec2:CreateNatGateway"))?;
-        let gateway = types::NatGateway { tags: Some(tags::ec2(&tags)), ..gateway };
+        let mut gateway = made.nat_gateway.ok_or_else(|| listing::unanswered("ec2:CreateNatGateway"))?;
+        gateway.tags = Some(tags::ec2(&tags));
         let object = observed(request.scope, &gateway);
         // The address may not be in the answer yet.
         Ok(Object { spec: Ec2NatGateway { address: spec.address.clone(), ..object.spec }, ..object })
@@ -127,7 +127,7 @@ fn observed(scope: &Scope, gateway: &types::NatGateway) -> Object<Ec2NatGateway<
     };
     let object = tags::object(scope, gateway.nat_gateway_id().unwrap_or_default(), &tags, spec).state(state);
     match first.and_then(|it| it.public_ip()) {
-        Some(address) => object.output(Ec2NatGateway::PUBLIC_IP, address),
+        Some(address) => object.output(Ec2NatGateway::PUBLIC_IP, address.to_owned()),
         None => object,
     }
 }

@@ -68,8 +68,9 @@ impl Handler for RouteTables {
         let call = self.0.ec2.create_route_table().vpc_id(request.spec.vpc.as_str());
         let call = call.tag_specifications(tags::specification(ResourceType::RouteTable, &tags));
         let made = self.0.call(request.cx, "ec2:CreateRouteTable", call.send()).await?;
-        let table = made.route_table.ok_or_else(|| listing::unanswered("ec2:CreateRouteTable"))?;
-        Ok(observed(request.scope, &types::RouteTable { tags: Some(tags::ec2(&tags)), ..table }))
+        let mut table = made.route_table.ok_or_else(|| listing::unanswered("ec2:CreateRouteTable"))?;
+        table.tags = Some(tags::ec2(&tags));
+        Ok(observed(request.scope, &table))
     }
 
     async fn update(&self, request: Update<'_, RouteTable<Closed>>) -> Result<Object<RouteTable<Closed>>> {

@@ -87,8 +87,9 @@ impl Handler for Subnets {
         let call = call.availability_zone(spec.zone.as_str());
         let call = call.tag_specifications(tags::specification(ResourceType::Subnet, &tags));
         let made = self.0.call(request.cx, "ec2:CreateSubnet", call.send()).await?;
-        let subnet = made.subnet.ok_or_else(|| listing::unanswered("ec2:CreateSubnet"))?;
-        observed(request.scope, &types::Subnet { tags: Some(tags::ec2(&tags)), ..subnet })
+        let mut subnet = made.subnet.ok_or_else(|| listing::unanswered("ec2:CreateSubnet"))?;
+        subnet.tags = Some(tags::ec2(&tags));
+        observed(request.scope, &subnet)
     }
 
     async fn update(&self, request: Update<'_, Ec2Subnet<Closed>>) -> Result<Object<Ec2Subnet<Closed>>> {

@@ -81,7 +81,8 @@ impl Handler for Vpcs {
     }
 
     fn volatile_outputs(&self) -> &'static [&'static str] {
-        &[Vpc::IPV6_CIDR.name()]
+        const VOLATILE: &[&str] = &[Vpc::IPV6_CIDR.name()];
+        VOLATILE
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Vpc>>> {
@@ -111,8 +112,9 @@ impl Handler for Vpcs {
         let call = call.amazon_provided_ipv6_cidr_block(spec.ipv6 == Setting::To(true));
         let call = call.tag_specifications(tags::specification(ResourceType::Vpc, &tags));
         let made = self.0.call(request.cx, "ec2:CreateVpc", call.send()).await?;
-        let vpc = made.vpc.ok_or_else(|| listing::unanswered("ec2:CreateVpc"))?;
-        let mut object = observed(request.scope, &types::Vpc { tags: Some(tags::ec2(&tags)), ..vpc })?;
+        let mut vpc = made.vpc.ok_or_else(|| listing::unanswered("ec2:CreateVpc"))?;
+        vpc.tags = Some(tags::ec2(&tags));
+        let mut object = observed(request.scope, &vpc)?;
         // What AWS gives a new VPC that is not the account's default one.
         // https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
         object.spec.dns_support = true.into();

@@ -14,19 +14,19 @@ use kops_core::resource::{
 use kops_core::{Engine, Result};
 use kops_moto::{Moto, Snapshot};
 
-pub const CLUSTER: &str = "ha.example.com";
-pub const ZONES: [&str; 3] = ["us-east-1a", "us-east-1b", "us-east-1c"];
+pub(crate) const CLUSTER: &str = "ha.example.com";
+pub(crate) const ZONES: [&str; 3] = ["us-east-1a", "us-east-1b", "us-east-1c"];
 
-pub struct Lab {
-    pub moto: Moto,
-    pub engine: Engine,
+pub(crate) struct Lab {
+    pub(crate) moto: Moto,
+    pub(crate) engine: Engine,
     /// The account before anything was done.
-    pub before: Snapshot,
+    pub(crate) before: Snapshot,
 }
 
 impl Lab {
     /// An account in which others have something of every kind.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let moto = Moto::start();
         moto.seed_foreign(CLUSTER);
         let engine = Engine::new(connect(&moto).await, Scope::new(CLUSTER).generation("1"));
@@ -35,23 +35,23 @@ impl Lab {
     }
 
     /// The changes that a graph needs, as `action Kind/name: fields`.
-    pub async fn changes(&self, graph: &TaskGraph) -> Vec<String> {
+    pub(crate) async fn changes(&self, graph: &TaskGraph) -> Vec<String> {
         changes(&self.engine.plan(graph).await.unwrap())
     }
 
-    pub async fn try_apply(&self, graph: &TaskGraph) -> Result<()> {
+    pub(crate) async fn try_apply(&self, graph: &TaskGraph) -> Result<()> {
         let plan = self.engine.plan(graph).await?;
         self.engine.apply_now(&plan).await?.into_result().map(drop)
     }
 
     /// Applies a graph and makes sure that it is settled then.
-    pub async fn apply(&self, graph: &TaskGraph) {
+    pub(crate) async fn apply(&self, graph: &TaskGraph) {
         self.try_apply(graph).await.unwrap();
         self.assert_settled(graph).await;
     }
 
     /// A plan finds nothing to do, and changes nothing.
-    pub async fn assert_settled(&self, graph: &TaskGraph) {
+    pub(crate) async fn assert_settled(&self, graph: &TaskGraph) {
         self.moto.forget_calls();
         assert_eq!(self.changes(graph).await, Vec::<String>::new());
         assert!(self.moto.calls().mutations(&[]).is_empty());
@@ -59,13 +59,13 @@ impl Lab {
     }
 
     /// Deletes everything and makes sure that the account is as it was.
-    pub async fn delete(&self) {
+    pub(crate) async fn delete(&self) {
         self.try_apply(&TaskGraph::default()).await.unwrap();
         assert_eq!(self.before.diff(&self.moto.snapshot()), Vec::<String>::new());
     }
 
     /// The identifier of the object made for a task.
-    pub async fn id(&self, graph: &TaskGraph, kind: &str, name: &str) -> String {
+    pub(crate) async fn id(&self, graph: &TaskGraph, kind: &str, name: &str) -> String {
         let snapshot = self.engine.observe(graph).await.unwrap();
         let objects = snapshot.of(kind).iter().map(|it| &it.object);
         let found: Vec<_> = objects.filter(|it| it.name.as_deref() == Some(name)).collect();
@@ -74,12 +74,12 @@ impl Lab {
     }
 }
 
-pub async fn connect(moto: &Moto) -> Arc<Aws> {
+pub(crate) async fn connect(moto: &Moto) -> Arc<Aws> {
     let builder = Aws::builder().region(kops_moto::REGION).endpoint(moto.endpoint());
     Arc::new(builder.static_credentials(moto.access_key(), "secret", None).build().await.unwrap())
 }
 
-pub fn changes(plan: &Plan) -> Vec<String> {
+pub(crate) fn changes(plan: &Plan) -> Vec<String> {
     plan.changes
         .iter()
         .map(|change| {
@@ -95,10 +95,10 @@ pub fn changes(plan: &Plan) -> Vec<String> {
 
 /// The network of a highly available cluster with private machines: in each of three zones a private subnet
 /// with a NAT gateway in a utility subnet; groups for control plane, nodes and bastions.
-pub fn ha() -> GraphBuilder {
+pub(crate) fn ha() -> GraphBuilder {
     let mut graph = TaskGraph::builder();
-    let network = graph
-        .add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
+    let network =
+        graph.add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
     let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
     for (zone, number) in ZONES.into_iter().zip(0..) {
         let cidr = format!("172.20.{number}.0/24").parse().unwrap();
@@ -107,8 +107,7 @@ pub fn ha() -> GraphBuilder {
         let utility = graph.add(&format!("utility-{zone}.{CLUSTER}"), utility);
         let name = format!("{zone}.{CLUSTER}");
         let address = graph.add(&name, Address {});
-        let gateway =
-            NatGateway { network: network.id(), subnet: Some(utility.id()), address: address.id() };
+        let gateway = NatGateway { network: network.id(), subnet: Some(utility.id()), address: address.id() };
         let gateway = graph.add(&name, gateway);
         let cidr = format!("172.20.{}.0/19", 32 * (number + 1)).parse().unwrap();
         graph.add(&name, Subnet::new(network.id(), cidr, zone).behind(gateway.id()));
@@ -137,10 +136,10 @@ pub fn ha() -> GraphBuilder {
 }
 
 /// A network with a subnet that is open to the internet, and nothing else.
-pub fn small() -> GraphBuilder {
+pub(crate) fn small() -> GraphBuilder {
     let mut graph = TaskGraph::builder();
-    let network = graph
-        .add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
+    let network =
+        graph.add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
     let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
     let subnet = Subnet {
         egress: Egress::Internet(door.id()),

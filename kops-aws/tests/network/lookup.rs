@@ -1,8 +1,8 @@
 //! Images, machine types and zones.
 
 use kops_aws::kinds::{AvailabilityZone, Image, InstanceType};
-use kops_core::graph::TaskGraph;
 use kops_core::ErrorKind;
+use kops_core::graph::TaskGraph;
 use serde_json::json;
 
 use crate::lab::Lab;
@@ -10,7 +10,11 @@ use crate::lab::Lab;
 #[tokio::test]
 async fn what_is_looked_up_is_found_in_one_call_a_kind() {
     let lab = Lab::new().await;
-    let images = lab.moto.boto("ec2", "describe_images", json!({ "Filters": [{ "Name": "name", "Values": ["ubuntu*"] }] }));
+    let images = lab.moto.boto(
+        "ec2",
+        "describe_images",
+        json!({ "Filters": [{ "Name": "name", "Values": ["ubuntu*"] }] }),
+    );
     let image = images["Images"][0].clone();
     let (id, name) = (image["ImageId"].as_str().unwrap(), image["Name"].as_str().unwrap());
     let owner = image["OwnerId"].as_str().unwrap();

@@ -42,8 +42,7 @@ async fn ipv6_ranges_come_and_go() {
         graph.build().unwrap()
     };
     lab.apply(&network(false)).await;
-    let expected =
-        ["update Vpc/ha.example.com: ipv6", "create EgressOnlyInternetGateway/ha.example.com"];
+    let expected = ["update Vpc/ha.example.com: ipv6", "create EgressOnlyInternetGateway/ha.example.com"];
     assert_eq!(lab.changes(&network(true)).await, expected);
     lab.apply(&network(true)).await;
     lab.apply(&network(false)).await;
@@ -61,10 +60,8 @@ async fn further_ranges_come_and_go() {
         graph.build().unwrap()
     };
     lab.apply(&network(&["10.1.0.0/16", "10.2.0.0/16"])).await;
-    let expected = [
-        "create VpcCidrBlock/ha.example.com:10.3.0.0/16",
-        "delete VpcCidrBlock/ha.example.com:10.2.0.0/16",
-    ];
+    let expected =
+        ["create VpcCidrBlock/ha.example.com:10.3.0.0/16", "delete VpcCidrBlock/ha.example.com:10.2.0.0/16"];
     let other = network(&["10.1.0.0/16", "10.3.0.0/16"]);
     assert_eq!(lab.changes(&other).await, expected);
     lab.apply(&other).await;
@@ -80,11 +77,8 @@ async fn routes_to_elsewhere_come_and_go() {
     let other = boto_id(&lab.moto, "create_vpc", json!({ "CidrBlock": "10.8.0.0/16" }), "Vpc");
     lab.apply(&small().build().unwrap()).await;
     let vpc = lab.id(&small().build().unwrap(), "Vpc", CLUSTER).await;
-    let peering = lab.moto.boto(
-        "ec2",
-        "create_vpc_peering_connection",
-        json!({ "VpcId": vpc, "PeerVpcId": other }),
-    );
+    let peering =
+        lab.moto.boto("ec2", "create_vpc_peering_connection", json!({ "VpcId": vpc, "PeerVpcId": other }));
     let peering = &peering["VpcPeeringConnection"]["VpcPeeringConnectionId"];
     let way = Way { cidr: "10.8.0.0/16".parse().unwrap(), target: peering.as_str().unwrap().to_owned() };
     let with_route = || {

@@ -129,6 +129,32 @@ def protocols_without_ports(original, self, backend, protocol, group_id, from_po
     original(self, backend, protocol, group_id, *ports, *args, **kwargs)
 
 
+@replace(SecurityGroupRule, "__eq__")
+def descriptions_do_not_tell_rules_apart(original, self, other):
+    """moto compares the description of a rule's group, so that revoking needs it. AWS: it does not."""
+
+    def group(rule):
+        return {key: value for key, value in rule.source_group.items() if key != "Description"}
+
+    mine, theirs = self.source_group, other.source_group
+    self.source_group, other.source_group = group(self), group(other)
+    try:
+        return original(self, other)
+    finally:
+        self.source_group, other.source_group = mine, theirs
+
+
+@replace(SubnetBackend, "delete_subnet")
+def subnet_leaves_its_acl(original, self, subnet_id):
+    """moto goes on showing the subnet in its network ACL."""
+    deleted = original(self, subnet_id)
+    for acl in self.network_acls.values():
+        for key, association in list(acl._associations.items()):
+            if association.subnet_id == subnet_id:
+                del acl._associations[key]
+    return deleted
+
+
 @replace(KeyPairs, "delete_key_pair")
 def delete_key_pair_by_id(original, self):
     """moto ignores KeyPairId."""

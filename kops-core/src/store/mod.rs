@@ -49,6 +49,7 @@ pub mod lease;
 mod local;
 mod memory;
 mod open;
+mod retry;
 
 use std::fmt;
 
@@ -64,6 +65,7 @@ pub use self::lease::{Holder, Lease, LeaseRequest};
 pub use self::local::LocalStore;
 pub use self::memory::MemoryStore;
 pub use self::open::{StoreOpener, StoreUrl, Stores};
+pub use self::retry::RetryingStore;
 use crate::{Error, ErrorKind, Result};
 
 /// How many objects [`StateStoreExt`] reads at once: enough that a cluster of a hundred groups takes a few

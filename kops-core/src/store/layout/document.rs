@@ -130,23 +130,10 @@ pub(super) async fn update<T: Stored>(
         return Ok(base.clone());
     }
     let bytes = object.to_yaml()?.into_bytes();
-    match replace(store, key, bytes, base.version.clone()).await {
+    match store.put(key, bytes, Precondition::Match(base.version.clone())).await {
         Ok(version) => Ok(Versioned { object, version, warnings: base.warnings.clone() }),
         Err(error) if error.kind() == ErrorKind::Conflict => Err(overtaken(store, key, base, error).await),
         Err(error) => Err(error),
-    }
-}
-
-/// A conditional write that knows its own earlier attempt: one whose answer was lost and that was repeated on
-/// the way fails with a conflict although it was carried out. (Somebody else's change to the very same content
-/// is no loss either.)
-async fn replace(store: &dyn StateStore, key: &Key, bytes: Vec<u8>, base: Version) -> Result<Version> {
-    match store.put(key, bytes.clone(), Precondition::Match(base)).await {
-        Err(error) if error.kind() == ErrorKind::Conflict => match store.get(key).await? {
-            Some(now) if now.bytes == bytes => Ok(now.version),
-            _ => Err(error),
-        },
-        outcome => outcome,
     }
 }
 

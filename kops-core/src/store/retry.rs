@@ -1,0 +1,207 @@
+//! Transient failures of a store, repeated in one place.
+//!
+//! Cloud clients are configured without retries of their own (the engine repeats by class, see
+//! [`RetryPolicy`]), so a store that speaks to a cloud is wrapped in a [`RetryingStore`].
+//!
+//! Reading is simply repeated. Repeating a conditional write needs care: when the first attempt was carried
+//! out and only its answer was lost, the second is refused because of the first. So after an attempt whose
+//! outcome is unknown, a refusal is looked into: an object that is just what was to be written, or gone as
+//! it was to be, is our own success. Without such an attempt a refusal is a refusal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Entry, Key, Object, Precondition, Prefix, StateStore, Version};
+use crate::clock::Clock;
+use crate::retry::Attempts;
+use crate::{Error, ErrorKind, Result, RetryPolicy};
+
+/// From 100 ms to 2 s, for 20 s: what object stores ask of their clients after a 503, within what a person
+/// waits for a command, and within the time that a [lease](super::lease) lives.
+const POLICY: RetryPolicy = RetryPolicy {
+    base: Duration::from_millis(100),
+    cap: Duration::from_secs(2),
+    deadline: Duration::from_secs(20),
+};
+
+/// A store whose transient failures are repeated.
+#[derive(Clone, Debug)]
+pub struct RetryingStore<S> {
+    inner: S,
+    clock: Arc<dyn Clock>,
+    policy: RetryPolicy,
+}
+
+impl<S: StateStore> RetryingStore<S> {
+    /// Repeats what fails for a passing reason, for at most 20 seconds.
+    pub fn new(inner: S, clock: Arc<dyn Clock>) -> Self {
+        Self { inner, clock, policy: POLICY }
+    }
+
+    /// For as long, and as often, as this policy says.
+    pub fn policy(mut self, policy: RetryPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Waits before the next attempt, or returns the error when there shall be none.
+    async fn pause(&self, attempts: &mut Attempts, error: Error) -> Result<()> {
+        let Some(wait) = attempts.after(&error, self.clock.elapsed()) else {
+            return Err(attempts.exhausted(error));
+        };
+        self.clock.sleep(wait).await;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl<S: StateStore> StateStore for RetryingStore<S> {
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+
+    async fn get(&self, key: &Key) -> Result<Option<Object>> {
+        let mut attempts = Attempts::new(self.policy);
+        loop {
+            match self.inner.get(key).await {
+                Err(error) if error.kind().is_transient() => self.pause(&mut attempts, error).await?,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn put(&self, key: &Key, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
+        let mut attempts = Attempts::new(self.policy);
+        let mut doubtful = false;
+        loop {
+            match self.inner.put(key, bytes.clone(), condition.clone()).await {
+                Err(error) if error.kind() == ErrorKind::Conflict && doubtful => {
+                    return match self.get(key).await? {
+                        Some(ours) if ours.bytes == bytes => Ok(ours.version),
+                        _ => Err(error),
+                    };
+                }
+                Err(error) if error.kind().is_transient() => {
+                    doubtful |= error.kind().is_ambiguous();
+                    self.pause(&mut attempts, error).await?;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn delete(&self, key: &Key, expected: Option<&Version>) -> Result<()> {
+        let mut attempts = Attempts::new(self.policy);
+        let mut doubtful = false;
+        loop {
+            match self.inner.delete(key, expected).await {
+                Err(error) if error.kind() == ErrorKind::Conflict && doubtful => {
+                    return if self.get(key).await?.is_none() { Ok(()) } else { Err(error) };
+                }
+                Err(error) if error.kind().is_transient() => {
+                    doubtful |= error.kind().is_ambiguous();
+                    self.pause(&mut attempts, error).await?;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn list(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>> {
+        let mut attempts = Attempts::new(self.policy);
+        loop {
+            match self.inner.list(prefix, after).await {
+                Err(error) if error.kind().is_transient() => self.pause(&mut attempts, error).await?,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn directories(&self, prefix: &Prefix) -> Result<Vec<String>> {
+        let mut attempts = Attempts::new(self.policy);
+        loop {
+            match self.inner.directories(prefix).await {
+                Err(error) if error.kind().is_transient() => self.pause(&mut attempts, error).await?,
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::store::faulty::{Fault, FaultyStore};
+    use crate::store::{StateStoreExt as _, conformance};
+
+    fn key() -> Key {
+        Key::new("a").unwrap()
+    }
+
+    fn retrying() -> (FaultyStore, RetryingStore<FaultyStore>) {
+        let store = FaultyStore::default();
+        (store.clone(), RetryingStore::new(store, Arc::new(SystemClock::new())))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn conforms() {
+        conformance::run(Arc::new(retrying().1)).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn passing_failures_pass() {
+        let (faulty, store) = retrying();
+        faulty.script([Fault::Refuse, Fault::Refuse]);
+        let version = store.put(&key(), b"one".to_vec(), Precondition::Absent).await.unwrap();
+        assert_eq!(faulty.calls().len(), 3);
+        faulty.script([Fault::Refuse]);
+        store.delete(&key(), Some(&version)).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn our_own_lost_write_is_a_success() {
+        let (faulty, store) = retrying();
+        faulty.script([Fault::LoseAnswer]);
+        let one = store.put(&key(), b"one".to_vec(), Precondition::Absent).await.unwrap();
+        faulty.script([Fault::LoseAnswer]);
+        let two = store.put(&key(), b"two".to_vec(), Precondition::Match(one)).await.unwrap();
+        assert_eq!(
+            store.read(&key()).await.unwrap(),
+            Object { bytes: b"two".to_vec(), version: two.clone() }
+        );
+        faulty.script([Fault::LoseAnswer]);
+        store.delete(&key(), Some(&two)).await.unwrap();
+        assert!(store.get(&key()).await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn somebody_elses_write_is_a_conflict_whatever_happened_to_ours() {
+        let (faulty, store) = retrying();
+        let one = faulty.inner.put(&key(), b"one".to_vec(), Precondition::Absent).await.unwrap();
+        faulty.inner.put(&key(), b"theirs".to_vec(), Precondition::Any).await.unwrap();
+        for fault in [Fault::Pass, Fault::Refuse] {
+            faulty.script([fault]);
+            let late = store.put(&key(), b"ours".to_vec(), Precondition::Match(one.clone())).await;
+            assert_eq!(late.unwrap_err().kind(), ErrorKind::Conflict);
+            faulty.script([fault]);
+            assert_eq!(store.delete(&key(), Some(&one)).await.unwrap_err().kind(), ErrorKind::Conflict);
+        }
+        // The same content from somebody else is no success of ours when ours never had a chance.
+        let same = store.put(&key(), b"theirs".to_vec(), Precondition::Absent).await;
+        assert_eq!(same.unwrap_err().kind(), ErrorKind::Conflict);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_pass_is_given_up_in_time() {
+        let (faulty, store) = retrying();
+        faulty.script([Fault::Refuse; 1000]);
+        let clock = SystemClock::new();
+        let error = store.put(&key(), vec![], Precondition::Any).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.advice().unwrap().contains("gave up after"), "{error}");
+        assert!(clock.elapsed() <= POLICY.deadline && clock.elapsed() >= POLICY.deadline / 2);
+    }
+}

@@ -45,6 +45,11 @@ impl Clients {
         }
     }
 
+    /// The address that stands for all of AWS, if there is one.
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
+    }
+
     /// Makes a call, named as `service:Action`, once the rate limits admit it; explains its failure.
     ///
     /// A call that nobody wants any more is not made, and one that only looks is broken off. One that changes

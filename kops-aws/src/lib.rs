@@ -52,7 +52,9 @@ mod error;
 mod limits;
 mod permissions;
 mod policy;
+mod store;
 mod tags;
 
 pub use builder::AwsBuilder;
 pub use cloud::Aws;
+pub use store::{S3Store, S3Stores};

@@ -5,7 +5,9 @@ use crate::ErrorKind;
 use crate::clock::SystemClock;
 use crate::cluster::{CLUSTER_LABEL, Cluster, InstanceGroup, Role};
 use crate::store::faulty::FaultyStore;
-use crate::store::{Holder, LeaseRequest, MemoryStore, Precondition, StateStore, StateStoreExt as _};
+use crate::store::{
+    Holder, IntentLog as _, LeaseRequest, MemoryStore, Precondition, StateStore, StateStoreExt as _,
+};
 
 const NAME: &str = "ha.example.com";
 const SSH: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ann@desk";

@@ -45,22 +45,8 @@ const RULES: [(&str, Rule); 11] = [
 /// # Errors
 /// `Failed`, with a line for each broken rule.
 pub async fn run(store: Arc<dyn StateStore>) -> Result<()> {
-    run_except(store, &[]).await
-}
-
-/// Runs every rule but the named ones, for an emulator that is known to break them.
-///
-/// # Errors
-/// As [`run`]; and `Invalid` for a name that no rule has.
-pub async fn run_except(store: Arc<dyn StateStore>, skipped: &[&str]) -> Result<()> {
-    if let Some(unknown) = skipped.iter().find(|name| RULES.iter().all(|(rule, _)| rule != *name)) {
-        return Err(Error::invalid(format!("there is no rule `{unknown}`")));
-    }
     let mut broken = Vec::new();
     for (name, rule) in RULES {
-        if skipped.contains(&name) {
-            continue;
-        }
         let at = Prefix::new(format!("conformance/{name}"))?;
         let outcome = rule(store.clone(), at.clone()).await;
         let left = clear(&*store, &at).await;
@@ -297,4 +283,55 @@ async fn pages(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
     ensure(listed == keys, format!("of {MANY} objects {} are listed, or in another order", listed.len()))?;
     let names = store.directories(&at).await?;
     ensure(names.len() == MANY, format!("of {MANY} directories {} are listed", names.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::store::{Entry, MemoryStore};
+
+    /// Writes whatever the condition, and lists one page.
+    #[derive(Debug)]
+    struct Careless(MemoryStore);
+
+    #[async_trait]
+    impl StateStore for Careless {
+        fn location(&self) -> String {
+            "careless://".to_owned()
+        }
+
+        async fn get(&self, key: &Key) -> Result<Option<Object>> {
+            self.0.get(key).await
+        }
+
+        async fn put(&self, key: &Key, bytes: Vec<u8>, _: Precondition) -> Result<Version> {
+            self.0.put(key, bytes, Precondition::Any).await
+        }
+
+        async fn delete(&self, key: &Key, _: Option<&Version>) -> Result<()> {
+            self.0.delete(key, None).await
+        }
+
+        async fn list(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>> {
+            let mut entries = self.0.list(prefix, after).await?;
+            entries.truncate(1_000);
+            Ok(entries)
+        }
+
+        async fn directories(&self, prefix: &Prefix) -> Result<Vec<String>> {
+            self.0.directories(prefix).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_breaks_rules_is_told_which() {
+        let error = run(Arc::new(Careless(MemoryStore::new()))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Failed);
+        let broken: Vec<&str> =
+            error.message().lines().skip(1).filter_map(|line| Some(line.split_once(':')?.0)).collect();
+        assert_eq!(broken, ["absent", "match", "match-after-delete", "one-creator", "pages"], "{error}");
+        assert!(error.message().contains("absent: failed: creating what exists succeeded"), "{error}");
+    }
 }

@@ -107,13 +107,14 @@ impl GraphBuilder {
 
     /// Makes `later` wait for `earlier` although it takes no output from it.
     pub fn after<A: Resource, B: Resource>(&mut self, later: &Handle<A>, earlier: &Handle<B>) {
-        let edge = Edge { on: earlier.key.clone(), wait: earlier.wait };
-        match self.index.get(&later.key) {
+        self.wait(&later.key, Edge { on: earlier.key.clone(), wait: earlier.wait });
+    }
+
+    /// [`after`](Self::after) without the types; for lowerings that carry edges over.
+    pub fn wait(&mut self, later: &Key, edge: Edge) {
+        match self.index.get(later) {
             Some(&position) => self.tasks[position].edges.push(edge),
-            None => {
-                self.problems
-                    .push(format!("{}: no such task, yet it should wait for {}", later.key, edge.on));
-            }
+            None => self.problems.push(format!("{later}: no such task, yet it should wait for {}", edge.on)),
         }
     }
 

@@ -30,6 +30,19 @@ impl Document {
         shown(&self.0)
     }
 
+    /// The outputs of other tasks that the document refers to, in the order in which they occur.
+    pub fn outputs(&self) -> Vec<OutputRef> {
+        let mut found = Vec::new();
+        super::outputs_in(&self.0, &mut found);
+        found
+    }
+
+    /// The document with every reference to an output changed: a lowering turns those to agnostic tasks into
+    /// those to native ones.
+    pub fn map_outputs(&self, change: &dyn Fn(OutputRef) -> OutputRef) -> Self {
+        Self(map_outputs(&self.0, change))
+    }
+
     /// Puts in what is known.
     pub(crate) fn substitute(&self, lookup: Lookup<'_>) -> Self {
         Self(substitute(&self.0, lookup))
@@ -101,6 +114,24 @@ fn substitute(document: &Value, lookup: Lookup<'_>) -> Value {
         Value::Object(members) => members
             .iter()
             .map(|(name, member)| (name.clone(), substitute(member, lookup)))
+            .collect::<Map<_, _>>()
+            .into(),
+        plain => plain.clone(),
+    }
+}
+
+fn map_outputs(document: &Value, change: &dyn Fn(OutputRef) -> OutputRef) -> Value {
+    if let Some(output) = marked(document, REF) {
+        let changed = OutputRef::deserialize(output).and_then(|output| serde_json::to_value(change(output)));
+        // The mark is only ever written by `Input`.
+        let Ok(changed) = changed else { return document.clone() };
+        return Value::Object(Map::from_iter([(REF.to_owned(), changed)]));
+    }
+    match document {
+        Value::Array(items) => items.iter().map(|item| map_outputs(item, change)).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, member)| (name.clone(), map_outputs(member, change)))
             .collect::<Map<_, _>>()
             .into(),
         plain => plain.clone(),
@@ -189,6 +220,16 @@ mod tests {
         let shown = shown(&substitute(&document, &lookup)).to_string();
         assert!(!shown.contains("pw"), "{shown}");
         assert_eq!(super::shown(&document), json!("(secret)"));
+    }
+
+    #[test]
+    fn references_can_be_pointed_elsewhere() {
+        let document = Document(json!({"x": [output("K/a")], "y": {"$concat": ["ip=", output("K/b")]}}));
+        let change = |it: OutputRef| OutputRef { task: super::super::Key::new("N", it.task.name()), ..it };
+        let changed = document.map_outputs(&change);
+        assert_eq!(*changed, json!({"x": [output("N/a")], "y": {"$concat": ["ip=", output("N/b")]}}));
+        let keys: Vec<_> = changed.outputs().iter().map(|it| it.task.to_string()).collect();
+        assert_eq!(keys, ["N/a", "N/b"]);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(crate) const ALL: &[Actions] = &[
             "ec2:CreateTags",
             "ec2:DeleteTags",
             "ec2:ModifyVpcAttribute",
+            "ec2:AssociateVpcCidrBlock",
+            "ec2:DisassociateVpcCidrBlock",
             "ec2:DeleteVpc",
         ],
     },
@@ -112,7 +114,7 @@ pub(crate) const ALL: &[Actions] = &[
     },
     Actions {
         kind: "SecurityGroupRules",
-        read: &["ec2:DescribeSecurityGroupRules"],
+        read: &["ec2:DescribeSecurityGroups"],
         write: &[
             "ec2:AuthorizeSecurityGroupIngress",
             "ec2:AuthorizeSecurityGroupEgress",
@@ -121,6 +123,9 @@ pub(crate) const ALL: &[Actions] = &[
             "ec2:RevokeSecurityGroupEgress",
         ],
     },
+    Actions { kind: "AvailabilityZone", read: &["ec2:DescribeAvailabilityZones"], write: &[] },
+    Actions { kind: "Image", read: &["ec2:DescribeImages"], write: &[] },
+    Actions { kind: "InstanceType", read: &["ec2:DescribeInstanceTypes"], write: &[] },
     Actions {
         kind: "KeyPair",
         read: &["ec2:DescribeKeyPairs"],

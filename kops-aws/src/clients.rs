@@ -23,6 +23,7 @@ pub(crate) struct Clients {
     pub(crate) route53: aws_sdk_route53::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) clock: Arc<dyn Clock>,
     endpoint: Option<String>,
     limiter: Limiter,
 }
@@ -40,6 +41,7 @@ impl Clients {
             route53: aws_sdk_route53::Client::new(config),
             s3: aws_sdk_s3::Client::from_conf(s3),
             sts: aws_sdk_sts::Client::new(config),
+            clock: clock.clone(),
             endpoint,
             limiter: Limiter::new(clock, limits::buckets(), limits::SLOTS),
         }

@@ -1,16 +1,24 @@
 //! The cloud itself.
 
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
 use kops_core::Result;
-use kops_core::cloud::Context;
+use kops_core::clock::Clock;
+use kops_core::cloud::{Capabilities, Cloud, Context, DynHandler, Permissions, Scope};
+use kops_core::graph::TaskGraph;
 
 use crate::AwsBuilder;
 use crate::clients::Clients;
+use crate::{kinds, lower};
 
 /// An account of AWS in one region.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Aws {
     clients: Clients,
     region: String,
+    handlers: Arc<[Arc<dyn DynHandler>]>,
 }
 
 impl Aws {
@@ -25,7 +33,8 @@ impl Aws {
     }
 
     pub(crate) fn new(clients: Clients, region: String) -> Self {
-        Self { clients, region }
+        let handlers = kinds::handlers(&clients).into();
+        Self { clients, region, handlers }
     }
 
     /// The region.
@@ -46,5 +55,51 @@ impl Aws {
 
     pub(crate) fn clients(&self) -> &Clients {
         &self.clients
+    }
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+impl Cloud for Aws {
+    fn name(&self) -> &'static str {
+        "aws"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            nat_gateways: true,
+            public_load_balancers: true,
+            internal_load_balancers: true,
+            public_dns: true,
+            private_dns: true,
+            prefix_lists: true,
+            spot: true,
+            ipv6: true,
+            shared_networks: true,
+            zonal_subnets: true,
+            zonal_nat_gateways: true,
+            surge: true,
+        }
+    }
+
+    fn handlers(&self) -> &[Arc<dyn DynHandler>] {
+        &self.handlers
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
+        let native_kinds: HashSet<_> = self.handlers.iter().map(|handler| handler.kind()).collect();
+        lower::lower(graph, scope, &self.region, &native_kinds)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.clients.clock.clone()
+    }
+
+    fn permissions(&self) -> Option<&dyn Permissions> {
+        Some(self)
     }
 }

@@ -1,15 +1,183 @@
 //! How objects tell whose they are.
 //!
 //! The tags are kOps' own, so that its tools, the cloud controllers and people know them, and one more that
-//! says for which task an object was made.
+//! says for which task an object was made:
+//!
+//! | tag | says |
+//! |---|---|
+//! | `KubernetesCluster=<scope>` | whose it is; the one that listings filter by |
+//! | `kubernetes.io/cluster/<scope>=owned` | that it goes with the cluster, unlike `shared` |
+//! | `Name=<task>` | the task, for people; may be changed by hand |
+//! | `kops.k8s.io/task=<task>` | the task, for us; wins over `Name` |
+//! | `kops.k8s.io/lifecycle=retained` | that it is never to be deleted |
+//!
+//! An object is the scope's when it carries the first two and tells its task. Objects that kOps made lack the
+//! fourth; they are known by a `Name` that ends in the scope's. What controllers inside the cluster make (the
+//! EBS driver's volumes, say) carries the first two tags as well, but neither of the others: it is theirs.
 
-use aws_sdk_ec2::types::Tag;
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use kops_core::Result;
+use kops_core::cloud::{Context, Create, Object, Owner, Scope};
+
+use crate::clients::Clients;
 
 /// Tells the cluster. kOps, and the cloud controllers of Kubernetes before 1.6, look for it; it is the one
 /// that EC2 listings filter by, and the one that IAM policies go by.
 pub(crate) const CLUSTER: &str = "KubernetesCluster";
+const NAME: &str = "Name";
+const TASK: &str = "kops.k8s.io/task";
+const LIFECYCLE: &str = "kops.k8s.io/lifecycle";
+const RETAINED: &str = "retained";
+
+/// Tags by their keys.
+pub(crate) type Tags = BTreeMap<String, String>;
 
 /// The tag that tells the cluster.
 pub(crate) fn cluster(name: &str) -> Tag {
-    Tag::builder().key(CLUSTER).value(name).build()
+    tag(CLUSTER, name)
+}
+
+/// The tags of a new object: those of ownership, the scope's labels and further ones of its kind.
+pub(crate) fn of_new<S>(request: &Create<'_, S>, further: &Tags) -> Tags {
+    let mut tags = request.scope.extra_labels().clone();
+    tags.extend(further.clone());
+    let scope = request.scope.name();
+    tags.insert(CLUSTER.to_owned(), scope.to_owned());
+    tags.insert(owned(scope), "owned".to_owned());
+    tags.insert(NAME.to_owned(), request.name.to_owned());
+    tags.insert(TASK.to_owned(), request.name.to_owned());
+    if request.retained {
+        tags.insert(LIFECYCLE.to_owned(), RETAINED.to_owned());
+    }
+    tags
+}
+
+/// An object that carries these tags: whose it is and for which task it was made, ready unless said otherwise.
+pub(crate) fn object<S>(scope: &Scope, id: &str, tags: &Tags, spec: S) -> Object<S> {
+    let name = task(scope, tags);
+    let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
+    let retained = tags.get(LIFECYCLE).is_some_and(|it| it == RETAINED);
+    Object { name: name.map(str::to_owned), owner, retained, ..Object::foreign(id, spec) }
+}
+
+/// The task that an object with these tags was made for; `None` when it is not the scope's.
+pub(crate) fn task<'a>(scope: &Scope, tags: &'a Tags) -> Option<&'a str> {
+    let scope = scope.name();
+    let is = |key: &str, value: &str| tags.get(key).is_some_and(|it| it == value);
+    if !is(CLUSTER, scope) || !is(&owned(scope), "owned") {
+        return None;
+    }
+    let by_kops =
+        |name: &&String| name.strip_suffix(scope).is_some_and(|it| it.is_empty() || it.ends_with('.'));
+    tags.get(TASK).or_else(|| tags.get(NAME).filter(by_kops)).map(String::as_str)
+}
+
+/// Without the marks of ownership and what AWS itself adds: what a specification can be compared with.
+pub(crate) fn further(tags: &Tags) -> Tags {
+    let ours = |key: &str| {
+        [CLUSTER, NAME, TASK, LIFECYCLE].contains(&key)
+            || key.starts_with("kubernetes.io/cluster/")
+            || key.starts_with("aws:")
+    };
+    tags.iter().filter(|(key, _)| !ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// EC2's form of tags, read.
+pub(crate) fn read(tags: &[Tag]) -> Tags {
+    let pair = |tag: &Tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()));
+    tags.iter().filter_map(pair).collect()
+}
+
+/// Tags for a creating call of EC2.
+pub(crate) fn specification(kind: ResourceType, tags: &Tags) -> TagSpecification {
+    TagSpecification::builder().resource_type(kind).set_tags(Some(ec2(tags))).build()
+}
+
+/// The filter of EC2's listings for what may be a scope's.
+pub(crate) fn filter(scope: &Scope) -> Filter {
+    Filter::builder().name(format!("tag:{CLUSTER}")).values(scope.name()).build()
+}
+
+/// Sets tags of an object of EC2; others stay.
+pub(crate) async fn set(clients: &Clients, cx: &Context, id: &str, tags: &Tags) -> Result<()> {
+    let request = clients.ec2.create_tags().resources(id).set_tags(Some(ec2(tags)));
+    clients.call(cx, "ec2:CreateTags", request.send()).await?;
+    Ok(())
+}
+
+/// Tags in EC2's form.
+pub(crate) fn ec2(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| tag(key, value)).collect()
+}
+
+fn tag(key: &str, value: &str) -> Tag {
+    Tag::builder().key(key).value(value).build()
+}
+
+fn owned(scope: &str) -> String {
+    format!("kubernetes.io/cluster/{scope}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    const OWNED: [(&str, &str); 2] =
+        [(CLUSTER, "ha.example.com"), ("kubernetes.io/cluster/ha.example.com", "owned")];
+
+    fn task_of(more: &[(&str, &str)]) -> Option<String> {
+        let all: Vec<_> = OWNED.iter().chain(more).copied().collect();
+        task(&Scope::new("ha.example.com"), &tags(&all)).map(str::to_owned)
+    }
+
+    #[test]
+    fn what_we_make_is_known_again() {
+        let scope = Scope::new("ha.example.com").labels(tags(&[("team", "a")]));
+        let cx = Context::default();
+        let request =
+            Create { scope: &scope, name: "b.ha.example.com", spec: &(), retained: true, token: "", cx: &cx };
+        let made = of_new(&request, &tags(&[("role", "x")]));
+        let object = object(&scope, "id", &made, ());
+        assert_eq!((object.name.as_deref(), object.owner), (Some("b.ha.example.com"), Owner::Scope));
+        assert!(object.retained);
+        assert_eq!(further(&made), tags(&[("role", "x"), ("team", "a")]));
+    }
+
+    #[test]
+    fn a_renamed_object_keeps_its_task() {
+        let renamed = [(NAME, "something"), (TASK, "b.ha.example.com")];
+        assert_eq!(task_of(&renamed).as_deref(), Some("b.ha.example.com"));
+    }
+
+    #[test]
+    fn what_kops_made_is_known_by_its_name() {
+        assert_eq!(task_of(&[(NAME, "b.ha.example.com")]).as_deref(), Some("b.ha.example.com"));
+        assert_eq!(task_of(&[(NAME, "ha.example.com")]).as_deref(), Some("ha.example.com"));
+    }
+
+    #[test]
+    fn what_controllers_made_is_not_ours() {
+        assert_eq!(task_of(&[(NAME, "ha.example.com-dynamic-pvc-1")]), None);
+        assert_eq!(task_of(&[(NAME, "bha.example.com")]), None);
+        assert_eq!(task_of(&[]), None);
+    }
+
+    #[test]
+    fn shared_and_sibling_objects_are_not_ours() {
+        let scope = Scope::new("ha.example.com");
+        let shared = [OWNED[0], ("kubernetes.io/cluster/ha.example.com", "shared"), (TASK, "ha.example.com")];
+        assert_eq!(task(&scope, &tags(&shared)), None);
+        let sibling = [
+            (CLUSTER, "ha.example.com.au"),
+            ("kubernetes.io/cluster/ha.example.com.au", "owned"),
+            (NAME, "nodes.ha.example.com.au"),
+        ];
+        assert_eq!(task(&scope, &tags(&sibling)), None);
+    }
 }

@@ -1,0 +1,118 @@
+//! Which DHCP options a VPC has.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use futures_util::future::try_join;
+use kops_core::Result;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update,
+};
+use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::resource::{At, Resource};
+use serde::{Deserialize, Serialize};
+
+use super::{DhcpOptions, Vpc, child, listing, vpc};
+use crate::clients::Clients;
+use crate::tags;
+
+/// Gives a VPC its DHCP options; without one, it has the region's default ones.
+///
+/// It carries no tags: it is the scope's when both ends are. Its identifier is the VPC's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct DhcpOptionsAssociation<S: Stage = Open> {
+    /// The VPC.
+    pub vpc: At<S, Id<Vpc>>,
+    /// Its options.
+    pub options: At<S, Id<DhcpOptions>>,
+}
+
+impl Resource for DhcpOptionsAssociation {
+    const KIND: &'static str = "DhcpOptionsAssociation";
+    type Resolved = DhcpOptionsAssociation<Closed>;
+}
+
+/// The options that a VPC has when it was given none.
+const DEFAULT: &str = "default";
+
+#[derive(Debug)]
+pub(crate) struct DhcpOptionsAssociations(pub(crate) Clients);
+
+#[async_trait]
+impl Handler for DhcpOptionsAssociations {
+    type Kind = DhcpOptionsAssociation;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Tagged
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        if field == "options" { Mutability::InPlace } else { Mutability::Replace }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<DhcpOptionsAssociation<Closed>>>> {
+        let describe = |filter| listing::dhcp_options(&self.0, query.cx, filter);
+        let options = listing::of_scope(query, "ec2:DescribeDhcpOptions", describe);
+        let vpcs = async {
+            match query.filter {
+                Filter::Scope { .. } => vpc::owned(&self.0, query).await,
+                Filter::Ids(ids) => {
+                    let filters = listing::any_of("vpc-id", ids);
+                    Ok(listing::find(filters, |filter| listing::vpcs(&self.0, query.cx, filter))
+                        .await?
+                        .into())
+                }
+            }
+        };
+        let (options, vpcs) = try_join(options, vpcs).await?;
+        let ours: BTreeSet<_> = options
+            .iter()
+            .filter(|options| tags::task(query.scope, &tags::read(options.tags())).is_some())
+            .filter_map(|options| options.dhcp_options_id())
+            .collect();
+        let wanted = child::wanted::<DhcpOptionsAssociation>(query)?;
+        let association = |vpc: &aws_sdk_ec2::types::Vpc| {
+            let (id, options) = (vpc.vpc_id()?, vpc.dhcp_options_id()?);
+            let tags = tags::read(vpc.tags());
+            let task = tags::task(query.scope, &tags)?;
+            let asked_for = wanted.iter().find(|(_, it)| child::is(&it.vpc, id, Some(task)));
+            // The options of others are shown only to be replaced.
+            if asked_for.is_none() && !ours.contains(options) {
+                return None;
+            }
+            let name = asked_for.map_or(task, |(name, _)| name);
+            let spec = DhcpOptionsAssociation { vpc: Id::new(id), options: Id::new(options) };
+            Some(Object::owned(id, name, spec))
+        };
+        Ok(vpcs.iter().filter_map(association).collect())
+    }
+
+    async fn create(
+        &self,
+        request: Create<'_, DhcpOptionsAssociation<Closed>>,
+    ) -> Result<Object<DhcpOptionsAssociation<Closed>>> {
+        let spec = request.spec;
+        let call = self.0.ec2.associate_dhcp_options().vpc_id(spec.vpc.as_str());
+        let call = call.dhcp_options_id(spec.options.as_str());
+        self.0.call(request.cx, "ec2:AssociateDhcpOptions", call.send()).await?;
+        Ok(Object::owned(spec.vpc.as_str(), request.name, spec.clone()))
+    }
+
+    async fn update(
+        &self,
+        request: Update<'_, DhcpOptionsAssociation<Closed>>,
+    ) -> Result<Object<DhcpOptionsAssociation<Closed>>> {
+        let spec = request.spec;
+        let call = self.0.ec2.associate_dhcp_options().vpc_id(spec.vpc.as_str());
+        let call = call.dhcp_options_id(spec.options.as_str());
+        self.0.call(request.cx, "ec2:AssociateDhcpOptions", call.send()).await?;
+        Ok(Object { spec: spec.clone(), ..request.object.clone() })
+    }
+
+    async fn delete(&self, request: Delete<'_, DhcpOptionsAssociation<Closed>>) -> Result<Deletion> {
+        let call = self.0.ec2.associate_dhcp_options().vpc_id(&request.object.id).dhcp_options_id(DEFAULT);
+        self.0.call(request.cx, "ec2:AssociateDhcpOptions", call.send()).await?;
+        Ok(Deletion::Done)
+    }
+}

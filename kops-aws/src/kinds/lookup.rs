@@ -1,0 +1,72 @@
+//! Kinds that are only ever looked up: what AWS or others provide, and nobody here makes.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kops_core::cloud::{
+    Create, Delete, Deletion, DynHandler, Filter, Handler, IdentityClass, Object, Query, Update,
+};
+use kops_core::resource::Resource;
+use kops_core::{Error, ErrorKind, Result};
+
+/// Looks objects up by what selects them.
+#[async_trait]
+pub(crate) trait Lookup: Send + Sync + 'static {
+    /// The kind.
+    type Kind: Resource;
+
+    /// The objects that the selectors mean, all in one call if the API allows; those that do not exist are
+    /// missing from the answer.
+    async fn look_up(
+        &self,
+        selectors: &[&str],
+        query: &Query<'_>,
+    ) -> Result<Vec<Object<<Self::Kind as Resource>::Resolved>>>;
+}
+
+/// The handler of a kind that is only looked up.
+pub(crate) fn handler(lookup: impl Lookup) -> Arc<dyn DynHandler> {
+    Arc::new(LookedUp(lookup))
+}
+
+struct LookedUp<L>(L);
+
+type Resolved<L> = <<L as Lookup>::Kind as Resource>::Resolved;
+
+#[async_trait]
+impl<L: Lookup> Handler for LookedUp<L> {
+    type Kind = L::Kind;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Resolved<L>>>> {
+        let selectors = match query.filter {
+            Filter::Scope { shared, .. } => shared.to_vec(),
+            Filter::Ids(ids) => ids.iter().map(String::as_str).collect(),
+        };
+        if selectors.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.0.look_up(&selectors, query).await
+    }
+
+    async fn create(&self, _: Create<'_, Resolved<L>>) -> Result<Object<Resolved<L>>> {
+        Err(not_ours::<L>())
+    }
+
+    async fn update(&self, _: Update<'_, Resolved<L>>) -> Result<Object<Resolved<L>>> {
+        Err(not_ours::<L>())
+    }
+
+    async fn delete(&self, _: Delete<'_, Resolved<L>>) -> Result<Deletion> {
+        Err(not_ours::<L>())
+    }
+}
+
+fn not_ours<L: Lookup>() -> Error {
+    let kind = L::Kind::KIND;
+    Error::new(ErrorKind::Unsupported, format!("objects of the kind {kind} can only be looked up"))
+        .hint("add the task with GraphBuilder::share")
+}

@@ -1,0 +1,91 @@
+//! AWS's own kinds: one file, one kind, one object of the API.
+//!
+//! Lowering makes tasks of these kinds from agnostic ones; a program can as well put them into a graph
+//! itself. Where an agnostic kind has the same name, AWS's is prefixed by its service (`Ec2Subnet`).
+//!
+//! What objects in a route table or a security group are ours, although they carry no tags, is said in
+//! [`Route`], [`RouteTableAssociation`] and [`SecurityGroupRules`].
+
+// The network.
+mod child;
+mod dhcp_options;
+mod dhcp_options_association;
+mod egress_only_internet_gateway;
+mod elastic_ip;
+mod internet_gateway;
+mod ip_permission;
+mod listing;
+mod nat_gateway;
+mod route;
+mod route_table;
+mod route_table_association;
+mod security_group;
+mod security_group_rules;
+mod subnet;
+mod vpc;
+mod vpc_cidr_block;
+
+// Looked up.
+mod availability_zone;
+mod image;
+mod instance_type;
+mod lookup;
+
+use std::sync::Arc;
+
+use kops_core::cloud::DynHandler;
+
+use crate::clients::Clients;
+
+pub use dhcp_options::DhcpOptions;
+pub use dhcp_options_association::DhcpOptionsAssociation;
+pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
+pub use elastic_ip::ElasticIp;
+pub use internet_gateway::Ec2InternetGateway;
+pub use nat_gateway::Ec2NatGateway;
+pub use route::{Route, RouteTarget};
+pub use route_table::RouteTable;
+pub use route_table_association::RouteTableAssociation;
+pub use security_group::SecurityGroup;
+pub use security_group_rules::{RulePeer, SecurityGroupRule, SecurityGroupRules};
+pub use subnet::Ec2Subnet;
+pub use vpc::Vpc;
+pub use vpc_cidr_block::VpcCidrBlock;
+
+pub use availability_zone::AvailabilityZone;
+pub use image::Image;
+pub use instance_type::InstanceType;
+
+/// A handler for every kind.
+pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    let mut all = network(clients);
+    all.extend(looked_up(clients));
+    all
+}
+
+fn network(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    vec![
+        Arc::new(vpc::Vpcs(clients.clone())),
+        Arc::new(vpc_cidr_block::VpcCidrBlocks(clients.clone())),
+        Arc::new(dhcp_options::DhcpOptionSets(clients.clone())),
+        Arc::new(dhcp_options_association::DhcpOptionsAssociations(clients.clone())),
+        Arc::new(internet_gateway::InternetGateways(clients.clone())),
+        Arc::new(egress_only_internet_gateway::EgressOnlyInternetGateways(clients.clone())),
+        Arc::new(subnet::Subnets(clients.clone())),
+        Arc::new(elastic_ip::ElasticIps(clients.clone())),
+        Arc::new(nat_gateway::NatGateways(clients.clone())),
+        Arc::new(route_table::RouteTables(clients.clone())),
+        Arc::new(route::Routes(clients.clone())),
+        Arc::new(route_table_association::RouteTableAssociations(clients.clone())),
+        Arc::new(security_group::SecurityGroups(clients.clone())),
+        Arc::new(security_group_rules::RuleSets(clients.clone())),
+    ]
+}
+
+fn looked_up(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    vec![
+        lookup::handler(availability_zone::AvailabilityZones(clients.clone())),
+        lookup::handler(image::Images(clients.clone())),
+        lookup::handler(instance_type::InstanceTypes(clients.clone())),
+    ]
+}

@@ -1,0 +1,133 @@
+//! NAT gateways.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{self, NatGatewayState, ResourceType};
+use kops_core::Result;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement, Scope, State,
+    Timing, Update,
+};
+use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::resource::{At, Output, Resource};
+use serde::{Deserialize, Serialize};
+
+use super::{Ec2Subnet, ElasticIp, listing};
+use crate::clients::Clients;
+use crate::tags::{self, Tags};
+
+/// Lets machines without public addresses open connections to the internet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Ec2NatGateway<S: Stage = Open> {
+    /// The public subnet it lives in, whose VPC must have an internet gateway.
+    pub subnet: At<S, Id<Ec2Subnet>>,
+    /// The address that its machines appear under.
+    pub address: At<S, Id<ElasticIp>>,
+    /// Tags beyond those of ownership.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Ec2NatGateway {
+    /// The public address, in dotted form.
+    pub const PUBLIC_IP: Output<Self, String> = Output::new("public_ip");
+}
+
+impl Resource for Ec2NatGateway {
+    const KIND: &'static str = "Ec2NatGateway";
+    type Resolved = Ec2NatGateway<Closed>;
+}
+
+#[derive(Debug)]
+pub(crate) struct NatGateways(pub(crate) Clients);
+
+#[async_trait]
+impl Handler for NatGateways {
+    type Kind = Ec2NatGateway;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Token
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        if field == "tags" { Mutability::InPlace } else { Mutability::Replace }
+    }
+
+    fn replacement(&self) -> Replacement {
+        Replacement::CreateFirst
+    }
+
+    fn timing(&self) -> Timing {
+        // As seen on AWS: a gateway works after one and a half to two minutes and is gone after one.
+        Timing { settle: Duration::from_secs(95), vanish: Duration::from_mins(1), ..Timing::default() }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Ec2NatGateway<Closed>>>> {
+        let filters = listing::filters(query, "nat-gateway-id");
+        let found = listing::find(filters, |filter| listing::nat_gateways(&self.0, query.cx, filter)).await?;
+        Ok(listing::each_once(found.iter().map(|gateway| observed(query.scope, gateway)).collect()))
+    }
+
+    async fn create(
+        &self,
+        request: Create<'_, Ec2NatGateway<Closed>>,
+    ) -> Result<Object<Ec2NatGateway<Closed>>> {
+        let spec = request.spec;
+        let tags = tags::of_new(&request, &spec.tags);
+        let call = self.0.ec2.create_nat_gateway().client_token(request.token);
+        let call = call.subnet_id(spec.subnet.as_str()).allocation_id(spec.address.as_str());
+        let call = call.tag_specifications(tags::specification(ResourceType::Natgateway, &tags));
+        let made = self.0.call(request.cx, "ec2:CreateNatGateway", call.send()).await?;
+        let mut gateway = made.nat_gateway.ok_or_else(|| listing::unanswered("ec2:CreateNatGateway"))?;
+        gateway.tags = Some(tags::ec2(&tags));
+        let object = observed(request.scope, &gateway);
+        // The address may not be in the answer yet.
+        Ok(Object { spec: Ec2NatGateway { address: spec.address.clone(), ..object.spec }, ..object })
+    }
+
+    async fn update(
+        &self,
+        request: Update<'_, Ec2NatGateway<Closed>>,
+    ) -> Result<Object<Ec2NatGateway<Closed>>> {
+        let mut now = request.object.clone();
+        tags::set(&self.0, request.cx, &now.id, &request.spec.tags).await?;
+        now.spec.tags.extend(request.spec.tags.clone());
+        Ok(now)
+    }
+
+    async fn delete(&self, request: Delete<'_, Ec2NatGateway<Closed>>) -> Result<Deletion> {
+        let call = self.0.ec2.delete_nat_gateway().nat_gateway_id(&request.object.id);
+        self.0.call(request.cx, "ec2:DeleteNatGateway", call.send()).await?;
+        Ok(Deletion::Pending)
+    }
+}
+
+fn observed(scope: &Scope, gateway: &types::NatGateway) -> Object<Ec2NatGateway<Closed>> {
+    let tags = tags::read(gateway.tags());
+    // The first address is the one it was made with.
+    let addresses = gateway.nat_gateway_addresses();
+    let first = addresses.iter().find(|it| it.is_primary() == Some(true)).or(addresses.first());
+    let spec = Ec2NatGateway {
+        subnet: Id::new(gateway.subnet_id().unwrap_or_default()),
+        address: Id::new(first.and_then(|it| it.allocation_id()).unwrap_or_default()),
+        tags: tags::further(&tags),
+    };
+    let state = match gateway.state() {
+        Some(NatGatewayState::Pending) => State::Pending,
+        Some(NatGatewayState::Failed) => {
+            let (code, message) = (gateway.failure_code(), gateway.failure_message());
+            State::Failed([code, message].into_iter().flatten().collect::<Vec<_>>().join(": "))
+        }
+        Some(NatGatewayState::Deleting) => State::Deleting,
+        // Shown for an hour, and for so long its token is answered with what is dead.
+        Some(NatGatewayState::Deleted) => State::Gone,
+        _ => State::Ready,
+    };
+    let object = tags::object(scope, gateway.nat_gateway_id().unwrap_or_default(), &tags, spec).state(state);
+    match first.and_then(|it| it.public_ip()) {
+        Some(address) => object.output(Ec2NatGateway::PUBLIC_IP, address.to_owned()),
+        None => object,
+    }
+}

@@ -1,0 +1,320 @@
+//! The rules of security groups.
+//!
+//! A task holds all rules of a group, because AWS takes up to 1,000 of them in a call. Others write to the
+//! same groups: the cloud controller opens ports for the services it balances. So of the rules in the scope's
+//! own groups, these are the scope's:
+//!
+//! - those whose description says so ([`mark`]). They carry tags as well, for people and policies; but
+//!   descriptions come with the listing of the groups, tags would take another one;
+//! - those that the graph wants, whoever made them: AWS lets nobody make them twice;
+//! - the rule with which every new group comes, letting everything out, when the graph has rules for the
+//!   group at all: what the graph does not allow is not allowed.
+//!
+//! The others are neither shown nor removed; they go with the group.
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{self, IpPermission, ResourceType};
+use kops_core::cloud::{
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope,
+    Update,
+};
+use kops_core::graph::{Closed, Id, Input, Open, Stage};
+use kops_core::resource::{At, Direction, Ports, Protocol, Resource};
+use kops_core::{ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use super::ip_permission::{self, Described};
+use super::{SecurityGroup, child, listing, security_group};
+use crate::clients::Clients;
+use crate::tags::{self, Tags};
+
+/// The rules of one security group that are the scope's; those of others are neither shown nor removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct SecurityGroupRules<S: Stage = Open> {
+    /// The group.
+    pub group: At<S, Id<SecurityGroup>>,
+    /// What is allowed.
+    pub rules: BTreeSet<SecurityGroupRule<S>>,
+}
+
+/// Something that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct SecurityGroupRule<S: Stage = Open> {
+    /// Into the group's interfaces or out of them.
+    pub direction: Direction,
+    /// Which protocol.
+    pub protocol: Protocol,
+    /// Which ports of the receiver, or which type and code of ICMP; `None` is all, and never written as
+    /// `0` to `65535`: see [`SecurityGroupRule::new`].
+    pub ports: Option<Ports>,
+    /// The other side.
+    pub peer: RulePeer<S>,
+}
+
+impl<S: Stage> SecurityGroupRule<S> {
+    /// A rule in the one form in which it is compared: all ports are `None`, and so are those of protocols
+    /// that have none.
+    pub fn new(direction: Direction, protocol: Protocol, ports: Option<Ports>, peer: RulePeer<S>) -> Self {
+        let ports = ports.filter(|ports| match protocol {
+            Protocol::Any | Protocol::Number(_) => false,
+            Protocol::Tcp | Protocol::Udp => *ports != ip_permission::ALL_PORTS,
+            Protocol::Icmp | Protocol::IcmpV6 => true,
+        });
+        Self { direction, protocol, ports, peer }
+    }
+}
+
+/// The other side of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub enum RulePeer<S: Stage = Open> {
+    /// A range of addresses, in the form that AWS shows it in: without bits set behind the prefix.
+    Cidr(At<S, String>),
+    /// The interfaces of a security group.
+    Group(At<S, Id<SecurityGroup>>),
+    /// A managed prefix list, by its identifier.
+    PrefixList(String),
+}
+
+impl Resource for SecurityGroupRules {
+    const KIND: &'static str = "SecurityGroupRules";
+    type Resolved = SecurityGroupRules<Closed>;
+}
+
+/// Rules that one call takes.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html>
+const MOST_RULES: usize = 1000;
+/// The longest description of a rule.
+const LONGEST_DESCRIPTION: usize = 255;
+
+type Rule = SecurityGroupRule<Closed>;
+type Rules = BTreeSet<Rule>;
+
+/// The description of the scope's rules.
+fn mark(scope: &Scope) -> String {
+    let mut mark = format!("kops.k8s.io/cluster={}", scope.name());
+    mark.truncate(LONGEST_DESCRIPTION);
+    mark
+}
+
+#[derive(Debug)]
+pub(crate) struct RuleSets(pub(crate) Clients);
+
+#[async_trait]
+impl Handler for RuleSets {
+    type Kind = SecurityGroupRules;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Tagged
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        if field == "rules" { Mutability::InPlace } else { Mutability::Replace }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<SecurityGroupRules<Closed>>>> {
+        let groups = match query.filter {
+            Filter::Scope { .. } => security_group::owned(&self.0, query).await?,
+            Filter::Ids(ids) => {
+                let describe = |filter| listing::security_groups(&self.0, query.cx, filter);
+                listing::find(listing::any_of("group-id", ids), describe).await?.into()
+            }
+        };
+        let tasks: HashMap<&str, String> = groups
+            .iter()
+            .filter_map(|group| {
+                let tags = tags::read(group.tags());
+                Some((group.group_id()?, tags::task(query.scope, &tags)?.to_owned()))
+            })
+            .collect();
+        let wanted = child::wanted::<SecurityGroupRules>(query)?;
+        let mark = mark(query.scope);
+        let object = |group: &types::SecurityGroup| {
+            let id = group.group_id()?;
+            let task = tasks.get(id)?;
+            let asked_for = wanted.iter().find(|(_, it)| child::is(&it.group, id, Some(task)));
+            let wants = |rule: &Rule| {
+                let any = |(_, wanted): &(_, SecurityGroupRules)| {
+                    wanted.rules.iter().any(|wanted| is_wanted(rule, wanted, &tasks))
+                };
+                asked_for.is_some_and(any)
+            };
+            let rules: Rules = all_rules(group)
+                .filter(|it| {
+                    it.description.as_ref() == Some(&mark)
+                        || (asked_for.is_some() && is_default(it))
+                        || wants(&it.rule)
+                })
+                .map(|it| it.rule)
+                .collect();
+            if rules.is_empty() && asked_for.is_none() {
+                return None;
+            }
+            let name = asked_for.map_or(task.as_str(), |(name, _)| name);
+            Some(Object::owned(id, name, SecurityGroupRules { group: Id::new(id), rules }))
+        };
+        Ok(groups.iter().filter_map(object).collect())
+    }
+
+    async fn create(
+        &self,
+        request: Create<'_, SecurityGroupRules<Closed>>,
+    ) -> Result<Object<SecurityGroupRules<Closed>>> {
+        // Groups that were there before are listed with whatever rules they have; so this one is new, and has
+        // the rule that new groups come with.
+        let SecurityGroupRules { group, rules } = request.spec;
+        let tags = tags::of_new(&request, &Tags::new());
+        let missing: Rules =
+            rules.iter().filter(|rule| rule.direction == Direction::Ingress).cloned().collect();
+        self.authorize(group, missing.iter().collect(), request.scope, &tags, request.cx).await?;
+        let mut now = missing;
+        now.insert(everything_out("0.0.0.0/0"));
+        let spec = SecurityGroupRules { group: group.clone(), rules: now };
+        Ok(Object::owned(group.as_str(), request.name, spec))
+    }
+
+    async fn update(
+        &self,
+        request: Update<'_, SecurityGroupRules<Closed>>,
+    ) -> Result<Object<SecurityGroupRules<Closed>>> {
+        let Update { scope, name, object, spec, cx, .. } = request;
+        let (have, want) = (&object.spec.rules, &spec.rules);
+        let named = Create { scope, name, spec, retained: false, token: "", cx };
+        let tags = tags::of_new(&named, &Tags::new());
+        // What is allowed anew first, so that nobody is locked out in between.
+        self.authorize(&spec.group, want.difference(have).collect(), scope, &tags, cx).await?;
+        self.revoke(&spec.group, have.difference(want).collect(), cx).await?;
+        Ok(Object { spec: spec.clone(), ..object.clone() })
+    }
+
+    async fn delete(&self, request: Delete<'_, SecurityGroupRules<Closed>>) -> Result<Deletion> {
+        let SecurityGroupRules { group, rules } = &request.object.spec;
+        self.revoke(group, rules.iter().collect(), request.cx).await?;
+        Ok(Deletion::Done)
+    }
+}
+
+impl RuleSets {
+    /// Allows. A call with a rule that is there already fails as a whole: then this is a repetition, or
+    /// somebody else was faster, and what is still missing is allowed.
+    async fn authorize(
+        &self,
+        group: &Id<SecurityGroup>,
+        mut rules: Vec<&Rule>,
+        scope: &Scope,
+        tags: &Tags,
+        cx: &Context,
+    ) -> Result<()> {
+        match self.authorize_all(group, &rules, scope, tags, cx).await {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let there = self.there(group, cx).await?;
+                rules.retain(|rule| !there.contains(rule));
+                self.authorize_all(group, &rules, scope, tags, cx).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn authorize_all(
+        &self,
+        group: &Id<SecurityGroup>,
+        rules: &[&Rule],
+        scope: &Scope,
+        tags: &Tags,
+        cx: &Context,
+    ) -> Result<()> {
+        let mark = mark(scope);
+        let tags = || tags::specification(ResourceType::SecurityGroupRule, tags);
+        for permissions in permissions(rules, Direction::Ingress, Some(&mark)) {
+            let call = self.0.ec2.authorize_security_group_ingress().group_id(group.as_str());
+            let call = call.set_ip_permissions(Some(permissions)).tag_specifications(tags());
+            self.0.call(cx, "ec2:AuthorizeSecurityGroupIngress", call.send()).await?;
+        }
+        for permissions in permissions(rules, Direction::Egress, Some(&mark)) {
+            let call = self.0.ec2.authorize_security_group_egress().group_id(group.as_str());
+            let call = call.set_ip_permissions(Some(permissions)).tag_specifications(tags());
+            self.0.call(cx, "ec2:AuthorizeSecurityGroupEgress", call.send()).await?;
+        }
+        Ok(())
+    }
+
+    /// Allows no more. As with [`authorize`](Self::authorize), one missing rule fails the call.
+    async fn revoke(&self, group: &Id<SecurityGroup>, mut rules: Vec<&Rule>, cx: &Context) -> Result<()> {
+        match self.revoke_all(group, &rules, cx).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let there = self.there(group, cx).await?;
+                rules.retain(|rule| there.contains(rule));
+                self.revoke_all(group, &rules, cx).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn revoke_all(&self, group: &Id<SecurityGroup>, rules: &[&Rule], cx: &Context) -> Result<()> {
+        for permissions in permissions(rules, Direction::Ingress, None) {
+            let call = self.0.ec2.revoke_security_group_ingress().group_id(group.as_str());
+            let call = call.set_ip_permissions(Some(permissions));
+            self.0.call(cx, "ec2:RevokeSecurityGroupIngress", call.send()).await?;
+        }
+        for permissions in permissions(rules, Direction::Egress, None) {
+            let call = self.0.ec2.revoke_security_group_egress().group_id(group.as_str());
+            let call = call.set_ip_permissions(Some(permissions));
+            self.0.call(cx, "ec2:RevokeSecurityGroupEgress", call.send()).await?;
+        }
+        Ok(())
+    }
+
+    /// All rules of a group, whoever's.
+    async fn there(&self, group: &Id<SecurityGroup>, cx: &Context) -> Result<Rules> {
+        let filters = listing::any_of("group-id", &[group.as_str()]);
+        let found = listing::find(filters, |filter| listing::security_groups(&self.0, cx, filter)).await?;
+        Ok(found.iter().flat_map(all_rules).map(|it| it.rule).collect())
+    }
+}
+
+fn all_rules(group: &types::SecurityGroup) -> impl Iterator<Item = Described> {
+    let ingress = ip_permission::read(Direction::Ingress, group.ip_permissions());
+    let egress = ip_permission::read(Direction::Egress, group.ip_permissions_egress());
+    ingress.into_iter().chain(egress)
+}
+
+/// The rules of one direction, in portions for a call each.
+fn permissions(rules: &[&Rule], direction: Direction, mark: Option<&str>) -> Vec<Vec<IpPermission>> {
+    let rules = rules.iter().filter(|rule| rule.direction == direction);
+    let all: Vec<_> = rules.map(|rule| ip_permission::write(rule, mark)).collect();
+    all.chunks(MOST_RULES).map(<[_]>::to_vec).collect()
+}
+
+/// Whether an observed rule is a wanted one, whose peer may be known by its task only.
+fn is_wanted(rule: &Rule, wanted: &SecurityGroupRule, tasks: &HashMap<&str, String>) -> bool {
+    let same = (rule.direction, rule.protocol, rule.ports);
+    same == (wanted.direction, wanted.protocol, wanted.ports)
+        && match (&rule.peer, &wanted.peer) {
+            (RulePeer::Cidr(cidr), RulePeer::Cidr(Input::Known(wanted))) => cidr == wanted,
+            (RulePeer::Group(group), RulePeer::Group(wanted)) => {
+                let id = group.as_str();
+                child::is(wanted, id, tasks.get(id).map(String::as_str))
+            }
+            (RulePeer::PrefixList(list), RulePeer::PrefixList(wanted)) => list == wanted,
+            _ => false,
+        }
+}
+
+/// Whether it is one of the rules that AWS puts into a new group: for IPv4, and for IPv6 if the VPC has it.
+fn is_default(it: &Described) -> bool {
+    let defaults = [everything_out("0.0.0.0/0"), everything_out("::/0")];
+    it.description.is_none() && defaults.contains(&it.rule)
+}
+
+fn everything_out(cidr: &str) -> Rule {
+    SecurityGroupRule {
+        direction: Direction::Egress,
+        protocol: Protocol::Any,
+        ports: None,
+        peer: RulePeer::Cidr(cidr.to_owned()),
+    }
+}

@@ -1,0 +1,50 @@
+//! A firewall becomes a security group, its rules a set of rules.
+
+use kops_core::graph::Input;
+use kops_core::resource::{Firewall, FirewallRule, FirewallRules, Peer};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::{Lowered, Lowering, native};
+use crate::kinds::{RulePeer, SecurityGroup, SecurityGroupRule, SecurityGroupRules};
+
+impl Lowered for Firewall {
+    type Native = SecurityGroup;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let group =
+            SecurityGroup { vpc: native(spec.network), description: spec.description, tags: cx.tags([]) };
+        cx.add(name, group);
+        Ok(())
+    }
+}
+
+impl Lowered for FirewallRules {
+    type Native = SecurityGroupRules;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        if cx.is_shared(&spec.firewall) {
+            // Whether a rule is ours is told by the group it is in.
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the rules of a shared security group are its owner's",
+            )
+            .hint("put the rules into a group of its own, and machines into both groups"));
+        }
+        let rules = SecurityGroupRules {
+            group: native(spec.firewall),
+            rules: spec.rules.into_iter().map(rule).collect(),
+        };
+        cx.add(name, rules);
+        Ok(())
+    }
+}
+
+fn rule(rule: FirewallRule) -> SecurityGroupRule {
+    let peer = match rule.peer {
+        Peer::Cidr(cidr) => RulePeer::Cidr(cidr.trunc().to_string().into()),
+        Peer::Group(group) => RulePeer::Group(native(group)),
+        Peer::PrefixList(list) => RulePeer::PrefixList(list),
+        Peer::Address(address) => RulePeer::Cidr(Input::concat([address, "/32".into()])),
+    };
+    SecurityGroupRule::new(rule.direction, rule.protocol, rule.ports, peer)
+}

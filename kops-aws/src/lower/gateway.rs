@@ -1,0 +1,46 @@
+//! Gateways become what AWS calls by the same names.
+
+use kops_core::graph::Handle;
+use kops_core::resource::{InternetGateway, NatGateway};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::{Lowered, Lowering, native};
+use crate::kinds::{Ec2InternetGateway, Ec2NatGateway};
+
+impl Lowered for InternetGateway {
+    type Native = Ec2InternetGateway;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let gateway = Ec2InternetGateway { vpc: Some(native(spec.network)), tags: cx.tags([]) };
+        cx.add(name, gateway);
+        Ok(())
+    }
+}
+
+impl Lowered for NatGateway {
+    type Native = Ec2NatGateway;
+
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[(Self::PUBLIC_IP.name(), Ec2NatGateway::PUBLIC_IP.name())];
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let Some(subnet) = spec.subnet else {
+            return Err(Error::new(ErrorKind::Unsupported, "on AWS a NAT gateway lives in a subnet")
+                .hint("name the public subnet that it is to live in"));
+        };
+        let gateway =
+            Ec2NatGateway { subnet: native(subnet), address: native(spec.address), tags: cx.tags([]) };
+        let gateway = cx.add(name, gateway);
+        // AWS gives up on a NAT gateway whose VPC has no internet gateway (`Gateway.NotAttached`).
+        let doors: Vec<Handle<Ec2InternetGateway>> = cx
+            .specs::<InternetGateway>()?
+            .into_iter()
+            .filter(|(_, door)| door.network == spec.network)
+            .map(|(name, _)| Handle::named(name))
+            .collect();
+        for door in &doors {
+            cx.after(&gateway, door);
+        }
+        Ok(())
+    }
+}

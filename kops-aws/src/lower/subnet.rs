@@ -1,0 +1,55 @@
+//! A subnet becomes a subnet, with its place in a route table.
+
+use kops_core::graph::Setting;
+use kops_core::resource::{Access, Subnet};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::{Lowered, Lowering, native, routes};
+use crate::kinds::Ec2Subnet;
+
+/// Tells kOps' tools what the subnet is for.
+const TYPE: &str = "SubnetType";
+/// Tells the cloud controller that public load balancers may live here.
+/// <https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/deploy/subnet_discovery/>
+const PUBLIC_BALANCERS: &str = "kubernetes.io/role/elb";
+/// The same for internal ones.
+const INTERNAL_BALANCERS: &str = "kubernetes.io/role/internal-elb";
+
+impl Lowered for Subnet {
+    type Native = Ec2Subnet;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let Some(zone) = &spec.zone else {
+            return Err(
+                Error::new(ErrorKind::Unsupported, "on AWS a subnet lies in one zone").hint("name it")
+            );
+        };
+        let zone = cx.zone(zone);
+        let mut tags = vec![(TYPE, format!("{:?}", spec.access))];
+        if spec.access == Access::Private {
+            tags.push((INTERNAL_BALANCERS, "1".to_owned()));
+        } else {
+            tags.push((PUBLIC_BALANCERS, "1".to_owned()));
+            // Where there are no private subnets, internal load balancers have nowhere else to live.
+            let beside = cx.specs::<Subnet>()?;
+            let mut beside = beside.iter().filter(|(_, other)| other.network == spec.network);
+            if !beside.any(|(_, other)| other.access == Access::Private) {
+                tags.push((INTERNAL_BALANCERS, "1".to_owned()));
+            }
+        }
+        let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let tags = cx.tags(tags.iter().map(|(key, value)| (*key, value.as_str())).chain(labels));
+        let subnet = Ec2Subnet {
+            vpc: native(spec.network.clone()),
+            cidr: spec.cidr.trunc(),
+            zone,
+            map_public_ip: Setting::To(spec.access == Access::Public),
+            // Nodes are called after their instance, which is what Kubernetes' cloud controller expects.
+            resource_names: true.into(),
+            resource_name_records: true.into(),
+            tags,
+        };
+        let subnet = cx.add(name, subnet);
+        routes::lower(name, &subnet, &spec, cx)
+    }
+}

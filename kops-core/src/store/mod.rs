@@ -16,7 +16,7 @@
 //! | others | with their cloud's crate | the service's own conditional requests |
 //!
 //! Which URL opens which store is a value that the program puts together, [`Stores`]; there is no global
-//! registry. A new implementation is checked with [`conformance`] (feature `testing`).
+//! registry. A new implementation is checked with `store::conformance` (feature `testing`).
 //!
 //! ```
 //! use kops_core::store::{Key, MemoryStore, Precondition, StateStore};

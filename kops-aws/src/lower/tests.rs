@@ -1,0 +1,250 @@
+//! Lowering of networks: pure, on graphs and nothing else.
+
+use kops_core::graph::Wait;
+use kops_core::resource::{Access, Egress, FirewallRule, Peer, Route as Way};
+
+use super::*;
+use crate::kinds::{
+    Ec2NatGateway, Ec2Subnet, Route, RouteTable, RouteTableAssociation, RouteTarget, RulePeer,
+    SecurityGroupRules, Vpc,
+};
+
+const CLUSTER: &str = "ha.example.com";
+
+fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
+    let native = HashSet::from([Vpc::KIND, RouteTable::KIND]);
+    let scope = Scope::new(CLUSTER).labels([("team".to_owned(), "a".to_owned())].into());
+    lower(&graph.build().unwrap(), &scope, "eu-central-1", &native)
+}
+
+struct Net {
+    graph: GraphBuilder,
+    network: Handle<Network>,
+    door: Handle<InternetGateway>,
+}
+
+fn network() -> Net {
+    let mut graph = TaskGraph::builder();
+    let network =
+        graph.add(CLUSTER, Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ..Network::default() });
+    let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
+    Net { graph, network, door }
+}
+
+impl Net {
+    fn subnet(&self, number: u8, zone: &str) -> Subnet {
+        Subnet::new(self.network.id(), format!("10.0.{number}.0/24").parse().unwrap(), zone)
+    }
+
+    /// A subnet that is open, with a NAT gateway of the name.
+    fn gateway(&mut self, name: &str, number: u8, zone: &str) -> Handle<NatGateway> {
+        let utility = Subnet { access: Access::Utility, ..self.subnet(number, zone).public(self.door.id()) };
+        let utility = self.graph.add(&format!("utility-{name}"), utility);
+        let address = self.graph.add(name, Address {});
+        let gateway =
+            NatGateway { network: self.network.id(), subnet: Some(utility.id()), address: address.id() };
+        self.graph.add(name, gateway)
+    }
+}
+
+fn names(graph: &TaskGraph, kind: &str) -> Vec<String> {
+    graph.tasks().filter(|task| task.key.kind() == kind).map(|task| task.key.name().to_owned()).collect()
+}
+
+fn edges(graph: &TaskGraph, kind: &str, name: &str) -> Vec<(String, Wait)> {
+    let task = graph.get(&Key::new(kind, name)).unwrap();
+    task.edges.iter().map(|edge| (edge.on.to_string(), edge.wait)).collect()
+}
+
+#[test]
+fn a_network_brings_what_kops_brings() {
+    let graph = lowered(network().graph).unwrap();
+    let keys: Vec<_> = graph.tasks().map(|task| task.key.to_string()).collect();
+    assert_eq!(
+        keys,
+        [
+            "Vpc/ha.example.com",
+            "DhcpOptions/ha.example.com",
+            "DhcpOptionsAssociation/ha.example.com",
+            "Ec2InternetGateway/ha.example.com"
+        ]
+    );
+    let options: crate::kinds::DhcpOptions = graph.spec(CLUSTER).unwrap();
+    assert_eq!(options.domain_name.as_deref(), Some("eu-central-1.compute.internal"));
+    let vpc: Vpc = graph.spec(CLUSTER).unwrap();
+    assert_eq!(vpc.tags, [("team".to_owned(), "a".to_owned())].into(), "the labels of the scope");
+}
+
+#[test]
+fn subnets_share_tables_by_their_way_out() {
+    let mut net = network();
+    let gateway = net.gateway("a.ha.example.com", 0, "a");
+    for (number, name) in [(1, "one"), (2, "two")] {
+        let subnet = net.subnet(number, "a").behind(gateway.id());
+        net.graph.add(name, subnet);
+    }
+    let subnet = net.subnet(3, "b");
+    net.graph.add("lonely", subnet);
+    let subnet = Subnet { egress: Egress::Existing("tgw-1".to_owned()), ..net.subnet(4, "b") };
+    net.graph.add("transit", subnet);
+    let graph = lowered(net.graph).unwrap();
+    let mut tables = names(&graph, RouteTable::KIND);
+    tables.sort();
+    assert_eq!(tables, ["ha.example.com", "private-a.ha.example.com", "private-b.ha.example.com"]);
+    let association: RouteTableAssociation = graph.spec("two").unwrap();
+    assert_eq!(association.table, Handle::<RouteTable>::named("private-a.ha.example.com").id());
+    assert!(graph.get(&Key::new(RouteTableAssociation::KIND, "lonely")).is_none());
+    let route: Route = graph.spec("private-b.ha.example.com:0.0.0.0/0").unwrap();
+    assert_eq!(route.target, RouteTarget::Existing("tgw-1".to_owned()));
+    let table: RouteTable = graph.spec("private-b.ha.example.com").unwrap();
+    assert_eq!(table.tags["kubernetes.io/kops/role"], "private-b");
+}
+
+#[test]
+fn a_route_waits_until_the_gateway_works_and_the_gateway_for_the_door() {
+    let mut net = network();
+    let gateway = net.gateway("a.ha.example.com", 0, "a");
+    let subnet = net.subnet(1, "a").behind(gateway.id());
+    net.graph.add("one", subnet);
+    let graph = lowered(net.graph).unwrap();
+    let route = edges(&graph, Route::KIND, "private-a.ha.example.com:0.0.0.0/0");
+    assert!(route.contains(&("Ec2NatGateway/a.ha.example.com".to_owned(), Wait::Ready)), "{route:?}");
+    let gateway = edges(&graph, Ec2NatGateway::KIND, "a.ha.example.com");
+    assert!(
+        gateway.contains(&("Ec2InternetGateway/ha.example.com".to_owned(), Wait::Created)),
+        "{gateway:?}"
+    );
+    // The subnet itself waits for none of this.
+    let subnet = edges(&graph, Ec2Subnet::KIND, "one");
+    let on: Vec<_> = subnet.iter().map(|(on, _)| on.as_str()).collect();
+    assert_eq!(on, ["Vpc/ha.example.com", "AvailabilityZone/a"]);
+}
+
+#[test]
+fn tags_tell_load_balancers_where_to_live() {
+    let elb = "kubernetes.io/role/elb";
+    let internal = "kubernetes.io/role/internal-elb";
+    let mut net = network();
+    let subnet = net.subnet(0, "a").public(net.door.id());
+    net.graph.add("open", subnet.clone());
+    let graph = lowered(net.graph).unwrap();
+    let open: Ec2Subnet = graph.spec("open").unwrap();
+    assert!(open.tags.contains_key(elb) && open.tags.contains_key(internal), "{:?}", open.tags);
+
+    let mut net = network();
+    net.graph.add("open", subnet);
+    let mut subnet = net.subnet(1, "a");
+    subnet.labels.insert("x".to_owned(), "y".to_owned());
+    net.graph.add("closed", subnet);
+    let graph = lowered(net.graph).unwrap();
+    let open: Ec2Subnet = graph.spec("open").unwrap();
+    assert!(open.tags.contains_key(elb) && !open.tags.contains_key(internal), "{:?}", open.tags);
+    let closed: Ec2Subnet = graph.spec("closed").unwrap();
+    assert!(!closed.tags.contains_key(elb) && closed.tags.contains_key(internal), "{:?}", closed.tags);
+    assert_eq!(closed.tags["x"], "y");
+}
+
+#[test]
+fn a_network_with_ipv6_has_ways_out_for_it() {
+    let mut net = network();
+    net.graph = TaskGraph::builder();
+    let cidrs = vec!["10.0.0.0/16".parse().unwrap()];
+    net.graph.add(CLUSTER, Network { cidrs, ipv6: true });
+    net.graph.add(CLUSTER, InternetGateway { network: net.network.id() });
+    let gateway = net.gateway("a.ha.example.com", 0, "a");
+    let subnet = net.subnet(1, "a").behind(gateway.id());
+    net.graph.add("one", subnet);
+    let graph = lowered(net.graph).unwrap();
+    let open: Route = graph.spec("ha.example.com:::/0").unwrap();
+    assert!(matches!(open.target, RouteTarget::InternetGateway(_)));
+    let closed: Route = graph.spec("private-a.ha.example.com:::/0").unwrap();
+    assert!(matches!(closed.target, RouteTarget::EgressOnlyInternetGateway(_)));
+}
+
+#[test]
+fn further_routes_are_marked_on_their_table() {
+    let mut net = network();
+    let way = Way { cidr: "10.9.0.0/16".parse().unwrap(), target: "pcx-1".to_owned() };
+    let subnet = Subnet { routes: [way].into(), ..net.subnet(0, "a") };
+    net.graph.add("one", subnet);
+    let graph = lowered(net.graph).unwrap();
+    let table: RouteTable = graph.spec("private-one").unwrap();
+    assert_eq!(table.tags["kops.k8s.io/route/10.9.0.0/16"], "owned");
+    assert_eq!(names(&graph, Route::KIND), ["private-one:10.9.0.0/16"]);
+}
+
+#[test]
+fn what_waits_for_what_survives() {
+    let mut net = network();
+    let subnet = net.subnet(0, "a");
+    let one = net.graph.add("one", subnet);
+    let group = Firewall { network: net.network.id(), description: "x".to_owned() };
+    let group = net.graph.add("g", group);
+    net.graph.after(&one, &group.ready());
+    let graph = lowered(net.graph).unwrap();
+    let subnet = edges(&graph, Ec2Subnet::KIND, "one");
+    assert!(subnet.contains(&("SecurityGroup/g".to_owned(), Wait::Ready)), "{subnet:?}");
+}
+
+#[test]
+fn shared_tasks_stay_shared_and_native_ones_pass() {
+    let mut graph = TaskGraph::builder();
+    let network = graph.share::<Network>(CLUSTER, "vpc-1");
+    graph.add("one", Subnet::new(network.id(), "10.0.0.0/24".parse().unwrap(), "a"));
+    let vpc = graph.add("own", Vpc::new("10.1.0.0/16".parse().unwrap()));
+    graph.add("own", RouteTable { vpc: vpc.id(), tags: [].into() });
+    let graph = lowered(graph).unwrap();
+    let shared = graph.get(&Key::new(Vpc::KIND, CLUSTER)).unwrap();
+    assert_eq!(shared.lifecycle, Lifecycle::Shared { selector: "vpc-1".to_owned() });
+    let table: RouteTable = graph.spec("own").unwrap();
+    assert_eq!(table.vpc, vpc.id());
+}
+
+#[test]
+fn outputs_are_called_as_they_are_there() {
+    let mut net = network();
+    let gateway = net.gateway("a.ha.example.com", 0, "a");
+    let group = Firewall { network: net.network.id(), description: "x".to_owned() };
+    let group = net.graph.add("g", group);
+    let peer = Peer::Address(gateway.get(NatGateway::PUBLIC_IP));
+    let rules = FirewallRules { firewall: group.id(), rules: [FirewallRule::tcp(443, peer)].into() };
+    net.graph.add("g", rules);
+    let graph = lowered(net.graph).unwrap();
+    let rules: SecurityGroupRules = graph.spec("g").unwrap();
+    let address = Handle::<Ec2NatGateway>::named("a.ha.example.com").get(Ec2NatGateway::PUBLIC_IP);
+    let expected = RulePeer::Cidr(Input::concat([address, "/32".into()]));
+    assert_eq!(rules.rules.first().unwrap().peer, expected);
+}
+
+#[test]
+fn all_that_cannot_be_done_is_told_at_once() {
+    let mut net = network();
+    net.graph.add("empty", Network::default());
+    net.graph.add("six", Network { cidrs: vec!["2001:db8::/48".parse().unwrap()], ..Network::default() });
+    let subnet = Subnet { zone: None, ..net.subnet(0, "a") };
+    net.graph.add("zoneless", subnet);
+    let subnet = Subnet { egress: Egress::Existing("foo-1".to_owned()), ..net.subnet(1, "a") };
+    net.graph.add("odd", subnet);
+    for (number, id) in [(2, "tgw-1"), (3, "tgw-2")] {
+        let subnet = Subnet { egress: Egress::Existing(id.to_owned()), ..net.subnet(number, "b") };
+        net.graph.add(id, subnet);
+    }
+    let address = net.graph.add("a", Address {});
+    let gateway = NatGateway { network: net.network.id(), subnet: None, address: address.id() };
+    net.graph.add("nowhere", gateway);
+    let error = lowered(net.graph).unwrap_err().to_string();
+    for task in [
+        "Network/empty",
+        "Network/six",
+        "Subnet/zoneless",
+        "Subnet/odd",
+        "Subnet/tgw-2",
+        "NatGateway/nowhere",
+    ] {
+        assert!(error.contains(task), "{task}: {error}");
+    }
+    assert!(
+        !error.contains("Subnet/tgw-1:"),
+        "the first of two that disagree is told by the second: {error}"
+    );
+}

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use kops_core::Result;
 use kops_core::clock::Clock;
-use kops_core::cloud::{Capabilities, Cloud, Context, DynHandler, Permissions, Scope};
+use kops_core::cloud::{Capabilities, Cloud, Context, DynHandler, Machines, Permissions, Scope};
+use kops_core::cluster::model::Dialect;
 use kops_core::graph::TaskGraph;
 
 use crate::clients::Clients;
+use crate::{AwsBuilder, AwsDialect};
 use crate::{kinds, lower};
 
 /// An account of AWS in one region.
@@ -96,6 +98,14 @@ impl Cloud for Aws {
 
     fn clock(&self) -> Arc<dyn Clock> {
         self.clients.clock.clone()
+    }
+
+    fn dialect(&self) -> &dyn Dialect {
+        &AwsDialect
+    }
+
+    fn machines(&self) -> Option<&dyn Machines> {
+        Some(self)
     }
 
     fn permissions(&self) -> Option<&dyn Permissions> {

@@ -74,6 +74,35 @@ pub(crate) fn task<'a>(scope: &Scope, tags: &'a Tags) -> Option<&'a str> {
     tags.get(TASK).or_else(|| tags.get(NAME).filter(by_kops)).map(String::as_str)
 }
 
+/// Whether an object with these tags tells a task in so many words, rather than by its name: machines of a
+/// group, and their disks, are called after the group.
+pub(crate) fn says_task(tags: &Tags) -> bool {
+    tags.contains_key(TASK)
+}
+
+/// Whether a tag is about the one object that carries it: not to be handed on to machines and their disks.
+pub(crate) fn is_about_one(key: &str) -> bool {
+    [TASK, LIFECYCLE].contains(&key)
+}
+
+/// The tags of a group's machines and their disks: the cluster's, but no task's.
+pub(crate) fn of_machines(scope: &Scope, group: &str, further: &Tags) -> Tags {
+    let mut tags = scope.extra_labels().clone();
+    tags.extend(further.clone());
+    tags.insert(CLUSTER.to_owned(), scope.name().to_owned());
+    tags.insert(owned(scope.name()), "owned".to_owned());
+    tags.insert(NAME.to_owned(), group.to_owned());
+    tags
+}
+
+/// Without what is about the one object that carries it.
+pub(crate) fn without_task(tags: &Tags) -> Tags {
+    tags.iter()
+        .filter(|(key, _)| !is_about_one(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
 /// Without the marks of ownership and what AWS itself adds: what a specification can be compared with.
 pub(crate) fn further(tags: &Tags) -> Tags {
     let ours = |key: &str| {
@@ -98,6 +127,11 @@ pub(crate) fn specification(kind: ResourceType, tags: &Tags) -> TagSpecification
 /// The filter of EC2's listings for what may be a scope's.
 pub(crate) fn filter(scope: &Scope) -> Filter {
     Filter::builder().name(format!("tag:{CLUSTER}")).values(scope.name()).build()
+}
+
+/// The filter of EC2's listings for what tells a task in so many words; whose it is remains to be seen.
+pub(crate) fn filter_tasks() -> Filter {
+    Filter::builder().name("tag-key").values(TASK).build()
 }
 
 /// Sets tags of an object of EC2; others stay.

@@ -95,9 +95,8 @@ impl Handler for DhcpOptionSets {
 fn observed(scope: &Scope, options: &types::DhcpOptions) -> Object<DhcpOptions> {
     let tags = tags::read(options.tags());
     let values = |key: &str| -> Vec<String> {
-        let options = options.dhcp_configurations().iter().filter(|option| option.key() == Some(key));
-        let values = options.flat_map(types::DhcpConfiguration::values);
-        values.filter_map(|value| value.value().map(str::to_owned)).collect()
+        let all = options.dhcp_configurations().iter().filter(|option| option.key() == Some(key));
+        all.flat_map(|option| option.values()).filter_map(|value| value.value().map(str::to_owned)).collect()
     };
     let spec = DhcpOptions {
         domain_name: values(DOMAIN_NAME).into_iter().next(),

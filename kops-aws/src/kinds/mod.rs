@@ -14,7 +14,7 @@ mod egress_only_internet_gateway;
 mod elastic_ip;
 mod internet_gateway;
 mod ip_permission;
-mod listing;
+pub(crate) mod listing;
 mod nat_gateway;
 mod route;
 mod route_table;
@@ -24,6 +24,34 @@ mod security_group_rules;
 mod subnet;
 mod vpc;
 mod vpc_cidr_block;
+
+// Machines and disks.
+pub(crate) mod auto_scaling_group;
+mod convert;
+mod ebs_volume;
+mod instance;
+mod key_pair;
+mod launch_template;
+mod launch_template_data;
+pub(crate) mod lifecycle_hook;
+pub(crate) mod mixed_instances;
+mod named;
+
+// Balancing.
+mod balancing;
+mod listener;
+mod network_load_balancer;
+pub(crate) mod target_group;
+
+// Names.
+mod hosted_zone;
+mod record_set;
+mod record_text;
+
+// Identities.
+mod iam_role;
+mod iam_role_policy;
+mod instance_profile;
 
 // Looked up.
 mod availability_zone;
@@ -52,6 +80,25 @@ pub use subnet::Ec2Subnet;
 pub use vpc::Vpc;
 pub use vpc_cidr_block::VpcCidrBlock;
 
+pub use auto_scaling_group::AutoScalingGroup;
+pub use ebs_volume::EbsVolume;
+pub use instance::{Ec2Instance, RootDisk};
+pub use key_pair::KeyPair;
+pub use launch_template::{BlockDevice, LaunchTemplate, MachineTag, SpotMarket};
+pub use lifecycle_hook::LifecycleHook;
+pub use mixed_instances::MixedInstancesPolicy;
+
+pub use listener::NetworkLoadBalancerListener;
+pub use network_load_balancer::{Leg, NetworkLoadBalancer};
+pub use target_group::{HealthCheck, TargetGroup};
+
+pub use hosted_zone::HostedZone;
+pub use record_set::{RecordSet, RecordTarget};
+
+pub use iam_role::IamRole;
+pub use iam_role_policy::IamRolePolicy;
+pub use instance_profile::InstanceProfile;
+
 pub use availability_zone::AvailabilityZone;
 pub use image::Image;
 pub use instance_type::InstanceType;
@@ -59,6 +106,10 @@ pub use instance_type::InstanceType;
 /// A handler for every kind.
 pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
     let mut all = network(clients);
+    all.extend(machines(clients));
+    all.extend(balancing(clients));
+    all.extend(names(clients));
+    all.extend(identities(clients));
     all.extend(looked_up(clients));
     all
 }
@@ -79,6 +130,40 @@ fn network(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
         Arc::new(route_table_association::RouteTableAssociations(clients.clone())),
         Arc::new(security_group::SecurityGroups(clients.clone())),
         Arc::new(security_group_rules::RuleSets(clients.clone())),
+    ]
+}
+
+fn machines(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    vec![
+        Arc::new(key_pair::KeyPairs(clients.clone())),
+        Arc::new(ebs_volume::EbsVolumes(clients.clone())),
+        Arc::new(instance::Instances(clients.clone())),
+        Arc::new(launch_template::LaunchTemplates(clients.clone())),
+        Arc::new(auto_scaling_group::AutoScalingGroups(clients.clone())),
+        Arc::new(lifecycle_hook::LifecycleHooks(clients.clone())),
+    ]
+}
+
+fn balancing(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    vec![
+        Arc::new(network_load_balancer::NetworkLoadBalancers(clients.clone())),
+        Arc::new(listener::Listeners(clients.clone())),
+        Arc::new(target_group::TargetGroups(clients.clone())),
+    ]
+}
+
+fn names(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    vec![
+        Arc::new(hosted_zone::HostedZones(clients.clone())),
+        Arc::new(record_set::RecordSets(clients.clone())),
+    ]
+}
+
+fn identities(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    vec![
+        Arc::new(iam_role::IamRoles(clients.clone())),
+        Arc::new(iam_role_policy::IamRolePolicies(clients.clone())),
+        Arc::new(instance_profile::InstanceProfiles(clients.clone())),
     ]
 }
 

@@ -48,24 +48,10 @@ pub struct SecurityGroupRule<S: Stage = Open> {
     pub direction: Direction,
     /// Which protocol.
     pub protocol: Protocol,
-    /// Which ports of the receiver, or which type and code of ICMP; `None` is all, and never written as
-    /// `0` to `65535`: see [`SecurityGroupRule::new`].
+    /// Which ports of the receiver, or which type and code of ICMP; `None` is all.
     pub ports: Option<Ports>,
     /// The other side.
     pub peer: RulePeer<S>,
-}
-
-impl<S: Stage> SecurityGroupRule<S> {
-    /// A rule in the one form in which it is compared: all ports are `None`, and so are those of protocols
-    /// that have none.
-    pub fn new(direction: Direction, protocol: Protocol, ports: Option<Ports>, peer: RulePeer<S>) -> Self {
-        let ports = ports.filter(|ports| match protocol {
-            Protocol::Any | Protocol::Number(_) => false,
-            Protocol::Tcp | Protocol::Udp => *ports != ip_permission::ALL_PORTS,
-            Protocol::Icmp | Protocol::IcmpV6 => true,
-        });
-        Self { direction, protocol, ports, peer }
-    }
 }
 
 /// The other side of a rule.

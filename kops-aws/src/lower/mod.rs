@@ -11,20 +11,29 @@
 //! over between the tasks that stand for the agnostic ones.
 
 mod address;
+mod dns;
 mod firewall;
 mod gateway;
+mod identity;
+mod instance;
+mod instance_group;
+mod load_balancer;
 mod network;
+mod permissions;
 mod routes;
+mod ssh_key;
 mod subnet;
+mod volume;
 
 use std::collections::{BTreeMap, HashSet};
 
 use kops_core::cloud::Scope;
 use kops_core::graph::{
-    Document, Edge, GraphBuilder, Handle, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph,
+    Document, Edge, GraphBuilder, Handle, Id, Input, Key, Lifecycle, OutputRef, Setting, Task, TaskGraph,
 };
 use kops_core::resource::{
-    Address, Firewall, FirewallRules, InternetGateway, NatGateway, Network, Resource, Subnet,
+    Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
+    LoadBalancer, NatGateway, Network, Resource, SshKey, Subnet, Volume,
 };
 use kops_core::{Error, ErrorKind, Result};
 
@@ -40,6 +49,14 @@ const KINDS: &[Entry] = &[
     entry::<Address>(),
     entry::<Firewall>(),
     entry::<FirewallRules>(),
+    entry::<LoadBalancer>(),
+    entry::<SshKey>(),
+    entry::<Identity>(),
+    entry::<InstanceGroup>(),
+    entry::<Instance>(),
+    entry::<Volume>(),
+    entry::<DnsZone>(),
+    entry::<DnsRecord>(),
 ];
 
 /// An agnostic kind, and what becomes of it.
@@ -84,6 +101,11 @@ pub(crate) fn native<A: Lowered>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
         Input::Output(output) => Input::Output(output),
         Input::Concat(parts) => Input::Concat(parts),
     }
+}
+
+/// A setting that is managed if it is given.
+fn setting<T>(value: Option<T>) -> Setting<T> {
+    value.map_or(Setting::Unmanaged, Setting::To)
 }
 
 /// A graph of agnostic and native tasks as one of native tasks only.
@@ -137,15 +159,16 @@ fn counterpart(key: &Key) -> Key {
     entry_of(key.kind()).map_or_else(|| key.clone(), |entry| Key::new(entry.native, key.name()))
 }
 
-/// One error of many.
 fn together(mut problems: Vec<Error>) -> Error {
-    if problems.len() == 1 {
-        return problems.remove(0);
+    match problems.len() {
+        1 => problems.remove(0),
+        _ => {
+            let kind = problems[0].kind();
+            let kind = if problems.iter().all(|it| it.kind() == kind) { kind } else { ErrorKind::Invalid };
+            let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            Error::new(kind, told.join("; "))
+        }
     }
-    let same = |kind| problems.iter().all(|it| it.kind() == kind);
-    let kind = if same(ErrorKind::Unsupported) { ErrorKind::Unsupported } else { ErrorKind::Invalid };
-    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    Error::new(kind, format!("{} problems:\n  {}", told.len(), told.join("\n  ")))
 }
 
 /// A graph on its way to native tasks.
@@ -209,6 +232,11 @@ impl Lowering<'_> {
         self.tasks.iter().filter(managed).map(|task| Ok((task.key.name(), task.spec_as()?))).collect()
     }
 
+    /// Whether a reference points to the object that stands for the task `name`.
+    pub(crate) fn is_for<A: Lowered>(&self, id: &Input<Id<A>>, name: &str) -> bool {
+        matches!(id, Input::Output(output) if output.task == Key::new(A::Native::KIND, name))
+    }
+
     /// Whether the object of an agnostic kind that a reference points to is somebody else's.
     pub(crate) fn is_shared<A: Lowered>(&self, id: &Input<Id<A>>) -> bool {
         let Input::Output(output) = id else { return true };
@@ -223,13 +251,11 @@ impl Lowering<'_> {
     }
 
     /// A machine image, by identifier or `owner/name`.
-    #[expect(dead_code, reason = "machines are on their way")]
     pub(crate) fn image(&mut self, name: &str) -> Handle<Image> {
         self.looked_up(name)
     }
 
     /// A machine type of the region.
-    #[expect(dead_code, reason = "machines are on their way")]
     pub(crate) fn instance_type(&mut self, name: &str) -> Handle<InstanceType> {
         self.looked_up(name)
     }
@@ -257,6 +283,3 @@ impl Lowering<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -29,15 +29,6 @@ impl Lab {
     pub(crate) async fn new() -> Self {
         let moto = Moto::start();
         moto.seed_foreign(CLUSTER);
-        Self::on(moto).await
-    }
-
-    /// An account as AWS gives it.
-    pub(crate) async fn bare() -> Self {
-        Self::on(Moto::start()).await
-    }
-
-    async fn on(moto: Moto) -> Self {
         let engine = Engine::new(connect(&moto).await, Scope::new(CLUSTER).generation("1"));
         let before = moto.snapshot();
         Self { moto, engine, before }
@@ -77,8 +68,7 @@ impl Lab {
     pub(crate) async fn id(&self, graph: &TaskGraph, kind: &str, name: &str) -> String {
         let snapshot = self.engine.observe(graph).await.unwrap();
         let objects = snapshot.of(kind).iter().map(|it| &it.object);
-        let found: Vec<_> =
-            objects.filter(|it| it.state.is_live() && it.name.as_deref() == Some(name)).collect();
+        let found: Vec<_> = objects.filter(|it| it.name.as_deref() == Some(name)).collect();
         assert_eq!(found.len(), 1, "{kind}/{name}: {found:?}");
         found[0].id.clone()
     }
@@ -106,16 +96,11 @@ pub(crate) fn changes(plan: &Plan) -> Vec<String> {
 /// The network of a highly available cluster with private machines: in each of three zones a private subnet
 /// with a NAT gateway in a utility subnet; groups for control plane, nodes and bastions.
 pub(crate) fn ha() -> GraphBuilder {
-    cluster(&ZONES)
-}
-
-/// The same in these zones.
-pub(crate) fn cluster(zones: &[&str]) -> GraphBuilder {
     let mut graph = TaskGraph::builder();
     let network =
         graph.add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
     let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
-    for (&zone, number) in zones.iter().zip(0..) {
+    for (zone, number) in ZONES.into_iter().zip(0..) {
         let cidr = format!("172.20.{number}.0/24").parse().unwrap();
         let mut utility = Subnet::new(network.id(), cidr, zone).public(door.id());
         utility.access = Access::Utility;

@@ -14,7 +14,6 @@ use crate::{actions, error, limits};
 
 /// A client for every service in use. They share one HTTP client and one cache of credentials.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "the kinds that use the rest are on their way")]
 pub(crate) struct Clients {
     pub(crate) autoscaling: aws_sdk_autoscaling::Client,
     pub(crate) ec2: aws_sdk_ec2::Client,

@@ -1,10 +1,14 @@
 //! What machines are told by DHCP.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, NewDhcpConfiguration, ResourceType};
+use futures_util::future::try_join;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement, Scope, Update,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Replacement, Scope,
+    Update,
 };
 use kops_core::resource::Resource;
 use serde::{Deserialize, Serialize};
@@ -53,8 +57,15 @@ impl Handler for DhcpOptionSets {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<DhcpOptions>>> {
-        let filters = listing::filters(query, "dhcp-options-id");
-        let found = listing::find(filters, |filter| listing::dhcp_options(&self.0, query.cx, filter)).await?;
+        let describe = |filter| listing::dhcp_options(&self.0, query.cx, filter);
+        let found: Vec<_> = match query.filter {
+            Filter::Scope { shared, .. } => {
+                let shared = listing::find(listing::any_of("dhcp-options-id", shared), describe);
+                let (owned, shared) = try_join(owned(&self.0, query), shared).await?;
+                owned.iter().cloned().chain(shared).collect()
+            }
+            Filter::Ids(ids) => listing::find(listing::any_of("dhcp-options-id", ids), describe).await?,
+        };
         Ok(listing::each_once(found.iter().map(|options| observed(query.scope, options)).collect()))
     }
 
@@ -92,11 +103,18 @@ impl Handler for DhcpOptionSets {
     }
 }
 
+/// The options that the scope may own; other kinds are read off the same answer.
+pub(super) async fn owned(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<types::DhcpOptions>>> {
+    let describe = |filter| listing::dhcp_options(clients, query.cx, filter);
+    listing::of_scope(query, "ec2:DescribeDhcpOptions", describe).await
+}
+
 fn observed(scope: &Scope, options: &types::DhcpOptions) -> Object<DhcpOptions> {
     let tags = tags::read(options.tags());
     let values = |key: &str| -> Vec<String> {
-        let all = options.dhcp_configurations().iter().filter(|option| option.key() == Some(key));
-        all.flat_map(|option| option.values()).filter_map(|value| value.value().map(str::to_owned)).collect()
+        let options = options.dhcp_configurations().iter().filter(|option| option.key() == Some(key));
+        let values = options.flat_map(types::DhcpConfiguration::values);
+        values.filter_map(|value| value.value().map(str::to_owned)).collect()
     };
     let spec = DhcpOptions {
         domain_name: values(DOMAIN_NAME).into_iter().next(),

@@ -1,8 +1,9 @@
 //! Which DHCP options a VPC has.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use aws_sdk_ec2::types;
 use futures_util::future::try_join;
 use kops_core::Result;
 use kops_core::cloud::{
@@ -12,7 +13,7 @@ use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::{DhcpOptions, Vpc, child, listing, vpc};
+use super::{DhcpOptions, Vpc, child, dhcp_options, listing, vpc};
 use crate::clients::Clients;
 use crate::tags;
 
@@ -52,8 +53,7 @@ impl Handler for DhcpOptionsAssociations {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<DhcpOptionsAssociation<Closed>>>> {
-        let describe = |filter| listing::dhcp_options(&self.0, query.cx, filter);
-        let options = listing::of_scope(query, "ec2:DescribeDhcpOptions", describe);
+        let options = dhcp_options::owned(&self.0, query);
         let vpcs = async {
             match query.filter {
                 Filter::Scope { .. } => vpc::owned(&self.0, query).await,
@@ -66,19 +66,24 @@ impl Handler for DhcpOptionsAssociations {
             }
         };
         let (options, vpcs) = try_join(options, vpcs).await?;
-        let ours: BTreeSet<_> = options
+        let ours: BTreeMap<_, _> = options
             .iter()
-            .filter(|options| tags::task(query.scope, &tags::read(options.tags())).is_some())
-            .filter_map(|options| options.dhcp_options_id())
+            .filter_map(|options| {
+                let tags = tags::read(options.tags());
+                Some((options.dhcp_options_id()?, tags::task(query.scope, &tags)?.to_owned()))
+            })
             .collect();
         let wanted = child::wanted::<DhcpOptionsAssociation>(query)?;
-        let association = |vpc: &aws_sdk_ec2::types::Vpc| {
+        let association = |vpc: &types::Vpc| {
             let (id, options) = (vpc.vpc_id()?, vpc.dhcp_options_id()?);
             let tags = tags::read(vpc.tags());
             let task = tags::task(query.scope, &tags)?;
             let asked_for = wanted.iter().find(|(_, it)| child::is(&it.vpc, id, Some(task)));
-            // The options of others are shown only to be replaced.
-            if asked_for.is_none() && !ours.contains(options) {
+            // Without an association a VPC has the region's options, which look like anybody's. So those of
+            // others count only where others' are wanted.
+            let wants_others = asked_for
+                .is_some_and(|(_, it)| !ours.iter().any(|(id, task)| child::is(&it.options, id, Some(task))));
+            if !ours.contains_key(options) && !wants_others {
                 return None;
             }
             let name = asked_for.map_or(task, |(name, _)| name);

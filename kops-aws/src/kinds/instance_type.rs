@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{Filter, InstanceTypeInfo};
+use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, MemoryInfo, ProcessorInfo, VCpuInfo};
 use kops_core::Result;
 use kops_core::cloud::{Object, Query};
 use kops_core::resource::Resource;
@@ -60,16 +60,15 @@ impl InstanceTypes {
 }
 
 fn observed(info: &InstanceTypeInfo) -> Object<InstanceType> {
-    let cpus = info.v_cpu_info().and_then(|it| it.default_v_cpus()).unwrap_or_default();
-    let memory = info.memory_info().and_then(|it| it.size_in_mib()).unwrap_or_default();
-    let processor = info.processor_info();
-    let architectures =
-        processor.map(|it| it.supported_architectures()).unwrap_or_default().iter().map(ToString::to_string);
+    let cpus = info.v_cpu_info().and_then(VCpuInfo::default_v_cpus).unwrap_or_default();
+    let memory = info.memory_info().and_then(MemoryInfo::size_in_mib).unwrap_or_default();
+    let architectures = info.processor_info().map(ProcessorInfo::supported_architectures);
+    let architectures = architectures.unwrap_or_default().iter().map(ToString::to_string);
     let spec = InstanceType {
         cpus: u32::try_from(cpus).unwrap_or_default(),
         memory: u64::try_from(memory).unwrap_or_default(),
         architectures: architectures.collect(),
     };
-    let name = info.instance_type().map(|it| it.as_str());
+    let name = info.instance_type().map(ToString::to_string);
     Object::foreign(name.unwrap_or_default(), spec)
 }

@@ -10,7 +10,7 @@ use kops_core::resource::{Direction, Ports, Protocol};
 use super::{RulePeer, SecurityGroupRule};
 
 /// "All ports", as EC2 writes it for TCP and UDP.
-const ALL_PORTS: Ports = Ports { from: 0, to: u16::MAX };
+pub(crate) const ALL_PORTS: Ports = Ports { from: 0, to: u16::MAX };
 
 type Rule = SecurityGroupRule<Closed>;
 
@@ -28,7 +28,7 @@ pub(crate) fn read(direction: Direction, permissions: &[IpPermission]) -> Vec<De
 
 fn read_one(direction: Direction, permission: &IpPermission) -> Vec<Described> {
     let protocol = protocol(permission.ip_protocol().unwrap_or("-1"));
-    let ports = ports(protocol, permission.from_port(), permission.to_port());
+    let ports = ports(permission.from_port(), permission.to_port());
     let cidr = |cidr: Option<&str>| RulePeer::Cidr(cidr.unwrap_or_default().to_owned());
     let v4 = permission.ip_ranges().iter().map(|it| (cidr(it.cidr_ip()), it.description()));
     let v6 = permission.ipv6_ranges().iter().map(|it| (cidr(it.cidr_ipv6()), it.description()));
@@ -43,7 +43,7 @@ fn read_one(direction: Direction, permission: &IpPermission) -> Vec<Described> {
         .chain(groups)
         .chain(lists)
         .map(|(peer, description)| Described {
-            rule: SecurityGroupRule { direction, protocol, ports, peer },
+            rule: SecurityGroupRule::new(direction, protocol, ports, peer),
             description: description.map(str::to_owned),
         })
         .collect()
@@ -105,13 +105,9 @@ fn protocol_name(protocol: Protocol) -> String {
     }
 }
 
-fn ports(protocol: Protocol, from: Option<i32>, to: Option<i32>) -> Option<Ports> {
-    if matches!(protocol, Protocol::Any | Protocol::Number(_)) {
-        return None;
-    }
-    let ports = Ports { from: u16::try_from(from?).ok()?, to: u16::try_from(to?).ok()? };
-    let all = matches!(protocol, Protocol::Tcp | Protocol::Udp) && ports == ALL_PORTS;
-    (!all).then_some(ports)
+fn ports(from: Option<i32>, to: Option<i32>) -> Option<Ports> {
+    // -1 is all types of ICMP.
+    Some(Ports { from: u16::try_from(from?).ok()?, to: u16::try_from(to?).ok()? })
 }
 
 #[cfg(test)]

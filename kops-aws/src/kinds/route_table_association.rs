@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{RouteTableAssociation as Association, RouteTableAssociationStateCode};
+use aws_sdk_ec2::types::{self, RouteTableAssociationStateCode};
 use futures_util::future::try_join;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query,
@@ -148,7 +148,7 @@ impl RouteTableAssociations {
     async fn current(&self, subnet: &Id<Ec2Subnet>, cx: &Context) -> Result<Option<(String, String)>> {
         let filters = listing::any_of("association.subnet-id", &[subnet.as_str()]);
         let tables = listing::find(filters, |filter| listing::route_tables(&self.0, cx, filter)).await?;
-        let mut associations = tables.iter().flat_map(|table| table.associations());
+        let mut associations = tables.iter().flat_map(types::RouteTable::associations);
         let current = associations.find(|it| it.subnet_id() == Some(subnet.as_str()));
         Ok(current.and_then(|it| {
             Some((it.route_table_association_id()?.to_owned(), it.route_table_id()?.to_owned()))
@@ -156,7 +156,7 @@ impl RouteTableAssociations {
     }
 }
 
-fn observed(name: &str, association: &Association) -> Object<RouteTableAssociation<Closed>> {
+fn observed(name: &str, association: &types::RouteTableAssociation) -> Object<RouteTableAssociation<Closed>> {
     let spec = RouteTableAssociation {
         subnet: Id::new(association.subnet_id().unwrap_or_default()),
         table: Id::new(association.route_table_id().unwrap_or_default()),

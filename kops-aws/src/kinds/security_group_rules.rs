@@ -48,10 +48,24 @@ pub struct SecurityGroupRule<S: Stage = Open> {
     pub direction: Direction,
     /// Which protocol.
     pub protocol: Protocol,
-    /// Which ports of the receiver, or which type and code of ICMP; `None` is all.
+    /// Which ports of the receiver, or which type and code of ICMP; `None` is all, and never written as
+    /// `0` to `65535`: see [`SecurityGroupRule::new`].
     pub ports: Option<Ports>,
     /// The other side.
     pub peer: RulePeer<S>,
+}
+
+impl<S: Stage> SecurityGroupRule<S> {
+    /// A rule in the one form in which it is compared: all ports are `None`, and so are those of protocols
+    /// that have none.
+    pub fn new(direction: Direction, protocol: Protocol, ports: Option<Ports>, peer: RulePeer<S>) -> Self {
+        let ports = ports.filter(|ports| match protocol {
+            Protocol::Any | Protocol::Number(_) => false,
+            Protocol::Tcp | Protocol::Udp => *ports != ip_permission::ALL_PORTS,
+            Protocol::Icmp | Protocol::IcmpV6 => true,
+        });
+        Self { direction, protocol, ports, peer }
+    }
 }
 
 /// The other side of a rule.
@@ -137,7 +151,8 @@ impl Handler for RuleSets {
                 })
                 .map(|it| it.rule)
                 .collect();
-            if rules.is_empty() && asked_for.is_none() {
+            // Without rules it is not there; unless that is just what is wanted.
+            if rules.is_empty() && asked_for.is_none_or(|(_, wanted)| !wanted.rules.is_empty()) {
                 return None;
             }
             let name = asked_for.map_or(task.as_str(), |(name, _)| name);
@@ -150,15 +165,17 @@ impl Handler for RuleSets {
         &self,
         request: Create<'_, SecurityGroupRules<Closed>>,
     ) -> Result<Object<SecurityGroupRules<Closed>>> {
-        // Groups that were there before are listed with whatever rules they have; so this one is new, and has
-        // the rule that new groups come with.
         let SecurityGroupRules { group, rules } = request.spec;
         let tags = tags::of_new(&request, &Tags::new());
-        let missing: Rules =
-            rules.iter().filter(|rule| rule.direction == Direction::Ingress).cloned().collect();
-        self.authorize(group, missing.iter().collect(), request.scope, &tags, request.cx).await?;
-        let mut now = missing;
-        now.insert(everything_out("0.0.0.0/0"));
+        let mut now = self.there(group, request.cx).await?;
+        now.retain(|rule| rules.contains(rule) || is_everything_out(rule));
+        // One direction here; what else is to be done is an update.
+        let missing: Rules = rules.difference(&now).cloned().collect();
+        let into = missing.iter().any(|rule| rule.direction == Direction::Ingress);
+        let direction = if into { Direction::Ingress } else { Direction::Egress };
+        let missing: Vec<_> = missing.iter().filter(|rule| rule.direction == direction).collect();
+        self.authorize(group, missing.clone(), request.scope, &tags, request.cx).await?;
+        now.extend(missing.into_iter().cloned());
         let spec = SecurityGroupRules { group: group.clone(), rules: now };
         Ok(Object::owned(group.as_str(), request.name, spec))
     }
@@ -290,17 +307,13 @@ fn is_wanted(rule: &Rule, wanted: &SecurityGroupRule, tasks: &HashMap<&str, Stri
         }
 }
 
-/// Whether it is one of the rules that AWS puts into a new group: for IPv4, and for IPv6 if the VPC has it.
+/// Whether it is one of the rules that AWS puts into a new group.
 fn is_default(it: &Described) -> bool {
-    let defaults = [everything_out("0.0.0.0/0"), everything_out("::/0")];
-    it.description.is_none() && defaults.contains(&it.rule)
+    it.description.is_none() && is_everything_out(&it.rule)
 }
 
-fn everything_out(cidr: &str) -> Rule {
-    SecurityGroupRule {
-        direction: Direction::Egress,
-        protocol: Protocol::Any,
-        ports: None,
-        peer: RulePeer::Cidr(cidr.to_owned()),
-    }
+/// Whether it lets everything out, by IPv4 or, as a group also begins in a VPC that has it, by IPv6.
+fn is_everything_out(rule: &Rule) -> bool {
+    let everywhere = matches!(&rule.peer, RulePeer::Cidr(cidr) if cidr == "0.0.0.0/0" || cidr == "::/0");
+    rule.direction == Direction::Egress && rule.protocol == Protocol::Any && everywhere
 }

@@ -152,7 +152,7 @@ fn observed(scope: &Scope, subnet: &types::Subnet) -> Result<Object<Ec2Subnet<Cl
             names.and_then(|it| it.hostname_type()) == Some(&HostnameType::ResourceName),
         ),
         resource_name_records: Setting::To(
-            names.and_then(|it| it.enable_resource_name_dns_a_record()).unwrap_or(false),
+            names.is_some_and(|it| it.enable_resource_name_dns_a_record() == Some(true)),
         ),
         tags: tags::further(&tags),
     };

@@ -46,5 +46,5 @@ fn rule(rule: FirewallRule) -> SecurityGroupRule {
         Peer::PrefixList(list) => RulePeer::PrefixList(list),
         Peer::Address(address) => RulePeer::Cidr(Input::concat([address, "/32".into()])),
     };
-    SecurityGroupRule { direction: rule.direction, protocol: rule.protocol, ports: rule.ports, peer }
+    SecurityGroupRule::new(rule.direction, rule.protocol, rule.ports, peer)
 }

@@ -159,16 +159,15 @@ fn counterpart(key: &Key) -> Key {
     entry_of(key.kind()).map_or_else(|| key.clone(), |entry| Key::new(entry.native, key.name()))
 }
 
+/// One error of many.
 fn together(mut problems: Vec<Error>) -> Error {
-    match problems.len() {
-        1 => problems.remove(0),
-        _ => {
-            let kind = problems[0].kind();
-            let kind = if problems.iter().all(|it| it.kind() == kind) { kind } else { ErrorKind::Invalid };
-            let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
-            Error::new(kind, told.join("; "))
-        }
+    if problems.len() == 1 {
+        return problems.remove(0);
     }
+    let same = |kind| problems.iter().all(|it| it.kind() == kind);
+    let kind = if same(ErrorKind::Unsupported) { ErrorKind::Unsupported } else { ErrorKind::Invalid };
+    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    Error::new(kind, format!("{} problems:\n  {}", told.len(), told.join("\n  ")))
 }
 
 /// A graph on its way to native tasks.
@@ -283,3 +282,6 @@ impl Lowering<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

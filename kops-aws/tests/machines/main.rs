@@ -3,7 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod balancing;
 mod cluster;
+mod crash;
+mod disks;
+mod groups;
+mod identities;
+mod instances;
 #[path = "../network/lab.rs"]
-#[allow(dead_code, unreachable_pub, reason = "it is the network tests' own")]
+#[allow(dead_code, reason = "the network's own tests use the rest")]
 mod lab;
+mod members;
+mod names;
+mod site;

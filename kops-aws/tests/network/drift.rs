@@ -40,7 +40,7 @@ async fn changes_by_hand_are_found_and_mended() {
         change(
             "associate_dhcp_options",
             json!({ "VpcId": vpc, "DhcpOptionsId": "default" }),
-            &["update DhcpOptionsAssociation/ha.example.com: options"],
+            &["create DhcpOptionsAssociation/ha.example.com"],
         ),
         change(
             "detach_internet_gateway",
@@ -65,7 +65,7 @@ async fn changes_by_hand_are_found_and_mended() {
         change(
             "replace_route",
             json!({ "RouteTableId": private, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": door }),
-            &["update Route/private-us-east-1a.ha.example.com:0.0.0.0/0: target"],
+            &["update Route/private-us-east-1a.ha.example.com:0.0.0.0/0: target.NatGateway"],
         ),
         change(
             "delete_route",
@@ -128,7 +128,7 @@ async fn what_was_deleted_by_hand_comes_again() {
     lab.moto.boto("ec2", "delete_nat_gateway", json!({ "NatGatewayId": gateway }));
     let expected = [
         "create Ec2NatGateway/us-east-1c.ha.example.com",
-        "update Route/private-us-east-1c.ha.example.com:0.0.0.0/0: target",
+        "update Route/private-us-east-1c.ha.example.com:0.0.0.0/0: target.NatGateway",
     ];
     assert_eq!(lab.changes(&graph).await, expected);
     lab.apply(&graph).await;

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use jiff::Timestamp;
 use kops_aws::Aws;
+use kops_core::clock::{Clock, SystemClock};
 use kops_core::cloud::Scope;
 use kops_core::graph::{GraphBuilder, Handle, TaskGraph};
 use kops_core::plan::Plan;
@@ -29,6 +33,15 @@ impl Lab {
     pub(crate) async fn new() -> Self {
         let moto = Moto::start();
         moto.seed_foreign(CLUSTER);
+        Self::on(moto).await
+    }
+
+    /// An account as AWS gives it.
+    pub(crate) async fn bare() -> Self {
+        Self::on(Moto::start()).await
+    }
+
+    async fn on(moto: Moto) -> Self {
         let engine = Engine::new(connect(&moto).await, Scope::new(CLUSTER).generation("1"));
         let before = moto.snapshot();
         Self { moto, engine, before }
@@ -68,14 +81,37 @@ impl Lab {
     pub(crate) async fn id(&self, graph: &TaskGraph, kind: &str, name: &str) -> String {
         let snapshot = self.engine.observe(graph).await.unwrap();
         let objects = snapshot.of(kind).iter().map(|it| &it.object);
-        let found: Vec<_> = objects.filter(|it| it.name.as_deref() == Some(name)).collect();
+        let found: Vec<_> =
+            objects.filter(|it| it.state.is_live() && it.name.as_deref() == Some(name)).collect();
         assert_eq!(found.len(), 1, "{kind}/{name}: {found:?}");
         found[0].id.clone()
     }
 }
 
+/// Time flies: pauses and rate limits are AWS's, the emulator is faster.
+#[derive(Debug)]
+struct Fast(SystemClock);
+
+const FASTER: u32 = 20;
+
+#[async_trait]
+impl Clock for Fast {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed() * FASTER
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        self.0.sleep(wait / FASTER).await;
+    }
+}
+
 pub(crate) async fn connect(moto: &Moto) -> Arc<Aws> {
     let builder = Aws::builder().region(kops_moto::REGION).endpoint(moto.endpoint());
+    let builder = builder.clock(Arc::new(Fast(SystemClock::new())));
     Arc::new(builder.static_credentials(moto.access_key(), "secret", None).build().await.unwrap())
 }
 
@@ -96,11 +132,16 @@ pub(crate) fn changes(plan: &Plan) -> Vec<String> {
 /// The network of a highly available cluster with private machines: in each of three zones a private subnet
 /// with a NAT gateway in a utility subnet; groups for control plane, nodes and bastions.
 pub(crate) fn ha() -> GraphBuilder {
+    cluster(&ZONES)
+}
+
+/// The same in these zones.
+pub(crate) fn cluster(zones: &[&str]) -> GraphBuilder {
     let mut graph = TaskGraph::builder();
     let network =
         graph.add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
     let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
-    for (zone, number) in ZONES.into_iter().zip(0..) {
+    for (&zone, number) in zones.iter().zip(0..) {
         let cidr = format!("172.20.{number}.0/24").parse().unwrap();
         let mut utility = Subnet::new(network.id(), cidr, zone).public(door.id());
         utility.access = Access::Utility;

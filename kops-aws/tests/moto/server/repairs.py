@@ -6,6 +6,8 @@ The provider is never bent to fit the emulator.
 from moto.autoscaling import models as autoscaling
 from moto.autoscaling.exceptions import ValidationError
 from moto.ec2.models.dhcp_options import DHCPOptionsSetBackend
+from moto.ec2.models.nat_gateways import NatGatewayBackend
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.dhcp_options import DHCPOptions
@@ -97,6 +99,60 @@ def other_dhcp_options_free_the_former(original, self, dhcp_options, vpc):
     """moto goes on taking the VPC's former options for used."""
     self.disassociate_dhcp_options(vpc)
     return original(self, dhcp_options, vpc)
+
+
+@replace(VPCBackend, "delete_vpc")
+def vpc_takes_its_default_acl_along(original, self, vpc_id):
+    """moto leaves the default network ACL behind."""
+    deleted = original(self, vpc_id)
+    for key, acl in list(self.network_acls.items()):
+        if acl.vpc_id == vpc_id:
+            del self.network_acls[key]
+    return deleted
+
+
+@replace(NatGatewayBackend, "delete_nat_gateway")
+def nat_gateway_takes_its_interface_along(original, self, nat_gateway_id):
+    """moto leaves the network interface behind, and the address associated with it."""
+    gateway = original(self, nat_gateway_id)
+    for address in self.addresses:
+        if address.eni is gateway._eni:
+            self.disassociate_address(association_id=address.association_id)
+    self.enis.pop(gateway._eni.id, None)
+    return gateway
+
+
+@replace(SecurityGroupRule, "__init__")
+def protocols_without_ports(original, self, backend, protocol, group_id, from_port, to_port, *args, **kwargs):
+    """moto: a rule for a protocol that knows no ports (IP in IP) and gives none is answered with 500."""
+    ports = [-1 if port is None else port for port in (from_port, to_port)]
+    original(self, backend, protocol, group_id, *ports, *args, **kwargs)
+
+
+@replace(SecurityGroupRule, "__eq__")
+def descriptions_do_not_tell_rules_apart(original, self, other):
+    """moto compares the description of a rule's group, so that revoking needs it. AWS: it does not."""
+
+    def group(rule):
+        return {key: value for key, value in rule.source_group.items() if key != "Description"}
+
+    mine, theirs = self.source_group, other.source_group
+    self.source_group, other.source_group = group(self), group(other)
+    try:
+        return original(self, other)
+    finally:
+        self.source_group, other.source_group = mine, theirs
+
+
+@replace(SubnetBackend, "delete_subnet")
+def subnet_leaves_its_acl(original, self, subnet_id):
+    """moto goes on showing the subnet in its network ACL."""
+    deleted = original(self, subnet_id)
+    for acl in self.network_acls.values():
+        for key, association in list(acl._associations.items()):
+            if association.subnet_id == subnet_id:
+                del acl._associations[key]
+    return deleted
 
 
 @replace(KeyPairs, "delete_key_pair")

@@ -1,6 +1,7 @@
 """More of `repairs.py`: launch templates, auto scaling groups and what they make."""
 
 from moto.autoscaling import models, responses
+from moto.ec2.models.instances import Instance
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.ec2.utils import parse_user_data
 
@@ -130,3 +131,30 @@ def metadata_of_hooks(original, self):
     hook.notification_target_arn = self._get_param("NotificationTargetARN")
     hook.role_arn = self._get_param("RoleARN")
     return result
+
+
+# ---------------------------------------------------------------- machines
+
+
+@replace(Instance, "prep_nics")
+def interfaces_go_with_their_machine(original, self, nic_spec, *args, **kwargs):
+    """moto leaves the network interfaces behind that it made for a machine, unless the call says that they go.
+    AWS takes those along that the call does not say stay."""
+    nic_spec = nic_spec or []
+    kept = {int(nic["DeviceIndex"]) for nic in nic_spec if nic.get("NetworkInterfaceId")}
+    stay = {int(nic["DeviceIndex"]) for nic in nic_spec if nic.get("DeleteOnTermination") is False}
+    result = original(self, nic_spec, *args, **kwargs)
+    for index, nic in self.nics.items():
+        if index not in kept | stay:
+            nic.delete_on_termination = True
+    return result
+
+
+@replace(Instance, "add_block_device")
+def disks_take_the_place_of_the_images(original, self, size, device_path, *args, **kwargs):
+    """moto makes the image's disk and then another one of the same device, and loses the first."""
+    former = self.block_device_mapping.get(device_path)
+    if former is not None:
+        self.ec2_backend.detach_volume(former.volume_id, self.id, device_path)
+        self.ec2_backend.delete_volume(former.volume_id)
+    return original(self, size, device_path, *args, **kwargs)

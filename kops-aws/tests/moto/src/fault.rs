@@ -22,6 +22,8 @@ pub struct Fault {
     code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
     skip: u64,
     every: u64,
     times: Option<u64>,
@@ -29,7 +31,16 @@ pub struct Fault {
 
 impl Fault {
     fn new(action: &str, what: &'static str) -> Self {
-        Self { action: action.to_owned(), what, code: None, status: None, skip: 0, every: 1, times: None }
+        Self {
+            action: action.to_owned(),
+            what,
+            code: None,
+            status: None,
+            message: None,
+            skip: 0,
+            every: 1,
+            times: None,
+        }
     }
 
     /// The call fails with this code and HTTP status; nothing is done. Wildcards match as in a shell: `ec2:*`.
@@ -66,6 +77,11 @@ impl Fault {
     /// minutes): the moment to kill the client. Failing calls are answered at once.
     pub fn hold(action: &str) -> Self {
         Self::new(action, "hold")
+    }
+
+    /// What the failure says, where its code alone does not tell.
+    pub fn message(self, message: &str) -> Self {
+        Self { message: Some(message.to_owned()), ..self }
     }
 
     /// Lets the first calls pass.

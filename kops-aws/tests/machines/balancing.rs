@@ -1,0 +1,178 @@
+//! Load balancers, listeners and target groups.
+
+use kops_aws::extensions::{AccessLog, AwsLoadBalancer};
+use kops_core::ErrorKind;
+use kops_core::graph::TaskGraph;
+use kops_core::resource::{HealthCheck, LoadBalancer, Protocol, Scheme};
+use kops_moto::Snapshot;
+use serde_json::{Value, json};
+
+use crate::lab::Lab;
+use crate::site::{Site, listener};
+
+fn graph(lab: &Lab, change: impl FnOnce(&mut LoadBalancer)) -> TaskGraph {
+    let mut site = Site::new(&lab.moto);
+    let balancer = site.balancer(change);
+    site.group(|group| {
+        group.load_balancers.insert(balancer.id());
+    });
+    site.build()
+}
+
+fn ours<'a>(account: &'a Snapshot, kind: &str, start: &str) -> &'a Value {
+    let found: Vec<_> = account.objects(kind).filter(|(name, _)| name.starts_with(start)).collect();
+    assert_eq!(found.len(), 1, "{kind} {start}: {found:#?}");
+    found[0].1
+}
+
+fn attribute(object: &Value, key: &str) -> Value {
+    let attributes = object["Attributes"].as_array().unwrap();
+    attributes.iter().find(|it| it["Key"] == key).map_or(Value::Null, |it| it["Value"].clone())
+}
+
+#[tokio::test]
+async fn a_balancer_comes_with_all_its_parts() {
+    let lab = Lab::new().await;
+    let graph = graph(&lab, |_| {});
+    lab.apply(&graph).await;
+    let account = lab.moto.snapshot();
+    let balancer = ours(&account, "load-balancer", "api-ha-example-com-");
+    assert_eq!(balancer["Scheme"], "internet-facing");
+    assert_eq!(balancer["AvailabilityZones"].as_array().unwrap().len(), 2);
+    assert_eq!(attribute(balancer, "load_balancing.cross_zone.enabled"), "true");
+    let group = ours(&account, "target-group", "api-443-ha-example-com-");
+    assert_eq!(attribute(group, "deregistration_delay.timeout_seconds"), "30");
+    assert_eq!(attribute(group, "deregistration_delay.connection_termination.enabled"), "true");
+    // The machine of the group is behind it.
+    assert_eq!(group["Targets"].as_array().unwrap().len(), 1);
+    lab.delete().await;
+}
+
+#[tokio::test]
+async fn listeners_come_and_go() {
+    let lab = Lab::new().await;
+    lab.apply(&graph(&lab, |_| {})).await;
+    let two = graph(&lab, |balancer| balancer.listeners.push(listener(3988)));
+    let mut changes = lab.changes(&two).await;
+    changes.sort_unstable();
+    let expected = [
+        "create NetworkLoadBalancerListener/api.ha.example.com-3988",
+        "create TargetGroup/api-3988.ha.example.com",
+        "update AutoScalingGroup/nodes.ha.example.com: target_groups",
+    ];
+    assert_eq!(changes, expected);
+    lab.apply(&two).await;
+    lab.apply(&graph(&lab, |_| {})).await;
+    lab.delete().await;
+}
+
+#[tokio::test]
+async fn changes_by_hand_are_found_and_mended() {
+    let lab = Lab::new().await;
+    let graph = graph(&lab, |_| {});
+    lab.apply(&graph).await;
+    let balancer = lab.id(&graph, "NetworkLoadBalancer", "api.ha.example.com").await;
+    let listener = lab.id(&graph, "NetworkLoadBalancerListener", "api.ha.example.com-443").await;
+    let group = lab.id(&graph, "TargetGroup", "api-443.ha.example.com").await;
+    let cases = [
+        (
+            "modify_load_balancer_attributes",
+            json!({ "LoadBalancerArn": balancer,
+                    "Attributes": [{ "Key": "load_balancing.cross_zone.enabled", "Value": "false" }] }),
+            "NetworkLoadBalancer/api.ha.example.com: cross_zone",
+        ),
+        (
+            "modify_target_group_attributes",
+            json!({ "TargetGroupArn": group,
+                    "Attributes": [{ "Key": "deregistration_delay.timeout_seconds", "Value": "5" }] }),
+            "TargetGroup/api-443.ha.example.com: deregistration_delay",
+        ),
+        (
+            "modify_target_group",
+            json!({ "TargetGroupArn": group, "HealthCheckIntervalSeconds": 30 }),
+            "TargetGroup/api-443.ha.example.com: health.interval",
+        ),
+        (
+            "modify_listener",
+            json!({ "ListenerArn": listener, "Port": 444 }),
+            "NetworkLoadBalancerListener/api.ha.example.com-443: port",
+        ),
+    ];
+    for (call, arguments, expected) in cases {
+        lab.moto.boto("elbv2", call, arguments);
+        assert_eq!(lab.changes(&graph).await, [format!("update {expected}")], "{call}");
+        lab.apply(&graph).await;
+    }
+    // What others add is left alone.
+    let tag = json!({ "ResourceArns": [balancer], "Tags": [{ "Key": "team", "Value": "a" }] });
+    lab.moto.boto("elbv2", "add_tags", tag);
+    lab.assert_settled(&graph).await;
+    lab.delete().await;
+}
+
+#[tokio::test]
+async fn another_scheme_is_another_balancer() {
+    let lab = Lab::new().await;
+    lab.apply(&graph(&lab, |_| {})).await;
+    let internal = graph(&lab, |balancer| balancer.scheme = Scheme::Internal);
+    let changes = lab.changes(&internal).await;
+    assert!(changes.contains(&"replace NetworkLoadBalancer/api.ha.example.com".to_owned()), "{changes:?}");
+    lab.apply(&internal).await;
+    let account = lab.moto.snapshot();
+    assert_eq!(ours(&account, "load-balancer", "api-ha-example-com-")["Scheme"], "internal");
+    lab.delete().await;
+}
+
+#[tokio::test]
+async fn tls_health_checks_and_logs_are_as_specified() {
+    let lab = Lab::new().await;
+    let certificate =
+        lab.moto.boto("acm", "request_certificate", json!({ "DomainName": "api.ha.example.com" }));
+    let certificate = certificate["CertificateArn"].as_str().unwrap().to_owned();
+    let bucket = lab.moto.create_bucket("logs");
+    let extension = AwsLoadBalancer {
+        target_group_names: [(443, "tls".to_owned()), (8443, "tcp".to_owned())].into(),
+        ssl_policy: Some("ELBSecurityPolicy-TLS13-1-2-2021-06".to_owned()),
+        access_log: Some(AccessLog { bucket, prefix: "api".to_owned() }),
+    };
+    let before = lab.moto.snapshot();
+    let with = |log: bool| {
+        graph(&lab, |balancer| {
+            balancer.listeners[0].certificate = Some(certificate.clone());
+            balancer.listeners[0].health_check =
+                HealthCheck { https_path: Some("/healthz".to_owned()), ..HealthCheck::default() };
+            balancer.listeners.push(kops_core::resource::Listener { target_port: 443, ..listener(8443) });
+            let access_log = extension.access_log.clone().filter(|_| log);
+            balancer.extensions.set(&AwsLoadBalancer { access_log, ..extension.clone() }).unwrap();
+        })
+    };
+    lab.apply(&with(true)).await;
+    let account = lab.moto.snapshot();
+    let group = ours(&account, "target-group", "tls-ha-example-com-");
+    assert_eq!((&group["Protocol"], &group["HealthCheckPath"]), (&json!("TLS"), &json!("/healthz")));
+    ours(&account, "target-group", "tcp-ha-example-com-");
+    let balancer = ours(&account, "load-balancer", "api-ha-example-com-");
+    assert_eq!(attribute(balancer, "access_logs.s3.prefix"), "api");
+    let expected = ["update NetworkLoadBalancer/api.ha.example.com: access_log"];
+    assert_eq!(lab.changes(&with(false)).await, expected);
+    lab.apply(&with(false)).await;
+    lab.try_apply(&TaskGraph::default()).await.unwrap();
+    assert_eq!(before.diff(&lab.moto.snapshot()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_a_network_load_balancer_cannot_do_is_refused() {
+    let lab = Lab::new().await;
+    let icmp = graph(&lab, |balancer| balancer.listeners[0].protocol = Protocol::Icmp);
+    let error = lab.engine.plan(&icmp).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("LoadBalancer/api.ha.example.com"), "{error}");
+
+    let mut site = Site::new(&lab.moto);
+    let shared = site.graph.share::<LoadBalancer>("theirs", "arn:aws:elasticloadbalancing:x");
+    site.group(|group| {
+        group.load_balancers.insert(shared.id());
+    });
+    let error = lab.engine.plan(&site.build()).await.unwrap_err();
+    assert!(error.to_string().contains("AwsInstanceGroup::target_groups"), "{error}");
+}

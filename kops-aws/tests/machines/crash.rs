@@ -1,0 +1,143 @@
+//! Answers that are lost, and work that is broken off: the next run finds what was made.
+
+use kops_aws::extensions::{AwsInstanceGroup, Hook, Transition};
+use kops_core::graph::TaskGraph;
+use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, RecordType, Volume};
+use kops_core::{Engine, RetryPolicy, cloud::Scope};
+use kops_moto::{Fault, Moto};
+
+use crate::lab::{CLUSTER, Lab, ZONES, connect};
+use crate::site::Site;
+
+/// Something of every kind.
+fn everything(moto: &Moto) -> TaskGraph {
+    let mut site = Site::new(moto);
+    let balancer = site.balancer(|_| {});
+    let hook = Hook { transition: Transition::Terminating, timeout: 300, go_on: true };
+    let extension = AwsInstanceGroup {
+        lifecycle_hooks: [("drain".to_owned(), hook)].into(),
+        suspended_processes: ["AZRebalance".to_owned()].into(),
+        ..AwsInstanceGroup::default()
+    };
+    site.group(|group| {
+        group.load_balancers.insert(balancer.id());
+        group.extensions.set(&extension).unwrap();
+    });
+    let zone = ZONES[0].to_owned();
+    site.graph.add(&format!("a.etcd-main.{CLUSTER}"), Volume { zone, size: 20, ..Volume::default() });
+    let zone = site.graph.share::<DnsZone>("example.com", "example.com");
+    let api = DnsRecord {
+        zone: zone.id(),
+        name: format!("api.{CLUSTER}"),
+        record_type: RecordType::A,
+        ttl: 60,
+        target: DnsTarget::LoadBalancer(balancer.id()),
+    };
+    site.graph.add(&format!("api.{CLUSTER}"), api);
+    site.build()
+}
+
+async fn lab() -> Lab {
+    crate::site::prepared(|moto| drop(moto.create_zone("example.com"))).await
+}
+
+/// An engine that gives up at once: what a killed run leaves behind.
+async fn impatient(lab: &Lab) -> Engine {
+    Engine::new(connect(&lab.moto).await, Scope::new(CLUSTER).generation("1")).retry(RetryPolicy::NEVER)
+}
+
+const MAKES: [&str; 19] = [
+    "ec2:ImportKeyPair",
+    "ec2:CreateVolume",
+    "ec2:ModifyLaunchTemplate",
+    "ec2:CreateLaunchTemplate",
+    "autoscaling:CreateAutoScalingGroup",
+    "autoscaling:SuspendProcesses",
+    "autoscaling:EnableMetricsCollection",
+    "autoscaling:PutLifecycleHook",
+    "elasticloadbalancing:CreateLoadBalancer",
+    "elasticloadbalancing:ModifyLoadBalancerAttributes",
+    "elasticloadbalancing:CreateTargetGroup",
+    "elasticloadbalancing:ModifyTargetGroupAttributes",
+    "elasticloadbalancing:CreateListener",
+    "route53:ChangeResourceRecordSets",
+    "iam:CreateRole",
+    "iam:PutRolePolicy",
+    "iam:CreateInstanceProfile",
+    "iam:AddRoleToInstanceProfile",
+    "ec2:CreateSecurityGroup",
+];
+
+#[tokio::test]
+async fn lost_answers_make_no_second_object() {
+    for call in MAKES {
+        let lab = lab().await;
+        lab.moto.inject(Fault::lose(call).times(1));
+        let graph = everything(&lab.moto);
+        lab.try_apply(&graph).await.unwrap();
+        lab.assert_settled(&graph).await;
+        lab.delete().await;
+    }
+}
+
+#[tokio::test]
+async fn runs_that_break_off_are_taken_up_again() {
+    for call in MAKES {
+        let lab = lab().await;
+        lab.moto.inject(Fault::lose(call).times(1));
+        let graph = everything(&lab.moto);
+        let engine = impatient(&lab).await;
+        let plan = engine.plan(&graph).await.unwrap();
+        // Calls that are not made here (a version of a template, say) break nothing off.
+        let _ = engine.apply_now(&plan).await.unwrap();
+        lab.apply(&graph).await;
+        lab.delete().await;
+    }
+}
+
+#[tokio::test]
+async fn deletions_that_break_off_are_taken_up_again() {
+    for call in [
+        "ec2:DeleteKeyPair",
+        "ec2:DeleteVolume",
+        "ec2:DeleteLaunchTemplate",
+        "autoscaling:DeleteAutoScalingGroup",
+        "autoscaling:DeleteLifecycleHook",
+        "elasticloadbalancing:DeleteLoadBalancer",
+        "elasticloadbalancing:DeleteTargetGroup",
+        "elasticloadbalancing:DeleteListener",
+        "route53:ChangeResourceRecordSets",
+        "iam:DeleteRole",
+        "iam:DeleteRolePolicy",
+        "iam:DeleteInstanceProfile",
+        "iam:RemoveRoleFromInstanceProfile",
+    ] {
+        let lab = lab().await;
+        lab.try_apply(&everything(&lab.moto)).await.unwrap();
+        lab.moto.inject(Fault::lose(call).times(1));
+        let engine = impatient(&lab).await;
+        let plan = engine.plan(&TaskGraph::default()).await.unwrap();
+        assert!(engine.apply_now(&plan).await.unwrap().into_result().is_err(), "{call}");
+        lab.delete().await;
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_was_made_and_not_made_default_is_taken_up() {
+    let lab = lab().await;
+    let with = |size| {
+        let mut site = Site::new(&lab.moto);
+        site.group(|group| group.root_volume.size = size);
+        site.build()
+    };
+    lab.apply(&with(100)).await;
+    for call in ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"] {
+        lab.moto.inject(Fault::lose(call).times(1));
+        let size = if call.contains("Create") { 200 } else { 300 };
+        let engine = impatient(&lab).await;
+        let plan = engine.plan(&with(size)).await.unwrap();
+        assert!(engine.apply_now(&plan).await.unwrap().into_result().is_err(), "{call}");
+        lab.apply(&with(size)).await;
+    }
+    lab.delete().await;
+}

@@ -1,0 +1,136 @@
+//! A small network to put machines and load balancers into.
+
+use std::collections::BTreeSet;
+
+use kops_core::cloud::Scope;
+use kops_core::graph::{GraphBuilder, Handle, Part, Secret};
+use kops_core::resource::{
+    Extensions, Firewall, HealthCheck, Identity, InstanceGroup, InternetGateway, Listener, LoadBalancer,
+    MachineOptions, Network, Protocol, Role, RootVolume, Scheme, SshKey, Subnet,
+};
+use kops_core::{Engine, graph::Input, graph::TaskGraph};
+use kops_moto::Moto;
+use serde_json::{Value, json};
+
+use crate::lab::{CLUSTER, Lab, ZONES, connect};
+
+/// A key that nobody has the other half of.
+pub(crate) const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ann@desk";
+
+/// An image that the emulator knows.
+pub(crate) fn image(moto: &Moto) -> String {
+    let images = moto.boto("ec2", "describe_images", json!({ "Owners": ["amazon"] }));
+    images["Images"][0]["ImageId"].as_str().unwrap().to_owned()
+}
+
+/// An account that somebody has prepared, and in which others have something of every kind.
+pub(crate) async fn prepared(prepare: impl FnOnce(&Moto)) -> Lab {
+    let moto = Moto::start();
+    moto.seed_foreign(CLUSTER);
+    prepare(&moto);
+    let engine = Engine::new(connect(&moto).await, Scope::new(CLUSTER).generation("1"));
+    let before = moto.snapshot();
+    Lab { moto, engine, before }
+}
+
+/// Two public subnets, and a firewall without rules.
+pub(crate) struct Site {
+    pub(crate) graph: GraphBuilder,
+    pub(crate) network: Handle<Network>,
+    pub(crate) subnets: Vec<Handle<Subnet>>,
+    pub(crate) firewall: Handle<Firewall>,
+    image: String,
+}
+
+impl Site {
+    pub(crate) fn new(moto: &Moto) -> Self {
+        let mut graph = TaskGraph::builder();
+        let cidrs = vec!["172.20.0.0/16".parse().unwrap()];
+        let network = graph.add(CLUSTER, Network { cidrs, ..Network::default() });
+        let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
+        let subnets = (0..2)
+            .map(|number| {
+                let cidr = format!("172.20.{number}.0/24").parse().unwrap();
+                let subnet = Subnet::new(network.id(), cidr, ZONES[number]).public(door.id());
+                graph.add(&format!("{}.{CLUSTER}", ZONES[number]), subnet)
+            })
+            .collect();
+        let firewall = Firewall { network: network.id(), description: "Security group for nodes".to_owned() };
+        let firewall = graph.add(&format!("nodes.{CLUSTER}"), firewall);
+        Self { graph, network, subnets, firewall, image: image(moto) }
+    }
+
+    /// A group of nodes with all that it usually has; `change` makes it another.
+    pub(crate) fn group(&mut self, change: impl FnOnce(&mut InstanceGroup)) -> Handle<InstanceGroup> {
+        let name = format!("nodes.{CLUSTER}");
+        let identity = self.graph.add(&name, Identity::of(Role::Node));
+        let key = self.graph.add(&format!("kubernetes.{CLUSTER}-1f"), SshKey::new(KEY));
+        let mut group = InstanceGroup {
+            subnets: self.subnets.iter().map(Handle::id).collect(),
+            zones: BTreeSet::new(),
+            image: self.image.clone(),
+            machine_type: "m5.large".to_owned(),
+            min: 1,
+            max: 3,
+            firewalls: [self.firewall.id()].into(),
+            identity: Some(identity.id()),
+            ssh_key: Some(key.id()),
+            user_data: Some(user_data("one")),
+            root_volume: RootVolume {
+                size: 128,
+                volume_type: Some("gp3".to_owned()),
+                ..RootVolume::default()
+            },
+            volumes: [].into(),
+            load_balancers: BTreeSet::new(),
+            options: MachineOptions {
+                public_ip: Some(true),
+                metadata_tokens_required: true,
+                metadata_hop_limit: Some(1),
+                detailed_monitoring: false,
+            },
+            spot: None,
+            labels: [("k8s.io/role/node".to_owned(), "1".to_owned())].into(),
+            node_labels: [("pool".to_owned(), "a".to_owned())].into(),
+            taints: BTreeSet::new(),
+            extensions: Extensions::default(),
+        };
+        change(&mut group);
+        self.graph.add(&name, group)
+    }
+
+    /// A load balancer for the API.
+    pub(crate) fn balancer(&mut self, change: impl FnOnce(&mut LoadBalancer)) -> Handle<LoadBalancer> {
+        let mut balancer = LoadBalancer {
+            network: self.network.id(),
+            subnets: self.subnets.iter().map(Handle::id).collect(),
+            scheme: Scheme::Public,
+            firewalls: [self.firewall.id()].into(),
+            listeners: vec![listener(443)],
+            cross_zone: true,
+            extensions: Extensions::default(),
+        };
+        change(&mut balancer);
+        self.graph.add(&format!("api.{CLUSTER}"), balancer)
+    }
+
+    pub(crate) fn build(self) -> TaskGraph {
+        self.graph.build().unwrap()
+    }
+}
+
+pub(crate) fn listener(port: u16) -> Listener {
+    let health_check = HealthCheck::default();
+    Listener { port, protocol: Protocol::Tcp, target_port: port, health_check, certificate: None }
+}
+
+pub(crate) fn user_data(secret: &str) -> Input<Secret> {
+    Input::secret([Part::from("#!/bin/sh\n# "), Part::Secret(Secret::new(secret))])
+}
+
+/// The tags of an object of the account, whatever its service calls them.
+pub(crate) fn tag(object: &Value, key: &str) -> Option<String> {
+    let tags = object["Tags"].as_array()?;
+    tags.iter().find(|it| it["Key"] == key).map(|it| it["Value"].as_str().unwrap().to_owned())
+}

@@ -1,0 +1,183 @@
+//! The contract of a cloud, kept by the kinds of a network.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use kops_core::Result;
+use kops_core::cloud::{Cloud, Scope};
+use kops_core::graph::{Document, GraphBuilder, Handle, Key, TaskGraph};
+use kops_core::plan::Action;
+use kops_core::resource::{
+    Access, Address, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network, Peer,
+    Resource, Subnet,
+};
+use kops_core::testing::conformance::{self, Edit, Fixture, Item, Requests};
+use kops_moto::Moto;
+use serde_json::{Value, json};
+
+use crate::lab;
+
+struct OnMoto {
+    moto: Moto,
+    cloud: Arc<dyn Cloud>,
+    /// How to delete what belongs to nobody.
+    planted: Mutex<Vec<(&'static str, Value)>>,
+}
+
+/// What differs between the graphs.
+#[derive(Clone, Copy)]
+struct Wish {
+    ipv6: bool,
+    range: &'static str,
+    port: u16,
+    public: bool,
+    second: bool,
+}
+
+const PLAIN: Wish = Wish { ipv6: true, range: "10.1.0.0/16", port: 22, public: false, second: true };
+
+fn network(wish: Wish) -> GraphBuilder {
+    let mut graph = TaskGraph::builder();
+    let cidrs = vec!["10.0.0.0/16".parse().unwrap(), wish.range.parse().unwrap()];
+    let network = graph.add("main", Network { cidrs, ipv6: wish.ipv6 });
+    let door = graph.add("main", InternetGateway { network: network.id() });
+    let cidr = |third: u8| format!("10.0.{third}.0/24").parse().unwrap();
+    let utility = Subnet::new(network.id(), cidr(0), "us-east-1a").public(door.id());
+    let access = if wish.public { Access::Public } else { Access::Utility };
+    let utility = graph.add("utility", Subnet { access, ..utility });
+    let address = graph.add("nat", Address {});
+    let nat = NatGateway { network: network.id(), subnet: Some(utility.id()), address: address.id() };
+    let nat = graph.add("nat", nat);
+    graph.add("one", Subnet::new(network.id(), cidr(1), "us-east-1a").behind(nat.id()));
+    if wish.second {
+        graph.add("two", Subnet::new(network.id(), cidr(2), "us-east-1b").behind(nat.id()));
+    }
+    let group = |graph: &mut GraphBuilder, name: &str| {
+        graph.add(name, Firewall { network: network.id(), description: name.to_owned() })
+    };
+    let (nodes, masters) = (group(&mut graph, "nodes"), group(&mut graph, "masters"));
+    let mut rules = |of: &Handle<Firewall>, rules: Vec<FirewallRule>| {
+        let rules = FirewallRules { firewall: of.id(), rules: rules.into_iter().collect() };
+        graph.add(of.key().name(), rules);
+    };
+    let out = FirewallRule::all_to(Peer::Cidr("0.0.0.0/0".parse().unwrap()));
+    let address = Peer::Address(nat.get(NatGateway::PUBLIC_IP));
+    rules(&nodes, vec![FirewallRule::all_from(Peer::Group(masters.id())), out.clone()]);
+    rules(
+        &masters,
+        vec![FirewallRule::tcp(wish.port, address), FirewallRule::all_from(Peer::Group(nodes.id()))],
+    );
+    graph
+}
+
+impl OnMoto {
+    fn make(&self, call: &str, arguments: Value, id: &[&str], delete: &'static str, by: &str) -> Value {
+        let made = self.moto.boto("ec2", call, arguments);
+        let id = id.iter().fold(made, |value, key| value[*key].clone());
+        self.planted.lock().unwrap().push((delete, json!({ by: id })));
+        id
+    }
+}
+
+#[async_trait]
+impl Fixture for OnMoto {
+    fn cloud(&self) -> Arc<dyn Cloud> {
+        self.cloud.clone()
+    }
+
+    fn graph(&self, _: &Scope) -> Result<TaskGraph> {
+        network(PLAIN).build()
+    }
+
+    fn edits(&self, _: &Scope) -> Result<Vec<Edit>> {
+        let edit = |name, wish| Ok::<_, kops_core::Error>(Edit::new(name, network(wish).build()?));
+        Ok(vec![
+            edit("another port", Wish { port: 443, ..PLAIN })?.expect(
+                "SecurityGroupRules/masters",
+                Action::Update,
+                &["rules"],
+            ),
+            edit("another range", Wish { range: "10.2.0.0/16", ..PLAIN })?
+                .expect("VpcCidrBlock/main:10.2.0.0/16", Action::Create, &[])
+                .expect("VpcCidrBlock/main:10.1.0.0/16", Action::Delete, &[]),
+            edit("open to machines", Wish { public: true, ..PLAIN })?.expect(
+                "Ec2Subnet/utility",
+                Action::Update,
+                &["map_public_ip", "tags.SubnetType"],
+            ),
+            edit("one less", Wish { second: false, ..PLAIN })?
+                .expect("Ec2Subnet/two", Action::Delete, &[])
+                .expect("RouteTableAssociation/two", Action::Delete, &[]),
+        ])
+    }
+
+    fn stride(&self) -> usize {
+        4
+    }
+
+    fn requests(&self) -> Option<Requests> {
+        let calls = self.moto.calls();
+        let count = |calls: usize| u64::try_from(calls).unwrap();
+        Some(Requests { total: count(calls.total()), mutating: count(calls.mutations(&[]).len()) })
+    }
+
+    async fn inventory(&self) -> Result<Option<Vec<Item>>> {
+        let account = self.moto.snapshot();
+        let items = account.counts().into_keys().flat_map(|kind| {
+            account.objects(kind).map(|(id, content)| Item {
+                kind: kind.to_owned(),
+                id: id.to_owned(),
+                content: Document::from(content.clone()),
+            })
+        });
+        Ok(Some(items.collect()))
+    }
+
+    async fn plant(&self) -> Result<bool> {
+        let vpc = json!({ "CidrBlock": "10.0.0.0/16" });
+        let vpc = self.make("create_vpc", vpc, &["Vpc", "VpcId"], "delete_vpc", "VpcId");
+        let subnet = json!({ "VpcId": vpc, "CidrBlock": "10.0.0.0/24" });
+        self.make("create_subnet", subnet, &["Subnet", "SubnetId"], "delete_subnet", "SubnetId");
+        let group = json!({ "VpcId": vpc, "GroupName": "nodes", "Description": "theirs" });
+        self.make("create_security_group", group, &["GroupId"], "delete_security_group", "GroupId");
+        let table = json!({ "VpcId": vpc });
+        let id = ["RouteTable", "RouteTableId"];
+        self.make("create_route_table", table, &id, "delete_route_table", "RouteTableId");
+        let id = ["InternetGateway", "InternetGatewayId"];
+        let delete = "delete_internet_gateway";
+        self.make("create_internet_gateway", json!({}), &id, delete, "InternetGatewayId");
+        self.make("allocate_address", json!({}), &["AllocationId"], "release_address", "AllocationId");
+        Ok(true)
+    }
+
+    async fn uproot(&self) -> Result<()> {
+        let planted = std::mem::take(&mut *self.planted.lock().unwrap());
+        for (call, arguments) in planted.into_iter().rev() {
+            self.moto.boto("ec2", call, arguments);
+        }
+        Ok(())
+    }
+
+    fn unsupported(&self, _: &Scope) -> Result<Option<(TaskGraph, Key)>> {
+        let mut graph = network(PLAIN);
+        graph.add("six", Network { cidrs: vec!["2001:db8::/48".parse().unwrap()], ipv6: true });
+        Ok(Some((graph.build()?, Key::new(Network::KIND, "six"))))
+    }
+
+    fn can_share(&self, kind: &str) -> bool {
+        // What is in another object cannot be somebody else's alone.
+        !["VpcCidrBlock", "DhcpOptionsAssociation", "Route", "RouteTableAssociation", "SecurityGroupRules"]
+            .contains(&kind)
+    }
+}
+
+#[tokio::test]
+async fn the_contract_is_kept() {
+    let moto = Moto::start();
+    let cloud = lab::connect(&moto).await;
+    let fixture = OnMoto { moto, cloud, planted: Mutex::default() };
+    let report = conformance::run(&fixture).await;
+    assert!(report.is_clean(), "{report}");
+    // Names are no identities here, a page of a listing holds a thousand, and no kind takes secrets.
+    assert_eq!(report.skipped(), ["taken_name", "pages", "secrets"], "{report}");
+}

@@ -239,9 +239,11 @@ impl Handler for Instances {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Machine>>> {
         let instances = self.describe(query).await?;
-        let shown: Vec<_> = instances.iter().filter(|instance| state(instance) != State::Gone).collect();
-        let details = self.details(query, &shown).await?;
-        let objects = shown.iter().zip(details).filter_map(|(instance, details)| {
+        // What has ended is shown for an hour: whoever makes it again must not be answered with it.
+        let (ended, there): (Vec<_>, Vec<_>) = instances.iter().partition(|it| state(it) == State::Gone);
+        let details = self.details(query, &there).await?;
+        let ended = ended.into_iter().map(|instance| (instance, Details::default()));
+        let objects = there.into_iter().zip(details).chain(ended).filter_map(|(instance, details)| {
             let id = instance.instance_id.as_deref()?;
             let tags = tags::read(instance.tags());
             let mut object = tags::object(query.scope, id, &tags, spec(instance, &tags, details));

@@ -3,6 +3,8 @@
 //! EC2 sees a new profile some ten seconds after IAM has made it; calls that name it earlier fail with an
 //! error that is tried again.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use aws_sdk_iam::types;
 use futures_util::future::try_join_all;
@@ -52,17 +54,21 @@ impl InstanceProfiles {
         .await
     }
 
-    async fn get(&self, cx: &Context, names: &[String]) -> Result<Vec<types::InstanceProfile>> {
+    async fn get(
+        &self,
+        cx: &Context,
+        names: impl IntoIterator<Item = &String>,
+    ) -> Result<Vec<types::InstanceProfile>> {
         let get = async |name: &String| {
             let request = self.0.iam.get_instance_profile().instance_profile_name(name);
             if_found(self.0.call(cx, "iam:GetInstanceProfile", request.send()).await)
         };
-        let found = try_join_all(names.iter().map(get)).await?;
+        let found = try_join_all(names.into_iter().map(get)).await?;
         Ok(found.into_iter().flatten().filter_map(|answer| answer.instance_profile).collect())
     }
 
     async fn holds(&self, cx: &Context, profile: &str, role: &Id<IamRole>) -> Result<bool> {
-        let found = self.get(cx, &[profile.to_owned()]).await?;
+        let found = self.get(cx, [&profile.to_owned()]).await?;
         Ok(found.iter().flat_map(|profile| &profile.roles).any(|it| it.role_name == role.as_str()))
     }
 
@@ -87,10 +93,13 @@ impl Handler for InstanceProfiles {
             Filter::Ids(names) => self.get(query.cx, names).await?,
             Filter::Scope { wanted, shared } => {
                 let mut profiles = self.of_scope(query).await?;
-                let known = profiles.iter().map(|profile| profile.instance_profile_name.as_str());
-                let mut names = missing(known, wanted);
-                names.extend(shared.iter().map(|selector| last_part(selector).to_owned()));
-                profiles.extend(self.get(query.cx, &names).await?);
+                let known: BTreeSet<_> =
+                    profiles.iter().map(|it| it.instance_profile_name.as_str()).collect();
+                let shared = shared.iter().map(|selector| last_part(selector));
+                let shared = shared.filter(|name| !known.contains(name)).map(str::to_owned);
+                let missing = missing(known.iter().copied(), wanted);
+                let names: BTreeSet<_> = missing.into_iter().chain(shared).collect();
+                profiles.extend(self.get(query.cx, names.iter()).await?);
                 profiles
             }
         };

@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::{Filter as By, KeyPairInfo, ResourceType};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kops_core::cloud::{
     Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, Update,
 };
@@ -29,13 +31,24 @@ impl KeyPair {
     pub fn new(public_key: &str) -> Result<Self> {
         let mut words = public_key.split_whitespace();
         match (words.next(), words.next()) {
-            (Some(algorithm), Some(digits)) if !public_key.trim().contains('\n') => {
+            (Some(algorithm), Some(digits))
+                if !public_key.trim().contains('\n') && is_key_of(algorithm, digits) =>
+            {
                 Ok(Self { public_key: format!("{algorithm} {digits}") })
             }
             _ => Err(Error::invalid("the SSH key is not a public key in OpenSSH's format")
                 .hint("it is one line, as in ~/.ssh/id_ed25519.pub: `ssh-ed25519 AAAA… comment`")),
         }
     }
+}
+
+/// Whether these are the base64 digits of a key that says of itself that it is of this algorithm.
+/// <https://www.rfc-editor.org/rfc/rfc4253#section-6.6>
+fn is_key_of(algorithm: &str, digits: &str) -> bool {
+    let Ok(key) = STANDARD.decode(digits) else { return false };
+    let Some((length, rest)) = key.split_first_chunk() else { return false };
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    rest.get(..length).is_some_and(|name| name == algorithm.as_bytes())
 }
 
 impl Resource for KeyPair {
@@ -125,13 +138,15 @@ mod tests {
 
     #[test]
     fn comments_and_space_do_not_matter() {
-        let key = KeyPair::new(" ssh-ed25519  AAAAC3Nz ada@example.com\n").unwrap();
-        assert_eq!(key.public_key, "ssh-ed25519 AAAAC3Nz");
+        let key = KeyPair::new(" ssh-ed25519  AAAAC3NzaC1lZDI1NTE5 ada@example.com\n").unwrap();
+        assert_eq!(key.public_key, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5");
     }
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for text in ["", "ssh-ed25519", "ssh-rsa AAAA a\nssh-rsa BBBB b"] {
+        for text in
+            ["", "ssh-ed25519", "no key", "ssh-rsa AAAAC3NzaC1lZDI1NTE5", "ssh-rsa AAAA a\nssh-rsa BBBB b"]
+        {
             assert!(KeyPair::new(text).is_err(), "{text:?}");
         }
     }

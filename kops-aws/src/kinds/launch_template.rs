@@ -172,8 +172,9 @@ impl Handler for LaunchTemplates {
         IdentityClass::Named
     }
 
-    fn volatile_outputs(&self) -> &'static [&'static str] {
-        &["latest_version"]
+    fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str] {
+        const VERSION: &[&str] = &[LaunchTemplate::LATEST_VERSION.name()];
+        if changed.iter().any(|member| is_of_version(member)) { VERSION } else { &[] }
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<LaunchTemplate<Closed>>>> {
@@ -225,7 +226,7 @@ impl Handler for LaunchTemplates {
         }
         let latest = || object.outputs.get(LaunchTemplate::LATEST_VERSION.name()).and_then(|it| it.as_str());
         let mut version = latest().unwrap_or_default().to_owned();
-        if changed.iter().any(|member| member != "tags" && member != "latest_is_default") {
+        if changed.iter().any(|member| is_of_version(member)) {
             let create = self
                 .0
                 .ec2
@@ -249,6 +250,11 @@ impl Handler for LaunchTemplates {
         self.0.call(request.cx, "ec2:DeleteLaunchTemplate", delete.send()).await?;
         Ok(Deletion::Done)
     }
+}
+
+/// Whether a member is part of the template's versions.
+fn is_of_version(member: &str) -> bool {
+    !["tags", "latest_is_default"].contains(&member)
 }
 
 fn request_data(spec: &LaunchTemplate<Closed>) -> Result<types::RequestLaunchTemplateData> {

@@ -1,5 +1,6 @@
 //! VPCs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -80,9 +81,9 @@ impl Handler for Vpcs {
         if field == "cidr" { Mutability::Immutable } else { Mutability::InPlace }
     }
 
-    fn volatile_outputs(&self) -> &'static [&'static str] {
-        const VOLATILE: &[&str] = &[Vpc::IPV6_CIDR.name()];
-        VOLATILE
+    fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str] {
+        const RANGE: &[&str] = &[Vpc::IPV6_CIDR.name()];
+        if changed.contains("ipv6") { RANGE } else { &[] }
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Vpc>>> {

@@ -120,7 +120,9 @@ async fn further_policies_and_a_boundary_come_and_go() {
 async fn what_others_hang_on_our_role_goes_with_it() {
     let lab = Lab::new().await;
     lab.apply(&graph(node())).await;
-    let open = json!({ "Version": "2012-10-17", "Statement": [] }).to_string();
+    let open = json!({ "Version": "2012-10-17",
+                       "Statement": [{ "Effect": "Allow", "Action": "s3:*", "Resource": "*" }] })
+    .to_string();
     let inline = json!({ "RoleName": NAME, "PolicyName": "theirs", "PolicyDocument": open });
     lab.moto.boto("iam", "put_role_policy", inline);
     lab.moto.boto("iam", "attach_role_policy", json!({ "RoleName": NAME, "PolicyArn": EXTERNAL }));

@@ -1,5 +1,7 @@
 //! Handlers without their types, for the engine: documents in, documents out.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,7 +37,7 @@ pub trait DynHandler: Send + Sync {
     /// See [`Handler::delete_after`].
     fn delete_after(&self) -> &'static [&'static str];
     /// See [`Handler::volatile_outputs`].
-    fn volatile_outputs(&self) -> &'static [&'static str];
+    fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str];
     /// See [`Handler::timing`].
     fn timing(&self) -> Timing;
     /// The document in the one form that documents of this kind are compared in: sets sorted, members in
@@ -102,8 +104,8 @@ impl<H: Handler> DynHandler for H {
         Handler::delete_after(self)
     }
 
-    fn volatile_outputs(&self) -> &'static [&'static str] {
-        Handler::volatile_outputs(self)
+    fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str] {
+        Handler::volatile_outputs(self, changed)
     }
 
     fn timing(&self) -> Timing {

@@ -40,8 +40,8 @@ pub trait Handler: Send + Sync + 'static {
         &[]
     }
 
-    /// Outputs that an update changes: known only after it.
-    fn volatile_outputs(&self) -> &'static [&'static str] {
+    /// Outputs that an update of these members changes: known only after it.
+    fn volatile_outputs(&self, _changed: &BTreeSet<String>) -> &'static [&'static str] {
         &[]
     }
 

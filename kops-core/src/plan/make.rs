@@ -240,10 +240,11 @@ impl<'a> Planner<'a> {
         };
         self.matched.insert((kind_of(self.snapshot, &task.key), &object.object.id));
         let (action, note) = judge(handler, task, object, fields)?;
-        let changed = note.fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
+        let changed: BTreeSet<_> =
+            note.fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
         let volatile = match action {
             None => Some(&[] as &[_]),
-            Some(Action::Update) => Some(handler.volatile_outputs()),
+            Some(Action::Update) => Some(handler.volatile_outputs(&changed)),
             Some(_) => None,
         };
         if let Some(volatile) = volatile {

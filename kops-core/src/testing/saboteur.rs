@@ -4,6 +4,7 @@
 //! Faults befall whole uses of handlers, before or after: a handler that makes two requests is not interrupted
 //! between them. The contract has a create make one, and tests that kill a process find out who does not.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -138,8 +139,8 @@ impl DynHandler for Sabotaged {
         self.inner.delete_after()
     }
 
-    fn volatile_outputs(&self) -> &'static [&'static str] {
-        self.inner.volatile_outputs()
+    fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str] {
+        self.inner.volatile_outputs(changed)
     }
 
     fn timing(&self) -> Timing {

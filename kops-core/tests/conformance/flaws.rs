@@ -1,6 +1,6 @@
 //! Clouds with a flaw each, and the rule that finds it: a suite that passes everything would be of no use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -150,8 +150,8 @@ impl DynHandler for FlawedHandler {
         self.inner.delete_after()
     }
 
-    fn volatile_outputs(&self) -> &'static [&'static str] {
-        self.inner.volatile_outputs()
+    fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str] {
+        self.inner.volatile_outputs(changed)
     }
 
     fn timing(&self) -> Timing {

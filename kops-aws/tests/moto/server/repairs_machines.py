@@ -1,9 +1,12 @@
 """More of `repairs.py`: launch templates, auto scaling groups and what they make."""
 
 from moto.autoscaling import models, responses
+from moto.core.responses import EmptyResult
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses.launch_templates import LaunchTemplates
+from moto.ec2.responses.monitoring import Monitoring
 from moto.ec2.utils import parse_user_data
+from moto.elbv2.models import FakeTargetGroup
 
 from repairs import replace
 
@@ -133,7 +136,42 @@ def metadata_of_hooks(original, self):
     return result
 
 
+@replace(models.FakeAutoScalingGroup, "enable_metrics_collection")
+def further_metrics(original, self, metrics):
+    """moto collects those of the last call only."""
+    return original(self, sorted({*self.metrics, *(metrics or [])}))
+
+
+def disable_metrics_collection(self):
+    """moto knows only how to enable it. AWS: without names, all metrics."""
+    group = self.autoscaling_backend.describe_auto_scaling_groups([self._get_param("AutoScalingGroupName")])[0]
+    disabled = self._get_param("Metrics") or group.metrics
+    group.metrics = [metric for metric in group.metrics if metric not in disabled]
+    return EmptyResult()
+
+
+responses.AutoScalingResponse.disable_metrics_collection = disable_metrics_collection
+
+
+# ---------------------------------------------------------------- targets
+
+
+@replace(FakeTargetGroup, "deregister")
+def targets_that_are_gone(original, self, targets):
+    """moto refuses to deregister what is not registered. AWS: the call succeeds."""
+    return original(self, [target for target in targets if target["Id"] in self.targets])
+
+
 # ---------------------------------------------------------------- machines
+
+
+@replace(Instance, "prep_nics")
+def firewalls_of_interfaces(original, self, nic_spec, *args, **kwargs):
+    """moto shows as the firewalls of a machine those of the call, not those of its first interface."""
+    result = original(self, nic_spec, *args, **kwargs)
+    if not self.security_groups and 0 in self.nics:
+        self.security_groups = list(self.nics[0].group_set)
+    return result
 
 
 @replace(Instance, "prep_nics")
@@ -148,6 +186,21 @@ def interfaces_go_with_their_machine(original, self, nic_spec, *args, **kwargs):
         if index not in kept | stay:
             nic.delete_on_termination = True
     return result
+
+
+def monitoring(state):
+    """moto has the setting, and no call to change it."""
+
+    def call(self):
+        for machine in self._get_param("InstanceIds", []):
+            self.ec2_backend.get_instance(machine).monitoring_state = state
+        return EmptyResult()
+
+    return call
+
+
+Monitoring.monitor_instances = monitoring("enabled")
+Monitoring.unmonitor_instances = monitoring("disabled")
 
 
 @replace(Instance, "add_block_device")

@@ -322,6 +322,8 @@ def main():
     server = make_server("127.0.0.1", arguments.port, harness, threaded=True, request_handler=Handler)
     harness.port = server.port
     os.environ["MOTO_PORT"] = str(server.port)
+    # Accounts have AWS's own policies.
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     if arguments.until_eof:
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
     print(server.port, flush=True)

@@ -1,12 +1,14 @@
 """More of `repairs.py`: launch templates, auto scaling groups and what they make."""
 
 from moto.autoscaling import models, responses
+from moto.autoscaling.exceptions import ValidationError
 from moto.core.responses import EmptyResult
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.ec2.responses.monitoring import Monitoring
 from moto.ec2.utils import parse_user_data
-from moto.elbv2.models import FakeTargetGroup
+from moto.elbv2.exceptions import DuplicateLoadBalancerName
+from moto.elbv2.models import ELBv2Backend, FakeTargetGroup
 
 from repairs import replace
 
@@ -63,8 +65,16 @@ def keep(self):
             setattr(group, attribute, value or None if attribute == "max_instance_lifetime" else value)
 
 
+class AlreadyExists(ValidationError):
+    code = "AlreadyExists"
+
+
 @replace(responses.AutoScalingResponse, "create_auto_scaling_group")
 def settings_of_new_groups(original, self):
+    """moto also makes a second group of the same name, and loses the first one with its machines running."""
+    name = self._get_param("AutoScalingGroupName")
+    if name in self.autoscaling_backend.autoscaling_groups:
+        raise AlreadyExists(f"AutoScalingGroup by this name already exists - {name}")
     result = original(self)
     keep(self)
     return result
@@ -153,7 +163,19 @@ def disable_metrics_collection(self):
 responses.AutoScalingResponse.disable_metrics_collection = disable_metrics_collection
 
 
-# ---------------------------------------------------------------- targets
+# ---------------------------------------------------------------- load balancers and targets
+
+
+@replace(ELBv2Backend, "create_load_balancer")
+def load_balancers_have_names_of_their_own(original, self, **settings):
+    """moto makes another one of the same name. AWS answers with the one that is there if it has the same settings,
+    and refuses the name if not."""
+    there = next((it for it in self.load_balancers.values() if it.name == settings["name"]), None)
+    if there is None:
+        return original(self, **settings)
+    if there.scheme != settings["scheme"] or there.type != settings["loadbalancer_type"]:
+        raise DuplicateLoadBalancerName()
+    return there
 
 
 @replace(FakeTargetGroup, "deregister")

@@ -58,8 +58,13 @@ pub(crate) fn of_new<S>(request: &Create<'_, S>, further: &Tags) -> Tags {
 pub(crate) fn object<S>(scope: &Scope, id: &str, tags: &Tags, spec: S) -> Object<S> {
     let name = task(scope, tags);
     let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
-    let retained = tags.get(LIFECYCLE).is_some_and(|it| it == RETAINED);
+    let retained = is_retained(tags);
     Object { name: name.map(str::to_owned), owner, retained, ..Object::foreign(id, spec) }
+}
+
+/// Whether an object with these tags, and what is inside it, is never to be deleted.
+pub(crate) fn is_retained(tags: &Tags) -> bool {
+    tags.get(LIFECYCLE).is_some_and(|it| it == RETAINED)
 }
 
 /// The task that an object with these tags was made for; `None` when it is not the scope's.

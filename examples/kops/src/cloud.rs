@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use kops_aws::{AwsBuilder, S3Stores};
+use kops_core::clock::SystemClock;
 use kops_core::cloud::Cloud;
+use kops_core::cluster::defaults::CloudDefaults;
 use kops_core::cluster::{CloudProvider, Cluster, DnsType};
 use kops_core::resource::{DnsZone, Resource as _};
 use kops_core::store::Stores;
@@ -15,23 +18,34 @@ use crate::state::State;
 
 /// The kinds of state stores.
 pub(crate) fn stores() -> Stores {
-    Stores::new()
+    Stores::new().with("s3", S3Stores::new(AwsBuilder::from_env(), Arc::new(SystemClock::new())))
 }
 
 /// Connects to the cloud of a cluster.
-#[expect(clippy::unused_async, reason = "connecting to other clouds takes calls")]
 pub(crate) async fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn Cloud>> {
     let provider = cluster.spec.cloud_provider.as_ref().ok_or_else(|| {
         Error::invalid(format!("the specification of {} names no cloud", cluster.name()))
             .hint("set spec.cloudProvider to aws or memory")
     })?;
     match provider {
+        CloudProvider::Aws(_) => aws(cluster).await,
         CloudProvider::Memory(_) => memory(cluster, state),
         other => {
             Err(Error::new(ErrorKind::Unsupported, format!("this program knows no cloud {}", other.name()))
                 .hint("it knows aws and memory"))
         }
     }
+}
+
+/// AWS, in the region of the cluster's zones; credentials come from where all AWS tools have them.
+async fn aws(cluster: &Cluster) -> Result<Arc<dyn Cloud>> {
+    let defaults = CloudDefaults::of(cluster.spec.cloud_provider.as_ref());
+    let mut zones = cluster.spec.networking.subnets.iter().filter_map(|subnet| subnet.zone.as_deref());
+    let mut builder = AwsBuilder::from_env();
+    if let Some(region) = zones.find_map(defaults.region_of) {
+        builder = builder.region(region);
+    }
+    Ok(Arc::new(builder.build().await?))
 }
 
 /// The embedded cloud, which is kept in a file from one run to the next. All DNS zones exist in it.

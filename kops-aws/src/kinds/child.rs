@@ -1,12 +1,19 @@
 //! Objects inside other objects, which carry no tags of their own: routes, associations, rules.
 //!
-//! They are the scope's when what they are in is. Their tasks' names are found by what the wanted tasks say
+//! They are the scope's when what they are in is, and are retained with it. Their tasks' names are found by what the wanted tasks say
 //! of themselves; those that no task wants any more get a name made of their place.
 
-use kops_core::cloud::{Filter, Query};
+use kops_core::cloud::{Filter, Object, Query};
 use kops_core::graph::{Id, Input};
 use kops_core::resource::Resource;
 use kops_core::{Error, Result};
+
+use crate::tags::{self, Tags};
+
+/// An object inside one that carries these tags.
+pub(crate) fn inside<S>(whole: &Tags, object: Object<S>) -> Object<S> {
+    Object { retained: tags::is_retained(whole), ..object }
+}
 
 /// The wanted tasks, with their specifications.
 pub(crate) fn wanted<'a, R: Resource>(query: &Query<'a>) -> Result<Vec<(&'a str, R)>> {

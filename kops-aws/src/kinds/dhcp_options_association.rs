@@ -88,7 +88,7 @@ impl Handler for DhcpOptionsAssociations {
             }
             let name = asked_for.map_or(task, |(name, _)| name);
             let spec = DhcpOptionsAssociation { vpc: Id::new(id), options: Id::new(options) };
-            Some(Object::owned(id, name, spec))
+            Some(child::inside(&tags, Object::owned(id, name, spec)))
         };
         Ok(vpcs.iter().filter_map(association).collect())
     }

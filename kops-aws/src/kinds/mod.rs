@@ -62,6 +62,7 @@ mod lookup;
 use std::sync::Arc;
 
 use kops_core::cloud::DynHandler;
+use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
 
@@ -102,6 +103,15 @@ pub use instance_profile::InstanceProfile;
 pub use availability_zone::AvailabilityZone;
 pub use image::Image;
 pub use instance_type::InstanceType;
+
+/// Kinds of objects without marks of their own, and the kind whose object each is inside of.
+pub(crate) const PARTS: &[(&str, &str)] = &[
+    (<VpcCidrBlock>::KIND, Vpc::KIND),
+    (<DhcpOptionsAssociation>::KIND, Vpc::KIND),
+    (<Route>::KIND, <RouteTable>::KIND),
+    (<RouteTableAssociation>::KIND, <RouteTable>::KIND),
+    (<SecurityGroupRules>::KIND, <SecurityGroup>::KIND),
+];
 
 /// A handler for every kind.
 pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {

@@ -161,7 +161,7 @@ impl Handler for Routes {
                     _ => None,
                 });
                 let spec = Route { table: Id::new(id), destination, target: target_of(route, preferred) };
-                found.push(Object::owned(id_of(id, destination), name, spec));
+                found.push(child::inside(&tags, Object::owned(id_of(id, destination), name, spec)));
             }
         }
         Ok(found)

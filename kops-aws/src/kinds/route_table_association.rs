@@ -76,7 +76,8 @@ impl Handler for RouteTableAssociations {
         let wanted = child::wanted::<RouteTableAssociation>(query)?;
         let mut found = Vec::new();
         for table in tables.iter() {
-            if tags::task(query.scope, &tags::read(table.tags())).is_none() {
+            let tags = tags::read(table.tags());
+            if tags::task(query.scope, &tags).is_none() {
                 continue;
             }
             for association in table.associations() {
@@ -90,7 +91,7 @@ impl Handler for RouteTableAssociations {
                 let task = subnets.get(subnet).map(String::as_str);
                 let asked_for = wanted.iter().find(|(_, it)| child::is(&it.subnet, subnet, task));
                 if let Some(name) = asked_for.map(|(name, _)| *name).or(task) {
-                    found.push(observed(name, association));
+                    found.push(child::inside(&tags, observed(name, association)));
                 }
             }
         }

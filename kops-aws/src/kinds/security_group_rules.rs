@@ -156,7 +156,8 @@ impl Handler for RuleSets {
                 return None;
             }
             let name = asked_for.map_or(task.as_str(), |(name, _)| name);
-            Some(Object::owned(id, name, SecurityGroupRules { group: Id::new(id), rules }))
+            let spec = SecurityGroupRules { group: Id::new(id), rules };
+            Some(child::inside(&tags::read(group.tags()), Object::owned(id, name, spec)))
         };
         Ok(groups.iter().filter_map(object).collect())
     }

@@ -77,7 +77,7 @@ impl Handler for VpcCidrBlocks {
                 let first = block.cidr_block() == vpc.cidr_block();
                 let asked = !matches!(query.filter, Filter::Ids(ids) if !ids.contains(&object.id));
                 if !first && asked && object.state != State::Gone {
-                    found.push(object);
+                    found.push(child::inside(&tags, object));
                 }
             }
         }

@@ -37,7 +37,7 @@ use kops_core::resource::{
 };
 use kops_core::{Error, ErrorKind, Result};
 
-use crate::kinds::{AvailabilityZone, Image, InstanceType};
+use crate::kinds::{AvailabilityZone, Image, InstanceType, PARTS};
 use crate::tags::Tags;
 
 /// The agnostic kinds that AWS can do.
@@ -136,7 +136,28 @@ pub(crate) fn lower(
         return Err(together(problems));
     }
     cx.carry_over(graph);
-    cx.native.build()
+    let native = cx.native.build()?;
+    parts_stay_with_their_wholes(&native)?;
+    Ok(native)
+}
+
+/// What is inside another object bears no mark of its own that it is never to be deleted: it shares that
+/// object's.
+fn parts_stay_with_their_wholes(native: &TaskGraph) -> Result<()> {
+    let is_retained = |task: &Task| task.lifecycle == Lifecycle::Retained;
+    for task in native.tasks().filter(|task| is_retained(task)) {
+        let Some((_, whole)) = PARTS.iter().find(|(part, _)| *part == task.key.kind()) else { continue };
+        let stays = |edge: &Edge| edge.on.kind() == *whole && native.get(&edge.on).is_some_and(is_retained);
+        if !task.edges.iter().any(stays) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("it is inside a {whole} that is not retained"),
+            )
+            .task(&task.key)
+            .hint(format!("retain the {whole} as well")));
+        }
+    }
+    Ok(())
 }
 
 /// The task with its references pointing to native tasks.
@@ -213,10 +234,17 @@ impl Lowering<'_> {
         self.native.add_as(name, spec, self.lifecycle.clone())
     }
 
-    /// Adds a task that several agnostic ones need, unless one of them has done so already; it is managed.
+    /// Adds a task that several agnostic ones need, unless one of them has done so already; it is retained if
+    /// one of them is.
     pub(crate) fn add_once<R: Resource>(&mut self, name: &str, spec: R) -> Handle<R> {
         let handle = Handle::named(name);
-        if self.native.contains(handle.key()) { handle } else { self.native.add(name, spec) }
+        if !self.native.contains(handle.key()) {
+            self.native.add(name, spec);
+        }
+        if self.lifecycle == Lifecycle::Retained {
+            self.native.set_lifecycle(handle.key(), Lifecycle::Retained);
+        }
+        handle
     }
 
     /// Makes one native task wait for another although it takes no output of it.

@@ -105,6 +105,14 @@ impl GraphBuilder {
         self.index.contains_key(key)
     }
 
+    /// What may be done with a task's object; for lowerings, where one task stands for several.
+    pub fn set_lifecycle(&mut self, key: &Key, lifecycle: Lifecycle) {
+        match self.index.get(key) {
+            Some(&position) => self.tasks[position].lifecycle = lifecycle,
+            None => self.problems.push(format!("{key}: no such task, yet it should be {lifecycle:?}")),
+        }
+    }
+
     /// Makes `later` wait for `earlier` although it takes no output from it.
     pub fn after<A: Resource, B: Resource>(&mut self, later: &Handle<A>, earlier: &Handle<B>) {
         self.wait(&later.key, Edge { on: earlier.key.clone(), wait: earlier.wait });

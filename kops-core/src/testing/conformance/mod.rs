@@ -141,6 +141,11 @@ pub trait Fixture: Send + Sync {
         None
     }
 
+    /// Whether objects of a native kind can be retained by themselves: those inside others may not be.
+    fn can_retain(&self, _kind: &str) -> bool {
+        true
+    }
+
     /// Whether objects of a native kind can be used as somebody else's.
     fn can_share(&self, _kind: &str) -> bool {
         true

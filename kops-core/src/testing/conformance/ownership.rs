@@ -136,8 +136,9 @@ pub async fn lifecycles(fixture: &dyn Fixture) -> Verdict {
         let native = stage.native()?;
         // Something that nothing else needs, so that the rest can go without it.
         let needed = |key: &Key| native.tasks().any(|task| task.edges.iter().any(|edge| edge.on == *key));
-        let leaf = native.tasks().map(|task| &task.key).rfind(|key| !needed(key));
-        let leaf = leaf.ok_or_else(|| broken("the graph is empty"))?;
+        let fits = |key: &Key| !needed(key) && fixture.can_retain(key.kind());
+        let leaf = native.tasks().map(|task| &task.key).rfind(|key| fits(key));
+        let leaf = leaf.ok_or_else(|| broken("nothing in the graph can be retained by itself"))?;
         let retained = with_lifecycle(&native, |task| (task.key == *leaf).then_some(Lifecycle::Retained))?;
         stage.apply(&retained).await?;
         let plan = stage.engine().plan(&TaskGraph::default()).await?;

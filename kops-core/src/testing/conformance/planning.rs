@@ -195,8 +195,12 @@ async fn alter(stage: &Stage<'_>, key: &Key, edit: &Edit, fields: &[String]) -> 
     let missing = || broken(format!("{}: {key} is not in the graph", edit.name));
     let (task, object) = (native.get(key).ok_or_else(missing)?, object_of(&snapshot, key.as_str())?);
     let handler = handler_of(&*stage.cloud, key.kind()).ok_or_else(missing)?;
-    let spec =
-        task.spec.substitute(&|key, output| crate::plan::output_of(object_of(&snapshot, key).ok()?, output));
+    let source = |key: &str| {
+        let task = native.tasks().find(|task| task.key.as_str() == key)?;
+        let Lifecycle::Shared { selector } = &task.lifecycle else { return object_of(&snapshot, key).ok() };
+        snapshot.of(task.key.kind()).iter().map(|it| &**it).find(|it| it.object.is_meant_by(selector))
+    };
+    let spec = task.spec.substitute(&|key, output| crate::plan::output_of(source(key)?, output));
     let spec = handler.canonical(&spec)?;
     if differences(&spec, &object.object.spec).is_empty() {
         return Ok(false);

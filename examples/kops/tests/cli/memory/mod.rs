@@ -1,17 +1,12 @@
 //! The program on the embedded cloud, with a state store in a directory.
 
-#![expect(clippy::unwrap_used, reason = "a test can do no better")]
-
-#[path = "../common/mod.rs"]
-mod common;
-
 mod bad_input;
 mod editing;
 mod life;
 mod locks;
 mod manifests;
 
-use common::Desk;
+use crate::common::Desk;
 
 /// The cluster of most tests.
 const HA: &str = "ha.example.com";

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub(crate) struct Desk {
     directory: TempDir,
-    environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// What came of a command.

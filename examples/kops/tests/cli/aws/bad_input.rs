@@ -1,0 +1,84 @@
+//! What is wrong with the account or with what is asked of it: exit code 1, one clear error that says what to
+//! do, nothing changed.
+
+use std::time::{Duration, Instant};
+
+use super::account::{Account, HA};
+use crate::common::Run;
+
+/// A command must fail with an error that says all of this, and must change nothing.
+#[track_caller]
+fn refused(it: &Account, arguments: &[&str], says: &[&str]) {
+    let before = it.moto.snapshot();
+    it.moto.forget_calls();
+    let run = it.desk.run(arguments);
+    is_refusal(&run, says);
+    assert_eq!(before.diff(&it.moto.snapshot()), Vec::<String>::new());
+    let calls = it.moto.calls();
+    let made: Vec<_> = calls.mutations(&["s3"]).into_iter().map(|call| &call.action).collect();
+    assert!(made.is_empty(), "{made:?}");
+}
+
+#[track_caller]
+fn is_refusal(run: &Run, says: &[&str]) {
+    assert_eq!(run.code, Some(1), "{run:#?}");
+    assert_eq!(run.err.matches("Error: ").count(), 1, "{}", run.err);
+    for text in says {
+        assert!(run.err.contains(text), "{text:?} is not in: {}", run.err);
+    }
+}
+
+const UPDATE: [&str; 4] = ["update", "cluster", HA, "--yes"];
+
+#[test]
+fn zones_images_and_types_must_exist() {
+    let it = Account::with_cluster();
+    let edit = |set: &str| {
+        it.desk.ok(&["edit", "ig", "nodes-us-east-1a", "--name", HA, &format!("--set={set}")]);
+    };
+    edit("spec.image=ami-00000000000000000");
+    refused(&it, &UPDATE, &["there is no Image", "ami-00000000000000000"]);
+    edit("spec.image=099720109477/images/none-of-this-name");
+    refused(&it, &UPDATE, &["there is no Image", "none-of-this-name"]);
+
+    let it = Account::new();
+    let create = it.create(&[]);
+    let create: Vec<_> = create.iter().map(|it| it.replace("us-east-1c", "us-east-1z")).collect();
+    let run = it.desk.run(&create.iter().map(String::as_str).collect::<Vec<_>>());
+    if run.code == Some(0) {
+        refused(&it, &UPDATE, &["us-east-1z"]);
+    } else {
+        is_refusal(&run, &["us-east-1z"]);
+    }
+}
+
+#[test]
+fn credentials_must_be_there_and_be_good_for_it() {
+    let mut it = Account::with_cluster();
+    it.moto.deny(&["ec2:CreateVpc"]);
+    let run = it.desk.run(&UPDATE);
+    is_refusal(&run, &["ec2:CreateVpc"]);
+    it.moto.deny(&[]);
+    it.desk.ok(&UPDATE);
+    it.desk.environment.retain(|(name, _)| name != "AWS_ACCESS_KEY_ID" && name != "AWS_SECRET_ACCESS_KEY");
+    refused(&it, &["update", "cluster", HA], &["credentials"]);
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_given_up() {
+    let mut it = Account::with_cluster();
+    // Nobody listens there.
+    it.desk.set("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let begun = Instant::now();
+    refused(&it, &["update", "cluster", HA], &["127.0.0.1:9"]);
+    assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn the_bucket_must_exist_and_be_writable() {
+    let it = Account::with_cluster();
+    refused(&it, &["get", "clusters", "--state=s3://there-is-no-such-bucket"], &["there-is-no-such-bucket"]);
+    it.moto.deny(&["s3:PutObject"]);
+    refused(&it, &["edit", "cluster", HA, "--set=spec.cloudLabels.a=b"], &["s3:PutObject"]);
+    refused(&it, &UPDATE, &["s3:PutObject"]);
+}

@@ -1,0 +1,7 @@
+//! The program on AWS (the emulator moto), with its state in S3.
+
+mod account;
+mod bad_input;
+mod kill;
+mod life;
+mod locks;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::lab::Lab;
 use crate::site::{Site, listener};
 
-fn graph(lab: &Lab, change: impl FnOnce(&mut LoadBalancer)) -> TaskGraph {
-    let mut site = Site::new(&lab.moto);
+fn graph(change: impl FnOnce(&mut LoadBalancer)) -> TaskGraph {
+    let mut site = Site::new();
     let balancer = site.balancer(change);
     site.group(|group| {
         group.load_balancers.insert(balancer.id());
@@ -33,7 +33,7 @@ fn attribute(object: &Value, key: &str) -> Value {
 #[tokio::test]
 async fn a_balancer_comes_with_all_its_parts() {
     let lab = Lab::new().await;
-    let graph = graph(&lab, |_| {});
+    let graph = graph(|_| {});
     lab.apply(&graph).await;
     let account = lab.moto.snapshot();
     let balancer = ours(&account, "load-balancer", "api-ha-example-com-");
@@ -51,8 +51,8 @@ async fn a_balancer_comes_with_all_its_parts() {
 #[tokio::test]
 async fn listeners_come_and_go() {
     let lab = Lab::new().await;
-    lab.apply(&graph(&lab, |_| {})).await;
-    let two = graph(&lab, |balancer| balancer.listeners.push(listener(3988)));
+    lab.apply(&graph(|_| {})).await;
+    let two = graph(|balancer| balancer.listeners.push(listener(3988)));
     let mut changes = lab.changes(&two).await;
     changes.sort_unstable();
     let expected = [
@@ -62,14 +62,14 @@ async fn listeners_come_and_go() {
     ];
     assert_eq!(changes, expected);
     lab.apply(&two).await;
-    lab.apply(&graph(&lab, |_| {})).await;
+    lab.apply(&graph(|_| {})).await;
     lab.delete().await;
 }
 
 #[tokio::test]
 async fn changes_by_hand_are_found_and_mended() {
     let lab = Lab::new().await;
-    let graph = graph(&lab, |_| {});
+    let graph = graph(|_| {});
     lab.apply(&graph).await;
     let balancer = lab.id(&graph, "NetworkLoadBalancer", "api.ha.example.com").await;
     let listener = lab.id(&graph, "NetworkLoadBalancerListener", "api.ha.example.com-443").await;
@@ -113,8 +113,8 @@ async fn changes_by_hand_are_found_and_mended() {
 #[tokio::test]
 async fn another_scheme_is_another_balancer() {
     let lab = Lab::new().await;
-    lab.apply(&graph(&lab, |_| {})).await;
-    let internal = graph(&lab, |balancer| balancer.scheme = Scheme::Internal);
+    lab.apply(&graph(|_| {})).await;
+    let internal = graph(|balancer| balancer.scheme = Scheme::Internal);
     let changes = lab.changes(&internal).await;
     assert!(changes.contains(&"replace NetworkLoadBalancer/api.ha.example.com".to_owned()), "{changes:?}");
     lab.apply(&internal).await;
@@ -137,7 +137,7 @@ async fn tls_health_checks_and_logs_are_as_specified() {
     };
     let before = lab.moto.snapshot();
     let with = |log: bool| {
-        graph(&lab, |balancer| {
+        graph(|balancer| {
             balancer.listeners[0].certificate = Some(certificate.clone());
             balancer.listeners[0].health_check =
                 HealthCheck { https_path: Some("/healthz".to_owned()), ..HealthCheck::default() };
@@ -163,12 +163,12 @@ async fn tls_health_checks_and_logs_are_as_specified() {
 #[tokio::test]
 async fn what_a_network_load_balancer_cannot_do_is_refused() {
     let lab = Lab::new().await;
-    let icmp = graph(&lab, |balancer| balancer.listeners[0].protocol = Protocol::Icmp);
+    let icmp = graph(|balancer| balancer.listeners[0].protocol = Protocol::Icmp);
     let error = lab.engine.plan(&icmp).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     assert!(error.to_string().contains("LoadBalancer/api.ha.example.com"), "{error}");
 
-    let mut site = Site::new(&lab.moto);
+    let mut site = Site::new();
     let shared = site.graph.share::<LoadBalancer>("theirs", "arn:aws:elasticloadbalancing:x");
     site.group(|group| {
         group.load_balancers.insert(shared.id());

@@ -7,15 +7,15 @@ use kops_core::cluster::{
     new_cluster, plan_graph,
 };
 use kops_core::graph::TaskGraph;
-use kops_moto::{Fault, Moto};
+use kops_moto::{Fault, IMAGE, Moto};
 use serde_json::json;
 
 use crate::lab::{CLUSTER, Lab, ZONES, connect};
-use crate::site::{KEY, image};
+use crate::site::KEY;
 
 /// A highly available cluster: three control planes and three groups of nodes in private subnets of three
 /// zones, a bastion, a public load balancer, and names in a public zone.
-fn ha(moto: &Moto) -> ClusterFiles {
+fn ha() -> ClusterFiles {
     let options = NewCluster {
         name: CLUSTER.to_owned(),
         cloud: "aws".to_owned(),
@@ -23,7 +23,7 @@ fn ha(moto: &Moto) -> ClusterFiles {
         control_plane_count: Some(3),
         control_plane_size: Some("m5.large".to_owned()),
         node_size: Some("m5.large".to_owned()),
-        image: Some(image(moto)),
+        image: Some(IMAGE.to_owned()),
         topology: TopologyKind::Private,
         bastion: true,
         api_load_balancer: Some(LoadBalancerType::Public),
@@ -55,7 +55,7 @@ async fn cluster() -> Cluster {
     moto.seed_foreign(CLUSTER);
     let before = moto.snapshot();
     let aws = connect(&moto).await;
-    let files = ha(&moto);
+    let files = ha();
     let scope = plan_graph(&files, &*aws).unwrap_or_else(|problems| panic!("{problems}")).scope;
     let engine = Engine::new(aws.clone(), scope);
     Cluster { lab: Lab { moto, engine, before }, aws, files }

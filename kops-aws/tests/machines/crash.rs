@@ -4,14 +4,14 @@ use kops_aws::extensions::{AwsInstanceGroup, Hook, Transition};
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, RecordType, Volume};
 use kops_core::{Engine, RetryPolicy, cloud::Scope};
-use kops_moto::{Fault, Moto};
+use kops_moto::Fault;
 
 use crate::lab::{CLUSTER, Lab, ZONES, connect};
 use crate::site::Site;
 
 /// Something of every kind.
-fn everything(moto: &Moto) -> TaskGraph {
-    let mut site = Site::new(moto);
+fn everything() -> TaskGraph {
+    let mut site = Site::new();
     let balancer = site.balancer(|_| {});
     let hook = Hook { transition: Transition::Terminating, timeout: 300, go_on: true };
     let extension = AwsInstanceGroup {
@@ -73,7 +73,7 @@ async fn lost_answers_make_no_second_object() {
     for call in MAKES {
         let lab = lab().await;
         lab.moto.inject(Fault::lose(call).times(1));
-        let graph = everything(&lab.moto);
+        let graph = everything();
         lab.try_apply(&graph).await.unwrap();
         lab.assert_settled(&graph).await;
         lab.delete().await;
@@ -85,7 +85,7 @@ async fn runs_that_break_off_are_taken_up_again() {
     for call in MAKES {
         let lab = lab().await;
         lab.moto.inject(Fault::lose(call).times(1));
-        let graph = everything(&lab.moto);
+        let graph = everything();
         let engine = impatient(&lab).await;
         let plan = engine.plan(&graph).await.unwrap();
         // Calls that are not made here (a version of a template, say) break nothing off.
@@ -113,7 +113,7 @@ async fn deletions_that_break_off_are_taken_up_again() {
         "iam:RemoveRoleFromInstanceProfile",
     ] {
         let lab = lab().await;
-        lab.try_apply(&everything(&lab.moto)).await.unwrap();
+        lab.try_apply(&everything()).await.unwrap();
         lab.moto.inject(Fault::lose(call).times(1));
         let engine = impatient(&lab).await;
         let plan = engine.plan(&TaskGraph::default()).await.unwrap();
@@ -126,7 +126,7 @@ async fn deletions_that_break_off_are_taken_up_again() {
 async fn a_version_that_was_made_and_not_made_default_is_taken_up() {
     let lab = lab().await;
     let with = |size| {
-        let mut site = Site::new(&lab.moto);
+        let mut site = Site::new();
         site.group(|group| group.root_volume.size = size);
         site.build()
     };

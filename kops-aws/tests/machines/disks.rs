@@ -92,7 +92,7 @@ async fn a_retained_volume_stays() {
 #[tokio::test]
 async fn disks_of_machines_are_not_taken_for_volumes() {
     let lab = Lab::new().await;
-    let mut site = Site::new(&lab.moto);
+    let mut site = Site::new();
     site.group(|_| {});
     site.graph.add(NAME, volume(|_| {}));
     let graph = site.build();
@@ -129,7 +129,7 @@ async fn an_existing_pair_can_be_used() {
     let pair = json!({ "KeyName": "theirs", "PublicKeyMaterial": KEY });
     lab.moto.boto("ec2", "import_key_pair", pair);
     let before = lab.moto.snapshot();
-    let mut site = Site::new(&lab.moto);
+    let mut site = Site::new();
     let theirs = site.graph.share::<SshKey>("theirs", "theirs");
     site.group(|group| group.ssh_key = Some(theirs.id()));
     let graph = site.build();

@@ -12,14 +12,14 @@ use crate::site::{Site, user_data};
 
 const GROUP: &str = "nodes.ha.example.com";
 
-fn graph(lab: &Lab, change: impl FnOnce(&mut InstanceGroup)) -> TaskGraph {
-    let mut site = Site::new(&lab.moto);
+fn graph(change: impl FnOnce(&mut InstanceGroup)) -> TaskGraph {
+    let mut site = Site::new();
     site.group(change);
     site.build()
 }
 
-fn extended(lab: &Lab, extension: &AwsInstanceGroup) -> TaskGraph {
-    graph(lab, |group| group.extensions.set(extension).unwrap())
+fn extended(extension: &AwsInstanceGroup) -> TaskGraph {
+    graph(|group| group.extensions.set(extension).unwrap())
 }
 
 fn group(moto: &Moto) -> Value {
@@ -32,7 +32,7 @@ fn group(moto: &Moto) -> Value {
 async fn a_group_is_made_as_specified() {
     let lab = Lab::new().await;
     let taint = Taint { key: "gpu".into(), value: "yes".into(), effect: TaintEffect::NoSchedule };
-    lab.apply(&graph(&lab, |group| {
+    lab.apply(&graph(|group| {
         group.taints.insert(taint);
     }))
     .await;
@@ -59,8 +59,8 @@ async fn a_group_is_made_as_specified() {
 #[tokio::test]
 async fn other_user_data_is_another_version_and_never_shown() {
     let lab = Lab::new().await;
-    lab.apply(&graph(&lab, |group| group.user_data = Some(user_data("hunter2")))).await;
-    let other = graph(&lab, |group| group.user_data = Some(user_data("hunter3")));
+    lab.apply(&graph(|group| group.user_data = Some(user_data("hunter2")))).await;
+    let other = graph(|group| group.user_data = Some(user_data("hunter3")));
     let plan = lab.engine.plan(&other).await.unwrap();
     let changes = crate::lab::changes(&plan);
     let expected = [
@@ -78,7 +78,7 @@ async fn other_user_data_is_another_version_and_never_shown() {
 #[tokio::test]
 async fn the_size_between_the_bounds_is_left_alone() {
     let lab = Lab::new().await;
-    let graph = graph(&lab, |_| {});
+    let graph = graph(|_| {});
     lab.apply(&graph).await;
     let size = json!({ "AutoScalingGroupName": GROUP, "DesiredCapacity": 2 });
     lab.moto.boto("autoscaling", "set_desired_capacity", size);
@@ -97,7 +97,7 @@ async fn changes_by_hand_are_found_and_mended() {
         capacity_rebalance: true,
         ..AwsInstanceGroup::default()
     };
-    let graph = extended(&lab, &extension);
+    let graph = extended(&extension);
     lab.apply(&graph).await;
     let template = lab.id(&graph, "LaunchTemplate", GROUP).await;
     let name = || json!({ "AutoScalingGroupName": GROUP });
@@ -197,7 +197,7 @@ async fn a_mixed_group_comes_changes_and_becomes_a_plain_one() {
     };
     let mixed = |mixed: &MixedInstances| {
         let extension = AwsInstanceGroup { mixed: Some(mixed.clone()), ..AwsInstanceGroup::default() };
-        graph(&lab, |group| {
+        graph(|group| {
             group.extensions.set(&extension).unwrap();
             group.spot = Some(SpotOptions { max_price: Some("0.1".to_owned()) });
         })
@@ -224,7 +224,7 @@ async fn a_mixed_group_comes_changes_and_becomes_a_plain_one() {
         ..types
     };
     lab.apply(&mixed(&required)).await;
-    lab.apply(&graph(&lab, |_| {})).await;
+    lab.apply(&graph(|_| {})).await;
     lab.delete().await;
 }
 
@@ -233,7 +233,7 @@ async fn spot_machines_have_their_terms_in_the_template() {
     let lab = Lab::new().await;
     let extension =
         AwsInstanceGroup { interruption_behavior: Some("stop".to_owned()), ..AwsInstanceGroup::default() };
-    let spot = graph(&lab, |group| {
+    let spot = graph(|group| {
         group.spot = Some(SpotOptions { max_price: Some("0.25".to_owned()) });
         group.extensions.set(&extension).unwrap();
     });
@@ -249,7 +249,7 @@ async fn spot_machines_have_their_terms_in_the_template() {
 #[tokio::test]
 async fn hooks_come_change_and_go_and_cost_nothing_where_there_are_none() {
     let lab = Lab::new().await;
-    let plain = graph(&lab, |_| {});
+    let plain = graph(|_| {});
     lab.apply(&plain).await;
     assert_eq!(lab.moto.calls().count("autoscaling:DescribeLifecycleHooks"), 0);
 
@@ -258,7 +258,7 @@ async fn hooks_come_change_and_go_and_cost_nothing_where_there_are_none() {
             (name.to_owned(), Hook { transition: Transition::Terminating, timeout, go_on: true })
         };
         let lifecycle_hooks = hooks.iter().map(hook).collect();
-        extended(&lab, &AwsInstanceGroup { lifecycle_hooks, ..AwsInstanceGroup::default() })
+        extended(&AwsInstanceGroup { lifecycle_hooks, ..AwsInstanceGroup::default() })
     };
     lab.apply(&hooks(&[("drain", 300), ("log", 60)])).await;
     assert_eq!(lab.moto.calls().count("autoscaling:DescribeLifecycleHooks"), 1);
@@ -314,7 +314,7 @@ async fn what_cannot_be_is_refused_before_anything_is_made() {
             "30 to 7200",
         ),
     ] {
-        let error = lab.engine.plan(&extended(&lab, &extension)).await.unwrap_err();
+        let error = lab.engine.plan(&extended(&extension)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains(says), "{error}");
         assert!(error.to_string().contains("InstanceGroup/nodes"), "{error}");
@@ -332,7 +332,7 @@ async fn names_that_others_hold_are_told_before_anything_is_made() {
     lab.moto.boto("iam", "create_role", json!({ "RoleName": GROUP, "AssumeRolePolicyDocument": trust }));
     lab.moto.boto("iam", "create_instance_profile", json!({ "InstanceProfileName": GROUP }));
     lab.moto.forget_calls();
-    let error = lab.engine.plan(&graph(&lab, |_| {})).await.unwrap_err().to_string();
+    let error = lab.engine.plan(&graph(|_| {})).await.unwrap_err().to_string();
     for task in ["LaunchTemplate/nodes", "KeyPair/kubernetes", "IamRole/nodes", "InstanceProfile/nodes"] {
         assert!(error.contains(task), "{task}: {error}");
     }

@@ -141,7 +141,7 @@ async fn an_existing_profile_is_used_and_not_touched() {
     .await;
     let account = lab.moto.account();
     for selector in ["theirs".to_owned(), format!("arn:aws:iam::{account}:instance-profile/x/theirs")] {
-        let mut site = Site::new(&lab.moto);
+        let mut site = Site::new();
         let theirs = site.graph.share::<Identity>(&selector, &selector);
         site.group(|group| group.identity = Some(theirs.id()));
         lab.apply(&site.build()).await;
@@ -155,7 +155,7 @@ async fn a_profile_that_ec2_does_not_know_yet_is_waited_for() {
     let call = "autoscaling:CreateAutoScalingGroup";
     let unknown = "Invalid IAM Instance Profile name";
     lab.moto.inject(Fault::fail(call, "ValidationError", 400).message(unknown).times(2));
-    let mut site = Site::new(&lab.moto);
+    let mut site = Site::new();
     site.group(|_| {});
     lab.try_apply(&site.build()).await.unwrap();
     assert_eq!(lab.moto.calls().count(call), 3);

@@ -2,19 +2,20 @@
 
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{Instance, MachineOptions, RootVolume, SshKey};
+use kops_moto::IMAGE;
 use serde_json::{Value, json};
 
 use crate::lab::{CLUSTER, Lab};
-use crate::site::{KEY, Site, image, user_data};
+use crate::site::{KEY, Site, user_data};
 
 const NAME: &str = "tool.ha.example.com";
 
-fn graph(lab: &Lab, change: impl FnOnce(&mut Instance)) -> TaskGraph {
-    let mut site = Site::new(&lab.moto);
+fn graph(change: impl FnOnce(&mut Instance)) -> TaskGraph {
+    let mut site = Site::new();
     let key = site.graph.add(&format!("kubernetes.{CLUSTER}-1f"), SshKey::new(KEY));
     let mut instance = Instance {
         subnet: site.subnets[0].id(),
-        image: image(&lab.moto),
+        image: IMAGE.to_owned(),
         machine_type: "t3.medium".to_owned(),
         firewalls: [site.firewall.id()].into(),
         identity: None,
@@ -40,7 +41,7 @@ fn made(lab: &Lab) -> Value {
 #[tokio::test]
 async fn a_machine_comes_settles_and_goes() {
     let lab = Lab::new().await;
-    lab.apply(&graph(&lab, |_| {})).await;
+    lab.apply(&graph(|_| {})).await;
     let machine = made(&lab);
     assert_eq!(machine["InstanceType"], "t3.medium");
     assert_eq!(crate::site::tag(&machine, "team").as_deref(), Some("a"));
@@ -50,9 +51,9 @@ async fn a_machine_comes_settles_and_goes() {
 #[tokio::test]
 async fn what_can_be_changed_is_changed_in_place() {
     let lab = Lab::new().await;
-    lab.apply(&graph(&lab, |_| {})).await;
+    lab.apply(&graph(|_| {})).await;
     let one = made(&lab);
-    let changed = graph(&lab, |instance| {
+    let changed = graph(|instance| {
         instance.options.detailed_monitoring = true;
         instance.labels.insert("team".to_owned(), "b".to_owned());
     });
@@ -68,19 +69,19 @@ async fn what_can_be_changed_is_changed_in_place() {
 #[tokio::test]
 async fn everything_else_takes_another_machine() {
     let lab = Lab::new().await;
-    lab.apply(&graph(&lab, |_| {})).await;
+    lab.apply(&graph(|_| {})).await;
     for change in [
         (|instance| instance.machine_type = "t3.large".to_owned()) as fn(&mut Instance),
         |instance| instance.user_data = Some(user_data("hunter3")),
         |instance| instance.root_volume.size = 64,
     ] {
-        let other = graph(&lab, change);
+        let other = graph(change);
         let plan = lab.engine.plan(&other).await.unwrap();
         assert_eq!(crate::lab::changes(&plan), [format!("replace Ec2Instance/{NAME}")]);
         assert!(!plan.to_string().contains("hunter"), "{plan}");
     }
     let one = made(&lab);
-    let other = graph(&lab, |instance| instance.machine_type = "t3.large".to_owned());
+    let other = graph(|instance| instance.machine_type = "t3.large".to_owned());
     lab.apply(&other).await;
     assert_ne!(made(&lab)["InstanceId"], one["InstanceId"]);
     lab.delete().await;
@@ -89,7 +90,7 @@ async fn everything_else_takes_another_machine() {
 #[tokio::test]
 async fn a_machine_ended_by_hand_is_made_again() {
     let lab = Lab::new().await;
-    let graph = graph(&lab, |_| {});
+    let graph = graph(|_| {});
     lab.apply(&graph).await;
     let id = made(&lab)["InstanceId"].clone();
     lab.moto.boto("ec2", "terminate_instances", json!({ "InstanceIds": [id] }));

@@ -10,8 +10,8 @@ use crate::site::{Site, user_data};
 
 const GROUP: &str = "nodes.ha.example.com";
 
-fn graph(lab: &Lab, secret: &str) -> TaskGraph {
-    let mut site = Site::new(&lab.moto);
+fn graph(secret: &str) -> TaskGraph {
+    let mut site = Site::new();
     let balancer = site.balancer(|_| {});
     site.group(|group| {
         group.min = 2;
@@ -31,7 +31,7 @@ struct Members {
 impl Members {
     async fn new() -> Self {
         let lab = Lab::new().await;
-        lab.apply(&graph(&lab, "one")).await;
+        lab.apply(&graph("one")).await;
         let aws = connect(&lab.moto).await;
         Self { lab, aws, scope: Scope::new(CLUSTER), cx: Context::default() }
     }
@@ -61,7 +61,7 @@ async fn members_are_shown_in_two_calls() {
 #[tokio::test]
 async fn members_of_an_older_version_are_out_of_date() {
     let it = Members::new().await;
-    it.lab.apply(&graph(&it.lab, "two")).await;
+    it.lab.apply(&graph("two")).await;
     for machine in it.all().await {
         let expected = "it was made from launch template version 1; now it is 2";
         assert_eq!(machine.outdated, [expected]);

@@ -90,7 +90,7 @@ async fn texts_and_names_are_seen_as_they_were_written() {
 async fn a_record_links_to_a_load_balancer() {
     let lab = lab().await;
     let with = |records: bool| {
-        let mut site = Site::new(&lab.moto);
+        let mut site = Site::new();
         let balancer: Handle<LoadBalancer> = site.balancer(|_| {});
         let zone = site.graph.share::<DnsZone>("example.com", "example.com");
         if records {
@@ -218,7 +218,7 @@ async fn a_scope_that_is_no_domain_finds_its_records_in_any_zone() {
 #[tokio::test]
 async fn zones_are_made_too() {
     let lab = Lab::new().await;
-    let mut site = Site::new(&lab.moto);
+    let mut site = Site::new();
     let public = DnsZone { name: CLUSTER.to_owned(), network: None };
     let public = site.graph.add(CLUSTER, public);
     let private = DnsZone { name: format!("in.{CLUSTER}"), network: Some(site.network.id()) };

@@ -9,20 +9,14 @@ use kops_core::resource::{
     MachineOptions, Network, Protocol, Role, RootVolume, Scheme, SshKey, Subnet,
 };
 use kops_core::{Engine, graph::Input, graph::TaskGraph};
-use kops_moto::Moto;
-use serde_json::{Value, json};
+use kops_moto::{IMAGE, Moto};
+use serde_json::Value;
 
 use crate::lab::{CLUSTER, Lab, ZONES, connect};
 
 /// A key that nobody has the other half of.
 pub(crate) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ann@desk";
-
-/// An image that the emulator knows.
-pub(crate) fn image(moto: &Moto) -> String {
-    let images = moto.boto("ec2", "describe_images", json!({ "Owners": ["amazon"] }));
-    images["Images"][0]["ImageId"].as_str().unwrap().to_owned()
-}
 
 /// An account that somebody has prepared, and in which others have something of every kind.
 pub(crate) async fn prepared(prepare: impl FnOnce(&Moto)) -> Lab {
@@ -40,11 +34,10 @@ pub(crate) struct Site {
     pub(crate) network: Handle<Network>,
     pub(crate) subnets: Vec<Handle<Subnet>>,
     pub(crate) firewall: Handle<Firewall>,
-    image: String,
 }
 
 impl Site {
-    pub(crate) fn new(moto: &Moto) -> Self {
+    pub(crate) fn new() -> Self {
         let mut graph = TaskGraph::builder();
         let cidrs = vec!["172.20.0.0/16".parse().unwrap()];
         let network = graph.add(CLUSTER, Network { cidrs, ..Network::default() });
@@ -58,7 +51,7 @@ impl Site {
             .collect();
         let firewall = Firewall { network: network.id(), description: "Security group for nodes".to_owned() };
         let firewall = graph.add(&format!("nodes.{CLUSTER}"), firewall);
-        Self { graph, network, subnets, firewall, image: image(moto) }
+        Self { graph, network, subnets, firewall }
     }
 
     /// A group of nodes with all that it usually has; `change` makes it another.
@@ -69,7 +62,7 @@ impl Site {
         let mut group = InstanceGroup {
             subnets: self.subnets.iter().map(Handle::id).collect(),
             zones: BTreeSet::new(),
-            image: self.image.clone(),
+            image: IMAGE.to_owned(),
             machine_type: "m5.large".to_owned(),
             min: 1,
             max: 3,

@@ -1,6 +1,6 @@
 //! What the engine costs, and how close its order of work comes to what is possible.
 //!
-//! `cargo bench -p kops-core --features testing`. The first part measures the local part of planning in real
+//! `cargo bench -p kops-core`. The first part measures the local part of planning in real
 //! time. The second applies clusters to a [`MemoryCloud`] with AWS' latencies and rate limits under tokio's
 //! paused clock: its figures are virtual seconds, the same on every machine.
 //!

@@ -17,7 +17,7 @@ pub(crate) fn run(runtime: &dyn Fn() -> tokio::runtime::Runtime, quick: bool) {
         "{:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>6}",
         "clusters", "path", "bucket", "ours", "waves", "ratio"
     );
-    for clusters in if quick { vec![1] } else { vec![1] } {
+    for clusters in if quick { vec![1] } else { vec![1, 50] } {
         let paced = clusters > 1;
         let outcome = runtime().block_on(ours(clusters, paced));
         let waves = runtime().block_on(in_waves(clusters, paced));

@@ -14,7 +14,7 @@ use crate::graphs;
 pub(crate) fn run(runtime: &tokio::runtime::Runtime, quick: bool) {
     println!("local planning, median of several runs, real milliseconds");
     println!("{:>8}  {:>10}  {:>10}  {:>10}", "tasks", "unchanged", "create", "delete");
-    let sizes: &[usize] = if quick { &[100] } else { &[100, 1_000, 2_000] };
+    let sizes: &[usize] = if quick { &[100] } else { &[100, 1_000, 10_000] };
     for &size in sizes {
         let graph = Arc::new(graphs::of_size(size));
         let (engine, snapshot) = runtime.block_on(applied(&graph));

@@ -91,7 +91,8 @@ impl Ord for Waiter {
 /// The right to make one call; dropping it frees the slot.
 #[must_use = "the slot is free again as soon as the permit is dropped"]
 pub struct Permit {
-    shared: Arc<Shared>,
+    // None: nobody took it, so there is no slot to free.
+    shared: Option<Arc<Shared>>,
 }
 
 impl std::fmt::Debug for Permit {
@@ -102,9 +103,11 @@ impl std::fmt::Debug for Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.free_slots += 1;
-        state.fill_slots(&self.shared);
+        if let Some(shared) = &self.shared {
+            let mut state = shared.lock();
+            state.free_slots += 1;
+            state.fill_slots(shared);
+        }
     }
 }
 
@@ -219,11 +222,11 @@ impl State {
     fn fill_slots(&mut self, shared: &Arc<Shared>) {
         while self.free_slots > 0 {
             let Some(waiter) = self.ready.pop() else { break };
-            match waiter.admit.send(Permit { shared: shared.clone() }) {
+            match waiter.admit.send(Permit { shared: Some(shared.clone()) }) {
                 // Should the receiver go away now, the permit inside frees the slot.
                 Ok(()) => self.free_slots -= 1,
                 // Who no longer waits takes no slot: this permit must not free one, nor lock again.
-                Err(permit) => std::mem::forget(permit),
+                Err(mut permit) => permit.shared = None,
             }
         }
     }
@@ -278,7 +281,7 @@ mod tests {
         drop(limiter.admit("writes", seconds(0)).await);
         drop(limiter.admit("writes", seconds(0)).await);
         let order = Arc::new(Mutex::new(Vec::new()));
-        let calls = [3_u64, 9, 1, 5].map(|urgency| {
+        let calls = [30_u64, 90, 10, 50].map(|urgency| {
             let (limiter, order) = (limiter.clone(), order.clone());
             tokio::spawn(async move {
                 let _permit = limiter.admit("writes", seconds(urgency)).await;
@@ -288,7 +291,7 @@ mod tests {
         for call in calls {
             call.await.unwrap();
         }
-        assert_eq!(*order.lock().unwrap(), [9, 5, 3, 1]);
+        assert_eq!(*order.lock().unwrap(), [90, 50, 30, 10]);
     }
 
     #[tokio::test(start_paused = true)]

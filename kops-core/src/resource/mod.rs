@@ -1,7 +1,7 @@
 //! Kinds of objects, and the provider-agnostic ones.
 //!
 //! A kind is a plain struct with serde's derives and an `impl` of [`Resource`]; the struct takes a
-//! [`Stage`](crate::graph::Stage) so that a field can refer to another task's output. A whole kind:
+//! [`Stage`] so that a field can refer to another task's output. A whole kind:
 //!
 //! ```
 //! use kops_core::graph::{Id, Open, Closed, Stage};

@@ -7,7 +7,7 @@
 //! Everything stands on one small contract, [`StateStore`]: a flat map from [`Key`]s to small objects in
 //! which every write can be made conditional on the version that was read. Nothing here is protected by a
 //! lock of this process, so any number of operators on any number of machines may share a store, and of two
-//! who change the same object at once, one is told ([`ErrorKind::Conflict`](crate::ErrorKind::Conflict)).
+//! who change the same object at once, one is told ([`ErrorKind::Conflict`]).
 //!
 //! | store | URL | conditional writes by |
 //! |---|---|---|

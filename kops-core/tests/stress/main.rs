@@ -5,7 +5,7 @@
 //! client dies; often the next edit comes before that one has succeeded. Then the cloud is healed, and a few
 //! runs must be enough to get to where the last edit wanted to be; in the end everything is deleted.
 //!
-//! 300 seeds by default. `KOPS_STRESS_SEEDS=10000 cargo test --release -p kops-core --features testing --test
+//! 300 seeds by default. `KOPS_STRESS_SEEDS=10000 cargo test --release -p kops-core --test
 //! stress -- --nocapture` runs more, from `KOPS_STRESS_FIRST` on, and shows what has happened.
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "helpers of tests are tests")]

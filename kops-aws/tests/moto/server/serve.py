@@ -28,6 +28,11 @@ import threading
 import time
 import traceback
 
+# Read while moto is imported. Its own images are hundreds, each with a snapshot, in every account.
+os.environ["MOTO_AMIS_PATH"] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "images.json")
+# Accounts have AWS's own policies.
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+
 import boto3
 from botocore.config import Config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -322,8 +327,6 @@ def main():
     server = make_server("127.0.0.1", arguments.port, harness, threaded=True, request_handler=Handler)
     harness.port = server.port
     os.environ["MOTO_PORT"] = str(server.port)
-    # Accounts have AWS's own policies.
-    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
     if arguments.until_eof:
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
     print(server.port, flush=True)

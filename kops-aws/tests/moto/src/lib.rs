@@ -45,6 +45,9 @@ use server::Server;
 /// The region that tests use; moto gives it a default VPC with six subnets, as AWS does.
 pub const REGION: &str = "us-east-1";
 
+/// An image for x86-64 that every account knows, by the name that is kOps' default; see `server/images.json`.
+pub const IMAGE: &str = "ami-0a1b2c3d4e5f60718";
+
 /// An AWS account of an emulator that runs until the test process ends.
 #[derive(Debug)]
 pub struct Moto {

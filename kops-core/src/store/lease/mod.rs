@@ -14,7 +14,7 @@
 //!
 //! The wall-clock times in the object are for people, and decide one thing only: whether watching is worth
 //! it. If the object says that it lives, a contender that was told to be patient watches, and any other is
-//! refused at once ([`ErrorKind::Locked`](crate::ErrorKind::Locked), with who, what for, since when and
+//! refused at once ([`ErrorKind::Locked`], with who, what for, since when and
 //! until when). If it says that it expired, or its holder was a process of this very machine that is gone
 //! (see [`Process`]), every contender watches and then takes over. A process that is known to be gone
 //! is watched for a twelfth of the time to live only: the cloud may still be carrying out its last requests.

@@ -1,6 +1,5 @@
 //! The machines that instance groups make.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,24 +36,21 @@ pub(super) struct Member {
 const OF_THE_GROUP: [&str; 6] = ["subnets", "zones", "min", "max", "load_balancers", "extensions"];
 
 impl World {
-    /// Has every instance group its machines, and no machine without a group.
-    pub(super) fn reconcile(&mut self, now: Duration, settings: &Settings) -> Result<()> {
+    /// Has an instance group its machines, and none once it is gone.
+    pub(super) fn reconcile(&mut self, id: &str, now: Duration, settings: &Settings) -> Result<()> {
         let vanish = settings.latencies.vanish(InstanceGroup::KIND);
-        let groups: BTreeMap<String, InstanceGroup<Closed>> =
-            self.all::<InstanceGroup>().map(|(id, group)| (id.to_owned(), group)).collect();
-        let orphans = self.members.values_mut().filter(|it| !groups.contains_key(&it.group));
-        for member in orphans.filter(|it| it.gone_at.is_none()) {
+        let group = self.get::<InstanceGroup>(id);
+        // Detached machines are nobody's business, until their group goes.
+        let counts = |it: &Member| !it.detached || group.is_none();
+        let running = |it: &&mut Member| it.group == id && it.gone_at.is_none() && counts(it);
+        let count = self.members.values_mut().filter(running).count();
+        let (least, most) = group.as_ref().map_or((0, 0), |group| (group.min as usize, group.max as usize));
+        // The newest go first.
+        for member in self.members.values_mut().rev().filter(running).take(count.saturating_sub(most)) {
             member.gone_at = Some(now + vanish);
         }
-        for (id, group) in &groups {
-            let running = |it: &&mut Member| it.group == *id && it.gone_at.is_none() && !it.detached;
-            let count = self.members.values_mut().filter(running).count();
-            // The newest go first.
-            let surplus = self.members.values_mut().rev().filter(running);
-            for member in surplus.take(count.saturating_sub(group.max as usize)) {
-                member.gone_at = Some(now + vanish);
-            }
-            for _ in count..group.min as usize {
+        if let Some(group) = &group {
+            for _ in count..least {
                 self.launch(id, group, now + settings.latencies.settle(InstanceGroup::KIND))?;
             }
         }
@@ -150,8 +146,10 @@ impl Machines for Inner {
 
     async fn detach(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
         let detach = self.call("Machine", Op::Update, cx, |world, at| {
-            world.member_mut(machine, scope)?.detached = true;
-            world.reconcile(at.now, &self.settings)
+            let member = world.member_mut(machine, scope)?;
+            member.detached = true;
+            let group = member.group.clone();
+            world.reconcile(&group, at.now, &self.settings)
         });
         detach.await
     }
@@ -167,8 +165,10 @@ impl Machines for Inner {
     async fn terminate(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
         let terminate = self.call("Machine", Op::Delete, cx, |world, at| {
             let gone_at = at.now + self.settings.latencies.vanish(InstanceGroup::KIND);
-            world.member_mut(machine, scope)?.gone_at.get_or_insert(gone_at);
-            world.reconcile(at.now, &self.settings)
+            let member = world.member_mut(machine, scope)?;
+            member.gone_at.get_or_insert(gone_at);
+            let group = member.group.clone();
+            world.reconcile(&group, at.now, &self.settings)
         });
         terminate.await
     }

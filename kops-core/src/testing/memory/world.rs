@@ -316,7 +316,7 @@ impl World {
             gone_at: None,
         };
         self.records.entry(R::KIND.to_owned()).or_default().insert(id.clone(), record);
-        self.touched::<R>(at.now, settings)?;
+        self.touched::<R>(&id, at.now, settings)?;
         Ok(id)
     }
 
@@ -349,7 +349,7 @@ impl World {
             record.uses = uses;
             record.outputs = outputs;
         }
-        self.touched::<R>(now, settings)
+        self.touched::<R>(id, now, settings)
     }
 
     pub(super) fn delete<R: MemoryKind>(
@@ -379,14 +379,14 @@ impl World {
             .filter(|(token, issued)| issued.id == id && is_of_kind(token, R::KIND))
             .for_each(|(_, issued)| issued.forgotten_at = Some(gone_at + TOKEN_MEMORY));
         self.ends(gone_at);
-        self.touched::<R>(now, settings)?;
+        self.touched::<R>(id, now, settings)?;
         self.settle(now);
         Ok(if gone_at <= now { Deletion::Done } else { Deletion::Pending })
     }
 
     /// Instance groups make and end machines when they change.
-    fn touched<R: MemoryKind>(&mut self, now: Duration, settings: &Settings) -> Result<()> {
-        if R::KIND == InstanceGroup::KIND { self.reconcile(now, settings) } else { Ok(()) }
+    fn touched<R: MemoryKind>(&mut self, id: &str, now: Duration, settings: &Settings) -> Result<()> {
+        if R::KIND == InstanceGroup::KIND { self.reconcile(id, now, settings) } else { Ok(()) }
     }
 
     /// The record, if callers see it already.

@@ -8,12 +8,32 @@ use crate::common::{Desk, Run, changes};
 /// The cluster of most tests.
 pub(crate) const HA: &str = "ha.example.com";
 
+/// The command that makes it: 3 control planes in 3 zones, private, 3 node groups, a bastion, a public load
+/// balancer for the API, and public DNS.
+pub(crate) const CREATE: [&str; 17] = [
+    "create",
+    "cluster",
+    HA,
+    "--cloud=aws",
+    "--zones=us-east-1a,us-east-1b,us-east-1c",
+    "--control-plane-count=3",
+    "--control-plane-size=m5.large",
+    "--node-count=3",
+    "--node-size=m5.large",
+    "--topology=private",
+    "--bastion",
+    "--api-loadbalancer-type=public",
+    "--dns=public",
+    "--dns-zone=example.com",
+    "--networking=cilium",
+    "--admin-access=192.0.2.0/24",
+    "--kubernetes-version=1.34.1",
+];
+
 /// A user with credentials for an account of their own, in which others have objects of every kind.
 pub(crate) struct Account {
     pub(crate) desk: Desk,
     pub(crate) moto: Moto,
-    /// An image that there is.
-    pub(crate) image: String,
     /// The account before there was a cluster.
     before: Snapshot,
 }
@@ -29,44 +49,15 @@ impl Account {
             desk.set(name, &value);
         }
         desk.set("KOPS_STATE_STORE", &format!("s3://{bucket}/clusters"));
-        let images = moto.boto("ec2", "describe_images", json!({ "Owners": ["amazon"] }));
-        let image = images["Images"][0]["ImageId"].as_str().unwrap().to_owned();
         let before = moto.snapshot();
-        Self { desk, moto, image, before }
+        Self { desk, moto, before }
     }
 
-    /// With the cluster's specification in the state store: 3 control planes in 3 zones, private, 3 node
-    /// groups, a bastion, a public load balancer for the API, and public DNS.
+    /// With the cluster's specification in the state store.
     pub(crate) fn with_cluster() -> Self {
         let account = Self::new();
-        account.desk.ok(&account.create(&[]).iter().map(String::as_str).collect::<Vec<_>>());
+        account.desk.ok(&CREATE);
         account
-    }
-
-    /// The command that makes the cluster.
-    pub(crate) fn create(&self, more: &[&str]) -> Vec<String> {
-        let image = format!("--image={}", self.image);
-        let arguments = [
-            "create",
-            "cluster",
-            HA,
-            "--cloud=aws",
-            "--zones=us-east-1a,us-east-1b,us-east-1c",
-            "--control-plane-count=3",
-            "--control-plane-size=m5.large",
-            "--node-count=3",
-            "--node-size=m5.large",
-            "--topology=private",
-            "--bastion",
-            "--api-loadbalancer-type=public",
-            "--dns=public",
-            "--dns-zone=example.com",
-            "--networking=cilium",
-            "--admin-access=192.0.2.0/24",
-            "--kubernetes-version=1.34.1",
-            &image,
-        ];
-        arguments.iter().chain(more).map(|&argument| argument.to_owned()).collect()
     }
 
     /// Applies the cluster's specification.

@@ -72,8 +72,7 @@ fn each_change_is_planned_as_exactly_what_it_is() {
     let created = |name: &str| {
         ["LaunchTemplate", "AutoScalingGroup"].map(|kind| format!("create {kind}/{}", group(name)))
     };
-    let image = format!("--set=spec.image={}", it.image);
-    let more = ["create", "ig", "more", "--name", HA, "--subnet=us-east-1a", "--role=node", &image];
+    let more = ["create", "ig", "more", "--name", HA, "--subnet=us-east-1a", "--role=node"];
     change(&more, &created("more"));
     let run = it.desk.run(&["delete", "ig", "more", "--name", HA, "--yes"]);
     assert_eq!(run.code, Some(0), "{run:#?}");

@@ -172,7 +172,8 @@ impl AwsBuilder {
             if let Some(credentials) = self.credentials {
                 loader = loader.credentials_provider(credentials);
             }
-            return Ok(loader.load().await);
+            // A future of 16 KiB, which would be part of everything that waits for it.
+            return Ok(Box::pin(loader.load()).await);
         }
         let mut config = SdkConfig::builder()
             .behavior_version(behavior())

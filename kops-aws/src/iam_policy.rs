@@ -104,8 +104,7 @@ fn statement(value: &Value) -> Value {
     sorted(members.iter().map(|(name, value)| match name.as_str() {
         "Action" | "NotAction" | "Resource" | "NotResource" => (name, set(value)),
         // Two levels of names above the values: operator and key; for principals, the kind.
-        "Condition" => (name, leaves(value)),
-        "Principal" | "NotPrincipal" => (name, leaves(value)),
+        "Condition" | "Principal" | "NotPrincipal" => (name, leaves(value)),
         _ => (name, value.clone()),
     }))
 }

@@ -33,7 +33,7 @@ impl Machines for Aws {
         let ours = [vec![tags::filter(scope)], alive].concat();
         let (groups, instances) =
             try_join(of_scope(self.clients(), scope, cx), self.instances(ours, cx)).await?;
-        let groups = Groups::new(scope, &groups, self.newest(&groups, cx).await?);
+        let groups = Groups::new(scope, &groups, &self.newest(&groups, cx).await?);
         let mut machines: Vec<_> = instances.iter().filter_map(|instance| groups.machine(instance)).collect();
         machines.sort_by(|a, b| (&a.group, &a.id).cmp(&(&b.group, &b.id)));
         Ok(machines)
@@ -174,7 +174,7 @@ struct Group<'a> {
 }
 
 impl<'a> Groups<'a> {
-    fn new(scope: &Scope, groups: &'a [AutoScalingGroup], versions: Versions) -> Self {
+    fn new(scope: &Scope, groups: &'a [AutoScalingGroup], versions: &Versions) -> Self {
         let mut by_name = HashMap::new();
         let mut members = HashMap::new();
         for group in groups {
@@ -319,21 +319,21 @@ mod tests {
             .build()
     }
 
-    fn machine(group: AutoScalingGroup, instance: &Instance, versions: Versions) -> Machine {
+    fn machine(group: AutoScalingGroup, instance: &Instance, versions: &Versions) -> Machine {
         Groups::new(&Scope::new("demo"), &[group], versions).machine(instance).unwrap()
     }
 
     #[test]
     fn a_machine_of_the_groups_version_is_up_to_date() {
         let group = group().launch_template(version("4")).instances(member("4")).build();
-        let machine = machine(group, &instance(GROUP), Versions::new());
+        let machine = machine(group, &instance(GROUP), &Versions::new());
         assert_eq!((machine.outdated, machine.state), (vec![], MachineState::Running));
     }
 
     #[test]
     fn an_older_version_is_told_with_both_numbers() {
         let group = group().launch_template(version("4")).instances(member("3")).build();
-        let machine = machine(group, &instance(GROUP), Versions::new());
+        let machine = machine(group, &instance(GROUP), &Versions::new());
         assert_eq!(machine.outdated, ["it was made from launch template version 3; now it is 4"]);
     }
 
@@ -342,7 +342,7 @@ mod tests {
         let versions = || Versions::from([("lt-1".to_owned(), ("3".to_owned(), "4".to_owned()))]);
         for (named, outdated) in [("$Latest", 0), ("$Default", 1)] {
             let group = group().launch_template(version(named)).instances(member("4")).build();
-            assert_eq!(machine(group, &instance(GROUP), versions()).outdated.len(), outdated, "{named}");
+            assert_eq!(machine(group, &instance(GROUP), &versions()).outdated.len(), outdated, "{named}");
         }
     }
 
@@ -354,14 +354,14 @@ mod tests {
             .launch_template(template.build())
             .instances_distribution(InstancesDistribution::builder().build());
         let group = group().mixed_instances_policy(policy.build()).instances(member("4")).build();
-        let machine = machine(group, &instance(GROUP), Versions::new());
+        let machine = machine(group, &instance(GROUP), &Versions::new());
         assert_eq!(machine.outdated, ["the group makes machines of type m5.large no more"]);
     }
 
     #[test]
     fn a_detached_machine_is_known_by_its_tag() {
         let group = group().launch_template(version("4")).build();
-        let machine = machine(group, &instance(DETACHED), Versions::new());
+        let machine = machine(group, &instance(DETACHED), &Versions::new());
         assert_eq!((machine.group.as_str(), machine.state), ("nodes.demo", MachineState::Detached));
         assert_eq!(machine.outdated, ["it is no longer a member of its group"]);
     }
@@ -371,6 +371,6 @@ mod tests {
         let other = Instance::builder().instance_id("i-2");
         let other = other.tags(Tag::builder().key(GROUP).value("other").build()).build();
         let groups = [group().build()];
-        assert!(Groups::new(&Scope::new("demo"), &groups, Versions::new()).machine(&other).is_none());
+        assert!(Groups::new(&Scope::new("demo"), &groups, &Versions::new()).machine(&other).is_none());
     }
 }

@@ -255,9 +255,10 @@ impl Handler for AutoScalingGroups {
     }
 
     async fn update(&self, request: Update<'_, Group>) -> Result<Object<Group>> {
+        // What has calls of its own.
+        const APART: [&str; 4] = ["tags", "target_groups", "suspended_processes", "metrics"];
         let Update { object, spec, changed, cx, .. } = request;
         let (id, have) = (object.id.as_str(), &object.spec);
-        const APART: [&str; 4] = ["tags", "target_groups", "suspended_processes", "metrics"];
         if changed.contains("tags") {
             self.set_tags(id, &spec.tags, cx).await?;
         }

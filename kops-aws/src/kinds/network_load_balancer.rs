@@ -174,7 +174,7 @@ impl Handler for NetworkLoadBalancers {
     fn timing(&self) -> Timing {
         Timing {
             call: Duration::from_millis(700),
-            settle: Duration::from_secs(120),
+            settle: Duration::from_mins(2),
             vanish: Duration::from_secs(10),
             poll: Duration::from_secs(10),
         }

@@ -1,6 +1,7 @@
 //! The texts of DNS records: names and values, to Route 53 and back.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use aws_sdk_route53::types::ResourceRecord;
 use kops_core::resource::RecordType;
@@ -98,7 +99,7 @@ fn quoted(text: &str) -> String {
         match byte {
             b'"' | b'\\' => piece.extend(['\\', char::from(byte)]),
             b' '..=b'~' => piece.push(char::from(byte)),
-            other => piece.push_str(&format!("\\{other:03o}")),
+            other => _ = write!(piece, "\\{other:03o}"),
         }
     }
     let pieces: Vec<_> = pieces.into_iter().map(|piece| format!("\"{piece}\"")).collect();

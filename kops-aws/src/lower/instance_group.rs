@@ -70,15 +70,16 @@ impl Lowered for InstanceGroup {
     }
 }
 
+/// Seconds: <https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-max-instance-lifetime.html>.
+const SHORTEST_LIFETIME: u32 = 86_400;
+
 /// What AWS would refuse, told before anything is made.
 fn check(spec: &InstanceGroup, extension: &AwsInstanceGroup) -> Result<()> {
     if !spec.zones.is_empty() {
         return Err(Error::invalid("on AWS the subnets of a group say which zones it is in")
             .hint("leave the zones out and name a subnet in each"));
     }
-    // https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-max-instance-lifetime.html
-    const DAY: u32 = 86_400;
-    if extension.max_instance_lifetime.is_some_and(|seconds| seconds < DAY) {
+    if extension.max_instance_lifetime.is_some_and(|seconds| seconds < SHORTEST_LIFETIME) {
         return Err(Error::invalid("the longest lifetime of machines is at least a day (86400 seconds)"));
     }
     // https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html

@@ -98,7 +98,7 @@ pub(super) fn target_groups(
     cx: &Lowering<'_>,
 ) -> Result<Vec<Input<Id<TargetGroup>>>> {
     let specs = cx.specs::<LoadBalancer>()?;
-    let Some((name, spec)) = specs.into_iter().find(|(name, _)| cx.is_for(id, name)) else {
+    let Some((name, spec)) = specs.into_iter().find(|(name, _)| Lowering::is_for(id, name)) else {
         return Err(Error::new(
             ErrorKind::Unsupported,
             "which target groups a shared load balancer has is its owner's to say",

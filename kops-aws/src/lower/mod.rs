@@ -260,7 +260,7 @@ impl Lowering<'_> {
     }
 
     /// Whether a reference points to the object that stands for the task `name`.
-    pub(crate) fn is_for<A: Lowered>(&self, id: &Input<Id<A>>, name: &str) -> bool {
+    pub(crate) fn is_for<A: Lowered>(id: &Input<Id<A>>, name: &str) -> bool {
         matches!(id, Input::Output(output) if output.task == Key::new(A::Native::KIND, name))
     }
 

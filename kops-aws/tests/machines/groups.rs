@@ -269,13 +269,13 @@ async fn hooks_come_change_and_go_and_cost_nothing_where_there_are_none() {
         json!({ "AutoScalingGroupName": GROUP, "LifecycleHookName": "theirs",
                 "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING" }),
     );
-    let changed = hooks(&[("drain", 600)]);
-    let mut changes = lab.changes(&changed).await;
+    let other = hooks(&[("drain", 600)]);
+    let mut changes = lab.changes(&other).await;
     changes.sort_unstable();
     let expected =
         [format!("delete LifecycleHook/log.{GROUP}"), format!("update LifecycleHook/drain.{GROUP}: timeout")];
     assert_eq!(changes, expected);
-    lab.apply(&changed).await;
+    lab.apply(&other).await;
     let account = lab.moto.snapshot();
     let names = account.names("lifecycle-hook");
     for (hook, there) in [("drain", true), ("theirs", true), ("log", false)] {

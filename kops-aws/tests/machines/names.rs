@@ -54,15 +54,15 @@ async fn records_come_change_and_go() {
     lab.apply(&graph(&[(API, "192.0.2.1"), ("*.apps.ha.example.com", "192.0.2.2")])).await;
     let calls = lab.moto.calls();
     assert_eq!(calls.calls.iter().filter(|it| it.action.starts_with("route53:")).count(), 2);
-    let changed = graph(&[(API, "192.0.2.9")]);
-    let mut changes = lab.changes(&changed).await;
+    let other = graph(&[(API, "192.0.2.9")]);
+    let mut changes = lab.changes(&other).await;
     changes.sort_unstable();
     let expected = [
         "delete RecordSet/*.apps.ha.example.com".to_owned(),
         format!("update RecordSet/{API}: target.Values.values"),
     ];
     assert_eq!(changes, expected);
-    lab.apply(&changed).await;
+    lab.apply(&other).await;
     assert_eq!(found(&lab.moto.snapshot(), API).unwrap()["ResourceRecords"][0]["Value"], "192.0.2.9");
     lab.delete().await;
 }

@@ -85,5 +85,5 @@ async fn in_waves(clusters: usize, paced: bool) -> Duration {
 /// Lets the buckets fill up after planning, so that only the application is measured.
 #[expect(clippy::disallowed_methods, reason = "virtual time")]
 async fn refill() {
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
 }

@@ -30,11 +30,12 @@ import traceback
 
 # Read while moto is imported. Its own images are hundreds, each with a snapshot, in every account.
 os.environ["MOTO_AMIS_PATH"] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "images.json")
-# Accounts have AWS's own policies.
+# Accounts have AWS's own policies; see below for which.
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 import boto3
 from botocore.config import Config
+from moto.iam import models as iam
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -44,6 +45,12 @@ import foreign
 import repairs  # noqa: F401  (applied by being imported)
 import repairs_machines  # noqa: F401
 import snapshot
+
+# AWS has some 1,300 policies of its own, and moto reads them anew for every account. These are enough.
+POLICIES = ["AmazonS3ReadOnlyAccess", "AmazonSSMManagedInstanceCore", "PowerUserAccess"]
+iam.aws_managed_policies_data = json.dumps(
+    {name: policy for name, policy in json.loads(iam.aws_managed_policies_data).items() if name in POLICIES}
+)
 
 REGION = "us-east-1"
 UNOBSERVED = "AKIA9999"

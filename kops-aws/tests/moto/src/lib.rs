@@ -1,9 +1,9 @@
 //! The AWS emulator [moto](https://github.com/getmoto/moto) for tests: nothing to install or start by hand.
 //!
 //! [`Moto::start`] gives a test an AWS account of its own. Behind it, once for a target directory, moto is
-//! installed at pinned versions into a Python virtual environment (`install.rs`); and once for a test process,
-//! a server runs on a free port (`server.rs`) and ends with the process, however that ends. Accounts share
-//! nothing but the names of S3 buckets, so tests in one process run side by side.
+//! installed at pinned versions into a Python virtual environment (`install.rs`); and for a test process, a few
+//! servers run on free ports (`server.rs`) and end with the process, however that ends. Accounts share nothing
+//! but the names of S3 buckets, so tests in one process run side by side.
 //!
 //! What the harness adds to moto, in `server/`: a log of the calls of an account, latency, injected
 //! [faults](Fault), permissions taken away, [snapshots](Snapshot) of all that an account holds, objects of
@@ -64,7 +64,8 @@ impl Moto {
     pub fn start() -> Self {
         // Twelve digits, as AWS's are.
         static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
-        Self { server: Server::shared(), account: NEXT.fetch_add(1, Ordering::Relaxed) }
+        let account = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { server: Server::of(account), account }
     }
 
     /// The address of all services, for `AWS_ENDPOINT_URL`.

@@ -1,19 +1,24 @@
-//! The emulator's process: one for a test process.
+//! The emulator's processes: for a test process as many as there are processors, since Python uses one each.
 //!
-//! It listens on a port that the system picks and tells it on its standard output. Its standard input is a
+//! A server listens on a port that the system picks and tells it on its standard output. Its standard input is a
 //! pipe that only this process holds: when this process ends, in whatever way, the pipe closes and the server
 //! ends too. So there is nothing to clean up, and nothing is left behind by a test that is killed.
 
 use std::io::{BufRead, BufReader};
+use std::num::NonZero;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::install;
 
-/// The running server.
+/// A server takes some 150 MiB; tests that keep more of them busy would be a surprise.
+const MOST: usize = 4;
+
+/// A running server.
 #[derive(Debug)]
 pub(crate) struct Server {
     port: u16,
@@ -23,10 +28,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// This process's server.
-    pub(crate) fn shared() -> &'static Self {
-        static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
-        match SERVER.get_or_init(Self::start) {
+    /// The server on which an account is.
+    pub(crate) fn of(account: u64) -> &'static Self {
+        static SERVERS: LazyLock<Vec<OnceLock<Result<Server, String>>>> = LazyLock::new(|| {
+            let processors = thread::available_parallelism().map_or(1, NonZero::get);
+            (0..processors.min(MOST)).map(|_| OnceLock::new()).collect()
+        });
+        let index = usize::try_from(account).unwrap_or_default() % SERVERS.len();
+        match SERVERS[index].get_or_init(Self::start) {
             Ok(server) => server,
             Err(error) => panic!("{error}"),
         }

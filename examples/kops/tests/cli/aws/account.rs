@@ -1,7 +1,7 @@
 //! An account of AWS, and a user who works on it.
 
 use kops_moto::{Moto, Snapshot};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::common::{Desk, Run, changes};
 

@@ -62,6 +62,7 @@ fn credentials_must_be_there_and_be_good_for_it() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the user's time")]
 fn an_endpoint_that_does_not_answer_is_given_up() {
     let mut it = Account::with_cluster();
     // Nobody listens there.

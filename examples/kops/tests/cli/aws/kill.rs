@@ -85,6 +85,7 @@ const DELETE: [Moment; 24] = [
 ];
 
 /// Some of the moments, evenly spread.
+#[expect(clippy::disallowed_methods, reason = "a test is told how thorough to be")]
 fn some<T: Copy>(all: &[T]) -> Vec<T> {
     let wanted = env::var("KOPS_KILL_MOMENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(10_usize);
     let step = all.len().div_ceil((wanted / 2).max(1)).max(1);
@@ -92,6 +93,7 @@ fn some<T: Copy>(all: &[T]) -> Vec<T> {
 }
 
 /// Does something for each of the moments; most of the time goes into waiting for dead runs' locks.
+#[expect(clippy::print_stdout, reason = "a test tells how thorough it was")]
 fn each(moments: Vec<Moment>, act: impl Fn(Moment) + Sync) {
     let (count, moments) = (moments.len(), Mutex::new(moments.into_iter()));
     thread::scope(|scope| {

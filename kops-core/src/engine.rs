@@ -233,6 +233,7 @@ impl Engine {
         let worker = Worker {
             cloud: &*self.cloud,
             scope: &self.scope,
+            run: fastrand::u128(..),
             snapshot: &work.snapshot,
             journal: &*self.journal,
             journaling: tokio::sync::Mutex::default(),

@@ -111,6 +111,9 @@ pub(crate) const PARTS: &[(&str, &str)] = &[
     (<Route>::KIND, <RouteTable>::KIND),
     (<RouteTableAssociation>::KIND, <RouteTable>::KIND),
     (<SecurityGroupRules>::KIND, <SecurityGroup>::KIND),
+    (<LifecycleHook>::KIND, <AutoScalingGroup>::KIND),
+    (<NetworkLoadBalancerListener>::KIND, <NetworkLoadBalancer>::KIND),
+    (<IamRolePolicy>::KIND, <IamRole>::KIND),
 ];
 
 /// A handler for every kind.

@@ -141,12 +141,23 @@ pub(crate) fn lower(
     Ok(native)
 }
 
-/// What is inside another object bears no mark of its own that it is never to be deleted: it shares that
-/// object's.
+/// What is inside another object bears no mark of its own, of whose it is or that it is never to be deleted: it
+/// shares that object's.
 fn parts_stay_with_their_wholes(native: &TaskGraph) -> Result<()> {
     let is_retained = |task: &Task| task.lifecycle == Lifecycle::Retained;
-    for task in native.tasks().filter(|task| is_retained(task)) {
+    for task in native.tasks() {
         let Some((_, whole)) = PARTS.iter().find(|(part, _)| *part == task.key.kind()) else { continue };
+        if matches!(task.lifecycle, Lifecycle::Shared { .. }) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("it is inside a {whole} and cannot be shared by itself"),
+            )
+            .task(&task.key)
+            .hint(format!("share the {whole}")));
+        }
+        if !is_retained(task) {
+            continue;
+        }
         let stays = |edge: &Edge| edge.on.kind() == *whole && native.get(&edge.on).is_some_and(is_retained);
         if !task.edges.iter().any(stays) {
             return Err(Error::new(

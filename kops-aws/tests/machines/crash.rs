@@ -43,7 +43,7 @@ async fn lab() -> Lab {
 
 /// An engine that gives up at once: what a killed run leaves behind.
 async fn impatient(lab: &Lab) -> Engine {
-    Engine::new(connect(&lab.moto).await, Scope::new(CLUSTER).generation("1")).retry(RetryPolicy::NEVER)
+    Engine::new(connect(&lab.moto).await, Scope::new(CLUSTER)).retry(RetryPolicy::NEVER)
 }
 
 const MAKES: [&str; 19] = [

@@ -5,6 +5,7 @@
 
 mod balancing;
 mod cluster;
+mod conformance;
 mod crash;
 mod disks;
 mod groups;
@@ -15,4 +16,6 @@ mod instances;
 mod lab;
 mod members;
 mod names;
+#[path = "../network/on_moto.rs"]
+mod on_moto;
 mod site;

@@ -23,13 +23,14 @@ pub(crate) async fn prepared(prepare: impl FnOnce(&Moto)) -> Lab {
     let moto = Moto::start();
     moto.seed_foreign(CLUSTER);
     prepare(&moto);
-    let engine = Engine::new(connect(&moto).await, Scope::new(CLUSTER).generation("1"));
+    let engine = Engine::new(connect(&moto).await, Scope::new(CLUSTER));
     let before = moto.snapshot();
     Lab { moto, engine, before }
 }
 
 /// Two public subnets, and a firewall without rules.
 pub(crate) struct Site {
+    cluster: String,
     pub(crate) graph: GraphBuilder,
     pub(crate) network: Handle<Network>,
     pub(crate) subnets: Vec<Handle<Subnet>>,
@@ -38,28 +39,41 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new() -> Self {
+        Self::of(CLUSTER)
+    }
+
+    /// Everything is named after the cluster.
+    pub(crate) fn of(cluster: &str) -> Self {
         let mut graph = TaskGraph::builder();
         let cidrs = vec!["172.20.0.0/16".parse().unwrap()];
-        let network = graph.add(CLUSTER, Network { cidrs, ..Network::default() });
-        let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
+        let network = graph.add(cluster, Network { cidrs, ..Network::default() });
+        let door = graph.add(cluster, InternetGateway { network: network.id() });
         let subnets = (0..2)
             .map(|number| {
                 let cidr = format!("172.20.{number}.0/24").parse().unwrap();
                 let subnet = Subnet::new(network.id(), cidr, ZONES[number]).public(door.id());
-                graph.add(&format!("{}.{CLUSTER}", ZONES[number]), subnet)
+                graph.add(&format!("{}.{cluster}", ZONES[number]), subnet)
             })
             .collect();
         let firewall = Firewall { network: network.id(), description: "Security group for nodes".to_owned() };
-        let firewall = graph.add(&format!("nodes.{CLUSTER}"), firewall);
-        Self { graph, network, subnets, firewall }
+        let firewall = graph.add(&format!("nodes.{cluster}"), firewall);
+        Self { cluster: cluster.to_owned(), graph, network, subnets, firewall }
     }
 
     /// A group of nodes with all that it usually has; `change` makes it another.
     pub(crate) fn group(&mut self, change: impl FnOnce(&mut InstanceGroup)) -> Handle<InstanceGroup> {
-        let name = format!("nodes.{CLUSTER}");
+        let name = format!("nodes.{}", self.cluster);
         let identity = self.graph.add(&name, Identity::of(Role::Node));
-        let key = self.graph.add(&format!("kubernetes.{CLUSTER}-1f"), SshKey::new(KEY));
-        let mut group = InstanceGroup {
+        let key = self.graph.add(&format!("kubernetes.{}-1f", self.cluster), SshKey::new(KEY));
+        let mut group =
+            InstanceGroup { identity: Some(identity.id()), ssh_key: Some(key.id()), ..self.bare_group() };
+        change(&mut group);
+        self.graph.add(&name, group)
+    }
+
+    /// A group of nodes that may do nothing and that nobody can log in to.
+    pub(crate) fn bare_group(&self) -> InstanceGroup {
+        InstanceGroup {
             subnets: self.subnets.iter().map(Handle::id).collect(),
             zones: BTreeSet::new(),
             image: IMAGE.to_owned(),
@@ -67,8 +81,8 @@ impl Site {
             min: 1,
             max: 3,
             firewalls: [self.firewall.id()].into(),
-            identity: Some(identity.id()),
-            ssh_key: Some(key.id()),
+            identity: None,
+            ssh_key: None,
             user_data: Some(user_data("one")),
             root_volume: RootVolume {
                 size: 128,
@@ -88,9 +102,7 @@ impl Site {
             node_labels: [("pool".to_owned(), "a".to_owned())].into(),
             taints: BTreeSet::new(),
             extensions: Extensions::default(),
-        };
-        change(&mut group);
-        self.graph.add(&name, group)
+        }
     }
 
     /// A load balancer for the API.
@@ -105,7 +117,7 @@ impl Site {
             extensions: Extensions::default(),
         };
         change(&mut balancer);
-        self.graph.add(&format!("api.{CLUSTER}"), balancer)
+        self.graph.add(&format!("api.{}", self.cluster), balancer)
     }
 
     pub(crate) fn build(self) -> TaskGraph {

@@ -1,28 +1,22 @@
 //! The contract of a cloud, kept by the kinds of a network.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{Cloud, Scope};
-use kops_core::graph::{Document, GraphBuilder, Handle, Key, TaskGraph};
+use kops_core::graph::{GraphBuilder, Handle, Key, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
     Access, Address, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network, Peer,
     Resource, Subnet,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Requests};
-use kops_moto::Moto;
 use serde_json::{Value, json};
 
-use crate::lab;
+use crate::on_moto::{OnMoto, is_part};
 
-struct OnMoto {
-    moto: Moto,
-    cloud: Arc<dyn Cloud>,
-    /// How to delete what belongs to nobody.
-    planted: Mutex<Vec<(&'static str, Value)>>,
-}
+struct Networks(OnMoto);
 
 /// What differs between the graphs.
 #[derive(Clone, Copy)]
@@ -71,19 +65,18 @@ fn network(wish: Wish) -> GraphBuilder {
     graph
 }
 
-impl OnMoto {
+impl Networks {
     fn make(&self, call: &str, arguments: Value, id: &[&str], delete: &'static str, by: &str) -> Value {
-        let made = self.moto.boto("ec2", call, arguments);
-        let id = id.iter().fold(made, |value, key| value[*key].clone());
-        self.planted.lock().unwrap().push((delete, json!({ by: id })));
+        let id = self.0.make("ec2", call, arguments, id);
+        self.0.delete_later("ec2", delete, json!({ by: id }));
         id
     }
 }
 
 #[async_trait]
-impl Fixture for OnMoto {
+impl Fixture for Networks {
     fn cloud(&self) -> Arc<dyn Cloud> {
-        self.cloud.clone()
+        self.0.cloud.clone()
     }
 
     fn graph(&self, _: &Scope) -> Result<TaskGraph> {
@@ -117,21 +110,11 @@ impl Fixture for OnMoto {
     }
 
     fn requests(&self) -> Option<Requests> {
-        let calls = self.moto.calls();
-        let count = |calls: usize| u64::try_from(calls).unwrap();
-        Some(Requests { total: count(calls.total()), mutating: count(calls.mutations(&[]).len()) })
+        Some(self.0.requests())
     }
 
     async fn inventory(&self) -> Result<Option<Vec<Item>>> {
-        let account = self.moto.snapshot();
-        let items = account.counts().into_keys().flat_map(|kind| {
-            account.objects(kind).map(|(id, content)| Item {
-                kind: kind.to_owned(),
-                id: id.to_owned(),
-                content: Document::from(content.clone()),
-            })
-        });
-        Ok(Some(items.collect()))
+        Ok(Some(self.0.inventory()))
     }
 
     async fn plant(&self) -> Result<bool> {
@@ -152,10 +135,7 @@ impl Fixture for OnMoto {
     }
 
     async fn uproot(&self) -> Result<()> {
-        let planted = std::mem::take(&mut *self.planted.lock().unwrap());
-        for (call, arguments) in planted.into_iter().rev() {
-            self.moto.boto("ec2", call, arguments);
-        }
+        self.0.uproot();
         Ok(())
     }
 
@@ -175,20 +155,10 @@ impl Fixture for OnMoto {
     }
 }
 
-/// Whether objects of a kind are inside others.
-fn is_part(kind: &str) -> bool {
-    ["VpcCidrBlock", "DhcpOptionsAssociation", "Route", "RouteTableAssociation", "SecurityGroupRules"]
-        .contains(&kind)
-}
-
 #[tokio::test]
 async fn the_contract_is_kept() {
-    let moto = Moto::start();
-    let cloud = lab::connect(&moto).await;
-    let fixture = OnMoto { moto, cloud, planted: Mutex::default() };
-    let report = conformance::run(&fixture).await;
+    let report = conformance::run(&Networks(OnMoto::new().await)).await;
     assert!(report.is_clean(), "{report}");
-    // Names are no identities here, a page of a listing holds a thousand, moto has no budget of calls, and no kind
-    // takes secrets.
+    // Names are no identities here, a page of a listing holds a thousand, and no kind takes secrets.
     assert_eq!(report.skipped(), ["taken_name", "pages", "budget", "secrets"], "{report}");
 }

@@ -42,7 +42,7 @@ impl Lab {
     }
 
     async fn on(moto: Moto) -> Self {
-        let engine = Engine::new(connect(&moto).await, Scope::new(CLUSTER).generation("1"));
+        let engine = Engine::new(connect(&moto).await, Scope::new(CLUSTER));
         let before = moto.snapshot();
         Self { moto, engine, before }
     }

@@ -9,4 +9,5 @@ mod drift;
 mod lab;
 mod lookup;
 mod native;
+mod on_moto;
 mod whole;

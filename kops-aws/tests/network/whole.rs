@@ -18,11 +18,11 @@ async fn a_network_comes_settles_and_goes() {
     // attachment, two attributes of each subnet, rules by direction; the rest is looking.
     let by_action = calls.by_action();
     assert_eq!(calls.mutations(&[]).len(), 53, "{by_action:#?}");
-    assert!(calls.total() <= 53 + 21 + 3, "{by_action:#?}");
+    assert!(calls.total() <= 53 + 23 + 3, "{by_action:#?}");
 
     lab.assert_settled(&graph).await;
     let calls = lab.moto.calls();
-    assert!(calls.total() <= 21, "{:#?}", calls.by_action());
+    assert!(calls.total() <= 23, "{:#?}", calls.by_action());
 
     lab.delete().await;
 }

@@ -2,8 +2,8 @@
 //!
 //! The delicate one is creating, because an answer can get lost after the work was done. What is done then
 //! follows from the kind's [`IdentityClass`]: a *named* object is refused the second time and then looked
-//! up; a *tagged* one is looked up before anything is repeated; with a *token* the call is simply repeated;
-//! a *journaled* one is looked up among those that are alike and were not there before.
+//! up; a *tagged* one is looked up before anything is repeated; with a *token* the call is simply repeated,
+//! and the next run finds by its tags what a killed one made; a *journaled* one is looked up among those that are alike and were not there before.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -43,6 +43,8 @@ const PATIENT_LOOKS: &[Duration] = &[
 pub(crate) struct Worker<'a> {
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) scope: &'a Scope,
+    /// Tells this run's idempotency tokens from those of all others.
+    pub(crate) run: u128,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) journal: &'a dyn IntentLog,
     /// Held while a journaled object is made: of two alike that are made at once, nobody could tell which is
@@ -71,7 +73,6 @@ impl Worker<'_> {
         handler: &dyn DynHandler,
         task: &Task,
         wanted: &Document,
-        predecessors: &[String],
         cx: &Context,
     ) -> Result<Observed> {
         let key = &task.key;
@@ -80,24 +81,13 @@ impl Worker<'_> {
         let old = known
             .filter(|it| it.object.name.as_deref() == Some(key.name()) && it.object.owner == Owner::Scope)
             .map(|it| it.object.id.clone())
-            .chain(predecessors.iter().cloned())
             .collect();
         let mut making = Making { handler, task, wanted, cx, old, doubtful: false };
-        let mut predecessors = predecessors.to_vec();
-        let object = loop {
-            let token = token(self.scope, key, wanted, &predecessors);
-            let object = if handler.identity() == IdentityClass::Journal {
-                self.make_journaled(&mut making, &token).await?
-            } else {
-                self.make(&mut making, &token).await?
-            };
-            // Clouds remember tokens longer than objects: what the task once had, and lost, comes back dead.
-            // It joins the predecessors, and whoever repeats this gets to the same token by the same way.
-            let dead = handler.identity() == IdentityClass::Token && !object.object.state.is_live();
-            if !dead || predecessors.contains(&object.object.id) {
-                break object;
-            }
-            predecessors.push(object.object.id);
+        let token = self.token(key, "create");
+        let object = if handler.identity() == IdentityClass::Journal {
+            self.make_journaled(&mut making, &token).await?
+        } else {
+            self.make(&mut making, &token).await?
         };
         let changed = in_place(handler, wanted, &object);
         if changed.is_empty() {
@@ -240,6 +230,15 @@ impl Worker<'_> {
         making.handler.list(&Query { scope: self.scope, filter, cx: &cx }).await
     }
 
+    /// The same however often a call is repeated in this run, and another in every other run. Clouds remember
+    /// tokens for longer than objects live, and answer with the object that was: of a token that only depended
+    /// on what is wanted, a volume that somebody deleted would come back dead for a day.
+    fn token(&self, key: &Key, call: &str) -> String {
+        let mut hasher = Hasher::default();
+        hasher.text(&self.run.to_string()).text(self.scope.name()).text(key.as_str()).text(call);
+        hasher.finish()
+    }
+
     /// Changes the members `changed` of an object.
     pub(crate) async fn update(
         &self,
@@ -251,7 +250,7 @@ impl Worker<'_> {
         cx: &Context,
     ) -> Result<Observed> {
         require_known(wanted)?;
-        let token = token(self.scope, key, wanted, &[object.object.id.clone(), "update".to_owned()]);
+        let token = self.token(key, "update");
         let request = Update {
             scope: self.scope,
             name: key.name(),
@@ -352,16 +351,6 @@ fn require_known(wanted: &Document) -> Result<()> {
     outputs_in(wanted, &mut missing);
     let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
     Err(Error::internal(format!("not known although its task is done: {}", missing.join(", "))))
-}
-
-/// The same for the same scope, life, task, content and predecessors.
-fn token(scope: &Scope, key: &Key, wanted: &Document, predecessors: &[String]) -> String {
-    let mut hasher = Hasher::default();
-    hasher.text(scope.name()).text(scope.life()).text(key.as_str()).document(wanted);
-    for id in predecessors.iter().collect::<BTreeSet<_>>() {
-        hasher.text(id);
-    }
-    hasher.finish()
 }
 
 /// A digest of what can be seen of an object.

@@ -167,16 +167,16 @@ impl<'a> Scheduler<'a> {
         let task = self.work.graph.get(&step.key);
         // Everything it needs is done, so its specification is known now.
         let wanted = match &step.op {
-            Op::Create { .. } | Op::Update { .. } => task
+            Op::Create | Op::Update { .. } => task
                 .ok_or_else(|| Error::internal("a step without a task"))
                 .and_then(|task| Ok((task, self.resolve(handler, task)?))),
             _ => Err(Error::internal("a step that wants nothing")),
         };
         Box::pin(async move {
             let answer = match &step.op {
-                Op::Create { predecessors } => match wanted {
+                Op::Create => match wanted {
                     Ok((task, wanted)) => worker
-                        .create(handler, task, &wanted, predecessors, &cx)
+                        .create(handler, task, &wanted, &cx)
                         .await
                         .map(|object| Answer::Object(Box::new(object))),
                     Err(error) => Err(error),

@@ -101,7 +101,7 @@ pub enum IdentityClass {
     /// The object carries scope and task from the moment it exists, so that listing finds it.
     Tagged,
     /// The create takes a token; the cloud answers the same token with the same object. The object is
-    /// tagged at creation too.
+    /// tagged at creation too: that is how the next run finds what a killed one made.
     Token,
     /// None of these: the engine writes what it intends to a journal first.
     Journal,
@@ -199,8 +199,8 @@ pub struct Create<'a, S> {
     pub spec: &'a S,
     /// Whether to mark it never to be deleted.
     pub retained: bool,
-    /// An idempotency token: 64 lower-case hexadecimal digits, the same for the same scope, life, task,
-    /// content and predecessors.
+    /// An idempotency token: 64 lower-case hexadecimal digits, the same however often this creation is repeated
+    /// in this run, and another in every other run.
     pub token: &'a str,
     /// What the call takes along.
     pub cx: &'a Context,

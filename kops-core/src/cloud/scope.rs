@@ -10,22 +10,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     name: String,
-    generation: String,
     labels: BTreeMap<String, String>,
 }
 
 impl Scope {
     /// The scope called `name`; for a cluster, the cluster's full name.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), generation: String::new(), labels: BTreeMap::new() }
-    }
-
-    /// Tells one life of the scope from another of the same name, so that what was deleted yesterday is not
-    /// taken for what shall be made today: a cluster's time of creation, say. Part of every idempotency
-    /// token.
-    pub fn generation(mut self, generation: impl Into<String>) -> Self {
-        self.generation = generation.into();
-        self
+        Self { name: name.into(), labels: BTreeMap::new() }
     }
 
     /// Further labels that every object gets where the cloud has labels.
@@ -37,11 +28,6 @@ impl Scope {
     /// The name that objects carry.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// The life of the scope.
-    pub fn life(&self) -> &str {
-        &self.generation
     }
 
     /// The further labels of every object.

@@ -107,7 +107,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
 /// Everything that a plan depends on.
 fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: &Prune) -> String {
     let mut hasher = Hasher::default();
-    hasher.text(scope.name()).text(scope.life());
+    hasher.text(scope.name());
     match prune {
         Prune::All => hasher.text("prune"),
         Prune::Nothing => hasher.text("keep"),
@@ -474,7 +474,7 @@ fn dependencies(steps: &[Step]) -> HashMap<(Key, bool), Vec<Dependency>> {
     for step in steps {
         let deletes = match step.op {
             Op::Delete { .. } => true,
-            Op::Create { .. } | Op::Update { .. } => false,
+            Op::Create | Op::Update { .. } => false,
             Op::Settle { .. } | Op::Vanish { .. } => continue,
         };
         let waits = step

@@ -49,8 +49,8 @@ pub(crate) struct Step {
 /// What is done in a step.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    /// Make the task's object. What stood under its key before, dead or dying, makes the token another.
-    Create { predecessors: Vec<String> },
+    /// Make the task's object.
+    Create,
     /// Change the task's object.
     Update { object: Arc<Observed>, changed: BTreeSet<String> },
     /// Delete an object.
@@ -162,7 +162,6 @@ impl<'a> Builder<'a> {
             .collect();
         for decision in decisions {
             let Decision { key, action, object, changed, dying } = decision;
-            let mut predecessors: Vec<String> = dying.iter().map(|it| it.object.id.clone()).collect();
             match (action, object) {
                 (Some(Action::Create), _) => {
                     let before: Vec<usize> = dying
@@ -170,13 +169,12 @@ impl<'a> Builder<'a> {
                         .filter(|it| it.object.state == State::Deleting)
                         .map(|it| self.push_end(key, it, Op::Vanish { object: (*it).clone() }))
                         .collect();
-                    let create = self.push(key, Op::Create { predecessors });
+                    let create = self.push(key, Op::Create);
                     self.steps[create].needs.extend(before.into_iter().map(|step| (step, Wait::Ready)));
                     self.made.insert(key.clone(), create);
                 }
                 (Some(Action::Replace), Some(old)) => {
-                    predecessors.push(old.object.id.clone());
-                    let create = self.push(key, Op::Create { predecessors });
+                    let create = self.push(key, Op::Create);
                     self.made.insert(key.clone(), create);
                     let delete = self.push_end(key, old, Op::Delete { object: (*old).clone() });
                     match self.replacement(key, old) {
@@ -304,7 +302,7 @@ impl<'a> Builder<'a> {
         let step = &self.steps[step];
         let timing = self.handlers.get(step.key.kind()).map_or(Timing::default(), |it| it.timing());
         match step.op {
-            Op::Create { .. } => (timing.call, timing.call + timing.settle),
+            Op::Create => (timing.call, timing.call + timing.settle),
             Op::Update { .. } => (timing.call, timing.call),
             Op::Delete { .. } => (timing.call, timing.call + timing.vanish),
             Op::Settle { .. } => (Duration::ZERO, timing.settle),

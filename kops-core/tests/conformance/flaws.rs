@@ -16,6 +16,7 @@ use kops_core::resource::{Network, Output};
 use kops_core::testing::MemoryCloud;
 use kops_core::testing::conformance::{self, Verdict};
 use kops_core::{Error, Result};
+use serde_json::Value;
 
 use crate::fixture::{Memory, SECRET};
 
@@ -51,6 +52,12 @@ enum Flaw {
     AsksOneByOne,
     /// Puts a secret into an output.
     Babbles,
+    /// Shows another size each time.
+    Fidgets,
+    /// Sees nothing.
+    IsBlind,
+    /// Deletes only what it is asked to delete twice.
+    NeedsAsking,
 }
 
 /// A memory cloud with a flaw.
@@ -70,8 +77,9 @@ impl fmt::Debug for Flawed {
 impl Flawed {
     fn new(inner: MemoryCloud, flaw: Flaw) -> Self {
         let handlers = inner.handlers().iter().map(|inner| {
-            let (inner, seen) = (inner.clone(), Mutex::default());
-            Arc::new(FlawedHandler { inner, flaw, seen }) as Arc<dyn DynHandler>
+            let (inner, seen, asked) = (inner.clone(), Mutex::default(), Mutex::default());
+            let lists = AtomicUsize::default();
+            Arc::new(FlawedHandler { inner, flaw, seen, lists, asked }) as Arc<dyn DynHandler>
         });
         Self { handlers: handlers.collect(), inner, flaw, lowered: AtomicUsize::new(0) }
     }
@@ -113,6 +121,8 @@ struct FlawedHandler {
     inner: Arc<dyn DynHandler>,
     flaw: Flaw,
     seen: Mutex<BTreeMap<String, Vec<Observed>>>,
+    lists: AtomicUsize,
+    asked: Mutex<BTreeSet<String>>,
 }
 
 impl FlawedHandler {
@@ -180,6 +190,17 @@ impl DynHandler for FlawedHandler {
                     self.inner.list(&Query { scope: &scope, filter, cx: query.cx }).await?;
                 }
             }
+            Flaw::IsBlind => found.clear(),
+            Flaw::Fidgets => {
+                let lists = self.lists.fetch_add(1, Ordering::Relaxed);
+                for observed in &mut found {
+                    let mut shown = Value::clone(&observed.object.spec);
+                    if let Some(size) = shown.get_mut("size") {
+                        *size = lists.into();
+                    }
+                    observed.object.spec = shown.into();
+                }
+            }
             Flaw::Remembers if !found.is_empty() => {
                 let mut seen = self.seen.lock().unwrap();
                 found.clone_from(seen.entry(scope.name().to_owned()).or_insert(found.clone()));
@@ -217,6 +238,9 @@ impl DynHandler for FlawedHandler {
         if self.flaw == Flaw::IgnoresDeletions {
             return Ok(Deletion::Done);
         }
+        if self.flaw == Flaw::NeedsAsking && self.asked.lock().unwrap().insert(request.object.id.clone()) {
+            return Ok(Deletion::Done);
+        }
         if self.flaw == Flaw::MissesTheGone {
             let filter = Filter::Ids(std::slice::from_ref(&request.object.id));
             if self.inner.list(&Query { scope: &scope, filter, cx: request.cx }).await?.is_empty() {
@@ -245,6 +269,12 @@ async fn every_flaw_is_found() {
         (Flaw::ReadsOnePage, "pages"),
         (Flaw::AsksOneByOne, "budget"),
         (Flaw::Babbles, "secrets"),
+        (Flaw::Fidgets, "stable"),
+        (Flaw::IsBlind, "stale"),
+        (Flaw::NeedsAsking, "throttled"),
+        (Flaw::NeedsAsking, "failed_anywhere"),
+        (Flaw::NeedsAsking, "cancelled"),
+        (Flaw::NeedsAsking, "crashed_anywhere"),
     ] {
         let capabilities = Capabilities { ipv6: false, ..MemoryCloud::new().capabilities() };
         let cloud = match rule {

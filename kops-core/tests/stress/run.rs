@@ -85,7 +85,7 @@ impl Story {
         Self {
             dice,
             cloud: cloud.build(),
-            scope: Scope::new("story").generation(seed.to_string()),
+            scope: Scope::new("story"),
             journal: Arc::new(Journal::in_memory()),
             summary: Summary::default(),
         }

@@ -107,13 +107,8 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<Built, Problems> {
 }
 
 /// The scope that owns a cluster's objects.
-///
-/// A cluster that is deleted and made again under its name is another one: its time of creation, or its
-/// identity where a Kubernetes API keeps it, tells the two apart.
 pub fn scope_of(cluster: &Cluster) -> Scope {
-    let metadata = &cluster.metadata;
-    let life = metadata.uid.as_deref().or(metadata.creation_timestamp.as_deref()).unwrap_or_default();
-    Scope::new(cluster.name()).generation(life).labels(cluster.spec.cloud_labels.clone())
+    Scope::new(cluster.name()).labels(cluster.spec.cloud_labels.clone())
 }
 
 /// What concerns the cluster as a whole.

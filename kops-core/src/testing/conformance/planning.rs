@@ -172,13 +172,14 @@ pub async fn drifted(fixture: &dyn Fixture) -> Verdict {
             let Some(handler) = handler_of(&*stage.cloud, key.kind()) else { continue };
             let (scope, cx) = (&stage.scope, &Context::default());
             handler.delete(Delete { scope, object: &observed.object, cx }).await?;
-            repairs(&stage, &graph, &key, Action::Create, &[]).await?;
+            let again = Expected { task: key.to_string(), action: Action::Create, fields: Vec::new() };
+            repairs(&stage, &graph, &again, &[]).await?;
         }
         for edit in fixture.edits(&stage.scope)? {
             for expected in edit.expected.iter().filter(|it| it.action == Action::Update) {
                 let key: Key = expected.task.parse()?;
                 if alter(&stage, &key, &edit, &expected.fields).await? {
-                    repairs(&stage, &graph, &key, Action::Update, &expected.fields).await?;
+                    repairs(&stage, &graph, expected, &edit.expected).await?;
                 }
             }
         }
@@ -224,17 +225,15 @@ fn object_of<'s>(snapshot: &'s Snapshot, key: &str) -> Result<&'s crate::cloud::
     owned.map(|(_, observed)| &**observed).ok_or_else(|| broken(format!("{key} has no object")))
 }
 
-/// The plan repairs this and nothing else, and does.
-async fn repairs(
-    stage: &Stage<'_>,
-    graph: &TaskGraph,
-    key: &Key,
-    action: Action,
-    fields: &[String],
-) -> Result<()> {
+/// The plan repairs this and nothing else, and does; `along` is what may come along with it, since it follows
+/// from what is repaired: a group that names the version of its template.
+async fn repairs(stage: &Stage<'_>, graph: &TaskGraph, it: &Expected, along: &[Expected]) -> Result<()> {
     let plan = stage.engine().plan(graph).await?;
-    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-    let drift = Edit::new(format!("drift of {key}"), graph.clone()).expect(key.as_str(), action, &fields);
+    let follows = |other: &&Expected| {
+        other.task != it.task && plan.changes.iter().any(|change| change.task.as_str() == other.task)
+    };
+    let expected = std::iter::once(it).chain(along.iter().filter(follows)).cloned().collect();
+    let drift = Edit { name: format!("drift of {}", it.task), graph: graph.clone(), expected };
     is_as_expected(&drift, &plan)?;
     stage.apply(graph).await.map(drop)
 }

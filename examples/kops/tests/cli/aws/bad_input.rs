@@ -42,11 +42,8 @@ fn zones_images_and_types_must_exist() {
     refused(&it, &UPDATE, &["there is no Image", "none-of-this-name"]);
 
     let it = Account::new();
-    it.desk.ok(&CREATE
-        .map(|argument| argument.replace("us-east-1c", "us-east-1z"))
-        .each_ref()
-        .map(String::as_str));
-    refused(&it, &UPDATE, &["us-east-1z"]);
+    let create = CREATE.map(|argument| argument.replace("us-east-1c", "us-east-1z"));
+    refused(&it, &create.each_ref().map(String::as_str), &["there is no AvailabilityZone", "us-east-1z"]);
 }
 
 #[test]

@@ -148,6 +148,8 @@ struct Planner<'a> {
     snapshot: &'a Snapshot,
     /// The scope's objects by key, dead and dying ones included.
     by_key: HashMap<Key, Vec<&'a Arc<Observed>>>,
+    /// Objects of others by the keys whose names they hold.
+    taken: HashMap<Key, &'a Arc<Observed>>,
     /// Objects that are some task's, by kind and identifier.
     matched: HashSet<(&'a str, &'a str)>,
     outputs: HashMap<Key, Known<'a>>,
@@ -193,19 +195,25 @@ pub(crate) fn output_of(observed: &Observed, output: &str) -> Option<Value> {
 
 impl<'a> Planner<'a> {
     fn new(cloud: &'a dyn Cloud, snapshot: &'a Snapshot) -> Self {
-        let mut by_key: HashMap<Key, Vec<&Arc<Observed>>> = HashMap::new();
+        // Growing maps of strings hash them all again, and in a large graph none is in a cache any more.
+        let mut by_key: HashMap<Key, Vec<&Arc<Observed>>> = HashMap::with_capacity(snapshot.len());
+        let mut taken = HashMap::new();
         for (kind, observed) in snapshot.iter() {
+            let name = observed.object.name.as_deref();
             if observed.object.owner == Owner::Scope {
-                let name = observed.object.name.as_deref().unwrap_or(&observed.object.id);
+                let name = name.unwrap_or(&observed.object.id);
                 by_key.entry(Key::new(kind, name)).or_default().push(observed);
+            } else if let Some(name) = name {
+                taken.insert(Key::new(kind, name), observed);
             }
         }
         Self {
             cloud,
             snapshot,
             by_key,
-            matched: HashSet::new(),
-            outputs: HashMap::new(),
+            taken,
+            matched: HashSet::with_capacity(snapshot.len()),
+            outputs: HashMap::with_capacity(snapshot.len()),
             decisions: Vec::new(),
             notes: Vec::new(),
             deferred: Vec::new(),
@@ -346,11 +354,7 @@ impl<'a> Planner<'a> {
     }
 
     fn refuse_taken_name(&self, task: &Task) -> Result<()> {
-        let taken =
-            self.snapshot.of(task.key.kind()).iter().find(|it| {
-                it.object.owner != Owner::Scope && it.object.name.as_deref() == Some(task.key.name())
-            });
-        match taken {
+        match self.taken.get(&task.key) {
             Some(object) => Err(Error::new(
                 crate::ErrorKind::AlreadyExists,
                 format!("{} exists and is not this scope's", object.object.id),

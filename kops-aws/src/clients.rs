@@ -8,7 +8,7 @@ use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use kops_core::clock::Clock;
 use kops_core::cloud::{Context, Limiter};
-use kops_core::{Error, ErrorKind, Result};
+use kops_core::{ErrorKind, Result};
 
 use crate::{actions, error, limits};
 
@@ -51,11 +51,8 @@ impl Clients {
         self.endpoint.as_deref()
     }
 
-    /// Makes a call, named as `service:Action`, once the rate limits admit it; explains its failure.
-    ///
-    /// A call that nobody wants any more is not made, and one that only looks is broken off. One that changes
-    /// something is waited for all the same once it is on its way: what it did would be unknown otherwise,
-    /// and the answer comes within the timeout of an attempt.
+    /// Makes a call, named as `service:Action`, once the rate limits admit it; explains its failure. When it is
+    /// broken off is said at [`Limiter::run`].
     ///
     /// ```text
     /// let request = clients.ec2.create_vpc().cidr_block(cidr).send();
@@ -76,25 +73,15 @@ impl Clients {
             "{name}: see actions.rs"
         );
         // The SDK's futures take some 15 KiB each, too much to be carried along in those of whole listings.
-        let mut request = Box::pin(request);
+        let request = Box::pin(request);
         async move {
-            let cancelled =
-                || Error::new(ErrorKind::Cancelled, "the call was not wanted any more").call(name);
-            let bucket = limits::bucket_of(name);
-            let _permit = tokio::select! {
-                permit = self.limiter.admit(bucket, cx.priority) => permit,
-                () = cx.cancel.cancelled() => return Err(cancelled()),
+            let explained = async {
+                request.await.map_err(|error| error::from_sdk(name, self.endpoint.as_deref(), error))
             };
-            let answer = tokio::select! {
-                answer = &mut request => answer,
-                () = cx.cancel.cancelled(), if actions::only_looks(name) => return Err(cancelled()),
-            };
-            answer.map_err(|error| {
-                let error = error::from_sdk(name, self.endpoint.as_deref(), error);
-                if error.kind() == ErrorKind::Throttled {
-                    self.limiter.throttled(bucket);
-                }
-                error
+            let (bucket, only_looks) = (limits::bucket_of(name), actions::only_looks(name));
+            self.limiter.run(bucket, only_looks, cx, explained).await.map_err(|error| match error.kind() {
+                ErrorKind::Cancelled => error.call(name),
+                _ => error,
             })
         }
     }

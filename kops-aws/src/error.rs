@@ -21,7 +21,6 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use kops_core::{Error, ErrorKind};
 
 /// The error of a call, named as `service:Operation`; `endpoint` is where it was sent, if not to AWS itself.
@@ -69,14 +68,14 @@ where
             Error::new(ErrorKind::Unavailable, format!("no answer from {place} in time")).hint(REACH)
         }
         SdkError::DispatchFailure(failure) if failure.is_user() => {
-            Error::internal(format!("the request could not be made: {}", DisplayErrorContext(error)))
+            Error::internal(format!("the request could not be made: {}", causes(error)))
         }
         SdkError::DispatchFailure(_) => {
             Error::new(ErrorKind::Unavailable, format!("no connection to {place}: {}", innermost(error)))
                 .hint(REACH)
         }
         // The input does not make a request: a required field is missing, or an endpoint does not parse.
-        _ => Error::invalid(format!("the request could not be made: {}", DisplayErrorContext(error))),
+        _ => Error::invalid(format!("the request could not be made: {}", causes(error))),
     }
 }
 
@@ -93,7 +92,7 @@ pub(crate) fn from_credentials(error: &CredentialsError) -> Error {
             )
         }
         error => {
-            let text = DisplayErrorContext(error).to_string();
+            let text = causes(error);
             Error::new(ErrorKind::Unauthenticated, format!("the AWS credentials could not be loaded: {text}"))
                 .hint("check the profile; a session of `aws sso login` may have expired")
         }
@@ -324,6 +323,20 @@ fn find_source<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -
 }
 
 /// The last error of a chain: the one that names the cause (`Connection refused (os error 111)`).
+/// The error with its causes, each once: some repeat what is behind them. What `Debug` would show stays out: it
+/// has headers and bodies.
+fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut text = String::new();
+    for cause in chain(error).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            let colon = if text.is_empty() { "" } else { ": " };
+            text.push_str(colon);
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 fn innermost(error: &(dyn StdError + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }

@@ -56,7 +56,6 @@ pub mod kinds;
 mod limits;
 mod lower;
 mod machines;
-mod mark;
 mod names;
 mod paging;
 mod permissions;

@@ -8,7 +8,7 @@
 //! The rule is also what makes these objects findable: their listings filter neither by tag nor by prefix, and
 //! [`may_belong`] tells from the name alone, without a call, which of an account's thousands may be a scope's.
 
-use std::fmt::Write;
+use kops_core::cloud::{HASH_DIGITS, name_hash, shortened};
 
 /// The longest name of a load balancer or target group.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>
@@ -16,10 +16,8 @@ const LONGEST: usize = 32;
 /// The longest name of a role; instance profiles are called after theirs.
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
 const LONGEST_IDENTITY: usize = 64;
-/// How many digits of the hash are kept.
-const DIGITS: usize = 6;
 /// What is left for the readable part, before a hyphen and the hash.
-const READABLE: usize = LONGEST - DIGITS - 1;
+const READABLE: usize = LONGEST - HASH_DIGITS - 1;
 /// How much of it the purpose may take, so that the beginning of the scope can be seen. kOps has no such limit,
 /// and no purpose that is longer.
 const PURPOSE: usize = 20;
@@ -30,22 +28,19 @@ pub(crate) fn balancing(task: &str, scope: &str) -> String {
     let purpose = task.strip_suffix(scope).map_or(task, |rest| rest.strip_suffix('.').unwrap_or(rest));
     let whole = dashed(&format!("{purpose}-{scope}"));
     let short = dashed(&format!("{}-{scope}", purpose.get(..PURPOSE).unwrap_or(purpose)));
-    format!("{}-{}", readable(&short), hash(&whole))
+    format!("{}-{}", readable(&short), name_hash(&whole))
 }
 
 /// The name of the role or instance profile of a task: the task's own, unless it is too long.
 pub(crate) fn identity(task: &str) -> String {
-    match task.get(..LONGEST_IDENTITY - DIGITS - 1) {
-        Some(readable) if task.len() > LONGEST_IDENTITY => format!("{readable}-{}", hash(task)),
-        _ => task.to_owned(),
-    }
+    shortened(task, LONGEST_IDENTITY)
 }
 
 /// Whether a load balancer or target group of this name may have been made for a task of the scope. Its tags
 /// tell for certain; but what this denies is not the scope's.
 pub(crate) fn may_belong(name: &str, scope: &str) -> bool {
     let Some((readable, digits)) = name.rsplit_once('-') else { return false };
-    if digits.len() != DIGITS {
+    if digits.len() != HASH_DIGITS {
         return false;
     }
     let scope = dashed(scope);
@@ -71,21 +66,6 @@ fn dashed(text: &str) -> String {
 fn readable(whole: &str) -> &str {
     // All of it is ASCII.
     whole.get(..READABLE).unwrap_or(whole).trim_end_matches('-')
-}
-
-/// The first digits, to the base 32, of the 32-bit FNV-1a hash.
-fn hash(text: &str) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-    let hash =
-        text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    // The highest bits first, five at a time.
-    (0..DIGITS).fold(String::with_capacity(DIGITS), |mut digits, digit| {
-        let shift = 32 - 5 * (digit + 1);
-        let value = usize::try_from((hash >> shift) & 31).unwrap_or_default();
-        // Writing to a string does not fail.
-        let _ = write!(digits, "{}", char::from(ALPHABET[value]));
-        digits
-    })
 }
 
 #[cfg(test)]

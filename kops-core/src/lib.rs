@@ -71,6 +71,7 @@ mod digest;
 mod engine;
 mod error;
 pub mod graph;
+pub mod lower;
 mod observe;
 pub mod plan;
 pub mod resource;

@@ -7,8 +7,8 @@ use kops_core::resource::Resource;
 use serde::{Deserialize, Serialize};
 
 use super::listing;
-use super::lookup::Lookup;
 use crate::clients::Clients;
+use kops_core::cloud::Lookup;
 
 /// A zone of the region; looked up by its name, which is its identifier.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Vpc;
 use crate::clients::Clients;
-use crate::mark::Mark;
 use crate::paging::pages;
+use kops_core::cloud::Mark;
 
 /// A zone of DNS.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

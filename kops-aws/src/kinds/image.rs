@@ -9,8 +9,8 @@ use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::listing;
-use super::lookup::Lookup;
 use crate::clients::Clients;
+use kops_core::cloud::Lookup;
 
 /// A machine image; looked up by its identifier (`ami-…`) or by `owner/name`.
 ///

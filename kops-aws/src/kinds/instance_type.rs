@@ -10,8 +10,8 @@ use kops_core::resource::Resource;
 use serde::{Deserialize, Serialize};
 
 use super::listing;
-use super::lookup::Lookup;
 use crate::clients::Clients;
+use kops_core::cloud::Lookup;
 
 /// A machine type; looked up by its name, which is its identifier.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

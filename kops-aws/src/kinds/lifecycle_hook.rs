@@ -23,8 +23,8 @@ use super::auto_scaling_group::{read_tags, shared_listing};
 use super::convert::{count, int};
 use crate::clients::Clients;
 use crate::extensions::Transition;
-use crate::mark::Mark;
 use crate::tags;
+use kops_core::cloud::Mark;
 
 /// The tag of groups that have had a hook.
 pub(crate) const MARK: &str = "kops.k8s.io/lifecycle-hooks";

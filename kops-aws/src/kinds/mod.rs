@@ -57,11 +57,10 @@ mod instance_profile;
 mod availability_zone;
 mod image;
 mod instance_type;
-mod lookup;
 
 use std::sync::Arc;
 
-use kops_core::cloud::DynHandler;
+use kops_core::cloud::{DynHandler, lookup};
 use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
@@ -182,8 +181,8 @@ fn identities(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
 
 fn looked_up(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
     vec![
-        lookup::handler(availability_zone::AvailabilityZones(clients.clone())),
-        lookup::handler(image::Images(clients.clone())),
-        lookup::handler(instance_type::InstanceTypes(clients.clone())),
+        lookup(availability_zone::AvailabilityZones(clients.clone())),
+        lookup(image::Images(clients.clone())),
+        lookup(instance_type::InstanceTypes(clients.clone())),
     ]
 }

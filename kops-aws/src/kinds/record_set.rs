@@ -30,7 +30,7 @@ use super::HostedZone;
 use super::hosted_zone;
 use super::record_text::{absolute, bare, is_under, mark_name, mark_root, read_values, write_values};
 use crate::clients::Clients;
-use crate::mark::Mark;
+use kops_core::cloud::Mark;
 
 /// A record set in a zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,13 +1,14 @@
 //! Zones and records of DNS become those of Route 53.
 
 use kops_core::graph::{Id, Input, OutputRef};
+use kops_core::lower::Lowered;
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer};
 use kops_core::{Error, ErrorKind, Result};
 
-use super::{Lowered, Lowering, native};
+use super::{Lowering, Site, native};
 use crate::kinds::{HostedZone, NetworkLoadBalancer, RecordSet, RecordTarget};
 
-impl Lowered for DnsZone {
+impl Lowered<Site> for DnsZone {
     type Native = HostedZone;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
@@ -16,7 +17,7 @@ impl Lowered for DnsZone {
     }
 }
 
-impl Lowered for DnsRecord {
+impl Lowered<Site> for DnsRecord {
     type Native = RecordSet;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {

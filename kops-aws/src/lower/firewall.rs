@@ -1,24 +1,28 @@
 //! A firewall becomes a security group, its rules a set of rules.
 
 use kops_core::graph::Input;
+use kops_core::lower::Lowered;
 use kops_core::resource::{Firewall, FirewallRule, FirewallRules, Peer};
 use kops_core::{Error, ErrorKind, Result};
 
-use super::{Lowered, Lowering, native};
+use super::{Lowering, Site, native, tags_with};
 use crate::kinds::{RulePeer, SecurityGroup, SecurityGroupRule, SecurityGroupRules};
 
-impl Lowered for Firewall {
+impl Lowered<Site> for Firewall {
     type Native = SecurityGroup;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        let group =
-            SecurityGroup { vpc: native(spec.network), description: spec.description, tags: cx.tags([]) };
+        let group = SecurityGroup {
+            vpc: native(spec.network),
+            description: spec.description,
+            tags: tags_with(cx, []),
+        };
         cx.add(name, group);
         Ok(())
     }
 }
 
-impl Lowered for FirewallRules {
+impl Lowered<Site> for FirewallRules {
     type Native = SecurityGroupRules;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {

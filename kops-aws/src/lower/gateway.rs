@@ -1,23 +1,24 @@
 //! Gateways become what AWS calls by the same names.
 
 use kops_core::graph::Handle;
+use kops_core::lower::Lowered;
 use kops_core::resource::{InternetGateway, NatGateway};
 use kops_core::{Error, ErrorKind, Result};
 
-use super::{Lowered, Lowering, native};
+use super::{Lowering, Site, native, tags_with};
 use crate::kinds::{Ec2InternetGateway, Ec2NatGateway};
 
-impl Lowered for InternetGateway {
+impl Lowered<Site> for InternetGateway {
     type Native = Ec2InternetGateway;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        let gateway = Ec2InternetGateway { vpc: Some(native(spec.network)), tags: cx.tags([]) };
+        let gateway = Ec2InternetGateway { vpc: Some(native(spec.network)), tags: tags_with(cx, []) };
         cx.add(name, gateway);
         Ok(())
     }
 }
 
-impl Lowered for NatGateway {
+impl Lowered<Site> for NatGateway {
     type Native = Ec2NatGateway;
 
     const OUTPUTS: &'static [(&'static str, &'static str)] =
@@ -29,7 +30,7 @@ impl Lowered for NatGateway {
                 .hint("name the public subnet that it is to live in"));
         };
         let gateway =
-            Ec2NatGateway { subnet: native(subnet), address: native(spec.address), tags: cx.tags([]) };
+            Ec2NatGateway { subnet: native(subnet), address: native(spec.address), tags: tags_with(cx, []) };
         let gateway = cx.add(name, gateway);
         // AWS gives up on a NAT gateway whose VPC has no internet gateway (`Gateway.NotAttached`).
         let doors: Vec<Handle<Ec2InternetGateway>> = cx

@@ -2,22 +2,23 @@
 
 use kops_core::Result;
 use kops_core::graph::{Id, Input};
+use kops_core::lower::Lowered;
 use kops_core::resource::{DnsZone, Identity};
 
 use super::permissions::{Machines, trust};
-use super::{Lowered, Lowering};
+use super::{Lowering, Site};
 use crate::extensions::AwsIdentity;
 use crate::kinds::{IamRole, IamRolePolicy, InstanceProfile};
 
-impl Lowered for Identity {
+impl Lowered<Site> for Identity {
     /// What machines refer to.
     type Native = InstanceProfile;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let extension = spec.extensions.get::<AwsIdentity>()?.unwrap_or_default();
         let machines = Machines {
-            cluster: cx.scope.name(),
-            partition: partition(cx.region),
+            cluster: cx.scope().name(),
+            partition: partition(&cx.provider().region),
             state_store: spec.state_store.as_deref(),
             zones: extension.dns_zones.iter().map(zone_id).collect(),
             registry: extension.container_registry,
@@ -29,7 +30,7 @@ impl Lowered for Identity {
         let policy = if statements.is_empty() { None } else { Some(machines.policy(statements)?) };
 
         let role = IamRole {
-            trust: trust(partition(cx.region))?,
+            trust: trust(partition(&cx.provider().region))?,
             permissions_boundary: extension.permissions_boundary,
             managed_policies: extension.policy_arns,
         };

@@ -2,19 +2,20 @@
 
 use kops_core::Result;
 use kops_core::graph::Setting;
+use kops_core::lower::{Lowered, setting};
 use kops_core::resource::Instance;
 
-use super::{Lowered, Lowering, native, setting};
+use super::{Lowering, Site, image, instance_type, native, tags_with};
 use crate::kinds::{Ec2Instance, Image, RootDisk};
 
-impl Lowered for Instance {
+impl Lowered<Site> for Instance {
     type Native = Ec2Instance;
 
     const OUTPUTS: &'static [(&'static str, &'static str)] =
         &[(Self::PRIVATE_IP.name(), Ec2Instance::PRIVATE_IP.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        let image = cx.image(&spec.image);
+        let image = image(cx, &spec.image);
         let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let volume = spec.root_volume;
         let root_disk = RootDisk {
@@ -30,7 +31,7 @@ impl Lowered for Instance {
         let instance = Ec2Instance {
             subnet: native(spec.subnet),
             image: image.id(),
-            instance_type: cx.instance_type(&spec.machine_type).id(),
+            instance_type: instance_type(cx, &spec.machine_type).id(),
             security_groups: spec.firewalls.into_iter().map(native).collect(),
             instance_profile: spec.identity.map(native),
             key_pair: spec.ssh_key.map(native),
@@ -41,7 +42,7 @@ impl Lowered for Instance {
             metadata_tokens_required: spec.options.metadata_tokens_required,
             metadata_hop_limit: setting(spec.options.metadata_hop_limit),
             detailed_monitoring: spec.options.detailed_monitoring,
-            tags: cx.tags(labels),
+            tags: tags_with(cx, labels),
         };
         cx.add(name, instance);
         Ok(())

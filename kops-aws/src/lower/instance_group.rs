@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kops_core::graph::{Id, Input};
+use kops_core::lower::Lowered;
 use kops_core::resource::{InstanceGroup, RootVolume};
 use kops_core::{Error, Result};
 
 use super::load_balancer::target_groups;
-use super::{Lowered, Lowering, native};
+use super::{Lowering, Site, image, instance_type, native, tags_with};
 use crate::extensions::{AwsInstanceGroup, MixedInstances};
 use crate::kinds::{
     AutoScalingGroup, BlockDevice, Image, LaunchTemplate, LifecycleHook, MachineTag, MixedInstancesPolicy,
@@ -21,7 +22,7 @@ use crate::tags::{self, Tags};
 const NODE_LABEL: &str = "k8s.io/cluster-autoscaler/node-template/label/";
 const NODE_TAINT: &str = "k8s.io/cluster-autoscaler/node-template/taint/";
 
-impl Lowered for InstanceGroup {
+impl Lowered<Site> for InstanceGroup {
     type Native = AutoScalingGroup;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
@@ -95,7 +96,7 @@ fn check(spec: &InstanceGroup, extension: &AwsInstanceGroup) -> Result<()> {
 /// The group's labels, and what the cluster autoscaler wants to know before there is a node.
 fn tags(spec: &InstanceGroup, cx: &Lowering<'_>) -> Tags {
     let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    let mut tags = cx.tags(labels);
+    let mut tags = tags_with(cx, labels);
     tags.extend(spec.node_labels.iter().map(|(key, value)| (format!("{NODE_LABEL}{key}"), value.clone())));
     // Taints of one key and different effects share a tag: the autoscaler reads one.
     let taints: BTreeMap<_, _> =
@@ -111,7 +112,7 @@ fn template(
     tags: &Tags,
     cx: &mut Lowering<'_>,
 ) -> LaunchTemplate {
-    let image = cx.image(&spec.image);
+    let image = image(cx, &spec.image);
     let further = spec.volumes.iter().map(|(device, volume)| block_device(device.as_str().into(), volume));
     let block_devices =
         further.chain([block_device(image.get(Image::ROOT_DEVICE), &spec.root_volume)]).collect();
@@ -122,7 +123,7 @@ fn template(
     });
     LaunchTemplate {
         image: image.id(),
-        instance_type: cx.instance_type(&spec.machine_type).id(),
+        instance_type: instance_type(cx, &spec.machine_type).id(),
         key_pair: spec.ssh_key.clone().map(native),
         instance_profile: spec.identity.clone().map(native),
         security_groups: spec.firewalls.iter().cloned().map(native).collect(),
@@ -136,12 +137,12 @@ fn template(
         tenancy: extension.tenancy.clone(),
         cpu_credits: extension.cpu_credits.clone(),
         ebs_optimized: extension.ebs_optimized,
-        machine_tags: tags::of_machines(cx.scope, name, tags)
+        machine_tags: tags::of_machines(cx.scope(), name, tags)
             .into_iter()
             .map(|(key, value)| MachineTag { key, value })
             .collect(),
         latest_is_default: true,
-        tags: cx.tags([]),
+        tags: tags_with(cx, []),
     }
 }
 
@@ -183,7 +184,7 @@ fn policy(
             .hint("leave the number of pools out"));
     }
     Ok(MixedInstancesPolicy {
-        instance_types: mixed.machine_types.iter().map(|it| cx.instance_type(it).id()).collect(),
+        instance_types: mixed.machine_types.iter().map(|it| instance_type(cx, it).id()).collect(),
         requirements: mixed.requirements.clone(),
         on_demand_strategy: mixed.on_demand_strategy.clone().unwrap_or_else(|| usual.to_owned()),
         on_demand_base: mixed.on_demand_base.unwrap_or(0),

@@ -1,10 +1,11 @@
 //! A load balancer becomes a network load balancer with a listener and a target group for each port.
 
 use kops_core::graph::{Handle, Id, Input, Setting};
+use kops_core::lower::Lowered;
 use kops_core::resource::{HealthCheck, Listener, LoadBalancer, Protocol};
 use kops_core::{Error, ErrorKind, Result};
 
-use super::{Lowered, Lowering, native};
+use super::{Lowering, Site, native, tags_with};
 use crate::extensions::AwsLoadBalancer;
 use crate::kinds::{Leg, NetworkLoadBalancer, NetworkLoadBalancerListener, TargetGroup, target_group};
 
@@ -12,7 +13,7 @@ use crate::kinds::{Leg, NetworkLoadBalancer, NetworkLoadBalancerListener, Target
 /// open another one at once.
 const DEREGISTRATION_DELAY: u32 = 30;
 
-impl Lowered for LoadBalancer {
+impl Lowered<Site> for LoadBalancer {
     type Native = NetworkLoadBalancer;
 
     const OUTPUTS: &'static [(&'static str, &'static str)] =
@@ -26,7 +27,7 @@ impl Lowered for LoadBalancer {
             security_groups: spec.firewalls.into_iter().map(native).collect(),
             cross_zone: spec.cross_zone,
             access_log: extension.access_log.clone(),
-            tags: cx.tags([]),
+            tags: tags_with(cx, []),
         };
         let balancer = cx.add(name, balancer);
         for listener in &spec.listeners {
@@ -38,9 +39,9 @@ impl Lowered for LoadBalancer {
                 health: health(check),
                 deregistration_delay: DEREGISTRATION_DELAY,
                 close_connections: true,
-                tags: cx.tags([]),
+                tags: tags_with(cx, []),
             };
-            let group = cx.add(&target_group_name(name, cx.scope.name(), listener.port, &extension), group);
+            let group = cx.add(&target_group_name(name, cx.scope().name(), listener.port, &extension), group);
             let policy = extension.ssl_policy.clone().filter(|_| listener.certificate.is_some());
             let listener = NetworkLoadBalancerListener {
                 load_balancer: balancer.id(),
@@ -49,7 +50,7 @@ impl Lowered for LoadBalancer {
                 certificate: listener.certificate.clone(),
                 ssl_policy: policy.map_or(Setting::Unmanaged, Setting::To),
                 target_group: group.id(),
-                tags: cx.tags([]),
+                tags: tags_with(cx, []),
             };
             cx.add(&format!("{name}-{}", listener.port), listener);
         }
@@ -107,7 +108,7 @@ pub(super) fn target_groups(
     };
     let extension = spec.extensions.get::<AwsLoadBalancer>()?.unwrap_or_default();
     let group = |listener: &Listener| {
-        let task = target_group_name(name, cx.scope.name(), listener.port, &extension);
+        let task = target_group_name(name, cx.scope().name(), listener.port, &extension);
         Handle::<TargetGroup>::named(&task).id()
     };
     Ok(spec.listeners.iter().map(group).collect())

@@ -2,13 +2,14 @@
 
 use ipnet::IpNet;
 use kops_core::graph::Setting;
+use kops_core::lower::Lowered;
 use kops_core::resource::Network;
 use kops_core::{Error, ErrorKind, Result};
 
-use super::{Lowered, Lowering};
+use super::{Lowering, Site, tags_with};
 use crate::kinds::{DhcpOptions, DhcpOptionsAssociation, EgressOnlyInternetGateway, Vpc, VpcCidrBlock};
 
-impl Lowered for Network {
+impl Lowered<Site> for Network {
     type Native = Vpc;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
@@ -28,7 +29,7 @@ impl Lowered for Network {
                 dns_support: true.into(),
                 // Load balancers and API endpoints of private zones need names for addresses.
                 dns_hostnames: true.into(),
-                tags: cx.tags([]),
+                tags: tags_with(cx, []),
             },
         );
         for cidr in further {
@@ -38,14 +39,14 @@ impl Lowered for Network {
         let options = cx.add(
             name,
             DhcpOptions {
-                domain_name: Some(domain_name(cx.region)),
+                domain_name: Some(domain_name(&cx.provider().region)),
                 name_servers: vec!["AmazonProvidedDNS".to_owned()],
-                tags: cx.tags([]),
+                tags: tags_with(cx, []),
             },
         );
         cx.add(name, DhcpOptionsAssociation { vpc: vpc.id(), options: options.id() });
         if spec.ipv6 {
-            cx.add(name, EgressOnlyInternetGateway { vpc: vpc.id(), tags: cx.tags([]) });
+            cx.add(name, EgressOnlyInternetGateway { vpc: vpc.id(), tags: tags_with(cx, []) });
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use kops_core::graph::{Handle, Id, Input};
 use kops_core::resource::{Access, Egress, InternetGateway, NatGateway, Network, Subnet};
 use kops_core::{Error, ErrorKind, Result};
 
-use super::{Lowering, native};
+use super::{Lowering, native, tags_with};
 use crate::kinds::{
     Ec2Subnet, EgressOnlyInternetGateway, Route, RouteTable, RouteTableAssociation, RouteTarget,
 };
@@ -38,7 +38,8 @@ pub(super) fn lower(
     let role = table.strip_suffix(&network_name(spec)).map_or("private", |rest| rest.trim_end_matches('.'));
     let role = if role.is_empty() { "public" } else { role };
     let marks: Vec<_> = spec.routes.iter().map(|route| Route::mark(route.cidr.trunc())).collect();
-    let tags = cx.tags([(ROLE, role)].into_iter().chain(marks.iter().map(|mark| (mark.as_str(), "owned"))));
+    let tags =
+        tags_with(cx, [(ROLE, role)].into_iter().chain(marks.iter().map(|mark| (mark.as_str(), "owned"))));
     let handle = cx.add_once(&table, RouteTable { vpc: native(spec.network.clone()), tags });
     for (destination, target) in routes_of(spec, cx)? {
         let name = Route::name_of(&table, destination);

@@ -1,10 +1,11 @@
 //! A subnet becomes a subnet, with its place in a route table.
 
 use kops_core::graph::Setting;
+use kops_core::lower::Lowered;
 use kops_core::resource::{Access, Subnet};
 use kops_core::{Error, ErrorKind, Result};
 
-use super::{Lowered, Lowering, native, routes};
+use super::{Lowering, Site, native, routes, tags_with};
 use crate::kinds::Ec2Subnet;
 
 /// Tells kOps' tools what the subnet is for.
@@ -15,7 +16,7 @@ const PUBLIC_BALANCERS: &str = "kubernetes.io/role/elb";
 /// The same for internal ones.
 const INTERNAL_BALANCERS: &str = "kubernetes.io/role/internal-elb";
 
-impl Lowered for Subnet {
+impl Lowered<Site> for Subnet {
     type Native = Ec2Subnet;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
@@ -24,7 +25,7 @@ impl Lowered for Subnet {
                 Error::new(ErrorKind::Unsupported, "on AWS a subnet lies in one zone").hint("name it")
             );
         };
-        let zone = cx.zone(zone);
+        let zone = super::zone(cx, zone);
         let mut tags = vec![(TYPE, format!("{:?}", spec.access))];
         if spec.access == Access::Private {
             tags.push((INTERNAL_BALANCERS, "1".to_owned()));
@@ -38,7 +39,7 @@ impl Lowered for Subnet {
             }
         }
         let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        let tags = cx.tags(tags.iter().map(|(key, value)| (*key, value.as_str())).chain(labels));
+        let tags = tags_with(cx, tags.iter().map(|(key, value)| (*key, value.as_str())).chain(labels));
         let subnet = Ec2Subnet {
             vpc: native(spec.network.clone()),
             cidr: spec.cidr.trunc(),

@@ -1,7 +1,7 @@
 //! Lowering of networks: pure, on graphs and nothing else.
 
-use kops_core::graph::Wait;
-use kops_core::resource::{Access, Egress, FirewallRule, Peer, Route as Way};
+use kops_core::graph::{GraphBuilder, Key, Lifecycle, Wait};
+use kops_core::resource::{Access, Egress, FirewallRule, Peer, Resource, Route as Way};
 
 use super::*;
 use crate::kinds::{

@@ -2,15 +2,16 @@
 
 use kops_core::Result;
 use kops_core::graph::Setting;
+use kops_core::lower::{Lowered, setting};
 use kops_core::resource::Volume;
 
-use super::{Lowered, Lowering, setting};
+use super::{Lowering, Site, tags_with, zone};
 use crate::kinds::EbsVolume;
 
 /// The type that does for nearly everything: cheaper and faster than its predecessor.
 const USUAL_TYPE: &str = "gp3";
 
-impl Lowered for Volume {
+impl Lowered<Site> for Volume {
     type Native = EbsVolume;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
@@ -23,10 +24,10 @@ impl Lowered for Volume {
             throughput: setting(spec.throughput),
             encrypted: spec.encrypted,
             kms_key: spec.kms_key.map_or(Setting::Unmanaged, Setting::To),
-            tags: cx.tags(labels),
+            tags: tags_with(cx, labels),
         };
         // A misspelt zone is found before anything is made.
-        cx.zone(&volume.zone);
+        zone(cx, &volume.zone);
         cx.add(name, volume);
         Ok(())
     }

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Priority;
+use super::{Context, Priority};
 use crate::clock::Clock;
+use crate::{Error, ErrorKind, Result};
 
 /// A token bucket.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -159,6 +160,37 @@ impl Limiter {
             // A sender leaves its queue only by sending: this is never reached, and harmless if it were.
             Err(_) => std::future::pending().await,
         }
+    }
+
+    /// Makes a call once a token of the bucket and a slot are there, and learns from it: what the cloud finds
+    /// throttled empties the bucket here, too.
+    ///
+    /// A call that nobody wants any more is not made, and one that `only_looks` is broken off. One that changes
+    /// something is waited for all the same once it is on its way: what it did would be unknown otherwise, and
+    /// the answer comes within the timeout of an attempt.
+    ///
+    /// # Errors
+    /// What the request fails with; [`Cancelled`](ErrorKind::Cancelled) when it was given up.
+    pub async fn run<T>(
+        &self,
+        bucket: &str,
+        only_looks: bool,
+        cx: &Context,
+        request: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let cancelled = || Error::new(ErrorKind::Cancelled, "the call was not wanted any more");
+        let _permit = tokio::select! {
+            permit = self.admit(bucket, cx.priority) => permit,
+            () = cx.cancel.cancelled() => return Err(cancelled()),
+        };
+        let answer = tokio::select! {
+            answer = request => answer,
+            () = cx.cancel.cancelled(), if only_looks => return Err(cancelled()),
+        };
+        if answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Throttled) {
+            self.throttled(bucket);
+        }
+        answer
     }
 
     /// Tells that the cloud found this bucket empty although we did not.

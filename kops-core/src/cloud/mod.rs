@@ -12,7 +12,10 @@ mod context;
 mod erased;
 mod handler;
 mod limits;
+mod lookup;
 mod machines;
+mod mark;
+mod names;
 mod object;
 mod permissions;
 mod scope;
@@ -33,7 +36,10 @@ pub use handler::{
     Timing, Update, Wanted,
 };
 pub use limits::{Bucket, Limiter, Permit};
+pub use lookup::{Lookup, lookup};
 pub use machines::{Machine, MachineState, Machines};
+pub use mark::Mark;
+pub use names::{HASH_DIGITS, name_hash, shortened};
 pub use object::{Object, Outputs, Owner, State};
 pub use permissions::{MissingPermission, Permissions};
 pub use scope::Scope;

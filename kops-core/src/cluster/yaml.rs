@@ -40,7 +40,9 @@ pub(crate) fn read(text: &str) -> Result<Vec<YamlDocument>> {
         legacy_octal_numbers: true,
     };
     let nodes: Vec<Spanned<Node>> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-        let message = error.without_snippet().to_string();
+        let whole = error.without_snippet().to_string();
+        // It ends with the place, which is told first here.
+        let message = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message);
         match error.location() {
             Some(at) if at.line() > 0 => Error::invalid(format!(
                 "malformed YAML in document {}, line {}, column {}: {message}",

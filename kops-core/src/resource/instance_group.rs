@@ -17,7 +17,7 @@ pub struct InstanceGroup<S: Stage = Open> {
     /// The subnets its machines are spread over.
     pub subnets: BTreeSet<At<S, Id<Subnet>>>,
     /// The zones its machines are spread over, where subnets span the zones; otherwise empty, the subnets say.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default)]
     pub zones: BTreeSet<String>,
     /// The image, by identifier or by a name that the provider resolves.
     pub image: String,

@@ -23,7 +23,7 @@ pub struct Subnet<S: Stage = Open> {
     /// The way out.
     pub egress: Egress<S>,
     /// Routes beside the way out.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default)]
     pub routes: BTreeSet<Route>,
     /// Labels beyond those of ownership.
     #[serde(default)]

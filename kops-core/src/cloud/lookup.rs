@@ -1,17 +1,16 @@
-//! Kinds that are only ever looked up: what AWS or others provide, and nobody here makes.
+//! Kinds that are only ever looked up: what a cloud or others provide, and nobody here makes.
 
 use std::sync::Arc;
 
+use super::{Create, Delete, Deletion, DynHandler, Filter, Handler, IdentityClass, Object, Query, Update};
+use crate::resource::Resource;
+use crate::{Error, ErrorKind, Result};
 use async_trait::async_trait;
-use kops_core::cloud::{
-    Create, Delete, Deletion, DynHandler, Filter, Handler, IdentityClass, Object, Query, Update,
-};
-use kops_core::resource::Resource;
-use kops_core::{Error, ErrorKind, Result};
 
-/// Looks objects up by what selects them.
+/// Looks objects up by what selects them: images, zones, machine types. [`lookup`] makes a handler of it, which
+/// refuses to make, change or delete.
 #[async_trait]
-pub(crate) trait Lookup: Send + Sync + 'static {
+pub trait Lookup: Send + Sync + 'static {
     /// The kind.
     type Kind: Resource;
 
@@ -25,7 +24,7 @@ pub(crate) trait Lookup: Send + Sync + 'static {
 }
 
 /// The handler of a kind that is only looked up.
-pub(crate) fn handler(lookup: impl Lookup) -> Arc<dyn DynHandler> {
+pub fn lookup(lookup: impl Lookup) -> Arc<dyn DynHandler> {
     Arc::new(LookedUp(lookup))
 }
 

@@ -1,4 +1,4 @@
-//! How objects that take no tags tell whose they are: a line of text in a place that AWS leaves to us.
+//! How objects that take no tags tell whose they are: a line of text in a place that the cloud leaves to us.
 //!
 //! ```text
 //! kops cluster=ha.example.com task=api.ha.example.com
@@ -6,15 +6,28 @@
 
 use std::fmt::Write;
 
-use kops_core::cloud::{Create, Object, Scope};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Whose an object is and which task it was made for.
+use super::{Create, Object, Scope};
+
+/// Whose an object is and which task it was made for, for objects that take no tags: a line of text in a
+/// description, a comment, or whatever else a cloud leaves to its users.
+///
+/// ```
+/// use kops_core::cloud::{Mark, Scope};
+///
+/// let mark = Mark { cluster: "ha.example.com".into(), task: "api.ha.example.com".into(), retained: false };
+/// assert_eq!(mark.text(), "kops cluster=ha.example.com task=api.ha.example.com");
+/// assert_eq!(Mark::read(&Scope::new("ha.example.com"), &mark.text()), Some(mark));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) cluster: String,
-    pub(crate) task: String,
-    pub(crate) retained: bool,
+pub struct Mark {
+    /// The scope.
+    pub cluster: String,
+    /// The task's name.
+    pub task: String,
+    /// Whether the object is never to be deleted.
+    pub retained: bool,
 }
 
 const FIRST: &str = "kops";
@@ -22,7 +35,8 @@ const FIRST: &str = "kops";
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'/').remove(b'*');
 
 impl Mark {
-    pub(crate) fn of_new<S>(request: &Create<'_, S>) -> Self {
+    /// The mark of an object that is about to be made.
+    pub fn of_new<S>(request: &Create<'_, S>) -> Self {
         Self {
             cluster: request.scope.name().to_owned(),
             task: request.name.to_owned(),
@@ -31,12 +45,12 @@ impl Mark {
     }
 
     /// The mark of an object that is the scope's already.
-    pub(crate) fn of<S>(scope: &Scope, task: &str, object: &Object<S>) -> Self {
+    pub fn of<S>(scope: &Scope, task: &str, object: &Object<S>) -> Self {
         Self { cluster: scope.name().to_owned(), task: task.to_owned(), retained: object.retained }
     }
 
     /// The line of text.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut text = FIRST.to_owned();
         // Writing to a string does not fail.
         let _ = write!(text, " cluster={}", utf8_percent_encode(&self.cluster, PLAIN));
@@ -48,7 +62,7 @@ impl Mark {
     }
 
     /// The mark in a text, if it is one of the scope's.
-    pub(crate) fn read(scope: &Scope, text: &str) -> Option<Self> {
+    pub fn read(scope: &Scope, text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         if words.next() != Some(FIRST) {
             return None;
@@ -65,7 +79,7 @@ impl Mark {
     }
 
     /// An object of the scope that carries this mark.
-    pub(crate) fn object<S>(self, id: impl Into<String>, spec: S) -> Object<S> {
+    pub fn object<S>(self, id: impl Into<String>, spec: S) -> Object<S> {
         Object { retained: self.retained, ..Object::owned(id, self.task, spec) }
     }
 }

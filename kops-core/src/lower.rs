@@ -1,0 +1,343 @@
+//! Lowering: agnostic tasks become native ones.
+//!
+//! What [`Cloud::lower`](crate::cloud::Cloud::lower) does is alike in every provider, and is here. A provider says
+//! by an `impl` of [`Lowered`] for each agnostic kind which native kind's object *stands for* it (others that
+//! refer to the agnostic task's identifier mean that object's), how outputs are called there, and which tasks it
+//! takes; a [`Lowerings`] holds them all. Names are kept, so that objects are called as kOps calls them.
+//!
+//! References are turned around first, in the documents; so what a `lower` function reads already refers to
+//! native tasks, and [`native`] merely changes the type. What waits for what follows from the references of the
+//! native tasks; edges that were declared beside references are carried over between the tasks that stand for
+//! the agnostic ones.
+//!
+//! ```
+//! use kops_core::Result;
+//! use kops_core::cloud::Scope;
+//! use kops_core::graph::{Handle, TaskGraph};
+//! use kops_core::lower::{Entry, Lowered, Lowering, Lowerings, entry};
+//! use kops_core::resource::{Address, Resource};
+//! use serde::{Deserialize, Serialize};
+//!
+//! /// What lowering knows of the cloud.
+//! struct Here;
+//!
+//! #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+//! struct FloatingIp {}
+//! impl Resource for FloatingIp {
+//!     const KIND: &'static str = "FloatingIp";
+//!     type Resolved = Self;
+//! }
+//!
+//! impl Lowered<Here> for Address {
+//!     type Native = FloatingIp;
+//!     const OUTPUTS: &'static [(&'static str, &'static str)] = &[("ip", "address")];
+//!
+//!     fn lower(name: &str, _: Self, cx: &mut Lowering<'_, Here>) -> Result<()> {
+//!         cx.add(name, FloatingIp {});
+//!         Ok(())
+//!     }
+//! }
+//!
+//! const LOWERINGS: Lowerings<Here> =
+//!     Lowerings { cloud: "Example", kinds: &[entry::<Here, Address>()], parts: &[] };
+//!
+//! let mut graph = TaskGraph::builder();
+//! graph.add("door", Address {});
+//! let native = LOWERINGS.lower(&graph.build()?, &Scope::new("demo"), &Here, &["FloatingIp"].into())?;
+//! assert!(native.get(Handle::<FloatingIp>::named("door").key()).is_some());
+//! # Ok::<(), kops_core::Error>(())
+//! ```
+
+use std::collections::HashSet;
+
+use crate::cloud::Scope;
+use crate::graph::{
+    Document, Edge, GraphBuilder, Handle, Id, Input, Key, Lifecycle, OutputRef, Setting, Task, TaskGraph,
+};
+use crate::resource::Resource;
+use crate::{Error, ErrorKind, Result};
+
+/// An agnostic kind, and what becomes of it on the cloud that `P` knows.
+pub trait Lowered<P: 'static>: Resource {
+    /// The kind of the object that stands for it.
+    type Native: Resource;
+
+    /// Its outputs besides the identifier, and what they are called there.
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[];
+
+    /// Adds the native tasks of the task `name`, one of the kind [`Native`](Self::Native) and of the same
+    /// name among them.
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_, P>) -> Result<()>;
+}
+
+/// A [`Lowered`] kind without its type; made by [`entry`].
+pub struct Entry<P: 'static> {
+    agnostic: &'static str,
+    native: &'static str,
+    outputs: &'static [(&'static str, &'static str)],
+    lower: fn(&Task, &mut Lowering<'_, P>) -> Result<()>,
+}
+
+/// The entry of a kind.
+pub const fn entry<P: 'static, A: Lowered<P>>() -> Entry<P> {
+    Entry {
+        agnostic: A::KIND,
+        native: A::Native::KIND,
+        outputs: A::OUTPUTS,
+        lower: |task, cx| A::lower(task.key.name(), task.spec_as()?, cx),
+    }
+}
+
+/// How a provider lowers graphs.
+pub struct Lowerings<P: 'static> {
+    /// What people call the cloud, for messages.
+    pub cloud: &'static str,
+    /// The agnostic kinds that it can do.
+    pub kinds: &'static [Entry<P>],
+    /// Kinds of objects without marks of their own, and the kind whose object each is inside of.
+    pub parts: &'static [(&'static str, &'static str)],
+}
+
+impl<P> std::fmt::Debug for Lowerings<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lowerings").field("cloud", &self.cloud).finish_non_exhaustive()
+    }
+}
+
+/// A reference to an agnostic object as one to the object that stands for it. Where it points has been settled
+/// before a `lower` function reads it; here only the type changes.
+pub fn native<P: 'static, A: Lowered<P>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
+    match id {
+        Input::Known(id) => Input::Known(Id::new(id.into_string())),
+        Input::Output(output) => Input::Output(output),
+        Input::Concat(parts) => Input::Concat(parts),
+    }
+}
+
+/// A setting that is managed if it is given.
+pub fn setting<T>(value: Option<T>) -> Setting<T> {
+    value.map_or(Setting::Unmanaged, Setting::To)
+}
+
+impl<P> Lowerings<P> {
+    /// A graph of agnostic and native tasks as one of native tasks only; `kinds` are the native ones, whose tasks
+    /// pass through.
+    ///
+    /// # Errors
+    /// Everything that the cloud cannot do, at once.
+    pub fn lower(
+        &self,
+        graph: &TaskGraph,
+        scope: &Scope,
+        provider: &P,
+        kinds: &HashSet<&str>,
+    ) -> Result<TaskGraph> {
+        let tasks: Vec<Task> = graph.tasks().map(|task| self.redirected(task)).collect();
+        let mut cx = Lowering {
+            lowerings: self,
+            tasks: &tasks,
+            scope,
+            provider,
+            native: TaskGraph::builder(),
+            lifecycle: Lifecycle::Managed,
+        };
+        let mut problems = Vec::new();
+        for task in &tasks {
+            if let Err(error) = cx.task(task, kinds) {
+                problems.push(error.task(&task.key));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(together(problems));
+        }
+        cx.carry_over(graph);
+        let native = cx.native.build()?;
+        self.parts_stay_with_their_wholes(&native)?;
+        Ok(native)
+    }
+
+    fn entry_of(&self, kind: &str) -> Option<&Entry<P>> {
+        self.kinds.iter().find(|entry| entry.agnostic == kind)
+    }
+
+    /// What is inside another object bears no mark of its own, of whose it is or that it is never to be deleted:
+    /// it shares that object's.
+    fn parts_stay_with_their_wholes(&self, native: &TaskGraph) -> Result<()> {
+        let is_retained = |task: &Task| task.lifecycle == Lifecycle::Retained;
+        for task in native.tasks() {
+            let Some((_, whole)) = self.parts.iter().find(|(part, _)| *part == task.key.kind()) else {
+                continue;
+            };
+            if matches!(task.lifecycle, Lifecycle::Shared { .. }) {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("it is inside a {whole} and cannot be shared by itself"),
+                )
+                .task(&task.key)
+                .hint(format!("share the {whole}")));
+            }
+            if !is_retained(task) {
+                continue;
+            }
+            let stays =
+                |edge: &Edge| edge.on.kind() == *whole && native.get(&edge.on).is_some_and(is_retained);
+            if !task.edges.iter().any(stays) {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!("it is inside a {whole} that is not retained"),
+                )
+                .task(&task.key)
+                .hint(format!("retain the {whole} as well")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The task with its references pointing to native tasks.
+    fn redirected(&self, task: &Task) -> Task {
+        Task { spec: task.spec.map_outputs(&|output| self.redirect(output)), ..task.clone() }
+    }
+
+    fn redirect(&self, output: OutputRef) -> OutputRef {
+        let Some(entry) = self.entry_of(output.task.kind()) else { return output };
+        let name = entry.outputs.iter().find(|(agnostic, _)| *agnostic == output.output);
+        OutputRef {
+            task: Key::new(entry.native, output.task.name()),
+            output: name.map_or(output.output, |(_, native)| (*native).to_owned()),
+            wait: output.wait,
+        }
+    }
+
+    /// The key of the task that stands for a task.
+    fn counterpart(&self, key: &Key) -> Key {
+        self.entry_of(key.kind()).map_or_else(|| key.clone(), |entry| Key::new(entry.native, key.name()))
+    }
+}
+
+/// One error of many.
+fn together(mut problems: Vec<Error>) -> Error {
+    if problems.len() == 1 {
+        return problems.remove(0);
+    }
+    let same = |kind| problems.iter().all(|it| it.kind() == kind);
+    let kind = if same(ErrorKind::Unsupported) { ErrorKind::Unsupported } else { ErrorKind::Invalid };
+    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    Error::new(kind, format!("{} problems:\n  {}", told.len(), told.join("\n  ")))
+}
+
+/// A graph on its way to native tasks.
+pub struct Lowering<'a, P: 'static> {
+    lowerings: &'a Lowerings<P>,
+    /// The tasks of the graph, their references redirected.
+    tasks: &'a [Task],
+    scope: &'a Scope,
+    provider: &'a P,
+    native: GraphBuilder,
+    /// Of the task that is being lowered.
+    lifecycle: Lifecycle,
+}
+
+impl<P> std::fmt::Debug for Lowering<'_, P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lowering")
+            .field("scope", &self.scope)
+            .field("native", &self.native)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, P> Lowering<'a, P> {
+    /// Whose objects they will be.
+    pub fn scope(&self) -> &'a Scope {
+        self.scope
+    }
+
+    /// What the provider knows of its cloud.
+    pub fn provider(&self) -> &'a P {
+        self.provider
+    }
+
+    fn task(&mut self, task: &Task, kinds: &HashSet<&str>) -> Result<()> {
+        self.lifecycle = task.lifecycle.clone();
+        match self.lowerings.entry_of(task.key.kind()) {
+            Some(entry) if matches!(task.lifecycle, Lifecycle::Shared { .. }) => {
+                self.native.insert(Task {
+                    key: Key::new(entry.native, task.key.name()),
+                    spec: Document::default(),
+                    lifecycle: task.lifecycle.clone(),
+                    edges: Vec::new(),
+                });
+                Ok(())
+            }
+            Some(entry) => (entry.lower)(task, self),
+            None if kinds.contains(task.key.kind()) => {
+                self.native.insert(Task { edges: Vec::new(), ..task.clone() });
+                Ok(())
+            }
+            None => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("{} has no objects of the kind {}", self.lowerings.cloud, task.key.kind()),
+            )),
+        }
+    }
+
+    /// Adds a task, with the lifecycle of the one that is being lowered.
+    pub fn add<R: Resource>(&mut self, name: &str, spec: R) -> Handle<R> {
+        self.native.add_as(name, spec, self.lifecycle.clone())
+    }
+
+    /// Adds a task that several agnostic ones need, unless one of them has done so already; it is retained if
+    /// one of them is.
+    pub fn add_once<R: Resource>(&mut self, name: &str, spec: R) -> Handle<R> {
+        let handle = Handle::named(name);
+        if !self.native.contains(handle.key()) {
+            self.native.add(name, spec);
+        }
+        if self.lifecycle == Lifecycle::Retained {
+            self.native.set_lifecycle(handle.key(), Lifecycle::Retained);
+        }
+        handle
+    }
+
+    /// Makes one native task wait for another although it takes no output of it.
+    pub fn after<A: Resource, B: Resource>(&mut self, later: &Handle<A>, earlier: &Handle<B>) {
+        self.native.after(later, earlier);
+    }
+
+    /// The tasks of an agnostic kind that are not shared, with their specifications.
+    pub fn specs<A: Lowered<P>>(&self) -> Result<Vec<(&'a str, A)>> {
+        let managed =
+            |task: &&Task| task.key.kind() == A::KIND && !matches!(task.lifecycle, Lifecycle::Shared { .. });
+        self.tasks.iter().filter(managed).map(|task| Ok((task.key.name(), task.spec_as()?))).collect()
+    }
+
+    /// Whether a reference points to the object that stands for the task `name`.
+    pub fn is_for<A: Lowered<P>>(id: &Input<Id<A>>, name: &str) -> bool {
+        matches!(id, Input::Output(output) if output.task == Key::new(A::Native::KIND, name))
+    }
+
+    /// Whether the object of an agnostic kind that a reference points to is somebody else's.
+    pub fn is_shared<A: Lowered<P>>(&self, id: &Input<Id<A>>) -> bool {
+        let Input::Output(output) = id else { return true };
+        let task =
+            self.tasks.iter().find(|it| it.key.kind() == A::KIND && it.key.name() == output.task.name());
+        task.is_none_or(|task| matches!(task.lifecycle, Lifecycle::Shared { .. }))
+    }
+
+    /// Something that is looked up under a name, so that a misspelt one is found before anything is made.
+    pub fn looked_up<R: Resource>(&mut self, name: &str) -> Handle<R> {
+        let handle = Handle::named(name);
+        if self.native.contains(handle.key()) { handle } else { self.native.share(name, name) }
+    }
+
+    /// Carries the edges over that were declared beside references.
+    fn carry_over(&mut self, graph: &TaskGraph) {
+        for task in graph.tasks() {
+            let referred: HashSet<Key> = task.spec.outputs().into_iter().map(|output| output.task).collect();
+            for edge in task.edges.iter().filter(|edge| !referred.contains(&edge.on)) {
+                let edge = Edge { on: self.lowerings.counterpart(&edge.on), wait: edge.wait };
+                self.native.wait(&self.lowerings.counterpart(&task.key), edge);
+            }
+        }
+    }
+}

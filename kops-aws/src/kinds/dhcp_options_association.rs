@@ -7,7 +7,7 @@ use aws_sdk_ec2::types;
 use futures_util::future::try_join;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update, means,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -73,16 +73,16 @@ impl Handler for DhcpOptionsAssociations {
                 Some((options.dhcp_options_id()?, tags::task(query.scope, &tags)?.to_owned()))
             })
             .collect();
-        let wanted = child::wanted::<DhcpOptionsAssociation>(query)?;
+        let wanted = query.wanted_as::<DhcpOptionsAssociation>()?;
         let association = |vpc: &types::Vpc| {
             let (id, options) = (vpc.vpc_id()?, vpc.dhcp_options_id()?);
             let tags = tags::read(vpc.tags());
             let task = tags::task(query.scope, &tags)?;
-            let asked_for = wanted.iter().find(|(_, it)| child::is(&it.vpc, id, Some(task)));
+            let asked_for = wanted.iter().find(|(_, it)| means(&it.vpc, id, Some(task)));
             // Without an association a VPC has the region's options, which look like anybody's. So those of
             // others count only where others' are wanted.
             let wants_others = asked_for
-                .is_some_and(|(_, it)| !ours.iter().any(|(id, task)| child::is(&it.options, id, Some(task))));
+                .is_some_and(|(_, it)| !ours.iter().any(|(id, task)| means(&it.options, id, Some(task))));
             if !ours.contains_key(options) && !wants_others {
                 return None;
             }

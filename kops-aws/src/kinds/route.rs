@@ -18,6 +18,7 @@ use ipnet::IpNet;
 use kops_core::Result;
 use kops_core::cloud::{
     Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Replacement, Update,
+    means,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -130,15 +131,14 @@ impl Handler for Routes {
                 listing::find(filters, describe).await?.into()
             }
         };
-        let wanted = child::wanted::<Route>(query)?;
+        let wanted = query.wanted_as::<Route>()?;
         let mut found = Vec::new();
         for table in tables.iter() {
             let tags = tags::read(table.tags());
             let (Some(id), Some(task)) = (table.route_table_id(), tags::task(query.scope, &tags)) else {
                 continue;
             };
-            let wanted: Vec<_> =
-                wanted.iter().filter(|(_, it)| child::is(&it.table, id, Some(task))).collect();
+            let wanted: Vec<_> = wanted.iter().filter(|(_, it)| means(&it.table, id, Some(task))).collect();
             for route in
                 table.routes().iter().filter(|route| route.origin() == Some(&RouteOrigin::CreateRoute))
             {

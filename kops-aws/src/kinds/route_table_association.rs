@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{self, RouteTableAssociationStateCode};
 use futures_util::future::try_join;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query,
-    Replacement, State, Update,
+    Replacement, State, Update, means,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -73,7 +73,7 @@ impl Handler for RouteTableAssociations {
                 Some((subnet.subnet_id()?, tags::task(query.scope, &tags)?.to_owned()))
             })
             .collect();
-        let wanted = child::wanted::<RouteTableAssociation>(query)?;
+        let wanted = query.wanted_as::<RouteTableAssociation>()?;
         let mut found = Vec::new();
         for table in tables.iter() {
             let tags = tags::read(table.tags());
@@ -89,7 +89,7 @@ impl Handler for RouteTableAssociations {
                 };
                 let Some(subnet) = association.subnet_id().filter(|_| asked) else { continue };
                 let task = subnets.get(subnet).map(String::as_str);
-                let asked_for = wanted.iter().find(|(_, it)| child::is(&it.subnet, subnet, task));
+                let asked_for = wanted.iter().find(|(_, it)| means(&it.subnet, subnet, task));
                 if let Some(name) = asked_for.map(|(name, _)| *name).or(task) {
                     found.push(child::inside(&tags, observed(name, association)));
                 }

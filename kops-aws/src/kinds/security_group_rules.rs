@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, IpPermission, ResourceType};
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope,
-    Update,
+    Update, means,
 };
 use kops_core::graph::{Closed, Id, Input, Open, Stage};
 use kops_core::resource::{At, Direction, Ports, Protocol, Resource};
@@ -131,12 +131,12 @@ impl Handler for RuleSets {
                 Some((group.group_id()?, tags::task(query.scope, &tags)?.to_owned()))
             })
             .collect();
-        let wanted = child::wanted::<SecurityGroupRules>(query)?;
+        let wanted = query.wanted_as::<SecurityGroupRules>()?;
         let mark = mark(query.scope);
         let object = |group: &types::SecurityGroup| {
             let id = group.group_id()?;
             let task = tasks.get(id)?;
-            let asked_for = wanted.iter().find(|(_, it)| child::is(&it.group, id, Some(task)));
+            let asked_for = wanted.iter().find(|(_, it)| means(&it.group, id, Some(task)));
             let wants = |rule: &Rule| {
                 let any = |(_, wanted): &(_, SecurityGroupRules)| {
                     wanted.rules.iter().any(|wanted| is_wanted(rule, wanted, &tasks))
@@ -301,7 +301,7 @@ fn is_wanted(rule: &Rule, wanted: &SecurityGroupRule, tasks: &HashMap<&str, Stri
             (RulePeer::Cidr(cidr), RulePeer::Cidr(Input::Known(wanted))) => cidr == wanted,
             (RulePeer::Group(group), RulePeer::Group(wanted)) => {
                 let id = group.as_str();
-                child::is(wanted, id, tasks.get(id).map(String::as_str))
+                means(wanted, id, tasks.get(id).map(String::as_str))
             }
             (RulePeer::PrefixList(list), RulePeer::PrefixList(wanted)) => list == wanted,
             _ => false,

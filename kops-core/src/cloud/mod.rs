@@ -19,6 +19,7 @@ mod names;
 mod object;
 mod permissions;
 mod scope;
+mod wanted;
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use names::{HASH_DIGITS, name_hash, shortened};
 pub use object::{Object, Outputs, Owner, State};
 pub use permissions::{MissingPermission, Permissions};
 pub use scope::Scope;
+pub use wanted::means;
 
 /// A cloud that graphs can be applied to.
 ///

@@ -69,10 +69,18 @@ pub trait Lowered<P: 'static>: Resource {
     /// internet of a network that always has one. Who waits for such a task waits for what it would wait for.
     const IMPLICIT: bool = false;
 
+    /// Where an output of a task is to be had when that follows from the task: the native kind that puts it out under
+    /// the task's name, and what it calls it. `None` leaves it to [`Native`](Self::Native) and
+    /// [`OUTPUTS`](Self::OUTPUTS).
+    const OUTLET: Option<Outlet<Self>> = None;
+
     /// Adds the native tasks of the task `name`, one of the kind [`Native`](Self::Native) and of the same
     /// name among them.
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_, P>) -> Result<()>;
 }
+
+/// Says for a specification and an output which native kind puts it out, and under which name.
+pub type Outlet<A> = fn(&A, &str) -> Option<(&'static str, &'static str)>;
 
 /// A [`Lowered`] kind without its type; made by [`entry`].
 pub struct Entry<P: 'static> {
@@ -80,6 +88,7 @@ pub struct Entry<P: 'static> {
     native: &'static str,
     outputs: &'static [(&'static str, &'static str)],
     implicit: bool,
+    outlet: fn(&Task, &str) -> Option<(&'static str, &'static str)>,
     lower: fn(&Task, &mut Lowering<'_, P>) -> Result<()>,
 }
 
@@ -90,6 +99,7 @@ pub const fn entry<P: 'static, A: Lowered<P>>() -> Entry<P> {
         native: A::Native::KIND,
         outputs: A::OUTPUTS,
         implicit: A::IMPLICIT,
+        outlet: |task, output| A::OUTLET.and_then(|outlet| outlet(&task.spec_as().ok()?, output)),
         lower: |task, cx| A::lower(task.key.name(), task.spec_as()?, cx),
     }
 }
@@ -138,7 +148,7 @@ impl<P> Lowerings<P> {
         provider: &P,
         kinds: &HashSet<&str>,
     ) -> Result<TaskGraph> {
-        let tasks: Vec<Task> = graph.tasks().map(|task| self.redirected(task)).collect();
+        let tasks: Vec<Task> = graph.tasks().map(|task| self.redirected(task, graph)).collect();
         let mut cx = Lowering {
             lowerings: self,
             tasks: &tasks,
@@ -200,12 +210,16 @@ impl<P> Lowerings<P> {
     }
 
     /// The task with its references pointing to native tasks.
-    fn redirected(&self, task: &Task) -> Task {
-        Task { spec: task.spec.map_outputs(&|output| self.redirect(output)), ..task.clone() }
+    fn redirected(&self, task: &Task, graph: &TaskGraph) -> Task {
+        Task { spec: task.spec.map_outputs(&|output| self.redirect(output, graph)), ..task.clone() }
     }
 
-    fn redirect(&self, output: OutputRef) -> OutputRef {
+    fn redirect(&self, output: OutputRef, graph: &TaskGraph) -> OutputRef {
         let Some(entry) = self.entry_of(output.task.kind()) else { return output };
+        let outlet = graph.get(&output.task).and_then(|task| (entry.outlet)(task, &output.output));
+        if let Some((kind, name)) = outlet {
+            return OutputRef { task: Key::new(kind, output.task.name()), output: name.to_owned(), ..output };
+        }
         let name = entry.outputs.iter().find(|(agnostic, _)| *agnostic == output.output);
         OutputRef {
             task: Key::new(entry.native, output.task.name()),
@@ -353,14 +367,22 @@ impl<'a, P> Lowering<'a, P> {
         if self.native.contains(handle.key()) { handle } else { self.native.share(name, name) }
     }
 
-    /// Carries the edges over that were declared beside references.
+    /// The names of the tasks of an agnostic kind, shared ones among them.
+    pub fn names<A: Lowered<P>>(&self) -> Vec<&'a str> {
+        self.tasks.iter().filter(|task| task.key.kind() == A::KIND).map(|task| task.key.name()).collect()
+    }
+
+    /// Carries the edges over that were declared beside references; between tasks that have become nothing there is
+    /// nothing to wait for.
     fn carry_over(&mut self, graph: &TaskGraph) {
         for task in graph.tasks().filter(|task| !self.lowerings.is_implicit(&task.key)) {
             let referred: HashSet<Key> = task.spec.outputs().into_iter().map(|output| output.task).collect();
             let later = self.lowerings.counterpart(&task.key);
             for edge in task.edges.iter().filter(|edge| !referred.contains(&edge.on)) {
                 for on in self.lowerings.standing_for(graph, &edge.on) {
-                    self.native.wait(&later, Edge { on, wait: edge.wait });
+                    if self.native.contains(&later) && self.native.contains(&on) {
+                        self.native.wait(&later, Edge { on, wait: edge.wait });
+                    }
                 }
             }
         }

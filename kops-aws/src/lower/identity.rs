@@ -1,9 +1,9 @@
 //! An identity becomes a role, what it may do, and the instance profile that hands it to machines.
 
 use kops_core::Result;
-use kops_core::graph::{Id, Input};
+use kops_core::graph::Input;
 use kops_core::lower::Lowered;
-use kops_core::resource::{DnsZone, Identity};
+use kops_core::resource::Identity;
 
 use super::permissions::{Machines, trust};
 use super::{Lowering, Site};
@@ -20,7 +20,7 @@ impl Lowered<Site> for Identity {
             cluster: cx.scope().name(),
             partition: partition(&cx.provider().region),
             state_store: spec.state_store.as_deref(),
-            zones: extension.dns_zones.iter().map(zone_id).collect(),
+            zones: extension.dns_zones.iter().map(|zone| zone.clone().into_text()).collect(),
             registry: extension.container_registry,
         };
         let mut statements = machines.statements(spec.role)?;
@@ -42,15 +42,6 @@ impl Lowered<Site> for Identity {
             cx.after(&profile, &policy);
         }
         Ok(())
-    }
-}
-
-/// The identifier of a zone as text to put into a policy.
-fn zone_id(zone: &Input<Id<DnsZone>>) -> Input<String> {
-    match zone.clone() {
-        Input::Known(id) => Input::Known(id.into_string()),
-        Input::Output(output) => Input::Output(output),
-        Input::Concat(parts) => Input::Concat(parts),
     }
 }
 

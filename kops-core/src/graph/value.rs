@@ -113,6 +113,17 @@ impl<T> Input<T> {
     }
 }
 
+impl<R> Input<Id<R>> {
+    /// The identifier as text, for a place that takes identifiers of several kinds.
+    pub fn into_text(self) -> Input<String> {
+        match self {
+            Self::Known(id) => Input::Known(id.into_string()),
+            Self::Output(output) => Input::Output(output),
+            Self::Concat(parts) => Input::Concat(parts),
+        }
+    }
+}
+
 impl Input<String> {
     /// Joins texts, known or not: `Input::concat(["https://".into(), balancer.get(DNS_NAME)])`.
     pub fn concat(inputs: impl IntoIterator<Item = Self>) -> Self {

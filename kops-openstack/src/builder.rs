@@ -1,0 +1,330 @@
+//! How a connection to OpenStack is configured.
+
+use std::fmt;
+use std::sync::Arc;
+
+use kops_core::clock::{Clock, SystemClock};
+use kops_core::{Error, Result};
+use osauth::{CloudConfig, Session};
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::clients::{Clients, Service};
+use crate::lower::Site;
+use crate::{Openstack, error};
+
+/// Shown in the services' logs.
+const USER_AGENT: &str = "kops";
+
+/// Configures a connection to OpenStack.
+///
+/// ```no_run
+/// # async fn example() -> kops_core::Result<()> {
+/// use kops_openstack::Openstack;
+///
+/// let cloud = Openstack::builder()
+///     .password("https://keystone.example.com/v3", "ada", "secret", "my-project")
+///     .external_network("public")
+///     .build()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// or as OpenStack's own tools do: [`OpenstackBuilder::from_env`] goes by `OS_CLOUD` and `clouds.yaml` (in the
+/// working directory, `~/.config/openstack` or `/etc/openstack`, with `secure.yaml` beside it; `OS_CLIENT_CONFIG_FILE`
+/// names another file), or by `OS_AUTH_URL`, `OS_USERNAME`, `OS_PASSWORD`, `OS_APPLICATION_CREDENTIAL_ID` and the
+/// other variables of an `openrc`.
+#[derive(Clone)]
+pub struct OpenstackBuilder {
+    source: Source,
+    region: Option<String>,
+    external_network: Option<String>,
+    name_servers: Vec<String>,
+    user_agent: String,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+#[derive(Clone)]
+enum Source {
+    Nothing,
+    Environment,
+    Cloud(String),
+    Given(Value),
+}
+
+impl OpenstackBuilder {
+    /// Nothing set, and nothing looked up.
+    pub fn new() -> Self {
+        Self {
+            source: Source::Nothing,
+            region: None,
+            external_network: None,
+            name_servers: Vec::new(),
+            user_agent: USER_AGENT.to_owned(),
+            clock: None,
+        }
+    }
+
+    /// By `OS_CLOUD` and `clouds.yaml`, or the other `OS_…` variables.
+    pub fn from_env() -> Self {
+        Self { source: Source::Environment, ..Self::new() }
+    }
+
+    /// A cloud of `clouds.yaml`.
+    pub fn cloud(mut self, name: impl Into<String>) -> Self {
+        self.source = Source::Cloud(name.into());
+        self
+    }
+
+    /// A user and the project to work in, both in the domain `Default`.
+    pub fn password(self, auth_url: &str, user: &str, password: &str, project: &str) -> Self {
+        self.auth(json!({ "auth": {
+            "auth_url": auth_url, "username": user, "password": password, "project_name": project,
+            "user_domain_name": "Default", "project_domain_name": "Default",
+        } }))
+    }
+
+    /// An application credential, by its identifier; it is for one project.
+    pub fn application_credential(self, auth_url: &str, id: &str, secret: &str) -> Self {
+        self.auth(json!({ "auth_type": "v3applicationcredential", "auth": {
+            "auth_url": auth_url, "application_credential_id": id, "application_credential_secret": secret,
+        } }))
+    }
+
+    /// An entry as in `clouds.yaml`, with `auth`, `auth_type`, `region_name`, `interface`, `cacert` and
+    /// `…_endpoint_override`.
+    pub fn auth(mut self, entry: Value) -> Self {
+        self.source = Source::Given(entry);
+        self
+    }
+
+    /// The region, where the catalogue has several.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// The network that leads to the internet, by name or identifier: routers have their gateway in it, and floating
+    /// addresses come from it. The only one there is, unless given.
+    pub fn external_network(mut self, network: impl Into<String>) -> Self {
+        self.external_network = Some(network.into());
+        self
+    }
+
+    /// The addresses of name servers for machines in new subnets; the cloud's own unless given.
+    pub fn name_servers(mut self, addresses: impl IntoIterator<Item = String>) -> Self {
+        self.name_servers = addresses.into_iter().collect();
+        self
+    }
+
+    /// What the services' logs call the program; `kops` unless given.
+    pub fn user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = name.into();
+        self
+    }
+
+    /// The clock by which calls are paced; the machine's unless given.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Connects: gets a token, and with it the catalogue of services.
+    ///
+    /// # Errors
+    ///
+    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): nothing is configured, or it is not accepted.
+    /// - [`Unavailable`](kops_core::ErrorKind::Unavailable): the identity service does not answer.
+    pub async fn build(self) -> Result<Openstack> {
+        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock::new()));
+        if HeaderValue::from_str(&self.user_agent).is_err() {
+            return Err(Error::invalid(format!("{:?} cannot be the name of a program", self.user_agent)));
+        }
+        let config = self.config()?;
+        let mut session = config.create_session().await.map_err(|error| error::from_session(&error))?;
+        if let Some(region) = &self.region {
+            session = session.with_region(region);
+        }
+        let project = project(&session).await?;
+        let endpoints = endpoints(&session).await?;
+        let clients = Clients::new(session.client().clone(), endpoints, project, &self.user_agent, clock);
+        let site = Site {
+            external_network: self.external_network.unwrap_or_default(),
+            name_servers: self.name_servers,
+        };
+        Ok(Openstack::new(clients, site))
+    }
+
+    fn config(&self) -> Result<CloudConfig> {
+        let config = match &self.source {
+            Source::Nothing => {
+                return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials are given")
+                    .hint("use OpenstackBuilder::from_env, cloud, password or application_credential"));
+            }
+            Source::Environment => match named_file() {
+                Some((file, cloud)) => return from_file(&file, &cloud),
+                None => CloudConfig::from_env(),
+            },
+            Source::Cloud(name) => match std::env::var("OS_CLIENT_CONFIG_FILE") {
+                Ok(file) => return from_file(&file, name),
+                Err(_) => CloudConfig::from_config(name),
+            },
+            Source::Given(entry) => {
+                return CloudConfig::deserialize(entry).map_err(|error| {
+                    // Not the text of serde: it may quote a secret.
+                    Error::invalid(format!("this is no entry of clouds.yaml ({:?})", error.classify()))
+                });
+            }
+        };
+        config.map_err(|error| error::from_session(&error))
+    }
+}
+
+impl Default for OpenstackBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for OpenstackBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match &self.source {
+            Source::Nothing => "nothing",
+            Source::Environment => "the environment",
+            Source::Cloud(name) => name,
+            Source::Given(_) => "given",
+        };
+        f.debug_struct("OpenstackBuilder")
+            .field("source", &source)
+            .field("region", &self.region)
+            .field("external_network", &self.external_network)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The file that `OS_CLIENT_CONFIG_FILE` names, which osauth does not know of, and the cloud that is wanted of it.
+fn named_file() -> Option<(String, String)> {
+    Some((std::env::var("OS_CLIENT_CONFIG_FILE").ok()?, std::env::var("OS_CLOUD").ok()?))
+}
+
+fn from_file(file: &str, cloud: &str) -> Result<CloudConfig> {
+    let unreadable = |why: String| {
+        Error::new(kops_core::ErrorKind::Unauthenticated, format!("{file}, of OS_CLIENT_CONFIG_FILE: {why}"))
+            .hint("check the file; it is one as clouds.yaml")
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+    // Without an excerpt in the error: the file has passwords.
+    let options = serde_saphyr::options! { with_snippet: false };
+    let whole: Value = serde_saphyr::from_str_with_options(&text, options)
+        .map_err(|error| unreadable(error.without_snippet().to_string()))?;
+    let Some(entry) = whole.get("clouds").and_then(|clouds| clouds.get(cloud)) else {
+        return Err(unreadable(format!("it has no cloud `{cloud}`")));
+    };
+    CloudConfig::deserialize(entry).map_err(|_| unreadable(format!("the entry of `{cloud}` is malformed")))
+}
+
+/// The project of the token: its objects are to be told from those that others share with it, and from everybody's
+/// where the user is an administrator.
+async fn project(session: &Session) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        token: Token,
+    }
+    #[derive(Deserialize)]
+    struct Token {
+        project: Option<Project>,
+    }
+    #[derive(Deserialize)]
+    struct Project {
+        id: String,
+    }
+    let call = "GET identity/auth/tokens";
+    let explain = |error: osauth::Error| error::from_session(&error).call(call);
+    let client = session.client();
+    let identity = client.get_endpoint("identity", session.endpoint_filters()).await.map_err(explain)?;
+    let identity = identity.as_str().trim_end_matches('/');
+    let version = if identity.ends_with("/v3") { "" } else { "/v3" };
+    let url = format!("{identity}{version}/auth/tokens");
+    // A token is asked about by showing it; the session puts it into a header of every request.
+    let blank = client.inner().get(&url);
+    let signed = session.auth_type().authenticate(client.inner(), blank).await.map_err(explain)?;
+    let token = signed.build().ok().and_then(|request| request.headers().get("x-auth-token").cloned());
+    let Some(token) = token else {
+        return Err(Error::invalid("the credentials give no token").hint("authenticate with Keystone"));
+    };
+    let url = Url::parse(&url).map_err(|error| Error::invalid(format!("{url}: {error}")))?;
+    let request = client.request(reqwest::Method::GET, url).header("x-subject-token", token);
+    let answer: Answer = request.fetch().await.map_err(explain)?;
+    answer.token.project.map(|project| project.id).ok_or_else(|| {
+        Error::new(kops_core::ErrorKind::Unauthenticated, "the credentials are for no project")
+            .hint("set the project: OS_PROJECT_NAME, or project_name in clouds.yaml")
+    })
+}
+
+/// The services that the catalogue has, with their addresses, complete with the version.
+async fn endpoints(session: &Session) -> Result<Vec<(Service, Url)>> {
+    let mut endpoints = Vec::new();
+    for service in Service::ALL {
+        let mut found = None;
+        for kind in service.types() {
+            if let Some(url) = session.endpoint_overrides().get(*kind) {
+                found = Some(url.clone());
+                break;
+            }
+            match session.client().get_endpoint(kind, session.endpoint_filters()).await {
+                Ok(url) => {
+                    found = Some(url);
+                    break;
+                }
+                Err(error) if error.kind() == osauth::ErrorKind::EndpointNotFound => {}
+                Err(error) => return Err(error::from_session(&error)),
+            }
+        }
+        if let Some(url) = found {
+            endpoints.push((service, with_version(service, url)));
+        }
+    }
+    Ok(endpoints)
+}
+
+/// The address with the version in its path, where the catalogue leaves it to its reader.
+fn with_version(service: Service, mut url: Url) -> Url {
+    let is_version = |segment: &str| {
+        segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let has = url.path_segments().is_some_and(|mut segments| segments.any(is_version));
+    if let Some(version) = service.version().filter(|_| !has) {
+        let path = format!("{}/{version}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_get_the_version_that_they_lack() {
+        let of = |service, url: &str| with_version(service, Url::parse(url).unwrap()).to_string();
+        for (service, url, whole) in [
+            (Service::Network, "http://a:9696/", "http://a:9696/v2.0"),
+            (Service::Network, "http://a/network/v2.0", "http://a/network/v2.0"),
+            (Service::Compute, "http://a/compute/v2.1", "http://a/compute/v2.1"),
+            (Service::Volume, "http://a/volume/v3/0123", "http://a/volume/v3/0123"),
+            (Service::LoadBalancer, "http://a:9876", "http://a:9876/v2"),
+            (Service::ObjectStore, "http://a/v1/AUTH_0", "http://a/v1/AUTH_0"),
+        ] {
+            assert_eq!(of(service, url), whole);
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let builder = OpenstackBuilder::new().password("http://a", "ada", "hunter2", "p");
+        assert!(!format!("{builder:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,350 @@
+//! The one way in which calls are made.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kops_core::clock::Clock;
+use kops_core::cloud::{Context, Limiter};
+use kops_core::{Error, ErrorKind, Result};
+use osauth::client::AuthenticatedClient;
+use reqwest::header::USER_AGENT;
+use reqwest::{Method, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use crate::error;
+use crate::limits;
+
+/// The slowest calls in use (a server, a load balancer with all that belongs to it) are answered within seconds.
+/// What has not been answered by then is not coming: better look whether it was done.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Objects of a page; what a service gives at most may be less, and it says where the next page is.
+const PAGE: usize = 500;
+
+/// A service of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Service {
+    Compute,
+    Network,
+    Volume,
+    Image,
+    LoadBalancer,
+    Dns,
+    ObjectStore,
+}
+
+impl Service {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Compute,
+        Self::Network,
+        Self::Volume,
+        Self::Image,
+        Self::LoadBalancer,
+        Self::Dns,
+        Self::ObjectStore,
+    ];
+
+    /// Its types in the catalogue: the one of today first.
+    pub(crate) fn types(self) -> &'static [&'static str] {
+        match self {
+            Self::Compute => &["compute"],
+            Self::Network => &["network"],
+            Self::Volume => &["block-storage", "volumev3", "volume"],
+            Self::Image => &["image"],
+            Self::LoadBalancer => &["load-balancer"],
+            Self::Dns => &["dns"],
+            Self::ObjectStore => &["object-store"],
+        }
+    }
+
+    /// The version in the path, where the catalogue leaves it out.
+    pub(crate) fn version(self) -> Option<&'static str> {
+        match self {
+            Self::Compute => Some("v2.1"),
+            Self::Network => Some("v2.0"),
+            Self::Volume => Some("v3"),
+            Self::Image | Self::LoadBalancer | Self::Dns => Some("v2"),
+            Self::ObjectStore => None,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.types()[0]
+    }
+}
+
+/// A request, without what all requests have.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) service: Service,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) body: Option<Value>,
+    /// The microversion of Compute's API or Block Storage's, where the first one does not do.
+    pub(crate) microversion: Option<&'static str>,
+}
+
+impl Call {
+    pub(crate) fn new(method: Method, service: Service, path: impl Into<String>) -> Self {
+        Self { method, service, path: path.into(), query: Vec::new(), body: None, microversion: None }
+    }
+
+    pub(crate) fn get(service: Service, path: impl Into<String>) -> Self {
+        Self::new(Method::GET, service, path)
+    }
+
+    pub(crate) fn post(service: Service, path: impl Into<String>, body: Value) -> Self {
+        Self::new(Method::POST, service, path).body(body)
+    }
+
+    pub(crate) fn put(service: Service, path: impl Into<String>, body: Value) -> Self {
+        Self::new(Method::PUT, service, path).body(body)
+    }
+
+    pub(crate) fn delete(service: Service, path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, service, path)
+    }
+
+    pub(crate) fn body(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    pub(crate) fn query(mut self, query: &[(&str, String)]) -> Self {
+        self.query.extend(query.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        self
+    }
+
+    pub(crate) fn microversion(mut self, version: &'static str) -> Self {
+        self.microversion = Some(version);
+        self
+    }
+
+    fn only_looks(&self) -> bool {
+        [Method::GET, Method::HEAD].contains(&self.method)
+    }
+
+    /// What errors call it: no identifiers of the path are secret, bodies and queries stay out.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}/{}", self.method, self.service.name(), self.path)
+    }
+}
+
+/// The authenticated connection. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    pub(crate) clock: Arc<dyn Clock>,
+    http: AuthenticatedClient,
+    endpoints: Arc<Vec<(Service, Url)>>,
+    user_agent: Arc<str>,
+    limiter: Limiter,
+    project: Arc<str>,
+    tags_at_creation: Arc<OnceCell<bool>>,
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the session: it knows the password.
+        f.debug_struct("Clients").field("project", &self.project).finish_non_exhaustive()
+    }
+}
+
+impl Clients {
+    pub(crate) fn new(
+        http: AuthenticatedClient,
+        endpoints: Vec<(Service, Url)>,
+        project: String,
+        user_agent: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            limiter: Limiter::new(clock.clone(), limits::buckets(), limits::SLOTS),
+            clock,
+            http,
+            endpoints: Arc::new(endpoints),
+            user_agent: user_agent.into(),
+            project: project.into(),
+            tags_at_creation: Arc::new(OnceCell::new()),
+        }
+    }
+
+    /// The project that the credentials are for.
+    pub(crate) fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// Whether the cloud has a service.
+    pub(crate) fn has(&self, service: Service) -> bool {
+        self.endpoints.iter().any(|(it, _)| *it == service)
+    }
+
+    fn url(&self, service: Service, path: &str) -> Result<Url> {
+        let Some((_, base)) = self.endpoints.iter().find(|(it, _)| *it == service) else {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("this cloud has no service of the type {}", service.name()),
+            )
+            .hint("see `openstack catalog list`; the region or the interface may be another one"));
+        };
+        let mut url = base.clone();
+        // Segment by segment, so that each is quoted as it must be.
+        match url.path_segments_mut() {
+            Ok(mut segments) => drop(segments.pop_if_empty().extend(path.split('/'))),
+            Err(()) => return Err(Error::invalid(format!("`{base}` cannot be the address of a service"))),
+        }
+        Ok(url)
+    }
+
+    /// The request of a call, for those who need more of the answer than its body.
+    pub(crate) fn request(&self, call: &Call) -> Result<osauth::client::RequestBuilder> {
+        let mut url = self.url(call.service, &call.path)?;
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        let mut request = self.http.request(call.method.clone(), url).timeout(TIMEOUT);
+        request = request.header(USER_AGENT, &*self.user_agent);
+        if let Some(version) = call.microversion {
+            let kind = if call.service == Service::Volume { "volume" } else { "compute" };
+            request = request.header("openstack-api-version", format!("{kind} {version}"));
+        }
+        Ok(match &call.body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+    }
+
+    /// Makes a call once the limits admit it, and explains its failure. When it is broken off is said at
+    /// [`Limiter::run`].
+    pub(crate) async fn send(&self, cx: &Context, call: Call) -> Result<Value> {
+        let name = call.name();
+        let (service, only_looks) = (call.service, call.only_looks());
+        let request = self.request(&call).map_err(|error| error.call(&name))?;
+        let answer = async {
+            let answer = request.send_unchecked().await.map_err(|error| error::unanswered(&name, &error))?;
+            let status = answer.status();
+            let headers = answer.headers().clone();
+            let text = answer.text().await.map_err(|_| {
+                Error::new(ErrorKind::Unavailable, "the connection broke off in the middle of the answer")
+                    .call(&name)
+            })?;
+            if !status.is_success() {
+                return Err(error::answered(&name, status.as_u16(), &headers, &text));
+            }
+            if text.is_empty() {
+                return Ok(Value::Null);
+            }
+            serde_json::from_str(&text).map_err(|error| {
+                Error::new(ErrorKind::Unavailable, format!("the answer makes no sense: {error}"))
+                    .call(&name)
+                    .hint("is this OpenStack? a proxy may stand between")
+            })
+        };
+        let answered = self.limiter.run(limits::bucket_of(service), only_looks, cx, answer).await;
+        answered.map_err(|error| match error.kind() {
+            ErrorKind::Cancelled => error.call(&name),
+            _ => error,
+        })
+    }
+
+    /// Makes a call whose answer has one object under `item`.
+    pub(crate) async fn fetch<T: DeserializeOwned>(&self, cx: &Context, call: Call, item: &str) -> Result<T> {
+        let name = call.name();
+        let mut answer = self.send(cx, call).await?;
+        parse(&name, answer.get_mut(item).map(Value::take).unwrap_or(answer))
+    }
+
+    /// Reads all pages of a listing, whose objects are under `items`.
+    pub(crate) async fn all<T: DeserializeOwned>(
+        &self,
+        cx: &Context,
+        call: Call,
+        items: &str,
+    ) -> Result<Vec<T>> {
+        let name = call.name();
+        let mut all = Vec::new();
+        let mut marker: Option<String> = None;
+        loop {
+            let mut call = call.clone().query(&[("limit", PAGE.to_string())]);
+            if let Some(marker) = &marker {
+                call = call.query(&[("marker", marker.clone())]);
+            }
+            let mut page = self.send(cx, call).await?;
+            let objects = match page.get_mut(items).map(Value::take) {
+                Some(Value::Array(objects)) => objects,
+                _ => return Err(senseless(&name, &format!("it has no {items}"))),
+            };
+            let last = objects.last().and_then(|last| last.get("id")).and_then(Value::as_str);
+            let next = last.map(str::to_owned).filter(|_| has_next(&page, items));
+            for object in objects {
+                all.push(parse(&name, object)?);
+            }
+            match next {
+                Some(next) => marker = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Whether Networking takes tags in the creating call (its extension `tag-creation`, of 2025); elsewhere they
+    /// are set by a call of their own, and the mark in the description says until then whose the object is.
+    pub(crate) async fn tags_at_creation(&self, cx: &Context) -> Result<bool> {
+        #[derive(Deserialize)]
+        struct Extension {
+            alias: String,
+        }
+        let find = async || {
+            let call = Call::get(Service::Network, "extensions");
+            let extensions: Vec<Extension> = self.fetch(cx, call, "extensions").await?;
+            Ok(extensions.iter().any(|extension| extension.alias == "tag-creation"))
+        };
+        self.tags_at_creation.get_or_try_init(find).await.copied()
+    }
+}
+
+/// Whether a page says that there is another one. Each service says so in its own way.
+fn has_next(page: &Value, items: &str) -> bool {
+    let links = page.get(format!("{items}_links")).or_else(|| page.get("links"));
+    match links {
+        Some(Value::Array(links)) => links.iter().any(|link| link["rel"] == "next"),
+        Some(Value::Object(links)) => links.get("next").is_some_and(Value::is_string),
+        _ => page.get("next").is_some_and(Value::is_string),
+    }
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(call: &str, value: Value) -> Result<T> {
+    T::deserialize(value).map_err(|error| senseless(call, &error.to_string()))
+}
+
+fn senseless(call: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the answer makes no sense: {why}")).call(call)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_service_says_in_its_own_way_that_there_is_more() {
+        for page in [
+            json!({"networks": [], "networks_links": [{"rel": "next", "href": "x"}]}),
+            json!({"networks": [], "links": {"next": "x"}}),
+            json!({"networks": [], "next": "/v2/images?marker=1"}),
+        ] {
+            assert!(has_next(&page, "networks"), "{page}");
+        }
+        for page in [
+            json!({"networks": []}),
+            json!({"networks": [], "networks_links": [{"rel": "previous", "href": "x"}]}),
+            json!({"networks": [], "links": {"self": "x"}}),
+        ] {
+            assert!(!has_next(&page, "networks"), "{page}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The cloud itself.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use kops_core::Result;
+use kops_core::clock::Clock;
+use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Scope};
+use kops_core::cluster::model::Dialect;
+use kops_core::graph::TaskGraph;
+
+use crate::clients::{Clients, Service};
+use crate::lower::Site;
+use crate::{OpenstackBuilder, OpenstackDialect, kinds, lower};
+
+/// A project of an OpenStack cloud.
+#[derive(Clone)]
+pub struct Openstack {
+    clients: Clients,
+    site: Arc<Site>,
+    handlers: Arc<[Arc<dyn DynHandler>]>,
+}
+
+impl Openstack {
+    /// Configures a connection.
+    pub fn builder() -> OpenstackBuilder {
+        OpenstackBuilder::new()
+    }
+
+    /// Connects as OpenStack's own tools do; see [`OpenstackBuilder::from_env`].
+    pub async fn from_env() -> Result<Self> {
+        OpenstackBuilder::from_env().build().await
+    }
+
+    pub(crate) fn new(clients: Clients, site: Site) -> Self {
+        let handlers = kinds::handlers(&clients).into();
+        Self { clients, site: Arc::new(site), handlers }
+    }
+
+    /// The identifier of the project.
+    pub fn project(&self) -> &str {
+        self.clients.project()
+    }
+
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+}
+
+impl fmt::Debug for Openstack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Openstack").field("project", &self.project()).finish_non_exhaustive()
+    }
+}
+
+impl Cloud for Openstack {
+    fn name(&self) -> &'static str {
+        "openstack"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let balancers = self.clients.has(Service::LoadBalancer);
+        Capabilities {
+            // The router translates addresses.
+            nat_gateways: false,
+            public_load_balancers: balancers,
+            internal_load_balancers: balancers,
+            public_dns: self.clients.has(Service::Dns),
+            private_dns: false,
+            prefix_lists: false,
+            spot: false,
+            ipv6: false,
+            shared_networks: true,
+            zonal_subnets: false,
+            zonal_nat_gateways: false,
+            surge: true,
+        }
+    }
+
+    fn handlers(&self) -> &[Arc<dyn DynHandler>] {
+        &self.handlers
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
+        let native_kinds: HashSet<_> = self.handlers.iter().map(|handler| handler.kind()).collect();
+        lower::lower(graph, scope, &self.site, &native_kinds)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.clients.clock.clone()
+    }
+
+    fn dialect(&self) -> &dyn Dialect {
+        &OpenstackDialect
+    }
+
+    fn machines(&self) -> Option<&dyn Machines> {
+        Some(self)
+    }
+}

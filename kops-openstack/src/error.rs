@@ -1,0 +1,162 @@
+//! What OpenStack says, as kinds of [`Error`]: the one place that knows its statuses and messages.
+//!
+//! Services have no common list of error codes. Networking names the exception that it met, DNS a type; the others
+//! have a status and a sentence. So the kind follows from the status, and where one status means two things, from
+//! the name, and last from a few words of the sentence that have been the same for many releases.
+//!
+//! Bodies of requests never enter an error: they carry user data.
+
+use std::time::Duration;
+
+use kops_core::{Error, ErrorKind};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use serde_json::Value;
+
+/// The longest text of an answer that is not in any of the known forms, in an error.
+const LONGEST: usize = 300;
+
+/// The error of a call that was answered.
+pub(crate) fn answered(call: &str, status: u16, headers: &HeaderMap, body: &str) -> Error {
+    let (name, message) = told(body);
+    let kind = kind(status, &name, &message);
+    let text = match (name.as_str(), message.as_str()) {
+        ("", "") => format!("HTTP status {status}"),
+        ("", message) => format!("HTTP status {status}: {message}"),
+        (name, message) => format!("HTTP status {status}, {name}: {message}"),
+    };
+    let mut error = Error::new(kind, text).call(call);
+    if let Some(hint) = hint(kind, status) {
+        error = error.hint(hint);
+    }
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(id) = header("x-openstack-request-id").or_else(|| header("x-trans-id")) {
+        error = error.request_id(id);
+    }
+    let wait = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    if let Some(seconds) = wait {
+        error = error.retry_after(Duration::from_secs(seconds));
+    }
+    error
+}
+
+/// The error of a call to which no answer came.
+pub(crate) fn unanswered(call: &str, error: &osauth::Error) -> Error {
+    use osauth::ErrorKind as Os;
+    match error.kind() {
+        // A new token was needed and not given.
+        Os::AuthenticationFailed | Os::AccessDenied => from_session(error).call(call),
+        Os::EndpointNotFound | Os::InvalidInput | Os::InvalidConfig => {
+            Error::invalid(format!("the request could not be made: {error}")).call(call)
+        }
+        _ => Error::new(ErrorKind::Unavailable, format!("no answer: {error}"))
+            .call(call)
+            .hint("check the network and the addresses in `openstack catalog list`"),
+    }
+}
+
+/// The error of a session that could not be had.
+pub(crate) fn from_session(error: &osauth::Error) -> Error {
+    use osauth::ErrorKind as Os;
+    let text = error.to_string();
+    match error.kind() {
+        Os::AuthenticationFailed => Error::new(ErrorKind::Unauthenticated, text)
+            .hint("check user, password, project and their domains, or the application credential"),
+        Os::AccessDenied => Error::new(ErrorKind::Denied, text).hint("the user needs a role in the project"),
+        Os::InvalidConfig | Os::InvalidInput => Error::new(ErrorKind::Unauthenticated, text).hint(
+            "name a cloud of clouds.yaml with OS_CLOUD, or set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD, \
+             OS_PROJECT_NAME and the domains",
+        ),
+        Os::ResourceNotFound | Os::EndpointNotFound => {
+            Error::not_found(text).hint("check the authentication URL, the region and the interface")
+        }
+        _ => Error::new(ErrorKind::Unavailable, text).hint("check the network and the authentication URL"),
+    }
+}
+
+/// The name and the sentence in a body, in any of the forms of the services.
+fn told(body: &str) -> (String, String) {
+    let Ok(value) = serde_json::from_str::<Value>(body) else { return (String::new(), cut(body)) };
+    let text =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    // Networking: {"NeutronError": {"type", "message"}}; Compute and Block Storage: {"conflictingRequest":
+    // {"code", "message"}}; DNS: {"code", "type", "message"}; load balancers: {"faultcode", "faultstring"}.
+    let inner = match &value {
+        Value::Object(members) if members.len() == 1 => members.values().next().filter(|it| it.is_object()),
+        _ => None,
+    };
+    let inner = inner.unwrap_or(&value);
+    let name = text(inner, "type");
+    let message = ["message", "faultstring", "title"].map(|key| text(inner, key));
+    let message = message.into_iter().find(|text| !text.is_empty()).unwrap_or_else(|| cut(body));
+    (name, message)
+}
+
+fn cut(text: &str) -> String {
+    let text = text.trim();
+    text.char_indices().nth(LONGEST).map_or_else(|| text.to_owned(), |(end, _)| format!("{}…", &text[..end]))
+}
+
+/// What a status, a name and a sentence mean.
+pub(crate) fn kind(status: u16, name: &str, message: &str) -> ErrorKind {
+    let message = message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let quota = name == "OverQuota" || name == "over_quota" || says(&["quota"]);
+    match status {
+        // "Volume status must be available or error": it is being detached. Nova on a port that is bound: the
+        // server before is on its way out.
+        400 if says(&["status must be", "is still in use", "already in use"]) => {
+            ErrorKind::DependencyViolation
+        }
+        400 if says(&["in-use", "is in use"]) => ErrorKind::DependencyViolation,
+        400 if says(&["over_quota"]) => ErrorKind::Quota,
+        401 => ErrorKind::Unauthenticated,
+        403 | 413 if quota => ErrorKind::Quota,
+        403 => ErrorKind::Denied,
+        404 | 410 => ErrorKind::NotFound,
+        408 => ErrorKind::Unavailable,
+        409 => conflict(name, quota, &message),
+        413 | 429 => ErrorKind::Throttled,
+        500..=599 if status == 501 => ErrorKind::Unsupported,
+        500..=599 => ErrorKind::Unavailable,
+        // A success that could not be read, or a redirection.
+        0..=399 => ErrorKind::Unavailable,
+        _ => ErrorKind::Invalid,
+    }
+}
+
+/// 409 is used up quota, a name that is taken, something in use, or something that is busy.
+fn conflict(name: &str, quota: bool, message: &str) -> ErrorKind {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if quota {
+        return ErrorKind::Quota;
+    }
+    // An object that is being changed: `Load Balancer … is immutable and cannot be updated.`
+    if says(&["immutable", "pending", "task_state", "vm_state", "being", "concurrent"]) {
+        return ErrorKind::NotYetVisible;
+    }
+    if name.ends_with("InUse") || says(&["in use", "in-use", "one or more ports", "still has", "is attached"])
+    {
+        return ErrorKind::DependencyViolation;
+    }
+    if name.contains("duplicate")
+        || name.ends_with("Exists")
+        || says(&["already exists", "already has", "duplicate", "already a listener", "another listener"])
+    {
+        return ErrorKind::AlreadyExists;
+    }
+    ErrorKind::Conflict
+}
+
+fn hint(kind: ErrorKind, status: u16) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::Quota => {
+            "ask the operator for more (`openstack quota show`), or delete what is not needed"
+        }
+        ErrorKind::Denied => {
+            "the user needs a role in the project: `member`, and `load-balancer_member` for load balancers"
+        }
+        ErrorKind::Unauthenticated => "the token is not accepted; check the credentials",
+        ErrorKind::Unsupported if status == 501 => "the service is there, but cannot do this",
+        _ => return None,
+    })
+}

@@ -1,0 +1,95 @@
+//! What the objects of the load balancers' service have in common.
+
+use kops_core::Result;
+use kops_core::cloud::{Context, Filter, Mark, Object, Query, Scope, State, Timing};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use super::rest::{Collection, Common};
+use crate::clients::Clients;
+use crate::tags::{self, Tags};
+
+/// What each of them tells.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Balanced {
+    #[serde(flatten)]
+    pub(crate) common: Common,
+    #[serde(default)]
+    provisioning_status: String,
+}
+
+impl Balanced {
+    pub(crate) fn object<S>(&self, clients: &Clients, scope: &Scope, spec: S) -> Object<S> {
+        self.common.object(clients, scope, spec).state(state(&self.provisioning_status))
+    }
+}
+
+/// <https://docs.openstack.org/api-ref/load-balancer/v2/#provisioning-status-codes>
+pub(crate) fn state(provisioning_status: &str) -> State {
+    match provisioning_status {
+        "PENDING_CREATE" | "PENDING_UPDATE" => State::Pending,
+        "PENDING_DELETE" => State::Deleting,
+        "DELETED" => State::Gone,
+        "ERROR" => State::Failed("the load balancers' service could not set it up".to_owned()),
+        _ => State::Ready,
+    }
+}
+
+/// Whatever changes in a balancer, it is the whole of it that is set up anew, for some seconds; another change is
+/// refused meanwhile, and repeated.
+pub(crate) fn timing() -> Timing {
+    Timing {
+        call: Duration::from_millis(500),
+        settle: Duration::from_secs(3),
+        vanish: Duration::from_secs(3),
+        poll: Duration::from_secs(2),
+    }
+}
+
+/// The objects that a query asks for, of the project's.
+pub(crate) async fn asked_for<T>(
+    collection: &Collection,
+    clients: &Clients,
+    query: &Query<'_>,
+    common: impl Fn(&T) -> &Common,
+) -> Result<Vec<T>>
+where
+    T: DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    let all = collection.of_project::<T>(clients, query).await?;
+    let is_asked_for = |it: &&T| {
+        let common = common(it);
+        match query.filter {
+            Filter::Ids(ids) => ids.contains(&common.id),
+            Filter::Scope { shared, .. } => {
+                shared.contains(&common.id.as_str()) || common.mark(clients, query.scope).is_some()
+            }
+        }
+    };
+    Ok(all.iter().filter(is_asked_for).cloned().collect())
+}
+
+/// The members with which a creating call says whose the object is.
+pub(crate) fn marked(mark: &Mark, further: &Tags, mut body: Value) -> Value {
+    body["description"] = mark.text().into();
+    body["tags"] = tags::with_mark(mark, further, &[]).into();
+    body
+}
+
+/// Deletes; the object is gone some seconds later.
+pub(crate) async fn delete(
+    collection: &Collection,
+    clients: &Clients,
+    cx: &Context,
+    id: &str,
+) -> Result<kops_core::cloud::Deletion> {
+    collection.delete(clients, cx, id).await?;
+    Ok(kops_core::cloud::Deletion::Pending)
+}
+
+/// The body of a change of tags; others stay.
+pub(crate) fn tags_of(mark: &Mark, further: &Tags, present: &[String]) -> Value {
+    json!(tags::with_mark(mark, further, present))
+}

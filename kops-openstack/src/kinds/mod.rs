@@ -1,0 +1,116 @@
+//! OpenStack's own kinds: one file, one kind, one object of the APIs.
+//!
+//! Lowering makes tasks of these kinds from agnostic ones; a program can as well put them into a graph itself. Where
+//! an agnostic kind has the same name, OpenStack's is prefixed by its service (`NeutronSubnet`).
+
+pub(crate) mod rest;
+
+// The network.
+pub(crate) mod floating_ip;
+mod network;
+pub(crate) mod port;
+mod router;
+mod router_interface;
+mod security_group;
+mod security_group_rules;
+mod subnet;
+
+// Machines and disks.
+mod key_pair;
+pub(crate) mod server;
+mod server_group;
+mod volume;
+mod volume_attachment;
+
+// Balancing.
+mod balancing;
+mod health_monitor;
+mod listener;
+mod load_balancer;
+mod pool;
+pub(crate) mod pool_members;
+
+// Names.
+mod dns_zone;
+mod record_set;
+
+// Looked up.
+mod availability_zone;
+mod external_network;
+mod flavor;
+mod image;
+
+use std::sync::Arc;
+
+use kops_core::cloud::{DynHandler, lookup};
+use kops_core::resource::Resource as _;
+
+use crate::clients::Clients;
+
+pub use floating_ip::FloatingIp;
+pub use network::NeutronNetwork;
+pub use port::NeutronPort;
+pub use router::Router;
+pub use router_interface::RouterInterface;
+pub use security_group::SecurityGroup;
+pub use security_group_rules::{RulePeer, SecurityGroupRule, SecurityGroupRules};
+pub use subnet::{HostRoute, NeutronSubnet};
+
+pub use key_pair::KeyPair;
+pub use server::{BootVolume, NovaServer};
+pub use server_group::ServerGroup;
+pub use volume::CinderVolume;
+pub use volume_attachment::VolumeAttachment;
+
+pub use health_monitor::HealthMonitor;
+pub use listener::Listener;
+pub use load_balancer::OctaviaLoadBalancer;
+pub use pool::Pool;
+pub use pool_members::{Member, PoolMembers};
+
+pub use dns_zone::DesignateZone;
+pub use record_set::RecordSet;
+
+pub use availability_zone::AvailabilityZone;
+pub use external_network::ExternalNetwork;
+pub use flavor::Flavor;
+pub use image::Image;
+
+/// Kinds of objects without marks of their own, and the kind whose object each is inside of.
+pub(crate) const PARTS: &[(&str, &str)] = &[
+    (<RouterInterface>::KIND, <NeutronSubnet>::KIND),
+    (<SecurityGroupRules>::KIND, SecurityGroup::KIND),
+    (<PoolMembers>::KIND, <Pool>::KIND),
+    (<VolumeAttachment>::KIND, CinderVolume::KIND),
+];
+
+/// A handler for every kind.
+pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    let c = || clients.clone();
+    vec![
+        Arc::new(network::Networks(c())),
+        Arc::new(subnet::Subnets(c())),
+        Arc::new(router::Routers(c())),
+        Arc::new(router_interface::RouterInterfaces(c())),
+        Arc::new(security_group::SecurityGroups(c())),
+        Arc::new(security_group_rules::RuleSets(c())),
+        Arc::new(port::Ports(c())),
+        Arc::new(floating_ip::FloatingIps(c())),
+        Arc::new(key_pair::KeyPairs(c())),
+        Arc::new(server_group::ServerGroups(c())),
+        Arc::new(server::Servers(c())),
+        Arc::new(volume::Volumes(c())),
+        Arc::new(volume_attachment::VolumeAttachments(c())),
+        Arc::new(load_balancer::LoadBalancers(c())),
+        Arc::new(listener::Listeners(c())),
+        Arc::new(pool::Pools(c())),
+        Arc::new(pool_members::MemberSets(c())),
+        Arc::new(health_monitor::HealthMonitors(c())),
+        Arc::new(dns_zone::Zones(c())),
+        Arc::new(record_set::RecordSets(c())),
+        lookup(availability_zone::AvailabilityZones(c())),
+        lookup(external_network::ExternalNetworks(c())),
+        lookup(flavor::Flavors(c())),
+        lookup(image::Images(c())),
+    ]
+}

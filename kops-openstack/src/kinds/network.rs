@@ -1,0 +1,86 @@
+//! Networks.
+
+use async_trait::async_trait;
+use kops_core::Result;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Handler, IdentityClass, Mark, Object, Query, Scope, State, Update,
+};
+use kops_core::resource::Resource;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::rest::{self, Collection, Common};
+use crate::clients::Clients;
+use crate::tags::Tags;
+
+/// A network of the project.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NeutronNetwork {
+    /// Tags beyond those of the task.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Resource for NeutronNetwork {
+    const KIND: &'static str = "NeutronNetwork";
+    type Resolved = Self;
+}
+
+const NETWORKS: Collection = Collection::network("networks", "network");
+
+#[derive(Clone, Debug, Deserialize)]
+struct Found {
+    #[serde(flatten)]
+    common: Common,
+    #[serde(default)]
+    status: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Networks(pub(crate) Clients);
+
+#[async_trait]
+impl Handler for Networks {
+    type Kind = NeutronNetwork;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Tagged
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<NeutronNetwork>>> {
+        let found: Vec<Found> = NETWORKS.asked_for(&self.0, query).await?;
+        Ok(rest::each_once(found.iter().map(|it| self.observed(query.scope, it)).collect()))
+    }
+
+    async fn create(&self, request: Create<'_, NeutronNetwork>) -> Result<Object<NeutronNetwork>> {
+        let mark = Mark::of_new(&request);
+        let body = json!({ "name": request.name, "admin_state_up": true });
+        let body = rest::marked(&self.0, request.cx, &mark, &request.spec.tags, body).await?;
+        let made: Found = NETWORKS.create(&self.0, request.cx, body).await?;
+        Ok(self.observed(request.scope, &made))
+    }
+
+    async fn update(&self, request: Update<'_, NeutronNetwork>) -> Result<Object<NeutronNetwork>> {
+        let Update { scope, name, object, spec, cx, .. } = request;
+        NETWORKS.set_tags(&self.0, cx, &object.id, &Mark::of(scope, name, object), &spec.tags).await?;
+        let mut now = object.clone();
+        now.spec.tags.extend(spec.tags.clone());
+        Ok(now)
+    }
+
+    async fn delete(&self, request: Delete<'_, NeutronNetwork>) -> Result<Deletion> {
+        rest::done(NETWORKS.delete(&self.0, request.cx, &request.object.id).await)
+    }
+}
+
+impl Networks {
+    fn observed(&self, scope: &Scope, found: &Found) -> Object<NeutronNetwork> {
+        let spec = NeutronNetwork { tags: found.common.further_tags() };
+        let state = match found.status.as_deref() {
+            Some("ERROR") => State::Failed("Networking could not set the network up".to_owned()),
+            // Without an agent that reports it, a network stays `BUILD` or `DOWN`, and can be used all the same.
+            _ => State::Ready,
+        };
+        found.common.object(&self.0, scope, spec).state(state)
+    }
+}

@@ -1,0 +1,182 @@
+//! Ports: the places of machines in a network.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kops_core::Result;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Update,
+};
+use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::resource::{At, Output, Resource};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::rest::{self, Collection, Common};
+use super::{NeutronNetwork, NeutronSubnet, SecurityGroup};
+use crate::clients::Clients;
+use crate::tags::Tags;
+
+/// A place in a network for a machine: its address, and the security groups around it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct NeutronPort<S: Stage = Open> {
+    /// The network.
+    pub network: At<S, Id<NeutronNetwork>>,
+    /// The subnet that its address is of.
+    pub subnet: At<S, Id<NeutronSubnet>>,
+    /// The security groups around it.
+    pub security_groups: BTreeSet<At<S, Id<SecurityGroup>>>,
+    /// Tags beyond those of the task.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl NeutronPort {
+    /// Its address.
+    pub const IP: Output<Self, String> = Output::new("ip");
+}
+
+impl Resource for NeutronPort {
+    const KIND: &'static str = "NeutronPort";
+    type Resolved = NeutronPort<Closed>;
+}
+
+const PORTS: Collection = Collection::network("ports", "port");
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct FoundPort {
+    #[serde(flatten)]
+    pub(crate) common: Common,
+    pub(crate) network_id: String,
+    #[serde(default)]
+    pub(crate) fixed_ips: Vec<FixedIp>,
+    #[serde(default)]
+    security_groups: BTreeSet<String>,
+    #[serde(default)]
+    device_owner: String,
+    #[serde(default)]
+    device_id: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct FixedIp {
+    pub(crate) subnet_id: String,
+    pub(crate) ip_address: String,
+}
+
+impl FoundPort {
+    /// The server that it is bound to, or whatever else.
+    pub(crate) fn device(&self) -> &str {
+        &self.device_id
+    }
+
+    /// The router whose interface it is, of whichever kind of router.
+    pub(super) fn router(&self) -> Option<&str> {
+        let interfaces = [
+            "network:router_interface",
+            "network:router_interface_distributed",
+            "network:ha_router_replicated_interface",
+        ];
+        interfaces.contains(&self.device_owner.as_str()).then_some(&self.device_id)
+    }
+}
+
+/// The ports of the project, as one observation found them.
+pub(crate) async fn of_project(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<FoundPort>>> {
+    PORTS.of_project(clients, query).await
+}
+
+/// Ports by their identifiers.
+pub(super) async fn with_ids(clients: &Clients, query: &Query<'_>, ids: &[String]) -> Result<Vec<FoundPort>> {
+    PORTS.with_ids(clients, query.cx, ids).await
+}
+
+#[derive(Debug)]
+pub(crate) struct Ports(pub(crate) Clients);
+
+#[async_trait]
+impl Handler for Ports {
+    type Kind = NeutronPort;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Tagged
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        match field {
+            "network" | "subnet" => Mutability::Replace,
+            _ => Mutability::InPlace,
+        }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<NeutronPort<Closed>>>> {
+        let found: Vec<FoundPort> = PORTS.asked_for(&self.0, query).await?;
+        // Those of services (routers, load balancers, DHCP) are theirs.
+        let machines = found.iter().filter(|it| !it.device_owner.starts_with("network:"));
+        Ok(rest::each_once(machines.map(|it| self.observed(query.scope, it)).collect()))
+    }
+
+    async fn create(&self, request: Create<'_, NeutronPort<Closed>>) -> Result<Object<NeutronPort<Closed>>> {
+        let spec = request.spec;
+        let body = json!({
+            "name": request.name,
+            "network_id": spec.network.as_str(),
+            "fixed_ips": [{ "subnet_id": spec.subnet.as_str() }],
+            "security_groups": spec.security_groups,
+            "admin_state_up": true,
+        });
+        let mark = Mark::of_new(&request);
+        let body = rest::marked(&self.0, request.cx, &mark, &spec.tags, body).await?;
+        let made: FoundPort = PORTS.create(&self.0, request.cx, body).await?;
+        Ok(self.observed(request.scope, &made))
+    }
+
+    async fn update(&self, request: Update<'_, NeutronPort<Closed>>) -> Result<Object<NeutronPort<Closed>>> {
+        let Update { scope, name, object, spec, changed, cx, .. } = request;
+        let mut now = object.clone();
+        if changed.contains("security_groups") {
+            let body = json!({ "security_groups": spec.security_groups });
+            let found: FoundPort = PORTS.update(&self.0, cx, &object.id, body).await?;
+            now = self.observed(scope, &found);
+        }
+        if changed.contains("tags") {
+            PORTS.set_tags(&self.0, cx, &object.id, &Mark::of(scope, name, object), &spec.tags).await?;
+            now.spec.tags.extend(spec.tags.clone());
+        }
+        Ok(now)
+    }
+
+    async fn delete(&self, request: Delete<'_, NeutronPort<Closed>>) -> Result<Deletion> {
+        rest::done(PORTS.delete(&self.0, request.cx, &request.object.id).await)
+    }
+}
+
+impl Ports {
+    fn observed(&self, scope: &Scope, found: &FoundPort) -> Object<NeutronPort<Closed>> {
+        let fixed = found.fixed_ips.first();
+        let spec = NeutronPort {
+            network: Id::new(&found.network_id),
+            subnet: Id::new(fixed.map(|it| it.subnet_id.as_str()).unwrap_or_default()),
+            security_groups: found.security_groups.iter().map(Id::new).collect(),
+            tags: found.common.further_tags(),
+        };
+        let object = found.common.object(&self.0, scope, spec);
+        match fixed {
+            Some(fixed) => object.output(NeutronPort::IP, fixed.ip_address.clone()),
+            None => object,
+        }
+    }
+}
+
+/// Changes the task that a port says it was made for; its other tags stay.
+pub(crate) async fn rename(
+    clients: &Clients,
+    cx: &kops_core::cloud::Context,
+    id: &str,
+    mark: &Mark,
+) -> Result<()> {
+    PORTS.update::<FoundPort>(clients, cx, id, json!({ "description": mark.text() })).await?;
+    PORTS.set_tags(clients, cx, id, mark, &Tags::new()).await
+}

@@ -1,0 +1,162 @@
+//! Routers.
+
+use async_trait::async_trait;
+use kops_core::Result;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Object, Query, Scope, State, Timing,
+    Update,
+};
+use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::resource::{At, Output, Resource};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ExternalNetwork;
+use super::port::{self, FoundPort};
+use super::rest::{self, Collection, Common};
+use crate::clients::Clients;
+use crate::tags::Tags;
+
+/// A router: it joins subnets, and translates the addresses of their machines on the way to the internet.
+///
+/// One that has an interface in a network can be shared by the network's identifier, too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Router<S: Stage = Open> {
+    /// The way to the internet; none when `None`.
+    pub external_network: Option<At<S, Id<ExternalNetwork>>>,
+    /// Tags beyond those of the task.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Router {
+    /// The address under which machines without one of their own appear on the internet.
+    pub const EXTERNAL_IP: Output<Self, String> = Output::new("external_ip");
+}
+
+impl Resource for Router {
+    const KIND: &'static str = "Router";
+    type Resolved = Router<Closed>;
+}
+
+pub(super) const ROUTERS: Collection = Collection::network("routers", "router");
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct FoundRouter {
+    #[serde(flatten)]
+    pub(super) common: Common,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    external_gateway_info: Option<Gateway>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Gateway {
+    network_id: String,
+    #[serde(default)]
+    external_fixed_ips: Vec<FixedIp>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct FixedIp {
+    #[serde(default)]
+    ip_address: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Routers(pub(crate) Clients);
+
+#[async_trait]
+impl Handler for Routers {
+    type Kind = Router;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Tagged
+    }
+
+    fn timing(&self) -> Timing {
+        Timing { call: Duration::from_secs(2), ..Timing::default() }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Router<Closed>>>> {
+        let mut found: Vec<FoundRouter> = ROUTERS.asked_for(&self.0, query).await?;
+        let mut interfaces = Arc::default();
+        if let Filter::Scope { shared, .. } = query.filter
+            && !shared.is_empty()
+        {
+            // A network's identifier means the router that is in it.
+            interfaces = port::of_project(&self.0, query).await?;
+            let routers: Vec<&str> = interfaces
+                .iter()
+                .filter(|it| shared.contains(&it.network_id.as_str()))
+                .filter_map(FoundPort::router)
+                .collect();
+            if !routers.is_empty() {
+                found.extend(ROUTERS.with_ids::<FoundRouter, _>(&self.0, query.cx, &routers).await?);
+            }
+        }
+        let objects = found.iter().map(|it| {
+            let networks = interfaces.iter().filter(|port| port.router() == Some(&it.common.id));
+            networks.fold(self.observed(query.scope, it), |object, port| object.alias(&port.network_id))
+        });
+        Ok(rest::each_once(objects.collect()))
+    }
+
+    async fn create(&self, request: Create<'_, Router<Closed>>) -> Result<Object<Router<Closed>>> {
+        let spec = request.spec;
+        let mut body = json!({ "name": request.name, "admin_state_up": true });
+        if let Some(network) = &spec.external_network {
+            body["external_gateway_info"] = json!({ "network_id": network.as_str() });
+        }
+        let mark = Mark::of_new(&request);
+        let body = rest::marked(&self.0, request.cx, &mark, &spec.tags, body).await?;
+        let made: FoundRouter = ROUTERS.create(&self.0, request.cx, body).await?;
+        Ok(self.observed(request.scope, &made))
+    }
+
+    async fn update(&self, request: Update<'_, Router<Closed>>) -> Result<Object<Router<Closed>>> {
+        let Update { scope, name, object, spec, changed, cx, .. } = request;
+        let mut now = object.clone();
+        if changed.contains("external_network") {
+            let gateway = match &spec.external_network {
+                Some(network) => json!({ "network_id": network.as_str() }),
+                None => json!({}),
+            };
+            let body = json!({ "external_gateway_info": gateway });
+            let found: FoundRouter = ROUTERS.update(&self.0, cx, &object.id, body).await?;
+            now = self.observed(scope, &found);
+        }
+        if changed.contains("tags") {
+            ROUTERS.set_tags(&self.0, cx, &object.id, &Mark::of(scope, name, object), &spec.tags).await?;
+            now.spec.tags.extend(spec.tags.clone());
+        }
+        Ok(now)
+    }
+
+    async fn delete(&self, request: Delete<'_, Router<Closed>>) -> Result<Deletion> {
+        rest::done(ROUTERS.delete(&self.0, request.cx, &request.object.id).await)
+    }
+}
+
+impl Routers {
+    fn observed(&self, scope: &Scope, found: &FoundRouter) -> Object<Router<Closed>> {
+        let gateway = found.external_gateway_info.as_ref();
+        let spec = Router {
+            external_network: gateway.map(|gateway| Id::new(&gateway.network_id)),
+            tags: found.common.further_tags(),
+        };
+        let object = found.common.object(&self.0, scope, spec);
+        let object = match found.status.as_deref() {
+            Some("ERROR") => object.state(State::Failed("Networking could not set the router up".to_owned())),
+            _ => object,
+        };
+        match gateway.and_then(|gateway| gateway.external_fixed_ips.first()) {
+            Some(fixed) => object.output(Router::EXTERNAL_IP, fixed.ip_address.clone()),
+            None => object,
+        }
+    }
+}

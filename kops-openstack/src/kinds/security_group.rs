@@ -1,0 +1,99 @@
+//! Security groups.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kops_core::Result;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Handler, IdentityClass, Mark, Object, Query, Scope, Update,
+};
+use kops_core::resource::Resource;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::rest::{self, Collection, Common};
+use super::security_group_rules::FoundRule;
+use crate::clients::Clients;
+use crate::tags::Tags;
+
+/// A group of ports that share rules. It is the project's, of no network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SecurityGroup {
+    /// Tags beyond those of the task.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Resource for SecurityGroup {
+    const KIND: &'static str = "SecurityGroup";
+    type Resolved = Self;
+}
+
+/// The path is another name than the member of listings.
+const GROUPS: Collection =
+    Collection { path: "security-groups", ..Collection::network("security_groups", "security_group") };
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct FoundGroup {
+    #[serde(flatten)]
+    pub(super) common: Common,
+    #[serde(default)]
+    pub(super) security_group_rules: Vec<FoundRule>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SecurityGroups(pub(crate) Clients);
+
+#[async_trait]
+impl Handler for SecurityGroups {
+    type Kind = SecurityGroup;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Tagged
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<SecurityGroup>>> {
+        let found: Vec<FoundGroup> = GROUPS.asked_for(&self.0, query).await?;
+        Ok(rest::each_once(found.iter().map(|it| self.observed(query.scope, it)).collect()))
+    }
+
+    async fn create(&self, request: Create<'_, SecurityGroup>) -> Result<Object<SecurityGroup>> {
+        let mark = Mark::of_new(&request);
+        let body = json!({ "name": request.name });
+        let body = rest::marked(&self.0, request.cx, &mark, &request.spec.tags, body).await?;
+        let made: FoundGroup = GROUPS.create(&self.0, request.cx, body).await?;
+        Ok(self.observed(request.scope, &made))
+    }
+
+    async fn update(&self, request: Update<'_, SecurityGroup>) -> Result<Object<SecurityGroup>> {
+        let Update { scope, name, object, spec, cx, .. } = request;
+        GROUPS.set_tags(&self.0, cx, &object.id, &Mark::of(scope, name, object), &spec.tags).await?;
+        let mut now = object.clone();
+        now.spec.tags.extend(spec.tags.clone());
+        Ok(now)
+    }
+
+    async fn delete(&self, request: Delete<'_, SecurityGroup>) -> Result<Deletion> {
+        rest::done(GROUPS.delete(&self.0, request.cx, &request.object.id).await)
+    }
+}
+
+impl SecurityGroups {
+    fn observed(&self, scope: &Scope, found: &FoundGroup) -> Object<SecurityGroup> {
+        found.common.object(&self.0, scope, SecurityGroup { tags: found.common.further_tags() })
+    }
+}
+
+/// The groups of the project with their rules, as one observation found them.
+pub(super) async fn of_project(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<FoundGroup>>> {
+    GROUPS.of_project(clients, query).await
+}
+
+/// Groups with their rules, by identifier.
+pub(super) async fn with_ids<I: AsRef<str>>(
+    clients: &Clients,
+    cx: &kops_core::cloud::Context,
+    ids: &[I],
+) -> Result<Vec<FoundGroup>> {
+    GROUPS.with_ids(clients, cx, ids).await
+}

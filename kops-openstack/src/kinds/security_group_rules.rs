@@ -1,0 +1,354 @@
+//! The rules of security groups.
+//!
+//! A task holds all rules of a group, because they are made in one call, and listed with their group. Others write
+//! to the same groups: the cloud controller opens ports for services. So of the rules in the scope's own groups,
+//! these are the scope's:
+//!
+//! - those whose description says so;
+//! - those that the graph wants, whoever made them: nobody can make them twice;
+//! - the rules with which every new group comes, letting everything out, when the graph has rules for the group at
+//!   all: what the graph does not allow is not allowed.
+//!
+//! The others are neither shown nor removed; they go with the group.
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use ipnet::IpNet;
+use kops_core::cloud::{
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query,
+    Update, means,
+};
+use kops_core::graph::{Closed, Id, Input, Open, Stage};
+use kops_core::resource::{At, Direction, Ports, Protocol, Resource};
+use kops_core::{ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::security_group::{self, FoundGroup};
+use super::{SecurityGroup, rest};
+use crate::clients::{Call, Clients, Service};
+
+/// The rules of one security group that are the scope's; those of others are neither shown nor removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct SecurityGroupRules<S: Stage = Open> {
+    /// The group.
+    pub group: At<S, Id<SecurityGroup>>,
+    /// What is allowed.
+    pub rules: BTreeSet<SecurityGroupRule<S>>,
+}
+
+/// Something that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct SecurityGroupRule<S: Stage = Open> {
+    /// Into the group's ports or out of them.
+    pub direction: Direction,
+    /// Which protocol.
+    pub protocol: Protocol,
+    /// Which ports of the receiver, or which type and code of ICMP; `None` is all.
+    pub ports: Option<Ports>,
+    /// The other side.
+    pub peer: RulePeer<S>,
+}
+
+impl<S: Stage> SecurityGroupRule<S> {
+    /// A rule in the one form in which it is compared: all ports are `None`, and so are those of protocols that have
+    /// none.
+    pub fn new(direction: Direction, protocol: Protocol, ports: Option<Ports>, peer: RulePeer<S>) -> Self {
+        let ports = ports.filter(|ports| match protocol {
+            Protocol::Any | Protocol::Number(_) => false,
+            Protocol::Tcp | Protocol::Udp => *ports != ALL_PORTS,
+            Protocol::Icmp | Protocol::IcmpV6 => true,
+        });
+        Self { direction, protocol, ports, peer }
+    }
+}
+
+const ALL_PORTS: Ports = Ports { from: 1, to: u16::MAX };
+
+/// The other side of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub enum RulePeer<S: Stage = Open> {
+    /// A range of addresses, without bits set behind the prefix.
+    Cidr(At<S, String>),
+    /// The ports of a security group, by IPv4.
+    Group(At<S, Id<SecurityGroup>>),
+}
+
+impl Resource for SecurityGroupRules {
+    const KIND: &'static str = "SecurityGroupRules";
+    type Resolved = SecurityGroupRules<Closed>;
+}
+
+type Rule = SecurityGroupRule<Closed>;
+type Rules = BTreeSet<Rule>;
+
+/// A rule as Networking shows it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct FoundRule {
+    id: String,
+    direction: String,
+    ethertype: String,
+    protocol: Option<String>,
+    port_range_min: Option<u32>,
+    port_range_max: Option<u32>,
+    remote_ip_prefix: Option<String>,
+    remote_group_id: Option<String>,
+    #[serde(default)]
+    remote_address_group_id: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+}
+
+impl FoundRule {
+    /// In our words; `None` for what only others use.
+    fn rule(&self) -> Option<Rule> {
+        let v6 = self.ethertype == "IPv6";
+        let peer = match (&self.remote_group_id, &self.remote_ip_prefix) {
+            _ if self.remote_address_group_id.is_some() => return None,
+            // The scope's rules for groups are for IPv4.
+            (Some(_), _) if v6 => return None,
+            (Some(group), _) => RulePeer::Group(Id::new(group)),
+            (None, Some(cidr)) => RulePeer::Cidr(cidr.clone()),
+            (None, None) => RulePeer::Cidr(if v6 { "::/0" } else { "0.0.0.0/0" }.to_owned()),
+        };
+        let direction = if self.direction == "egress" { Direction::Egress } else { Direction::Ingress };
+        let port = |port: Option<u32>| port.and_then(|port| u16::try_from(port).ok());
+        // A type of ICMP without a code has no maximum.
+        let ports = port(self.port_range_min)
+            .map(|from| Ports { from, to: port(self.port_range_max).unwrap_or_default() });
+        Some(SecurityGroupRule::new(direction, protocol(self.protocol.as_deref(), v6), ports, peer))
+    }
+}
+
+/// Networking takes names and numbers, and shows what it was given.
+fn protocol(name: Option<&str>, v6: bool) -> Protocol {
+    match name {
+        None | Some("any" | "0") => Protocol::Any,
+        Some("tcp" | "6") => Protocol::Tcp,
+        Some("udp" | "17") => Protocol::Udp,
+        Some("icmp" | "1") if v6 => Protocol::IcmpV6,
+        Some("icmp" | "1") => Protocol::Icmp,
+        Some("ipv6-icmp" | "icmpv6" | "58") => Protocol::IcmpV6,
+        Some("ipip") => Protocol::Number(4),
+        Some("esp") => Protocol::Number(50),
+        Some("ah") => Protocol::Number(51),
+        Some(number) => number.parse().map_or(Protocol::Any, Protocol::Number),
+    }
+}
+
+fn write(group: &str, rule: &Rule, mark: &Mark) -> Value {
+    let (cidr, remote) = match &rule.peer {
+        RulePeer::Cidr(cidr) => (Some(cidr.as_str()), None),
+        RulePeer::Group(remote) => (None, Some(remote.as_str())),
+    };
+    let v6 = cidr.is_some_and(|cidr| cidr.contains(':')) || rule.protocol == Protocol::IcmpV6;
+    let protocol = match rule.protocol {
+        Protocol::Any => None,
+        Protocol::Tcp => Some("tcp".to_owned()),
+        Protocol::Udp => Some("udp".to_owned()),
+        Protocol::Icmp => Some("icmp".to_owned()),
+        Protocol::IcmpV6 => Some("ipv6-icmp".to_owned()),
+        Protocol::Number(number) => Some(number.to_string()),
+    };
+    json!({
+        "security_group_id": group,
+        "direction": if rule.direction == Direction::Egress { "egress" } else { "ingress" },
+        "ethertype": if v6 { "IPv6" } else { "IPv4" },
+        "protocol": protocol,
+        "port_range_min": rule.ports.map(|ports| ports.from),
+        "port_range_max": rule.ports.map(|ports| ports.to),
+        "remote_ip_prefix": cidr.filter(|cidr| !["0.0.0.0/0", "::/0"].contains(cidr)),
+        "remote_group_id": remote,
+        "description": mark.text(),
+    })
+}
+
+#[derive(Debug)]
+pub(crate) struct RuleSets(pub(crate) Clients);
+
+#[async_trait]
+impl Handler for RuleSets {
+    type Kind = SecurityGroupRules;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Tagged
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        if field == "rules" { Mutability::InPlace } else { Mutability::Replace }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<SecurityGroupRules<Closed>>>> {
+        let groups = match query.filter {
+            Filter::Scope { .. } => security_group::of_project(&self.0, query).await?,
+            Filter::Ids(ids) => security_group::with_ids(&self.0, query.cx, ids).await?.into(),
+        };
+        let marks: HashMap<&str, Mark> = groups
+            .iter()
+            .filter_map(|it| Some((it.common.id.as_str(), it.common.mark(&self.0, query.scope)?)))
+            .collect();
+        let wanted = query.wanted_as::<SecurityGroupRules>()?;
+        let object = |group: &FoundGroup| {
+            let id = group.common.id.as_str();
+            let mark = marks.get(id)?;
+            let asked_for = wanted.iter().find(|(_, it)| means(&it.group, id, Some(&mark.task)));
+            let wants = |rule: &Rule| {
+                asked_for.is_some_and(|(_, it)| it.rules.iter().any(|wanted| is_wanted(rule, wanted, &marks)))
+            };
+            let is_ours = |it: &FoundRule| {
+                it.description.as_deref().is_some_and(|text| Mark::read(query.scope, text).is_some())
+            };
+            let rules: Rules = group
+                .security_group_rules
+                .iter()
+                .filter_map(|it| Some((it, it.rule()?)))
+                .filter(|(it, rule)| {
+                    is_ours(it) || wants(rule) || (asked_for.is_some() && is_default(it, rule))
+                })
+                .map(|(_, rule)| rule)
+                .collect();
+            // Without rules it is not there; unless that is just what is wanted.
+            if rules.is_empty() && asked_for.is_none_or(|(_, wanted)| !wanted.rules.is_empty()) {
+                return None;
+            }
+            let name = asked_for.map_or(mark.task.as_str(), |(name, _)| name);
+            let spec = SecurityGroupRules { group: Id::new(id), rules };
+            Some(Object { retained: mark.retained, ..Object::owned(id, name, spec) })
+        };
+        Ok(groups.iter().filter_map(object).collect())
+    }
+
+    async fn create(
+        &self,
+        request: Create<'_, SecurityGroupRules<Closed>>,
+    ) -> Result<Object<SecurityGroupRules<Closed>>> {
+        let SecurityGroupRules { group, rules } = request.spec;
+        let there = self.there(group, request.cx).await?;
+        let mut now: Rules = there.iter().filter_map(FoundRule::rule).collect();
+        let missing: Vec<_> = rules.difference(&now).cloned().collect();
+        self.add(group, &missing, &Mark::of_new(&request), request.cx).await?;
+        now.retain(|rule| rules.contains(rule) || is_everything_out(rule));
+        now.extend(missing);
+        let spec = SecurityGroupRules { group: group.clone(), rules: now };
+        Ok(Object { retained: request.retained, ..Object::owned(group.as_str(), request.name, spec) })
+    }
+
+    async fn update(
+        &self,
+        request: Update<'_, SecurityGroupRules<Closed>>,
+    ) -> Result<Object<SecurityGroupRules<Closed>>> {
+        let Update { scope, name, object, spec, cx, .. } = request;
+        let there = self.there(&spec.group, cx).await?;
+        let present: Rules = there.iter().filter_map(FoundRule::rule).collect();
+        // What is allowed anew first, so that nobody is locked out in between.
+        let missing: Vec<_> = spec.rules.difference(&present).cloned().collect();
+        self.add(&spec.group, &missing, &Mark::of(scope, name, object), cx).await?;
+        let surplus: Rules = object.spec.rules.difference(&spec.rules).cloned().collect();
+        self.remove(&there, &surplus, cx).await?;
+        Ok(Object { spec: spec.clone(), ..object.clone() })
+    }
+
+    async fn delete(&self, request: Delete<'_, SecurityGroupRules<Closed>>) -> Result<Deletion> {
+        let SecurityGroupRules { group, rules } = &request.object.spec;
+        let there = self.there(group, request.cx).await?;
+        rest::done(self.remove(&there, rules, request.cx).await)
+    }
+}
+
+impl RuleSets {
+    /// All rules of a group, whoever's; none when the group is gone.
+    async fn there(&self, group: &Id<SecurityGroup>, cx: &Context) -> Result<Vec<FoundRule>> {
+        let found = security_group::with_ids(&self.0, cx, &[group.as_str()]).await?;
+        Ok(found.into_iter().flat_map(|group| group.security_group_rules).collect())
+    }
+
+    /// Makes rules, all or none, in one call.
+    async fn add(&self, group: &Id<SecurityGroup>, rules: &[Rule], mark: &Mark, cx: &Context) -> Result<()> {
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let rules: Vec<_> = rules.iter().map(|rule| write(group.as_str(), rule, mark)).collect();
+        let body = json!({ "security_group_rules": rules });
+        match self.0.send(cx, Call::post(Service::Network, "security-group-rules", body)).await {
+            // Somebody made one of them since they were listed: the next look finds which.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(kops_core::Error::new(ErrorKind::Unavailable, error.message().to_owned()).source(error))
+            }
+            answer => answer.map(drop),
+        }
+    }
+
+    /// Removes rules; there is no call for several.
+    async fn remove(&self, there: &[FoundRule], rules: &Rules, cx: &Context) -> Result<()> {
+        let surplus = there.iter().filter(|it| it.rule().is_some_and(|rule| rules.contains(&rule)));
+        let calls = surplus.map(|it| {
+            let call = Call::delete(Service::Network, format!("security-group-rules/{}", it.id));
+            async move { rest::gone_is_fine(self.0.send(cx, call).await) }
+        });
+        try_join_all(calls).await.map(drop)
+    }
+}
+
+/// Whether an observed rule is a wanted one, whose peer may be known by its task only.
+fn is_wanted(rule: &Rule, wanted: &SecurityGroupRule, marks: &HashMap<&str, Mark>) -> bool {
+    let same = (rule.direction, rule.protocol, rule.ports);
+    same == (wanted.direction, wanted.protocol, wanted.ports)
+        && match (&rule.peer, &wanted.peer) {
+            (RulePeer::Cidr(cidr), RulePeer::Cidr(Input::Known(wanted))) => same_range(cidr, wanted),
+            (RulePeer::Group(group), RulePeer::Group(wanted)) => {
+                let id = group.as_str();
+                means(wanted, id, marks.get(id).map(|mark| mark.task.as_str()))
+            }
+            _ => false,
+        }
+}
+
+fn same_range(a: &str, b: &str) -> bool {
+    a == b || matches!((a.parse::<IpNet>(), b.parse::<IpNet>()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Whether it is one of the rules that Networking puts into a new group.
+fn is_default(it: &FoundRule, rule: &Rule) -> bool {
+    it.description.as_deref().unwrap_or_default().is_empty() && is_everything_out(rule)
+}
+
+fn is_everything_out(rule: &Rule) -> bool {
+    let everywhere = matches!(&rule.peer, RulePeer::Cidr(cidr) if cidr == "0.0.0.0/0" || cidr == "::/0");
+    rule.direction == Direction::Egress && rule.protocol == Protocol::Any && everywhere
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mark = Mark { cluster: "c".into(), task: "t".into(), retained: false };
+        let cidr = |cidr: &str| RulePeer::<Closed>::Cidr(cidr.to_owned());
+        let ports = |from, to| Some(Ports { from, to });
+        for rule in [
+            SecurityGroupRule::new(Direction::Ingress, Protocol::Tcp, ports(22, 22), cidr("10.0.0.0/8")),
+            SecurityGroupRule::new(Direction::Ingress, Protocol::Udp, None, cidr("0.0.0.0/0")),
+            SecurityGroupRule::new(Direction::Egress, Protocol::Any, None, cidr("0.0.0.0/0")),
+            SecurityGroupRule::new(Direction::Egress, Protocol::Any, None, cidr("::/0")),
+            SecurityGroupRule::new(Direction::Ingress, Protocol::Icmp, ports(3, 4), cidr("10.0.0.0/8")),
+            SecurityGroupRule::new(Direction::Ingress, Protocol::IcmpV6, ports(2, 0), cidr("2001:db8::/32")),
+            SecurityGroupRule::new(
+                Direction::Ingress,
+                Protocol::Number(4),
+                None,
+                RulePeer::Group(Id::new("g")),
+            ),
+        ] {
+            let mut written = write("group", &rule, &mark);
+            written["id"] = "r".into();
+            let found: FoundRule = serde_json::from_value(written).unwrap();
+            assert_eq!(found.rule(), Some(rule));
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! Servers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kops_core::Result;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, State,
+    Timing, Update,
+};
+use kops_core::graph::{Closed, Id, Open, Secret, Setting, Stage};
+use kops_core::resource::{At, Resource};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::server_group::{self, FoundGroup};
+use super::{AvailabilityZone, Flavor, Image, KeyPair, NeutronPort, ServerGroup, port, rest};
+use crate::clients::{Call, Clients, Service};
+use crate::names;
+use crate::tags::{self, Metadata};
+
+/// A server: it boots from an image, on the flavor's disk or on a volume of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct NovaServer<S: Stage = Open> {
+    /// The machine type.
+    pub flavor: At<S, Id<Flavor>>,
+    /// What its disk begins as.
+    pub image: At<S, Id<Image>>,
+    /// Its place in the network.
+    pub port: At<S, Id<NeutronPort>>,
+    /// The key that it lets in; the identifier of a key pair is its name.
+    pub key_pair: Option<At<S, Id<KeyPair>>>,
+    /// Which servers it is kept apart from.
+    pub server_group: Option<At<S, Id<ServerGroup>>>,
+    /// The zone; the cloud's choice unless managed.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub zone: Setting<At<S, Id<AvailabilityZone>>>,
+    /// What it runs at first boot, plain. The cloud does not show it: a digest in the metadata does.
+    pub user_data: Option<At<S, Secret>>,
+    /// The volume that it boots from; the flavor's disk when `None`.
+    pub root_volume: Option<BootVolume>,
+    /// Further volumes that come with it, in order.
+    pub volumes: Vec<BootVolume>,
+    /// Metadata beyond that of ownership.
+    #[serde(default)]
+    pub metadata: Metadata,
+}
+
+/// A volume that comes with a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootVolume {
+    /// In GiB.
+    pub size: u32,
+    /// The cloud's name of the volume type; the cloud's choice when `None`.
+    pub volume_type: Option<String>,
+    /// Whether it outlives the server.
+    pub keep: bool,
+}
+
+impl Resource for NovaServer {
+    const KIND: &'static str = "NovaServer";
+    type Resolved = NovaServer<Closed>;
+}
+
+/// Which instance group a server is of.
+pub(crate) const GROUP: &str = "KopsInstanceGroup";
+/// Metadata that a server's listing cannot tell otherwise.
+const IMAGE: &str = "KopsImage";
+const USER_DATA: &str = "KopsUserData";
+const DISKS: &str = "KopsDisks";
+/// Since 2.67 a volume that comes with a server can have a type.
+const WITH_VOLUME_TYPES: &str = "2.67";
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct FoundServer {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) name: String,
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) tenant_id: Option<String>,
+    /// Empty text when it boots from a volume.
+    #[serde(default)]
+    image: Value,
+    #[serde(default)]
+    pub(crate) flavor: Value,
+    #[serde(default)]
+    key_name: Option<String>,
+    #[serde(default)]
+    pub(crate) metadata: Metadata,
+    #[serde(default, rename = "OS-EXT-AZ:availability_zone")]
+    pub(crate) zone: Option<String>,
+    #[serde(default, rename = "OS-EXT-STS:task_state")]
+    task_state: Option<String>,
+    #[serde(default)]
+    fault: Option<Fault>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Fault {
+    #[serde(default)]
+    message: String,
+}
+
+const SERVERS: &str = "servers/detail";
+
+/// The servers of the project, as one observation found them.
+pub(crate) async fn of_project(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<FoundServer>>> {
+    let list = async || clients.all(query.cx, Call::get(Service::Compute, SERVERS), "servers").await;
+    query.cx.memo.get_or_try(SERVERS, list).await
+}
+
+#[derive(Debug)]
+pub(crate) struct Servers(pub(crate) Clients);
+
+#[async_trait]
+impl Handler for Servers {
+    type Kind = NovaServer;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Tagged
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        if field == "metadata" { Mutability::InPlace } else { Mutability::Replace }
+    }
+
+    fn timing(&self) -> Timing {
+        Timing {
+            call: Duration::from_secs(2),
+            settle: Duration::from_secs(40),
+            vanish: Duration::from_secs(10),
+            poll: Duration::from_secs(3),
+        }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<NovaServer<Closed>>>> {
+        // The listing takes no list of identifiers; filtered by the project it is what is needed in any case.
+        let servers = of_project(&self.0, query).await?;
+        let asked_for = |it: &&FoundServer| match query.filter {
+            Filter::Ids(ids) => ids.contains(&it.id),
+            Filter::Scope { shared, .. } => {
+                self.is_marked(query.scope, it) || shared.contains(&it.id.as_str())
+            }
+        };
+        let servers: Vec<_> = servers.iter().filter(asked_for).collect();
+        if servers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (ports, groups) = futures_util::future::try_join(
+            port::of_project(&self.0, query),
+            server_group::of_project(&self.0, query),
+        )
+        .await?;
+        let objects = servers.into_iter().map(|it| {
+            let port = ports.iter().find(|port| port.device() == it.id).map(|port| port.common.id.as_str());
+            let group = groups.iter().find(|group| group.members.contains(&it.id));
+            self.observed(query.scope, it, port.unwrap_or_default(), group)
+        });
+        Ok(objects.collect())
+    }
+
+    async fn create(&self, request: Create<'_, NovaServer<Closed>>) -> Result<Object<NovaServer<Closed>>> {
+        let spec = request.spec;
+        let mut metadata = tags::metadata(&request, &spec.metadata);
+        metadata.insert(IMAGE.to_owned(), spec.image.as_str().to_owned());
+        metadata.insert(DISKS.to_owned(), disks(spec));
+        if let Some(user_data) = &spec.user_data {
+            metadata.insert(USER_DATA.to_owned(), user_data.digest());
+        }
+        let mut server = json!({
+            "name": names::server(request.name),
+            "flavorRef": spec.flavor.as_str(),
+            "networks": [{ "port": spec.port.as_str() }],
+            "metadata": metadata,
+            // The metadata service may be unreachable before the network is up.
+            "config_drive": true,
+        });
+        if let Some(key) = &spec.key_pair {
+            server["key_name"] = key.as_str().into();
+        }
+        if let Some(zone) = spec.zone.managed() {
+            server["availability_zone"] = zone.as_str().into();
+        }
+        if let Some(user_data) = &spec.user_data {
+            server["user_data"] = STANDARD.encode(user_data.expose()).into();
+        }
+        let devices = devices(spec);
+        if spec.root_volume.is_none() {
+            server["imageRef"] = spec.image.as_str().into();
+        }
+        if !devices.is_empty() {
+            server["block_device_mapping_v2"] = devices.into();
+        }
+        let mut body = json!({ "server": server });
+        if let Some(group) = &spec.server_group {
+            body["os:scheduler_hints"] = json!({ "group": group.as_str() });
+        }
+        let mut call = Call::post(Service::Compute, "servers", body);
+        if spec.root_volume.iter().chain(&spec.volumes).any(|volume| volume.volume_type.is_some()) {
+            call = call.microversion(WITH_VOLUME_TYPES);
+        }
+        let made: Made = self.0.fetch(request.cx, call, "server").await?;
+        // The answer has the identifier and nothing else.
+        let object = Object::owned(made.id, request.name, spec.clone()).state(State::Pending);
+        Ok(Object { retained: request.retained, ..object })
+    }
+
+    async fn update(&self, request: Update<'_, NovaServer<Closed>>) -> Result<Object<NovaServer<Closed>>> {
+        let Update { object, spec, cx, .. } = request;
+        set_metadata(&self.0, cx, &object.id, &spec.metadata).await?;
+        let mut now = object.clone();
+        now.spec.metadata.extend(spec.metadata.clone());
+        Ok(now)
+    }
+
+    async fn delete(&self, request: Delete<'_, NovaServer<Closed>>) -> Result<Deletion> {
+        end(&self.0, request.cx, &request.object.id).await?;
+        Ok(Deletion::Pending)
+    }
+}
+
+#[derive(Deserialize)]
+struct Made {
+    id: String,
+}
+
+/// Sets metadata of a server; other stays.
+pub(crate) async fn set_metadata(
+    clients: &Clients,
+    cx: &kops_core::cloud::Context,
+    id: &str,
+    metadata: &Metadata,
+) -> Result<()> {
+    let call =
+        Call::post(Service::Compute, format!("servers/{id}/metadata"), json!({ "metadata": metadata }));
+    clients.send(cx, call).await.map(drop)
+}
+
+/// Deletes a server; that it is gone is fine.
+pub(crate) async fn end(clients: &Clients, cx: &kops_core::cloud::Context, id: &str) -> Result<()> {
+    rest::gone_is_fine(clients.send(cx, Call::delete(Service::Compute, format!("servers/{id}"))).await)
+}
+
+/// The disks that come with a server, in the words of the call; the first is what it boots from.
+fn devices(spec: &NovaServer<Closed>) -> Vec<Value> {
+    let mut devices = Vec::new();
+    let device = |volume: &BootVolume, source: &str| {
+        let mut device = json!({
+            "source_type": source,
+            "destination_type": "volume",
+            "volume_size": volume.size,
+            "delete_on_termination": !volume.keep,
+            "boot_index": -1,
+        });
+        if let Some(kind) = &volume.volume_type {
+            device["volume_type"] = kind.as_str().into();
+        }
+        device
+    };
+    match &spec.root_volume {
+        Some(root) => {
+            let mut root = device(root, "image");
+            root["uuid"] = spec.image.as_str().into();
+            root["boot_index"] = 0.into();
+            devices.push(root);
+        }
+        // With further disks the local one has to be said as well.
+        None if !spec.volumes.is_empty() => devices.push(json!({
+            "source_type": "image",
+            "destination_type": "local",
+            "uuid": spec.image.as_str(),
+            "boot_index": 0,
+            "delete_on_termination": true,
+        })),
+        None => {}
+    }
+    devices.extend(spec.volumes.iter().map(|volume| device(volume, "blank")));
+    devices
+}
+
+/// The disks in a line of text, for the metadata: `root 20 ssd; 100 -`.
+fn disks(spec: &NovaServer<Closed>) -> String {
+    let one = |volume: &BootVolume| {
+        let kept = if volume.keep { " keep" } else { "" };
+        format!("{} {}{kept}", volume.size, volume.volume_type.as_deref().unwrap_or("-"))
+    };
+    let root = spec.root_volume.as_ref().map_or_else(|| "local".to_owned(), one);
+    std::iter::once(root).chain(spec.volumes.iter().map(one)).collect::<Vec<_>>().join("; ")
+}
+
+/// What [`disks`] has written.
+fn read_disks(text: &str) -> (Option<BootVolume>, Vec<BootVolume>) {
+    let one = |part: &str| {
+        let mut words = part.split(' ');
+        let size = words.next()?.parse().ok()?;
+        let volume_type = words.next().filter(|kind| *kind != "-").map(str::to_owned);
+        Some(BootVolume { size, volume_type, keep: words.next() == Some("keep") })
+    };
+    let mut parts = text.split("; ");
+    (parts.next().and_then(one), parts.filter_map(one).collect())
+}
+
+impl Servers {
+    fn is_marked(&self, scope: &Scope, found: &FoundServer) -> bool {
+        mark(&self.0, scope, found).is_some()
+    }
+
+    fn observed(
+        &self,
+        scope: &Scope,
+        found: &FoundServer,
+        port: &str,
+        group: Option<&FoundGroup>,
+    ) -> Object<NovaServer<Closed>> {
+        let mut metadata = tags::further_metadata(&found.metadata);
+        let image = metadata.remove(IMAGE);
+        let user_data = metadata.remove(USER_DATA).map(|digest| Secret::of_digest(&digest));
+        let (root_volume, volumes) = metadata.remove(DISKS).map(|text| read_disks(&text)).unwrap_or_default();
+        let text = |value: &Value| value.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let shown = text(&found.image);
+        let spec = NovaServer {
+            flavor: Id::new(text(&found.flavor)),
+            // What it was rebuilt with counts.
+            image: Id::new(if shown.is_empty() { image.unwrap_or_default() } else { shown }),
+            port: Id::new(port),
+            key_pair: found.key_name.as_deref().map(Id::new),
+            server_group: group.map(|group| Id::new(&group.id)),
+            zone: Setting::To(Id::new(found.zone.as_deref().unwrap_or_default())),
+            user_data,
+            root_volume,
+            volumes,
+            metadata,
+        };
+        tags::object(mark(&self.0, scope, found), &found.id, spec).state(state(found))
+    }
+}
+
+/// What a server says of whose it is.
+pub(crate) fn mark(clients: &Clients, scope: &Scope, found: &FoundServer) -> Option<kops_core::cloud::Mark> {
+    let ours = found.tenant_id.as_deref().is_none_or(|project| project == clients.project());
+    tags::mark_of_metadata(scope, &found.metadata).filter(|_| ours)
+}
+
+/// How a server fares. <https://docs.openstack.org/api-guide/compute/server_concepts.html>
+pub(crate) fn state(found: &FoundServer) -> State {
+    if found.task_state.as_deref() == Some("deleting") {
+        return State::Deleting;
+    }
+    match found.status.as_str() {
+        "BUILD" | "REBUILD" | "UNKNOWN" => State::Pending,
+        "ERROR" => {
+            let why = found.fault.as_ref().map(|fault| fault.message.as_str()).unwrap_or_default();
+            let why = if why.is_empty() { "Compute does not say why" } else { why };
+            State::Failed(why.to_owned())
+        }
+        "DELETED" | "SOFT_DELETED" => State::Gone,
+        // Whoever has stopped, paused or shelved it will know why.
+        _ => State::Ready,
+    }
+}
+
+/// Labels as metadata of a server.
+pub(crate) fn of_labels(labels: &BTreeMap<String, String>) -> Metadata {
+    labels.iter().map(|(key, value)| (tags::metadata_key(key), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disks_are_read_as_they_were_written() {
+        let volume =
+            |size, kind: Option<&str>, keep| BootVolume { size, volume_type: kind.map(str::to_owned), keep };
+        for (root, volumes) in [
+            (None, vec![]),
+            (Some(volume(20, Some("ssd"), false)), vec![volume(100, None, true)]),
+            (None, vec![volume(5, Some("hdd"), false), volume(6, None, false)]),
+        ] {
+            let spec = NovaServer::<Closed> {
+                flavor: Id::new("f"),
+                image: Id::new("i"),
+                port: Id::new("p"),
+                key_pair: None,
+                server_group: None,
+                zone: Setting::Unmanaged,
+                user_data: None,
+                root_volume: root.clone(),
+                volumes: volumes.clone(),
+                metadata: Metadata::new(),
+            };
+            assert_eq!(read_disks(&disks(&spec)), (root, volumes));
+        }
+    }
+}

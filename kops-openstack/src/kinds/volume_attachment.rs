@@ -1,0 +1,128 @@
+//! Volumes attached to servers.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use kops_core::Result;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, State, Update,
+    means,
+};
+use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::resource::{At, Resource};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::volume::FoundVolume;
+use super::{CinderVolume, NovaServer, rest, server, volume};
+use crate::clients::{Call, Clients, Service};
+
+/// A volume in a server. It bears no mark: it is the scope's when a task wants it and the volume is the scope's.
+///
+/// What a server attaches by itself, as those of the control plane do with the disks of etcd, is not shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct VolumeAttachment<S: Stage = Open> {
+    /// The server.
+    pub server: At<S, Id<NovaServer>>,
+    /// The volume.
+    pub volume: At<S, Id<CinderVolume>>,
+}
+
+impl Resource for VolumeAttachment {
+    const KIND: &'static str = "VolumeAttachment";
+    type Resolved = VolumeAttachment<Closed>;
+}
+
+#[derive(Debug)]
+pub(crate) struct VolumeAttachments(pub(crate) Clients);
+
+/// Which volume is in which server.
+fn pairs(volumes: &[FoundVolume]) -> Vec<(&FoundVolume, &str)> {
+    let mut pairs = Vec::new();
+    for volume in volumes {
+        pairs.extend(volume.attachments.iter().map(|attached| (volume, attached.server_id.as_str())));
+    }
+    pairs
+}
+
+/// A volume is in one server at a time.
+fn id_of(server: &str, volume: &str) -> String {
+    format!("{server}/{volume}")
+}
+
+#[async_trait]
+impl Handler for VolumeAttachments {
+    type Kind = VolumeAttachment;
+
+    /// The second time the volume is in use already.
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Tagged
+    }
+
+    fn mutability(&self, _: &str) -> Mutability {
+        Mutability::Replace
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<VolumeAttachment<Closed>>>> {
+        let wanted = query.wanted_as::<VolumeAttachment>()?;
+        if let Filter::Scope { .. } = query.filter
+            && wanted.is_empty()
+        {
+            return Ok(Vec::new());
+        }
+        let volumes = volume::of_project(&self.0, query).await?;
+        let pairs = pairs(&volumes);
+        let object = |server: &str, volume: &str| {
+            let spec = VolumeAttachment { server: Id::new(server), volume: Id::new(volume) };
+            Object::foreign(id_of(server, volume), spec)
+        };
+        if let Filter::Ids(ids) = query.filter {
+            let found = pairs.into_iter().map(|(it, server)| object(server, &it.id));
+            return Ok(found.filter(|it| ids.contains(&it.id)).collect());
+        }
+        let servers = server::of_project(&self.0, query).await?;
+        let tasks: HashMap<&str, Mark> = servers
+            .iter()
+            .filter_map(|it| Some((it.id.as_str(), server::mark(&self.0, query.scope, it)?)))
+            .collect();
+        let found = pairs.into_iter().filter_map(|(it, server)| {
+            let volume_mark = volume::mark(&self.0, query.scope, it)?;
+            let task = tasks.get(server).map(|mark| mark.task.as_str());
+            let is_wanted = |spec: &VolumeAttachment| {
+                means(&spec.server, server, task) && means(&spec.volume, &it.id, Some(&volume_mark.task))
+            };
+            let (name, _) = wanted.iter().find(|(_, spec)| is_wanted(spec))?;
+            let object = object(server, &it.id);
+            Some(Object::owned(object.id, *name, object.spec))
+        });
+        Ok(found.collect())
+    }
+
+    async fn create(
+        &self,
+        request: Create<'_, VolumeAttachment<Closed>>,
+    ) -> Result<Object<VolumeAttachment<Closed>>> {
+        let spec = request.spec;
+        let (server, volume) = (spec.server.as_str(), spec.volume.as_str());
+        let body = json!({ "volumeAttachment": { "volumeId": volume } });
+        let path = format!("servers/{server}/os-volume_attachments");
+        self.0.send(request.cx, Call::post(Service::Compute, path, body)).await?;
+        Ok(Object::owned(id_of(server, volume), request.name, spec.clone()).state(State::Pending))
+    }
+
+    async fn update(
+        &self,
+        request: Update<'_, VolumeAttachment<Closed>>,
+    ) -> Result<Object<VolumeAttachment<Closed>>> {
+        // Nothing of it changes in place.
+        Ok(request.object.clone())
+    }
+
+    async fn delete(&self, request: Delete<'_, VolumeAttachment<Closed>>) -> Result<Deletion> {
+        let VolumeAttachment { server, volume } = &request.object.spec;
+        let path = format!("servers/{}/os-volume_attachments/{}", server.as_str(), volume.as_str());
+        rest::gone_is_fine(self.0.send(request.cx, Call::delete(Service::Compute, path)).await)?;
+        Ok(Deletion::Pending)
+    }
+}

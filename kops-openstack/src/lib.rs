@@ -1,0 +1,56 @@
+//! [`kops_core`] on OpenStack.
+//!
+//! [`Openstack::builder`] connects. The rest of this page is what OpenStack's APIs are like, as far as the kinds of
+//! this crate go by it.
+//!
+//! # Which calls can be repeated
+//!
+//! None takes a token, and hardly any refuses a name that is taken: two networks, servers or load balancers may be
+//! called the same. So what protects is that every object says in the creating call whose it is and which task it was
+//! made for ([tags, metadata or description](#how-objects-tell-whose-they-are)), and that the engine looks before it
+//! repeats. Key pairs (one name a user) and record sets (one name and type a zone) are refused the second time; router
+//! interfaces, listeners and security group rules have one place each.
+//!
+//! # How objects tell whose they are
+//!
+//! Networking and load balancing have tags, Compute and Block Storage metadata, DNS a description. Server groups
+//! have but a name, key pairs but the comment of the key. Networking takes tags in the creating call since 2025
+//! only; the description, which it has always taken, says the same.
+//!
+//! # What listings leave out
+//!
+//! | listing | lacks | which is had from |
+//! |---|---|---|
+//! | servers | user data (shown to administrators only) | a digest of it in the metadata |
+//! | servers on volumes | the image | the metadata |
+//! | pools | addresses and ports of members | the status of the load balancer, one call each |
+//!
+//! Listings of Networking are those of the whole project, one for each kind, whatever a cluster has: neither tags nor
+//! descriptions alone would find an object whose tags were about to be set when a run was killed.
+//!
+//! # What an instance group is
+//!
+//! As many servers as its minimum says, each with a port of its own, in one server group; servers do not come by
+//! themselves. A server that is missing is made, one that failed or is not what the group would make today is
+//! replaced, when a plan is applied.
+
+mod builder;
+mod clients;
+mod cloud;
+mod dialect;
+mod error;
+#[cfg(test)]
+mod error_tests;
+pub mod kinds;
+mod limits;
+mod lower;
+mod machines;
+mod names;
+mod store;
+mod tags;
+
+pub use builder::OpenstackBuilder;
+pub use cloud::Openstack;
+pub use dialect::OpenstackDialect;
+pub use store::{SwiftStore, SwiftStores};
+pub use tags::{Metadata, Tags};

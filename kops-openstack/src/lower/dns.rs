@@ -1,0 +1,76 @@
+//! Zones and records of DNS become those of Designate.
+
+use std::collections::BTreeSet;
+
+use kops_core::graph::{Handle, Id, Input};
+use kops_core::lower::Lowered;
+use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer, RecordType, Scheme};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::{Lowering, Site, native};
+use crate::kinds::{DesignateZone, FloatingIp, OctaviaLoadBalancer, RecordSet};
+
+impl Lowered<Site> for DnsZone {
+    type Native = DesignateZone;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        if spec.network.is_some() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "OpenStack has no zones that only a network sees",
+            )
+            .hint("use a public zone, or none"));
+        }
+        cx.add(name, DesignateZone { name: bare(&spec.name) });
+        Ok(())
+    }
+}
+
+impl Lowered<Site> for DnsRecord {
+    type Native = RecordSet;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let values = match spec.target {
+            DnsTarget::Values(values) => values,
+            DnsTarget::LoadBalancer(balancer) => {
+                if spec.record_type != RecordType::A {
+                    return Err(Error::new(
+                        ErrorKind::Unsupported,
+                        "a load balancer on OpenStack has an IPv4 address: only an A record leads to it",
+                    ));
+                }
+                BTreeSet::from([address(&balancer, cx)?])
+            }
+        };
+        let record = RecordSet {
+            zone: native(spec.zone),
+            name: bare(&spec.name),
+            record_type: spec.record_type,
+            ttl: spec.ttl,
+            values,
+        };
+        cx.add(name, record);
+        Ok(())
+    }
+}
+
+/// A name without the final dot, as names are compared.
+fn bare(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// The address under which a load balancer is reached.
+fn address(balancer: &Input<Id<LoadBalancer>>, cx: &Lowering<'_>) -> Result<Input<String>> {
+    let specs = cx.specs::<LoadBalancer>()?;
+    match specs.iter().find(|(name, _)| Lowering::is_for(balancer, name)) {
+        Some((name, spec)) if spec.scheme == Scheme::Public => {
+            Ok(Handle::<FloatingIp>::named(name).get(FloatingIp::IP))
+        }
+        Some((name, _)) => Ok(Handle::<OctaviaLoadBalancer>::named(name).get(OctaviaLoadBalancer::ADDRESS)),
+        None => Err(Error::new(
+            ErrorKind::Unsupported,
+            "whether a shared load balancer has a public address is not known",
+        )
+        .hint("give the record the address itself")),
+    }
+}

@@ -1,0 +1,153 @@
+//! A firewall becomes a security group, its rules a set of rules; except one around load balancers.
+//!
+//! A load balancer has no security group of ours: its service makes one, and lets in whom each listener allows. So
+//! the rules of a firewall around load balancers become what their listeners allow ([`allowed`]), and a rule that
+//! lets such a firewall's members in lets the subnets of those load balancers in: that is where they connect from.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use kops_core::graph::{Id, Input};
+use kops_core::lower::Lowered;
+use kops_core::resource::{
+    Direction, Firewall, FirewallRule, FirewallRules, LoadBalancer, Peer, Protocol, Subnet,
+};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::{Lowering, Site, native, tags_with};
+use crate::kinds::{RulePeer, SecurityGroup, SecurityGroupRule, SecurityGroupRules};
+
+impl Lowered<Site> for Firewall {
+    type Native = SecurityGroup;
+
+    fn lower(name: &str, _: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        if balancers_in(|it| Lowering::is_for(it, name), cx)?.is_empty() {
+            let tags = tags_with(cx, []);
+            cx.add(name, SecurityGroup { tags });
+        }
+        Ok(())
+    }
+}
+
+impl Lowered<Site> for FirewallRules {
+    type Native = SecurityGroupRules;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        if cx.is_shared(&spec.firewall) {
+            // Whether a rule is ours is told by the group it is in.
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the rules of a shared security group are its owner's",
+            )
+            .hint("put the rules into a group of its own, and machines into both groups"));
+        }
+        if !balancers_in(|it| *it == spec.firewall, cx)?.is_empty() {
+            return Ok(());
+        }
+        let mut rules = BTreeSet::new();
+        for rule in spec.rules {
+            for peer in peers(&rule, cx)? {
+                rules.insert(SecurityGroupRule::new(rule.direction, rule.protocol, rule.ports, peer));
+            }
+        }
+        cx.add(name, SecurityGroupRules { group: native(spec.firewall), rules });
+        Ok(())
+    }
+}
+
+/// The load balancers that a firewall is around.
+fn balancers_in(
+    is_it: impl Fn(&Input<Id<Firewall>>) -> bool,
+    cx: &Lowering<'_>,
+) -> Result<Vec<LoadBalancer>> {
+    let balancers = cx.specs::<LoadBalancer>()?;
+    Ok(balancers.into_iter().map(|(_, it)| it).filter(|it| it.firewalls.iter().any(&is_it)).collect())
+}
+
+/// The other sides of a rule.
+fn peers(rule: &FirewallRule, cx: &Lowering<'_>) -> Result<Vec<RulePeer>> {
+    Ok(match &rule.peer {
+        Peer::Cidr(cidr) => vec![RulePeer::Cidr(cidr.trunc().to_string().into())],
+        Peer::Address(address) => vec![RulePeer::Cidr(Input::concat([address.clone(), "/32".into()]))],
+        Peer::PrefixList(list) => {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("OpenStack keeps no prefix lists: {list}"),
+            )
+            .hint("write the ranges"));
+        }
+        Peer::Group(group) => {
+            let balancers = balancers_in(|it| it == group, cx)?;
+            if balancers.is_empty() {
+                vec![RulePeer::Group(native(group.clone()))]
+            } else {
+                let mut ranges = BTreeSet::new();
+                for balancer in &balancers {
+                    ranges.extend(ranges_of(balancer, cx)?);
+                }
+                ranges.into_iter().map(|range| RulePeer::Cidr(range.to_string().into())).collect()
+            }
+        }
+    })
+}
+
+/// The ranges that a load balancer's address may be of.
+fn ranges_of(balancer: &LoadBalancer, cx: &Lowering<'_>) -> Result<Vec<IpNet>> {
+    let mut ranges = Vec::new();
+    let subnets = cx.specs::<Subnet>()?;
+    for subnet in &balancer.subnets {
+        let own = subnets.iter().find(|(name, _)| Lowering::is_for(subnet, name));
+        match own {
+            Some((_, spec)) => ranges.push(spec.cidr.trunc()),
+            None => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "the range of the load balancer's subnet is not known, and machines must let it in",
+                )
+                .hint("let the load balancer stand in a subnet of the graph"));
+            }
+        }
+    }
+    Ok(ranges)
+}
+
+/// Who may connect to a port of a load balancer: the ranges that the rules of its firewalls let in, everybody when it
+/// has no firewalls. Machines of groups are let in by the ranges of all subnets of the network.
+pub(super) fn allowed(
+    balancer: &LoadBalancer,
+    port: u16,
+    cx: &Lowering<'_>,
+) -> Result<BTreeSet<Input<String>>> {
+    let mut allowed = BTreeSet::new();
+    let sets = cx.specs::<FirewallRules>()?;
+    let own = sets.iter().filter(|(_, set)| balancer.firewalls.contains(&set.firewall));
+    let lets_in = |rule: &&FirewallRule| {
+        rule.direction == Direction::Ingress
+            && [Protocol::Any, Protocol::Tcp, Protocol::Udp].contains(&rule.protocol)
+            && rule.ports.is_none_or(|ports| (ports.from..=ports.to).contains(&port))
+    };
+    for rule in own.flat_map(|(_, set)| set.rules.iter().filter(lets_in)) {
+        match &rule.peer {
+            Peer::Cidr(cidr) => drop(allowed.insert(cidr.trunc().to_string().into())),
+            Peer::Address(address) => {
+                allowed.insert(Input::concat([address.clone(), "/32".into()]));
+            }
+            Peer::Group(_) => {
+                let subnets = cx.specs::<Subnet>()?;
+                let beside = subnets.iter().filter(|(_, it)| it.network == balancer.network);
+                allowed.extend(beside.map(|(_, it)| Input::Known(it.cidr.trunc().to_string())));
+            }
+            Peer::PrefixList(_) => {}
+        }
+    }
+    // Everybody is everybody, whoever else is named.
+    let everybody = Input::Known("0.0.0.0/0".to_owned());
+    if allowed.contains(&everybody) {
+        return Ok(BTreeSet::new());
+    }
+    if allowed.is_empty() && !balancer.firewalls.is_empty() {
+        // An empty list would let everybody in.
+        allowed.insert("255.255.255.255/32".to_owned().into());
+    }
+    Ok(allowed)
+}

@@ -1,0 +1,67 @@
+//! An instance group becomes a server group, and for each of its machines a port and a server.
+//!
+//! Machines do not come by themselves: there are as many as the group's minimum. They are called after the group,
+//! `nodes-1`, `nodes-2` …, and spread over its subnets and zones in turn.
+
+use kops_core::graph::Handle;
+use kops_core::lower::Lowered;
+use kops_core::resource::InstanceGroup;
+use kops_core::{Error, ErrorKind, Result};
+
+use super::machine::{self, Machine};
+use super::{Lowering, Site};
+use crate::kinds::ServerGroup;
+use crate::kinds::server::GROUP;
+use crate::tags::Metadata;
+
+/// Machines are kept apart if it can be helped: a cloud of few hosts still gets its cluster.
+const POLICY: &str = "soft-anti-affinity";
+
+impl Lowered<Site> for InstanceGroup {
+    type Native = ServerGroup;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        if spec.spot.is_some() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "OpenStack has no machines that it may take back",
+            ));
+        }
+        let subnets: Vec<_> = spec.subnets.iter().collect();
+        if subnets.is_empty() {
+            return Err(Error::invalid("the machines of a group need a subnet"));
+        }
+        let zones: Vec<_> = spec.zones.iter().collect();
+        let group: Handle<ServerGroup> = cx.add(name, ServerGroup { policy: POLICY.to_owned() });
+        for (at, slot) in slots(name, &spec, cx.scope().name()).iter().enumerate() {
+            let machine = Machine {
+                subnet: subnets[at % subnets.len()],
+                zone: (!zones.is_empty()).then(|| zones[at % zones.len()].as_str()),
+                image: &spec.image,
+                machine_type: &spec.machine_type,
+                firewalls: &spec.firewalls,
+                ssh_key: spec.ssh_key.as_ref(),
+                user_data: spec.user_data.as_ref(),
+                root_volume: &spec.root_volume,
+                volumes: &spec.volumes,
+                options: &spec.options,
+                labels: &spec.labels,
+                metadata: Metadata::from([(GROUP.to_owned(), name.to_owned())]),
+                server_group: Some(group.id()),
+            };
+            machine::add(slot, machine, cx)?;
+        }
+        Ok(())
+    }
+}
+
+/// The names of the machines of a group: the number goes before the scope's name.
+pub(super) fn slots(group: &str, spec: &InstanceGroup, scope: &str) -> Vec<String> {
+    let own = group.strip_suffix(scope).and_then(|own| own.strip_suffix('.'));
+    (1..=spec.min)
+        .map(|number| match own {
+            Some(own) => format!("{own}-{number}.{scope}"),
+            None => format!("{group}-{number}"),
+        })
+        .collect()
+}

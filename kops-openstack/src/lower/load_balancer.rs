@@ -1,0 +1,131 @@
+//! A load balancer becomes one with a listener, a pool, its members and a health monitor for each port; and a public
+//! one has a floating address.
+
+use std::collections::BTreeSet;
+
+use kops_core::graph::{Handle, Id, Input};
+use kops_core::lower::{Lowered, Outlet};
+use kops_core::resource::{InstanceGroup, Listener, LoadBalancer, Protocol, Resource as _, Scheme};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::firewall::allowed;
+use super::instance_group::slots;
+use super::{Lowering, Site, external_network, native, tags_with};
+use crate::kinds::{
+    self, FloatingIp, HealthMonitor, Member, NeutronPort, OctaviaLoadBalancer, Pool, PoolMembers,
+};
+
+impl Lowered<Site> for LoadBalancer {
+    type Native = OctaviaLoadBalancer;
+
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[(Self::DNS_NAME.name(), OctaviaLoadBalancer::ADDRESS.name())];
+
+    /// A public one is reached under its floating address.
+    const OUTLET: Option<Outlet<Self>> = Some(|spec, output| {
+        let public = spec.scheme == Scheme::Public && output == Self::DNS_NAME.name();
+        public.then_some((<FloatingIp>::KIND, FloatingIp::IP.name()))
+    });
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        // An address is of one subnet; which, must not change when another is added behind it.
+        let Some(subnet) = spec.subnets.first().cloned() else {
+            return Err(Error::invalid("a load balancer needs a subnet for its address"));
+        };
+        let balancer = OctaviaLoadBalancer { subnet: native(subnet), tags: tags_with(cx, []) };
+        let balancer = cx.add(name, balancer);
+        if spec.scheme == Scheme::Public {
+            let address = FloatingIp {
+                external_network: external_network(cx),
+                port: Some(balancer.ready().get(OctaviaLoadBalancer::PORT)),
+                tags: tags_with(cx, []),
+            };
+            cx.add(name, address);
+        }
+        let behind = members(name, cx)?;
+        for listener in &spec.listeners {
+            port(name, &spec, listener, &balancer, &behind, cx)?;
+        }
+        Ok(())
+    }
+}
+
+/// What belongs to a port. Each waits until the one before is set up: the whole balancer is busy meanwhile.
+fn port(
+    name: &str,
+    spec: &LoadBalancer,
+    listener: &Listener,
+    balancer: &Handle<OctaviaLoadBalancer>,
+    behind: &BTreeSet<Input<String>>,
+    cx: &mut Lowering<'_>,
+) -> Result<()> {
+    let protocol = match (listener.protocol, &listener.certificate) {
+        (Protocol::Tcp, None) => "TCP",
+        (Protocol::Udp, None) => "UDP",
+        _ => {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("a load balancer on OpenStack cannot listen on port {} like that", listener.port),
+            )
+            .hint("it speaks TCP, without a certificate, or UDP"));
+        }
+    };
+    let task = format!("{name}-{}", listener.port);
+    let door = kinds::Listener {
+        load_balancer: balancer.ready().id(),
+        protocol: protocol.to_owned(),
+        port: listener.port,
+        allowed_cidrs: allowed(spec, listener.port, cx)?,
+    };
+    let door = cx.add(&task, door);
+    let pool = Pool {
+        listener: door.ready().id(),
+        protocol: protocol.to_owned(),
+        algorithm: "ROUND_ROBIN".to_owned(),
+    };
+    let pool = cx.add(&task, pool);
+    let members =
+        behind.iter().map(|address| Member { address: address.clone(), port: listener.target_port });
+    let members = cx.add(&task, PoolMembers { pool: pool.ready().id(), members: members.collect() });
+    let check = &listener.health_check;
+    if check.port.is_some_and(|port| port != listener.target_port) {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "on OpenStack a health check asks the port that clients are sent to",
+        )
+        .hint("leave the port of the health check out"));
+    }
+    let kind = match (protocol, &check.https_path) {
+        (_, Some(_)) => "HTTPS",
+        ("UDP", None) => "UDP-CONNECT",
+        _ => "TCP",
+    };
+    let monitor = HealthMonitor {
+        pool: pool.ready().id(),
+        kind: kind.to_owned(),
+        interval: check.interval,
+        timeout: check.interval.saturating_sub(1).clamp(1, 5),
+        healthy: check.healthy,
+        unhealthy: check.unhealthy,
+        path: check.https_path.clone(),
+    };
+    let monitor = cx.add(&task, monitor);
+    cx.after(&monitor, &members.ready());
+    Ok(())
+}
+
+/// The addresses of the machines that are behind a load balancer.
+fn members(name: &str, cx: &Lowering<'_>) -> Result<BTreeSet<Input<String>>> {
+    let mut addresses = BTreeSet::new();
+    for (group, spec) in cx.specs::<InstanceGroup>()? {
+        if spec.load_balancers.iter().any(|it| is_for(it, name)) {
+            let ports = slots(group, &spec, cx.scope().name()).into_iter();
+            addresses.extend(ports.map(|slot| Handle::<NeutronPort>::named(&slot).get(NeutronPort::IP)));
+        }
+    }
+    Ok(addresses)
+}
+
+fn is_for(id: &Input<Id<LoadBalancer>>, name: &str) -> bool {
+    Lowering::is_for(id, name)
+}

@@ -1,0 +1,106 @@
+//! A machine: a port, a server, and a floating address if it is to have a public one.
+
+use kops_core::graph::{Handle, Id, Input, Secret, Setting};
+use kops_core::resource::{Firewall, MachineOptions, Network, RootVolume, SshKey, Subnet};
+use kops_core::{Error, ErrorKind, Result};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Lowering, external_network, flavor, image, native, tags_with};
+use crate::kinds::server;
+use crate::kinds::{BootVolume, FloatingIp, NeutronNetwork, NeutronPort, NovaServer, ServerGroup};
+use crate::tags::Metadata;
+
+/// What a machine is like.
+pub(super) struct Machine<'a> {
+    pub(super) subnet: &'a Input<Id<Subnet>>,
+    pub(super) zone: Option<&'a str>,
+    pub(super) image: &'a str,
+    pub(super) machine_type: &'a str,
+    pub(super) firewalls: &'a BTreeSet<Input<Id<Firewall>>>,
+    pub(super) ssh_key: Option<&'a Input<Id<SshKey>>>,
+    pub(super) user_data: Option<&'a Input<Secret>>,
+    pub(super) root_volume: &'a RootVolume,
+    pub(super) volumes: &'a BTreeMap<String, RootVolume>,
+    pub(super) options: &'a MachineOptions,
+    pub(super) labels: &'a BTreeMap<String, String>,
+    /// Metadata beyond the labels.
+    pub(super) metadata: Metadata,
+    pub(super) server_group: Option<Input<Id<ServerGroup>>>,
+}
+
+/// Adds the tasks of a machine.
+pub(super) fn add(name: &str, machine: Machine<'_>, cx: &mut Lowering<'_>) -> Result<()> {
+    let network = network_of(machine.subnet, cx)?;
+    let port = NeutronPort {
+        network,
+        subnet: native(machine.subnet.clone()),
+        security_groups: machine.firewalls.iter().cloned().map(native).collect(),
+        tags: tags_with(cx, machine.labels),
+    };
+    let port = cx.add(name, port);
+    let mut metadata = server::of_labels(cx.scope().extra_labels());
+    metadata.extend(server::of_labels(machine.labels));
+    metadata.extend(machine.metadata);
+    let zone = machine.zone.map(|zone| super::zone(cx, zone));
+    let server = NovaServer {
+        flavor: flavor(cx, machine.machine_type).id(),
+        image: image(cx, machine.image).id(),
+        port: port.id(),
+        key_pair: machine.ssh_key.cloned().map(native),
+        server_group: machine.server_group,
+        zone: zone.map_or(Setting::Unmanaged, Setting::To),
+        user_data: machine.user_data.cloned(),
+        root_volume: boot_volume(machine.root_volume)?,
+        volumes: machine.volumes.values().map(volume).collect::<Result<_>>()?,
+        metadata,
+    };
+    cx.add(name, server);
+    if machine.options.public_ip == Some(true) {
+        let address = FloatingIp {
+            external_network: external_network(cx),
+            port: Some(port.id().into_text()),
+            tags: tags_with(cx, []),
+        };
+        cx.add(name, address);
+    }
+    Ok(())
+}
+
+/// The network that a subnet is in; of a shared one, the network of the graph, when it is the only one.
+fn network_of(subnet: &Input<Id<Subnet>>, cx: &Lowering<'_>) -> Result<Input<Id<NeutronNetwork>>> {
+    if let Some((_, spec)) =
+        cx.specs::<Subnet>()?.into_iter().find(|(name, _)| Lowering::is_for(subnet, name))
+    {
+        return Ok(native(spec.network));
+    }
+    match cx.names::<Network>()[..] {
+        [only] => Ok(Handle::<NeutronNetwork>::named(only).id()),
+        _ => Err(Error::new(
+            ErrorKind::Unsupported,
+            "the network of a shared subnet is not known, and a port needs it",
+        )
+        .hint("have one network in the graph, shared or its own, beside the subnets")),
+    }
+}
+
+fn volume(volume: &RootVolume) -> Result<BootVolume> {
+    let unsupported =
+        |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what.to_owned()).hint(hint));
+    let by_type = "choose a volume type that has it, see `openstack volume type list`";
+    if volume.iops.is_some() || volume.throughput.is_some() {
+        return unsupported("volumes on OpenStack have no speed of their own: their type has", by_type);
+    }
+    if volume.encrypted || volume.kms_key.is_some() {
+        return unsupported("volumes on OpenStack are encrypted by their type", by_type);
+    }
+    Ok(BootVolume { size: volume.size, volume_type: volume.volume_type.clone(), keep: volume.keep })
+}
+
+/// The volume that a server boots from. One without a size is the flavor's disk.
+fn boot_volume(root: &RootVolume) -> Result<Option<BootVolume>> {
+    let root = volume(root)?;
+    if root.size == 0 && (root.keep || root.volume_type.is_some()) {
+        return Err(Error::invalid("a volume to boot from needs a size"));
+    }
+    Ok((root.size > 0).then_some(root))
+}

@@ -1,0 +1,61 @@
+//! A subnet becomes a subnet, with an interface of the router that leads out.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use kops_core::graph::Setting;
+use kops_core::lower::Lowered;
+use kops_core::resource::{Egress, Route, Subnet};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::{Lowering, Site, native, tags_with};
+use crate::kinds::{HostRoute, NeutronSubnet, RouterInterface};
+
+impl Lowered<Site> for Subnet {
+    type Native = NeutronSubnet;
+
+    /// Its zone says nothing: subnets span the zones.
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        if matches!(spec.cidr, IpNet::V6(_)) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "subnets with IPv6 are not supported on OpenStack yet",
+            ));
+        }
+        let servers = &cx.provider().name_servers;
+        let subnet = NeutronSubnet {
+            network: native(spec.network),
+            cidr: spec.cidr.trunc(),
+            name_servers: if servers.is_empty() { Setting::Unmanaged } else { Setting::To(servers.clone()) },
+            routes: spec.routes.iter().map(route).collect::<Result<_>>()?,
+            tags: tags_with(cx, &spec.labels),
+        };
+        let subnet = cx.add(name, subnet);
+        match spec.egress {
+            Egress::None => {}
+            Egress::Internet(gateway) => {
+                cx.add(name, RouterInterface { router: native(gateway), subnet: subnet.id() });
+            }
+            Egress::Nat(_) | Egress::Existing(_) => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "on OpenStack the way out of a subnet is a router",
+                )
+                .hint("let it go out by the internet gateway, which becomes the router, or by nothing"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn route(route: &Route) -> Result<HostRoute> {
+    // The next hop of a route is an address here.
+    if route.target.parse::<IpAddr>().is_err() {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("`{}` is nothing that a route can lead to on OpenStack", route.target),
+        )
+        .hint("give the address of the next hop, in the subnet"));
+    }
+    Ok(HostRoute { destination: route.cidr.trunc(), nexthop: route.target.clone() })
+}

@@ -1,0 +1,86 @@
+//! Lowering: pure, on graphs and nothing else.
+
+use kops_core::graph::{GraphBuilder, Key};
+use kops_core::resource::{FirewallRule, Peer, Resource, Scheme};
+
+use super::*;
+use crate::kinds::{
+    FloatingIp, Listener, NeutronSubnet, PoolMembers, RulePeer, SecurityGroup, SecurityGroupRules,
+};
+
+fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
+    let site = Site { external_network: "public".to_owned(), name_servers: Vec::new() };
+    lower(&graph.build().unwrap(), &Scope::new("ha.example.com"), &site, &HashSet::new())
+}
+
+/// A network with a load balancer in a firewall of its own, before machines in another.
+fn balanced(source: &str) -> GraphBuilder {
+    let mut graph = TaskGraph::builder();
+    let network = graph.add("net", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false });
+    let subnet = graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "nova"));
+    let wall = |name: &str, graph: &mut GraphBuilder| {
+        graph.add(name, Firewall { network: network.id(), description: name.to_owned() })
+    };
+    let (around, inside) = (wall("api-elb", &mut graph), wall("machines", &mut graph));
+    let from = FirewallRule::tcp(443, Peer::Cidr(source.parse().unwrap()));
+    graph.add("api-elb", FirewallRules { firewall: around.id(), rules: [from].into() });
+    let behind = FirewallRule::tcp(443, Peer::Group(around.id()));
+    graph.add("machines", FirewallRules { firewall: inside.id(), rules: [behind].into() });
+    graph.add(
+        "api",
+        LoadBalancer {
+            network: network.id(),
+            subnets: [subnet.id()].into(),
+            scheme: Scheme::Public,
+            firewalls: [around.id()].into(),
+            listeners: vec![kops_core::resource::Listener {
+                port: 443,
+                protocol: kops_core::resource::Protocol::Tcp,
+                target_port: 443,
+                health_check: kops_core::resource::HealthCheck::default(),
+                certificate: None,
+            }],
+            cross_zone: false,
+            extensions: kops_core::resource::Extensions::default(),
+        },
+    );
+    graph
+}
+
+fn spec<R: Resource>(graph: &TaskGraph, name: &str) -> Option<R> {
+    graph.get(&Key::new(R::KIND, name)).map(|task| task.spec_as().unwrap())
+}
+
+#[test]
+fn a_firewall_around_a_balancer_is_what_its_listeners_allow() {
+    let native = lowered(balanced("192.0.2.0/24")).unwrap();
+    assert_eq!(spec::<SecurityGroup>(&native, "api-elb"), None);
+    let listener: Listener = spec(&native, "api-443").unwrap();
+    assert_eq!(listener.allowed_cidrs, ["192.0.2.0/24".to_owned().into()].into());
+    // Where it connects from is its subnet.
+    let rules: SecurityGroupRules = spec(&native, "machines").unwrap();
+    let peers: Vec<_> = rules.rules.iter().map(|rule| rule.peer.clone()).collect();
+    assert_eq!(peers, [RulePeer::Cidr("10.0.1.0/24".to_owned().into())]);
+}
+
+#[test]
+fn a_balancer_open_to_all_has_no_list() {
+    let native = lowered(balanced("0.0.0.0/0")).unwrap();
+    let listener: Listener = spec(&native, "api-443").unwrap();
+    assert!(listener.allowed_cidrs.is_empty());
+    assert!(spec::<FloatingIp>(&native, "api").is_some());
+    assert!(spec::<PoolMembers>(&native, "api-443").unwrap().members.is_empty());
+    assert!(spec::<NeutronSubnet>(&native, "front").is_some());
+}
+
+#[test]
+fn what_openstack_cannot_do_is_said_at_once() {
+    let mut graph = TaskGraph::builder();
+    let network = graph.add("net", Network { cidrs: Vec::new(), ipv6: true });
+    let address = graph.add("a", Address {});
+    graph.add("nat", NatGateway { network: network.id(), subnet: None, address: address.id() });
+    let error = lowered(graph).unwrap_err();
+    assert_eq!(error.kind(), kops_core::ErrorKind::Unsupported);
+    let text = error.to_string();
+    assert!(text.contains("IPv6") && text.contains("NAT gateways"), "{text}");
+}

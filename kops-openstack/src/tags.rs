@@ -1,0 +1,139 @@
+//! How objects tell whose they are.
+//!
+//! | objects | where |
+//! |---|---|
+//! | of Networking and of load balancing | tags: `KubernetesCluster=<scope>`, `kops.k8s.io/task=<task>`, `kops.k8s.io/lifecycle=retained`, and a label `key=value` each; and the [`Mark`] in the description, which the creating call sets in every release |
+//! | servers and volumes | metadata: `KubernetesCluster`, `KopsTask`, `KopsLifecycle`, and labels |
+//! | zones and record sets | the [`Mark`] in the description |
+//! | server groups | the [`Mark`] as their name: they have nothing else |
+//! | key pairs | the [`Mark`] as the comment of the key |
+//!
+//! Whoever changes the description of a network in a dashboard does not take it from the scope: either of the two
+//! is enough. An object of another project is never the scope's, whatever it says.
+
+use std::collections::BTreeMap;
+
+use kops_core::cloud::{Create, Mark, Object, Scope};
+
+pub(crate) const CLUSTER: &str = "KubernetesCluster";
+const TASK: &str = "kops.k8s.io/task";
+const LIFECYCLE: &str = "kops.k8s.io/lifecycle";
+const RETAINED: &str = "retained";
+/// Keys of Compute's metadata have no slash.
+const META_TASK: &str = "KopsTask";
+const META_LIFECYCLE: &str = "KopsLifecycle";
+
+/// Tags of the form `key=value`, beyond those of ownership; others are left alone.
+pub type Tags = BTreeMap<String, String>;
+/// Metadata beyond that of ownership.
+pub type Metadata = BTreeMap<String, String>;
+
+/// The tags of an object with this mark: those that it has, and further ones.
+pub(crate) fn with_mark(mark: &Mark, further: &Tags, present: &[String]) -> Vec<String> {
+    let mut wanted = further.clone();
+    wanted.insert(CLUSTER.to_owned(), mark.cluster.clone());
+    wanted.insert(TASK.to_owned(), mark.task.clone());
+    if mark.retained {
+        wanted.insert(LIFECYCLE.to_owned(), RETAINED.to_owned());
+    }
+    let key = |tag: &str| tag.split_once('=').map(|(key, _)| key.to_owned());
+    let kept = present.iter().filter(|tag| key(tag).is_none_or(|key| !wanted.contains_key(&key))).cloned();
+    kept.chain(wanted.iter().map(|(key, value)| format!("{key}={value}"))).collect()
+}
+
+/// What tags and a description say.
+pub(crate) fn mark(scope: &Scope, tags: &[String], description: Option<&str>) -> Option<Mark> {
+    let value = |key: &str| tags.iter().find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='));
+    let tagged = value(TASK).filter(|_| value(CLUSTER) == Some(scope.name())).map(|task| Mark {
+        cluster: scope.name().to_owned(),
+        task: task.to_owned(),
+        retained: value(LIFECYCLE) == Some(RETAINED),
+    });
+    tagged.or_else(|| Mark::read(scope, description?))
+}
+
+/// The tags of the form `key=value`, without those that tell the task: what a specification can be compared with.
+pub(crate) fn further(tags: &[String]) -> Tags {
+    let pairs = tags.iter().filter_map(|tag| tag.split_once('='));
+    pairs
+        .filter(|(key, _)| ![TASK, LIFECYCLE].contains(key))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// An object that bears this mark, or is somebody else's.
+pub(crate) fn object<S>(mark: Option<Mark>, id: impl Into<String>, spec: S) -> Object<S> {
+    match mark {
+        Some(mark) => mark.object(id, spec),
+        None => Object::foreign(id, spec),
+    }
+}
+
+/// The metadata of a new server or volume.
+pub(crate) fn metadata<S>(request: &Create<'_, S>, further: &Metadata) -> Metadata {
+    let mut metadata = further.clone();
+    metadata.insert(CLUSTER.to_owned(), request.scope.name().to_owned());
+    metadata.insert(META_TASK.to_owned(), request.name.to_owned());
+    if request.retained {
+        metadata.insert(META_LIFECYCLE.to_owned(), RETAINED.to_owned());
+    }
+    metadata
+}
+
+/// What metadata says.
+pub(crate) fn mark_of_metadata(scope: &Scope, metadata: &Metadata) -> Option<Mark> {
+    let is = |key: &str, value: &str| metadata.get(key).is_some_and(|it| it == value);
+    let task = metadata.get(META_TASK).filter(|_| is(CLUSTER, scope.name()))?;
+    Some(Mark {
+        cluster: scope.name().to_owned(),
+        task: task.clone(),
+        retained: is(META_LIFECYCLE, RETAINED),
+    })
+}
+
+/// Without the metadata of ownership.
+pub(crate) fn further_metadata(metadata: &Metadata) -> Metadata {
+    let ours = |key: &str| [CLUSTER, META_TASK, META_LIFECYCLE].contains(&key);
+    metadata.iter().filter(|(key, _)| !ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// A label's key as one of metadata: letters, digits and `-_:.` and spaces.
+/// <https://docs.openstack.org/api-ref/compute/#create-server>
+pub(crate) fn metadata_key(key: &str) -> String {
+    key.chars().map(|c| if c.is_ascii_alphanumeric() || "-_:. ".contains(c) { c } else { '_' }).collect()
+}
+
+/// A label's key as one of a volume's metadata, which may have slashes.
+pub(crate) fn volume_key(key: &str) -> String {
+    key.chars().map(|c| if c.is_ascii_alphanumeric() || "-_:. /".contains(c) { c } else { '_' }).collect()
+}
+
+/// The key of metadata by which a detached machine is known: it has left its task.
+pub(crate) const DETACHED: &str = "KopsDetached";
+/// The key of metadata with the task of a server.
+pub(crate) const SERVER_TASK: &str = META_TASK;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_and_descriptions_say_the_same() {
+        let scope = Scope::new("ha.example.com");
+        for retained in [false, true] {
+            let mark = Mark { cluster: "ha.example.com".into(), task: "a.b".into(), retained };
+            let more = Tags::from([("team".to_owned(), "x".to_owned())]);
+            let tags = with_mark(&mark, &more, &["plain".to_owned(), "team=y".to_owned()]);
+            assert!(tags.contains(&"plain".to_owned()) && !tags.contains(&"team=y".to_owned()));
+            assert_eq!(super::mark(&scope, &tags, None), Some(mark.clone()));
+            assert_eq!(super::mark(&scope, &[], Some(&mark.text())), Some(mark));
+            assert_eq!(further(&tags).get("team").map(String::as_str), Some("x"));
+            assert_eq!(further(&tags).get(CLUSTER), Some(&"ha.example.com".to_owned()));
+            assert_eq!(further(&tags).len(), 2);
+        }
+        assert_eq!(
+            super::mark(&Scope::new("example.com"), &[], Some("kops cluster=ha.example.com task=a")),
+            None
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! A real OpenStack for tests: nothing to install or start by hand.
+//!
+//! [`Lab::start`] gives a test a project of its own in an OpenStack control plane on the loopback: the real services,
+//! at pinned versions (see the README beside this crate). The first test of a process brings it up; it ends with the
+//! last process that uses it. Projects share flavors, images, the external network and the names of DNS zones, and
+//! nothing else, so tests run side by side.
+//!
+//! Where it cannot be had (no suitable Python, no package index), tests say so loudly and do nothing; with `KOPS_CI`
+//! set they fail.
+//!
+//! Everything panics on failure: a test can do no better.
+
+#![expect(clippy::missing_panics_doc, reason = "everything here panics on failure, and says so above")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+mod calls;
+mod inventory;
+mod rest;
+mod up;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::{Value, json};
+
+pub use calls::{Call, Fault};
+pub use inventory::Inventory;
+pub use rest::Rest;
+
+/// The image that every project sees.
+pub const IMAGE: &str = "cirros";
+/// The flavors that every project sees, from the smallest.
+pub const FLAVORS: [&str; 4] = ["m1.tiny", "m1.small", "m1.medium", "m1.large"];
+/// The network that leads to the internet.
+pub const EXTERNAL_NETWORK: &str = "public";
+/// The one zone of servers and volumes.
+pub const ZONE: &str = "nova";
+
+/// A project of the OpenStack that runs until the test process ends.
+#[derive(Debug)]
+pub struct Lab {
+    name: String,
+    project: String,
+    auth_url: String,
+}
+
+impl Lab {
+    /// A fresh project with a user; `None`, and a loud message, when OpenStack cannot be had here.
+    pub fn start() -> Option<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let home = match up::home() {
+            Ok(home) => home,
+            Err(why) if std::env::var_os("KOPS_CI").is_some() => panic!("{why}"),
+            Err(why) => {
+                eprintln!("\n*** SKIPPED, because OpenStack cannot be had here: {why}\n");
+                return None;
+            }
+        };
+        let name = format!("kops-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let admin = Rest::admin(home);
+        let project = admin.identity("POST", "projects", &json!({ "project": { "name": name } }));
+        let project = text(&project["project"]["id"]);
+        let user = json!({ "user": { "name": name, "password": name, "default_project_id": project } });
+        let user = text(&admin.identity("POST", "users", &user)["user"]["id"]);
+        for role in admin.roles(&["member", "load-balancer_member"]) {
+            admin.identity("PUT", &format!("projects/{project}/users/{user}/roles/{role}"), &Value::Null);
+        }
+        Some(Self { name, project, auth_url: home.auth_url() })
+    }
+
+    /// The project's identifier.
+    pub fn project(&self) -> &str {
+        &self.project
+    }
+
+    /// An entry as in `clouds.yaml`.
+    pub fn entry(&self) -> Value {
+        json!({ "auth": {
+            "auth_url": self.auth_url, "username": self.name, "password": self.name,
+            "project_name": self.name, "user_domain_name": "Default", "project_domain_name": "Default",
+        } })
+    }
+
+    /// What a program has to find in its environment to work in this project.
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        let own = || self.name.clone();
+        vec![
+            ("OS_AUTH_URL", self.auth_url.clone()),
+            ("OS_USERNAME", own()),
+            ("OS_PASSWORD", own()),
+            ("OS_PROJECT_NAME", own()),
+            ("OS_USER_DOMAIN_NAME", "Default".to_owned()),
+            ("OS_PROJECT_DOMAIN_NAME", "Default".to_owned()),
+            ("OS_REGION_NAME", "RegionOne".to_owned()),
+        ]
+    }
+
+    /// What the program under test must call itself, so that its calls can be told from others'.
+    pub fn user_agent(&self) -> &str {
+        &self.name
+    }
+
+    /// The project's calls so far.
+    pub fn calls(&self) -> Vec<Call> {
+        calls::of(&self.name)
+    }
+
+    /// Injects faults into the project's calls, in place of those before.
+    pub fn inject(&self, faults: &[Fault]) {
+        calls::inject(&self.name, faults);
+    }
+
+    /// The services, as the project's user.
+    pub fn rest(&self) -> Rest {
+        Rest::user(up::home().unwrap_or_else(|why| panic!("{why}")), &self.name)
+    }
+
+    /// All that the project holds.
+    pub fn inventory(&self) -> Inventory {
+        Inventory::of(&self.rest(), &self.project)
+    }
+
+    /// Makes a zone of DNS, which the whole cloud knows.
+    pub fn create_zone(&self, name: &str) -> String {
+        let body = json!({ "name": format!("{name}."), "email": "hostmaster@example.com" });
+        let zone = self.rest().call("designate", "POST", "v2/zones", &body);
+        text(&zone["id"])
+    }
+
+    /// Kills a service as a crash does, and starts it again.
+    pub fn crash(&self, service: &str) {
+        up::crash(service);
+    }
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}

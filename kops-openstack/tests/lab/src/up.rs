@@ -1,0 +1,103 @@
+//! Bringing the services up, once for a process.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+const HERE: &str = env!("CARGO_MANIFEST_DIR");
+const FIRST_PORT: u16 = 17_000;
+
+/// The running lab.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) folder: PathBuf,
+    /// Holds the lab for as long as its standard input is open, which ends with this process.
+    _keeper: Child,
+}
+
+impl Home {
+    pub(crate) fn auth_url(&self) -> String {
+        format!("http://127.0.0.1:{FIRST_PORT}/v3")
+    }
+
+    /// The address of a service.
+    pub(crate) fn endpoint(service: &str) -> String {
+        let order =
+            ["keystone", "glance", "placement", "nova", "neutron", "cinder", "octavia", "designate", "swift"];
+        let at = order.iter().position(|it| *it == service).unwrap_or_else(|| panic!("no service {service}"));
+        format!("http://127.0.0.1:{}", FIRST_PORT + u16::try_from(at).unwrap_or_default())
+    }
+}
+
+/// The lab, brought up on first demand; or why it cannot be had.
+pub(crate) fn home() -> Result<&'static Home, String> {
+    static HOME: OnceLock<Result<Home, String>> = OnceLock::new();
+    HOME.get_or_init(bring_up).as_ref().map_err(Clone::clone)
+}
+
+fn folder() -> PathBuf {
+    if let Some(folder) = std::env::var_os("OSLAB_DIR") {
+        return PathBuf::from(folder);
+    }
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    cache.or_else(home).unwrap_or_else(std::env::temp_dir).join("kops-openstack")
+}
+
+fn bring_up() -> Result<Home, String> {
+    let folder = folder();
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    // One at a time: the next finds it up.
+    let lock = File::create(folder.join("start.lock")).and_then(|file| file.lock().map(|()| file));
+    let lock = lock.map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut keeper = script("keep.sh")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("keep.sh: {error}"))?;
+    let mut held = String::new();
+    if let Some(output) = keeper.stdout.take() {
+        let _ = BufReader::new(output).read_line(&mut held);
+    }
+    if held.trim() != "held" {
+        return Err("the lab cannot be held: is there `flock` (of util-linux)?".to_owned());
+    }
+    let log = folder.join("up.log");
+    let output = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+    let errors = output.try_clone().map_err(|error| error.to_string())?;
+    // What an earlier run has left is of no use; with others at work it is.
+    let mut up = script("up.sh");
+    if !is_up() {
+        up.arg("--reset");
+    }
+    let status = up.stdin(Stdio::null()).stdout(output).stderr(errors).status();
+    let told = || fs::read_to_string(&log).unwrap_or_default();
+    match status {
+        Ok(status) if status.success() => {}
+        Ok(status) => return Err(format!("up.sh: {status}; {}:\n{}", log.display(), told())),
+        Err(error) => return Err(format!("up.sh: {error}")),
+    }
+    drop(lock);
+    Ok(Home { folder, _keeper: keeper })
+}
+
+fn is_up() -> bool {
+    std::net::TcpStream::connect(("127.0.0.1", FIRST_PORT)).is_ok()
+}
+
+fn script(name: &str) -> Command {
+    let mut command = Command::new("bash");
+    command.arg(format!("{HERE}/{name}")).env("OSLAB_DIR", folder());
+    command
+}
+
+/// Kills a service and starts it again.
+pub(crate) fn crash(service: &str) {
+    for (name, arguments) in [("down.sh", vec!["--kill", service]), ("up.sh", vec!["--only", service])] {
+        let output = script(name).args(arguments).stdin(Stdio::null()).output();
+        let output = output.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}

@@ -10,10 +10,8 @@ use kops_core::{Error, ErrorKind, Result};
 use osauth::client::AuthenticatedClient;
 use reqwest::header::USER_AGENT;
 use reqwest::{Method, Url};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::OnceCell;
 
 use crate::error;
 use crate::limits;
@@ -144,7 +142,6 @@ pub(crate) struct Clients {
     user_agent: Arc<str>,
     limiter: Limiter,
     project: Arc<str>,
-    tags_at_creation: Arc<OnceCell<bool>>,
 }
 
 impl fmt::Debug for Clients {
@@ -169,7 +166,6 @@ impl Clients {
             endpoints: Arc::new(endpoints),
             user_agent: user_agent.into(),
             project: project.into(),
-            tags_at_creation: Arc::new(OnceCell::new()),
         }
     }
 
@@ -288,21 +284,6 @@ impl Clients {
                 None => return Ok(all),
             }
         }
-    }
-
-    /// Whether Networking takes tags in the creating call (its extension `tag-creation`, of 2025); elsewhere they
-    /// are set by a call of their own, and the mark in the description says until then whose the object is.
-    pub(crate) async fn tags_at_creation(&self, cx: &Context) -> Result<bool> {
-        #[derive(Deserialize)]
-        struct Extension {
-            alias: String,
-        }
-        let find = async || {
-            let call = Call::get(Service::Network, "extensions");
-            let extensions: Vec<Extension> = self.fetch(cx, call, "extensions").await?;
-            Ok(extensions.iter().any(|extension| extension.alias == "tag-creation"))
-        };
-        self.tags_at_creation.get_or_try_init(find).await.copied()
     }
 }
 

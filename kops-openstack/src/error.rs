@@ -104,7 +104,7 @@ pub(crate) fn kind(status: u16, name: &str, message: &str) -> ErrorKind {
     match status {
         // "Volume status must be available or error": it is being detached. Nova on a port that is bound: the
         // server before is on its way out.
-        400 if says(&["status must be", "is still in use", "already in use"]) => {
+        400 if says(&["status must be", "is still in use", "already in use", "has children"]) => {
             ErrorKind::DependencyViolation
         }
         400 if says(&["in-use", "is in use"]) => ErrorKind::DependencyViolation,

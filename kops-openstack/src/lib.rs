@@ -14,8 +14,8 @@
 //! # How objects tell whose they are
 //!
 //! Networking and load balancing have tags, Compute and Block Storage metadata, DNS a description. Server groups
-//! have but a name, key pairs but the comment of the key. Networking takes tags in the creating call since 2025
-//! only; the description, which it has always taken, says the same.
+//! have but a name, key pairs but the comment of the key. Networking takes no tags in the creating call; the
+//! description, which it takes, says the same.
 //!
 //! # What listings leave out
 //!

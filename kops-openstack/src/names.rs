@@ -12,13 +12,11 @@ pub(crate) fn server(task: &str) -> String {
     shortened(dashed.trim_matches('-'), LONGEST_HOST)
 }
 
-/// The name of a key pair: letters, digits, spaces and `@._-`.
+/// The name of a key pair: letters, digits, spaces and `_-`; dots are taken since microversion 2.92 only.
 /// <https://docs.openstack.org/api-ref/compute/#import-or-create-keypair>
 pub(crate) fn key_pair(task: &str) -> String {
-    let plain: String = task
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "@._- ".contains(c) { c } else { '-' })
-        .collect();
+    let plain: String =
+        task.chars().map(|c| if c.is_ascii_alphanumeric() || "_- ".contains(c) { c } else { '-' }).collect();
     shortened(plain.trim(), 255)
 }
 

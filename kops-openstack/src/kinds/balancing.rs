@@ -71,9 +71,8 @@ where
     Ok(all.iter().filter(is_asked_for).cloned().collect())
 }
 
-/// The members with which a creating call says whose the object is.
+/// The member with which a creating call says whose the object is.
 pub(crate) fn marked(mark: &Mark, further: &Tags, mut body: Value) -> Value {
-    body["description"] = mark.text().into();
     body["tags"] = tags::with_mark(mark, further, &[]).into();
     body
 }

@@ -80,7 +80,7 @@ impl Handler for FloatingIps {
             body["port_id"] = port.as_str().into();
         }
         let mark = Mark::of_new(&request);
-        let body = rest::marked(&self.0, request.cx, &mark, &spec.tags, body).await?;
+        let body = rest::marked(&mark, body);
         let made: FoundAddress = ADDRESSES.create(&self.0, request.cx, body).await?;
         Ok(self.observed(request.scope, &made))
     }

@@ -55,7 +55,7 @@ impl Handler for Networks {
     async fn create(&self, request: Create<'_, NeutronNetwork>) -> Result<Object<NeutronNetwork>> {
         let mark = Mark::of_new(&request);
         let body = json!({ "name": request.name, "admin_state_up": true });
-        let body = rest::marked(&self.0, request.cx, &mark, &request.spec.tags, body).await?;
+        let body = rest::marked(&mark, body);
         let made: Found = NETWORKS.create(&self.0, request.cx, body).await?;
         Ok(self.observed(request.scope, &made))
     }

@@ -128,7 +128,7 @@ impl Handler for Ports {
             "admin_state_up": true,
         });
         let mark = Mark::of_new(&request);
-        let body = rest::marked(&self.0, request.cx, &mark, &spec.tags, body).await?;
+        let body = rest::marked(&mark, body);
         let made: FoundPort = PORTS.create(&self.0, request.cx, body).await?;
         Ok(self.observed(request.scope, &made))
     }

@@ -192,17 +192,9 @@ impl Common {
     }
 }
 
-/// The members with which every creating call of Networking says whose the object is.
-pub(crate) async fn marked(
-    clients: &Clients,
-    cx: &Context,
-    mark: &Mark,
-    further: &Tags,
-    mut body: Value,
-) -> Result<Value> {
+/// A creating call of Networking says in the description whose the object is; tags take a call of their own, also in
+/// releases with the extension `tag-creation`, which is for ports only.
+pub(crate) fn marked(mark: &Mark, mut body: Value) -> Value {
     body["description"] = mark.text().into();
-    if clients.tags_at_creation(cx).await? {
-        body["tags"] = tags::with_mark(mark, further, &[]).into();
-    }
-    Ok(body)
+    body
 }

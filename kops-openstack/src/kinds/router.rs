@@ -113,7 +113,7 @@ impl Handler for Routers {
             body["external_gateway_info"] = json!({ "network_id": network.as_str() });
         }
         let mark = Mark::of_new(&request);
-        let body = rest::marked(&self.0, request.cx, &mark, &spec.tags, body).await?;
+        let body = rest::marked(&mark, body);
         let made: FoundRouter = ROUTERS.create(&self.0, request.cx, body).await?;
         Ok(self.observed(request.scope, &made))
     }

@@ -60,7 +60,7 @@ impl Handler for SecurityGroups {
     async fn create(&self, request: Create<'_, SecurityGroup>) -> Result<Object<SecurityGroup>> {
         let mark = Mark::of_new(&request);
         let body = json!({ "name": request.name });
-        let body = rest::marked(&self.0, request.cx, &mark, &request.spec.tags, body).await?;
+        let body = rest::marked(&mark, body);
         let made: FoundGroup = GROUPS.create(&self.0, request.cx, body).await?;
         Ok(self.observed(request.scope, &made))
     }

@@ -105,7 +105,7 @@ impl Handler for Subnets {
             body["dns_nameservers"] = json!(servers);
         }
         let mark = Mark::of_new(&request);
-        let body = rest::marked(&self.0, request.cx, &mark, &spec.tags, body).await?;
+        let body = rest::marked(&mark, body);
         let made: Found = SUBNETS.create(&self.0, request.cx, body).await?;
         Ok(self.observed(request.scope, &made))
     }

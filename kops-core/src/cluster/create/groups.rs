@@ -142,7 +142,9 @@ fn group(name: &str, role: Role, zone: &str, options: &NewCluster, cloud: &Cloud
         group.spec.zones = vec![zone.to_owned()];
     }
     group.spec.image = options.image.clone().or_else(|| cloud.image.map(str::to_owned));
-    group.spec.machine_type = cloud.machine_type(role).map(str::to_owned);
+    // Where a cloud has no usual type for it, a bastion is a machine like the nodes.
+    let like_nodes = (role == Role::Bastion).then(|| options.node_size.clone()).flatten();
+    group.spec.machine_type = cloud.machine_type(role).map(str::to_owned).or(like_nodes);
     group
 }
 

@@ -76,6 +76,7 @@ impl Inventory {
                 if let Some(members) = object.as_object_mut() {
                     members.retain(|name, _| !FLEETING.contains(&name.as_str()));
                 }
+                let object = sorted(object);
                 let id = object["id"].as_str().or(object["name"].as_str()).unwrap_or_default().to_owned();
                 objects.insert(id, object);
             }
@@ -119,5 +120,22 @@ impl fmt::Debug for Inventory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.0.iter().filter(|(_, objects)| !objects.is_empty());
         f.debug_map().entries(counts.map(|(kind, objects)| (kind, objects.len()))).finish()
+    }
+}
+
+/// Listings have no order of their own.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<_> = items.into_iter().map(sorted).collect();
+            items.sort_by_cached_key(Value::to_string);
+            items.into()
+        }
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, member)| (name, sorted(member)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        plain => plain,
     }
 }

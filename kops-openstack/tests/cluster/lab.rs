@@ -1,0 +1,164 @@
+//! A project, and what is done to it again and again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kops_core::cluster::{
+    ClusterFiles, DnsType, InstanceGroup, LoadBalancerType, NewCluster, Role, SshCredential, TopologyKind,
+    new_cluster, plan_graph,
+};
+use kops_core::graph::TaskGraph;
+use kops_core::plan::Plan;
+use kops_core::{Engine, Result};
+use kops_openstack::Openstack;
+use kops_openstack_lab::{Call, EXTERNAL_NETWORK, FLAVORS, IMAGE, Inventory, Lab, ZONE};
+
+/// A key that nobody has the other half of.
+pub(crate) const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ann@desk";
+
+pub(crate) async fn connect(lab: &Lab) -> Arc<Openstack> {
+    let builder = Openstack::builder().auth(lab.entry()).external_network(EXTERNAL_NETWORK);
+    Arc::new(builder.user_agent(lab.user_agent()).build().await.unwrap())
+}
+
+/// A project with a zone and a cluster to be made there.
+pub(crate) struct Site {
+    pub(crate) lab: Lab,
+    pub(crate) cloud: Arc<Openstack>,
+    pub(crate) engine: Engine,
+    pub(crate) files: ClusterFiles,
+    /// The project before anything was done.
+    pub(crate) before: Inventory,
+}
+
+impl Site {
+    pub(crate) async fn new() -> Option<Self> {
+        let lab = Lab::start()?;
+        // Zones are the whole cloud's.
+        let zone = format!("{}.example.com", lab.user_agent());
+        lab.create_zone(&zone);
+        foreign(&lab);
+        let before = lab.inventory();
+        let cloud = connect(&lab).await;
+        let files = ha(&zone);
+        let scope = plan_graph(&files, &*cloud).unwrap_or_else(|problems| panic!("{problems}")).scope;
+        let engine = Engine::new(cloud.clone(), scope);
+        Some(Self { lab, cloud, engine, files, before })
+    }
+
+    pub(crate) fn graph(&self) -> TaskGraph {
+        plan_graph(&self.files, &*self.cloud).unwrap_or_else(|problems| panic!("{problems}")).graph
+    }
+
+    /// The group of a name, to be changed.
+    pub(crate) fn group(&mut self, name: &str) -> &mut InstanceGroup {
+        self.files.instance_groups.iter_mut().find(|group| group.name() == name).unwrap()
+    }
+
+    /// The changes that the cluster needs, as `action Kind/name: fields`.
+    pub(crate) async fn changes(&self) -> Vec<String> {
+        changes(&self.engine.plan(&self.graph()).await.unwrap(), self.files.cluster.name())
+    }
+
+    pub(crate) async fn try_apply(&self, graph: &TaskGraph) -> Result<()> {
+        let plan = self.engine.plan(graph).await?;
+        self.engine.apply_now(&plan).await?.into_result().map(drop)
+    }
+
+    /// Applies the cluster and makes sure that it is settled then.
+    pub(crate) async fn apply(&self) {
+        self.try_apply(&self.graph()).await.unwrap();
+        self.assert_settled().await;
+    }
+
+    /// A plan finds nothing to do and changes nothing; the calls that it took.
+    pub(crate) async fn assert_settled(&self) -> Vec<Call> {
+        let before = self.lab.calls().len();
+        assert_eq!(self.changes().await, Vec::<String>::new());
+        let calls = self.lab.calls().split_off(before);
+        assert!(!calls.iter().any(Call::mutates), "{calls:#?}");
+        calls
+    }
+
+    /// Deletes everything and makes sure that the project is as it was.
+    pub(crate) async fn delete(&self) {
+        self.try_apply(&TaskGraph::default()).await.unwrap();
+        assert_eq!(self.before.diff(&self.lab.inventory()), Vec::<String>::new());
+    }
+}
+
+/// The changes of a plan, without the cluster's name.
+pub(crate) fn changes(plan: &Plan, cluster: &str) -> Vec<String> {
+    let plain = |name: &str| name.replace(&format!(".{cluster}"), "");
+    let change = |change: &kops_core::plan::Change| {
+        let fields: BTreeSet<_> = change.fields.iter().map(|field| field.path.as_str()).collect();
+        let fields = fields.into_iter().collect::<Vec<_>>().join(",");
+        format!("{:?} {}: {fields}", change.action, plain(change.task.as_str()))
+    };
+    plan.changes.iter().map(change).collect()
+}
+
+/// A highly available cluster: three control planes and three groups of nodes in private subnets, a bastion, a public
+/// load balancer, and names in a public zone.
+fn ha(zone: &str) -> ClusterFiles {
+    let options = NewCluster {
+        name: format!("ha.{zone}"),
+        cloud: "openstack".to_owned(),
+        zones: vec![ZONE.to_owned()],
+        control_plane_count: Some(3),
+        control_plane_size: Some(FLAVORS[1].to_owned()),
+        node_size: Some(FLAVORS[1].to_owned()),
+        node_count: Some(1),
+        image: Some(IMAGE.to_owned()),
+        topology: TopologyKind::Private,
+        bastion: true,
+        api_load_balancer: Some(LoadBalancerType::Public),
+        dns: DnsType::Public,
+        dns_zone: Some(zone.to_owned()),
+        ..NewCluster::default()
+    };
+    let (cluster, mut instance_groups) =
+        new_cluster(&options).unwrap_or_else(|problems| panic!("{problems}"));
+    let nodes = instance_groups.iter().find(|group| group.role() == Role::Node).unwrap().clone();
+    for name in ["nodes-b", "nodes-c"] {
+        let mut more = nodes.clone();
+        name.clone_into(&mut more.metadata.name);
+        instance_groups.push(more);
+    }
+    for group in &mut instance_groups {
+        if group.role() == Role::Bastion {
+            group.spec.machine_type = Some(FLAVORS[0].to_owned());
+        }
+    }
+    let mut key = SshCredential::default();
+    "admin".clone_into(&mut key.metadata.name);
+    KEY.clone_into(&mut key.spec.public_key);
+    ClusterFiles { cluster, instance_groups, ssh_keys: vec![key] }
+}
+
+/// Something of every kind that others have in the project.
+fn foreign(lab: &Lab) {
+    use serde_json::{Value, json};
+    let rest = lab.rest();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let make = |path: &str, item: &str, body: Value| {
+        let made = rest.call("neutron", "POST", &format!("v2.0/{path}"), &json!({ (item): body }));
+        text(&made[item]["id"])
+    };
+    let network = make("networks", "network", json!({ "name": "theirs", "description": "theirs" }));
+    let subnet = json!({ "network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24" });
+    let subnet = make("subnets", "subnet", subnet);
+    let router = make("routers", "router", json!({ "name": "theirs" }));
+    let interface = json!({ "subnet_id": subnet });
+    rest.call("neutron", "PUT", &format!("v2.0/routers/{router}/add_router_interface"), &interface);
+    let group = make("security-groups", "security_group", json!({ "name": "nodes" }));
+    let port = json!({ "network_id": network, "security_groups": [group] });
+    make("ports", "port", port);
+    let key = json!({ "keypair": { "name": "theirs", "public_key": KEY } });
+    rest.call("nova", "POST", "v2.1/os-keypairs", &key);
+    let servers = json!({ "server_group": { "name": "nodes", "policies": ["affinity"] } });
+    rest.call("nova", "POST", "v2.1/os-server-groups", &servers);
+    let volume = json!({ "volume": { "size": 1, "name": "theirs" } });
+    rest.call("cinder", "POST", "v3/{project}/volumes", &volume);
+}

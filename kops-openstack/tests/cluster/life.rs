@@ -1,0 +1,85 @@
+//! A cluster's life: made, found settled, changed, mended, deleted.
+
+use serde_json::Value;
+
+use crate::lab::Site;
+
+#[tokio::test]
+async fn a_cluster_comes_settles_and_goes() {
+    let Some(site) = Site::new().await else { return };
+    site.try_apply(&site.graph()).await.unwrap();
+    let made = site.lab.calls();
+    println!("applied: {} calls, {} changing", made.len(), made.iter().filter(|call| call.mutates()).count());
+    let calls = site.assert_settled().await;
+    println!("plan without changes: {} calls", calls.len());
+    assert!(calls.len() <= 40, "{calls:#?}");
+    site.delete().await;
+}
+
+#[tokio::test]
+async fn each_change_is_planned_as_what_it_is() {
+    let Some(mut site) = Site::new().await else { return };
+    site.apply().await;
+
+    // Another machine type: the machine is made anew.
+    site.group("nodes-b").spec.machine_type = Some("m1.medium".to_owned());
+    assert_eq!(site.changes().await, ["Replace NovaServer/nodes-b-1: flavor"]);
+    site.apply().await;
+
+    // A machine more, and a group less.
+    let group = site.group("nodes-b");
+    (group.spec.min_size, group.spec.max_size) = (Some(2), Some(2));
+    let gone = site.files.instance_groups.iter().position(|group| group.name() == "nodes-c").unwrap();
+    site.files.instance_groups.remove(gone);
+    let changes: Vec<_> =
+        site.changes().await.into_iter().map(|change| change.split(':').next().unwrap().to_owned()).collect();
+    assert_eq!(
+        changes,
+        [
+            "Create NeutronPort/nodes-b-2",
+            "Create NovaServer/nodes-b-2",
+            "Delete NeutronPort/nodes-c-1",
+            "Delete NovaServer/nodes-c-1",
+            "Delete ServerGroup/nodes-c",
+        ]
+    );
+    site.apply().await;
+
+    drift(&site).await;
+    site.delete().await;
+}
+
+/// What others change by hand is found and mended.
+async fn drift(site: &Site) {
+    let rest = site.lab.rest();
+    let id_of = |service: &str, path: &str, items: &str, name: &str| {
+        let found = rest.list(service, path, items);
+        let found = found.iter().find(|it| it["name"].as_str().is_some_and(|it| it.starts_with(name)));
+        found.unwrap_or_else(|| panic!("{name}")).get("id").unwrap().as_str().unwrap().to_owned()
+    };
+    // A server is gone, another one has failed, a rule has been removed, a member taken out of a pool.
+    let server = id_of("nova", "v2.1/servers", "servers", "nodes-b-1");
+    rest.call("nova", "DELETE", &format!("v2.1/servers/{server}"), &Value::Null);
+    let masters = id_of("neutron", "v2.0/security-groups", "security_groups", "masters");
+    let rules = rest.list(
+        "neutron",
+        &format!("v2.0/security-group-rules?security_group_id={masters}"),
+        "security_group_rules",
+    );
+    let rule = rules.iter().find(|rule| rule["direction"] == "ingress").unwrap()["id"].as_str().unwrap();
+    rest.call("neutron", "DELETE", &format!("v2.0/security-group-rules/{rule}"), &Value::Null);
+    let pool = id_of("octavia", "v2/lbaas/pools", "pools", "api");
+    let members = rest.list("octavia", &format!("v2/lbaas/pools/{pool}/members"), "members");
+    let member = members[0]["id"].as_str().unwrap();
+    rest.call("octavia", "DELETE", &format!("v2/lbaas/pools/{pool}/members/{member}"), &Value::Null);
+    while !rest.list("nova", "v2.1/servers", "servers").iter().all(|it| it["id"] != server.as_str()) {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    let changes: Vec<_> =
+        site.changes().await.into_iter().map(|change| change.split(':').next().unwrap().to_owned()).collect();
+    assert_eq!(
+        changes,
+        ["Update SecurityGroupRules/masters", "Update PoolMembers/api-443", "Create NovaServer/nodes-b-1"]
+    );
+    site.apply().await;
+}

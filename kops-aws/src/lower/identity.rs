@@ -1,7 +1,6 @@
 //! An identity becomes a role, what it may do, and the instance profile that hands it to machines.
 
 use kops_core::Result;
-use kops_core::graph::Input;
 use kops_core::lower::Lowered;
 use kops_core::resource::Identity;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
+use super::provider::ProviderFlags;
 use super::{Changes, Consent};
 
 /// What to create.
@@ -46,7 +47,7 @@ pub(crate) struct CreateCluster {
     #[arg(value_name = "NAME")]
     pub(crate) cluster: Option<String>,
 
-    /// The cloud: aws or memory.
+    /// The cloud: aws, gce, openstack, azure or memory.
     #[arg(long, value_name = "CLOUD", help_heading = "Cloud")]
     pub(crate) cloud: Option<String>,
     /// Zones for the nodes, and for the control plane unless told otherwise.
@@ -58,6 +59,10 @@ pub(crate) struct CreateCluster {
     /// The project (GCE).
     #[arg(long, help_heading = "Cloud")]
     pub(crate) project: Option<String>,
+
+    /// What one cloud alone understands.
+    #[command(flatten)]
+    pub(crate) provider: ProviderFlags,
 
     /// Zones for the control plane.
     #[arg(

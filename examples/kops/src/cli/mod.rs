@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod edit;
 mod get;
+mod provider;
 mod update;
 
 use std::process::ExitCode;

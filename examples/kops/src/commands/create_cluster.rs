@@ -108,6 +108,8 @@ fn make(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> R
     let options = options(name, config_base, arguments)?;
     let (mut cluster, mut instance_groups) = new_cluster(&options).map_err(|problems| as_flags(&problems))?;
     let (of_groups, of_cluster) = split(&arguments.changes);
+    let of_provider = arguments.provider.changes(&options.cloud)?;
+    change(&mut cluster, &Changes { set: of_provider, unset: Vec::new() })?;
     change(&mut cluster, &of_cluster)?;
     for group in &mut instance_groups {
         change(group, &of_groups)?;

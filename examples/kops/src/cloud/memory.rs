@@ -1,0 +1,46 @@
+//! The embedded cloud, which is kept in a file from one run to the next. All DNS zones exist in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kops_core::cloud::Cloud;
+use kops_core::cluster::{Cluster, DnsType};
+use kops_core::resource::{DnsZone, Resource as _};
+use kops_core::testing::{MemoryCloud, Stored};
+use kops_core::{Error, Result};
+
+use crate::environment;
+use crate::state::State;
+
+/// The embedded cloud beside the state store, or where the environment says.
+pub(super) fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn Cloud>> {
+    let file = environment::memory_cloud().or_else(|| state.directory().as_deref().map(beside)).ok_or_else(
+        || {
+            Error::invalid("the embedded cloud has no place to be kept in")
+                .hint("set KOPS_MEMORY_CLOUD to a file, or use a state store of the form file:///directory")
+        },
+    )?;
+    let cloud = MemoryCloud::builder().file(file).build();
+    if cluster.spec.networking.dns_type() == DnsType::Public {
+        let parent = || cluster.name().split_once('.').map(|(_, parent)| parent);
+        if let Some(zone) = cluster.spec.dns_zone.as_deref().or_else(parent) {
+            host_zone(&cloud, zone.trim_end_matches('.'))?;
+        }
+    }
+    Ok(Arc::new(cloud))
+}
+
+/// Makes a public DNS zone in the embedded cloud, unless it is there.
+fn host_zone(cloud: &MemoryCloud, name: &str) -> Result<()> {
+    let is_it = |zone: &Stored| zone.kind == DnsZone::KIND && zone.spec["name"] == name;
+    if !cloud.objects()?.iter().any(is_it) {
+        let zone = DnsZone { name: name.to_owned(), network: None };
+        cloud.plant::<DnsZone>(&DnsZone::selector(name, false), &zone)?;
+    }
+    Ok(())
+}
+
+/// The file of the embedded cloud in a state store: no cluster can be called so.
+fn beside(directory: &Path) -> PathBuf {
+    directory.join(".memory-cloud.json")
+}

@@ -1,0 +1,39 @@
+//! From a name to a cloud: the one place of this program that knows which providers there are.
+
+mod aws;
+mod memory;
+mod openstack;
+
+use std::sync::Arc;
+
+use kops_core::cloud::Cloud;
+use kops_core::cluster::{CloudProvider, Cluster};
+use kops_core::store::Stores;
+use kops_core::{Error, ErrorKind, Result};
+
+use crate::state::State;
+
+/// The clouds, as a sentence names them.
+const CLOUDS: &str = "aws, openstack or memory";
+
+/// The kinds of state stores, beside directories.
+pub(crate) fn stores() -> Stores {
+    Stores::new().with("s3", aws::stores()).with("swift", openstack::stores())
+}
+
+/// Connects to the cloud of a cluster.
+pub(crate) async fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn Cloud>> {
+    let provider = cluster.spec.cloud_provider.as_ref().ok_or_else(|| {
+        Error::invalid(format!("the specification of {} names no cloud", cluster.name()))
+            .hint(format!("set spec.cloudProvider to {CLOUDS}"))
+    })?;
+    match provider {
+        CloudProvider::Aws(_) => aws::open(cluster).await,
+        CloudProvider::Openstack(_) => openstack::open(cluster).await,
+        CloudProvider::Memory(_) => memory::open(cluster, state),
+        other => {
+            Err(Error::new(ErrorKind::Unsupported, format!("this program knows no cloud {}", other.name()))
+                .hint(format!("it knows {CLOUDS}")))
+        }
+    }
+}

@@ -3,13 +3,16 @@
 //! An object of the store is an object of the container, under the prefix of the URL, and its version is the ETag.
 //!
 //! # What Swift cannot do
-//! - **It has no compare-and-swap.** `If-None-Match: *` is Swift's own: of two who write a new object one is refused,
-//!   atomically, and so the lease is taken by one only. Replacing an object at a version is a look and a write:
-//!   between the two, some milliseconds, another writer is not seen. The lease keeps writers of a cluster apart; who
-//!   edits specifications at the very same moment may lose one of two edits.
+//! - **It has no compare-and-swap.** Swift knows `If-None-Match: *`, but looks and then writes: of those who make an
+//!   object within the same milliseconds several may be told that they have. So whoever has made one waits a moment
+//!   and looks whose it is: the last one's, and the others are refused. That is how the lease is taken by one only.
+//!   Replacing an object at a version is a look and a write, too: between the two, some milliseconds, another writer
+//!   is not seen. The lease keeps writers of a cluster apart; who edits specifications at the very same moment may
+//!   lose one of two edits.
 //! - **Listings lag.** What has been written is read at once, but a listing may take seconds to show it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use kops_core::clock::Clock;
@@ -18,7 +21,7 @@ use kops_core::store::{
 };
 use kops_core::{Error, ErrorKind, Result};
 use reqwest::Method;
-use reqwest::header::{ETAG, HeaderMap, IF_NONE_MATCH};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH};
 use serde::Deserialize;
 
 use crate::clients::{Call, Clients, Service};
@@ -26,6 +29,9 @@ use crate::{Openstack, OpenstackBuilder, error};
 
 /// Entries of a page of a listing, which is what Swift gives at most unless configured otherwise.
 const PAGE: usize = 10_000;
+
+/// How long those who made an object within the same moment may still be writing it: many times what a write takes.
+const SETTLES: Duration = Duration::from_millis(250);
 
 /// Opens `swift://container/prefix`, with transient failures repeated.
 ///
@@ -105,7 +111,9 @@ impl SwiftStore {
             request = request.header(IF_NONE_MATCH, "*");
         }
         if let Some(body) = body {
-            request = request.header("content-type", "application/octet-stream").body(body);
+            // The length of an empty body is not sent unless said.
+            request = request.header(CONTENT_LENGTH, body.len());
+            request = request.header(CONTENT_TYPE, "application/octet-stream").body(body);
         }
         let answer = request.send_unchecked().await.map_err(|error| error::unanswered(&name, &error))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
@@ -236,6 +244,14 @@ impl StateStore for SwiftStore {
         let name = call.name();
         let answer = self.call(call, Some(bytes), condition == Precondition::Absent).await?;
         match answer.status {
+            200..=299 if condition == Precondition::Absent => {
+                let made = version(&answer.headers)?;
+                self.clients.clock.sleep(SETTLES).await;
+                match self.version(key).await? {
+                    Some(now) if now == made => Ok(made),
+                    _ => Err(condition.refusal(self, key)),
+                }
+            }
             200..=299 => version(&answer.headers),
             412 => Err(condition.refusal(self, key)),
             _ => Err(self.explain(&name, &answer).await),

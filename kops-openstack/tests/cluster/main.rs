@@ -1,5 +1,7 @@
 //! Clusters as users specify them, on a real OpenStack.
 
 mod conformance;
+mod faults;
 mod lab;
 mod life;
+mod store;

@@ -1,0 +1,90 @@
+"""Which permission a method needs, and what it says when it is missing."""
+
+import re
+
+from errors import ApiError, canonical
+
+VERBS = {"insert": "create", "aggregatedList": "list", "patch": "update", "wait": "get", "listUsable": "list", "getFromFamily": "getFromFamily"}
+
+# Methods need permissions on what they refer to, too.
+FURTHER = {
+    "compute.firewalls.insert": ["compute.networks.updatePolicy"],
+    "compute.firewalls.patch": ["compute.networks.updatePolicy"],
+    "compute.firewalls.update": ["compute.networks.updatePolicy"],
+    "compute.firewalls.delete": ["compute.networks.updatePolicy"],
+    "compute.subnetworks.insert": ["compute.networks.updatePolicy"],
+    "compute.routers.insert": ["compute.networks.updatePolicy"],
+    "compute.instances.insert": ["compute.disks.create", "compute.subnetworks.use", "compute.instances.setMetadata"],
+    "compute.instanceGroupManagers.insert": ["compute.instanceGroups.create", "compute.instanceTemplates.useReadOnly", "compute.instances.create"],
+    "compute.forwardingRules.insert": ["compute.addresses.use"],
+    "compute.regionBackendServices.insert": ["compute.instanceGroups.use", "compute.regionHealthChecks.useReadOnly"],
+    "dns.changes.create": ["dns.resourceRecordSets.create", "dns.resourceRecordSets.delete"],
+}
+# Methods that never need one.
+FREE = re.compile(r".*\.testIamPermissions|storage\.buckets\.testIamPermissions")
+ONE_KIND = {
+    "zoneOperations": "zoneOperations",
+    "regionInstanceGroupManagers": "instanceGroupManagers",
+    "regionInstanceTemplates": "instanceTemplates",
+    "regionInstanceGroups": "instanceGroups",
+}
+
+
+def permission(method):
+    """`compute.networks.create` of `compute.networks.insert`."""
+    service, *collections, verb = method.split(".")
+    if service == "cloudresourcemanager":
+        service = "resourcemanager"
+    collection = collections[-1]
+    if service == "iam":
+        collection = collections[-1]
+    if service == "compute":
+        collection = ONE_KIND.get(collection, collection)
+    if service == "storage":
+        if collection == "xml":
+            verb = {"put": "insert", "head": "get"}.get(verb, verb)
+            collection = "objects"
+        if verb in ("getIamPolicy", "setIamPolicy"):
+            return f"storage.buckets.{verb}"
+        if collection in ("bucketAccessControls", "defaultObjectAccessControls"):
+            return "storage.buckets." + ("getIamPolicy" if verb in ("get", "list") else "setIamPolicy")
+        if collection == "objectAccessControls":
+            return "storage.objects." + ("getIamPolicy" if verb in ("get", "list") else "setIamPolicy")
+    if service == "iam" and verb == "patch":
+        verb = "update"
+    return f"{service}.{collection}.{VERBS.get(verb, verb)}"
+
+
+def check(call):
+    """The error that a missing permission makes."""
+    method = call.method.id
+    if FREE.fullmatch(method) or not call.project.faults.denials:
+        return None
+    for needed in (permission(method), *FURTHER.get(method, ())):
+        if call.project.faults.is_denied(needed, call.token):
+            return error(call, needed)
+    return None
+
+
+def error(call, needed):
+    if call.method.service == "compute":
+        path = re.sub(r"^.*?/(?=projects/)", "", call.request.path)
+        return ApiError(403, f"Required '{needed}' permission for '{path}'", "forbidden")
+    if call.method.service == "storage":
+        who = call.token or "anonymous"
+        what = "object" if ".objects." in needed else "bucket"
+        message = (
+            f"{who} does not have {needed} access to the Google Cloud Storage {what}. Permission '{needed}' denied on "
+            "resource (or it may not exist)."
+        )
+        return ApiError(403, message, "forbidden")
+    if call.method.service == "dns":
+        return ApiError(403, "Forbidden", "forbidden", "PERMISSION_DENIED")
+    details = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "IAM_PERMISSION_DENIED",
+        "domain": f"{call.method.service}.googleapis.com",
+        "metadata": {"permission": needed, "resource": f"projects/{call.project.name}"},
+    }
+    message = f"Permission '{needed}' denied on resource (or it may not exist)."
+    return canonical(403, message, "forbidden", "PERMISSION_DENIED", [details])

@@ -94,6 +94,8 @@ class Api:
     def __init__(self, world, routes):
         self.world = world
         self.routes = routes
+        # For the emulator's own tests: whether answers must fit the documents, too.
+        self.strict = False
 
     def answer(self, request, observed=True):
         """The response. Without `observed`, nothing but the work: no log, no faults."""
@@ -183,6 +185,9 @@ class Api:
                         wake = call.project.next_event()
                     else:
                         if not isinstance(result, Response):
+                            misfits = schema.misfits(call.method, result) if self.strict else None
+                            if misfits:
+                                raise AssertionError(f"{call.method.id}: {misfits}")
                             # Written while the lock is held: what is in it may change at once after.
                             result = Response(204 if result is None else 200, self.partial(call, result))
                         return result

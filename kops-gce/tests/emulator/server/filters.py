@@ -79,9 +79,9 @@ class _Parser:
             self.next("word")
             inner = self.term()
             return lambda item: not inner(item)
-        if kind == "word" and value == "-":
-            self.next("word")
-            inner = self.term()
+        if kind == "word" and value.startswith("-"):
+            self.tokens[0] = ("word", value[1:])
+            inner = self.comparison()
             return lambda item: not inner(item)
         if kind == "open":
             self.next("open")

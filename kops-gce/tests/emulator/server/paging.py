@@ -29,6 +29,8 @@ def cut(call, things, size_parameter="maxResults", name_of=None):
     """
     limit = call.project.settings.page_size
     asked = call.query.get(size_parameter)
+    if call.method.service == "compute" and asked is not None and not 0 <= asked <= 500:
+        raise bad_value(size_parameter, asked, "Values must be within the range: [0, 500]")
     size = min(asked, limit) if asked else limit
     query = {key: value for key, value in call.query.items() if key not in ("pageToken", size_parameter)}
     fit = json.dumps([call.method.id, call.path, query], sort_keys=True)

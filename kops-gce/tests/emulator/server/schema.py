@@ -52,7 +52,7 @@ def query(method, values):
         elif given[0] != "" or description["type"] == "string":
             result[name] = _parameter(name, description, given[0])
     for name, description in method.parameters.items():
-        if description.get("required") and description["location"] == "query" and not result.get(name):
+        if description.get("required") and description["location"] == "query" and result.get(name) in (None, ""):
             raise required(name)
     return result
 
@@ -200,6 +200,36 @@ class _Reader:
         if pattern and value and not _compiled(pattern).fullmatch(value):
             raise bad_value(where, value, f"Must be a match of regex '{pattern}'")
         return value
+
+
+def misfits(method, value):
+    """What an answer has that the document does not: a check of the emulator itself, for its tests."""
+    schemas, found = method.document.schemas, []
+
+    def look(description, value, where):
+        while "$ref" in description:
+            description = schemas[description["$ref"]]
+        kind = description.get("type")
+        wanted = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict, "number": (int, float)}.get(kind)
+        if wanted and not isinstance(value, wanted):
+            found.append(f"{where}: {value!r} is no {kind}")
+        elif kind == "array":
+            for index, item in enumerate(value):
+                look(description["items"], item, f"{where}[{index}]")
+        elif isinstance(value, dict) and kind == "object":
+            properties, rest = description.get("properties", {}), description.get("additionalProperties")
+            for key, item in value.items():
+                inner = properties.get(key, rest)
+                if inner is None:
+                    found.append(f"{where}.{key} is unknown")
+                else:
+                    look(inner, item, f"{where}.{key}")
+        elif "enum" in description and value not in description["enum"]:
+            found.append(f"{where}: {value!r} is not of its enum")
+
+    if method.response and value is not None:
+        look({"$ref": method.response}, value, method.response)
+    return found
 
 
 def is_output_only(description):

@@ -41,8 +41,8 @@ def handle(call):
         call.location = "global"
     if collection == "images" and match["rest"] == "family/{family}":
         name = None
-    if collection is None or collection not in KINDS and match["rest"] is None and name is None:
-        collection = collection if collection in KINDS else "projects"
+    if call.method.id.startswith("compute.projects."):
+        collection = "projects"
     kind = KINDS.get(collection)
     action = getattr(kind, "do_" + snake(call.method.name), None)
     if action is None:

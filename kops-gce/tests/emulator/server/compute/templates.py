@@ -34,7 +34,6 @@ class InstanceTemplates(Kind):
             raise bad_value("resource.properties.machineType", machine, "Machine type must be a name, not a URL.")
         if machine not in catalogue.MACHINES and not machine.startswith(("custom-", "n2-custom-", "e2-custom-", "n2d-custom-")):
             raise bad_value("resource.properties.machineType", machine, "The referenced machine type does not exist.")
-        properties["kind"] = "compute#instanceProperties"
         self.complete_disks(call.project, properties)
         complete_interfaces(call.project, properties, "resource.properties")
         complete_common(properties)
@@ -167,7 +166,6 @@ def check_metadata(metadata):
 def instance_body(template, name, zone, project):
     """A member's body: what the template says, with names made URLs of the zone."""
     body = copy.deepcopy(template.body["properties"])
-    body.pop("kind", None)
     body["name"] = name
     body["machineType"] = Key(project.name, zone, "machineTypes", body["machineType"]).link
     for disk in body["disks"]:

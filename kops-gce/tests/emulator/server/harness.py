@@ -3,6 +3,7 @@
 import functools
 import itertools
 import json
+import re
 import threading
 import time
 import unittest
@@ -30,6 +31,14 @@ def server():
     return running
 
 
+class Loopback(httplib2.Http):
+    """Uploads go to HTTPS, whatever the client was told; and nothing leaves the machine."""
+
+    def request(self, uri, *args, **kwargs):
+        uri = re.sub("^https?://[^/]+", f"http://127.0.0.1:{server().port}", uri)
+        return super().request(uri, *args, **kwargs)
+
+
 @functools.cache
 def client(name, version):
     base = f"http://127.0.0.1:{server().port}/"
@@ -37,7 +46,7 @@ def client(name, version):
     return googleapiclient.discovery.build(
         name,
         version,
-        http=AuthorizedHttp(google.auth.credentials.AnonymousCredentials(), httplib2.Http()),
+        http=AuthorizedHttp(google.auth.credentials.AnonymousCredentials(), Loopback()),
         static_discovery=True,
         client_options={"api_endpoint": base + service_path},
     )
@@ -54,18 +63,16 @@ class Case(unittest.TestCase):
         self.compute = client("compute", "v1")
         self.path = f"projects/{self.project}"
 
-    def control(self, name, **arguments):
-        return self.control_of(self.project, name, **arguments)
-
-    def control_of(self, project, name, **arguments):
+    def control(self, control, /, **arguments):
         request = urllib.request.Request(
-            f"http://127.0.0.1:{server().port}/_emulator/{project}/{name}", json.dumps(arguments).encode()
+            f"http://127.0.0.1:{server().port}/_emulator/{self.project}/{control}", json.dumps(arguments).encode()
         )
         try:
             with urllib.request.urlopen(request) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            raise AssertionError(json.load(error)["error"]) from None
+            with error:
+                raise AssertionError(json.load(error)["error"]) from None
 
     def raw(self, verb, path, body=None, headers=None, content=None):
         """(status, headers, body) of a plain request."""
@@ -77,7 +84,8 @@ class Case(unittest.TestCase):
             with urllib.request.urlopen(request) as answer:
                 return answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
-            return error.code, error.headers, error.read()
+            with error:
+                return error.code, error.headers, error.read()
 
     def fails(self, status, reason, request):
         """The request is refused; gives the message."""

@@ -130,6 +130,11 @@ class Case(unittest.TestCase):
         self.assertNotIn("error", operation)
         return operation
 
+    def in_use(self, collection, **arguments):
+        """The deletion is accepted, and fails."""
+        error = self.wait(self.start(collection, "delete", **arguments).execute())["error"]["errors"][0]
+        self.assertEqual(error["code"], "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE")
+
     def get(self, collection, **arguments):
         return self.start(collection, "get", **arguments).execute()
 

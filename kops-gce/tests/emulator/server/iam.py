@@ -120,8 +120,12 @@ def may_be_used(project, email):
     """Whether machines can run as an account: the project's own must exist."""
     if email.endswith(f"@{project.name}.iam.gserviceaccount.com"):
         account = project.accounts.get(email)
-        return account is not None and not account.disabled
+        return account is not None and not account.disabled and not is_young(project, account)
     return True
+
+
+def is_young(project, account):
+    return time.monotonic() - account.made < project.settings.account_delay
 
 
 def check_member(project, member):
@@ -132,7 +136,7 @@ def check_member(project, member):
         return
     owner = project.world.projects.get(email.removesuffix(domain).partition("@")[2])
     account = owner.accounts.get(email) if owner else None
-    if account is None or time.monotonic() - account.made < project.settings.account_delay:
+    if account is None or is_young(project, account):
         raise canonical(400, f"Service account {email} does not exist.")
 
 

@@ -133,4 +133,6 @@ def repeated(call):
 
 def _screaming(reason):
     """`resourceNotReady` -> `RESOURCE_NOT_READY`, as operations write codes."""
+    if reason.isupper():
+        return reason
     return "".join("_" + letter if letter.isupper() else letter.upper() for letter in reason)

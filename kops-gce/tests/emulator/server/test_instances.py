@@ -64,7 +64,8 @@ class Machines(Case):
         ):
             self.fails(400, "invalid", self.start("instances", "insert", self.body(**wrong), zone=ZONE))
         account = [{"email": f"none@{self.project}.iam.gserviceaccount.com", "scopes": []}]
-        self.fails(400, "badRequest", self.start("instances", "insert", self.body(serviceAccounts=account), zone=ZONE))
+        done = self.wait(self.start("instances", "insert", self.body(serviceAccounts=account), zone=ZONE).execute())
+        self.assertEqual(done["error"]["errors"][0]["code"], "SERVICE_ACCOUNT_ACCESS_DENIED")
         image = [{"boot": True, "initializeParams": {"sourceImage": "global/images/none"}}]
         self.fails(404, "notFound", self.start("instances", "insert", self.body(disks=image), zone=ZONE))
         self.assertNotIn("disks", self.control("snapshot"))
@@ -172,7 +173,7 @@ class Groups(Case):
         self.assertEqual(self.get("instanceGroups", zone=ZONE, instanceGroup="g")["size"], 2)
         listed = self.start("instanceGroups", "listInstances", {"instanceState": "ALL"}, zone=ZONE, instanceGroup="g").execute()
         self.assertEqual(len(listed["items"]), 2)
-        self.fails(400, "resourceInUseByAnotherResource", self.start("instanceTemplates", "delete", instanceTemplate="t1"))
+        self.in_use("instanceTemplates", instanceTemplate="t1")
         self.fails(400, "resourceInUseByAnotherResource", self.start("instanceGroups", "delete", zone=ZONE, instanceGroup="g"))
         self.do("instanceGroupManagers", "delete", **self.where())
         self.assertEqual({*self.control("snapshot")} & {"instances", "disks", "instanceGroups"}, set())
@@ -223,13 +224,15 @@ class Groups(Case):
         self.assertEqual(manager["versions"], [{"instanceTemplate": ROOT + link}])
         self.assertEqual((manager["status"]["isStable"], manager["status"]["versionTarget"]["isReached"]), (True, False))
         self.assertEqual(self.names(), before)
-        self.do("instanceTemplates", "delete", instanceTemplate="t1")
+        # Members are still of it.
+        self.in_use("instanceTemplates", instanceTemplate="t1")
         # By hand, one at a time.
         self.act("applyUpdatesToInstances", before[0], minimalAction="REPLACE")
         self.stable()
         self.assertEqual(sum(it["version"]["instanceTemplate"] == ROOT + link for it in self.members()), 1)
         self.act("recreateInstances", before[1])
         self.assertTrue(self.stable()["status"]["versionTarget"]["isReached"])
+        self.do("instanceTemplates", "delete", instanceTemplate="t1")
 
     def test_proactive_groups_roll(self):
         self.manager(size=3)

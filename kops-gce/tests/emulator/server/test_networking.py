@@ -50,15 +50,19 @@ class Networks(Case):
     def test_what_is_in_use_stays(self):
         self.network()
         self.subnetwork()
-        message = self.fails(400, "resourceInUseByAnotherResource", self.start("networks", "delete", network="net"))
+        # Of networks, it is the operation that says so.
+        operation = self.wait(self.start("networks", "delete", network="net").execute())
+        self.assertEqual(operation["httpErrorStatusCode"], 400)
+        error = operation["error"]["errors"][0]
+        self.assertEqual(error["code"], "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE")
         self.assertEqual(
-            message,
+            error["message"],
             f"The network resource '{self.path}/global/networks/net' is already being used by "
             f"'{self.path}/regions/{REGION}/subnetworks/sub'",
         )
         self.do("subnetworks", "delete", region=REGION, subnetwork="sub")
         self.do("firewalls", "insert", {"name": "f", "network": "global/networks/net", "allowed": [{"IPProtocol": "tcp"}]})
-        self.fails(400, "resourceInUseByAnotherResource", self.start("networks", "delete", network="net"))
+        self.in_use("networks", network="net")
         self.do("firewalls", "delete", firewall="f")
         self.do("networks", "delete", network="net")
 

@@ -7,7 +7,7 @@ recorded as an error and tried again.
 import random
 import string
 
-from compute.instances import Inner, Instances
+from compute.instances import Inner, Instances, check_accounts
 from compute.templates import instance_body
 from errors import ApiError
 from state import now
@@ -229,6 +229,7 @@ class Fleet:
             {"key": "instance-template", "value": number + template.key.path.split("/", 2)[2]},
             {"key": "created-by", "value": number + self.manager.key.path.split("/", 2)[2]},
         ]
+        check_accounts(self.project, body)
         item = Instances().reserve(Inner(self.project, member.key.location), body)
         item.notes["manager"] = self
         member.id = item.body["id"]

@@ -44,13 +44,6 @@ class Instances(Kind):
         for field, value in (("canIpForward", False), ("deletionProtection", False), ("startRestricted", False)):
             body.setdefault(field, value)
         body["cpuPlatform"] = "Unknown CPU Platform"
-        for account in body.get("serviceAccounts", []):
-            if not iam.may_be_used(project, account.get("email", "default")):
-                message = (
-                    f"The user does not have access to service account '{account['email']}'. User: 'user@example.com'. "
-                    "Ask a project owner to grant you the iam.serviceAccountUser role on the service account"
-                )
-                raise ApiError(400, message, "badRequest")
         # Addresses of an instance that comes to nothing are free again, as they are found by looking at instances.
         for index, interface in enumerate(body["networkInterfaces"]):
             self.give_address(project, item, interface, f"{where}.networkInterfaces[{index}]")
@@ -146,9 +139,13 @@ class Instances(Kind):
                 raise not_found(key.path)
             body = merge(instance_body(source, body.get("name"), call.location, call.project), body)
         item = self.reserve(call, body)
-        return operations.start(
-            call, "insert", item, lambda: self.finish(call.project, item), undo=lambda: self.remove(call.project, item)
-        )
+
+        def apply():
+            # Not the call but its operation fails.
+            check_accounts(call.project, body)
+            self.finish(call.project, item)
+
+        return operations.start(call, "insert", item, apply, undo=lambda: self.remove(call.project, item))
 
     def finish(self, project, item):
         boot = project.settings.boot_seconds
@@ -323,6 +320,16 @@ class Instances(Kind):
             "next": str(len(text)),
             "selfLink": item.key.link + "/serialPort",
         }
+
+
+def check_accounts(project, body):
+    for account in body.get("serviceAccounts", []):
+        if not iam.may_be_used(project, account.get("email", "default")):
+            message = (
+                f"The user does not have access to service account '{account['email']}'. User: 'user@example.com'. "
+                "Ask a project owner to grant you the iam.serviceAccountUser role on the service account"
+            )
+            raise ApiError(400, message, "SERVICE_ACCOUNT_ACCESS_DENIED")
 
 
 class Inner:

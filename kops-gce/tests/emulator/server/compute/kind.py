@@ -49,6 +49,8 @@ class Kind:
     # Whether the resource as a whole has a fingerprint; and whether each change must bring it.
     has_fingerprint = False
     needs_fingerprint = ()
+    # Whether a deletion is accepted while something uses the resource, and its operation fails then.
+    late_use = False
     # Fields that count for the fingerprint: all but these.
     not_fingerprinted = ("fingerprint", "labelFingerprint", "labels", "selfLink", "id", "creationTimestamp", "status", "users")
 
@@ -278,16 +280,22 @@ class Kind:
             return again
         item = self.item(call)
         self.check_free(item)
-        user = holder(call.project, item)
-        if user is not None:
-            raise in_use(self.label, item.key.path, user)
+        if not self.late_use:
+            self.check_use(call.project, item)
         self.check_delete(call, item)
         return self.start_delete(call, item)
+
+    def check_use(self, project, item):
+        user = holder(project, item)
+        if user is not None:
+            raise in_use(self.label, item.key.path, user)
 
     def start_delete(self, call, item, kind="delete"):
         item.deleting = True
 
         def apply():
+            if self.late_use:
+                self.check_use(call.project, item)
             self.remove(call.project, item)
 
         def undo():

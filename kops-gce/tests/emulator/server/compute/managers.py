@@ -135,6 +135,12 @@ class InstanceGroupManagers(Kind):
             group.body["namedPorts"] = item.body.get("namedPorts", [])
         item.notes["fleet"].reconcile()
 
+    def targets(self, item):
+        yield from super().targets(item)
+        # A template is in use, too, as long as members are of it that are not replaced yet.
+        for member in item.notes["fleet"].members.values() if "fleet" in item.notes else ():
+            yield parse(member.version["instanceTemplate"], item.key.project, "instanceTemplate")
+
     def view(self, project, item):
         return {**item.body, **item.notes["fleet"].summary()}
 

@@ -13,6 +13,7 @@ from urls import parse, strip
 class Networks(Kind):
     collection, label, kind = "networks", "network", "compute#network"
     immutable = ("name", "autoCreateSubnetworks", "IPv4Range")
+    late_use = True
 
     def prepare(self, call, item):
         body = item.body

@@ -16,6 +16,7 @@ NETWORK_REFS = (
 
 class InstanceTemplates(Kind):
     collection, label, kind = "instanceTemplates", "instance_template", "compute#instanceTemplate"
+    late_use = True
     refs = (
         ref("properties.networkInterfaces[].network", "networks", invalid=True, settled=False, holds=False),
         ref("properties.networkInterfaces[].subnetwork", "subnetworks", invalid=True, settled=False, holds=False),

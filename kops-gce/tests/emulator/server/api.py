@@ -112,7 +112,9 @@ class Api:
         found = storage_xml.route(request.verb, request.path, request.query)
         if found is not None:
             method, path = found
-            call = Call(self.world, storage.owner_of(self.world, path.get("bucket"), request), method, path, request, False)
+            call = Call(
+                self.world, storage.owner_of(self.world, path.get("bucket"), request), method, path, request, False
+            )
             return self.observe(call) if observed else self.work(call)
         error = unknown_path(request.verb, request.path)
         name = re.search(r"/projects/([^/:]+)", request.path)
@@ -246,5 +248,3 @@ def reason_of(body):
     except (ValueError, KeyError, IndexError, TypeError):
         found = re.search(rb"<Code>([^<]*)</Code>", body)
         return found[1].decode() if found else None
-
-

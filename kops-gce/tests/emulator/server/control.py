@@ -66,21 +66,20 @@ class Control:
     def settle(self, project):
         """Lets everything happen that is under way: operations, boots, replacements."""
         with self.world.lock:
-            # What fails is tried for ever; that is not waited for.
-            for _ in range(10_000):
-                if project.next_event() is None:
-                    return
-                project.advance(everything=False)
-                if project.next_event() is not None:
-                    project._events[0] = (0, *project._events[0][1:])
-        raise RuntimeError("something goes on for ever")
+            project.settle()
 
     # ------------------------------------------------------------ settings
 
     def configure(self, project, **settings):
         """`latency`, `operation`, `list_delay`, `account_delay`, `boot` in milliseconds; `page_size`;
         `operation_of`: {regular expression over method ids: milliseconds}."""
-        names = {"latency": "latency", "operation": "operation_seconds", "list_delay": "list_delay", "account_delay": "account_delay", "boot": "boot_seconds"}
+        names = {
+            "latency": "latency",
+            "operation": "operation_seconds",
+            "list_delay": "list_delay",
+            "account_delay": "account_delay",
+            "boot": "boot_seconds",
+        }
         for name, value in settings.items():
             if name == "page_size":
                 project.settings.page_size = value
@@ -104,6 +103,10 @@ class Control:
         with self.world.lock:
             project.advance()
             return snapshot.take(project, normalised)
+
+    def clear_faults(self, project):
+        project.faults.release()
+        project.faults.clear()
 
     def serial(self, project, zone, instance, text):
         """Writes to an instance's serial port."""
@@ -137,7 +140,7 @@ class Control:
         "configure": configure,
         "fault": lambda self, project, **rule: project.faults.add(**rule),
         "faults": lambda self, project: project.faults.show(),
-        "clear-faults": lambda self, project: (project.faults.release(), project.faults.clear()) and None,
+        "clear-faults": clear_faults,
         "held": lambda self, project: project.faults.held,
         "release": lambda self, project: project.faults.release(),
         "deny": lambda self, project, actions, token=None: project.faults.deny(actions, token),

@@ -164,9 +164,7 @@ class Routes:
 
 def load():
     """All routes; takes about a third of a second."""
-    return Routes([
-        Document(service, _read(name)) for service, names in DOCUMENTS.items() for name in names
-    ])
+    return Routes([Document(service, _read(name)) for service, names in DOCUMENTS.items() for name in names])
 
 
 def _read(name):

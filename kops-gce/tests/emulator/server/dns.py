@@ -3,6 +3,7 @@
 import copy
 import itertools
 import re
+import time
 
 import paging
 from errors import ApiError, bad_value, invalid, not_modelled, required
@@ -20,6 +21,7 @@ ADDRESS = {"A": re.compile(r"\d{1,3}(\.\d{1,3}){3}"), "AAAA": re.compile(r"[0-9a
 class Zone:
     def __init__(self, project, body):
         self.body = body
+        self.made = time.monotonic()
         # (name, type) -> record set
         self.records = {}
         self.changes = []
@@ -58,6 +60,8 @@ def create_zone(call):
         raise required("entity.managedZone.description")
     if not ZONE_NAME.fullmatch(body["name"]):
         raise bad_value("entity.managedZone.name", body["name"], "Must be a match of regex '[a-z][-a-z0-9]*'")
+    if len(body["description"]) > 1024:
+        raise bad_value("entity.managedZone.description", body["description"], "Must have at most 1024 characters.")
     check_name(body["dnsName"], "entity.managedZone.dnsName")
     if body["name"] in project.zones:
         raise ApiError(409, f"The resource 'entity.managedZone' named '{body['name']}' already exists", "alreadyExists")
@@ -65,7 +69,11 @@ def create_zone(call):
     complete_zone(project, body)
     number = len(project.zones) % 5 + 1
     private = body["visibility"] == "private"
-    servers = ["ns-gcp-private.googledomains.com."] if private else [f"ns-cloud-{'abcde'[number - 1]}{it}.googledomains.com." for it in range(1, 5)]
+    servers = (
+        ["ns-gcp-private.googledomains.com."]
+        if private
+        else [f"ns-cloud-{'abcde'[number - 1]}{it}.googledomains.com." for it in range(1, 5)]
+    )
     body.update({
         "kind": "dns#managedZone",
         "id": project.new_id(),
@@ -95,14 +103,18 @@ def complete_zone(project, body):
         key = parse(url, project.name, "entity.managedZone.privateVisibilityConfig.networks[].networkUrl")
         home = project.world.projects.get(key.project)
         if not url.startswith("http"):
-            raise bad_value("entity.managedZone.privateVisibilityConfig.networks[].networkUrl", url, "It must be a full URL.")
+            raise bad_value(
+                "entity.managedZone.privateVisibilityConfig.networks[].networkUrl", url, "It must be a full URL."
+            )
         if home is None or home.find(key) is None:
             raise missing(url, "entity.managedZone.privateVisibilityConfig.networks[].networkUrl")
         network["networkUrl"] = key.link
 
 
 def list_zones(call):
-    zones = sorted((zone.body for zone in call.project.zones.values()), key=lambda body: body["name"])
+    youngest = time.monotonic() - call.project.settings.list_delay
+    shown = [zone for zone in call.project.zones.values() if zone.made <= youngest]
+    zones = sorted((zone.body for zone in shown), key=lambda body: body["name"])
     wanted = call.query.get("dnsName")
     if wanted:
         zones = [body for body in zones if body["dnsName"] == wanted]
@@ -118,7 +130,11 @@ def listed(call, items, key, kind):
 def delete_zone(call):
     zone = zone_of(call)
     if any(key[1] not in ("NS", "SOA") or key[0] != zone.body["dnsName"] for key in zone.records):
-        message = "The resource named '" + zone.body["name"] + "' cannot be deleted because it contains one or more 'resource records'."
+        message = (
+            "The resource named '"
+            + zone.body["name"]
+            + "' cannot be deleted because it contains one or more 'resource records'."
+        )
         raise ApiError(400, message, "containerNotEmpty")
     del call.project.zones[zone.body["name"]]
     return None
@@ -128,7 +144,11 @@ def patched(call):
     """A zone changes by an operation of its own kind."""
     zone = zone_of(call)
     before = copy.deepcopy(zone.body)
-    body = {**before} if call.method.name == "patch" else {key: before[key] for key in ("kind", "id", "creationTime", "nameServers", "visibility")}
+    body = (
+        {**before}
+        if call.method.name == "patch"
+        else {key: before[key] for key in ("kind", "id", "creationTime", "nameServers", "visibility")}
+    )
     for field in ("name", "dnsName", "visibility"):
         if call.body.get(field) not in (None, before.get(field)):
             raise bad_value(f"entity.managedZone.{field}", call.body[field], "It cannot be changed.")
@@ -197,7 +217,10 @@ def check_alone(records, field):
         names.setdefault(name, set()).add(kind)
     for name, kinds in names.items():
         if "CNAME" in kinds and len(kinds) > 1:
-            message = f"The resource record set '{field}' is invalid because the DNS name '{name}' may have either one CNAME resource record set or resource record sets of other types, but not both."
+            message = (
+                f"The resource record set '{field}' is invalid because the DNS name '{name}' may have either one CNAME "
+                "resource record set or resource record sets of other types, but not both."
+            )
             raise ApiError(400, message, "cnameResourceRecordSetConflict")
 
 
@@ -207,7 +230,9 @@ def list_records(call):
     if kind and not name:
         raise invalid("Invalid value for 'parameters.type': it needs a name.")
     records = [
-        zone.records[key] for key in sorted(zone.records) if (not name or key[0] == name) and (not kind or key[1] == kind)
+        zone.records[key]
+        for key in sorted(zone.records)
+        if (not name or key[0] == name) and (not kind or key[1] == kind)
     ]
     return listed(call, records, "rrsets", "dns#resourceRecordSetsListResponse")
 
@@ -250,7 +275,10 @@ def delete_record(call):
 
 def check_not_own(zone, key):
     if key[0] == zone.body["dnsName"] and key[1] in ("NS", "SOA"):
-        message = f"The resource record set 'entity.change.deletions[0]' is invalid because a zone must contain exactly one resource record set of type '{key[1]}' at the apex."
+        message = (
+            "The resource record set 'entity.change.deletions[0]' is invalid because a zone must contain exactly one "
+            f"resource record set of type '{key[1]}' at the apex."
+        )
         raise ApiError(400, message, "invalidZoneApex")
 
 

@@ -111,8 +111,7 @@ class Faults:
 
     def is_denied(self, permission, token):
         return any(
-            denial.token in (None, token) and fnmatch.fnmatchcase(permission, denial.pattern)
-            for denial in self.denials
+            denial.token in (None, token) and fnmatch.fnmatchcase(permission, denial.pattern) for denial in self.denials
         )
 
     def strike(self, method, path):

@@ -28,7 +28,9 @@ def make(call, project, owner, block, labels):
     network = f"{path}/global/networks/{owner[:63]}"
     subnetwork = f"{path}/regions/{REGION}/subnetworks/{named('subnet')}"
 
-    call("compute.networks.insert", {}, {"name": owner[:63], "autoCreateSubnetworks": False, "description": description})
+    call(
+        "compute.networks.insert", {}, {"name": owner[:63], "autoCreateSubnetworks": False, "description": description}
+    )
     call("compute.subnetworks.insert", region, {
         "name": named("subnet"), "network": network, "ipCidrRange": f"{block}.0.0/20",
         "secondaryIpRanges": [{"rangeName": "pods", "ipCidrRange": f"{block}.128.0/17"}],
@@ -56,7 +58,11 @@ def make(call, project, owner, block, labels):
     })  # fmt: skip
     account = f"node-{owner}"[:30].rstrip("-")
     email = f"{account}@{project.name}.iam.gserviceaccount.com"
-    call("iam.projects.serviceAccounts.create", {"name": path}, {"accountId": account, "serviceAccount": {"description": description}})
+    call(
+        "iam.projects.serviceAccounts.create",
+        {"name": path},
+        {"accountId": account, "serviceAccount": {"description": description}},
+    )
     call("compute.instanceTemplates.insert", {}, {"name": named("nodes"), "properties": {
         "machineType": "e2-medium",
         "disks": [{"boot": True, "autoDelete": True, "initializeParams": {"sourceImage": IMAGE, "diskType": "pd-balanced"}}],
@@ -82,9 +88,20 @@ def make(call, project, owner, block, labels):
     })  # fmt: skip
     call("compute.instanceGroups.insert", zone, {"name": named("bastions")})
     call("compute.healthChecks.insert", {}, {"name": named("front"), "type": "TCP", "tcpHealthCheck": {"port": 443}})
-    call("compute.regionHealthChecks.insert", region, {"name": named("api"), "type": "TCP", "tcpHealthCheck": {"port": 443}})
+    call(
+        "compute.regionHealthChecks.insert",
+        region,
+        {"name": named("api"), "type": "TCP", "tcpHealthCheck": {"port": 443}},
+    )
     call("compute.backendServices.insert", {}, {
         "name": named("front"), "protocol": "TCP", "healthChecks": [f"{path}/global/healthChecks/{named('front')}"],
+    })  # fmt: skip
+    call("compute.targetTcpProxies.insert", {}, {
+        "name": named("front"), "service": f"{path}/global/backendServices/{named('front')}",
+    })  # fmt: skip
+    call("compute.globalForwardingRules.insert", {}, {
+        "name": named("front"), "IPProtocol": "TCP", "portRange": "443", "labels": labels,
+        "target": f"{path}/global/targetTcpProxies/{named('front')}", "IPAddress": f"{path}/global/addresses/{named('front')}",
     })  # fmt: skip
     call("compute.regionBackendServices.insert", region, {
         "name": named("api"), "loadBalancingScheme": "INTERNAL", "protocol": "TCP",

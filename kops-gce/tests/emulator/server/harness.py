@@ -182,7 +182,10 @@ class Case(unittest.TestCase):
 
     def stable(self, name="g"):
         return self.eventually(
-            lambda: (it := self.get("instanceGroupManagers", zone=ZONE, instanceGroupManager=name))["status"]["isStable"] and it
+            lambda: (
+                (it := self.get("instanceGroupManagers", zone=ZONE, instanceGroupManager=name))["status"]["isStable"]
+                and it
+            )
         )
 
     def members(self, name="g"):

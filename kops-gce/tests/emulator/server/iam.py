@@ -163,7 +163,9 @@ def find(call, parameter):
         if wanted in (account.email, account.id):
             return account
     if "@" not in wanted and not wanted.isdigit():
-        raise canonical(400, f"Invalid form of account ID {wanted}. Should be [Gaia ID |Email |Unique ID |] of the account")
+        raise canonical(
+            400, f"Invalid form of account ID {wanted}. Should be [Gaia ID |Email |Unique ID |] of the account"
+        )
     raise canonical(404, f"Unknown service account: {wanted}")
 
 
@@ -171,7 +173,9 @@ def create(call):
     project = call.project
     account_id = call.body.get("accountId", "")
     if not ACCOUNT_ID.fullmatch(account_id):
-        message = f"The account ID \"{account_id}\" does not have a length between 6 and 30, or has other than a-z, 0-9 and -."
+        message = (
+            f'The account ID "{account_id}" does not have a length between 6 and 30, or has other than a-z, 0-9 and -.'
+        )
         raise canonical(400, message)
     account = Account(project, account_id, call.body.get("serviceAccount", {}))
     check_fields(account.fields)
@@ -319,5 +323,3 @@ def handle(call):
     if handler is None:
         raise not_modelled(call.method.id)
     return handler(call)
-
-

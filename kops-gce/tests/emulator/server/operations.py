@@ -125,7 +125,10 @@ def start(call, kind, target, apply, undo=None, location=None, blocking=True, re
 
 
 def repeated(call):
-    """The answer of an earlier call with the same request id, if there was one."""
+    """The answer of an earlier call with the same request id, if there was one.
+
+    However that ended, and whatever became of the object since. Google forgets request ids some day, this does not.
+    """
     request = call.query.get("requestId")
     operation = call.project.requests.get(request) if request else None
     return operation.body() if operation else None

@@ -3,7 +3,7 @@
 import base64
 import json
 
-from errors import ApiError, bad_value
+from errors import bad_value
 from filters import compile_filter
 from urls import ROOT
 
@@ -86,8 +86,3 @@ def aggregated(call, pairs, collection, locations):
 def list_kind(method):
     kind = method.document.schemas[method.response]["properties"].get("kind", {})
     return kind.get("default", "")
-
-
-def check_token(condition, message):
-    if not condition:
-        raise ApiError(400, message, "invalid")

@@ -2,9 +2,17 @@
 
 import re
 
+from discovery import READING
 from errors import ApiError, canonical
 
-VERBS = {"insert": "create", "aggregatedList": "list", "patch": "update", "wait": "get", "listUsable": "list", "getFromFamily": "getFromFamily"}
+VERBS = {
+    "insert": "create",
+    "aggregatedList": "list",
+    "patch": "update",
+    "wait": "get",
+    "listUsable": "list",
+    "getFromFamily": "getFromFamily",
+}
 
 # Methods need permissions on what they refer to, too.
 FURTHER = {
@@ -15,15 +23,19 @@ FURTHER = {
     "compute.subnetworks.insert": ["compute.networks.updatePolicy"],
     "compute.routers.insert": ["compute.networks.updatePolicy"],
     "compute.instances.insert": ["compute.disks.create", "compute.subnetworks.use", "compute.instances.setMetadata"],
-    "compute.instanceGroupManagers.insert": ["compute.instanceGroups.create", "compute.instanceTemplates.useReadOnly", "compute.instances.create"],
+    "compute.instanceGroupManagers.insert": [
+        "compute.instanceGroups.create",
+        "compute.instanceTemplates.useReadOnly",
+        "compute.instances.create",
+    ],
     "compute.forwardingRules.insert": ["compute.addresses.use"],
     "compute.regionBackendServices.insert": ["compute.instanceGroups.use", "compute.regionHealthChecks.useReadOnly"],
+    "compute.instanceTemplates.insert": ["iam.serviceAccounts.actAs"],
     "dns.changes.create": ["dns.resourceRecordSets.create", "dns.resourceRecordSets.delete"],
 }
 # Methods that never need one.
-FREE = re.compile(r".*\.testIamPermissions|storage\.buckets\.testIamPermissions")
+FREE = re.compile(r".*\.testIamPermissions")
 ONE_KIND = {
-    "zoneOperations": "zoneOperations",
     "regionInstanceGroupManagers": "instanceGroupManagers",
     "regionInstanceTemplates": "instanceTemplates",
     "regionInstanceGroups": "instanceGroups",
@@ -36,10 +48,12 @@ def permission(method):
     if service == "cloudresourcemanager":
         service = "resourcemanager"
     collection = collections[-1]
-    if service == "iam":
-        collection = collections[-1]
     if service == "compute":
         collection = ONE_KIND.get(collection, collection)
+        plain = ("insert", "delete", "get", "list", "aggregatedList")
+        if collection == "instanceGroupManagers" and verb not in plain:
+            # Its many verbs are two permissions.
+            verb = "get" if READING.search(method) or verb == "listErrors" else "update"
     if service == "storage":
         if collection == "xml":
             verb = {"put": "insert", "head": "get"}.get(verb, verb)
@@ -55,12 +69,30 @@ def permission(method):
     return f"{service}.{collection}.{VERBS.get(verb, verb)}"
 
 
+def permissions(call):
+    """All that a call needs."""
+    method = call.method.id
+    needed = permission(method)
+    if method in ("compute.addresses.insert", "compute.addresses.delete") and is_internal(call):
+        return [needed + "Internal", *(["compute.subnetworks.use"] if method.endswith("insert") else [])]
+    return [needed, *FURTHER.get(method, ())]
+
+
+def is_internal(call):
+    """Whether it is about an internal address, for which there are permissions of their own."""
+    if call.method.name == "insert":
+        return b'"INTERNAL"' in call.request.body
+    key = call.project.key(f"regions/{call.path['region']}", "addresses", call.path["address"])
+    item = call.project.items.get(key)
+    return item is not None and item.body["addressType"] == "INTERNAL"
+
+
 def check(call):
     """The error that a missing permission makes."""
     method = call.method.id
     if FREE.fullmatch(method) or not call.project.faults.denials:
         return None
-    for needed in (permission(method), *FURTHER.get(method, ())):
+    for needed in permissions(call):
         if call.project.faults.is_denied(needed, call.token):
             return error(call, needed)
     return None

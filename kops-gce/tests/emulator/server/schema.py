@@ -131,7 +131,9 @@ class _Reader:
             description = properties.get(key, rest)
             place = f"{where}.{key}"
             if description is None:
-                raise malformed(f'Invalid JSON payload received. Unknown name "{key}" at \'{where}\': Cannot find field.')
+                raise malformed(
+                    f"Invalid JSON payload received. Unknown name \"{key}\" at '{where}': Cannot find field."
+                )
             if item is None:
                 if self.keep_null and not is_output_only(description):
                     result[key] = None
@@ -212,7 +214,14 @@ def misfits(method, value):
         while "$ref" in description:
             description = schemas[description["$ref"]]
         kind = description.get("type")
-        wanted = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict, "number": (int, float)}.get(kind)
+        wanted = {
+            "string": str,
+            "integer": int,
+            "boolean": bool,
+            "array": list,
+            "object": dict,
+            "number": (int, float),
+        }.get(kind)
         if wanted and not isinstance(value, wanted):
             found.append(f"{where}: {value!r} is no {kind}")
         elif kind == "array":

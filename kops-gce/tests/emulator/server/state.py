@@ -112,10 +112,19 @@ class Project:
         """Does something later; lazily: when somebody looks the next time."""
         heapq.heappush(self._events, (time.monotonic() + delay, next(self._order), action))
 
-    def advance(self, everything=False):
+    def advance(self):
         """Does what is due, including what becomes due by it."""
-        while self._events and (everything or self._events[0][0] <= time.monotonic()):
+        while self._events and self._events[0][0] <= time.monotonic():
             heapq.heappop(self._events)[2]()
+
+    def settle(self):
+        """Does all that is to come, and what comes of that, as if the time had passed."""
+        # What fails for ever is tried again for ever; that is not waited for.
+        for _ in range(100_000):
+            if not self._events:
+                return
+            heapq.heappop(self._events)[2]()
+        raise RuntimeError("something goes on for ever")
 
     def next_event(self):
         """When something happens next, on the monotonic clock."""
@@ -187,4 +196,4 @@ def now():
 
 
 def utc_now():
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

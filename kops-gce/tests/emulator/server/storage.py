@@ -230,14 +230,14 @@ def put(call, bucket, name, content, given):
     now = utc_now()
     with _lock:
         generation = str(next(_generations))
-    place = f"https://www.googleapis.com/storage/v1/b/{bucket.body['name']}/o/{urllib.parse.quote(name, safe='')}"
+    place = f"storage/v1/b/{bucket.body['name']}/o/{urllib.parse.quote(name, safe='')}"
     body = {
         "contentType": "application/octet-stream",
         **{key: value for key, value in given.items() if key not in ("acl", "name", "bucket")},
         "kind": "storage#object",
         "id": f"{bucket.body['name']}/{name}/{generation}",
-        "selfLink": place,
-        "mediaLink": f"https://storage.googleapis.com/download/storage/v1/b/{bucket.body['name']}/o/{urllib.parse.quote(name, safe='')}?generation={generation}&alt=media",
+        "selfLink": f"https://www.googleapis.com/{place}",
+        "mediaLink": f"https://storage.googleapis.com/download/{place}?generation={generation}&alt=media",
         "name": name,
         "bucket": bucket.body["name"],
         "generation": generation,
@@ -252,7 +252,7 @@ def put(call, bucket, name, content, given):
     }
     for field in ("md5Hash", "crc32c"):
         if given.get(field) and given[field] != body[field]:
-            raise invalid(f"Provided {field} \"{given[field]}\" doesn't match calculated {field} \"{body[field]}\".")
+            raise invalid(f'Provided {field} "{given[field]}" doesn\'t match calculated {field} "{body[field]}".')
     stamp(body)
     stored = Stored(body, content)
     storage_acl.begin_object(call, bucket, stored, given)
@@ -339,7 +339,9 @@ def split(request):
     parts = request.body.split(b"--" + boundary[1].encode())
     found = []
     for part in parts[1:-1]:
-        head, _, content = part.removeprefix(b"\r\n").removeprefix(b"\n").partition(b"\r\n\r\n" if b"\r\n\r\n" in part else b"\n\n")
+        head, _, content = (
+            part.removeprefix(b"\r\n").removeprefix(b"\n").partition(b"\r\n\r\n" if b"\r\n\r\n" in part else b"\n\n")
+        )
         content = content[:-2] if content.endswith(b"\r\n") else content.removesuffix(b"\n")
         found.append((email.parser.HeaderParser().parsestr(head.decode()), content))
     if len(found) != 2:
@@ -459,7 +461,11 @@ def copy_object(call):
     if wanted is not None and str(wanted) != source.body["generation"]:
         raise failed("Generation")
     check(call, body_of(target, name))
-    given = {key: source.body[key] for key in ("contentType", "metadata", "contentEncoding", "cacheControl") if key in source.body}
+    given = {
+        key: source.body[key]
+        for key in ("contentType", "metadata", "contentEncoding", "cacheControl")
+        if key in source.body
+    }
     stored = put(call, target, name, source.content, {**given, **call.body})
     if call.method.name == "copy":
         return stored.body

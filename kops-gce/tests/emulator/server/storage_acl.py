@@ -40,7 +40,8 @@ def replace(call, stored, entries):
     if stored.acl is None:
         raise uniform_refuses()
     stored.acl = {
-        it["entity"]: entry("object", stored.body["bucket"], it["entity"], it["role"], stored.body["name"]) for it in entries or []
+        it["entity"]: entry("object", stored.body["bucket"], it["entity"], it["role"], stored.body["name"])
+        for it in entries or []
     }
 
 
@@ -162,6 +163,7 @@ for _collection, _list in (
     ("objectAccessControls", List("object", "object")),
 ):
     for _name, _handler in (
-        ("list", _list.list), ("get", _list.get), ("insert", _list.set), ("patch", _list.set), ("update", _list.set), ("delete", _list.delete),
+        ("list", _list.list), ("get", _list.get), ("delete", _list.delete),
+        ("insert", _list.set), ("patch", _list.set), ("update", _list.set),
     ):  # fmt: skip
         HANDLERS[f"storage.{_collection}.{_name}"] = _handler

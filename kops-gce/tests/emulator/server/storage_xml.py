@@ -12,6 +12,7 @@ import storage
 from errors import ApiError, not_modelled
 
 PATH = re.compile(r"(?:/storage(?!/v1/))?/(?P<bucket>[a-z0-9][-_.a-z0-9]{1,61}[a-z0-9])(?:/(?P<object>.+))?/?")
+XML = "<?xml version='1.0' encoding='UTF-8'?>"
 CODES = {
     "conditionNotMet": "PreconditionFailed",
     "notFound": "NoSuchKey",
@@ -39,7 +40,16 @@ class XmlMethod:
 def route(verb, path, query):
     """(method, path parameters), or None where it is nothing of this API."""
     match = PATH.fullmatch(path)
-    if match is None or match["bucket"] in ("compute", "dns", "iam", "storage", "upload", "cloudresourcemanager", "v1", "v3"):
+    if match is None or match["bucket"] in (
+        "compute",
+        "dns",
+        "iam",
+        "storage",
+        "upload",
+        "cloudresourcemanager",
+        "v1",
+        "v3",
+    ):
         if verb == "PUT" and "upload_id" in query:
             return resumable(path)
         return None
@@ -87,8 +97,8 @@ def failure(error):
     code = CODES.get(error.reason, error.reason[:1].upper() + error.reason[1:])
     if "bucket does not exist" in error.message:
         code = "NoSuchBucket"
-    text = f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{escape(code)}</Code><Message>{escape(error.message)}</Message></Error>"
-    return response(error.code, text.encode())
+    text = f"<Error><Code>{escape(code)}</Code><Message>{escape(error.message)}</Message></Error>"
+    return response(error.code, (XML + text).encode())
 
 
 def described(stored):
@@ -128,7 +138,7 @@ def put(call):
     stored = storage.put(call, bucket, name, content, given)
     text = b""
     if source:
-        text = f"<?xml version='1.0' encoding='UTF-8'?><CopyObjectResult><ETag>{stored.body['etag']}</ETag></CopyObjectResult>".encode()
+        text = f"{XML}<CopyObjectResult><ETag>{stored.body['etag']}</ETag></CopyObjectResult>".encode()
     return response(200, text, {key: value for key, value in described(stored).items() if key != "Content-Type"})
 
 
@@ -166,7 +176,7 @@ def listing(call):
     size = min(int(query.get("max-keys") or 1000), call.project.settings.page_size * 2)
     page, more = found[:size], len(found) > size
     parts = [
-        "<?xml version='1.0' encoding='UTF-8'?><ListBucketResult xmlns='http://doc.s3.amazonaws.com/2006-03-01'>",
+        f"{XML}<ListBucketResult xmlns='http://doc.s3.amazonaws.com/2006-03-01'>",
         f"<Name>{bucket.body['name']}</Name><Prefix>{escape(prefix)}</Prefix><KeyCount>{len(page)}</KeyCount>",
         f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>",
     ]

@@ -7,6 +7,7 @@ import time
 import unittest
 
 from harness import REGION, ZONE, Case, client, server
+from permissions import permission
 
 
 class Control(Case):
@@ -33,12 +34,28 @@ class Control(Case):
         self.assertNotIn("items", self.start("networks", "list").execute())
 
     def test_failures(self):
-        self.control("fault", what="fail", action="compute.networks.*", code="rateLimitExceeded", status=403, message="slowly", skip=1, times=1)
+        self.control(
+            "fault",
+            what="fail",
+            action="compute.networks.*",
+            code="rateLimitExceeded",
+            status=403,
+            message="slowly",
+            skip=1,
+            times=1,
+        )
         self.start("networks", "list").execute()
         self.assertEqual(self.fails(403, "rateLimitExceeded", self.start("networks", "list")), "slowly")
         self.start("networks", "list").execute()
         self.assertEqual(self.control("faults")[0]["hits"], 1)
-        self.control("fault", what="fail", method="compute\\.networks\\.(list|get)", status=503, path="networks$", headers={"Retry-After": "1"})
+        self.control(
+            "fault",
+            what="fail",
+            method="compute\\.networks\\.(list|get)",
+            status=503,
+            path="networks$",
+            headers={"Retry-After": "1"},
+        )
         status, headers, _ = self.raw("GET", f"/compute/v1/{self.path}/global/networks")
         self.assertEqual((status, headers["Retry-After"]), (503, "1"))
         self.fails(404, "notFound", self.start("networks", "get", network="net"))
@@ -100,10 +117,15 @@ class Control(Case):
         before = self.control("snapshot")
         for method, arguments in (
             ("subnetworks.delete", {"region": REGION, "subnetwork": "sub"}),
-            ("subnetworks.setPrivateIpGoogleAccess", {"region": REGION, "subnetwork": "sub", "body": {"privateIpGoogleAccess": True}}),
+            (
+                "subnetworks.setPrivateIpGoogleAccess",
+                {"region": REGION, "subnetwork": "sub", "body": {"privateIpGoogleAccess": True}},
+            ),
             ("addresses.insert", {"region": REGION, "body": {"name": "a"}}),
         ):
-            self.control("fault", what="operation", action=f"compute.{method}", code="QUOTA_EXCEEDED", status=403, times=1)
+            self.control(
+                "fault", what="operation", action=f"compute.{method}", code="QUOTA_EXCEEDED", status=403, times=1
+            )
             operation = self.wait(self.start(*method.split("."), **arguments).execute())
             self.assertEqual(operation["error"]["errors"][0]["code"], "QUOTA_EXCEEDED")
             self.assertEqual(operation["httpErrorStatusCode"], 403)
@@ -121,6 +143,31 @@ class Control(Case):
         path = f"/compute/v1/{self.path}/global/networks"
         self.assertEqual(self.raw("GET", path, headers={"Authorization": "Bearer poor"})[0], 403)
         self.assertEqual(self.raw("GET", path, headers={"Authorization": "Bearer rich"})[0], 200)
+
+    def test_permissions_of_methods(self):
+        for method, expected in {
+            "compute.networks.insert": "compute.networks.create",
+            "compute.networks.aggregatedList": "compute.networks.list",
+            "compute.subnetworks.setPrivateIpGoogleAccess": "compute.subnetworks.setPrivateIpGoogleAccess",
+            "compute.instanceGroupManagers.setInstanceTemplate": "compute.instanceGroupManagers.update",
+            "compute.instanceGroupManagers.aggregatedList": "compute.instanceGroupManagers.list",
+            "compute.instanceGroupManagers.listManagedInstances": "compute.instanceGroupManagers.get",
+            "compute.regionInstanceGroupManagers.resize": "compute.instanceGroupManagers.update",
+            "compute.zoneOperations.wait": "compute.zoneOperations.get",
+            "iam.projects.serviceAccounts.patch": "iam.serviceAccounts.update",
+            "cloudresourcemanager.projects.setIamPolicy": "resourcemanager.projects.setIamPolicy",
+            "dns.resourceRecordSets.patch": "dns.resourceRecordSets.update",
+            "storage.objects.insert": "storage.objects.create",
+            "storage.xml.put": "storage.objects.create",
+            "storage.buckets.patch": "storage.buckets.update",
+        }.items():
+            self.assertEqual(permission(method), expected)
+        self.network()
+        self.subnetwork()
+        self.control("deny", actions=["compute.addresses.createInternal"])
+        self.do("addresses", "insert", {"name": "a"}, region=REGION)
+        body = {"name": "i", "addressType": "INTERNAL", "subnetwork": f"regions/{REGION}/subnetworks/sub"}
+        self.fails(403, "forbidden", self.start("addresses", "insert", body, region=REGION))
 
     def test_snapshots_and_others(self):
         before = self.control("snapshot")
@@ -142,6 +189,52 @@ class Control(Case):
         self.assertEqual(len(self.control("snapshot")["firewalls"]), len(after["firewalls"]) - 1)
         with self.assertRaises(AssertionError):
             self.control("call", method="compute.networks.delete", parameters={"network": "plain"})
+
+    def test_everything_goes_again(self):
+        before = self.control("snapshot")
+        self.control("foreign", cluster="ha.example.com")
+        scopes = {
+            "forwardingRules": ("globalForwardingRules", "forwardingRules", "forwardingRule"),
+            "targetTcpProxies": ("targetTcpProxies", None, "targetTcpProxy"),
+            "backendServices": ("backendServices", "regionBackendServices", "backendService"),
+            "healthChecks": ("healthChecks", "regionHealthChecks", "healthCheck"),
+            "instanceGroupManagers": (None, "instanceGroupManagers", "instanceGroupManager"),
+            "instanceGroups": (None, "instanceGroups", "instanceGroup"),
+            "instanceTemplates": ("instanceTemplates", None, "instanceTemplate"),
+            "targetPools": (None, "targetPools", "targetPool"),
+            "httpHealthChecks": ("httpHealthChecks", None, "httpHealthCheck"),
+            "instances": (None, "instances", "instance"),
+            "disks": (None, "disks", "disk"),
+            "addresses": ("globalAddresses", "addresses", "address"),
+            "routers": (None, "routers", "router"),
+            "firewalls": ("firewalls", None, "firewall"),
+            "subnetworks": (None, "subnetworks", "subnetwork"),
+            "routes": ("routes", None, "route"),
+            "networks": ("networks", None, "network"),
+        }
+        for kind, (everywhere, somewhere, parameter) in scopes.items():
+            for name, item in self.control("snapshot").get(kind, {}).items():
+                if kind == "routes" and name.startswith("default-route"):
+                    continue
+                place, _, own = name.rpartition("/")
+                arguments = {parameter: own, **({"zone" if "zone" in item else "region": place} if place else {})}
+                self.do(somewhere if place else everywhere, "delete", **arguments)
+            self.assertFalse(
+                [it for it in self.control("snapshot").get(kind, {}) if not it.startswith("default-route")]
+            )
+        left = self.control("snapshot")
+        for kind in (
+            "managedZones",
+            "resourceRecordSets",
+            "serviceAccounts",
+            "buckets",
+            "objects",
+            "bucketAcl",
+            "objectAcl",
+        ):
+            left.pop(kind)
+        left = {kind: names for kind, names in left.items() if not kind.startswith(("bucket", "default"))}
+        self.assertEqual(set(left), set(before))
 
     def test_many_at_once(self):
         self.network()
@@ -169,7 +262,10 @@ class Control(Case):
         self.assertEqual(len(self.control("snapshot")["resourceRecordSets"]), 2)
         self.control("foreign", cluster="c")
         self.control("serial", zone=ZONE, instance="bastion-plain", text="hello")
-        self.assertEqual(self.start("instances", "getSerialPortOutput", zone=ZONE, instance="bastion-plain").execute()["contents"], "hello")
+        self.assertEqual(
+            self.start("instances", "getSerialPortOutput", zone=ZONE, instance="bastion-plain").execute()["contents"],
+            "hello",
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ class Machines(Case):
         return {
             "name": "vm",
             "machineType": f"zones/{ZONE}/machineTypes/e2-small",
-            "disks": [{"boot": True, "autoDelete": True, "initializeParams": {"sourceImage": IMAGE, "diskSizeGb": "20"}}],
+            "disks": [
+                {"boot": True, "autoDelete": True, "initializeParams": {"sourceImage": IMAGE, "diskSizeGb": "20"}}
+            ],
             "networkInterfaces": [{"subnetwork": f"regions/{REGION}/subnetworks/sub", "accessConfigs": [{}]}],
             **more,
         }
@@ -74,13 +76,23 @@ class Machines(Case):
         self.do("instances", "insert", self.body(), zone=ZONE)
         vm, where = self.vm(), {"zone": ZONE, "instance": "vm"}
         items = [{"key": "k", "value": "w"}]
-        self.fails(412, "conditionNotMet", self.start("instances", "setMetadata", {"items": items, "fingerprint": "AAAA"}, **where))
+        self.fails(
+            412,
+            "conditionNotMet",
+            self.start("instances", "setMetadata", {"items": items, "fingerprint": "AAAA"}, **where),
+        )
         self.do("instances", "setMetadata", {"items": items, "fingerprint": vm["metadata"]["fingerprint"]}, **where)
         self.do("instances", "setTags", {"items": ["x"], "fingerprint": vm["tags"]["fingerprint"]}, **where)
         self.do("instances", "setLabels", {"labels": {"l": "m"}, "labelFingerprint": vm["labelFingerprint"]}, **where)
         after = self.vm()
-        self.assertEqual((after["metadata"]["items"], after["tags"]["items"], after["labels"]), (items, ["x"], {"l": "m"}))
-        self.fails(412, "conditionNotMet", self.start("instances", "setTags", {"items": [], "fingerprint": vm["tags"]["fingerprint"]}, **where))
+        self.assertEqual(
+            (after["metadata"]["items"], after["tags"]["items"], after["labels"]), (items, ["x"], {"l": "m"})
+        )
+        self.fails(
+            412,
+            "conditionNotMet",
+            self.start("instances", "setTags", {"items": [], "fingerprint": vm["tags"]["fingerprint"]}, **where),
+        )
 
     def test_disks_come_and_go(self):
         self.do("instances", "insert", self.body(), zone=ZONE)
@@ -108,7 +120,14 @@ class Machines(Case):
         self.do("instances", "delete", **where)
 
     def test_an_operation_may_fail(self):
-        self.control("fault", what="operation", action="compute.instances.insert", code="ZONE_RESOURCE_POOL_EXHAUSTED", status=503, times=1)
+        self.control(
+            "fault",
+            what="operation",
+            action="compute.instances.insert",
+            code="ZONE_RESOURCE_POOL_EXHAUSTED",
+            status=503,
+            times=1,
+        )
         done = self.wait(self.start("instances", "insert", self.body(), zone=ZONE).execute())
         self.assertEqual(done["error"]["errors"][0]["code"], "ZONE_RESOURCE_POOL_EXHAUSTED")
         self.assertEqual(done["httpErrorStatusCode"], 503)
@@ -129,13 +148,30 @@ class Templates(Case):
         for change in (
             {"machineType": f"zones/{ZONE}/machineTypes/e2-small"},
             {"machineType": "e9-huge"},
-            {"disks": [{"boot": True, "initializeParams": {"sourceImage": IMAGE, "diskType": f"zones/{ZONE}/diskTypes/pd-ssd"}}]},
+            {
+                "disks": [
+                    {
+                        "boot": True,
+                        "initializeParams": {"sourceImage": IMAGE, "diskType": f"zones/{ZONE}/diskTypes/pd-ssd"},
+                    }
+                ]
+            },
             {"networkInterfaces": []},
         ):
-            good = {"machineType": "e2-small", "disks": properties["disks"], "networkInterfaces": [{"network": "global/networks/net"}]}
-            self.fails(400, "invalid", self.start("instanceTemplates", "insert", {"name": "t2", "properties": {**good, **change}}))
+            good = {
+                "machineType": "e2-small",
+                "disks": properties["disks"],
+                "networkInterfaces": [{"network": "global/networks/net"}],
+            }
+            self.fails(
+                400,
+                "invalid",
+                self.start("instanceTemplates", "insert", {"name": "t2", "properties": {**good, **change}}),
+            )
         self.fails(400, "required", self.start("instanceTemplates", "insert", {"name": "t2", "properties": {}}))
-        self.fails(409, "alreadyExists", self.start("instanceTemplates", "insert", {"name": "t1", "properties": properties}))
+        self.fails(
+            409, "alreadyExists", self.start("instanceTemplates", "insert", {"name": "t1", "properties": properties})
+        )
         self.assertEqual(self.raw("PATCH", f"/compute/v1/{self.path}/global/instanceTemplates/t1", {})[0], 404)
 
 
@@ -145,7 +181,9 @@ class Groups(Case):
         self.control("configure", operation=5)
         self.network()
         self.subnetwork()
-        self.template(tags={"items": ["node"]}, labels={"a": "b"}, metadata={"items": [{"key": "user-data", "value": "x"}]})
+        self.template(
+            tags={"items": ["node"]}, labels={"a": "b"}, metadata={"items": [{"key": "user-data", "value": "x"}]}
+        )
 
     def names(self):
         return [it["name"] for it in self.members()]
@@ -154,7 +192,12 @@ class Groups(Case):
         return {"zone": ZONE, "instanceGroupManager": "g"}
 
     def act(self, method, *names, **more):
-        return self.do("instanceGroupManagers", method, {"instances": [f"zones/{ZONE}/instances/{it}" for it in names], **more}, **self.where())
+        return self.do(
+            "instanceGroupManagers",
+            method,
+            {"instances": [f"zones/{ZONE}/instances/{it}" for it in names], **more},
+            **self.where(),
+        )
 
     def test_a_group_makes_its_instances(self):
         manager = self.manager()
@@ -171,10 +214,14 @@ class Groups(Case):
         self.assertEqual(metadata["user-data"], "x")
         self.assertRegex(metadata["created-by"], f"projects/[0-9]+/zones/{ZONE}/instanceGroupManagers/g")
         self.assertEqual(self.get("instanceGroups", zone=ZONE, instanceGroup="g")["size"], 2)
-        listed = self.start("instanceGroups", "listInstances", {"instanceState": "ALL"}, zone=ZONE, instanceGroup="g").execute()
+        listed = self.start(
+            "instanceGroups", "listInstances", {"instanceState": "ALL"}, zone=ZONE, instanceGroup="g"
+        ).execute()
         self.assertEqual(len(listed["items"]), 2)
         self.in_use("instanceTemplates", instanceTemplate="t1")
-        self.fails(400, "resourceInUseByAnotherResource", self.start("instanceGroups", "delete", zone=ZONE, instanceGroup="g"))
+        self.fails(
+            400, "resourceInUseByAnotherResource", self.start("instanceGroups", "delete", zone=ZONE, instanceGroup="g")
+        )
         self.do("instanceGroupManagers", "delete", **self.where())
         self.assertEqual({*self.control("snapshot")} & {"instances", "disks", "instanceGroups"}, set())
         self.do("instanceTemplates", "delete", instanceTemplate="t1")
@@ -219,10 +266,14 @@ class Groups(Case):
         self.fails(412, "conditionNotMet", self.start(
             "instanceGroupManagers", "patch", {"instanceTemplate": link, "fingerprint": "AAAA"}, **self.where()
         ))  # fmt: skip
-        self.do("instanceGroupManagers", "patch", {"instanceTemplate": link, "fingerprint": fingerprint}, **self.where())
+        self.do(
+            "instanceGroupManagers", "patch", {"instanceTemplate": link, "fingerprint": fingerprint}, **self.where()
+        )
         manager = self.get("instanceGroupManagers", **self.where())
         self.assertEqual(manager["versions"], [{"instanceTemplate": ROOT + link}])
-        self.assertEqual((manager["status"]["isStable"], manager["status"]["versionTarget"]["isReached"]), (True, False))
+        self.assertEqual(
+            (manager["status"]["isStable"], manager["status"]["versionTarget"]["isReached"]), (True, False)
+        )
         self.assertEqual(self.names(), before)
         # Members are still of it.
         self.in_use("instanceTemplates", instanceTemplate="t1")
@@ -266,7 +317,9 @@ class Groups(Case):
         self.assertEqual(used, ["t1", "t1", "t2"])
 
     def test_what_cannot_be_made_is_an_error(self):
-        self.control("fault", what="fail", action="compute.instances.insert.managed", code="QUOTA_EXCEEDED", status=403, times=1)
+        self.control(
+            "fault", what="fail", action="compute.instances.insert.managed", code="QUOTA_EXCEEDED", status=403, times=1
+        )
         self.do("instanceGroupManagers", "insert", {
             "name": "g", "targetSize": 1, "instanceTemplate": "global/instanceTemplates/t1",
         }, zone=ZONE)  # fmt: skip
@@ -304,7 +357,10 @@ class Groups(Case):
         self.do("instanceGroups", "insert", {"name": "u"}, zone=ZONE)
         body = Machines.body(self)
         self.do("instances", "insert", body, zone=ZONE)
-        member, where = {"instances": [{"instance": f"zones/{ZONE}/instances/vm"}]}, {"zone": ZONE, "instanceGroup": "u"}
+        member, where = (
+            {"instances": [{"instance": f"zones/{ZONE}/instances/vm"}]},
+            {"zone": ZONE, "instanceGroup": "u"},
+        )
         self.do("instanceGroups", "addInstances", member, **where)
         self.fails(400, "memberAlreadyExists", self.start("instanceGroups", "addInstances", member, **where))
         self.assertEqual(self.get("instanceGroups", **where)["size"], 1)
@@ -346,7 +402,11 @@ class Balancing(Case):
         got = self.get("forwardingRules", region=REGION, forwardingRule="api")
         self.assertEqual((got["IPAddress"], address["users"]), (address["address"], [got["selfLink"]]))
         health = self.start(
-            "regionBackendServices", "getHealth", {"group": f"zones/{ZONE}/instanceGroups/g"}, region=REGION, backendService="api"
+            "regionBackendServices",
+            "getHealth",
+            {"group": f"zones/{ZONE}/instanceGroups/g"},
+            region=REGION,
+            backendService="api",
         ).execute()
         self.assertEqual(len(health["healthStatus"]), 1)
         for collection, arguments in (
@@ -355,14 +415,22 @@ class Balancing(Case):
             ("regionHealthChecks", {"healthCheck": "api"}),
             ("subnetworks", {"subnetwork": "sub"}),
         ):
-            self.fails(400, "resourceInUseByAnotherResource", self.start(collection, "delete", region=REGION, **arguments))
+            self.fails(
+                400, "resourceInUseByAnotherResource", self.start(collection, "delete", region=REGION, **arguments)
+            )
         self.fails(
-            400, "resourceInUseByAnotherResource", self.start("instanceGroupManagers", "delete", zone=ZONE, instanceGroupManager="g")
+            400,
+            "resourceInUseByAnotherResource",
+            self.start("instanceGroupManagers", "delete", zone=ZONE, instanceGroupManager="g"),
         )
         before = self.get("regionBackendServices", region=REGION, backendService="api")
         patch = {"backends": [], "fingerprint": before["fingerprint"]}
         self.do("regionBackendServices", "patch", patch, region=REGION, backendService="api")
-        self.fails(412, "conditionNotMet", self.start("regionBackendServices", "patch", patch, region=REGION, backendService="api"))
+        self.fails(
+            412,
+            "conditionNotMet",
+            self.start("regionBackendServices", "patch", patch, region=REGION, backendService="api"),
+        )
         self.do("instanceGroupManagers", "delete", zone=ZONE, instanceGroupManager="g")
         self.do("forwardingRules", "delete", region=REGION, forwardingRule="api")
         self.do("addresses", "delete", region=REGION, address="api")
@@ -371,24 +439,43 @@ class Balancing(Case):
 
     def test_a_target_pool(self):
         self.do("httpHealthChecks", "insert", {"name": "api", "port": 3990})
-        self.do("targetPools", "insert", {"name": "api", "healthChecks": ["global/httpHealthChecks/api"]}, region=REGION)
+        self.do(
+            "targetPools", "insert", {"name": "api", "healthChecks": ["global/httpHealthChecks/api"]}, region=REGION
+        )
         self.manager(size=1, targetPools=[f"regions/{REGION}/targetPools/api"])
         pool = self.get("targetPools", region=REGION, targetPool="api")
         self.assertEqual(len(pool["instances"]), 1)
         self.do("addresses", "insert", {"name": "api"}, region=REGION)
         rule = {"name": "api", "target": f"regions/{REGION}/targetPools/api", "portRange": "443"}
-        self.fails(400, "invalid", self.start("forwardingRules", "insert", {**rule, "IPAddress": "8.8.8.8"}, region=REGION))
-        self.do("forwardingRules", "insert", {**rule, "IPAddress": self.get("addresses", region=REGION, address="api")["address"]}, region=REGION)
+        self.fails(
+            400, "invalid", self.start("forwardingRules", "insert", {**rule, "IPAddress": "8.8.8.8"}, region=REGION)
+        )
+        self.do(
+            "forwardingRules",
+            "insert",
+            {**rule, "IPAddress": self.get("addresses", region=REGION, address="api")["address"]},
+            region=REGION,
+        )
         got = self.get("forwardingRules", region=REGION, forwardingRule="api")
         self.assertEqual((got["portRange"], got["loadBalancingScheme"]), ("443-443", "EXTERNAL"))
-        self.fails(400, "resourceInUseByAnotherResource", self.start("targetPools", "delete", region=REGION, targetPool="api"))
-        self.fails(400, "resourceInUseByAnotherResource", self.start("httpHealthChecks", "delete", httpHealthCheck="api"))
+        self.fails(
+            400, "resourceInUseByAnotherResource", self.start("targetPools", "delete", region=REGION, targetPool="api")
+        )
+        self.fails(
+            400, "resourceInUseByAnotherResource", self.start("httpHealthChecks", "delete", httpHealthCheck="api")
+        )
 
     def test_health_checks(self):
         self.fails(400, "invalid", self.start("healthChecks", "insert", {"name": "h"}))
-        self.fails(400, "invalid", self.start("healthChecks", "insert", {"name": "h", "type": "TCP", "httpHealthCheck": {}}))
+        self.fails(
+            400, "invalid", self.start("healthChecks", "insert", {"name": "h", "type": "TCP", "httpHealthCheck": {}})
+        )
         self.fails(400, "invalid", self.start("healthChecks", "insert", {"name": "h", "type": "TCP", "timeoutSec": 9}))
-        self.do("healthChecks", "insert", {"name": "h", "type": "HTTPS", "httpsHealthCheck": {"port": 443, "requestPath": "/healthz"}})
+        self.do(
+            "healthChecks",
+            "insert",
+            {"name": "h", "type": "HTTPS", "httpsHealthCheck": {"port": 443, "requestPath": "/healthz"}},
+        )
         check = self.get("healthChecks", healthCheck="h")
         self.assertEqual((check["checkIntervalSec"], check["httpsHealthCheck"]["proxyHeader"]), (5, "NONE"))
         self.do("healthChecks", "patch", {"type": "HTTPS", "httpsHealthCheck": {"port": 3990}}, healthCheck="h")

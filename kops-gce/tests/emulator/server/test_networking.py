@@ -61,7 +61,9 @@ class Networks(Case):
             f"'{self.path}/regions/{REGION}/subnetworks/sub'",
         )
         self.do("subnetworks", "delete", region=REGION, subnetwork="sub")
-        self.do("firewalls", "insert", {"name": "f", "network": "global/networks/net", "allowed": [{"IPProtocol": "tcp"}]})
+        self.do(
+            "firewalls", "insert", {"name": "f", "network": "global/networks/net", "allowed": [{"IPProtocol": "tcp"}]}
+        )
         self.in_use("networks", network="net")
         self.do("firewalls", "delete", firewall="f")
         self.do("networks", "delete", network="net")
@@ -108,7 +110,11 @@ class Subnetworks(Case):
         self.assertNotEqual(after["fingerprint"], before["fingerprint"])
         self.fails(412, "conditionNotMet", self.start("subnetworks", "patch", good, **where))
         self.fails(
-            400, "invalid", self.start("subnetworks", "patch", {"ipCidrRange": "10.0.0.0/8", "fingerprint": after["fingerprint"]}, **where)
+            400,
+            "invalid",
+            self.start(
+                "subnetworks", "patch", {"ipCidrRange": "10.0.0.0/8", "fingerprint": after["fingerprint"]}, **where
+            ),
         )
         self.do("subnetworks", "setPrivateIpGoogleAccess", {"privateIpGoogleAccess": True}, **where)
         self.assertTrue(self.get("subnetworks", **where)["privateIpGoogleAccess"])
@@ -171,8 +177,12 @@ class Routers(Case):
         body["nats"][0]["natIps"] = [f"regions/{REGION}/addresses/nat"]
         self.do("routers", "insert", body, region=REGION)
         address = self.get("addresses", region=REGION, address="nat")
-        self.assertEqual((address["status"], address["users"]), ("IN_USE", [f"{ROOT}{self.path}/regions/{REGION}/routers/r"]))
-        self.fails(400, "resourceInUseByAnotherResource", self.start("addresses", "delete", region=REGION, address="nat"))
+        self.assertEqual(
+            (address["status"], address["users"]), ("IN_USE", [f"{ROOT}{self.path}/regions/{REGION}/routers/r"])
+        )
+        self.fails(
+            400, "resourceInUseByAnotherResource", self.start("addresses", "delete", region=REGION, address="nat")
+        )
         self.do("routers", "patch", {"nats": [{**nat, "natIpAllocateOption": "AUTO_ONLY"}]}, region=REGION, router="r")
         router = self.get("routers", region=REGION, router="r")
         self.assertNotIn("natIps", router["nats"][0])
@@ -195,7 +205,11 @@ class Addresses(Case):
         self.do("addresses", "insert", body, region=REGION)
         internal = self.get("addresses", region=REGION, address="i")
         self.assertTrue(internal["address"].startswith("10.0.0."))
-        self.fails(400, "invalid", self.start("addresses", "insert", {**body, "name": "j", "address": "10.9.0.1"}, region=REGION))
+        self.fails(
+            400,
+            "invalid",
+            self.start("addresses", "insert", {**body, "name": "j", "address": "10.9.0.1"}, region=REGION),
+        )
         taken = {**body, "name": "j", "address": internal["address"]}
         self.fails(400, "invalid", self.start("addresses", "insert", taken, region=REGION))
 
@@ -205,7 +219,9 @@ class Addresses(Case):
         where = {"region": REGION, "resource": "a"}
         wrong = {"labels": {"k": "v"}, "labelFingerprint": "AAAAAAAAAAA="}
         self.fails(412, "conditionNotMet", self.start("addresses", "setLabels", wrong, **where))
-        self.do("addresses", "setLabels", {"labels": {"k": "v"}, "labelFingerprint": before["labelFingerprint"]}, **where)
+        self.do(
+            "addresses", "setLabels", {"labels": {"k": "v"}, "labelFingerprint": before["labelFingerprint"]}, **where
+        )
         after = self.get("addresses", region=REGION, address="a")
         self.assertEqual(after["labels"], {"k": "v"})
         self.assertNotEqual(after["labelFingerprint"], before["labelFingerprint"])

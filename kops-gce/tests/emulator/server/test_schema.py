@@ -16,13 +16,25 @@ class Requests(Case):
 
     def test_paths_and_parameters(self):
         path = NETWORKS.format(self.project)
-        self.assertEqual(self.refused("GET", "/compute/v1/projects/p/global/nonsense", status=404)["status"], "NOT_FOUND")
+        self.assertEqual(
+            self.refused("GET", "/compute/v1/projects/p/global/nonsense", status=404)["status"], "NOT_FOUND"
+        )
         self.refused("GET", f"{path}?nonsense=1")
         self.refused("GET", f"{path}?maxResults=many")
         self.refused("GET", f"{path}?maxResults=1000")
         self.refused("GET", "/compute/v1/projects/p/global/networks/Not_A_Name")
-        self.refused("POST", f"/compute/v1/projects/{self.project}/zones/{ZONE}/instanceGroupManagers/g/resize", status=400)
-        for good in ("alt=json", "$alt=json;enum-encoding=int", "prettyPrint=false", "pageToken=", "fields=items", "key=k", "$apiVersion=2026-01-01"):
+        self.refused(
+            "POST", f"/compute/v1/projects/{self.project}/zones/{ZONE}/instanceGroupManagers/g/resize", status=400
+        )
+        for good in (
+            "alt=json",
+            "$alt=json;enum-encoding=int",
+            "prettyPrint=false",
+            "pageToken=",
+            "fields=items",
+            "key=k",
+            "$apiVersion=2026-01-01",
+        ):
             self.assertEqual(self.raw("GET", f"{path}?{good}")[0], 200, good)
 
     def test_both_ways_to_address(self):
@@ -55,7 +67,11 @@ class Requests(Case):
             self.refused("POST", path, wrong)
         self.refused("POST", path, content=b"{", headers={"Content-Type": "application/json"})
         # What only Google writes is ignored, and numbers may be strings.
-        status, _, _ = self.raw("POST", path, {**good, "id": "5", "creationTimestamp": "now", "selfLink": "x", "mtu": "1500", "peerings": None})
+        status, _, _ = self.raw(
+            "POST",
+            path,
+            {**good, "id": "5", "creationTimestamp": "now", "selfLink": "x", "mtu": "1500", "peerings": None},
+        )
         self.assertEqual(status, 200)
         self.eventually(lambda: self.raw("GET", f"{path}/net")[0] == 200)
         network = self.get("networks", network="net")
@@ -77,12 +93,19 @@ class Requests(Case):
             f"https://compute.googleapis.com/compute/v1/{self.path}/global/networks/net",
             f"https://www.googleapis.com/compute/v1/{self.path}/global/networks/net",
         )):  # fmt: skip
-            self.do("subnetworks", "insert", {"name": f"s{index}", "ipCidrRange": f"10.{index}.0.0/16", "network": url}, region=REGION)
+            self.do(
+                "subnetworks",
+                "insert",
+                {"name": f"s{index}", "ipCidrRange": f"10.{index}.0.0/16", "network": url},
+                region=REGION,
+            )
         networks = {it["network"] for it in self.start("subnetworks", "list", region=REGION).execute()["items"]}
         self.assertEqual(networks, {f"https://www.googleapis.com/compute/v1/{self.path}/global/networks/net"})
 
     def test_unmodelled_methods_say_so(self):
-        self.assertEqual(self.refused("GET", f"/compute/v1/projects/{self.project}/global/urlMaps", status=501)["code"], 501)
+        self.assertEqual(
+            self.refused("GET", f"/compute/v1/projects/{self.project}/global/urlMaps", status=501)["code"], 501
+        )
         self.refused("GET", f"/compute/v1/projects/{self.project}/global/urlMaps/x", status=501)
 
 
@@ -91,7 +114,12 @@ class Listings(Case):
         super().setUp()
         for index in range(5):
             labels = {"cluster": "a" if index < 3 else "b", **({"odd": ""} if index % 2 else {})}
-            self.start("addresses", "insert", {"name": f"a{index}", "labels": labels, "description": f"number {index}"}, region=REGION).execute()
+            self.start(
+                "addresses",
+                "insert",
+                {"name": f"a{index}", "labels": labels, "description": f"number {index}"},
+                region=REGION,
+            ).execute()
         self.control("settle")
 
     def names(self, **arguments):
@@ -155,13 +183,17 @@ class Listings(Case):
         text = f'(targetLink = "{link}") (status = DONE)'
         found = self.start("regionOperations", "list", region=REGION, filter=text).execute()["items"]
         self.assertEqual([it["name"] for it in found], [operations[0]["name"]])
-        self.assertNotIn("items", self.start("regionOperations", "list", region=REGION, filter="status != DONE").execute())
+        self.assertNotIn(
+            "items", self.start("regionOperations", "list", region=REGION, filter="status != DONE").execute()
+        )
         self.assertNotIn("items", self.start("globalOperations", "list").execute())
         names = " OR ".join(f'(name = "{it["name"]}")' for it in operations[:2])
         self.assertEqual(len(self.start("regionOperations", "list", region=REGION, filter=names).execute()["items"]), 2)
 
     def test_partial_answers(self):
-        answer = self.start("addresses", "list", region=REGION, fields="items(name,labels/cluster),nextPageToken").execute()
+        answer = self.start(
+            "addresses", "list", region=REGION, fields="items(name,labels/cluster),nextPageToken"
+        ).execute()
         self.assertEqual(answer["items"][0], {"name": "a0", "labels": {"cluster": "a"}})
         answer = self.start("addresses", "list", region=REGION, fields="items/name").execute()
         self.assertEqual(answer, {"items": [{"name": f"a{it}"} for it in range(5)]})
@@ -196,7 +228,11 @@ class Catalogue(Case):
         project = self.get("projects")
         fingerprint = project["commonInstanceMetadata"]["fingerprint"]
         value = {"items": [{"key": "ssh-keys", "value": "me:ssh-ed25519 AAAA"}]}
-        self.fails(412, "conditionNotMet", self.start("projects", "setCommonInstanceMetadata", {**value, "fingerprint": "AAAA"}))
+        self.fails(
+            412,
+            "conditionNotMet",
+            self.start("projects", "setCommonInstanceMetadata", {**value, "fingerprint": "AAAA"}),
+        )
         self.do("projects", "setCommonInstanceMetadata", {**value, "fingerprint": fingerprint})
         self.assertEqual(self.get("projects")["commonInstanceMetadata"]["items"], value["items"])
 

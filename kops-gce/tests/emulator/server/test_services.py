@@ -1,7 +1,6 @@
 """DNS, IAM, Resource Manager, Storage."""
 
 import io
-import json
 import unittest
 import urllib.parse
 
@@ -17,7 +16,9 @@ class Dns(Case):
         self.zones, self.records = self.dns.managedZones(), self.dns.resourceRecordSets()
 
     def make(self, name="z", dns_name="example.test.", **more):
-        return self.zones.create(project=self.project, body={"name": name, "dnsName": dns_name, "description": "", **more}).execute()
+        return self.zones.create(
+            project=self.project, body={"name": name, "dnsName": dns_name, "description": "", **more}
+        ).execute()
 
     def where(self, **more):
         return {"project": self.project, "managedZone": "z", **more}
@@ -29,13 +30,21 @@ class Dns(Case):
         zone = self.make()
         self.assertEqual((zone["visibility"], len(zone["nameServers"])), ("public", 4))
         create = self.zones.create
-        self.fails(409, "alreadyExists", create(project=self.project, body={"name": "z", "dnsName": "b.test.", "description": ""}))
-        self.fails(400, "invalid", create(project=self.project, body={"name": "y", "dnsName": "b.test", "description": ""}))
+        self.fails(
+            409,
+            "alreadyExists",
+            create(project=self.project, body={"name": "z", "dnsName": "b.test.", "description": ""}),
+        )
+        self.fails(
+            400, "invalid", create(project=self.project, body={"name": "y", "dnsName": "b.test", "description": ""})
+        )
         self.fails(400, "required", create(project=self.project, body={"name": "y", "dnsName": "b.test."}))
         self.assertEqual(self.zones.get(**self.where()).execute(), zone)
         self.assertEqual(self.zones.get(project=self.project, managedZone=zone["id"]).execute(), zone)
         self.make("y", "other.test.")
-        self.assertEqual([it["name"] for it in self.zones.list(project=self.project).execute()["managedZones"]], ["y", "z"])
+        self.assertEqual(
+            [it["name"] for it in self.zones.list(project=self.project).execute()["managedZones"]], ["y", "z"]
+        )
         found = self.zones.list(project=self.project, dnsName="other.test.").execute()["managedZones"]
         self.assertEqual([it["name"] for it in found], ["y"])
         self.zones.patch(**self.where(), body={"labels": {"a": "b"}}).execute()
@@ -67,7 +76,9 @@ class Dns(Case):
             self.fails(400, "invalid", self.records.create(**self.where(), body=wrong))
         conflict = self.record(kind="CNAME", data=["b.example.test."])
         self.fails(400, "cnameResourceRecordSetConflict", self.records.create(**self.where(), body=conflict))
-        patched = self.records.patch(**self.where(name="a.example.test.", type="A"), body={"rrdatas": ["192.0.2.2"]}).execute()
+        patched = self.records.patch(
+            **self.where(name="a.example.test.", type="A"), body={"rrdatas": ["192.0.2.2"]}
+        ).execute()
         self.assertEqual((patched["rrdatas"], patched["ttl"]), (["192.0.2.2"], 60))
         got = self.records.get(**self.where(name="a.example.test.", type="A")).execute()
         self.assertEqual(got, patched)
@@ -83,14 +94,20 @@ class Dns(Case):
         self.make()
         changes = self.dns.changes()
         self.control("configure", operation=100)
-        first = changes.create(**self.where(), body={"additions": [self.record(), self.record("b.example.test.")]}).execute()
+        first = changes.create(
+            **self.where(), body={"additions": [self.record(), self.record("b.example.test.")]}
+        ).execute()
         self.assertEqual((first["id"], first["status"]), ("1", "pending"))
         self.eventually(lambda: changes.get(**self.where(changeId="1")).execute()["status"] == "done")
         stale = {"deletions": [self.record(ttl=5)], "additions": [self.record("c.example.test.")]}
         self.fails(412, "conditionNotMet", changes.create(**self.where(), body=stale))
         missing = {"deletions": [self.record("d.example.test.")]}
         self.fails(404, "notFound", changes.create(**self.where(), body=missing))
-        self.fails(409, "alreadyExists", changes.create(**self.where(), body={"additions": [self.record("c.example.test."), self.record()]}))
+        self.fails(
+            409,
+            "alreadyExists",
+            changes.create(**self.where(), body={"additions": [self.record("c.example.test."), self.record()]}),
+        )
         self.assertEqual(len(self.records.list(**self.where()).execute()["rrsets"]), 4)
         swap = {"deletions": [self.record()], "additions": [self.record(data=["192.0.2.9"])]}
         changes.create(**self.where(), body=swap).execute()
@@ -112,11 +129,17 @@ class Iam(Case):
         body = {"accountId": "node-account", "serviceAccount": {}}
         self.fails(409, "alreadyExists", self.accounts.create(name=self.path, body=body))
         self.fails(400, "badRequest", self.accounts.create(name=self.path, body={"accountId": "short"}))
-        for name in (account["name"], f"projects/-/serviceAccounts/{account['email']}", f"{self.path}/serviceAccounts/{account['uniqueId']}"):
+        for name in (
+            account["name"],
+            f"projects/-/serviceAccounts/{account['email']}",
+            f"{self.path}/serviceAccounts/{account['uniqueId']}",
+        ):
             self.assertEqual(self.accounts.get(name=name).execute(), account)
         patch = {"serviceAccount": {"description": "other"}, "updateMask": "description"}
         self.assertEqual(self.accounts.patch(name=account["name"], body=patch).execute()["description"], "other")
-        self.fails(400, "badRequest", self.accounts.patch(name=account["name"], body={"serviceAccount": {"description": "x"}}))
+        self.fails(
+            400, "badRequest", self.accounts.patch(name=account["name"], body={"serviceAccount": {"description": "x"}})
+        )
         for index in range(3):
             self.make(f"account-{index}")
         answer = self.accounts.list(name=self.path, pageSize=2).execute()
@@ -150,7 +173,12 @@ class Iam(Case):
             after = projects.setIamPolicy(resource=resource, body={"policy": policy}).execute()
             self.assertIn({"role": "roles/storage.objectViewer", "members": [member]}, after["bindings"])
             self.fails(409, "aborted", projects.setIamPolicy(resource=resource, body={"policy": stale}))
-            unknown = {**after, "bindings": [{"role": "roles/viewer", "members": [f"serviceAccount:none@{self.project}.iam.gserviceaccount.com"]}]}
+            unknown = {
+                **after,
+                "bindings": [
+                    {"role": "roles/viewer", "members": [f"serviceAccount:none@{self.project}.iam.gserviceaccount.com"]}
+                ],
+            }
             self.fails(400, "badRequest", projects.setIamPolicy(resource=resource, body={"policy": unknown}))
             asked = ["compute.networks.create", "compute.networks.delete"]
             self.control("deny", actions=["compute.networks.create"])
@@ -194,7 +222,9 @@ class Storage(Case):
         self.fails(400, "invalid", buckets.insert(project=self.project, body={"name": "Upper"}))
         self.assertEqual([it["name"] for it in buckets.list(project=self.project).execute()["items"]], [self.bucket])
         self.fails(404, "notFound", buckets.get(bucket="none-such"))
-        changed = buckets.patch(bucket=self.bucket, body={"versioning": {"enabled": True}, "labels": {"a": "b"}}).execute()
+        changed = buckets.patch(
+            bucket=self.bucket, body={"versioning": {"enabled": True}, "labels": {"a": "b"}}
+        ).execute()
         self.assertEqual((changed["metageneration"], changed["labels"]), ("2", {"a": "b"}))
         self.fails(412, "conditionNotMet", buckets.patch(bucket=self.bucket, body={}, ifMetagenerationMatch=1))
         self.put("a").execute()
@@ -226,7 +256,9 @@ class Storage(Case):
         self.assertEqual(status, 200)
         status, headers, content = self.raw("GET", f"/storage/v1/b/{self.bucket}/o/x%2Fy?alt=media")
         self.assertEqual((status, content, headers["Content-Type"]), (200, b"hello", "text/plain"))
-        status, _, content = self.raw("GET", f"/storage/v1/b/{self.bucket}/o/x%2Fy?alt=media", headers={"Range": "bytes=1-2"})
+        status, _, content = self.raw(
+            "GET", f"/storage/v1/b/{self.bucket}/o/x%2Fy?alt=media", headers={"Range": "bytes=1-2"}
+        )
         self.assertEqual((status, content), (206, b"el"))
         media = MediaIoBaseUpload(io.BytesIO(b"z" * 600_000), "text/plain", chunksize=256 * 1024, resumable=True)
         insert = self.storage.objects().insert(bucket=self.bucket, body={"name": "big"}, media_body=media)
@@ -244,7 +276,9 @@ class Storage(Case):
             names += [it["name"] for it in answer.get("items", [])]
             request = objects.list_next(request, answer)
         self.assertEqual(names, ["a/1", "a/2", "a/b/3", "c"])
-        objects.copy(sourceBucket=self.bucket, sourceObject="c", destinationBucket=self.bucket, destinationObject="d", body={}).execute()
+        objects.copy(
+            sourceBucket=self.bucket, sourceObject="c", destinationBucket=self.bucket, destinationObject="d", body={}
+        ).execute()
         self.assertEqual(objects.get_media(bucket=self.bucket, object="d").execute(), b"x")
 
     def test_access(self):
@@ -260,7 +294,9 @@ class Storage(Case):
         acl.delete(bucket=self.bucket, entity=entity).execute()
         self.fails(404, "notFound", acl.get(bucket=self.bucket, entity=entity))
         self.put("a").execute()
-        self.storage.objectAccessControls().insert(bucket=self.bucket, object="a", body={"entity": "allUsers", "role": "READER"}).execute()
+        self.storage.objectAccessControls().insert(
+            bucket=self.bucket, object="a", body={"entity": "allUsers", "role": "READER"}
+        ).execute()
         buckets = self.storage.buckets()
         policy = buckets.getIamPolicy(bucket=self.bucket).execute()
         stale = policy["etag"]
@@ -268,17 +304,23 @@ class Storage(Case):
         after = buckets.setIamPolicy(bucket=self.bucket, body=policy).execute()
         self.assertIn("roles/storage.objectViewer", [it["role"] for it in after["bindings"]])
         self.fails(412, "conditionNotMet", buckets.setIamPolicy(bucket=self.bucket, body={**policy, "etag": stale}))
-        buckets.patch(bucket=self.bucket, body={"iamConfiguration": {"uniformBucketLevelAccess": {"enabled": True}}}).execute()
+        buckets.patch(
+            bucket=self.bucket, body={"iamConfiguration": {"uniformBucketLevelAccess": {"enabled": True}}}
+        ).execute()
         self.fails(400, "invalid", acl.list(bucket=self.bucket))
 
     def test_object_stores(self):
         place = f"/{self.bucket}/" + urllib.parse.quote("a/b=c")
-        status, headers, _ = self.raw("PUT", place, content=b"one", headers={"x-goog-if-generation-match": "0", "Content-Type": "text/plain"})
+        status, headers, _ = self.raw(
+            "PUT", place, content=b"one", headers={"x-goog-if-generation-match": "0", "Content-Type": "text/plain"}
+        )
         self.assertEqual(status, 200)
         generation = headers["x-goog-generation"]
         status, _, content = self.raw("PUT", place, content=b"two", headers={"x-goog-if-generation-match": "0"})
         self.assertEqual((status, b"PreconditionFailed" in content), (412, True))
-        status, headers, _ = self.raw("PUT", "/storage" + place, content=b"two", headers={"x-goog-if-generation-match": generation})
+        status, headers, _ = self.raw(
+            "PUT", "/storage" + place, content=b"two", headers={"x-goog-if-generation-match": generation}
+        )
         self.assertEqual(status, 200)
         status, got, content = self.raw("GET", place)
         self.assertEqual((status, content, got["ETag"]), (200, b"two", headers["ETag"]))
@@ -288,7 +330,9 @@ class Storage(Case):
         self.assertEqual(self.raw("GET", place, headers={"If-None-Match": got["ETag"]})[0], 304)
         status, _, content = self.raw("GET", f"/{self.bucket}?list-type=2&prefix=a%2F")
         self.assertIn(b"<Key>a/b=c</Key>", content)
-        status, _, _ = self.raw("PUT", f"/{self.bucket}/copy", content=b"", headers={"x-goog-copy-source": f"{self.bucket}/a/b%3Dc"})
+        status, _, _ = self.raw(
+            "PUT", f"/{self.bucket}/copy", content=b"", headers={"x-goog-copy-source": f"{self.bucket}/a/b%3Dc"}
+        )
         self.assertEqual(status, 200)
         self.assertEqual(self.raw("DELETE", place)[0], 204)
         status, _, content = self.raw("GET", place)

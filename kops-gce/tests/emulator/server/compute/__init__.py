@@ -6,6 +6,7 @@ Paths say what a method is about: `…/zones/{zone}/instances/{instance}/setTags
 
 import re
 
+import operations
 from compute import balancing, catalogue, disks, groups, instances, managers, networking, places, projects, templates
 from compute.kind import Kind
 from errors import invalid, not_modelled
@@ -13,7 +14,12 @@ from errors import invalid, not_modelled
 KINDS = {}
 for _module in (balancing, disks, groups, instances, managers, networking, places, projects, templates):
     for _value in list(vars(_module).values()):
-        if isinstance(_value, type) and issubclass(_value, Kind) and _value.collection and _value.__module__ == _module.__name__:
+        if (
+            isinstance(_value, type)
+            and issubclass(_value, Kind)
+            and _value.collection
+            and _value.__module__ == _module.__name__
+        ):
             KINDS[_value.collection] = _value()
 
 PLACES = re.compile(
@@ -49,7 +55,8 @@ def handle(call):
         raise not_modelled(call.method.id)
     call.collection = collection
     call.name = call.path.get(name) if name else None
-    return action(call)
+    # Whatever it says: a call that was made is not made again.
+    return operations.repeated(call) or action(call)
 
 
 def snake(name):

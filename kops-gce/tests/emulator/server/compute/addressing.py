@@ -39,8 +39,10 @@ def used_internal(project):
 def new_external(project):
     """An address of the block that is for documentation, never routed: nothing can go astray."""
     number = next(project.external)
-    return str(ipaddress.ip_address("203.0.113.0") + number % 246 + 5) if number < 240 else str(
-        ipaddress.ip_address("198.18.0.0") + number
+    return (
+        str(ipaddress.ip_address("203.0.113.0") + number % 246 + 5)
+        if number < 240
+        else str(ipaddress.ip_address("198.18.0.0") + number)
     )
 
 
@@ -104,9 +106,10 @@ def take_internal(project, subnetwork, wanted, field):
 def reserved(project, location, text, internal):
     """The reserved address that a literal or a URL names, if one does."""
     for item in project.of("addresses"):
-        if text in (item.body.get("address"), item.key.link) and (item.body["addressType"] == "INTERNAL") == internal:
-            if item.key.location == location or not internal:
-                return item
+        if (item.body["addressType"] == "INTERNAL") != internal or (internal and item.key.location != location):
+            continue
+        if text in (item.body.get("address"), item.key.link):
+            return item
     return None
 
 
@@ -134,5 +137,3 @@ def sync_users(project):
             item.body.pop("users", None)
             if item.ready:
                 item.body["status"] = "RESERVED"
-
-

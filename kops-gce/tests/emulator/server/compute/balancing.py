@@ -18,7 +18,12 @@ DEFAULT_PORTS = {"TCP": 80, "SSL": 443, "HTTP": 80, "HTTPS": 443, "HTTP2": 443}
 
 def check_probe(body):
     """What probes of all kinds have."""
-    for field, value in (("checkIntervalSec", 5), ("timeoutSec", 5), ("healthyThreshold", 2), ("unhealthyThreshold", 2)):
+    for field, value in (
+        ("checkIntervalSec", 5),
+        ("timeoutSec", 5),
+        ("healthyThreshold", 2),
+        ("unhealthyThreshold", 2),
+    ):
         body.setdefault(field, value)
         if not 1 <= body[field] <= (300 if field.endswith("Sec") else 10):
             raise bad_value(f"resource.{field}", body[field], "Out of range.")
@@ -112,15 +117,26 @@ class BackendServices(Kind):
                 raise bad_value("resource.backends[].group", backend["group"], "Duplicate backend group.")
             seen.add(group)
             if region and not group.place.startswith(region):
-                raise bad_value("resource.backends[].group", backend["group"], "It must be in the region of the service.")
+                raise bad_value(
+                    "resource.backends[].group", backend["group"], "It must be in the region of the service."
+                )
             if internal and body["loadBalancingScheme"] == "INTERNAL":
                 mode = backend.setdefault("balancingMode", "CONNECTION")
                 if mode != "CONNECTION":
-                    raise bad_value("resource.backends[].balancingMode", mode, "Balancing mode must be CONNECTION for an internal load balancer.")
+                    raise bad_value(
+                        "resource.backends[].balancingMode",
+                        mode,
+                        "Balancing mode must be CONNECTION for an internal load balancer.",
+                    )
                 body_network = network_of_group(call.project, group)
                 for other in seen - {group}:
-                    if None not in (body_network, network_of_group(call.project, other)) and body_network != network_of_group(call.project, other):
-                        raise bad_value("resource.backends[].group", backend["group"], "All groups must be in the same network.")
+                    if None not in (
+                        body_network,
+                        network_of_group(call.project, other),
+                    ) and body_network != network_of_group(call.project, other):
+                        raise bad_value(
+                            "resource.backends[].group", backend["group"], "All groups must be in the same network."
+                        )
             else:
                 backend.setdefault("balancingMode", "CONNECTION" if region else "UTILIZATION")
 
@@ -194,6 +210,15 @@ class TargetPools(Kind):
         return {"kind": "compute#targetPoolInstanceHealth", "healthStatus": [state]}
 
 
+class TargetTcpProxies(Kind):
+    collection, label, kind = "targetTcpProxies", "target_tcp_proxy", "compute#targetTcpProxy"
+    refs = (ref("service", "backendServices", settled=False),)
+
+    def prepare(self, call, item):
+        need(item.body, "service")
+        item.body["proxyHeader"] = item.body.get("proxyHeader", "NONE")
+
+
 class ForwardingRules(Kind):
     collection, label, kind = "forwardingRules", "forwarding_rule", "compute#forwardingRule"
     refs = (
@@ -225,7 +250,9 @@ class ForwardingRules(Kind):
         if len(body.get("ports", [])) > 5:
             raise bad_value("resource.ports", body["ports"], "At most five ports can be given; set allPorts.")
         if internal and not (body.get("ports") or body.get("allPorts")) and item.key.place:
-            raise invalid("Invalid value for field 'resource.ports': an internal forwarding rule needs ports or allPorts.")
+            raise invalid(
+                "Invalid value for field 'resource.ports': an internal forwarding rule needs ports or allPorts."
+            )
         if body.get("portRange") and "-" not in body["portRange"]:
             body["portRange"] = f"{body['portRange']}-{body['portRange']}"
         body["networkTier"] = body.get("networkTier", "PREMIUM")
@@ -233,9 +260,18 @@ class ForwardingRules(Kind):
             service = project.items[parse(body["backendService"], project.name, "resource.backendService")]
             scheme = service.body["loadBalancingScheme"]
             if scheme != body["loadBalancingScheme"]:
-                raise bad_value("resource.loadBalancingScheme", body["loadBalancingScheme"], f"The backend service's is {scheme}.")
-            if body["IPProtocol"] not in (service.body["protocol"], "L3_DEFAULT") and service.body["protocol"] != "UNSPECIFIED":
-                raise bad_value("resource.IPProtocol", body["IPProtocol"], f"The backend service's protocol is {service.body['protocol']}.")
+                raise bad_value(
+                    "resource.loadBalancingScheme", body["loadBalancingScheme"], f"The backend service's is {scheme}."
+                )
+            if (
+                body["IPProtocol"] not in (service.body["protocol"], "L3_DEFAULT")
+                and service.body["protocol"] != "UNSPECIFIED"
+            ):
+                raise bad_value(
+                    "resource.IPProtocol",
+                    body["IPProtocol"],
+                    f"The backend service's protocol is {service.body['protocol']}.",
+                )
             if service.key.location != item.key.location:
                 raise bad_value("resource.backendService", body["backendService"], "It must be in the rule's region.")
         if internal:
@@ -252,7 +288,9 @@ class ForwardingRules(Kind):
         if not body.get("subnetwork"):
             network = body.get("network") and project.items[parse(body["network"], project.name, "resource.network")]
             if not network or not network.body.get("autoCreateSubnetworks"):
-                raise invalid("Invalid value for field 'resource.subnetwork': Subnetwork should be specified for custom subnetmode network")
+                raise invalid(
+                    "Invalid value for field 'resource.subnetwork': Subnetwork should be specified for custom subnetmode network"
+                )
         subnetwork = addressing.subnetwork_of(project, body["subnetwork"], "resource.subnetwork")
         if item.key.place and subnetwork.key.location != item.key.location:
             raise bad_value("resource.subnetwork", body["subnetwork"], "It must be in the rule's region.")
@@ -278,7 +316,11 @@ class ForwardingRules(Kind):
         if held is None or held.key.location != item.key.location:
             if wanted.startswith("http"):
                 raise not_found(wanted.partition("/v1/")[2])
-            raise bad_value("resource.IPAddress", wanted, "Specified IP address is not allocated to the project or does not belong to the specified scope.")
+            raise bad_value(
+                "resource.IPAddress",
+                wanted,
+                "Specified IP address is not allocated to the project or does not belong to the specified scope.",
+            )
         self.check_held(held, item)
         body["IPAddress"] = held.body["address"]
 

@@ -89,10 +89,6 @@ def has(key):
     return key.collection in ("licenses", "acceleratorTypes")
 
 
-def link(key):
-    return key.link
-
-
 def image(key):
     """The public image that a key names, by its own name or as `family/F`."""
     if key.name.startswith("family/"):

@@ -67,7 +67,9 @@ def complete(project, location, body):
         smallest = int(image["diskSizeGb"])
     size = int(body.setdefault("sizeGb", str(smallest if body.get("sourceImage") else 500)))
     if body.get("sourceImage") and size < smallest:
-        raise bad_value("resource.sizeGb", size, f"Requested disk size cannot be smaller than the image size ({smallest} GB)")
+        raise bad_value(
+            "resource.sizeGb", size, f"Requested disk size cannot be smaller than the image size ({smallest} GB)"
+        )
     if not 1 <= size <= 65536:
         raise bad_value("resource.sizeGb", size, "Disk size must be between 1 GB and 65536 GB.")
     if body["type"].endswith("/pd-extreme") or "/hyperdisk" in body["type"]:
@@ -90,5 +92,3 @@ def detach(disk, instance_link):
     else:
         disk.body.pop("users", None)
     disk.body["lastDetachTimestamp"] = now()
-
-

@@ -181,7 +181,7 @@ class Fleet:
 
     def next_zone(self):
         """The zone with the fewest members."""
-        counts = {zone: 0 for zone in self.manager.notes["zones"]}
+        counts = dict.fromkeys(self.manager.notes["zones"], 0)
         for member in self.active():
             counts[member.key.place] += 1
         return min(counts, key=counts.get)
@@ -221,7 +221,9 @@ class Fleet:
     def instance(self, member):
         template = self.template_item(member.version["instanceTemplate"])
         if template is None:
-            raise ApiError(404, f"The resource '{member.version['instanceTemplate']}' was not found", "RESOURCE_NOT_FOUND")
+            raise ApiError(
+                404, f"The resource '{member.version['instanceTemplate']}' was not found", "RESOURCE_NOT_FOUND"
+            )
         body = instance_body(template, member.key.name, member.key.location, self.project)
         items = body["metadata"].setdefault("items", [])
         number = f"projects/{self.project.number}/"
@@ -323,7 +325,9 @@ class Fleet:
         def again():
             if self.members.get(member.key.name) is member:
                 if member in self.outdated() or len(self.manager.body["versions"]) == 1:
-                    member.version = self.versions()[0][0] if len(self.manager.body["versions"]) == 1 else self.next_version()
+                    member.version = (
+                        self.versions()[0][0] if len(self.manager.body["versions"]) == 1 else self.next_version()
+                    )
                 self.make(member)
 
         self.destroy(member, again)
@@ -391,5 +395,3 @@ class Fleet:
 
 def short(version):
     return {key: version[key] for key in ("instanceTemplate", "name") if key in version}
-
-

@@ -9,7 +9,12 @@ from compute import addressing, disks
 from compute.catalogue import machine_is_in
 from compute.kind import Kind, merge, ref
 from compute.templates import (
-    NETWORK_REFS, check_boot, check_metadata, complete_attached, complete_common, complete_interfaces,
+    NETWORK_REFS,
+    check_boot,
+    check_metadata,
+    complete_attached,
+    complete_common,
+    complete_interfaces,
 )  # fmt: skip
 from errors import ApiError, bad_value, condition_not_met, invalid, not_found, not_ready
 from state import fingerprint, now
@@ -18,7 +23,11 @@ from urls import parse
 
 class Instances(Kind):
     collection, label, kind = "instances", "instance", "compute#instance"
-    refs = (*NETWORK_REFS, ref("machineType", "machineTypes", invalid=True), ref("disks[].source", "disks", "regionDisks"))
+    refs = (
+        *NETWORK_REFS,
+        ref("machineType", "machineTypes", invalid=True),
+        ref("disks[].source", "disks", "regionDisks"),
+    )
     immutable = ("name", "zone")
     has_labels = True
     has_fingerprint = True
@@ -33,7 +42,9 @@ class Instances(Kind):
             raise bad_value(f"{where}.machineType", "", "It must be given.")
         machine = parse(body["machineType"], project.name, f"{where}.machineType")
         if machine.location != item.key.location or not machine_is_in(machine.name, machine.place):
-            raise bad_value(f"{where}.machineType", body["machineType"], "It must be a machine type of the instance's zone.")
+            raise bad_value(
+                f"{where}.machineType", body["machineType"], "It must be a machine type of the instance's zone."
+            )
         if not body.get("disks"):
             raise invalid("Invalid value for field 'resource.disks': No disks are specified.")
         check_boot(body["disks"], f"{where}.disks")
@@ -53,7 +64,9 @@ class Instances(Kind):
         if interface.get("subnetwork"):
             subnetwork = addressing.subnetwork_of(project, interface["subnetwork"], f"{where}.subnetwork")
             if not (item.key.place or "").startswith(subnetwork.key.place):
-                raise bad_value(f"{where}.subnetwork", interface["subnetwork"], "It must be in the region of the instance.")
+                raise bad_value(
+                    f"{where}.subnetwork", interface["subnetwork"], "It must be in the region of the instance."
+                )
             wanted = interface.get("networkIP")
             if wanted and "/" in wanted:
                 wanted = parse(wanted, project.name, f"{where}.networkIP").link
@@ -100,10 +113,14 @@ class Instances(Kind):
                     made.append(kind.reserve(Inner(project, item.key.location), wanted))
                     disk["source"] = made[-1].key.link
                 elif not disk.get("source"):
-                    raise invalid(f"Invalid value for field 'resource.disks[{index}]': a source or initializeParams is needed.")
+                    raise invalid(
+                        f"Invalid value for field 'resource.disks[{index}]': a source or initializeParams is needed."
+                    )
                 source = project.items[parse(disk["source"], project.name, f"resource.disks[{index}].source")]
                 if source.key.location != item.key.location:
-                    raise bad_value(f"resource.disks[{index}].source", disk["source"], "It must be in the instance's zone.")
+                    raise bad_value(
+                        f"resource.disks[{index}].source", disk["source"], "It must be in the instance's zone."
+                    )
                 if source.body.get("users"):
                     raise ApiError(
                         400,
@@ -125,9 +142,6 @@ class Instances(Kind):
                 disks.attach(project, project.items[parse(disk["source"], project.name, "")], item.key.link)
 
     def do_insert(self, call):
-        again = operations.repeated(call)
-        if again:
-            return again
         body = copy.deepcopy(call.body)
         template = call.query.get("sourceInstanceTemplate")
         if template:
@@ -169,7 +183,10 @@ class Instances(Kind):
 
     def check_delete(self, call, item):
         if item.body.get("deletionProtection"):
-            message = f"Invalid resource usage: 'Resource cannot be deleted if it is protected against deletion: {item.key.path}'."
+            message = (
+                "Invalid resource usage: 'Resource cannot be deleted if it is protected against deletion: "
+                f"{item.key.path}'."
+            )
             raise ApiError(400, message, "invalidResourceUsage")
 
     def start_delete(self, call, item, kind="delete"):
@@ -204,9 +221,6 @@ class Instances(Kind):
     # ------------------------------------------------------------ changing
 
     def _set(self, call, operation, apply, blocking=True):
-        again = operations.repeated(call)
-        if again:
-            return again
         item = self.item(call)
         if blocking:
             self.check_free(item)
@@ -282,7 +296,11 @@ class Instances(Kind):
         if source.key.location != item.key.location:
             raise bad_value("resource.source", disk["source"], "It must be in the instance's zone.")
         for user in source.body.get("users", []):
-            raise ApiError(400, f"The disk resource '{source.key.path}' is already being used by '{user}'", "resourceInUseByAnotherResource")
+            raise ApiError(
+                400,
+                f"The disk resource '{source.key.path}' is already being used by '{user}'",
+                "resourceInUseByAnotherResource",
+            )
 
         def apply(item):
             complete_attached(disk, len(item.body["disks"]))
@@ -344,5 +362,3 @@ class Inner:
 
     def operation_seconds(self):
         return self.project.settings.operation_seconds
-
-

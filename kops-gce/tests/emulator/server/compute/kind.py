@@ -14,6 +14,9 @@ from errors import already_exists, bad_value, condition_not_met, in_use, invalid
 from state import Item, fingerprint, now
 from urls import parse, place_link
 
+# The documents give a limit for few kinds only (firewalls); the API has it for all.
+DESCRIPTION = 2048
+
 
 @dataclasses.dataclass(frozen=True)
 class Ref:
@@ -52,7 +55,16 @@ class Kind:
     # Whether a deletion is accepted while something uses the resource, and its operation fails then.
     late_use = False
     # Fields that count for the fingerprint: all but these.
-    not_fingerprinted = ("fingerprint", "labelFingerprint", "labels", "selfLink", "id", "creationTimestamp", "status", "users")
+    not_fingerprinted = (
+        "fingerprint",
+        "labelFingerprint",
+        "labels",
+        "selfLink",
+        "id",
+        "creationTimestamp",
+        "status",
+        "users",
+    )
 
     # ------------------------------------------------------------ hooks
 
@@ -111,9 +123,6 @@ class Kind:
     # ------------------------------------------------------------ making
 
     def do_insert(self, call):
-        again = operations.repeated(call)
-        if again:
-            return again
         item = self.reserve(call, call.body)
         return operations.start(
             call,
@@ -133,6 +142,10 @@ class Kind:
         if key in project.items:
             raise already_exists(key.path)
         item = Item(key, copy.deepcopy(body))
+        if len(item.body.get("description", "")) > DESCRIPTION:
+            raise bad_value(
+                "resource.description", item.body["description"], f"Must have at most {DESCRIPTION} characters."
+            )
         item.body.update(self.identity(project, key))
         self.resolve(project, item.body)
         self.prepare(call, item)
@@ -174,7 +187,9 @@ class Kind:
     def resolve(self, project, body):
         """Writes references as full URLs; refuses those that lead nowhere."""
         for reference in self.refs:
-            rewrite(body, reference.field, lambda url, where, it=reference: resolve(project, it, url, f"resource.{where}"))
+            rewrite(
+                body, reference.field, lambda url, where, it=reference: resolve(project, it, url, f"resource.{where}")
+            )
 
     def targets(self, item):
         """The keys that an item refers to and holds."""
@@ -196,18 +211,26 @@ class Kind:
         """A PUT: what is not given goes, except what only the service writes and what cannot change."""
         kept = {
             key: before[key]
-            for key in ("kind", "id", "creationTimestamp", "selfLink", "region", "zone", "status", "fingerprint", "labelFingerprint", *self.immutable)
+            for key in (
+                "kind",
+                "id",
+                "creationTimestamp",
+                "selfLink",
+                "region",
+                "zone",
+                "status",
+                "fingerprint",
+                "labelFingerprint",
+                *self.immutable,
+            )
             if key in before
         }
         return {**kept, **copy.deepcopy(body)}
 
     def change(self, call, operation, combine):
-        again = operations.repeated(call)
-        if again:
-            return again
         item = self.item(call)
         self.check_free(item)
-        given = {key: value for key, value in call.body.items()}
+        given = dict(call.body)
         self.check_fingerprint(item, given, needed=call.method.name in self.needs_fingerprint)
         given.pop("fingerprint", None)
         given.pop("labelFingerprint", None)
@@ -221,7 +244,9 @@ class Kind:
 
     def set_body(self, item, body):
         # Labels have their own calls, which may have come in between.
-        item.body = {**body, "labelFingerprint": item.body["labelFingerprint"]} if "labelFingerprint" in item.body else body
+        item.body = (
+            {**body, "labelFingerprint": item.body["labelFingerprint"]} if "labelFingerprint" in item.body else body
+        )
 
     def start_change(self, call, operation, item, apply, blocking=True):
         def work():
@@ -249,9 +274,6 @@ class Kind:
     def do_set_labels(self, call):
         if not self.has_labels:
             raise not_found(call.method.id)
-        again = operations.repeated(call)
-        if again:
-            return again
         item = self.item(call)
         if not item.ready or item.deleting:
             raise not_ready(item.key.path)
@@ -275,9 +297,6 @@ class Kind:
     # ------------------------------------------------------------ deleting
 
     def do_delete(self, call):
-        again = operations.repeated(call)
-        if again:
-            return again
         item = self.item(call)
         self.check_free(item)
         if not self.late_use:
@@ -312,9 +331,11 @@ def resolve(project, reference, url, field):
     """The full URL of a reference, checked."""
     key = parse(url, project.name, field)
     if key.collection not in reference.collections:
-        raise bad_value(field, url, "The URL is malformed. Must be a URL of one of: " + ", ".join(reference.collections))
+        raise bad_value(
+            field, url, "The URL is malformed. Must be a URL of one of: " + ", ".join(reference.collections)
+        )
     if catalogue.has(key):
-        return catalogue.link(key)
+        return key.link
     home = project.world.projects.get(key.project)
     item = home.items.get(key) if home else None
     if item is None:

@@ -71,7 +71,11 @@ class InstanceGroupManagers(Kind):
         policy = body.setdefault("updatePolicy", {})
         regional = item.key.location.startswith("regions/")
         default = len(item.notes["zones"]) if regional else 1
-        for field, value in (("type", "OPPORTUNISTIC"), ("minimalAction", "REPLACE"), ("replacementMethod", "SUBSTITUTE")):
+        for field, value in (
+            ("type", "OPPORTUNISTIC"),
+            ("minimalAction", "REPLACE"),
+            ("replacementMethod", "SUBSTITUTE"),
+        ):
             policy.setdefault(field, value)
         recreates = policy["replacementMethod"] == "RECREATE"
         for field, value in (("maxSurge", 0 if recreates else default), ("maxUnavailable", default)):
@@ -80,13 +84,24 @@ class InstanceGroupManagers(Kind):
                 raise bad_value(f"resource.updatePolicy.{field}", number, "Either fixed or percent can be given.")
             size = number.get("fixed", 0)
             if "fixed" in number and regional and 0 < size < default:
-                message = f"Fixed updatePolicy.{field} for regional managed instance group has to be either 0 or at least equal to the number of zones."
+                message = (
+                    f"Fixed updatePolicy.{field} for regional managed instance group has to be either 0 or at least "
+                    "equal to the number of zones."
+                )
                 raise bad_value(f"resource.updatePolicy.{field}", size, message)
             total = body.get("targetSize", 0)
             number["calculated"] = size if "fixed" in number else -(-number.get("percent", 0) * total // 100)
         if recreates and policy["maxSurge"].get("fixed", 1) != 0:
-            raise bad_value("resource.updatePolicy.maxSurge", policy["maxSurge"], "It must be 0 with the replacement method RECREATE.")
-        none = [field for field in ("maxSurge", "maxUnavailable") if not any(policy[field].get(it) for it in ("fixed", "percent"))]
+            raise bad_value(
+                "resource.updatePolicy.maxSurge",
+                policy["maxSurge"],
+                "It must be 0 with the replacement method RECREATE.",
+            )
+        none = [
+            field
+            for field in ("maxSurge", "maxUnavailable")
+            if not any(policy[field].get(it) for it in ("fixed", "percent"))
+        ]
         if len(none) == 2:
             raise bad_value("resource.updatePolicy.maxUnavailable", 0, "maxSurge and maxUnavailable cannot both be 0.")
         if regional:
@@ -166,9 +181,6 @@ class InstanceGroupManagers(Kind):
 
     def _act(self, call, operation, work, at_once=None):
         """Managers take orders at any time; an order is done when it is taken, not when it is carried out."""
-        again = operations.repeated(call)
-        if again:
-            return again
         item = self.item(call)
         if not item.ready or item.deleting:
             raise ApiError(400, f"The resource '{item.key.path}' is not ready", "resourceNotReady")
@@ -191,7 +203,9 @@ class InstanceGroupManagers(Kind):
             if member is not None and member.key.location == key.location:
                 found.append(member)
             elif not call.body.get("skipInstancesOnValidationError"):
-                raise bad_value(f"instances[{index}]", url, "The instance is not a member of the managed instance group.")
+                raise bad_value(
+                    f"instances[{index}]", url, "The instance is not a member of the managed instance group."
+                )
         if not call.body.get("instances") and not call.body.get("allInstances"):
             raise invalid("Invalid value for field 'instances': at least one instance must be given.")
         return found
@@ -205,24 +219,32 @@ class InstanceGroupManagers(Kind):
     def do_delete_instances(self, call):
         members = self._named(call, self.item(call))
         return self._act(
-            call, "compute.instanceGroupManagers.deleteInstances", lambda item, fleet: [fleet.delete(it, shrink=True) for it in members]
+            call,
+            "compute.instanceGroupManagers.deleteInstances",
+            lambda item, fleet: [fleet.delete(it, shrink=True) for it in members],
         )
 
     def do_abandon_instances(self, call):
         members = self._named(call, self.item(call))
         return self._act(
-            call, "compute.instanceGroupManagers.abandonInstances", lambda item, fleet: [fleet.abandon(it) for it in members]
+            call,
+            "compute.instanceGroupManagers.abandonInstances",
+            lambda item, fleet: [fleet.abandon(it) for it in members],
         )
 
     def do_recreate_instances(self, call):
         members = self._named(call, self.item(call))
         return self._act(
-            call, "compute.instanceGroupManagers.recreateInstances", lambda item, fleet: [fleet.recreate(it) for it in members]
+            call,
+            "compute.instanceGroupManagers.recreateInstances",
+            lambda item, fleet: [fleet.recreate(it) for it in members],
         )
 
     def do_apply_updates_to_instances(self, call):
         item = self.item(call)
-        members = list(item.notes["fleet"].members.values()) if call.body.get("allInstances") else self._named(call, item)
+        members = (
+            list(item.notes["fleet"].members.values()) if call.body.get("allInstances") else self._named(call, item)
+        )
         least = call.body.get("minimalAction", "NONE")
         return self._act(
             call,
@@ -239,7 +261,9 @@ class InstanceGroupManagers(Kind):
             if name in item.notes["fleet"].members:
                 raise invalid(f"Instance '{name}' already is a member.")
         return self._act(
-            call, "compute.instanceGroupManagers.createInstances", lambda item, fleet: [fleet.create(name=name, grow=True) for name in names]
+            call,
+            "compute.instanceGroupManagers.createInstances",
+            lambda item, fleet: [fleet.create(name=name, grow=True) for name in names],
         )
 
     def do_set_instance_template(self, call):

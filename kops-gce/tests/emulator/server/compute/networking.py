@@ -21,13 +21,17 @@ class Networks(Kind):
             raise invalid("Legacy networks can no longer be created.")
         if "autoCreateSubnetworks" not in body:
             # The API would make a legacy network, which it no longer does.
-            raise bad_value("resource.IPv4Range", "", "IPv4Range must be set for legacy networks: set autoCreateSubnetworks.")
+            raise bad_value(
+                "resource.IPv4Range", "", "IPv4Range must be set for legacy networks: set autoCreateSubnetworks."
+            )
         body.setdefault("routingConfig", {}).setdefault("routingMode", "REGIONAL")
         body["routingConfig"].setdefault("bgpBestPathSelectionMode", "LEGACY")
         mtu = body.get("mtu", 1460)
         if not 1300 <= mtu <= 8896:
             raise bad_value("resource.mtu", mtu, "Must be between 1300 and 8896.")
-        body["networkFirewallPolicyEnforcementOrder"] = body.get("networkFirewallPolicyEnforcementOrder", "AFTER_CLASSIC_FIREWALL")
+        body["networkFirewallPolicyEnforcementOrder"] = body.get(
+            "networkFirewallPolicyEnforcementOrder", "AFTER_CLASSIC_FIREWALL"
+        )
         body["selfLinkWithId"] = body["selfLink"].rsplit("/", 1)[0] + "/" + body["id"]
 
     def made(self, project, item):
@@ -85,7 +89,9 @@ class Subnetworks(Kind):
         for range_ in ranges(body):
             for other, owner in taken:
                 if range_.overlaps(other):
-                    raise invalid(f"Invalid IPCidrRange: {range_} conflicts with existing subnetwork '{owner}' ({other}).")
+                    raise invalid(
+                        f"Invalid IPCidrRange: {range_} conflicts with existing subnetwork '{owner}' ({other})."
+                    )
             taken.append((range_, item.key.path))
 
     def check_change(self, call, item, body):
@@ -139,21 +145,30 @@ class Firewalls(Kind):
         body.setdefault("priority", 1000)
         body.setdefault("disabled", False)
         body.setdefault("logConfig", {}).setdefault("enable", False)
-        if body["direction"] == "INGRESS" and not any(body.get(it) for it in ("sourceRanges", "sourceTags", "sourceServiceAccounts")):
+        if body["direction"] == "INGRESS" and not any(
+            body.get(it) for it in ("sourceRanges", "sourceTags", "sourceServiceAccounts")
+        ):
             body["sourceRanges"] = ["0.0.0.0/0"]
         if body["direction"] == "EGRESS" and not body.get("destinationRanges"):
             body["destinationRanges"] = ["0.0.0.0/0"]
         self.check(body)
 
     def check_change(self, call, item, body):
-        for field, value in (("priority", 1000), ("disabled", False), ("direction", "INGRESS"), ("logConfig", {"enable": False})):
+        for field, value in (
+            ("priority", 1000),
+            ("disabled", False),
+            ("direction", "INGRESS"),
+            ("logConfig", {"enable": False}),
+        ):
             body.setdefault(field, value)
         self.check(body)
 
     def check(self, body):
         allowed, denied = body.get("allowed"), body.get("denied")
         if bool(allowed) == bool(denied):
-            raise invalid("Invalid value for field 'resource.allowed': exactly one of allowed and denied must be given.")
+            raise invalid(
+                "Invalid value for field 'resource.allowed': exactly one of allowed and denied must be given."
+            )
         for rule in allowed or denied:
             protocol = rule.get("IPProtocol", "")
             if protocol not in ("tcp", "udp", "icmp", "esp", "ah", "ipip", "sctp", "all") and not (
@@ -236,10 +251,14 @@ class Routers(Kind):
                 raise bad_value(f"resource.{where}.natIpAllocateOption", "", "It must be given.")
             manual = nat.get("natIpAllocateOption") == "MANUAL_ONLY"
             if manual != bool(nat.get("natIps")):
-                raise bad_value(f"resource.{where}.natIps", nat.get("natIps"), "They are for MANUAL_ONLY, which needs them.")
+                raise bad_value(
+                    f"resource.{where}.natIps", nat.get("natIps"), "They are for MANUAL_ONLY, which needs them."
+                )
             listed = nat["sourceSubnetworkIpRangesToNat"] == "LIST_OF_SUBNETWORKS"
             if listed != bool(nat.get("subnetworks")):
-                raise bad_value(f"resource.{where}.subnetworks", "", "They are for LIST_OF_SUBNETWORKS, which needs them.")
+                raise bad_value(
+                    f"resource.{where}.subnetworks", "", "They are for LIST_OF_SUBNETWORKS, which needs them."
+                )
             for field, value in (
                 ("enableEndpointIndependentMapping", False),
                 ("endpointTypes", ["ENDPOINT_TYPE_VM"]),
@@ -363,5 +382,3 @@ def drop_routes(project, test):
     for item in project.of("routes"):
         if item.notes.get("default") and test(item.body):
             del project.items[item.key]
-
-

@@ -2,7 +2,17 @@
 
 import paging
 from compute.catalogue import (
-    DISK_TYPES, LOCATIONS, MACHINE_IDS, MACHINES, REGIONS, TIME, ZONES, image, images, machine_is_in, place,
+    DISK_TYPES,
+    LOCATIONS,
+    MACHINE_IDS,
+    MACHINES,
+    REGIONS,
+    TIME,
+    ZONES,
+    image,
+    images,
+    machine_is_in,
+    place,
 )  # fmt: skip
 from compute.kind import Kind
 from errors import not_found
@@ -35,17 +45,20 @@ class Zones(Fixed):
     def all(self, call):
         project = call.project.name
         for index, zone in enumerate(ZONES):
-            yield "global", {
-                "kind": self.kind,
-                "id": str(2_000 + index),
-                "creationTimestamp": TIME,
-                "name": zone,
-                "description": zone,
-                "status": "UP",
-                "region": place(project, "regions", region_of_zone(zone)),
-                "selfLink": place(project, "zones", zone),
-                "availableCpuPlatforms": ["Intel Broadwell", "Intel Cascade Lake", "Intel Ice Lake", "AMD Milan"],
-            }
+            yield (
+                "global",
+                {
+                    "kind": self.kind,
+                    "id": str(2_000 + index),
+                    "creationTimestamp": TIME,
+                    "name": zone,
+                    "description": zone,
+                    "status": "UP",
+                    "region": place(project, "regions", region_of_zone(zone)),
+                    "selfLink": place(project, "zones", zone),
+                    "availableCpuPlatforms": ["Intel Broadwell", "Intel Cascade Lake", "Intel Ice Lake", "AMD Milan"],
+                },
+            )
 
 
 class Regions(Fixed):
@@ -54,21 +67,24 @@ class Regions(Fixed):
     def all(self, call):
         project = call.project.name
         for index, (region, letters) in enumerate(REGIONS.items()):
-            yield "global", {
-                "kind": self.kind,
-                "id": str(1_000 + index),
-                "creationTimestamp": TIME,
-                "name": region,
-                "description": region,
-                "status": "UP",
-                "zones": [place(project, "zones", f"{region}-{letter}") for letter in letters],
-                "quotas": [
-                    {"metric": "CPUS", "limit": 2400.0, "usage": 0.0},
-                    {"metric": "IN_USE_ADDRESSES", "limit": 230.0, "usage": 0.0},
-                    {"metric": "INSTANCES", "limit": 6000.0, "usage": 0.0},
-                ],
-                "selfLink": place(project, "regions", region),
-            }
+            yield (
+                "global",
+                {
+                    "kind": self.kind,
+                    "id": str(1_000 + index),
+                    "creationTimestamp": TIME,
+                    "name": region,
+                    "description": region,
+                    "status": "UP",
+                    "zones": [place(project, "zones", f"{region}-{letter}") for letter in letters],
+                    "quotas": [
+                        {"metric": "CPUS", "limit": 2400.0, "usage": 0.0},
+                        {"metric": "IN_USE_ADDRESSES", "limit": 230.0, "usage": 0.0},
+                        {"metric": "INSTANCES", "limit": 6000.0, "usage": 0.0},
+                    ],
+                    "selfLink": place(project, "regions", region),
+                },
+            )
 
 
 class MachineTypes(Fixed):
@@ -79,22 +95,25 @@ class MachineTypes(Fixed):
         for zone in zones:
             for name, (cpus, memory, shared, architecture) in MACHINES.items():
                 if machine_is_in(name, zone):
-                    yield f"zones/{zone}", {
-                        "kind": self.kind,
-                        "id": MACHINE_IDS[name],
-                        "creationTimestamp": TIME,
-                        "name": name,
-                        "description": f"{cpus} vCPUs {memory / 1024:g} GB RAM",
-                        "guestCpus": cpus,
-                        "memoryMb": memory,
-                        "imageSpaceGb": 0,
-                        "maximumPersistentDisks": 16 if shared else 128,
-                        "maximumPersistentDisksSizeGb": "3072" if shared else "263168",
-                        "isSharedCpu": shared,
-                        "architecture": architecture,
-                        "zone": zone,
-                        "selfLink": call.project.key(f"zones/{zone}", "machineTypes", name).link,
-                    }
+                    yield (
+                        f"zones/{zone}",
+                        {
+                            "kind": self.kind,
+                            "id": MACHINE_IDS[name],
+                            "creationTimestamp": TIME,
+                            "name": name,
+                            "description": f"{cpus} vCPUs {memory / 1024:g} GB RAM",
+                            "guestCpus": cpus,
+                            "memoryMb": memory,
+                            "imageSpaceGb": 0,
+                            "maximumPersistentDisks": 16 if shared else 128,
+                            "maximumPersistentDisksSizeGb": "3072" if shared else "263168",
+                            "isSharedCpu": shared,
+                            "architecture": architecture,
+                            "zone": zone,
+                            "selfLink": call.project.key(f"zones/{zone}", "machineTypes", name).link,
+                        },
+                    )
 
 
 class DiskTypes(Fixed):
@@ -104,17 +123,20 @@ class DiskTypes(Fixed):
         zones = [call.location.partition("/")[2]] if call.location.startswith("zones/") else ZONES
         for zone in zones:
             for index, name in enumerate(DISK_TYPES):
-                yield f"zones/{zone}", {
-                    "kind": self.kind,
-                    "id": str(30_000 + index),
-                    "creationTimestamp": TIME,
-                    "name": name,
-                    "description": name,
-                    "validDiskSize": "10GB-65536GB",
-                    "defaultDiskSizeGb": "100",
-                    "zone": place(call.project.name, "zones", zone),
-                    "selfLink": call.project.key(f"zones/{zone}", "diskTypes", name).link,
-                }
+                yield (
+                    f"zones/{zone}",
+                    {
+                        "kind": self.kind,
+                        "id": str(30_000 + index),
+                        "creationTimestamp": TIME,
+                        "name": name,
+                        "description": name,
+                        "validDiskSize": "10GB-65536GB",
+                        "defaultDiskSizeGb": "100",
+                        "zone": place(call.project.name, "zones", zone),
+                        "selfLink": call.project.key(f"zones/{zone}", "diskTypes", name).link,
+                    },
+                )
 
 
 class Images(Fixed):

@@ -36,9 +36,6 @@ class Projects(Kind):
         }
 
     def do_set_common_instance_metadata(self, call):
-        again = operations.repeated(call)
-        if again:
-            return again
         if call.body.get("fingerprint") != call.project.metadata["fingerprint"]:
             raise condition_not_met()
         check_metadata(call.body)

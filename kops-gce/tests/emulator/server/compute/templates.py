@@ -33,7 +33,9 @@ class InstanceTemplates(Kind):
             raise required("resource.properties.machineType")
         if "/" in machine:
             raise bad_value("resource.properties.machineType", machine, "Machine type must be a name, not a URL.")
-        if machine not in catalogue.MACHINES and not machine.startswith(("custom-", "n2-custom-", "e2-custom-", "n2d-custom-")):
+        if machine not in catalogue.MACHINES and not machine.startswith(
+            ("custom-", "n2-custom-", "e2-custom-", "n2d-custom-")
+        ):
             raise bad_value("resource.properties.machineType", machine, "The referenced machine type does not exist.")
         self.complete_disks(call.project, properties)
         complete_interfaces(call.project, properties, "resource.properties")
@@ -51,7 +53,9 @@ class InstanceTemplates(Kind):
                 continue
             parameters = disk.get("initializeParams")
             if bool(parameters) == bool(disk.get("source")):
-                raise invalid(f"Invalid value for field '{where}': exactly one of source and initializeParams must be given.")
+                raise invalid(
+                    f"Invalid value for field '{where}': exactly one of source and initializeParams must be given."
+                )
             if not parameters:
                 continue
             kind = parameters.setdefault("diskType", "pd-standard")
@@ -61,9 +65,13 @@ class InstanceTemplates(Kind):
                 raise bad_value(f"{where}.initializeParams.diskType", kind, "The referenced disk type does not exist.")
             if disk["boot"] and not parameters.get("sourceImage"):
                 raise bad_value(f"{where}.initializeParams.sourceImage", "", "A boot disk needs an image.")
-            image = parameters.get("sourceImage") and catalogue.image(parse(parameters["sourceImage"], project.name, where))
+            image = parameters.get("sourceImage") and catalogue.image(
+                parse(parameters["sourceImage"], project.name, where)
+            )
             if image and int(parameters.get("diskSizeGb", image["diskSizeGb"])) < int(image["diskSizeGb"]):
-                raise bad_value(f"{where}.initializeParams.diskSizeGb", parameters["diskSizeGb"], "It is smaller than the image.")
+                raise bad_value(
+                    f"{where}.initializeParams.diskSizeGb", parameters["diskSizeGb"], "It is smaller than the image."
+                )
 
 
 def check_boot(disks, field):
@@ -96,7 +104,9 @@ def complete_interfaces(project, body, where):
         if interface.get("subnetwork"):
             subnetwork = project.items[parse(interface["subnetwork"], project.name, place)]
             if interface.setdefault("network", subnetwork.body["network"]) != subnetwork.body["network"]:
-                raise bad_value(f"{place}.subnetwork", interface["subnetwork"], "It is not a subnetwork of the network.")
+                raise bad_value(
+                    f"{place}.subnetwork", interface["subnetwork"], "It is not a subnetwork of the network."
+                )
             secondary = {it["rangeName"] for it in subnetwork.body.get("secondaryIpRanges", [])}
             for alias in interface.get("aliasIpRanges", []):
                 if alias.get("subnetworkRangeName", next(iter(secondary), None)) not in secondary:
@@ -112,7 +122,9 @@ def complete_interfaces(project, body, where):
         else:
             interface["network"] = Key(project.name, "global", "networks", "default").link
             if project.find(Key(project.name, "global", "networks", "default")) is None:
-                raise bad_value(f"{place}.network", interface["network"], "The referenced network resource cannot be found.")
+                raise bad_value(
+                    f"{place}.network", interface["network"], "The referenced network resource cannot be found."
+                )
         for access in interface.get("accessConfigs", []):
             access["kind"] = "compute#accessConfig"
             access.setdefault("type", "ONE_TO_ONE_NAT")
@@ -137,9 +149,13 @@ def complete_common(body):
     scheduling.setdefault("automaticRestart", not spot)
     scheduling.setdefault("onHostMaintenance", "TERMINATE" if spot else "MIGRATE")
     if spot and scheduling["automaticRestart"]:
-        raise invalid("Invalid value for field 'scheduling.automaticRestart': it must be false for preemptible instances.")
+        raise invalid(
+            "Invalid value for field 'scheduling.automaticRestart': it must be false for preemptible instances."
+        )
     if spot and scheduling["onHostMaintenance"] == "MIGRATE":
-        raise invalid("Invalid value for field 'scheduling.onHostMaintenance': it must be TERMINATE for preemptible instances.")
+        raise invalid(
+            "Invalid value for field 'scheduling.onHostMaintenance': it must be TERMINATE for preemptible instances."
+        )
     if len(body.get("serviceAccounts", [])) > 1:
         raise invalid("Invalid value for field 'serviceAccounts': at most one service account is supported.")
     if body.get("guestAccelerators") and scheduling["onHostMaintenance"] != "TERMINATE":
@@ -158,7 +174,11 @@ def check_metadata(metadata):
         names.add(key)
         size = len((value or "").encode())
         if size > 256 * 1024:
-            raise bad_value(f"resource.metadata.items[{index}].value", f"{size} bytes", "Value is too large: maximum size 262144 bytes.")
+            raise bad_value(
+                f"resource.metadata.items[{index}].value",
+                f"{size} bytes",
+                "Value is too large: maximum size 262144 bytes.",
+            )
         total += size + len(key)
     if total > 512 * 1024:
         raise bad_value("resource.metadata", f"{total} bytes", "Metadata is too large: maximum size 524288 bytes.")

@@ -132,6 +132,23 @@ class Control(Case):
             self.assertEqual(self.control("snapshot"), before)
         self.do("subnetworks", "delete", region=REGION, subnetwork="sub")
 
+    def test_changes_that_meet_are_both_kept(self):
+        self.control("foreign", cluster="c")
+        where = {"zone": ZONE, "instanceGroupManager": "nodes-plain"}
+        self.control("configure", operation_of={".*patch": 200})
+        patch = self.start("instanceGroupManagers", "patch", {"targetPools": []}, **where).execute()
+        self.do("instanceGroupManagers", "resize", size=2, **where)
+        self.assertNotIn("error", self.wait(patch))
+        manager = self.get("instanceGroupManagers", **where)
+        self.assertEqual((manager["targetSize"], manager["targetPools"]), (2, []))
+        where = {"region": REGION, "forwardingRule": "api-plain"}
+        patch = self.start("forwardingRules", "patch", {"description": "new"}, **where).execute()
+        labels = {"labels": {"a": "b"}, "labelFingerprint": self.get("forwardingRules", **where)["labelFingerprint"]}
+        self.do("forwardingRules", "setLabels", labels, region=REGION, resource="api-plain")
+        self.assertNotIn("error", self.wait(patch))
+        rule = self.get("forwardingRules", **where)
+        self.assertEqual((rule["description"], rule["labels"]), ("new", {"a": "b"}))
+
     def test_denials_name_the_permission(self):
         self.control("deny", actions=["compute.networks.create", "iam.*"])
         message = self.fails(403, "forbidden", self.start("networks", "insert", self.body))

@@ -108,6 +108,14 @@ class Machines(Case):
         self.do("disks", "delete", zone=ZONE, disk="d")
         self.fails(400, "invalid", self.start("disks", "insert", {"name": "d", "type": "pd-ssd"}, zone=ZONE))
 
+    def test_disks_tell_the_version_of_their_key(self):
+        key = "projects/p/locations/europe/keyRings/r/cryptoKeys/k"
+        disk = self.body()["disks"][0]
+        body = self.body(disks=[{**disk, "diskEncryptionKey": {"kmsKeyName": key}}])
+        self.do("instances", "insert", body, zone=ZONE)
+        for got in (self.get("disks", zone=ZONE, disk="vm"), self.vm()["disks"][0]):
+            self.assertEqual(got["diskEncryptionKey"], {"kmsKeyName": f"{key}/cryptoKeyVersions/1"})
+
     def test_stop_start_protection(self):
         self.do("instances", "insert", self.body(deletionProtection=True), zone=ZONE)
         where = {"zone": ZONE, "instance": "vm"}
@@ -432,6 +440,12 @@ class Balancing(Case):
             self.start("regionBackendServices", "patch", patch, region=REGION, backendService="api"),
         )
         self.do("instanceGroupManagers", "delete", zone=ZONE, instanceGroupManager="g")
+        before = self.get("regionBackendServices", region=REGION, backendService="api")
+        put = {"name": "api", "healthChecks": before["healthChecks"], "protocol": "TCP"}
+        where = {"region": REGION, "backendService": "api"}
+        self.fails(412, "conditionNotMet", self.start("regionBackendServices", "update", put, **where))
+        self.do("regionBackendServices", "update", {**put, "fingerprint": before["fingerprint"]}, **where)
+        self.assertEqual(self.get("regionBackendServices", **where)["timeoutSec"], 30)
         self.do("forwardingRules", "delete", region=REGION, forwardingRule="api")
         self.do("addresses", "delete", region=REGION, address="api")
         self.do("regionBackendServices", "delete", region=REGION, backendService="api")

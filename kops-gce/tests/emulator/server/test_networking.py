@@ -119,6 +119,15 @@ class Subnetworks(Case):
         self.do("subnetworks", "setPrivateIpGoogleAccess", {"privateIpGoogleAccess": True}, **where)
         self.assertTrue(self.get("subnetworks", **where)["privateIpGoogleAccess"])
 
+    def test_a_range_can_grow(self):
+        self.network()
+        self.subnetwork()
+        where = {"region": REGION, "subnetwork": "sub"}
+        for wrong in ("10.1.0.0/16", "10.0.0.0/20"):
+            self.fails(400, "invalid", self.start("subnetworks", "expandIpCidrRange", {"ipCidrRange": wrong}, **where))
+        self.do("subnetworks", "expandIpCidrRange", {"ipCidrRange": "10.0.0.0/14"}, **where)
+        self.assertEqual(self.get("subnetworks", **where)["ipCidrRange"], "10.0.0.0/14")
+
     def test_lists_by_region_and_in_all(self):
         self.network()
         self.subnetwork()
@@ -186,6 +195,8 @@ class Routers(Case):
         self.do("routers", "patch", {"nats": [{**nat, "natIpAllocateOption": "AUTO_ONLY"}]}, region=REGION, router="r")
         router = self.get("routers", region=REGION, router="r")
         self.assertNotIn("natIps", router["nats"][0])
+        status = self.start("routers", "getRouterStatus", region=REGION, router="r").execute()["result"]
+        self.assertEqual(len(status["natStatus"][0]["autoAllocatedNatIps"]), 1)
         second = {"name": "s", "network": "global/networks/net", "nats": [{**nat, "natIpAllocateOption": "AUTO_ONLY"}]}
         self.fails(400, "invalid", self.start("routers", "insert", second, region=REGION))
         self.do("addresses", "delete", region=REGION, address="nat")

@@ -66,12 +66,12 @@ class HttpHealthChecks(Kind):
     collection, label, kind = "httpHealthChecks", "http_health_check", "compute#httpHealthCheck"
 
     def prepare(self, call, item):
-        check_probe(item.body)
-        item.body.setdefault("port", 80)
-        item.body.setdefault("requestPath", "/")
+        self.check_change(call, item, item.body)
 
     def check_change(self, call, item, body):
         check_probe(body)
+        body.setdefault("port", 80)
+        body.setdefault("requestPath", "/")
 
 
 class BackendServices(Kind):
@@ -86,21 +86,24 @@ class BackendServices(Kind):
     needs_fingerprint = ("update",)
 
     def prepare(self, call, item):
-        body = item.body
-        internal = call.location != "global"
+        self.complete(item, item.body)
+        self.check(call, item, item.body)
+
+    def check_change(self, call, item, body):
+        # A PUT may leave out what has a default.
+        self.complete(item, body)
+        self.check(call, item, body)
+
+    def complete(self, item, body):
         body.setdefault("loadBalancingScheme", "EXTERNAL")
-        passthrough = internal and body["loadBalancingScheme"] in ("INTERNAL", "EXTERNAL")
+        passthrough = item.key.location != "global" and body["loadBalancingScheme"] in ("INTERNAL", "EXTERNAL")
         body.setdefault("protocol", "TCP" if passthrough else "HTTP")
         for field, value in (("timeoutSec", 30), ("sessionAffinity", "NONE"), ("affinityCookieTtlSec", 0)):
             body.setdefault(field, value)
-        body.setdefault("connectionDraining", {}).setdefault("drainingTimeoutSec", 0)
+        body["connectionDraining"] = {"drainingTimeoutSec": 0, **body.get("connectionDraining", {})}
         if not passthrough:
             body.setdefault("portName", "http")
             body.setdefault("port", 80)
-        self.check(call, item, body)
-
-    def check_change(self, call, item, body):
-        self.check(call, item, body)
 
     def check(self, call, item, body):
         internal = body["loadBalancingScheme"].startswith("INTERNAL")

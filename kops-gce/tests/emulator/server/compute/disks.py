@@ -76,6 +76,10 @@ def complete(project, location, body):
         body.setdefault("provisionedIops", str(max(3000, math.ceil(size / 10) * 10)))
     elif body.get("provisionedIops"):
         raise invalid("Invalid value for field 'resource.provisionedIops': not for this disk type.")
+    key = body.get("diskEncryptionKey", {})
+    if key.get("kmsKeyName") and "/cryptoKeyVersions/" not in key["kmsKeyName"]:
+        # Reads give the version that the disk is encrypted with.
+        key["kmsKeyName"] += "/cryptoKeyVersions/1"
     body["physicalBlockSizeBytes"] = body.get("physicalBlockSizeBytes", "4096")
     body["enableConfidentialCompute"] = body.get("enableConfidentialCompute", False)
 

@@ -32,6 +32,8 @@ class Instances(Kind):
     has_labels = True
     has_fingerprint = True
     early_status, ready_status = "PROVISIONING", "RUNNING"
+    # The API's own update restarts instances as needed, which is not modelled.
+    do_update = None
 
     # ------------------------------------------------------------ making
 
@@ -108,6 +110,8 @@ class Instances(Kind):
                         "labels": parameters.get("labels"),
                         "description": parameters.get("description"),
                         "provisionedIops": parameters.get("provisionedIops"),
+                        "provisionedThroughput": parameters.get("provisionedThroughput"),
+                        "diskEncryptionKey": copy.deepcopy(disk.get("diskEncryptionKey")),
                     }
                     wanted = {key: value for key, value in wanted.items() if value}
                     made.append(kind.reserve(Inner(project, item.key.location), wanted))
@@ -129,7 +133,7 @@ class Instances(Kind):
                     )
                 disk.setdefault("deviceName", f"persistent-disk-{index}")
                 disk["diskSizeGb"] = source.body["sizeGb"]
-                for field in ("architecture", "guestOsFeatures"):
+                for field in ("architecture", "guestOsFeatures", "diskEncryptionKey"):
                     if field in source.body:
                         disk[field] = copy.deepcopy(source.body[field])
         except ApiError:

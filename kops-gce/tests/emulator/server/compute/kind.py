@@ -238,15 +238,20 @@ class Kind:
         for field in self.immutable:
             if given.get(field) is not None and given[field] != item.body.get(field):
                 raise bad_value(f"resource.{field}", given[field], "The field cannot be changed.")
-        after = combine(item.body, given)
-        self.check_change(call, item, after)
-        return self.start_change(call, operation, item, lambda: self.set_body(item, after))
 
-    def set_body(self, item, body):
-        # Labels have their own calls, which may have come in between.
-        item.body = (
-            {**body, "labelFingerprint": item.body["labelFingerprint"]} if "labelFingerprint" in item.body else body
-        )
+        def changed():
+            body = combine(copy.deepcopy(item.body), given)
+            self.check_change(call, item, body)
+            return body
+
+        # What is wrong with it is said at once. What it starts from is what is there at its end: labels and sizes
+        # have calls of their own, which may come in between.
+        changed()
+
+        def apply():
+            item.body = changed()
+
+        return self.start_change(call, operation, item, apply)
 
     def start_change(self, call, operation, item, apply, blocking=True):
         def work():

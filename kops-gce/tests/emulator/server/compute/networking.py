@@ -117,9 +117,9 @@ class Subnetworks(Kind):
         wider = check_cidr(call.body["ipCidrRange"], "resource.ipCidrRange", longest=29)
         if not ipaddress.ip_network(item.body["ipCidrRange"]).subnet_of(ipaddress.ip_network(wider)):
             raise bad_value("resource.ipCidrRange", wider, "Must contain the current range.")
-        body = {**item.body, "ipCidrRange": wider, "gatewayAddress": str(ipaddress.ip_network(wider)[1])}
-        self.check_ranges(call.project, item, body)
-        return self.start_change(call, "expandIpCidrRange", item, lambda: item.body.update(body))
+        change = {"ipCidrRange": wider, "gatewayAddress": str(ipaddress.ip_network(wider)[1])}
+        self.check_ranges(call.project, item, {**item.body, **change})
+        return self.start_change(call, "expandIpCidrRange", item, lambda: item.body.update(change))
 
     def do_set_private_ip_google_access(self, call):
         item = self.item(call)

@@ -40,6 +40,7 @@ class InstanceTemplates(Kind):
         self.complete_disks(call.project, properties)
         complete_interfaces(call.project, properties, "resource.properties")
         complete_common(properties)
+        properties.setdefault("canIpForward", False)
 
     def complete_disks(self, project, properties):
         disks = properties.get("disks")

@@ -23,7 +23,9 @@ class Lost(Exception):
 
 
 class Request:
-    def __init__(self, verb, target, headers, body):
+    def __init__(self, verb, target, headers, body, home=None):
+        # The project whose own port it came in by; None for the common port.
+        self.home = home
         parts = urllib.parse.urlsplit(target)
         self.verb = verb
         # Still percent-encoded: the name of an object may have slashes in it.
@@ -54,6 +56,9 @@ class Call:
     def __init__(self, world, project, method, path, request, upload):
         self.world = world
         self.project = project
+        # Whose log, faults and permissions count: those of the project that calls, which may be another than the
+        # one that is called, e.g. for public images.
+        self.caller = world.project(request.home) if request.home else project
         self.method = method
         self.path = path
         self.request = request
@@ -118,8 +123,8 @@ class Api:
             return self.observe(call) if observed else self.work(call)
         error = unknown_path(request.verb, request.path)
         name = re.search(r"/projects/([^/:]+)", request.path)
-        if name:
-            project = self.world.project(urllib.parse.unquote(name[1]))
+        if name or request.home:
+            project = self.world.project(request.home or urllib.parse.unquote(name[1]))
             project.log.begin()
             project.log.end(entry(f"{request.verb} {request.path}", 404, "notFound", True, time.monotonic()))
         return failure(error)
@@ -136,12 +141,12 @@ class Api:
         return self.world.project(name or "-")
 
     def observe(self, call):
-        log, started = call.project.log, time.monotonic()
+        log, started = call.caller.log, time.monotonic()
         log.begin()
         status, code = 0, None
         try:
-            if call.project.settings.latency:
-                time.sleep(call.project.settings.latency)
+            if call.caller.settings.latency:
+                time.sleep(call.caller.settings.latency)
             response = self.struck(call)
             status = response.status
             if status >= 400:
@@ -155,7 +160,7 @@ class Api:
         denied = permissions.check(call)
         if denied is not None:
             return failure(denied)
-        rule = call.rule = call.project.faults.strike(call.method.id, call.request.path)
+        rule = call.rule = call.caller.faults.strike(call.method.id, call.request.path)
         if rule is None or rule.what == "operation":
             return self.work(call)
         if rule.what == "slow":
@@ -172,7 +177,7 @@ class Api:
                 return failure(rule.error(), rule.headers)
             raise Lost
         if response.status < 400:
-            call.project.faults.hold()
+            call.caller.faults.hold()
         return response
 
     def work(self, call):

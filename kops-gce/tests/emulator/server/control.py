@@ -9,8 +9,9 @@ from api import Request, Response
 
 
 class Control:
-    def __init__(self, api):
+    def __init__(self, api, listen):
         self.api = api
+        self.listen = listen
         self.world = api.world
 
     def answer(self, path, body):
@@ -133,6 +134,7 @@ class Control:
         self.settle(project)
 
     CONTROLS = {
+        "listen": lambda self, project: self.listen(project.name),
         "calls": lambda self, project: project.log.show(),
         "counts": counts,
         "forget-calls": lambda self, project: project.log.forget(),

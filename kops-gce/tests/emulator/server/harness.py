@@ -16,7 +16,9 @@ from google_auth_httplib2 import AuthorizedHttp
 from googleapiclient.errors import HttpError
 
 import discovery
+from api import Api
 from serve import Server
+from state import World
 
 REGION, ZONE = "europe-west1", "europe-west1-b"
 IMAGE = "projects/ubuntu-os-cloud/global/images/family/ubuntu-2404-lts-amd64"
@@ -25,7 +27,7 @@ ROOT = "https://www.googleapis.com/compute/v1/"
 
 @functools.cache
 def server():
-    running = Server(0, discovery.load())
+    running = Server(0, Api(World(), discovery.load()))
     running.api.strict = True
     threading.Thread(target=running.serve_forever, daemon=True).start()
     return running

@@ -269,7 +269,7 @@ def test(call):
     for permission in asked:
         if "*" in permission or permission.count(".") < 2:
             raise canonical(400, f"Permission {permission} is not valid for this resource.")
-    allowed = [it for it in asked if not call.project.faults.is_denied(it, call.token)]
+    allowed = [it for it in asked if not call.caller.faults.is_denied(it, call.token)]
     return {"permissions": allowed} if allowed else {}
 
 

@@ -90,10 +90,10 @@ def is_internal(call):
 def check(call):
     """The error that a missing permission makes."""
     method = call.method.id
-    if FREE.fullmatch(method) or not call.project.faults.denials:
+    if FREE.fullmatch(method) or not call.caller.faults.denials:
         return None
     for needed in permissions(call):
-        if call.project.faults.is_denied(needed, call.token):
+        if call.caller.faults.is_denied(needed, call.token):
             return error(call, needed)
     return None
 

@@ -46,7 +46,8 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(self.server.control.answer(self.path, body))
             return
         try:
-            self.reply(self.server.api.answer(Request(self.command, self.path, self.headers, body)))
+            request = Request(self.command, self.path, self.headers, body, self.server.home)
+            self.reply(self.server.api.answer(request))
         except Lost:
             self.close_connection = True
             try:
@@ -88,10 +89,21 @@ class Server(socketserver.ThreadingTCPServer):
     # A burst of clients must not be refused.
     request_queue_size = 256
 
-    def __init__(self, port, routes):
+    def __init__(self, port, api, home=None):
         super().__init__(("127.0.0.1", port), Handler)
-        self.api = Api(World(), routes)
-        self.control = Control(self.api)
+        self.api = api
+        self.home = home
+        self.control = Control(api, self.listen)
+        self.ports = {}
+
+    def listen(self, project):
+        """A port of a project's own: whatever comes in by it is this project's call."""
+        if project not in self.ports:
+            server = Server(0, self.api, project)
+            # Nobody ever shuts it down, so it need not look whether somebody does.
+            threading.Thread(target=server.serve_forever, args=(3600,), daemon=True).start()
+            self.ports[project] = server.port
+        return self.ports[project]
 
     @property
     def port(self):
@@ -110,7 +122,7 @@ def main():
     arguments = parser.parse_args()
     # The documents are many small objects that never go: the collector shall not look through them each time.
     gc.disable()
-    server = Server(arguments.port, discovery.load())
+    server = Server(arguments.port, Api(World(), discovery.load()))
     gc.freeze()
     gc.enable()
     if arguments.until_eof:

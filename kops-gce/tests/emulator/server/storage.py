@@ -62,7 +62,7 @@ def owner_of(world, bucket, request, method=None):
     # Tests may name their project in the bearer token: `project:NAME`.
     if request.token and request.token.startswith("project:"):
         return world.project(request.token.removeprefix("project:"))
-    return world.project("-")
+    return world.project(request.home or "-")
 
 
 def handle(call):

@@ -148,7 +148,7 @@ def test(call):
     from storage import bucket_of
 
     bucket_of(call)
-    allowed = [it for it in call.query.get("permissions", []) if not call.project.faults.is_denied(it, call.token)]
+    allowed = [it for it in call.query.get("permissions", []) if not call.caller.faults.is_denied(it, call.token)]
     return {"kind": "storage#testIamPermissionsResponse", "permissions": allowed}
 
 

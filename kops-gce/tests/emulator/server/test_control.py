@@ -27,6 +27,24 @@ class Control(Case):
         self.control("forget-calls")
         self.assertEqual(self.control("calls")["calls"], [])
 
+    def test_a_port_of_ones_own(self):
+        port = self.control("listen")
+        self.assertEqual(self.control("listen"), port)
+        self.control("deny", actions=["compute.images.getFromFamily"])
+
+        def get(path):
+            connection = http.client.HTTPConnection("127.0.0.1", port)
+            connection.request("GET", path)
+            return connection.getresponse().status
+
+        self.assertEqual(get("/compute/v1/projects/debian-cloud/global/images/family/debian-12"), 403)
+        self.assertEqual(get("/compute/v1/projects/debian-cloud/global/images"), 200)
+        self.assertEqual(get("/storage/v1/b/none-such"), 404)
+        self.assertEqual(get("/compute/v1/nonsense"), 404)
+        actions = [it["action"] for it in self.control("calls")["calls"]]
+        expected = ["compute.images.getFromFamily", "compute.images.list", "storage.buckets.get", "GET /compute/v1/nonsense"]
+        self.assertEqual(actions, expected)
+
     def test_projects_share_nothing(self):
         self.network()
         self.assertNotIn("items", self.compute.networks().list(project="somebody-else").execute())

@@ -169,6 +169,7 @@ class Listings(Case):
             "(name = a0) OR (name = a4)": "04",
             "name = a0 OR name = a4 AND labels.cluster = a": "0",
             'description : "ber 3"': "3",
+            'description eq "number [12]|number 4"': "124",
             "name = a*": "01234",
             "addressType = INTERNAL": "",
             "status != DONE": "01234",

@@ -54,6 +54,8 @@ pub const IMAGE: &str = "ubuntu-os-cloud/ubuntu-2404-lts-amd64";
 pub struct Emulator {
     server: &'static Server,
     project: String,
+    /// The project's own: calls about others (public images, buckets that are not there) are in its log, too.
+    port: u64,
 }
 
 impl Emulator {
@@ -65,12 +67,15 @@ impl Emulator {
     pub fn start() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { server: Server::of(number), project: format!("kops-test-{number}") }
+        let (server, project) = (Server::of(number), format!("kops-test-{number}"));
+        let port = server.control(&project, "listen", &json!({}));
+        let port = port.as_u64().unwrap_or_else(|| panic!("the emulator: a port, not {port}"));
+        Self { server, project, port }
     }
 
     /// The address of all services.
     pub fn endpoint(&self) -> String {
-        self.server.endpoint()
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// The project's identifier.

@@ -67,10 +67,6 @@ impl Server {
         Ok(Self { port, agent: config.build().into(), _process: process })
     }
 
-    pub(crate) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
     /// A control request about a project.
     pub(crate) fn control(&self, project: &str, name: &str, arguments: &Value) -> Value {
         match self.request(project, name, arguments) {
@@ -85,7 +81,7 @@ impl Server {
     }
 
     fn request(&self, project: &str, name: &str, arguments: &Value) -> Result<Value, String> {
-        let address = format!("{}/_emulator/{project}/{name}", self.endpoint());
+        let address = format!("http://127.0.0.1:{}/_emulator/{project}/{name}", self.port);
         let mut answer =
             self.agent.post(address).send(arguments.to_string()).map_err(|error| error.to_string())?;
         let text = answer.body_mut().with_config().limit(u64::MAX).read_to_string();

@@ -297,7 +297,7 @@ class Kind:
 
     def do_test_iam_permissions(self, call):
         asked = call.body.get("permissions", [])
-        return {"permissions": [it for it in asked if not call.project.faults.is_denied(it, call.token)]}
+        return {"permissions": [it for it in asked if not call.caller.faults.is_denied(it, call.token)]}
 
     # ------------------------------------------------------------ deleting
 

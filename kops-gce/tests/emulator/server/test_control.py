@@ -42,7 +42,12 @@ class Control(Case):
         self.assertEqual(get("/storage/v1/b/none-such"), 404)
         self.assertEqual(get("/compute/v1/nonsense"), 404)
         actions = [it["action"] for it in self.control("calls")["calls"]]
-        expected = ["compute.images.getFromFamily", "compute.images.list", "storage.buckets.get", "GET /compute/v1/nonsense"]
+        expected = [
+            "compute.images.getFromFamily",
+            "compute.images.list",
+            "storage.buckets.get",
+            "GET /compute/v1/nonsense",
+        ]
         self.assertEqual(actions, expected)
 
     def test_projects_share_nothing(self):

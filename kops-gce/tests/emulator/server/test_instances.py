@@ -472,6 +472,11 @@ class Balancing(Case):
         )
         got = self.get("forwardingRules", region=REGION, forwardingRule="api")
         self.assertEqual((got["portRange"], got["loadBalancingScheme"]), ("443-443", "EXTERNAL"))
+        again = {**rule, "name": "again", "IPAddress": f"regions/{REGION}/addresses/api"}
+        overlapping = {**again, "portRange": "400-500"}
+        self.fails(400, "invalid", self.start("forwardingRules", "insert", overlapping, region=REGION))
+        self.do("forwardingRules", "insert", {**again, "portRange": "80"}, region=REGION)
+        self.do("forwardingRules", "delete", region=REGION, forwardingRule="again")
         self.fails(
             400, "resourceInUseByAnotherResource", self.start("targetPools", "delete", region=REGION, targetPool="api")
         )

@@ -285,6 +285,18 @@ class ForwardingRules(Kind):
             self.give_external(project, item)
         if internal:
             body.setdefault("allowGlobalAccess", False)
+        self.check_alone(project, item)
+
+    def check_alone(self, project, item):
+        """Rules may share an address, but no port of it."""
+        body = item.body
+        for other in project.of(self.collection):
+            theirs = other.body
+            if any(theirs.get(field) != body.get(field) for field in ("IPAddress", "network", "IPProtocol")):
+                continue
+            if overlap(body, theirs):
+                message = "Specified IP address is in-use and would result in a conflict."
+                raise bad_value("resource.IPAddress", body["IPAddress"], message)
 
     def give_internal(self, project, item):
         body = item.body
@@ -354,6 +366,18 @@ class ForwardingRules(Kind):
         given = dict(call.body)
         self.resolve(call.project, given)
         return self.start_change(call, "SetTarget", item, lambda: item.body.update(target=given["target"]))
+
+
+def overlap(one, other):
+    """Whether two rules have a port in common. One without ports has all."""
+
+    def ports(body):
+        texts = body.get("ports") or ([body["portRange"]] if body.get("portRange") else ["0-65535"])
+        for text in texts:
+            low, _, high = text.partition("-")
+            yield int(low), int(high or low)
+
+    return any(low <= top and bottom <= high for low, high in ports(one) for bottom, top in ports(other))
 
 
 def network_of_group(project, key):

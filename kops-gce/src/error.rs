@@ -32,7 +32,7 @@ pub(crate) fn from_sdk(call: &str, error: SdkError) -> Error {
             answered(call, status, code, &reason.unwrap_or_default(), &told.message)
         }
         None if status != 0 => answered(call, status, "", "", ""),
-        None => unanswered(&error),
+        None => unanswered(call, &error),
     };
     let mapped = mapped.call(call);
     let mapped = match wait {
@@ -69,13 +69,17 @@ pub(crate) fn from_answer(call: &str, status: u16, body: &[u8]) -> Error {
 }
 
 /// No answer, or none that makes sense.
-fn unanswered(error: &SdkError) -> Error {
+fn unanswered(call: &str, error: &SdkError) -> Error {
     if error.is_authentication() {
         return Error::new(ErrorKind::Unauthenticated, causes(error))
             .hint("run `gcloud auth application-default login`, or check the service account's key");
     }
     if error.is_binding() || error.is_serialization() {
         return Error::invalid(format!("the request could not be made: {}", causes(error)));
+    }
+    if error.is_deserialization() && crate::actions::only_looks(call) {
+        // Looking again would show the same.
+        return Error::internal(format!("the answer is not understood: {}", causes(error)));
     }
     Error::new(ErrorKind::Unavailable, format!("no answer that makes sense: {}", causes(error)))
         .hint("check the network, and the endpoint if one is set; a proxy may stand between")
@@ -147,6 +151,8 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, reason: &str, message: &
         | "ZONE_RESOURCE_POOL_EXHAUSTED"
         | "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS"
         | "IP_SPACE_EXHAUSTED" => ErrorKind::Quota,
+        // Compute Engine's fingerprints are read anew before every attempt of a change.
+        "conditionNotMet" | "CONDITION_NOT_MET" if call.starts_with("compute.") => ErrorKind::NotYetVisible,
         "conditionNotMet" | "CONDITION_NOT_MET" | "fingerprintMismatch" => ErrorKind::Conflict,
         "notFound" | "RESOURCE_NOT_FOUND" => missing(call),
         "forbidden"

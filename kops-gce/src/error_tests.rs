@@ -23,7 +23,7 @@ const TABLE: &[(&str, u16, &str, &str, &str, ErrorKind)] = &[
     ("compute.networks.delete", 0, "", "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", "", DependencyViolation),
     ("compute.instances.create", 0, "", "ZONE_RESOURCE_POOL_EXHAUSTED", "", Quota),
     ("compute.instances.create", 0, "", "QUOTA_EXCEEDED", "", Quota),
-    ("compute.firewalls.update", 412, "", "conditionNotMet", "", Conflict),
+    ("compute.firewalls.update", 412, "", "conditionNotMet", "", NotYetVisible),
     ("compute.networks.list", 503, "", "backendError", "", Unavailable),
     ("compute.networks.list", 500, "", "", "", Unavailable),
     ("compute.networks.list", 429, "RESOURCE_EXHAUSTED", "", "", Throttled),

@@ -11,7 +11,7 @@ use kops_core::graph::{Closed, Document, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::{count, id, int, text};
 use super::{InstanceGroupManager, RegionHealthCheck};
 use crate::clients::Clients;
@@ -102,13 +102,13 @@ impl Collection for BackendServices {
         clients.call(cx, Self::CREATE, insert.set_body(written(service, spec)?).send()).await
     }
 
-    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
+    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let path = change.path;
         let service = written(change.model, change.spec)?;
         let update = clients.region_backend_services.update().set_project(&path.project);
         let update = update.set_region(path.region()).set_backend_service(&path.name);
         let update = update.set_request_id(&change.request_id).set_body(service);
-        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Some)
+        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Step::last)
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

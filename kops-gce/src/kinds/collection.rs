@@ -21,7 +21,7 @@ use kops_core::cloud::{
 };
 use kops_core::graph::Document;
 use kops_core::resource::Resource;
-use kops_core::{Error, Result};
+use kops_core::{Error, ErrorKind, Result};
 
 use crate::clients::{Clients, request_id};
 use crate::names;
@@ -70,6 +70,20 @@ pub(crate) struct Changing<'a, C: Collection> {
     pub(crate) changed: &'a BTreeSet<String>,
     pub(crate) request_id: String,
     pub(crate) cx: &'a Context,
+}
+
+/// A part of a change that was begun.
+pub(crate) struct Step {
+    pub(crate) operation: Operation,
+    /// Whether there is more to change.
+    pub(crate) more: bool,
+}
+
+impl Step {
+    /// All that there is to change.
+    pub(crate) fn last(operation: Operation) -> Option<Self> {
+        Some(Self { operation, more: false })
+    }
 }
 
 impl<C: Collection> Changing<'_, C> {
@@ -157,8 +171,9 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
         cx: &Context,
     ) -> Result<Operation>;
 
-    /// Changes what has changed, in as many calls as that takes; the last one's operation is waited for.
-    async fn update(_clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
+    /// Changes the first of what is different. What takes several calls is done one by one: an object takes no
+    /// change while another one is under way.
+    async fn update(_clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let members: Vec<_> = change.changed.iter().map(String::as_str).collect();
         Err(Error::internal(format!("{} cannot be changed in place", members.join(", "))))
     }
@@ -421,8 +436,17 @@ impl<C: Collection> Handler for Compute<C> {
             cx: request.cx,
         };
         let object = Object { spec: request.spec.clone(), ..request.object.clone() };
-        let Some(operation) = C::update(&self.clients, change).await? else { return Ok(object) };
+        let Some(Step { operation, more }) = C::update(&self.clients, change).await? else {
+            return Ok(object);
+        };
         let running = self.clients.operations.begun(C::UPDATE, &path, &operation, Change::Update)?;
+        if more {
+            // The engine comes again, and finds what is different then.
+            return Err(Error::new(
+                ErrorKind::NotYetVisible,
+                "the next part of the change waits for this one",
+            ));
+        }
         Ok(if running { object.state(State::Pending) } else { object })
     }
 

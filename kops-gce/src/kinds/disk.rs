@@ -9,13 +9,14 @@ use google_cloud_compute_v1::model::disk::Status;
 use google_cloud_compute_v1::model::{
     CustomerEncryptionKey, Disk as Model, DisksResizeRequest, Operation, ZoneSetLabelsRequest,
 };
+use google_cloud_wkt::FieldMask;
 use kops_core::cloud::{Context, Mutability, Outputs, State, Timing};
 use kops_core::graph::{Document, Setting};
 use kops_core::resource::Resource;
 use kops_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::count;
 use crate::clients::Clients;
 use crate::labels::Labels;
@@ -148,24 +149,31 @@ impl Collection for Disks {
         clients.call(cx, Self::CREATE, insert.set_request_id(request_id).set_body(disk).send()).await
     }
 
-    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
+    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let (path, spec, model) = (change.path, change.spec, &change.model);
-        let mut last = None;
-        if change.changed.contains("size") {
-            let size = count(model.size_gb);
-            if spec.size < size {
-                return Err(Error::invalid(format!(
-                    "a disk does not shrink: it has {size} GiB, {} are wanted",
-                    spec.size
-                ))
-                .hint("set the size back; to use less, make another disk and copy"));
-            }
+        let size = count(model.size_gb);
+        if spec.size < size {
+            return Err(Error::invalid(format!(
+                "a disk does not shrink: it has {size} GiB, {} are wanted",
+                spec.size
+            ))
+            .hint("set the size back; to use less, make another disk and copy"));
+        }
+        let differs = |wanted: &Setting<u32>, now: Option<i64>| {
+            wanted.managed().filter(|wanted| i64::from(**wanted) != now.unwrap_or_default()).copied()
+        };
+        let iops = differs(&spec.iops, model.provisioned_iops);
+        let throughput = differs(&spec.throughput, model.provisioned_throughput);
+        let provisions = iops.is_some() || throughput.is_some();
+        let labels = spec.labels.iter().any(|(key, value)| model.labels.get(key) != Some(value));
+        if spec.size > size {
             let body = DisksResizeRequest::new().set_size_gb(i64::from(spec.size));
             let resize = clients.disks.resize().set_project(&path.project).set_zone(path.zone());
             let resize = resize.set_disk(&path.name).set_request_id(change.nth_request_id(1)).set_body(body);
-            last = Some(clients.call(change.cx, "compute.disks.resize", resize.send()).await?);
+            let operation = clients.call(change.cx, "compute.disks.resize", resize.send()).await?;
+            return Ok(Some(Step { operation, more: labels || provisions }));
         }
-        if change.changed.contains("labels") {
+        if labels {
             let mut labels = model.labels.clone();
             labels.extend(spec.labels.clone());
             let body = ZoneSetLabelsRequest::new()
@@ -173,25 +181,24 @@ impl Collection for Disks {
                 .set_or_clear_label_fingerprint(model.label_fingerprint.clone());
             let set = clients.disks.set_labels().set_project(&path.project).set_zone(path.zone());
             let set = set.set_resource(&path.name).set_request_id(change.nth_request_id(2)).set_body(body);
-            last = Some(clients.call(change.cx, "compute.disks.setLabels", set.send()).await?);
+            let operation = clients.call(change.cx, "compute.disks.setLabels", set.send()).await?;
+            return Ok(Some(Step { operation, more: provisions }));
         }
-        let mut provisioned = Model::new().set_name(&path.name);
-        let mut mask = Vec::new();
-        if let (true, Some(iops)) = (change.changed.contains("iops"), spec.iops.managed()) {
-            provisioned = provisioned.set_provisioned_iops(i64::from(*iops));
-            mask.push("provisionedIops");
+        if !provisions {
+            return Ok(None);
         }
-        if let (true, Some(throughput)) = (change.changed.contains("throughput"), spec.throughput.managed()) {
-            provisioned = provisioned.set_provisioned_throughput(i64::from(*throughput));
-            mask.push("provisionedThroughput");
-        }
-        if !mask.is_empty() {
-            let update = clients.disks.update().set_project(&path.project).set_zone(path.zone());
-            let update = update.set_disk(&path.name).set_paths(mask.join(","));
-            let update = update.set_request_id(&change.request_id).set_body(provisioned);
-            last = Some(clients.call(change.cx, Self::UPDATE, update.send()).await?);
-        }
-        Ok(last)
+        let mask: Vec<_> = [iops.map(|_| "provisionedIops"), throughput.map(|_| "provisionedThroughput")]
+            .into_iter()
+            .flatten()
+            .collect();
+        let body = Model::new()
+            .set_name(&path.name)
+            .set_or_clear_provisioned_iops(iops.map(i64::from))
+            .set_or_clear_provisioned_throughput(throughput.map(i64::from));
+        let update = clients.disks.update().set_project(&path.project).set_zone(path.zone());
+        let update = update.set_disk(&path.name).set_update_mask(FieldMask::default().set_paths(mask));
+        let update = update.set_request_id(&change.request_id).set_body(body);
+        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Step::last)
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -11,7 +11,7 @@ use kops_core::graph::{Closed, Document, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::{count, id, int, text};
 use super::{GceNetwork, NetworkTag};
 use crate::clients::Clients;
@@ -151,12 +151,12 @@ impl Collection for Firewalls {
     }
 
     /// The rule as a whole: what a patch leaves out stays, and an empty list is left out.
-    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
+    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let firewall = written(change.model, change.spec)?;
         let update =
             clients.firewalls.update().set_project(&change.path.project).set_firewall(&change.path.name);
         let update = update.set_request_id(&change.request_id).set_body(firewall);
-        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Some)
+        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Step::last)
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -10,7 +10,7 @@ use kops_core::graph::{Closed, Document, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::{id, text};
 use super::{BackendService, GceNetwork, Subnetwork};
 use crate::clients::Clients;
@@ -120,7 +120,7 @@ impl Collection for ForwardingRules {
         clients.call(cx, Self::CREATE, insert.set_request_id(request_id).set_body(rule).send()).await
     }
 
-    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
+    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let mut labels = change.model.labels.clone();
         labels.extend(change.spec.labels.clone());
         let body = RegionSetLabelsRequest::new()
@@ -129,7 +129,7 @@ impl Collection for ForwardingRules {
         let path = change.path;
         let set = clients.forwarding_rules.set_labels().set_project(&path.project).set_region(path.region());
         let set = set.set_resource(&path.name).set_request_id(&change.request_id).set_body(body);
-        clients.call(change.cx, Self::UPDATE, set.send()).await.map(Some)
+        clients.call(change.cx, Self::UPDATE, set.send()).await.map(Step::last)
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

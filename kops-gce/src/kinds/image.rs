@@ -1,7 +1,7 @@
 //! Machine images.
 //!
 //! An image is named as kOps does: `project/name`, or `project/family/name` for the newest of a family; a bare
-//! name is one of the project's own. A family's newest changes over time, and so does what refers to it.
+//! name is one of the project's own. What no image is called is taken for a family's name. A family's newest changes over time, and so does what refers to it.
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -30,12 +30,19 @@ impl Images {
     async fn get(&self, selector: &str, cx: &Context) -> Result<Option<Object<Image>>> {
         let clients = &self.0;
         let (project, family, name) = read(selector, &clients.project);
+        let of_family = || {
+            let get = clients.images.get_from_family().set_project(&project).set_family(&name);
+            clients.call(cx, "compute.images.getFromFamily", get.send())
+        };
         let got: Result<model::Image> = if family {
-            let get = clients.images.get_from_family().set_project(project).set_family(name);
-            clients.call(cx, "compute.images.getFromFamily", get.send()).await
+            of_family().await
         } else {
-            let get = clients.images.get().set_project(project).set_image(name);
-            clients.call(cx, "compute.images.get", get.send()).await
+            let get = clients.images.get().set_project(&project).set_image(&name);
+            match clients.call(cx, "compute.images.get", get.send()).await {
+                // Short for a family, as gcloud's users write it.
+                Err(error) if error.kind() == ErrorKind::NotFound => of_family().await,
+                got => got,
+            }
         };
         match got {
             Ok(image) => {

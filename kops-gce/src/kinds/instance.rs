@@ -12,7 +12,7 @@ use kops_core::graph::{Closed, Document, Id, Open, Secret, Stage};
 use kops_core::resource::{At, Output, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::id;
 use super::machine::{self, Machine, MachineDisk};
 use super::{NetworkTag, ServiceAccount, Subnetwork};
@@ -175,28 +175,30 @@ impl Collection for Instances {
         clients.call(cx, Self::CREATE, insert.set_request_id(request_id).set_body(instance).send()).await
     }
 
-    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
+    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let (path, spec, model) = (change.path, change.spec, &change.model);
-        let mut last = None;
-        if change.changed.contains("tags") {
+        let labels = spec.labels.iter().any(|(key, value)| model.labels.get(key) != Some(value));
+        let tags = model.tags.iter().flat_map(|tags| &tags.items).map(Id::new).collect::<BTreeSet<_>>();
+        if tags != spec.tags {
             let fingerprint = model.tags.as_ref().and_then(|tags| tags.fingerprint.clone());
             let body =
                 Tags::new().set_items(spec.tags.iter().map(Id::as_str)).set_or_clear_fingerprint(fingerprint);
             let set = clients.instances.set_tags().set_project(&path.project).set_zone(path.zone());
             let set = set.set_instance(&path.name).set_request_id(change.nth_request_id(1)).set_body(body);
-            last = Some(clients.call(change.cx, "compute.instances.setTags", set.send()).await?);
+            let operation = clients.call(change.cx, "compute.instances.setTags", set.send()).await?;
+            return Ok(Some(Step { operation, more: labels }));
         }
-        if change.changed.contains("labels") {
-            let mut labels = model.labels.clone();
-            labels.extend(spec.labels.clone());
-            let body = InstancesSetLabelsRequest::new()
-                .set_labels(labels)
-                .set_or_clear_label_fingerprint(model.label_fingerprint.clone());
-            let set = clients.instances.set_labels().set_project(&path.project).set_zone(path.zone());
-            let set = set.set_instance(&path.name).set_request_id(&change.request_id).set_body(body);
-            last = Some(clients.call(change.cx, Self::UPDATE, set.send()).await?);
+        if !labels {
+            return Ok(None);
         }
-        Ok(last)
+        let mut labels = model.labels.clone();
+        labels.extend(spec.labels.clone());
+        let body = InstancesSetLabelsRequest::new()
+            .set_labels(labels)
+            .set_or_clear_label_fingerprint(model.label_fingerprint.clone());
+        let set = clients.instances.set_labels().set_project(&path.project).set_zone(path.zone());
+        let set = set.set_instance(&path.name).set_request_id(&change.request_id).set_body(body);
+        clients.call(change.cx, Self::UPDATE, set.send()).await.map(Step::last)
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -21,7 +21,7 @@ use kops_core::resource::{At, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::InstanceTemplate;
-use super::collection::{Changing, Collection, Facts, Header, Level};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::{count, id, int, text};
 use crate::clients::Clients;
 use crate::paging::listed;
@@ -143,26 +143,26 @@ impl Collection for InstanceGroupManagers {
         clients.call(cx, Self::CREATE, insert.set_request_id(request_id).set_body(group).send()).await
     }
 
-    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
+    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let (path, spec) = (change.path, change.spec);
-        let mut last = None;
-        if change.changed.contains("template") {
+        let now = count(change.model.target_size);
+        let size = now.clamp(spec.size.min, spec.size.max.max(spec.size.min));
+        if id::<InstanceTemplate>(template_of(&change.model)) != spec.template {
             let body = InstanceGroupManagersSetInstanceTemplateRequest::new()
                 .set_instance_template(spec.template.as_str());
             let set = clients.groups.set_instance_template().set_project(&path.project).set_zone(path.zone());
             let set = set.set_instance_group_manager(&path.name).set_body(body);
             let set = set.set_request_id(change.nth_request_id(1));
-            last = Some(clients.call(change.cx, Self::UPDATE, set.send()).await?);
+            let operation = clients.call(change.cx, Self::UPDATE, set.send()).await?;
+            return Ok(Some(Step { operation, more: size != now }));
         }
-        let now = count(change.model.target_size);
-        let size = now.clamp(spec.size.min, spec.size.max.max(spec.size.min));
-        if size != now {
-            let resize = clients.groups.resize().set_project(&path.project).set_zone(path.zone());
-            let resize = resize.set_instance_group_manager(&path.name).set_size(int(size)?);
-            let resize = resize.set_request_id(&change.request_id);
-            last = Some(clients.call(change.cx, Self::UPDATE, resize.send()).await?);
+        if size == now {
+            return Ok(None);
         }
-        Ok(last)
+        let resize = clients.groups.resize().set_project(&path.project).set_zone(path.zone());
+        let resize = resize.set_instance_group_manager(&path.name).set_size(int(size)?);
+        let resize = resize.set_request_id(&change.request_id);
+        clients.call(change.cx, Self::UPDATE, resize.send()).await.map(Step::last)
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

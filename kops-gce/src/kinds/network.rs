@@ -8,7 +8,7 @@ use kops_core::graph::Document;
 use kops_core::resource::Resource;
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::text;
 use crate::clients::Clients;
 use crate::paging::listed;
@@ -90,11 +90,11 @@ impl Collection for Networks {
         clients.call(cx, Self::CREATE, insert.set_body(network).send()).await
     }
 
-    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
+    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let body = Network::new().set_routing_config(routing(change.spec));
         let patch = clients.networks.patch().set_project(&change.path.project).set_network(&change.path.name);
         let patch = patch.set_request_id(&change.request_id).set_body(body);
-        clients.call(change.cx, Self::UPDATE, patch.send()).await.map(Some)
+        clients.call(change.cx, Self::UPDATE, patch.send()).await.map(Step::last)
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -8,7 +8,7 @@ use kops_core::graph::Document;
 use kops_core::resource::Resource;
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::{count, int};
 use crate::clients::Clients;
 use crate::paging::listed;
@@ -91,13 +91,13 @@ impl Collection for RegionHealthChecks {
         clients.call(cx, Self::CREATE, insert.set_request_id(request_id).set_body(check).send()).await
     }
 
-    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
+    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let check = written(change.model, change.spec)?;
         let path = change.path;
         let update =
             clients.region_health_checks.update().set_project(&path.project).set_region(path.region());
         let update = update.set_health_check(&path.name).set_request_id(&change.request_id).set_body(check);
-        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Some)
+        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Step::last)
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

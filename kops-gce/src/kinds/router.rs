@@ -12,7 +12,7 @@ use kops_core::graph::{Closed, Document, Id, Open, Stage};
 use kops_core::resource::{At, Output, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::{id, text};
 use super::{GceAddress, GceNetwork, Subnetwork};
 use crate::clients::Clients;
@@ -121,7 +121,7 @@ impl Collection for Routers {
         clients.call(cx, Self::CREATE, insert.set_request_id(request_id).set_body(router).send()).await
     }
 
-    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
+    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let mut router = change.model;
         // NAT gateways that others added stay, and so do settings of ours that are not managed here.
         let mut nats = std::mem::take(&mut router.nats);
@@ -134,7 +134,7 @@ impl Collection for Routers {
         let path = change.path;
         let update = clients.routers.update().set_project(&path.project).set_region(path.region());
         let update = update.set_router(&path.name).set_request_id(&change.request_id).set_body(router);
-        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Some)
+        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Step::last)
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -14,7 +14,7 @@ use kops_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::GceNetwork;
-use super::collection::{Changing, Collection, Facts, Header, Level};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::{id, text};
 use crate::clients::Clients;
 use crate::paging::listed;
@@ -111,34 +111,38 @@ impl Collection for Subnetworks {
         clients.call(cx, Self::CREATE, insert.send()).await
     }
 
-    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Operation>> {
-        let (path, spec) = (change.path, change.spec);
-        let mut last = None;
-        if change.changed.contains("private_google_access") {
+    async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
+        let (path, spec, model) = (change.path, change.spec, &change.model);
+        let ranges: BTreeMap<_, _> = model
+            .secondary_ip_ranges
+            .iter()
+            .map(|it| (text(it.range_name.as_deref()), text(it.ip_cidr_range.as_deref())))
+            .collect();
+        let more =
+            spec.secondary_ranges.iter().any(|(name, range)| ranges.get(name) != Some(&range.to_string()));
+        if model.private_ip_google_access.unwrap_or_default() != spec.private_google_access {
             let body = SubnetworksSetPrivateIpGoogleAccessRequest::new()
                 .set_private_ip_google_access(spec.private_google_access);
             let set = clients.subnetworks.set_private_ip_google_access().set_project(&path.project);
             let set = set.set_region(path.region()).set_subnetwork(&path.name).set_body(body);
             let set = set.set_request_id(change.nth_request_id(1));
-            last = Some(
-                clients.call(change.cx, "compute.subnetworks.setPrivateIpGoogleAccess", set.send()).await?,
-            );
+            let call = "compute.subnetworks.setPrivateIpGoogleAccess";
+            let operation = clients.call(change.cx, call, set.send()).await?;
+            return Ok(Some(Step { operation, more }));
         }
-        if change.changed.contains("secondary_ranges") {
-            // Ranges that others added stay.
-            let mut ranges = change.model.secondary_ip_ranges.clone();
-            ranges.retain(|it| {
-                it.range_name.as_ref().is_none_or(|name| !spec.secondary_ranges.contains_key(name))
-            });
-            ranges.extend(spec.secondary_ranges.iter().map(secondary));
-            let body = Model::new()
-                .set_secondary_ip_ranges(ranges)
-                .set_or_clear_fingerprint(change.model.fingerprint.clone());
-            let patch = clients.subnetworks.patch().set_project(&path.project).set_region(path.region());
-            let patch = patch.set_subnetwork(&path.name).set_request_id(&change.request_id).set_body(body);
-            last = Some(clients.call(change.cx, Self::UPDATE, patch.send()).await?);
+        if !more {
+            return Ok(None);
         }
-        Ok(last)
+        // Ranges that others added stay.
+        let mut ranges = model.secondary_ip_ranges.clone();
+        ranges
+            .retain(|it| it.range_name.as_ref().is_none_or(|name| !spec.secondary_ranges.contains_key(name)));
+        ranges.extend(spec.secondary_ranges.iter().map(secondary));
+        let body =
+            Model::new().set_secondary_ip_ranges(ranges).set_or_clear_fingerprint(model.fingerprint.clone());
+        let patch = clients.subnetworks.patch().set_project(&path.project).set_region(path.region());
+        let patch = patch.set_subnetwork(&path.name).set_request_id(&change.request_id).set_body(body);
+        clients.call(change.cx, Self::UPDATE, patch.send()).await.map(Step::last)
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -15,7 +15,7 @@ mod volume;
 use std::collections::HashSet;
 
 use kops_core::cloud::Scope;
-use kops_core::graph::{Id, Input, TaskGraph};
+use kops_core::graph::{Edge, Id, Input, OutputRef, Task, TaskGraph, Wait};
 use kops_core::lower::{Lowered, Lowerings, entry};
 use kops_core::resource::{
     Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
@@ -66,7 +66,23 @@ pub(crate) fn lower(
     native_kinds: &HashSet<&str>,
 ) -> Result<TaskGraph> {
     let site = Site { region: region.to_owned() };
-    LOWERINGS.lower(graph, scope, &site, native_kinds)
+    when_ready(&LOWERINGS.lower(graph, scope, &site, native_kinds)?)
+}
+
+/// The graph with everything waiting until what it refers to works: Compute Engine refuses references to what an
+/// operation is still making (`resourceNotReady`), and an operation may yet fail.
+fn when_ready(graph: &TaskGraph) -> Result<TaskGraph> {
+    let mut waiting = TaskGraph::builder();
+    for task in graph.tasks() {
+        let spec = task.spec.map_outputs(&|output| OutputRef { wait: Wait::Ready, ..output });
+        waiting.insert(Task { spec, edges: Vec::new(), ..task.clone() });
+    }
+    for task in graph.tasks() {
+        for edge in &task.edges {
+            waiting.wait(&task.key, Edge { on: edge.on.clone(), wait: Wait::Ready });
+        }
+    }
+    waiting.build()
 }
 
 /// A reference to an agnostic object as one to the object that stands for it.

@@ -157,6 +157,13 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
         wanted: Option<&Document>,
     ) -> Result<Facts<SpecOf<Self>>>;
 
+    /// The identifiers of objects that are nobody's choice any more and yet cannot be deleted: they linger until
+    /// what uses them is gone, and a later plan deletes them. Asked only when a task has several objects, or a
+    /// deletion was refused.
+    async fn lingering(_clients: &Clients, _scope: &Scope, _cx: &Context) -> Result<HashSet<String>> {
+        Ok(HashSet::new())
+    }
+
     /// What only further calls tell, asked of objects that are shared.
     async fn complete(_clients: &Clients, _object: &mut Object<SpecOf<Self>>, _cx: &Context) -> Result<()> {
         Ok(())
@@ -256,6 +263,18 @@ impl<C: Collection> Compute<C> {
                 found.push(object);
             }
         }
+        let mut seen = HashSet::new();
+        let twice = found.iter().any(|object| {
+            let name = object.name.as_deref();
+            !seen.insert(name) && wanted.iter().any(|task| Some(task.name) == name)
+        });
+        if twice {
+            let lingering = C::lingering(&self.clients, query.scope, query.cx).await?;
+            found.retain(|object| {
+                let is_wanted = wanted.iter().any(|task| Some(task.name) == object.name.as_deref());
+                !(is_wanted && lingering.contains(&object.id))
+            });
+        }
         let known: HashSet<&str> = found.iter().filter_map(|object| object.name.as_deref()).collect();
         let mut asked: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut holders: BTreeMap<String, &str> = BTreeMap::new();
@@ -333,6 +352,10 @@ impl<C: Collection> Compute<C> {
                     }
                 }
                 Progress::Failed(Change::Delete, error) if error.kind().is_transient() => {
+                    if C::lingering(&self.clients, query.scope, query.cx).await?.contains(&id) {
+                        found.remove(&id);
+                        continue;
+                    }
                     // What still used it may be gone by now.
                     self.begin_delete(&Path::parse(&id)?, query.cx).await?;
                     if let Some(object) = found.get_mut(&id) {
@@ -453,7 +476,17 @@ impl<C: Collection> Handler for Compute<C> {
     async fn delete(&self, request: Delete<'_, Resolved<Self>>) -> Result<Deletion> {
         let path = Path::parse(&request.object.id)?;
         self.clients.operations.forget(&request.object.id);
-        self.begin_delete(&path, request.cx).await
+        match self.begin_delete(&path, request.cx).await {
+            Err(error)
+                if error.kind() == ErrorKind::DependencyViolation
+                    && C::lingering(&self.clients, request.scope, request.cx)
+                        .await?
+                        .contains(&request.object.id) =>
+            {
+                Ok(Deletion::Done)
+            }
+            deletion => deletion,
+        }
     }
 }
 

@@ -1,25 +1,29 @@
 //! Templates of the machines of groups.
 //!
 //! A template does not change. One that is to be different is another one, whose name says what it holds: it is
-//! made beside the old one, groups move over, and the old one goes.
+//! made beside the old one, groups move over, and the old one goes: at once, or, if Google counts it as used as long
+//! as there are machines of it, with the first plan after the last of those was replaced.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::try_join;
 use google_cloud_compute_v1::model::{InstanceTemplate as Model, Operation};
-use kops_core::cloud::{Context, Mutability, Replacement, Timing};
+use kops_core::cloud::{Context, Mutability, Replacement, Scope, Timing};
 use kops_core::graph::{Closed, Document, Open, Stage};
 use kops_core::resource::Resource;
 use kops_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::collection::{Collection, Facts, Header, Level};
+use super::collection::{Collection, Facts, Header, Level, marked_by};
+use super::instance_group_manager::{self, template_of};
 use super::machine::{self, Machine};
 use crate::clients::Clients;
-use crate::names;
 use crate::paging::listed;
-use crate::path::Path;
+use crate::path::{Path, Place, last};
+use crate::{labels, names};
 
 /// What the machines of a group are made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +59,11 @@ impl Collection for InstanceTemplates {
         Replacement::CreateFirst
     }
 
+    /// Groups that end let go of the templates of their machines, old ones among them.
+    fn delete_after() -> &'static [&'static str] {
+        &["InstanceGroupManager"]
+    }
+
     fn timing() -> Timing {
         Timing {
             settle: Duration::from_secs(1),
@@ -79,6 +88,28 @@ impl Collection for InstanceTemplates {
     async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Model>> {
         let list = || clients.templates.list().set_project(project);
         listed!(clients, cx, "compute.instanceTemplates.list", filter, list(), |page| page.items)
+    }
+
+    /// Templates that no group has any more, and machines are still of.
+    async fn lingering(clients: &Clients, scope: &Scope, cx: &Context) -> Result<HashSet<String>> {
+        let project = &clients.project;
+        let ours = format!("labels.{} eq \"{}\"", labels::CLUSTER, labels::cluster(scope));
+        let marked = marked_by(scope);
+        let (groups, instances) = try_join(
+            instance_group_manager::list(clients, project, &marked, cx),
+            super::list_instances(clients, project, &ours, cx),
+        )
+        .await?;
+        let had: HashSet<String> =
+            groups.iter().filter_map(|group| Some(last(template_of(group)?))).collect();
+        let of_machine = |instance: &google_cloud_compute_v1::model::Instance| {
+            let items = &instance.metadata.as_ref()?.items;
+            let item = items.iter().find(|item| item.key.as_deref() == Some("instance-template"))?;
+            item.value.as_deref().map(last)
+        };
+        // Machines name the project by its number.
+        let used = instances.iter().filter_map(of_machine).filter(|name| !had.contains(name));
+        Ok(used.map(|name| clients.path(Place::Global, Self::PLURAL, &name).to_string()).collect())
     }
 
     fn header(model: &Model) -> Header<'_> {

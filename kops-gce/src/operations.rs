@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use google_cloud_compute_v1::model::Operation;
 use google_cloud_compute_v1::model::operation::Status;
-use kops_core::cloud::{Context, Object};
+use kops_core::cloud::{Context, Object, Scope};
 use kops_core::{Error, Result};
 use serde_json::Value;
 
@@ -32,6 +32,8 @@ pub(crate) struct Operations(Mutex<HashMap<String, Vec<Started>>>);
 /// An operation that was begun.
 #[derive(Clone, Debug)]
 struct Started {
+    /// Whose object it is.
+    scope: String,
     name: String,
     place: Place,
     /// The call that began it.
@@ -67,6 +69,7 @@ impl Operations {
     pub(crate) fn begun(
         &self,
         call: &'static str,
+        scope: &Scope,
         object: &Path,
         operation: &Operation,
         change: Change,
@@ -77,9 +80,21 @@ impl Operations {
         let Some(name) = operation.name.clone() else {
             return Err(Error::internal("the answer names no operation").call(call));
         };
-        let started = Started { name, place: object.place.clone(), call, change };
+        let scope = scope.name().to_owned();
+        let started = Started { scope, name, place: object.place.clone(), call, change };
         self.lock().entry(object.to_string()).or_default().push(started);
         Ok(true)
+    }
+
+    /// The objects of a scope in a collection on which something was begun that is not known to have ended.
+    pub(crate) fn under_way(&self, scope: &Scope, collection: &str) -> Vec<String> {
+        let place = format!("/{collection}/");
+        let all = self.lock();
+        let of = |(id, started): (&String, &Vec<Started>)| {
+            let ours = id.contains(&place) && started.iter().any(|it| it.scope == scope.name());
+            ours.then(|| id.clone())
+        };
+        all.iter().filter_map(of).collect()
     }
 
     /// Forgets what was begun on an object.

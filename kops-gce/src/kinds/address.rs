@@ -58,6 +58,11 @@ impl Collection for Addresses {
         }
     }
 
+    /// Rules name addresses by what they are, not by which object they are.
+    fn delete_after() -> &'static [&'static str] {
+        &["ForwardingRule"]
+    }
+
     async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Address>> {
         let list = || clients.addresses.list().set_project(project).set_region(&clients.region);
         listed!(clients, cx, "compute.addresses.list", filter, list(), |page| page.items)

@@ -225,13 +225,9 @@ impl<C: Collection> Compute<C> {
             Some(mark) => mark.object(id, spec),
             None => Object::foreign(id, spec),
         };
-        let by_place = match &path.place {
-            Place::Zone(zone) => format!("{zone}/{}", path.name),
-            _ => format!("{}/{}", path.project, path.name),
-        };
-        let mut object = Object { state, outputs, ..object }.alias(by_place).alias(link);
-        if path.project == self.clients.project {
-            object = object.alias(path.name);
+        let mut object = self.with_aliases(Object { state, outputs, ..object }, &path);
+        if object.owner == Owner::Other {
+            object = object.alias(link);
         }
         Ok(object)
     }
@@ -255,6 +251,10 @@ impl<C: Collection> Compute<C> {
         wanted: &[kops_core::cloud::Wanted<'_>],
         shared: &[&str],
     ) -> Result<Vec<Object<SpecOf<C>>>> {
+        // What was begun in this process is not waited for any more when somebody looks at the whole scope, and yet
+        // its effect may not be seen: a deletion goes on after the answer.
+        let begun = self.clients.operations.under_way(query.scope, C::PLURAL);
+        let progress = self.clients.operations.look(&self.clients, &begun, query.cx).await?;
         let marked = C::list(&self.clients, &self.clients.project, &marked_by(query.scope), query.cx).await?;
         let mut found = Vec::new();
         for model in &marked {
@@ -263,6 +263,17 @@ impl<C: Collection> Compute<C> {
                 found.push(object);
             }
         }
+        let mut found: BTreeMap<String, Object<SpecOf<C>>> =
+            found.into_iter().map(|object| (object.id.clone(), object)).collect();
+        for (id, progress) in progress {
+            // What failed is as it was, or is not there.
+            let Progress::Running(change) = progress else { continue };
+            let state = if matches!(change, Change::Delete) { State::Deleting } else { State::Pending };
+            if let Some(object) = self.with_state(&mut found, &id, &change)? {
+                object.state = state;
+            }
+        }
+        let mut found: Vec<_> = found.into_values().collect();
         let mut seen = HashSet::new();
         let twice = found.iter().any(|object| {
             let name = object.name.as_deref();
@@ -357,7 +368,7 @@ impl<C: Collection> Compute<C> {
                         continue;
                     }
                     // What still used it may be gone by now.
-                    self.begin_delete(&Path::parse(&id)?, query.cx).await?;
+                    self.begin_delete(query.scope, &Path::parse(&id)?, query.cx).await?;
                     if let Some(object) = found.get_mut(&id) {
                         object.state = State::Deleting;
                     }
@@ -390,9 +401,30 @@ impl<C: Collection> Compute<C> {
         Ok(found.get_mut(id))
     }
 
-    async fn begin_delete(&self, path: &Path, cx: &Context) -> Result<Deletion> {
+    /// The object with the short ways to name it: `name`, `project/name` or `zone/name`.
+    fn with_aliases(&self, object: Object<SpecOf<C>>, path: &Path) -> Object<SpecOf<C>> {
+        let object = object.alias(match &path.place {
+            Place::Zone(zone) => format!("{zone}/{}", path.name),
+            _ => format!("{}/{}", path.project, path.name),
+        });
+        if path.project == self.clients.project { object.alias(&path.name) } else { object }
+    }
+
+    /// The object at a path, if it was made for the same task.
+    async fn adopt(&self, request: &Create<'_, SpecOf<C>>, path: &Path) -> Result<Option<Object<SpecOf<C>>>> {
+        let asked = [(path.project.clone(), [path.name.clone()].into())].into();
+        for model in &self.named(&asked, request.cx).await? {
+            let object = self.object(request.scope, model, &[])?;
+            if object.owner == Owner::Scope && object.name.as_deref() == Some(request.name) {
+                return Ok(Some(object));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn begin_delete(&self, scope: &Scope, path: &Path, cx: &Context) -> Result<Deletion> {
         let operation = C::delete(&self.clients, path, cx).await?;
-        self.clients.operations.begun(C::DELETE, path, &operation, Change::Delete)?;
+        self.clients.operations.begun(C::DELETE, scope, path, &operation, Change::Delete)?;
         Ok(Deletion::Pending)
     }
 }
@@ -433,12 +465,22 @@ impl<C: Collection> Handler for Compute<C> {
         let path = self.clients.path(self.place(C::zone(request.spec)), C::PLURAL, &name);
         let mark = Mark::of_new(&request);
         let id = request_id(request.token)?;
-        let operation = C::insert(&self.clients, &path, mark.text(), id, request.spec, request.cx).await?;
+        let operation = match C::insert(&self.clients, &path, mark.text(), id, request.spec, request.cx).await
+        {
+            // A name that says what the object is like, and it is there.
+            Err(error)
+                if error.kind() == ErrorKind::AlreadyExists && C::cloud_name(request.name).is_none() =>
+            {
+                return self.adopt(&request, &path).await?.ok_or(error);
+            }
+            operation => operation?,
+        };
         let object = mark.object(path.to_string(), request.spec.clone()).state(State::Pending);
+        let object = self.with_aliases(object, &path);
         let document = serde_json::to_value(request.spec)
             .map_err(|error| Error::internal("a specification does not serialise").source(error))?;
         let made = Change::Create(Box::new(object.clone().map(|_| document)));
-        self.clients.operations.begun(C::CREATE, &path, &operation, made)?;
+        self.clients.operations.begun(C::CREATE, request.scope, &path, &operation, made)?;
         Ok(object)
     }
 
@@ -462,7 +504,8 @@ impl<C: Collection> Handler for Compute<C> {
         let Some(Step { operation, more }) = C::update(&self.clients, change).await? else {
             return Ok(object);
         };
-        let running = self.clients.operations.begun(C::UPDATE, &path, &operation, Change::Update)?;
+        let running =
+            self.clients.operations.begun(C::UPDATE, request.scope, &path, &operation, Change::Update)?;
         if more {
             // The engine comes again, and finds what is different then.
             return Err(Error::new(
@@ -476,7 +519,7 @@ impl<C: Collection> Handler for Compute<C> {
     async fn delete(&self, request: Delete<'_, Resolved<Self>>) -> Result<Deletion> {
         let path = Path::parse(&request.object.id)?;
         self.clients.operations.forget(&request.object.id);
-        match self.begin_delete(&path, request.cx).await {
+        match self.begin_delete(request.scope, &path, request.cx).await {
             Err(error)
                 if error.kind() == ErrorKind::DependencyViolation
                     && C::lingering(&self.clients, request.scope, request.cx)

@@ -1,0 +1,254 @@
+//! Every permission that this crate's calls take, by the kind that makes them: what rate limits and the check of
+//! permissions go by.
+//!
+//! A call is named after the permission that it takes: `compute.networks.create`. What is listed beside such
+//! names is asked for on the way (`use` of what a new object refers to), see the method's page in
+//! <https://cloud.google.com/compute/docs/reference/rest/v1>.
+//! [`Clients::call`](crate::clients::Clients::call) checks in debug builds that a call is listed, so that the
+//! table cannot fall behind the code.
+
+/// A kind of objects, and the permissions for it.
+pub(crate) struct Actions {
+    /// The native kind, or what else needs them.
+    pub(crate) kind: &'static str,
+    /// Looking.
+    pub(crate) read: &'static [&'static str],
+    /// Making, changing, deleting.
+    pub(crate) write: &'static [&'static str],
+}
+
+/// The kind under which the permissions on single machines of groups are listed.
+pub(crate) const MACHINES: &str = "Machines";
+/// The kind under which those on the state store are listed.
+pub(crate) const STATE_STORE: &str = "StateStore";
+/// Operations are looked at for every kind of Compute Engine's.
+pub(crate) const OPERATIONS: &str = "Operations";
+
+/// All of them.
+pub(crate) const ALL: &[Actions] = &[
+    Actions {
+        kind: OPERATIONS,
+        read: &[
+            "compute.globalOperations.list",
+            "compute.regionOperations.list",
+            "compute.zoneOperations.list",
+        ],
+        write: &[],
+    },
+    Actions {
+        kind: "GceNetwork",
+        read: &["compute.networks.list"],
+        write: &["compute.networks.create", "compute.networks.update", "compute.networks.delete"],
+    },
+    Actions {
+        kind: "Subnetwork",
+        read: &["compute.subnetworks.list"],
+        write: &[
+            "compute.subnetworks.create",
+            "compute.subnetworks.update",
+            "compute.subnetworks.setPrivateIpGoogleAccess",
+            "compute.subnetworks.delete",
+            "compute.networks.updatePolicy",
+        ],
+    },
+    Actions {
+        kind: "GceFirewall",
+        read: &["compute.firewalls.list"],
+        write: &[
+            "compute.firewalls.create",
+            "compute.firewalls.update",
+            "compute.firewalls.delete",
+            "compute.networks.updatePolicy",
+        ],
+    },
+    Actions {
+        kind: "Router",
+        read: &["compute.routers.list", "compute.routers.get"],
+        write: &[
+            "compute.routers.create",
+            "compute.routers.update",
+            "compute.routers.delete",
+            "compute.networks.updatePolicy",
+        ],
+    },
+    Actions {
+        kind: "GceAddress",
+        read: &["compute.addresses.list"],
+        write: &[
+            "compute.addresses.create",
+            "compute.addresses.createInternal",
+            "compute.addresses.setLabels",
+            "compute.addresses.delete",
+            "compute.addresses.deleteInternal",
+            "compute.subnetworks.use",
+        ],
+    },
+    Actions { kind: "Zone", read: &["compute.zones.list"], write: &[] },
+    Actions {
+        kind: "MachineType",
+        read: &["compute.machineTypes.list", "compute.machineTypes.get"],
+        write: &[],
+    },
+    Actions { kind: "Image", read: &["compute.images.get", "compute.images.getFromFamily"], write: &[] },
+    Actions {
+        kind: "Disk",
+        read: &["compute.disks.list"],
+        write: &[
+            "compute.disks.create",
+            "compute.disks.resize",
+            "compute.disks.update",
+            "compute.disks.setLabels",
+            "compute.disks.delete",
+        ],
+    },
+    Actions {
+        kind: "InstanceTemplate",
+        read: &["compute.instanceTemplates.list"],
+        write: &[
+            "compute.instanceTemplates.create",
+            "compute.instanceTemplates.delete",
+            // Asked of whoever makes machines that run under a service account.
+            "iam.serviceAccounts.actAs",
+        ],
+    },
+    Actions {
+        kind: "InstanceGroupManager",
+        read: &["compute.instanceGroupManagers.list"],
+        write: &[
+            "compute.instanceGroupManagers.create",
+            "compute.instanceGroupManagers.update",
+            "compute.instanceGroupManagers.delete",
+            "compute.instanceGroups.create",
+            "compute.instanceGroups.delete",
+            "compute.instanceTemplates.useReadOnly",
+            "compute.instances.create",
+            "compute.instances.delete",
+            "compute.disks.create",
+            "compute.subnetworks.use",
+            "compute.subnetworks.useExternalIp",
+        ],
+    },
+    Actions {
+        kind: "GceInstance",
+        read: &["compute.instances.list"],
+        write: &[
+            "compute.instances.create",
+            "compute.instances.setLabels",
+            "compute.instances.setTags",
+            "compute.instances.setMetadata",
+            "compute.instances.setServiceAccount",
+            "compute.instances.delete",
+            "compute.disks.create",
+            "compute.subnetworks.use",
+            "compute.subnetworks.useExternalIp",
+            "iam.serviceAccounts.actAs",
+        ],
+    },
+    Actions {
+        kind: "RegionHealthCheck",
+        read: &["compute.regionHealthChecks.list"],
+        write: &[
+            "compute.regionHealthChecks.create",
+            "compute.regionHealthChecks.update",
+            "compute.regionHealthChecks.delete",
+        ],
+    },
+    Actions {
+        kind: "BackendService",
+        read: &["compute.regionBackendServices.list"],
+        write: &[
+            "compute.regionBackendServices.create",
+            "compute.regionBackendServices.update",
+            "compute.regionBackendServices.delete",
+            "compute.instanceGroups.use",
+            "compute.regionHealthChecks.useReadOnly",
+        ],
+    },
+    Actions {
+        kind: "ForwardingRule",
+        read: &["compute.forwardingRules.list"],
+        write: &[
+            "compute.forwardingRules.create",
+            "compute.forwardingRules.setLabels",
+            "compute.forwardingRules.delete",
+            "compute.regionBackendServices.use",
+            "compute.addresses.use",
+            "compute.addresses.useInternal",
+            "compute.subnetworks.use",
+        ],
+    },
+    Actions {
+        kind: "ServiceAccount",
+        read: &["iam.serviceAccounts.list"],
+        write: &["iam.serviceAccounts.create", "iam.serviceAccounts.update", "iam.serviceAccounts.delete"],
+    },
+    Actions {
+        kind: "ProjectIamBinding",
+        read: &["resourcemanager.projects.getIamPolicy", "iam.serviceAccounts.list"],
+        write: &["resourcemanager.projects.setIamPolicy"],
+    },
+    Actions {
+        kind: "ManagedZone",
+        read: &["dns.managedZones.list"],
+        write: &["dns.managedZones.create", "dns.managedZones.delete", "dns.networks.bindPrivateDNSZone"],
+    },
+    Actions {
+        kind: "ResourceRecordSet",
+        read: &["dns.managedZones.list", "dns.resourceRecordSets.list"],
+        write: &[
+            "dns.changes.create",
+            "dns.resourceRecordSets.create",
+            "dns.resourceRecordSets.update",
+            "dns.resourceRecordSets.delete",
+        ],
+    },
+    Actions {
+        kind: MACHINES,
+        read: &[
+            "compute.instances.list",
+            "compute.instanceGroupManagers.list",
+            "compute.instanceGroupManagers.get",
+        ],
+        write: &[
+            "compute.instanceGroupManagers.update",
+            "compute.instances.setLabels",
+            "compute.instances.delete",
+        ],
+    },
+    Actions {
+        kind: STATE_STORE,
+        read: &["storage.objects.list", "storage.objects.get"],
+        write: &["storage.objects.create", "storage.objects.delete"],
+    },
+];
+
+/// Calls that are not named after the one permission they take: asking what one may do takes none.
+pub(crate) const WITHOUT: &[&str] = &["resourcemanager.projects.testIamPermissions"];
+
+/// All permissions, each once, in alphabetical order.
+pub(crate) fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> =
+        ALL.iter().flat_map(|actions| actions.read.iter().chain(actions.write)).copied().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Whether a call changes nothing.
+pub(crate) fn only_looks(call: &str) -> bool {
+    let verb = call.rsplit('.').next().unwrap_or_default();
+    ["get", "list", "test"].iter().any(|look| verb.starts_with(look))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_reads_looks_and_what_writes_does_not() {
+        for actions in ALL {
+            assert!(actions.read.iter().all(|call| only_looks(call)), "{}", actions.kind);
+            assert!(!actions.write.iter().any(|call| only_looks(call)), "{}", actions.kind);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The SDK's clients, and the one way in which calls are made.
+
+use std::sync::Arc;
+
+use google_cloud_auth::credentials::Credentials;
+use google_cloud_compute_v1::client as compute;
+use google_cloud_compute_v1::model::Operation;
+use google_cloud_dns_v1::client as dns;
+use google_cloud_gax::error::Error as SdkError;
+use google_cloud_gax::retry_policy::NeverRetry;
+use google_cloud_iam_admin_v1::client::Iam;
+use google_cloud_resourcemanager_v3::client::Projects;
+use kops_core::clock::Clock;
+use kops_core::cloud::{Context, Limiter};
+use kops_core::{Error, Result};
+use tokio::sync::Mutex;
+
+use crate::builder::{ATTEMPT_TIMEOUT, Endpoints};
+use crate::operations::Operations;
+use crate::path::{Path, Place};
+use crate::{actions, error, limits};
+
+/// A client for every collection in use. They share one cache of credentials. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Clients(Arc<Inner>);
+
+impl std::ops::Deref for Clients {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) project: String,
+    pub(crate) region: String,
+    pub(crate) addresses: compute::Addresses,
+    pub(crate) disks: compute::Disks,
+    pub(crate) firewalls: compute::Firewalls,
+    pub(crate) forwarding_rules: compute::ForwardingRules,
+    pub(crate) global_operations: compute::GlobalOperations,
+    pub(crate) groups: compute::InstanceGroupManagers,
+    pub(crate) images: compute::Images,
+    pub(crate) instances: compute::Instances,
+    pub(crate) machine_types: compute::MachineTypes,
+    pub(crate) networks: compute::Networks,
+    pub(crate) region_backend_services: compute::RegionBackendServices,
+    pub(crate) region_health_checks: compute::RegionHealthChecks,
+    pub(crate) region_operations: compute::RegionOperations,
+    pub(crate) routers: compute::Routers,
+    pub(crate) subnetworks: compute::Subnetworks,
+    pub(crate) templates: compute::InstanceTemplates,
+    pub(crate) zone_operations: compute::ZoneOperations,
+    pub(crate) zones: compute::Zones,
+    pub(crate) dns_changes: dns::Changes,
+    pub(crate) dns_records: dns::ResourceRecordSets,
+    pub(crate) dns_zones: dns::ManagedZones,
+    pub(crate) iam: Iam,
+    pub(crate) projects: Projects,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) operations: Operations,
+    /// Held from reading the project's policy until it is written: of two who change it at once, one would be
+    /// refused.
+    pub(crate) policy: Mutex<()>,
+    limiter: Limiter,
+}
+
+impl Clients {
+    /// Sets up the clients; makes no call.
+    pub(crate) async fn new(
+        project: String,
+        region: String,
+        credentials: &Credentials,
+        endpoints: &Endpoints,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        // One attempt, with a timeout; see `GceBuilder` for why.
+        macro_rules! client {
+            ($client:ty, $endpoint:expr) => {{
+                let mut builder = <$client>::builder()
+                    .with_credentials(credentials.clone())
+                    .with_retry_policy(NeverRetry)
+                    .with_attempt_timeout(ATTEMPT_TIMEOUT);
+                if let Some(endpoint) = &$endpoint {
+                    builder = builder.with_endpoint(endpoint);
+                }
+                builder.build().await.map_err(error::from_build)?
+            }};
+        }
+        Ok(Self(Arc::new(Inner {
+            project,
+            region,
+            addresses: client!(compute::Addresses, endpoints.compute),
+            disks: client!(compute::Disks, endpoints.compute),
+            firewalls: client!(compute::Firewalls, endpoints.compute),
+            forwarding_rules: client!(compute::ForwardingRules, endpoints.compute),
+            global_operations: client!(compute::GlobalOperations, endpoints.compute),
+            groups: client!(compute::InstanceGroupManagers, endpoints.compute),
+            images: client!(compute::Images, endpoints.compute),
+            instances: client!(compute::Instances, endpoints.compute),
+            machine_types: client!(compute::MachineTypes, endpoints.compute),
+            networks: client!(compute::Networks, endpoints.compute),
+            region_backend_services: client!(compute::RegionBackendServices, endpoints.compute),
+            region_health_checks: client!(compute::RegionHealthChecks, endpoints.compute),
+            region_operations: client!(compute::RegionOperations, endpoints.compute),
+            routers: client!(compute::Routers, endpoints.compute),
+            subnetworks: client!(compute::Subnetworks, endpoints.compute),
+            templates: client!(compute::InstanceTemplates, endpoints.compute),
+            zone_operations: client!(compute::ZoneOperations, endpoints.compute),
+            zones: client!(compute::Zones, endpoints.compute),
+            dns_changes: client!(dns::Changes, endpoints.dns),
+            dns_records: client!(dns::ResourceRecordSets, endpoints.dns),
+            dns_zones: client!(dns::ManagedZones, endpoints.dns),
+            iam: client!(Iam, endpoints.iam),
+            projects: client!(Projects, endpoints.resource_manager),
+            clock: clock.clone(),
+            operations: Operations::default(),
+            policy: Mutex::new(()),
+            limiter: Limiter::new(clock, limits::buckets(), limits::SLOTS),
+        })))
+    }
+
+    /// Makes a call, named after the permission that it takes, once the rate limits admit it; explains its
+    /// failure. When it is broken off is said at [`Limiter::run`].
+    pub(crate) fn call<T: Send>(
+        &self,
+        cx: &Context,
+        name: &'static str,
+        request: impl Future<Output = Result<T, SdkError>> + Send,
+    ) -> impl Future<Output = Result<T>> + Send {
+        debug_assert!(
+            actions::names().contains(&name) || actions::WITHOUT.contains(&name),
+            "{name}: see actions.rs"
+        );
+        // The SDK's futures are large, too much so to be carried along in those of whole listings.
+        let request = Box::pin(request);
+        async move {
+            let explained = async { request.await.map_err(|failed| error::from_sdk(name, failed)) };
+            self.limiter.run(limits::bucket_of(name), actions::only_looks(name), cx, explained).await
+        }
+    }
+
+    /// The operations of these names in a place.
+    pub(crate) async fn operations_in(
+        &self,
+        place: &Place,
+        names: &str,
+        cx: &Context,
+    ) -> Result<Vec<Operation>> {
+        use crate::paging::listed;
+        let project = &self.project;
+        match place {
+            Place::Global => {
+                let list = || self.global_operations.list().set_project(project);
+                listed!(self, cx, "compute.globalOperations.list", names, list(), |page| page.items)
+            }
+            Place::Region(region) => {
+                let list = || self.region_operations.list().set_project(project).set_region(region);
+                listed!(self, cx, "compute.regionOperations.list", names, list(), |page| page.items)
+            }
+            Place::Zone(zone) => {
+                let list = || self.zone_operations.list().set_project(project).set_zone(zone);
+                listed!(self, cx, "compute.zoneOperations.list", names, list(), |page| page.items)
+            }
+        }
+    }
+
+    /// Where objects of this region or project are.
+    pub(crate) fn path(&self, place: Place, collection: &str, name: &str) -> Path {
+        Path {
+            project: self.project.clone(),
+            place,
+            collection: collection.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// The region, as a place.
+    pub(crate) fn here(&self) -> Place {
+        Place::Region(self.region.clone())
+    }
+}
+
+/// An idempotency token in the form that Compute Engine takes: a UUID.
+/// <https://cloud.google.com/compute/docs/reference/rest/v1/instances/insert>
+pub(crate) fn request_id(token: &str) -> Result<String> {
+    let part = |from, to| token.get(from..to).ok_or_else(|| Error::internal("a token of another form"));
+    // Version 4 and the usual variant, as UUIDs that mean nothing have.
+    Ok(format!("{}-{}-4{}-8{}-{}", part(0, 8)?, part(8, 12)?, part(12, 15)?, part(15, 18)?, part(18, 30)?))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn tokens_become_uuids() {
+        let token = "0123456789abcdef".repeat(4);
+        assert_eq!(super::request_id(&token).unwrap(), "01234567-89ab-4cde-8f01-23456789abcd");
+    }
+}

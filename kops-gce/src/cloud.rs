@@ -1,0 +1,104 @@
+//! The cloud itself.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use kops_core::Result;
+use kops_core::clock::Clock;
+use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Permissions, Scope};
+use kops_core::cluster::model::Dialect;
+use kops_core::graph::TaskGraph;
+
+use crate::clients::Clients;
+use crate::{GceBuilder, GceDialect, kinds, lower};
+
+/// A project of Google Cloud in one region.
+#[derive(Clone)]
+pub struct Gce {
+    clients: Clients,
+    handlers: Arc<[Arc<dyn DynHandler>]>,
+}
+
+impl Gce {
+    /// Configures a connection.
+    pub fn builder() -> GceBuilder {
+        GceBuilder::new()
+    }
+
+    pub(crate) fn new(clients: Clients) -> Self {
+        let handlers = kinds::handlers(&clients);
+        Self { clients, handlers }
+    }
+
+    /// The project.
+    pub fn project(&self) -> &str {
+        &self.clients.project
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.clients.region
+    }
+
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+}
+
+impl fmt::Debug for Gce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gce")
+            .field("project", &self.project())
+            .field("region", &self.region())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cloud for Gce {
+    fn name(&self) -> &'static str {
+        "gce"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            nat_gateways: true,
+            public_load_balancers: true,
+            internal_load_balancers: true,
+            public_dns: true,
+            private_dns: true,
+            prefix_lists: false,
+            spot: true,
+            ipv6: false,
+            shared_networks: true,
+            zonal_subnets: false,
+            zonal_nat_gateways: false,
+            surge: false,
+        }
+    }
+
+    fn handlers(&self) -> &[Arc<dyn DynHandler>] {
+        &self.handlers
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
+        let native: HashSet<&str> = self.handlers.iter().map(|handler| handler.kind()).collect();
+        lower::lower(graph, scope, self.region(), &native)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.clients.clock.clone()
+    }
+
+    fn dialect(&self) -> &dyn Dialect {
+        &GceDialect
+    }
+
+    fn machines(&self) -> Option<&dyn Machines> {
+        Some(self)
+    }
+
+    fn permissions(&self) -> Option<&dyn Permissions> {
+        Some(self)
+    }
+}

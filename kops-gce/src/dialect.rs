@@ -1,0 +1,91 @@
+//! What a cluster's specification says in Google Cloud's words.
+
+use kops_core::cluster::model::Dialect;
+use kops_core::cluster::{Cluster, InstanceGroup, Path, Problems};
+use kops_core::resource::{self, Extension, Extensions, Identity, Role, SpotOptions};
+
+use crate::extensions::{GceIdentity, GceInstanceGroup};
+
+/// Puts what a specification says in Google Cloud's words into [`extensions`](crate::extensions) of the tasks.
+///
+/// ```
+/// use kops_core::cluster::model::Dialect;
+/// use kops_gce::GceDialect;
+///
+/// assert!(GceDialect.group_fields().contains(&"guestAccelerators"));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GceDialect;
+
+impl Dialect for GceDialect {
+    fn group_fields(&self) -> &[&str] {
+        &["gcpProvisioningModel", "guestAccelerators"]
+    }
+
+    fn instance_group(
+        &self,
+        group: &InstanceGroup,
+        task: &mut resource::InstanceGroup,
+        problems: &mut Problems,
+    ) {
+        let spec = &group.spec;
+        match spec.gcp_provisioning_model.as_deref() {
+            None | Some("" | "STANDARD") => {}
+            Some("SPOT") => task.spot = task.spot.take().or(Some(SpotOptions::default())),
+            Some(other) => problems.error(
+                Path::of("spec.gcpProvisioningModel"),
+                format!("{other:?} is no way to be provisioned"),
+                "write STANDARD or SPOT",
+            ),
+        }
+        // Google sets the price of spot machines.
+        if let Some(spot) = &mut task.spot
+            && spot.max_price.take().is_some()
+        {
+            problems.warn(
+                Path::of("spec.maxPrice"),
+                "Google sets the price of spot machines; that it is set makes them spot machines",
+                "write gcpProvisioningModel: SPOT instead",
+            );
+        }
+        let mut extension = GceInstanceGroup::default();
+        for (at, accelerator) in spec.guest_accelerators.iter().enumerate() {
+            let path = Path::of("spec.guestAccelerators").index(at);
+            let number = accelerator.accelerator_count.and_then(|count| u32::try_from(count).ok());
+            match (&accelerator.accelerator_type, number.filter(|number| *number > 0)) {
+                (Some(kind), Some(number)) if !kind.is_empty() => {
+                    extension.accelerators.insert(kind.clone(), number);
+                }
+                _ => problems.error(
+                    path,
+                    "it has no type or no number",
+                    "write acceleratorType, such as nvidia-tesla-t4, and acceleratorCount",
+                ),
+            }
+        }
+        set(&mut task.extensions, &extension, problems);
+    }
+
+    fn identity(&self, cluster: &Cluster, role: Role, task: &mut Identity, problems: &mut Problems) {
+        let iam = cluster.spec.iam.as_ref();
+        let registry = iam.and_then(|iam| iam.allow_container_registry).unwrap_or_default();
+        let mut extension = GceIdentity::default();
+        if registry && role != Role::Bastion {
+            extension.roles.insert("roles/artifactregistry.reader".to_owned());
+        }
+        set(&mut task.extensions, &extension, problems);
+    }
+}
+
+fn set<E: Extension + Default + PartialEq>(
+    extensions: &mut Extensions,
+    extension: &E,
+    problems: &mut Problems,
+) {
+    // Nothing said is nothing to hand on.
+    if *extension != E::default()
+        && let Err(error) = extensions.set(extension)
+    {
+        problems.error(Path::of("spec"), error.to_string(), "report this: it is a defect");
+    }
+}

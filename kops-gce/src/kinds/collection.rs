@@ -1,0 +1,556 @@
+//! What the kinds of Compute Engine have in common, which is nearly everything.
+//!
+//! An object has a name that follows from its task's, a description that carries its
+//! [`Mark`](kops_core::cloud::Mark), and an address that is its identifier here. It is made, changed and deleted
+//! by operations ([`operations`](crate::operations)). A kind says what its specification is in the API's words
+//! and back ([`Collection`]); the rest is [`Compute`].
+//!
+//! **Finding.** One listing shows what carries the scope's mark: descriptions are filtered by the server, and
+//! looked at again here. Who holds a name that a task wants takes a second listing, by names, which a plan
+//! without new objects does not make; it also finds what is shared.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use google_cloud_compute_v1::model::Operation;
+use kops_core::cloud::{
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Outputs,
+    Owner, Query, Replacement, Resolved, Scope, State, Timing, Update,
+};
+use kops_core::graph::Document;
+use kops_core::resource::Resource;
+use kops_core::{Error, ErrorKind, Result};
+
+use crate::clients::{Clients, request_id};
+use crate::names;
+use crate::operations::{Change, Progress};
+use crate::path::{Path, Place, short};
+
+/// How many names a filter holds: sixty characters each, well within the length of an address.
+const NAMES: usize = 50;
+
+/// Where a collection's objects are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Global,
+    Regional,
+    Zonal,
+}
+
+/// The specification of a collection's kind.
+pub(crate) type SpecOf<C> = <<C as Collection>::Kind as Resource>::Resolved;
+
+/// What an object says of itself, whatever it is.
+pub(crate) struct Header<'a> {
+    pub(crate) self_link: Option<&'a str>,
+    pub(crate) description: Option<&'a str>,
+}
+
+/// What an object is like.
+pub(crate) struct Facts<S> {
+    pub(crate) spec: S,
+    pub(crate) state: State,
+    pub(crate) outputs: Outputs,
+}
+
+impl<S> Facts<S> {
+    pub(crate) fn ready(spec: S) -> Self {
+        Self { spec, state: State::Ready, outputs: Outputs::default() }
+    }
+}
+
+/// What a change works with.
+pub(crate) struct Changing<'a, C: Collection> {
+    pub(crate) path: &'a Path,
+    /// As it is now, fingerprints and all.
+    pub(crate) model: C::Model,
+    pub(crate) spec: &'a SpecOf<C>,
+    pub(crate) changed: &'a BTreeSet<String>,
+    pub(crate) request_id: String,
+    pub(crate) cx: &'a Context,
+}
+
+/// A part of a change that was begun.
+pub(crate) struct Step {
+    pub(crate) operation: Operation,
+    /// Whether there is more to change.
+    pub(crate) more: bool,
+}
+
+impl Step {
+    /// All that there is to change.
+    pub(crate) fn last(operation: Operation) -> Option<Self> {
+        Some(Self { operation, more: false })
+    }
+}
+
+impl<C: Collection> Changing<'_, C> {
+    /// The request identifier of the nth call of a change.
+    pub(crate) fn nth_request_id(&self, n: u8) -> String {
+        let id = &self.request_id;
+        format!("{}{:02x}", id.get(..id.len() - 2).unwrap_or_default(), n)
+    }
+}
+
+/// A collection of Compute Engine's, in a kind's words.
+#[async_trait]
+pub(crate) trait Collection: Send + Sync + Sized + 'static {
+    type Kind: Resource;
+    type Model: Clone + Send + Sync + 'static;
+
+    /// As in addresses: `networks`.
+    const PLURAL: &'static str;
+    const LEVEL: Level;
+    /// The calls that make and delete, named after the permissions that they take.
+    const CREATE: &'static str;
+    const DELETE: &'static str;
+    const UPDATE: &'static str;
+
+    fn mutability(_field: &str) -> Mutability {
+        Mutability::Replace
+    }
+
+    fn replacement() -> Replacement {
+        Replacement::DeleteFirst
+    }
+
+    fn delete_after() -> &'static [&'static str] {
+        &[]
+    }
+
+    fn timing() -> Timing {
+        Timing {
+            settle: Duration::from_secs(3),
+            vanish: Duration::from_secs(3),
+            poll: Duration::from_secs(3),
+            ..Timing::default()
+        }
+    }
+
+    /// The name of a task's object; `None` when it takes more than the task's name to tell.
+    fn cloud_name(task: &str) -> Option<String> {
+        Some(names::cloud_name(task))
+    }
+
+    /// The name of an object that is about to be made.
+    fn new_name(task: &str, _spec: &SpecOf<Self>) -> Result<String> {
+        Ok(names::cloud_name(task))
+    }
+
+    /// The zone of an object that is about to be made.
+    fn zone(_spec: &SpecOf<Self>) -> &str {
+        ""
+    }
+
+    /// The objects of a project that a filter admits, all pages.
+    async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Self::Model>>;
+
+    fn header(model: &Self::Model) -> Header<'_>;
+
+    /// What an object is like; `wanted` is the specification of its task, as far as it is known.
+    fn facts(
+        clients: &Clients,
+        path: &Path,
+        model: &Self::Model,
+        wanted: Option<&Document>,
+    ) -> Result<Facts<SpecOf<Self>>>;
+
+    /// The identifiers of objects that are nobody's choice any more and yet cannot be deleted: they linger until
+    /// what uses them is gone, and a later plan deletes them. Asked only when a task has several objects, or a
+    /// deletion was refused.
+    async fn lingering(_clients: &Clients, _scope: &Scope, _cx: &Context) -> Result<HashSet<String>> {
+        Ok(HashSet::new())
+    }
+
+    /// What only further calls tell, asked of objects that are shared.
+    async fn complete(_clients: &Clients, _object: &mut Object<SpecOf<Self>>, _cx: &Context) -> Result<()> {
+        Ok(())
+    }
+
+    async fn insert(
+        clients: &Clients,
+        path: &Path,
+        mark: String,
+        request_id: String,
+        spec: &SpecOf<Self>,
+        cx: &Context,
+    ) -> Result<Operation>;
+
+    /// Changes the first of what is different. What takes several calls is done one by one: an object takes no
+    /// change while another one is under way.
+    async fn update(_clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
+        let members: Vec<_> = change.changed.iter().map(String::as_str).collect();
+        Err(Error::internal(format!("{} cannot be changed in place", members.join(", "))))
+    }
+
+    async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation>;
+}
+
+/// The handler of a collection's kind.
+pub(crate) struct Compute<C> {
+    clients: Clients,
+    collection: std::marker::PhantomData<fn() -> C>,
+}
+
+impl<C: Collection> Compute<C> {
+    pub(crate) fn new(clients: &Clients) -> Self {
+        Self { clients: clients.clone(), collection: std::marker::PhantomData }
+    }
+
+    fn place(&self, zone: &str) -> Place {
+        match C::LEVEL {
+            Level::Global => Place::Global,
+            Level::Regional => self.clients.here(),
+            Level::Zonal => Place::Zone(zone.to_owned()),
+        }
+    }
+
+    fn object(
+        &self,
+        scope: &Scope,
+        model: &C::Model,
+        wanted: &[kops_core::cloud::Wanted<'_>],
+    ) -> Result<Object<SpecOf<C>>> {
+        let header = C::header(model);
+        let link = header.self_link.unwrap_or_default();
+        let path = Path::parse(link)?;
+        let mark = Mark::read(scope, header.description.unwrap_or_default());
+        let document =
+            mark.as_ref().and_then(|mark| wanted.iter().find(|it| it.name == mark.task)).map(|it| it.spec);
+        let Facts { spec, state, outputs } = C::facts(&self.clients, &path, model, document)?;
+        let id = path.to_string();
+        let object = match mark {
+            Some(mark) => mark.object(id, spec),
+            None => Object::foreign(id, spec),
+        };
+        let mut object = self.with_aliases(Object { state, outputs, ..object }, &path);
+        if object.owner == Owner::Other {
+            object = object.alias(link);
+        }
+        Ok(object)
+    }
+
+    /// The objects of these names, by the projects that they are in.
+    async fn named(&self, names: &BTreeMap<String, BTreeSet<String>>, cx: &Context) -> Result<Vec<C::Model>> {
+        let mut lists = Vec::new();
+        for (project, names) in names {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            for names in names.chunks(NAMES) {
+                let filter = format!("name eq \"{}\"", names.join("|"));
+                lists.push(async move { C::list(&self.clients, project, &filter, cx).await });
+            }
+        }
+        Ok(try_join_all(lists).await?.into_iter().flatten().collect())
+    }
+
+    async fn of_scope(
+        &self,
+        query: &Query<'_>,
+        wanted: &[kops_core::cloud::Wanted<'_>],
+        shared: &[&str],
+    ) -> Result<Vec<Object<SpecOf<C>>>> {
+        // What was begun in this process is not waited for any more when somebody looks at the whole scope, and yet
+        // its effect may not be seen: a deletion goes on after the answer.
+        let begun = self.clients.operations.under_way(query.scope, C::PLURAL);
+        let progress = self.clients.operations.look(&self.clients, &begun, query.cx).await?;
+        let marked = C::list(&self.clients, &self.clients.project, &marked_by(query.scope), query.cx).await?;
+        let mut found = Vec::new();
+        for model in &marked {
+            let object = self.object(query.scope, model, wanted)?;
+            if object.owner == Owner::Scope {
+                found.push(object);
+            }
+        }
+        let mut found: BTreeMap<String, Object<SpecOf<C>>> =
+            found.into_iter().map(|object| (object.id.clone(), object)).collect();
+        for (id, progress) in progress {
+            // What failed is as it was, or is not there.
+            let Progress::Running(change) = progress else { continue };
+            let state = if matches!(change, Change::Delete) { State::Deleting } else { State::Pending };
+            if let Some(object) = self.with_state(&mut found, &id, &change)? {
+                object.state = state;
+            }
+        }
+        let mut found: Vec<_> = found.into_values().collect();
+        let mut seen = HashSet::new();
+        let twice = found.iter().any(|object| {
+            let name = object.name.as_deref();
+            !seen.insert(name) && wanted.iter().any(|task| Some(task.name) == name)
+        });
+        if twice {
+            let lingering = C::lingering(&self.clients, query.scope, query.cx).await?;
+            found.retain(|object| {
+                let is_wanted = wanted.iter().any(|task| Some(task.name) == object.name.as_deref());
+                !(is_wanted && lingering.contains(&object.id))
+            });
+        }
+        let known: HashSet<&str> = found.iter().filter_map(|object| object.name.as_deref()).collect();
+        let mut asked: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut holders: BTreeMap<String, &str> = BTreeMap::new();
+        for task in wanted.iter().filter(|task| !known.contains(task.name)) {
+            let zone = task.spec.get("zone").and_then(|zone| zone.as_str()).unwrap_or_default();
+            if let Some(name) = C::cloud_name(task.name) {
+                let path = self.clients.path(self.place(zone), C::PLURAL, &name);
+                holders.insert(path.to_string(), task.name);
+                asked.entry(self.clients.project.clone()).or_default().insert(name);
+            }
+        }
+        for selector in shared {
+            let (project, name) = self.selected(selector);
+            asked.entry(project).or_default().insert(name);
+        }
+        let own: HashSet<String> = found.iter().map(|object| object.id.clone()).collect();
+        for model in &self.named(&asked, query.cx).await? {
+            let mut object = self.object(query.scope, model, wanted)?;
+            if own.contains(&object.id) {
+                continue;
+            }
+            // Whoever holds the name of a task, and is not that task's, keeps it from having it. Another task of
+            // ours does so as well; it is shown by its own name, and the cloud refuses.
+            if object.owner == Owner::Other {
+                object.name = holders.get(&object.id).map(|task| (*task).to_owned());
+            }
+            let meant = shared.iter().any(|selector| object.is_meant_by(selector));
+            if meant {
+                C::complete(&self.clients, &mut object, query.cx).await?;
+            }
+            if meant || object.name.is_some() {
+                found.push(object);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Project and name of what a selector means: a name, `project/name`, `zone/name` or an address.
+    fn selected(&self, selector: &str) -> (String, String) {
+        if let Ok(path) = Path::parse(selector) {
+            return (path.project, path.name);
+        }
+        match selector.rsplit_once('/') {
+            Some((project, name)) if C::LEVEL != Level::Zonal => (project.to_owned(), name.to_owned()),
+            Some((_, name)) => (self.clients.project.clone(), name.to_owned()),
+            None => (self.clients.project.clone(), selector.to_owned()),
+        }
+    }
+
+    async fn of_ids(&self, query: &Query<'_>, ids: &[String]) -> Result<Vec<Object<SpecOf<C>>>> {
+        let mut asked: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for id in ids {
+            let path = Path::parse(id)?;
+            asked.entry(path.project).or_default().insert(path.name);
+        }
+        // Operations first: one that has ended by now has left what the listing then shows.
+        let progress = self.clients.operations.look(&self.clients, ids, query.cx).await?;
+        let mut found = BTreeMap::new();
+        for model in &self.named(&asked, query.cx).await? {
+            let object = self.object(query.scope, model, &[])?;
+            if ids.contains(&object.id) {
+                found.insert(object.id.clone(), object);
+            }
+        }
+        for (id, progress) in progress {
+            match progress {
+                Progress::Running(Change::Delete) => {
+                    if let Some(object) = found.get_mut(&id) {
+                        object.state = State::Deleting;
+                    }
+                }
+                Progress::Running(change) => {
+                    if let Some(object) = self.with_state(&mut found, &id, &change)? {
+                        object.state = State::Pending;
+                    }
+                }
+                Progress::Failed(Change::Delete, error) if error.kind().is_transient() => {
+                    if C::lingering(&self.clients, query.scope, query.cx).await?.contains(&id) {
+                        found.remove(&id);
+                        continue;
+                    }
+                    // What still used it may be gone by now.
+                    self.begin_delete(query.scope, &Path::parse(&id)?, query.cx).await?;
+                    if let Some(object) = found.get_mut(&id) {
+                        object.state = State::Deleting;
+                    }
+                }
+                Progress::Failed(Change::Delete, error) => return Err(error.task(&id)),
+                Progress::Failed(change, error) => {
+                    if let Some(object) = self.with_state(&mut found, &id, &change)? {
+                        object.state = State::Failed(error.to_string());
+                    }
+                }
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// The object, as it will be if it is not shown yet.
+    fn with_state<'f>(
+        &self,
+        found: &'f mut BTreeMap<String, Object<SpecOf<C>>>,
+        id: &str,
+        change: &Change,
+    ) -> Result<Option<&'f mut Object<SpecOf<C>>>> {
+        if !found.contains_key(id)
+            && let Change::Create(object) = change
+        {
+            let spec = serde_json::from_value(object.spec.clone())
+                .map_err(|error| Error::internal("a specification does not come back").source(error))?;
+            found.insert(id.to_owned(), object.as_ref().clone().map(|_| spec));
+        }
+        Ok(found.get_mut(id))
+    }
+
+    /// The object with the short ways to name it: `name`, `project/name` or `zone/name`.
+    fn with_aliases(&self, object: Object<SpecOf<C>>, path: &Path) -> Object<SpecOf<C>> {
+        let object = object.alias(match &path.place {
+            Place::Zone(zone) => format!("{zone}/{}", path.name),
+            _ => format!("{}/{}", path.project, path.name),
+        });
+        if path.project == self.clients.project { object.alias(&path.name) } else { object }
+    }
+
+    /// The object at a path, if it was made for the same task.
+    async fn adopt(&self, request: &Create<'_, SpecOf<C>>, path: &Path) -> Result<Option<Object<SpecOf<C>>>> {
+        let asked = [(path.project.clone(), [path.name.clone()].into())].into();
+        for model in &self.named(&asked, request.cx).await? {
+            let object = self.object(request.scope, model, &[])?;
+            if object.owner == Owner::Scope && object.name.as_deref() == Some(request.name) {
+                return Ok(Some(object));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn begin_delete(&self, scope: &Scope, path: &Path, cx: &Context) -> Result<Deletion> {
+        let operation = C::delete(&self.clients, path, cx).await?;
+        self.clients.operations.begun(C::DELETE, scope, path, &operation, Change::Delete)?;
+        Ok(Deletion::Pending)
+    }
+}
+
+#[async_trait]
+impl<C: Collection> Handler for Compute<C> {
+    type Kind = C::Kind;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        C::mutability(field)
+    }
+
+    fn replacement(&self) -> Replacement {
+        C::replacement()
+    }
+
+    fn delete_after(&self) -> &'static [&'static str] {
+        C::delete_after()
+    }
+
+    fn timing(&self) -> Timing {
+        C::timing()
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Resolved<Self>>>> {
+        match query.filter {
+            Filter::Scope { wanted, shared } => self.of_scope(query, wanted, shared).await,
+            Filter::Ids(ids) => self.of_ids(query, ids).await,
+        }
+    }
+
+    async fn create(&self, request: Create<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
+        let name = C::new_name(request.name, request.spec)?;
+        let path = self.clients.path(self.place(C::zone(request.spec)), C::PLURAL, &name);
+        let mark = Mark::of_new(&request);
+        let id = request_id(request.token)?;
+        let operation = match C::insert(&self.clients, &path, mark.text(), id, request.spec, request.cx).await
+        {
+            // A name that says what the object is like, and it is there.
+            Err(error)
+                if error.kind() == ErrorKind::AlreadyExists && C::cloud_name(request.name).is_none() =>
+            {
+                return self.adopt(&request, &path).await?.ok_or(error);
+            }
+            operation => operation?,
+        };
+        let object = mark.object(path.to_string(), request.spec.clone()).state(State::Pending);
+        let object = self.with_aliases(object, &path);
+        let document = serde_json::to_value(request.spec)
+            .map_err(|error| Error::internal("a specification does not serialise").source(error))?;
+        let made = Change::Create(Box::new(object.clone().map(|_| document)));
+        self.clients.operations.begun(C::CREATE, request.scope, &path, &operation, made)?;
+        Ok(object)
+    }
+
+    async fn update(&self, request: Update<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
+        let path = Path::parse(&request.object.id)?;
+        let asked = [(path.project.clone(), [path.name.clone()].into())].into();
+        let models = self.named(&asked, request.cx).await?;
+        let model = models
+            .into_iter()
+            .find(|model| C::header(model).self_link.is_some_and(|link| short(link) == request.object.id))
+            .ok_or_else(|| Error::not_found(format!("{} is gone", request.object.id)))?;
+        let change = Changing {
+            path: &path,
+            model,
+            spec: request.spec,
+            changed: request.changed,
+            request_id: request_id(request.token)?,
+            cx: request.cx,
+        };
+        let object = Object { spec: request.spec.clone(), ..request.object.clone() };
+        let Some(Step { operation, more }) = C::update(&self.clients, change).await? else {
+            return Ok(object);
+        };
+        let running =
+            self.clients.operations.begun(C::UPDATE, request.scope, &path, &operation, Change::Update)?;
+        if more {
+            // The engine comes again, and finds what is different then.
+            return Err(Error::new(
+                ErrorKind::NotYetVisible,
+                "the next part of the change waits for this one",
+            ));
+        }
+        Ok(if running { object.state(State::Pending) } else { object })
+    }
+
+    async fn delete(&self, request: Delete<'_, Resolved<Self>>) -> Result<Deletion> {
+        let path = Path::parse(&request.object.id)?;
+        self.clients.operations.forget(&request.object.id);
+        match self.begin_delete(request.scope, &path, request.cx).await {
+            Err(error)
+                if error.kind() == ErrorKind::DependencyViolation
+                    && C::lingering(&self.clients, request.scope, request.cx)
+                        .await?
+                        .contains(&request.object.id) =>
+            {
+                Ok(Deletion::Done)
+            }
+            deletion => deletion,
+        }
+    }
+}
+
+/// The filter of what carries a scope's mark: `field eq` takes a regular expression that the whole value has to
+/// match (<https://cloud.google.com/compute/docs/reference/rest/v1/networks/list>).
+pub(crate) fn marked_by(scope: &Scope) -> String {
+    let mark = Mark { cluster: scope.name().to_owned(), task: String::new(), retained: false };
+    let text = mark.text();
+    // A dot or a star of the name stands for itself. Backslashes would have to be escaped in turn.
+    let exactly: String =
+        text.chars().map(|c| if matches!(c, '.' | '*') { format!("[{c}]") } else { c.to_string() }).collect();
+    format!("description eq \"{exactly}.*\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_means_the_scope_and_no_other() {
+        let filter = marked_by(&Scope::new("ha.example.com"));
+        assert_eq!(filter, "description eq \"kops cluster=ha[.]example[.]com task=.*\"");
+    }
+}

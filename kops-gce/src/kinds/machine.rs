@@ -1,0 +1,194 @@
+//! What machines are like: the part that templates and single instances have in common.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use google_cloud_compute_v1::model::metadata::Items;
+use google_cloud_compute_v1::model::scheduling::{
+    InstanceTerminationAction, OnHostMaintenance, ProvisioningModel,
+};
+use google_cloud_compute_v1::model::{
+    AcceleratorConfig, AccessConfig, AttachedDisk, AttachedDiskInitializeParams, CustomerEncryptionKey,
+    InstanceProperties, Metadata, NetworkInterface, Scheduling, ServiceAccount as Account, Tags,
+};
+use kops_core::graph::{Closed, Id, Open, Secret, Stage};
+use kops_core::resource::At;
+use serde::{Deserialize, Serialize};
+
+use super::convert::{count, id, text};
+use super::{Image, NetworkTag, ServiceAccount, Subnetwork};
+use crate::labels::Labels;
+use crate::path::last;
+
+/// What a machine is like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Machine<S: Stage = Open> {
+    /// The machine type, `n2-standard-4`.
+    pub machine_type: String,
+    /// Its disks; it boots from the first.
+    pub disks: Vec<MachineDisk<S>>,
+    /// The subnetwork it is in.
+    pub subnetwork: At<S, Id<Subnetwork>>,
+    /// Whether it gets a public address.
+    pub public_ip: bool,
+    /// Whether it may send and receive for other addresses than its own: those of pods.
+    pub can_ip_forward: bool,
+    /// The tags that firewall rules go by.
+    pub tags: BTreeSet<At<S, Id<NetworkTag>>>,
+    /// What it may do in the cloud; nothing when `None`.
+    pub service_account: Option<At<S, Id<ServiceAccount>>>,
+    /// What its programs find at the metadata server; user data is there.
+    pub metadata: BTreeMap<String, At<S, Secret>>,
+    /// Labels.
+    pub labels: Labels,
+    /// Whether Google may take it back.
+    pub spot: bool,
+    /// Accelerators, by type and number.
+    #[serde(default)]
+    pub accelerators: BTreeMap<String, u32>,
+}
+
+/// A disk that comes and goes with its machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct MachineDisk<S: Stage = Open> {
+    /// Its name as the machine sees it, below `/dev/disk/by-id/google-`.
+    pub device: String,
+    /// What it holds at first; nothing when `None`.
+    pub image: Option<At<S, Id<Image>>>,
+    /// Size in GiB.
+    pub size: u32,
+    /// The type: `pd-balanced` …
+    pub disk_type: String,
+    /// Provisioned operations a second.
+    pub iops: Option<u32>,
+    /// Provisioned throughput in MiB/s.
+    pub throughput: Option<u32>,
+    /// The key of Cloud KMS that it is encrypted with; Google's own when `None`.
+    pub kms_key: Option<String>,
+    /// Whether it goes with the machine.
+    pub auto_delete: bool,
+}
+
+/// All of the API; what the service account may do is what limits.
+/// <https://cloud.google.com/compute/docs/access/service-accounts#scopes_best_practice>
+const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+
+/// A machine as a template holds it. `prefix` stands before names of types: templates take bare names, instances
+/// addresses in their zone.
+pub(crate) fn written(machine: &Machine<Closed>, zone: Option<&str>) -> InstanceProperties {
+    let in_zone = |kind: &str, name: &str| match zone {
+        Some(zone) => format!("zones/{zone}/{kind}/{name}"),
+        None => name.to_owned(),
+    };
+    let disk = |(at, disk): (usize, &MachineDisk<Closed>)| {
+        let params = AttachedDiskInitializeParams::new()
+            .set_disk_size_gb(i64::from(disk.size))
+            .set_disk_type(in_zone("diskTypes", &disk.disk_type))
+            .set_or_clear_source_image(disk.image.as_ref().map(Id::as_str))
+            .set_or_clear_provisioned_iops(disk.iops.map(i64::from))
+            .set_or_clear_provisioned_throughput(disk.throughput.map(i64::from))
+            .set_labels(&machine.labels);
+        let key = disk.kms_key.as_ref().map(|key| CustomerEncryptionKey::new().set_kms_key_name(key));
+        AttachedDisk::new()
+            .set_boot(at == 0)
+            .set_auto_delete(disk.auto_delete)
+            .set_device_name(&disk.device)
+            .set_type("PERSISTENT")
+            .set_mode("READ_WRITE")
+            .set_or_clear_disk_encryption_key(key)
+            .set_initialize_params(params)
+    };
+    let interface = NetworkInterface::new().set_subnetwork(machine.subnetwork.as_str());
+    let interface = if machine.public_ip {
+        let access = AccessConfig::new().set_name("External NAT").set_type("ONE_TO_ONE_NAT");
+        interface.set_access_configs([access])
+    } else {
+        interface
+    };
+    let scheduling = if machine.spot {
+        Scheduling::new()
+            .set_provisioning_model(ProvisioningModel::Spot)
+            .set_instance_termination_action(InstanceTerminationAction::Delete)
+            .set_automatic_restart(false)
+            .set_preemptible(true)
+            .set_on_host_maintenance(OnHostMaintenance::Terminate)
+    } else {
+        // Machines with accelerators cannot move: https://cloud.google.com/compute/docs/gpus#restrictions
+        let moves = machine.accelerators.is_empty();
+        Scheduling::new()
+            .set_provisioning_model(ProvisioningModel::Standard)
+            .set_automatic_restart(true)
+            .set_preemptible(false)
+            .set_on_host_maintenance(if moves {
+                OnHostMaintenance::Migrate
+            } else {
+                OnHostMaintenance::Terminate
+            })
+    };
+    let items = machine.metadata.iter();
+    let items = items.map(|(key, value)| Items::new().set_key(key).set_value(value.expose()));
+    let accelerators = machine.accelerators.iter().map(|(kind, number)| {
+        AcceleratorConfig::new()
+            .set_accelerator_type(in_zone("acceleratorTypes", kind))
+            .set_accelerator_count(i32::try_from(*number).unwrap_or(i32::MAX))
+    });
+    let account = machine
+        .service_account
+        .as_ref()
+        .map(|email| Account::new().set_email(email.as_str()).set_scopes([SCOPE]));
+    InstanceProperties::new()
+        .set_machine_type(in_zone("machineTypes", &machine.machine_type))
+        .set_disks(machine.disks.iter().enumerate().map(disk))
+        .set_network_interfaces([interface])
+        .set_can_ip_forward(machine.can_ip_forward)
+        .set_tags(Tags::new().set_items(machine.tags.iter().map(Id::as_str)))
+        .set_service_accounts(account)
+        .set_metadata(Metadata::new().set_items(items))
+        .set_labels(&machine.labels)
+        .set_scheduling(scheduling)
+        .set_guest_accelerators(accelerators)
+}
+
+/// A machine as a template shows it.
+pub(crate) fn read(properties: &InstanceProperties) -> Machine<Closed> {
+    let disk = |disk: &AttachedDisk| {
+        let params = disk.initialize_params.clone().unwrap_or_default();
+        MachineDisk {
+            device: text(disk.device_name.as_deref()),
+            image: params.source_image.as_deref().map(|image| id(Some(image))),
+            size: count(params.disk_size_gb.or(disk.disk_size_gb)),
+            disk_type: last(params.disk_type.as_deref().unwrap_or_default()),
+            iops: params.provisioned_iops.map(|iops| count(Some(iops))),
+            throughput: params.provisioned_throughput.map(|it| count(Some(it))),
+            kms_key: disk.disk_encryption_key.as_ref().and_then(|key| key.kms_key_name.clone()),
+            auto_delete: disk.auto_delete.unwrap_or_default(),
+        }
+    };
+    let interface = properties.network_interfaces.first();
+    let accelerators = properties.guest_accelerators.iter();
+    Machine {
+        machine_type: last(properties.machine_type.as_deref().unwrap_or_default()),
+        disks: properties.disks.iter().map(disk).collect(),
+        subnetwork: id(interface.and_then(|it| it.subnetwork.as_deref())),
+        public_ip: interface.is_some_and(|it| !it.access_configs.is_empty()),
+        can_ip_forward: properties.can_ip_forward.unwrap_or_default(),
+        tags: properties.tags.iter().flat_map(|tags| tags.items.iter().map(Id::new)).collect(),
+        service_account: properties.service_accounts.first().and_then(|it| it.email.as_deref()).map(Id::new),
+        metadata: metadata(properties.metadata.as_ref()),
+        labels: properties.labels.clone().into_iter().collect(),
+        spot: properties
+            .scheduling
+            .as_ref()
+            .is_some_and(|it| it.provisioning_model == Some(ProvisioningModel::Spot)),
+        accelerators: accelerators
+            .map(|it| (last(it.accelerator_type.as_deref().unwrap_or_default()), count(it.accelerator_count)))
+            .collect(),
+    }
+}
+
+/// The metadata of a machine.
+pub(crate) fn metadata(metadata: Option<&Metadata>) -> BTreeMap<String, Secret> {
+    let items = metadata.into_iter().flat_map(|metadata| &metadata.items);
+    items.map(|it| (text(it.key.as_deref()), Secret::new(text(it.value.as_deref())))).collect()
+}

@@ -1,0 +1,91 @@
+//! The kinds of objects on Google Cloud: one file for each.
+//!
+//! Kinds that agnostic graphs have under the same name carry `Gce` before theirs.
+
+mod address;
+mod backend_service;
+pub(crate) mod collection;
+pub(crate) mod convert;
+mod disk;
+mod firewall;
+mod forwarding_rule;
+mod image;
+mod instance;
+pub(crate) mod instance_group_manager;
+mod instance_template;
+mod machine;
+mod machine_type;
+mod managed_zone;
+mod network;
+mod project_iam_binding;
+mod region_health_check;
+mod resource_record_set;
+mod router;
+mod service_account;
+mod subnetwork;
+mod word;
+mod zone;
+
+use std::sync::Arc;
+
+use kops_core::cloud::{DynHandler, lookup};
+
+use crate::clients::Clients;
+use crate::names;
+use collection::Compute;
+
+pub use address::GceAddress;
+pub use backend_service::BackendService;
+pub use disk::Disk;
+pub use firewall::{GceFirewall, Traffic};
+pub use forwarding_rule::ForwardingRule;
+pub use image::Image;
+pub use instance::GceInstance;
+pub use instance_group_manager::{InstanceGroupManager, Size};
+pub use instance_template::InstanceTemplate;
+pub use machine::{Machine, MachineDisk};
+pub use machine_type::MachineType;
+pub use managed_zone::ManagedZone;
+pub use network::GceNetwork;
+pub use project_iam_binding::{Condition, ProjectIamBinding};
+pub use region_health_check::RegionHealthCheck;
+pub use resource_record_set::ResourceRecordSet;
+pub use router::{Nat, Router};
+pub use service_account::ServiceAccount;
+pub use subnetwork::Subnetwork;
+pub use word::{DefaultInternetGateway, MetadataSshKey, NetworkTag};
+pub use zone::Zone;
+
+pub(crate) use instance::list as list_instances;
+
+/// Kinds of objects without marks of their own, and the kind whose object each is inside of.
+pub(crate) const PARTS: &[(&str, &str)] = &[("ProjectIamBinding", "ServiceAccount")];
+
+/// A handler for each kind.
+pub(crate) fn handlers(clients: &Clients) -> Arc<[Arc<dyn DynHandler>]> {
+    [
+        Arc::new(Compute::<network::Networks>::new(clients)) as Arc<dyn DynHandler>,
+        Arc::new(Compute::<subnetwork::Subnetworks>::new(clients)),
+        Arc::new(Compute::<firewall::Firewalls>::new(clients)),
+        Arc::new(Compute::<router::Routers>::new(clients)),
+        Arc::new(Compute::<address::Addresses>::new(clients)),
+        Arc::new(Compute::<disk::Disks>::new(clients)),
+        Arc::new(Compute::<instance_template::InstanceTemplates>::new(clients)),
+        Arc::new(Compute::<instance_group_manager::InstanceGroupManagers>::new(clients)),
+        Arc::new(Compute::<instance::Instances>::new(clients)),
+        Arc::new(Compute::<region_health_check::RegionHealthChecks>::new(clients)),
+        Arc::new(Compute::<backend_service::BackendServices>::new(clients)),
+        Arc::new(Compute::<forwarding_rule::ForwardingRules>::new(clients)),
+        Arc::new(service_account::ServiceAccounts(clients.clone())),
+        Arc::new(project_iam_binding::ProjectIamBindings(clients.clone())),
+        Arc::new(managed_zone::ManagedZones(clients.clone())),
+        Arc::new(resource_record_set::ResourceRecordSets(clients.clone())),
+        lookup(zone::Zones(clients.clone())),
+        lookup(machine_type::MachineTypes(clients.clone())),
+        lookup(image::Images(clients.clone())),
+        lookup(word::Words::<NetworkTag>::new(names::cloud_name)),
+        lookup(word::Words::<DefaultInternetGateway>::new(str::to_owned)),
+        lookup(word::Words::<MetadataSshKey>::new(str::to_owned)),
+    ]
+    .into()
+}

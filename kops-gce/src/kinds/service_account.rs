@@ -1,0 +1,157 @@
+//! Service accounts: what machines run under.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use google_cloud_iam_admin_v1::model;
+use google_cloud_wkt::FieldMask;
+use kops_core::cloud::{
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Memo, Mutability, Object, Owner,
+    Query, Scope, Timing, Update,
+};
+use kops_core::resource::Resource;
+use kops_core::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::clients::Clients;
+use crate::names;
+use crate::paging::pages;
+
+/// A service account; its address is its identifier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceAccount {
+    /// What people see.
+    pub display_name: String,
+}
+
+impl Resource for ServiceAccount {
+    const KIND: &'static str = "ServiceAccount";
+    type Resolved = Self;
+}
+
+pub(crate) struct ServiceAccounts(pub(crate) Clients);
+
+/// The most a page holds:
+/// <https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts/list>.
+const PAGE: i32 = 100;
+/// The longest description, in bytes:
+/// <https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts>.
+const LONGEST_MARK: usize = 256;
+
+/// All of the project's, once for an observation: the listing does not filter.
+pub(crate) async fn all(clients: &Clients, cx: &Context) -> Result<Arc<Vec<model::ServiceAccount>>> {
+    let list = async || {
+        pages(async |token: Option<String>| {
+            let request =
+                clients.iam.list_service_accounts().set_name(format!("projects/{}", clients.project));
+            let request = request.set_page_size(PAGE).set_page_token(token.unwrap_or_default());
+            let page = clients.call(cx, "iam.serviceAccounts.list", request.send()).await?;
+            Ok((page.accounts, Some(page.next_page_token)))
+        })
+        .await
+    };
+    cx.memo.get_or_try("service accounts", list).await
+}
+
+/// A service account as an object.
+pub(crate) fn object(scope: &Scope, account: &model::ServiceAccount) -> Object<ServiceAccount> {
+    let spec = ServiceAccount { display_name: account.display_name.clone() };
+    let object = match Mark::read(scope, &account.description) {
+        Some(mark) => mark.object(&account.email, spec),
+        None => Object::foreign(&account.email, spec),
+    };
+    let name = account.email.split('@').next().unwrap_or_default();
+    object.alias(name).alias(&account.name)
+}
+
+/// The address of the account of a task.
+pub(crate) fn address(clients: &Clients, task: &str) -> String {
+    // Of old projects in domains (`example.com:project`) the parts are turned around.
+    let project = match clients.project.split_once(':') {
+        Some((domain, project)) => format!("{project}.{domain}"),
+        None => clients.project.clone(),
+    };
+    format!("{}@{project}.iam.gserviceaccount.com", names::account_id(task))
+}
+
+#[async_trait]
+impl Handler for ServiceAccounts {
+    type Kind = ServiceAccount;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    fn mutability(&self, _: &str) -> Mutability {
+        Mutability::InPlace
+    }
+
+    fn timing(&self) -> Timing {
+        Timing { poll: Duration::from_secs(2), ..Timing::default() }
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<ServiceAccount>>> {
+        // Somebody waits for a change: what an observation saw would not do.
+        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
+        let accounts = all(&self.0, cx).await?;
+        let mut found: Vec<_> = accounts.iter().map(|account| object(query.scope, account)).collect();
+        match query.filter {
+            Filter::Ids(ids) => found.retain(|object| ids.contains(&object.id)),
+            Filter::Scope { wanted, shared } => {
+                for object in found.iter_mut().filter(|object| object.owner == Owner::Other) {
+                    let holds = |task: &str| address(&self.0, task) == object.id;
+                    object.name = wanted.iter().map(|it| it.name).find(|task| holds(task)).map(str::to_owned);
+                }
+                found.retain(|object| {
+                    object.name.is_some() || shared.iter().any(|selector| object.is_meant_by(selector))
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn create(&self, request: Create<'_, ServiceAccount>) -> Result<Object<ServiceAccount>> {
+        let mark = Mark::of_new(&request);
+        let text = mark.text();
+        if text.len() > LONGEST_MARK {
+            return Err(Error::invalid("the names of cluster and task are too long for a service account")
+                .hint("shorten the cluster's name"));
+        }
+        let account =
+            model::ServiceAccount::new().set_display_name(&request.spec.display_name).set_description(text);
+        let create = self
+            .0
+            .iam
+            .create_service_account()
+            .set_name(format!("projects/{}", self.0.project))
+            .set_account_id(names::account_id(request.name))
+            .set_service_account(account);
+        self.0.call(request.cx, "iam.serviceAccounts.create", create.send()).await?;
+        Ok(mark.object(address(&self.0, request.name), request.spec.clone()))
+    }
+
+    async fn update(&self, request: Update<'_, ServiceAccount>) -> Result<Object<ServiceAccount>> {
+        let name = resource_name(&request.object.id);
+        let account =
+            model::ServiceAccount::new().set_name(name).set_display_name(&request.spec.display_name);
+        let mask = FieldMask::default().set_paths(["displayName"]);
+        let patch = self.0.iam.patch_service_account().set_service_account(account).set_update_mask(mask);
+        self.0.call(request.cx, "iam.serviceAccounts.update", patch.send()).await?;
+        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+    }
+
+    async fn delete(&self, request: Delete<'_, ServiceAccount>) -> Result<Deletion> {
+        let delete = self.0.iam.delete_service_account().set_name(resource_name(&request.object.id));
+        match self.0.call(request.cx, "iam.serviceAccounts.delete", delete.send()).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(Deletion::Done),
+        }
+    }
+}
+
+/// The project is told by the address.
+fn resource_name(email: &str) -> String {
+    format!("projects/-/serviceAccounts/{email}")
+}

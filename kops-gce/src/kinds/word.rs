@@ -1,0 +1,75 @@
+//! What Google Cloud has no objects for, because saying its name is enough.
+//!
+//! A tag exists by being put on a machine; a network's way to the internet is part of the network; an SSH key is
+//! a line in a machine's metadata. Agnostic graphs have tasks for all three, and others refer to them; so they
+//! are kinds that are looked up, and every one that is asked for is there. No call is made for them.
+
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use kops_core::Result;
+use kops_core::cloud::{Lookup, Object, Query};
+use kops_core::resource::Resource;
+use serde::{Deserialize, Serialize};
+
+/// A network tag, which firewall rules go by: the firewall of an agnostic graph. Its identifier is the tag.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NetworkTag {}
+
+impl Resource for NetworkTag {
+    const KIND: &'static str = "NetworkTag";
+    type Resolved = Self;
+}
+
+/// A network's default route to the internet.
+/// <https://cloud.google.com/vpc/docs/routes#routingpacketsinternet>
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DefaultInternetGateway {}
+
+impl Resource for DefaultInternetGateway {
+    const KIND: &'static str = "DefaultInternetGateway";
+    type Resolved = Self;
+}
+
+/// A public key in machines' metadata.
+/// <https://cloud.google.com/compute/docs/connect/add-ssh-keys>
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MetadataSshKey {}
+
+impl Resource for MetadataSshKey {
+    const KIND: &'static str = "MetadataSshKey";
+    type Resolved = Self;
+}
+
+/// Finds whatever is asked for, under the name that a function makes of it.
+pub(crate) struct Words<R> {
+    id: fn(&str) -> String,
+    kind: PhantomData<fn() -> R>,
+}
+
+impl<R> Words<R> {
+    pub(crate) fn new(id: fn(&str) -> String) -> Self {
+        Self { id, kind: PhantomData }
+    }
+}
+
+#[async_trait]
+impl<R> Lookup for Words<R>
+where
+    R: Resource<Resolved = R> + Default,
+{
+    type Kind = R;
+
+    async fn look_up(&self, selectors: &[&str], _: &Query<'_>) -> Result<Vec<Object<R>>> {
+        let mut found: Vec<Object<R>> = Vec::new();
+        for selector in selectors {
+            let id = (self.id)(selector);
+            // Two ways to write a name may come to the same word.
+            match found.iter_mut().find(|it| it.id == id) {
+                Some(same) => same.aliases.push((*selector).to_owned()),
+                None => found.push(Object::foreign(id, R::default()).alias(*selector)),
+            }
+        }
+        Ok(found)
+    }
+}

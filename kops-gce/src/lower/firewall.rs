@@ -1,0 +1,264 @@
+//! Firewalls become network tags, their rules firewall rules of the network.
+//!
+//! A firewall rule has one direction and one set of peers, and any number of protocols and ports. So the rules of
+//! a firewall are put together: one rule for each group of machines as a peer, and one for each protocol and port
+//! that ranges of addresses have in common. A network lets everything out unless a rule says otherwise; of a
+//! firewall that does not let everything out, one more rule stops what the others do not let pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use kops_core::Result;
+use kops_core::graph::{Id, Input};
+use kops_core::lower::Lowered;
+use kops_core::resource::{Direction, Firewall, FirewallRule, FirewallRules, Peer, Protocol};
+
+use super::{Lowering, Site, native, unsupported};
+use crate::kinds::{GceFirewall, GceNetwork, NetworkTag, Traffic};
+
+/// Comes after every rule of ours and before Google's own, which lets everything out (65535):
+/// <https://cloud.google.com/firewall/docs/firewalls#default_firewall_rules>.
+const LAST: u32 = 65_534;
+
+impl Lowered<Site> for Firewall {
+    type Native = NetworkTag;
+
+    fn lower(name: &str, _: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        cx.looked_up::<NetworkTag>(name);
+        Ok(())
+    }
+}
+
+impl Lowered<Site> for FirewallRules {
+    type Native = GceFirewall;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let firewalls = cx.specs::<Firewall>()?;
+        let own = firewalls.into_iter().find(|(of, _)| Lowering::is_for(&spec.firewall, of));
+        let Some((_, firewall)) = own else {
+            return Err(unsupported(
+                "the network of a tag that is somebody else's is not known",
+                "put the rules into a firewall of its own, and machines into both",
+            ));
+        };
+        let target = native(spec.firewall);
+        for (what, rule) in rules(&spec.rules, &native(firewall.network), &target)? {
+            cx.add(&format!("{what}-to-{name}"), rule);
+        }
+        Ok(())
+    }
+}
+
+/// The rules with what their names begin with.
+fn rules(
+    rules: &BTreeSet<FirewallRule>,
+    network: &Input<Id<GceNetwork>>,
+    target: &Input<Id<NetworkTag>>,
+) -> Result<BTreeMap<String, GceFirewall>> {
+    let mut made: BTreeMap<String, GceFirewall> = BTreeMap::new();
+    let mut lets_everything_out = false;
+    for rule in rules {
+        let traffic = traffic(rule);
+        let (ranges, six) = match &rule.peer {
+            Peer::Cidr(cidr) => {
+                let all_out = rule.direction == Direction::Egress && traffic.protocol == "all";
+                if all_out && cidr.prefix_len() == 0 {
+                    lets_everything_out = true;
+                    continue;
+                }
+                (Some(Input::Known(cidr.trunc().to_string())), matches!(cidr, IpNet::V6(_)))
+            }
+            Peer::Address(address) => (Some(Input::concat([address.clone(), "/32".into()])), false),
+            Peer::Group(_) => (None, false),
+            Peer::PrefixList(list) => {
+                return Err(unsupported(
+                    format!("{list} is a list of ranges, and Google Cloud's firewall rules take none"),
+                    "write the ranges themselves",
+                ));
+            }
+        };
+        let (way, egress) = match rule.direction {
+            Direction::Ingress => ("INGRESS", false),
+            Direction::Egress => ("EGRESS", true),
+        };
+        let what = match (&rule.peer, &ranges) {
+            (Peer::Group(group), _) => {
+                if egress {
+                    return Err(unsupported(
+                        "a rule about connections that machines open cannot name a firewall as the other side",
+                        "name the ranges of addresses that they may reach",
+                    ));
+                }
+                name_of(group)
+            }
+            _ => format!(
+                "{}{}{}",
+                if egress { "out-" } else { "" },
+                kind_of(&traffic),
+                if six { "-ipv6" } else { "" }
+            ),
+        };
+        let firewall = made.entry(what).or_insert_with(|| GceFirewall {
+            target_tags: [target.clone()].into(),
+            ..GceFirewall::of(network.clone(), way)
+        });
+        add(&mut firewall.allowed, traffic);
+        match (&rule.peer, ranges) {
+            (Peer::Group(group), _) => drop(firewall.source_tags.insert(native(group.clone()))),
+            (_, Some(range)) if egress => drop(firewall.destination_ranges.insert(range)),
+            (_, Some(range)) => drop(firewall.source_ranges.insert(range)),
+            (_, None) => {}
+        }
+    }
+    if !lets_everything_out {
+        made.insert(
+            "no-more-out".to_owned(),
+            GceFirewall {
+                priority: LAST,
+                denied: [Traffic { protocol: "all".to_owned(), ports: BTreeSet::new() }].into(),
+                destination_ranges: ["0.0.0.0/0".into()].into(),
+                target_tags: [target.clone()].into(),
+                ..GceFirewall::of(network.clone(), "EGRESS")
+            },
+        );
+    }
+    Ok(made)
+}
+
+/// What the other side is called.
+fn name_of(group: &Input<Id<Firewall>>) -> String {
+    match group {
+        Input::Known(id) => id.as_str().to_owned(),
+        Input::Output(output) => output.task.name().to_owned(),
+        Input::Concat(_) => "group".to_owned(),
+    }
+}
+
+fn kind_of(traffic: &Traffic) -> String {
+    let ports = traffic.ports.iter().map(|ports| format!("-{ports}"));
+    std::iter::once(traffic.protocol.clone()).chain(ports).collect()
+}
+
+/// Adds to what a rule lets pass: the ports of a protocol are together, and all of them include each.
+fn add(allowed: &mut BTreeSet<Traffic>, traffic: Traffic) {
+    let all = |it: &Traffic| it.protocol == "all";
+    if allowed.iter().any(all) {
+        return;
+    }
+    if all(&traffic) {
+        allowed.clear();
+        allowed.insert(traffic);
+        return;
+    }
+    let same = allowed.iter().find(|it| it.protocol == traffic.protocol).cloned();
+    let Some(mut same) = same else {
+        allowed.insert(traffic);
+        return;
+    };
+    allowed.remove(&same);
+    if same.ports.is_empty() || traffic.ports.is_empty() {
+        same.ports.clear();
+    } else {
+        same.ports.extend(traffic.ports);
+    }
+    allowed.insert(same);
+}
+
+fn traffic(rule: &FirewallRule) -> Traffic {
+    let protocol = match rule.protocol {
+        Protocol::Any => "all".to_owned(),
+        Protocol::Tcp => "tcp".to_owned(),
+        Protocol::Udp => "udp".to_owned(),
+        Protocol::Icmp => "icmp".to_owned(),
+        // Known by its number alone: https://cloud.google.com/firewall/docs/firewalls#protocols_and_ports
+        Protocol::IcmpV6 => "58".to_owned(),
+        Protocol::Number(4) => "ipip".to_owned(),
+        Protocol::Number(50) => "esp".to_owned(),
+        Protocol::Number(51) => "ah".to_owned(),
+        Protocol::Number(number) => number.to_string(),
+    };
+    // The type and code of ICMP are not told apart.
+    let has_ports = matches!(rule.protocol, Protocol::Tcp | Protocol::Udp);
+    let ports = rule.ports.filter(|_| has_ports).map(|ports| match (ports.from, ports.to) {
+        (from, to) if from == to => from.to_string(),
+        (from, to) => format!("{from}-{to}"),
+    });
+    Traffic { protocol, ports: ports.into_iter().collect() }
+}
+
+/// A rule by which Google's health checks reach machines with a tag.
+pub(super) fn health_checks(
+    network: Input<Id<GceNetwork>>,
+    tag: Id<NetworkTag>,
+    public: bool,
+    ports: BTreeSet<String>,
+) -> GceFirewall {
+    // https://cloud.google.com/load-balancing/docs/health-check-concepts#ip-ranges
+    let ranges: &[&str] = if public {
+        &["35.191.0.0/16", "209.85.152.0/22", "209.85.204.0/22"]
+    } else {
+        &["35.191.0.0/16", "130.211.0.0/22"]
+    };
+    GceFirewall {
+        allowed: [Traffic { protocol: "tcp".to_owned(), ports }].into(),
+        source_ranges: ranges.iter().map(|range| (*range).into()).collect(),
+        target_tags: [Input::Known(tag)].into(),
+        ..GceFirewall::of(network, "INGRESS")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kops_core::graph::Handle;
+
+    use super::*;
+
+    fn made(given: impl IntoIterator<Item = FirewallRule>) -> BTreeMap<String, GceFirewall> {
+        let network = Input::Known(Id::new("n"));
+        rules(&given.into_iter().collect(), &network, &Input::Known(Id::new("t"))).unwrap()
+    }
+
+    fn out() -> FirewallRule {
+        FirewallRule::all_to(Peer::Cidr("0.0.0.0/0".parse().unwrap()))
+    }
+
+    #[test]
+    fn peers_of_a_kind_share_a_rule() {
+        let group = || Peer::Group(Handle::<Firewall>::named("nodes.x").id());
+        let range = |text: &str| Peer::Cidr(text.parse().unwrap());
+        let made = made([
+            FirewallRule::tcp_range(1, 2378, group()),
+            FirewallRule::tcp_range(2382, 4000, group()),
+            FirewallRule::udp_range(1, 65535, group()),
+            FirewallRule::tcp(22, range("192.0.2.0/24")),
+            FirewallRule::tcp(22, range("198.51.100.0/24")),
+            FirewallRule::tcp(22, range("2001:db8::/32")),
+            out(),
+        ]);
+        let names: Vec<_> = made.keys().map(String::as_str).collect();
+        assert_eq!(names, ["nodes.x", "tcp-22", "tcp-22-ipv6"]);
+        assert_eq!(made["tcp-22"].source_ranges.len(), 2);
+        let allowed: Vec<_> = made["nodes.x"].allowed.iter().map(kind_of).collect();
+        assert_eq!(allowed, ["tcp-1-2378-2382-4000", "udp-1-65535"]);
+    }
+
+    #[test]
+    fn who_may_not_go_anywhere_is_stopped() {
+        assert_eq!(made([out()]).len(), 0);
+        let to = FirewallRule {
+            direction: Direction::Egress,
+            ..FirewallRule::tcp(443, Peer::Cidr("192.0.2.1/32".parse().unwrap()))
+        };
+        let made = made([to]);
+        assert_eq!(made["no-more-out"].priority, LAST);
+        assert_eq!(made["out-tcp-443"].destination_ranges.len(), 1);
+    }
+
+    #[test]
+    fn everything_includes_each() {
+        let group = || Peer::Group(Handle::<Firewall>::named("a").id());
+        let made = made([FirewallRule::tcp(1, group()), FirewallRule::all_from(group()), out()]);
+        let allowed: Vec<_> = made["a"].allowed.iter().map(kind_of).collect();
+        assert_eq!(allowed, ["all"]);
+    }
+}

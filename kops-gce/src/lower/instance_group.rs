@@ -1,0 +1,105 @@
+//! An instance group becomes a template, which stands for it, and a group manager in each of its zones. The size
+//! is divided among the zones, the first ones having one more if it does not come out even, as kOps has it.
+
+use kops_core::graph::Handle;
+use kops_core::lower::Lowered;
+use kops_core::resource::{Egress, InstanceGroup, NatGateway, Subnet};
+use kops_core::{Error, Result};
+
+use super::machine::{Request, machine};
+use super::{Lowering, Site, unsupported};
+use crate::extensions::GceInstanceGroup;
+use crate::kinds::{InstanceGroupManager, InstanceTemplate, Router, Size};
+use crate::names;
+
+impl Lowered<Site> for InstanceGroup {
+    type Native = InstanceTemplate;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let extension = spec.extensions.get::<GceInstanceGroup>()?.unwrap_or_default();
+        if spec.zones.is_empty() {
+            return Err(
+                Error::invalid("it is in no zone").hint("name the zones that its machines are spread over")
+            );
+        }
+        let Some(subnet) = spec.subnets.first() else {
+            return Err(Error::invalid("it is in no subnet").hint("name the subnet that its machines are in"));
+        };
+        if spec.subnets.len() > 1 {
+            return Err(unsupported(
+                "the machines of a group are in one subnet, which spans the zones",
+                "name one subnet, or make a group for each",
+            ));
+        }
+        if spec.spot.as_ref().is_some_and(|spot| spot.max_price.is_some()) {
+            return Err(unsupported("Google sets the price of spot machines", "leave the highest price out"));
+        }
+        for zone in &spec.zones {
+            super::zone(cx, zone)?;
+            super::machine_type(cx, zone, &spec.machine_type);
+        }
+        let nat = way_out(subnet, cx)?;
+        let request = Request {
+            subnet,
+            image: &spec.image,
+            machine_type: &spec.machine_type,
+            firewalls: &spec.firewalls,
+            load_balancers: &spec.load_balancers,
+            identity: spec.identity.as_ref(),
+            ssh_key: spec.ssh_key.as_ref(),
+            user_data: spec.user_data.as_ref(),
+            root_volume: &spec.root_volume,
+            volumes: &spec.volumes,
+            options: &spec.options,
+            labels: &spec.labels,
+            spot: spec.spot.is_some(),
+            extension: &extension,
+        };
+        let machine = machine(&request, cx)?;
+        let template = cx.add(name, InstanceTemplate { machine });
+        let zones = u32::try_from(spec.zones.len()).unwrap_or(1);
+        for ((zone, task), number) in managers(name, &spec).zip(0..) {
+            let share = |whole: u32| whole / zones + u32::from(number < whole % zones);
+            let manager = InstanceGroupManager {
+                zone: zone.to_owned(),
+                template: template.id(),
+                base_name: names::base_name(&task),
+                size: Size { min: share(spec.min), max: share(spec.max) },
+            };
+            let manager = cx.add(&task, manager);
+            // Machines that boot go for packages at once.
+            if let Some(router) = &nat {
+                cx.after(&manager, router);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The zones of a group with the names of their managers' tasks: kOps puts the letter of the zone before.
+pub(super) fn managers<'s>(
+    name: &'s str,
+    spec: &'s InstanceGroup,
+) -> impl Iterator<Item = (&'s str, String)> {
+    spec.zones.iter().map(move |zone| {
+        let letter = zone.rsplit('-').next().unwrap_or(zone);
+        (zone.as_str(), format!("{letter}.{name}"))
+    })
+}
+
+/// The NAT gateway of a subnet, if the graph makes both.
+fn way_out(
+    subnet: &kops_core::graph::Input<kops_core::graph::Id<Subnet>>,
+    cx: &Lowering<'_>,
+) -> Result<Option<Handle<Router>>> {
+    let subnets = cx.specs::<Subnet>()?;
+    let Some((_, spec)) = subnets.into_iter().find(|(name, _)| Lowering::is_for(subnet, name)) else {
+        return Ok(None);
+    };
+    let Egress::Nat(gateway) = spec.egress else { return Ok(None) };
+    let gateways = cx.specs::<NatGateway>()?;
+    Ok(gateways
+        .into_iter()
+        .find(|(name, _)| Lowering::is_for(&gateway, name))
+        .map(|(name, _)| Handle::named(name)))
+}

@@ -1,0 +1,173 @@
+//! What the machines of groups and single machines have in common.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kops_core::cluster::INSTANCE_GROUP_LABEL;
+use kops_core::graph::{Id, Input, Secret};
+use kops_core::lower::Lowered;
+use kops_core::resource::{
+    Firewall, Identity, Instance, LoadBalancer, MachineOptions, RootVolume, SshKey, Subnet,
+};
+use kops_core::{Error, Result};
+
+use super::{Lowering, Site, load_balancer, native, unsupported};
+use crate::extensions::GceInstanceGroup;
+use crate::kinds::{GceInstance, Image, Machine, MachineDisk, NetworkTag};
+use crate::labels;
+
+/// What kOps takes for machines' own disks.
+const TYPE: &str = "pd-balanced";
+/// The user that keys of SSH log in as, as in kOps.
+const USER: &str = "admin";
+
+/// What is asked of a machine.
+pub(super) struct Request<'a> {
+    pub(super) subnet: &'a Input<Id<Subnet>>,
+    pub(super) image: &'a str,
+    pub(super) machine_type: &'a str,
+    pub(super) firewalls: &'a BTreeSet<Input<Id<Firewall>>>,
+    pub(super) load_balancers: &'a BTreeSet<Input<Id<LoadBalancer>>>,
+    pub(super) identity: Option<&'a Input<Id<Identity>>>,
+    pub(super) ssh_key: Option<&'a Input<Id<SshKey>>>,
+    pub(super) user_data: Option<&'a Input<Secret>>,
+    pub(super) root_volume: &'a RootVolume,
+    pub(super) volumes: &'a BTreeMap<String, RootVolume>,
+    pub(super) options: &'a MachineOptions,
+    pub(super) labels: &'a BTreeMap<String, String>,
+    pub(super) spot: bool,
+    pub(super) extension: &'a GceInstanceGroup,
+}
+
+/// The machine that is asked for.
+pub(super) fn machine(request: &Request<'_>, cx: &mut Lowering<'_>) -> Result<Machine> {
+    let image: Input<Id<Image>> = cx.looked_up::<Image>(request.image).id();
+    let further = request.volumes.iter().map(|(device, volume)| {
+        // Names of devices are the machine's own business on other clouds: `/dev/sdb`.
+        disk(device.rsplit('/').next().unwrap_or(device), None, volume)
+    });
+    let disks = std::iter::once(disk("boot", Some(image), request.root_volume)).chain(further).collect();
+    let machine = Machine {
+        machine_type: request.machine_type.to_owned(),
+        disks,
+        subnetwork: native(request.subnet.clone()),
+        public_ip: request.options.public_ip.unwrap_or_default(),
+        // Pods have addresses of their own.
+        can_ip_forward: true,
+        tags: tags(request, cx)?,
+        service_account: request.identity.cloned().map(native),
+        metadata: metadata(request, cx)?,
+        labels: labels::of(cx.scope(), request.labels),
+        spot: request.spot,
+        accelerators: request.extension.accelerators.clone(),
+    };
+    Ok(machine)
+}
+
+fn disk(device: &str, image: Option<Input<Id<Image>>>, volume: &RootVolume) -> MachineDisk {
+    MachineDisk {
+        device: device.to_owned(),
+        image,
+        size: volume.size,
+        disk_type: volume.volume_type.clone().unwrap_or_else(|| TYPE.to_owned()),
+        iops: volume.iops,
+        throughput: volume.throughput,
+        kms_key: volume.kms_key.clone(),
+        auto_delete: !volume.keep,
+    }
+}
+
+/// Those of the firewalls around it, of the balancers it is behind, and of the firewalls around those.
+fn tags(request: &Request<'_>, cx: &Lowering<'_>) -> Result<BTreeSet<Input<Id<NetworkTag>>>> {
+    let mut tags: BTreeSet<_> = request.firewalls.iter().cloned().map(native).collect();
+    tags.extend(request.extension.tags.iter().map(|tag| Input::Known(Id::new(tag))));
+    if request.load_balancers.is_empty() {
+        return Ok(tags);
+    }
+    let balancers = cx.specs::<LoadBalancer>()?;
+    for id in request.load_balancers {
+        let Some((name, balancer)) = balancers.iter().find(|(name, _)| Lowering::is_for(id, name)) else {
+            return Err(unsupported(
+                "who is behind a shared load balancer is its owner's to say",
+                "let its backend service name the instance groups of this one",
+            ));
+        };
+        tags.insert(Input::Known(load_balancer::tag(name)));
+        tags.extend(balancer.firewalls.iter().cloned().map(native));
+    }
+    Ok(tags)
+}
+
+fn metadata(request: &Request<'_>, cx: &Lowering<'_>) -> Result<BTreeMap<String, Input<Secret>>> {
+    let known = |text: &str| Input::Known(Secret::new(text));
+    // As in kOps, for its tools on the machine.
+    let mut metadata = BTreeMap::from([("cluster-name".to_owned(), known(cx.scope().name()))]);
+    if let Some(group) = request.labels.get(INSTANCE_GROUP_LABEL) {
+        metadata.insert("kops-k8s-io-instance-group-name".to_owned(), known(group));
+    }
+    if let Some(user_data) = request.user_data {
+        let key = if request.extension.startup_script { "startup-script" } else { "user-data" };
+        metadata.insert(key.to_owned(), user_data.clone());
+    }
+    if let Some(id) = request.ssh_key {
+        let keys = cx.specs::<SshKey>()?;
+        let Some((_, key)) = keys.into_iter().find(|(name, _)| Lowering::is_for(id, name)) else {
+            return Err(unsupported(
+                "Google Cloud keeps no SSH keys that could be shared",
+                "give the public key itself, or put it into the project's metadata",
+            ));
+        };
+        metadata.insert("ssh-keys".to_owned(), known(&format!("{USER}:{}", key.public_key.trim())));
+    }
+    Ok(metadata)
+}
+
+impl Lowered<Site> for Instance {
+    type Native = GceInstance;
+
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[(Self::PRIVATE_IP.name(), GceInstance::PRIVATE_IP.name())];
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        // Subnets do not tell zones here, and an agnostic machine names none: a label does.
+        let Some(zone) = spec.labels.get(ZONE).cloned() else {
+            return Err(Error::invalid("it is in no zone").hint(format!("name one in the label {ZONE}")));
+        };
+        super::zone(cx, &zone)?;
+        super::machine_type(cx, &zone, &spec.machine_type);
+        let extension = GceInstanceGroup::default();
+        let request = Request {
+            subnet: &spec.subnet,
+            image: &spec.image,
+            machine_type: &spec.machine_type,
+            firewalls: &spec.firewalls,
+            load_balancers: &BTreeSet::new(),
+            identity: spec.identity.as_ref(),
+            ssh_key: spec.ssh_key.as_ref(),
+            user_data: spec.user_data.as_ref(),
+            root_volume: &spec.root_volume,
+            volumes: &BTreeMap::new(),
+            options: &spec.options,
+            labels: &spec.labels,
+            spot: false,
+            extension: &extension,
+        };
+        let machine = machine(&request, cx)?;
+        let instance = GceInstance {
+            zone,
+            machine_type: machine.machine_type,
+            disks: machine.disks,
+            subnetwork: machine.subnetwork,
+            public_ip: machine.public_ip,
+            tags: machine.tags,
+            service_account: machine.service_account,
+            metadata: machine.metadata,
+            labels: machine.labels,
+        };
+        cx.add(name, instance);
+        Ok(())
+    }
+}
+
+/// Kubernetes' own label of a node's zone:
+/// <https://kubernetes.io/docs/reference/labels-annotations-taints/#topologykubernetesiozone>.
+const ZONE: &str = "topology.kubernetes.io/zone";

@@ -1,0 +1,114 @@
+//! Lowering: agnostic tasks become native ones.
+//!
+//! Each agnostic kind has an `impl` of [`Lowered`](kops_core::lower::Lowered). Names are kept; those of the
+//! objects follow from them ([`names`](crate::names)).
+
+mod dns;
+mod firewall;
+mod identity;
+mod instance_group;
+mod load_balancer;
+mod machine;
+mod network;
+mod volume;
+
+use std::collections::HashSet;
+
+use kops_core::cloud::Scope;
+use kops_core::graph::{Edge, Id, Input, OutputRef, Task, TaskGraph, Wait};
+use kops_core::lower::{Lowered, Lowerings, entry};
+use kops_core::resource::{
+    Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
+    LoadBalancer, NatGateway, Network, SshKey, Subnet, Volume,
+};
+use kops_core::{Error, ErrorKind, Result};
+
+use crate::kinds::{MachineType, PARTS, Zone};
+
+const LOWERINGS: Lowerings<Site> = Lowerings {
+    cloud: "Google Cloud",
+    kinds: &[
+        entry::<Site, Network>(),
+        entry::<Site, Subnet>(),
+        entry::<Site, InternetGateway>(),
+        entry::<Site, NatGateway>(),
+        entry::<Site, Address>(),
+        entry::<Site, Firewall>(),
+        entry::<Site, FirewallRules>(),
+        entry::<Site, LoadBalancer>(),
+        entry::<Site, SshKey>(),
+        entry::<Site, Identity>(),
+        entry::<Site, InstanceGroup>(),
+        entry::<Site, Instance>(),
+        entry::<Site, Volume>(),
+        entry::<Site, DnsZone>(),
+        entry::<Site, DnsRecord>(),
+    ],
+    parts: PARTS,
+};
+
+/// What lowering knows of Google Cloud.
+pub(crate) struct Site {
+    pub(crate) region: String,
+}
+
+/// A graph on its way to Google's kinds.
+pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
+
+/// A graph of agnostic and native tasks as one of native tasks only.
+///
+/// # Errors
+/// Everything that Google Cloud cannot do, at once.
+pub(crate) fn lower(
+    graph: &TaskGraph,
+    scope: &Scope,
+    region: &str,
+    native_kinds: &HashSet<&str>,
+) -> Result<TaskGraph> {
+    let site = Site { region: region.to_owned() };
+    when_ready(&LOWERINGS.lower(graph, scope, &site, native_kinds)?)
+}
+
+/// The graph with everything waiting until what it refers to works: Compute Engine refuses references to what an
+/// operation is still making (`resourceNotReady`), and an operation may yet fail.
+fn when_ready(graph: &TaskGraph) -> Result<TaskGraph> {
+    let mut waiting = TaskGraph::builder();
+    for task in graph.tasks() {
+        let spec = task.spec.map_outputs(&|output| OutputRef { wait: Wait::Ready, ..output });
+        waiting.insert(Task { spec, edges: Vec::new(), ..task.clone() });
+    }
+    for task in graph.tasks() {
+        for edge in &task.edges {
+            waiting.wait(&task.key, Edge { on: edge.on.clone(), wait: Wait::Ready });
+        }
+    }
+    waiting.build()
+}
+
+/// A reference to an agnostic object as one to the object that stands for it.
+fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
+    kops_core::lower::native::<Site, A>(id)
+}
+
+fn unsupported(message: impl Into<String>, hint: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Unsupported, message).hint(hint)
+}
+
+/// A zone of the region: it is looked up, so that a misspelt one is found before anything is made.
+fn zone(cx: &mut Lowering<'_>, name: &str) -> Result<()> {
+    let region = &cx.provider().region;
+    if name.rsplit_once('-').is_none_or(|(of, _)| of != region) {
+        return Err(Error::invalid(format!("the zone {name} is not in the region {region}"))
+            .hint("name a zone of the region, or connect to the zone's region"));
+    }
+    cx.looked_up::<Zone>(name);
+    Ok(())
+}
+
+/// A machine type of a zone, looked up as well.
+fn machine_type(cx: &mut Lowering<'_>, zone: &str, name: &str) {
+    cx.looked_up::<MachineType>(&format!("{zone}/{name}"));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! What credentials may do in the project.
+//!
+//! IAM itself answers which of a list of permissions somebody has, before anything is made. Permissions on what
+//! lies outside of the project, such as the bucket of a state store or a shared network, are not told by the
+//! project and are not asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use kops_core::Result;
+use kops_core::cloud::{Context, MissingPermission, Permissions, Scope};
+use kops_core::graph::{Lifecycle, TaskGraph};
+use serde_json::{Value, json};
+
+use crate::Gce;
+use crate::actions::{self, Actions};
+
+/// How many permissions a question names at most:
+/// <https://cloud.google.com/resource-manager/reference/rest/v3/projects/testIamPermissions>.
+const AT_ONCE: usize = 100;
+
+#[async_trait]
+impl Permissions for Gce {
+    async fn missing(&self, graph: &TaskGraph, _: &Scope, cx: &Context) -> Result<Vec<MissingPermission>> {
+        let needed = needed(graph);
+        let asked: Vec<&str> = needed.keys().copied().collect();
+        let ask = |permissions: &[&str]| {
+            let clients = self.clients();
+            let test = clients.projects.test_iam_permissions();
+            let test = test.set_resource(format!("projects/{}", clients.project));
+            let test = test.set_permissions(permissions.iter().map(|it| (*it).to_owned()));
+            clients.call(cx, "resourcemanager.projects.testIamPermissions", test.send())
+        };
+        let answers = try_join_all(asked.chunks(AT_ONCE).map(ask)).await?;
+        let had: BTreeSet<String> = answers.into_iter().flat_map(|answer| answer.permissions).collect();
+        Ok(needed
+            .into_iter()
+            .filter(|(permission, _)| !had.contains(*permission))
+            .map(|(permission, kinds)| MissingPermission {
+                action: permission.to_owned(),
+                needed_for: kinds.into_iter().map(str::to_owned).collect(),
+            })
+            .collect())
+    }
+
+    /// A custom role, in the form that `gcloud iam roles create --file` takes.
+    ///
+    /// Names of objects are no part of most permissions of Compute Engine, so the role is good for the whole
+    /// project: a project of its own is what confines a cluster.
+    fn least(&self, scope: &Scope) -> Value {
+        json!({
+            "title": format!("kops {}", scope.name()),
+            "description": "What provisioning clusters takes",
+            "stage": "GA",
+            "includedPermissions": actions::names(),
+        })
+    }
+}
+
+/// The permissions that applying a graph needs, with the kinds that need them.
+fn needed(graph: &TaskGraph) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let mut managed = BTreeSet::new();
+    for task in graph.tasks() {
+        if !matches!(task.lifecycle, Lifecycle::Shared { .. }) {
+            managed.insert(task.key.kind());
+        }
+    }
+    let mut needed: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for Actions { kind, read, write } in actions::ALL {
+        if [actions::MACHINES, actions::STATE_STORE].contains(kind) {
+            continue;
+        }
+        // Every kind is observed, whether the graph has it or not: what is left over is found so.
+        let write: &[&str] = if managed.contains(kind) { write } else { &[] };
+        for permission in read.iter().chain(write).copied() {
+            needed.entry(permission).or_default().insert(*kind);
+        }
+    }
+    needed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_managed_is_only_looked_at() {
+        let graph = TaskGraph::default();
+        let needed = needed(&graph);
+        assert!(needed.keys().all(|permission| actions::only_looks(permission)));
+        assert!(needed.contains_key("compute.networks.list"));
+        assert!(!needed.contains_key("storage.objects.get"));
+    }
+}

@@ -1,0 +1,135 @@
+//! A cluster's name, a project, and what is done to them again and again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use kops_core::clock::{Clock, SystemClock};
+use kops_core::cloud::Scope;
+use kops_core::graph::TaskGraph;
+use kops_core::plan::{Action, Plan};
+use kops_core::{Engine, Result};
+use kops_gce::Gce;
+use kops_gce_emulator::{Emulator, REGION, Snapshot};
+
+pub(crate) const CLUSTER: &str = "ha.example.com";
+pub(crate) const ZONES: [&str; 3] = ["europe-west1-b", "europe-west1-c", "europe-west1-d"];
+
+pub(crate) struct Lab {
+    pub(crate) google: Emulator,
+    pub(crate) gce: Arc<Gce>,
+    pub(crate) engine: Engine,
+    /// The project before anything was done.
+    pub(crate) before: Snapshot,
+}
+
+impl Lab {
+    /// A project in which others have something of every kind.
+    pub(crate) async fn new() -> Self {
+        let google = Emulator::start();
+        google.create_zone("example.com");
+        google.seed_foreign(CLUSTER);
+        Self::on(google).await
+    }
+
+    /// An empty project.
+    pub(crate) async fn bare() -> Self {
+        Self::on(Emulator::start()).await
+    }
+
+    async fn on(google: Emulator) -> Self {
+        let gce = connect(&google).await;
+        let engine = Engine::new(gce.clone(), Scope::new(CLUSTER));
+        let before = google.snapshot();
+        Self { google, gce, engine, before }
+    }
+
+    /// The changes that a graph needs, as `action Kind/name: fields`.
+    pub(crate) async fn changes(&self, graph: &TaskGraph) -> Vec<String> {
+        changes(&self.engine.plan(graph).await.unwrap())
+    }
+
+    pub(crate) async fn try_apply(&self, graph: &TaskGraph) -> Result<()> {
+        let plan = self.engine.plan(graph).await?;
+        let applied = tokio::time::timeout(LONGEST, self.engine.apply_now(&plan)).await;
+        if applied.is_err() {
+            for call in
+                self.google.calls().calls.iter().filter(|it| it.mutation || it.action.contains("perations"))
+            {
+                println!("{} {} {} {:?}", call.status, call.action, call.path, call.code);
+            }
+        }
+        applied.expect("what is waited for comes in time")?.into_result().map(drop)
+    }
+
+    /// Applies a graph and makes sure that it is settled then.
+    pub(crate) async fn apply(&self, graph: &TaskGraph) {
+        self.try_apply(graph).await.unwrap();
+        self.assert_settled(graph).await;
+    }
+
+    /// A plan finds nothing to do, and changes nothing.
+    pub(crate) async fn assert_settled(&self, graph: &TaskGraph) {
+        self.google.forget_calls();
+        assert_eq!(self.changes(graph).await, Vec::<String>::new());
+        assert!(self.google.calls().mutations(&[]).is_empty());
+        assert_eq!(
+            self.before.lost_in(&self.google.snapshot()),
+            Vec::<String>::new(),
+            "others lost something"
+        );
+    }
+
+    /// Deletes everything and makes sure that the project is as it was.
+    pub(crate) async fn delete(&self) {
+        self.try_apply(&TaskGraph::default()).await.unwrap();
+        self.google.settle();
+        assert_eq!(self.before.diff(&self.google.snapshot()), Vec::<String>::new());
+    }
+}
+
+/// The emulator is done with everything in seconds.
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// Time flies: pauses and rate limits are Google's, the emulator is faster.
+#[derive(Debug)]
+struct Fast(SystemClock);
+
+const FASTER: u32 = 20;
+
+#[async_trait]
+impl Clock for Fast {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed() * FASTER
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        self.0.sleep(wait / FASTER).await;
+    }
+}
+
+pub(crate) async fn connect(google: &Emulator) -> Arc<Gce> {
+    let builder = Gce::builder().project(google.project()).region(REGION).endpoint(google.endpoint());
+    let builder = builder.clock(Arc::new(Fast(SystemClock::new())));
+    Arc::new(builder.anonymous().build().await.unwrap())
+}
+
+pub(crate) fn changes(plan: &Plan) -> Vec<String> {
+    plan.changes
+        .iter()
+        .map(|change| {
+            let fields: BTreeSet<_> = change.fields.iter().map(|field| field.path.as_str()).collect();
+            let fields = fields.into_iter().collect::<Vec<_>>().join(" ");
+            match change.action {
+                Action::Update | Action::Replace => format!("{} {}: {fields}", change.action, change.task),
+                action => format!("{action} {}", change.task),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,117 @@
+//! Single kinds of machines and disks.
+
+use std::collections::BTreeMap;
+
+use kops_core::ErrorKind;
+use kops_core::graph::TaskGraph;
+use kops_core::resource::{Instance, InstanceGroup, MachineOptions, RootVolume, Volume};
+use kops_gce::extensions::GceInstanceGroup;
+use kops_gce_emulator::IMAGE;
+
+use crate::lab::{CLUSTER, Lab, ZONES};
+use crate::site::Site;
+
+fn disk(size: u32, labels: &[(&str, &str)]) -> TaskGraph {
+    let mut graph = TaskGraph::builder();
+    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let volume = Volume { zone: ZONES[0].to_owned(), size, labels, ..Volume::default() };
+    graph.add(&format!("a.etcd-main.{CLUSTER}"), volume);
+    graph.build().unwrap()
+}
+
+#[tokio::test]
+async fn disks_grow_in_place_and_carry_kops_labels() {
+    let lab = Lab::new().await;
+    let etcd = ("k8s.io/etcd/main", "a/a,b,c");
+    lab.apply(&disk(20, &[etcd])).await;
+    let found = lab.google.snapshot();
+    let made = found.object("disks", &format!("{}/a-etcd-main-ha-example-com", ZONES[0])).unwrap();
+    assert_eq!(made["labels"]["k8s-io-etcd-main"], "a-2fa-2cb-2cc");
+    assert_eq!(made["labels"]["k8s-io-cluster-name"], "ha-example-com");
+    let wanted = disk(40, &[etcd, ("team", "a")]);
+    assert_eq!(lab.changes(&wanted).await, [format!("update Disk/a.etcd-main.{CLUSTER}: labels.team size")]);
+    lab.apply(&wanted).await;
+    let error = lab.try_apply(&disk(10, &[])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    lab.delete().await;
+}
+
+#[tokio::test]
+async fn what_google_does_not_have_is_told_when_planning() {
+    let lab = Lab::bare().await;
+    for (edit, says) in [
+        (
+            Box::new(|group: &mut InstanceGroup| "nobody/nothing".clone_into(&mut group.image))
+                as Box<dyn Fn(&mut InstanceGroup)>,
+            "there is no Image \"nobody/nothing\"",
+        ),
+        (
+            Box::new(|group: &mut InstanceGroup| "x9-huge".clone_into(&mut group.machine_type)),
+            "there is no MachineType \"europe-west1-b/x9-huge\"",
+        ),
+        (
+            Box::new(|group: &mut InstanceGroup| group.zones = ["europe-west1-x".to_owned()].into()),
+            "there is no Zone \"europe-west1-x\"",
+        ),
+        (
+            Box::new(|group: &mut InstanceGroup| group.zones = ["us-east1-b".to_owned()].into()),
+            "the zone us-east1-b is not in the region europe-west1",
+        ),
+    ] {
+        let mut site = Site::of(CLUSTER);
+        site.group("nodes", |group| edit(group));
+        let error = lab.engine.plan(&site.build()).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn spot_machines_and_startup_scripts_are_as_asked() {
+    let lab = Lab::new().await;
+    let mut site = Site::of(CLUSTER);
+    site.group("nodes", |group| {
+        group.spot = Some(kops_core::resource::SpotOptions::default());
+        group.options = MachineOptions { public_ip: Some(true), ..MachineOptions::default() };
+        group.volumes = [("/dev/sdb".to_owned(), RootVolume { size: 100, ..RootVolume::default() })].into();
+        let extension = GceInstanceGroup { startup_script: true, ..GceInstanceGroup::default() };
+        group.extensions.set(&extension).unwrap();
+    });
+    lab.apply(&site.build()).await;
+    let found = lab.google.snapshot();
+    let (_, template) = found
+        .objects("instanceTemplates")
+        .find(|(name, _)| name.starts_with("nodes-ha-example-com-") && !name.contains("-au"))
+        .unwrap();
+    let properties = &template["properties"];
+    assert_eq!(properties["scheduling"]["provisioningModel"], "SPOT");
+    assert_eq!(properties["disks"].as_array().unwrap().len(), 2);
+    let keys: Vec<_> = properties["metadata"]["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["key"].as_str().unwrap())
+        .collect();
+    assert!(keys.contains(&"startup-script") && !keys.contains(&"user-data"), "{keys:?}");
+    lab.delete().await;
+}
+
+#[tokio::test]
+async fn a_single_machine_comes_and_goes() {
+    let lab = Lab::new().await;
+    let mut site = Site::of(CLUSTER);
+    let tool = Instance {
+        subnet: site.subnet.id(),
+        image: IMAGE.to_owned(),
+        machine_type: "e2-medium".to_owned(),
+        firewalls: [site.firewall.id()].into(),
+        identity: None,
+        ssh_key: Some(site.key.id()),
+        user_data: None,
+        root_volume: RootVolume { size: 32, ..RootVolume::default() },
+        options: MachineOptions::default(),
+        labels: BTreeMap::from([("topology.kubernetes.io/zone".to_owned(), ZONES[2].to_owned())]),
+    };
+    site.graph.add(&format!("tool.{CLUSTER}"), tool);
+    lab.apply(&site.build()).await;
+    lab.delete().await;
+}

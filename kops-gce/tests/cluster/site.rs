@@ -1,0 +1,126 @@
+//! A cluster in small: a network with a private subnet and NAT, firewalls, a load balancer, identities and groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kops_core::graph::{GraphBuilder, Handle, Input, Secret, TaskGraph};
+use kops_core::resource::{
+    Access, Address, Egress, Extensions, Firewall, FirewallRule, FirewallRules, HealthCheck, Identity,
+    InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions, NatGateway, Network, Peer,
+    Protocol, Role, RootVolume, Scheme, SshKey, Subnet,
+};
+use kops_gce_emulator::IMAGE;
+
+use crate::lab::ZONES;
+
+/// A public key of nobody's.
+pub(crate) const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK0wmN/Cr3JXqmLW7u+g9pTh+wyqDHpSQEIQczXkVx9q test";
+
+pub(crate) struct Site {
+    pub(crate) cluster: String,
+    pub(crate) graph: GraphBuilder,
+    pub(crate) network: Handle<Network>,
+    pub(crate) subnet: Handle<Subnet>,
+    pub(crate) firewall: Handle<Firewall>,
+    pub(crate) identity: Handle<Identity>,
+    pub(crate) key: Handle<SshKey>,
+}
+
+pub(crate) fn user_data(text: &str) -> Input<Secret> {
+    Input::Known(Secret::new(format!("#cloud-config\n# {text}\n")))
+}
+
+pub(crate) fn listener(port: u16) -> Listener {
+    Listener {
+        port,
+        protocol: Protocol::Tcp,
+        target_port: port,
+        health_check: HealthCheck::default(),
+        certificate: None,
+    }
+}
+
+impl Site {
+    /// The parts that everything else needs.
+    pub(crate) fn of(cluster: &str) -> Self {
+        let mut graph = TaskGraph::builder();
+        let named = |own: &str| format!("{own}.{cluster}");
+        let network =
+            graph.add(cluster, Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false });
+        graph.add(cluster, InternetGateway { network: network.id() });
+        let address = graph.add(cluster, Address {});
+        let nat = NatGateway { network: network.id(), subnet: None, address: address.id() };
+        let nat = graph.add(cluster, nat);
+        let subnet = Subnet {
+            network: network.id(),
+            cidr: "10.0.16.0/20".parse().unwrap(),
+            zone: None,
+            access: Access::Private,
+            egress: Egress::Nat(nat.id()),
+            routes: BTreeSet::new(),
+            labels: BTreeMap::new(),
+        };
+        let subnet = graph.add(&named("europe-west1"), subnet);
+        let firewall = Firewall { network: network.id(), description: "nodes".to_owned() };
+        let firewall = graph.add(&named("nodes"), firewall);
+        let out = FirewallRule::all_to(Peer::Cidr("0.0.0.0/0".parse().unwrap()));
+        let ssh = FirewallRule::tcp(22, Peer::Cidr("192.0.2.0/24".parse().unwrap()));
+        let among = FirewallRule::all_from(Peer::Group(firewall.id()));
+        graph
+            .add(&named("nodes"), FirewallRules { firewall: firewall.id(), rules: [out, ssh, among].into() });
+        let identity = graph.add(&named("nodes"), Identity::of(Role::Node));
+        let key = graph.add(&named("key"), SshKey::new(KEY));
+        Self { cluster: cluster.to_owned(), graph, network, subnet, firewall, identity, key }
+    }
+
+    pub(crate) fn bare_group(&self) -> InstanceGroup {
+        InstanceGroup {
+            subnets: [self.subnet.id()].into(),
+            zones: ZONES[..1].iter().map(|zone| (*zone).to_owned()).collect(),
+            image: IMAGE.to_owned(),
+            machine_type: "n2-standard-2".to_owned(),
+            min: 1,
+            max: 2,
+            firewalls: [self.firewall.id()].into(),
+            identity: Some(self.identity.id()),
+            ssh_key: Some(self.key.id()),
+            user_data: Some(user_data("hello")),
+            root_volume: RootVolume { size: 64, ..RootVolume::default() },
+            volumes: BTreeMap::new(),
+            load_balancers: BTreeSet::new(),
+            options: MachineOptions::default(),
+            spot: None,
+            labels: [("kops.k8s.io/instancegroup".to_owned(), "nodes".to_owned())].into(),
+            node_labels: BTreeMap::new(),
+            taints: BTreeSet::new(),
+            extensions: Extensions::default(),
+        }
+    }
+
+    pub(crate) fn group(
+        &mut self,
+        name: &str,
+        edit: impl FnOnce(&mut InstanceGroup),
+    ) -> Handle<InstanceGroup> {
+        let mut group = self.bare_group();
+        edit(&mut group);
+        self.graph.add(&format!("{name}.{}", self.cluster), group)
+    }
+
+    pub(crate) fn balancer(&mut self, scheme: Scheme, listeners: Vec<Listener>) -> Handle<LoadBalancer> {
+        let balancer = LoadBalancer {
+            network: self.network.id(),
+            subnets: [self.subnet.id()].into(),
+            scheme,
+            firewalls: BTreeSet::new(),
+            listeners,
+            cross_zone: false,
+            extensions: Extensions::default(),
+        };
+        self.graph.add(&format!("api.{}", self.cluster), balancer)
+    }
+
+    pub(crate) fn build(self) -> TaskGraph {
+        self.graph.build().unwrap()
+    }
+}

@@ -1,0 +1,96 @@
+//! All that a project holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// The objects of a project by kind (`networks`, `instanceTemplates`, `resourceRecordSets`, `projectBindings` …)
+/// and name, each with its description as the API gives it; see `server/snapshot.py` for the kinds. Names of what
+/// is in a region or zone begin with it: `europe-west1/api`.
+///
+/// It includes what every project has (the policy's binding of its owner): compare snapshots.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    objects: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+impl Snapshot {
+    pub(crate) fn from_json(value: Value) -> Self {
+        let objects = serde_json::from_value(value)
+            .unwrap_or_else(|error| panic!("a snapshot of the project: {error}"));
+        Self { objects }
+    }
+
+    /// The names of the objects of a kind.
+    pub fn names(&self, kind: &str) -> BTreeSet<&str> {
+        self.objects.get(kind).map(|objects| objects.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    /// An object's description.
+    pub fn object(&self, kind: &str, name: &str) -> Option<&Value> {
+        self.objects.get(kind)?.get(name)
+    }
+
+    /// The objects of a kind, with their descriptions.
+    pub fn objects(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
+        self.objects.get(kind).into_iter().flatten().map(|(name, object)| (name.as_str(), object))
+    }
+
+    /// How many objects of each kind.
+    pub fn counts(&self) -> BTreeMap<&str, usize> {
+        self.objects.iter().map(|(kind, objects)| (kind.as_str(), objects.len())).collect()
+    }
+
+    /// What a later snapshot has more (`+`), less (`-`) and differently (`~`), a line each.
+    pub fn diff(&self, later: &Self) -> Vec<String> {
+        let mut lines = later.missing_from(self, '+');
+        lines.extend(self.missing_from(later, '-'));
+        lines.extend(self.changed_in(later));
+        lines
+    }
+
+    /// What a later snapshot lacks or has differently: for objects that nobody may touch, while others come.
+    pub fn lost_in(&self, later: &Self) -> Vec<String> {
+        let mut lines = self.missing_from(later, '-');
+        lines.extend(self.changed_in(later));
+        lines
+    }
+
+    fn missing_from(&self, other: &Self, sign: char) -> Vec<String> {
+        self.each()
+            .filter(|(kind, name, _)| other.object(kind, name).is_none())
+            .map(|(kind, name, _)| format!("{sign} {kind} {name}"))
+            .collect()
+    }
+
+    fn changed_in(&self, later: &Self) -> Vec<String> {
+        self.each()
+            .filter_map(|(kind, name, before)| {
+                let after = later.object(kind, name)?;
+                (before != after).then(|| format!("~ {kind} {name}: {before} -> {after}"))
+            })
+            .collect()
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
+        self.objects.iter().flat_map(|(kind, objects)| {
+            objects.iter().map(move |(name, it)| (kind.as_str(), name.as_str(), it))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_difference_names_what_came_went_and_changed() {
+        let before = Snapshot::from_json(json!({ "networks": { "a": 1, "b": 1 }, "routers": { "s": 1 } }));
+        let after = Snapshot::from_json(json!({ "networks": { "b": 2, "c": 1 }, "routers": { "s": 1 } }));
+        assert_eq!(before.diff(&after), ["+ networks c", "- networks a", "~ networks b: 1 -> 2"]);
+        assert_eq!(before.lost_in(&after), ["- networks a", "~ networks b: 1 -> 2"]);
+        assert_eq!(before.diff(&before), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,2 @@
+def seed(request, sub, cluster, location="westeurope"):
+    pass

@@ -1,0 +1,1 @@
+//! Test support: the Azure emulator as a library.

@@ -65,6 +65,10 @@ pub trait Lowered<P: 'static>: Resource {
     /// Its outputs besides the identifier, and what they are called there.
     const OUTPUTS: &'static [(&'static str, &'static str)] = &[];
 
+    /// Whether the cloud does by itself what the kind asks for, so that no object stands for it: the door to the
+    /// internet of a network that always has one. Who waits for such a task waits for what it would wait for.
+    const IMPLICIT: bool = false;
+
     /// Adds the native tasks of the task `name`, one of the kind [`Native`](Self::Native) and of the same
     /// name among them.
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_, P>) -> Result<()>;
@@ -75,6 +79,7 @@ pub struct Entry<P: 'static> {
     agnostic: &'static str,
     native: &'static str,
     outputs: &'static [(&'static str, &'static str)],
+    implicit: bool,
     lower: fn(&Task, &mut Lowering<'_, P>) -> Result<()>,
 }
 
@@ -84,6 +89,7 @@ pub const fn entry<P: 'static, A: Lowered<P>>() -> Entry<P> {
         agnostic: A::KIND,
         native: A::Native::KIND,
         outputs: A::OUTPUTS,
+        implicit: A::IMPLICIT,
         lower: |task, cx| A::lower(task.key.name(), task.spec_as()?, cx),
     }
 }
@@ -208,6 +214,20 @@ impl<P> Lowerings<P> {
         }
     }
 
+    fn is_implicit(&self, key: &Key) -> bool {
+        self.entry_of(key.kind()).is_some_and(|entry| entry.implicit)
+    }
+
+    /// The keys of the tasks to wait for instead of a task: of the one that stands for it, or else of those that
+    /// it waits for itself.
+    fn standing_for(&self, graph: &TaskGraph, key: &Key) -> Vec<Key> {
+        if !self.is_implicit(key) {
+            return vec![self.counterpart(key)];
+        }
+        let edges = graph.get(key).map(|task| task.edges.as_slice()).unwrap_or_default();
+        edges.iter().flat_map(|edge| self.standing_for(graph, &edge.on)).collect()
+    }
+
     /// The key of the task that stands for a task.
     fn counterpart(&self, key: &Key) -> Key {
         self.entry_of(key.kind()).map_or_else(|| key.clone(), |entry| Key::new(entry.native, key.name()))
@@ -261,6 +281,9 @@ impl<'a, P> Lowering<'a, P> {
         self.lifecycle = task.lifecycle.clone();
         match self.lowerings.entry_of(task.key.kind()) {
             Some(entry) if matches!(task.lifecycle, Lifecycle::Shared { .. }) => {
+                if entry.implicit {
+                    return Ok(());
+                }
                 self.native.insert(Task {
                     key: Key::new(entry.native, task.key.name()),
                     spec: Document::default(),
@@ -332,11 +355,13 @@ impl<'a, P> Lowering<'a, P> {
 
     /// Carries the edges over that were declared beside references.
     fn carry_over(&mut self, graph: &TaskGraph) {
-        for task in graph.tasks() {
+        for task in graph.tasks().filter(|task| !self.lowerings.is_implicit(&task.key)) {
             let referred: HashSet<Key> = task.spec.outputs().into_iter().map(|output| output.task).collect();
+            let later = self.lowerings.counterpart(&task.key);
             for edge in task.edges.iter().filter(|edge| !referred.contains(&edge.on)) {
-                let edge = Edge { on: self.lowerings.counterpart(&edge.on), wait: edge.wait };
-                self.native.wait(&self.lowerings.counterpart(&task.key), edge);
+                for on in self.lowerings.standing_for(graph, &edge.on) {
+                    self.native.wait(&later, Edge { on, wait: edge.wait });
+                }
             }
         }
     }

@@ -40,7 +40,7 @@ pub(crate) use document::{has_unknown, satisfied, shown};
 pub use key::Key;
 pub use references::{Reference, references};
 pub use value::{Closed, Data, Id, Input, Open, OutputRef, Part, Secret, Setting, Stage, Wait};
-pub(crate) use value::{REF, marked};
+pub(crate) use value::{REF, alike, marked};
 
 /// What the engine may do with a task's object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

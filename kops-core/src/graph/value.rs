@@ -329,6 +329,48 @@ impl Secret {
     }
 }
 
+/// What the text of a secret begins with of which only the digest is known: no text of a person's does.
+pub(crate) const DIGEST: &str = "\u{1}sha256:";
+
+impl Secret {
+    /// A secret that the cloud does not show, as an observed object has it: only the [digest](Self::digest) of its
+    /// text is known, which was left with the object when it was made. It compares equal to the text itself.
+    ///
+    /// ```
+    /// use kops_core::graph::Secret;
+    ///
+    /// let seen = Secret::of_digest(&Secret::new("password").digest());
+    /// assert_eq!(seen.digest(), Secret::new("password").digest());
+    /// assert_ne!(seen.expose(), "password");
+    /// ```
+    pub fn of_digest(digest: &str) -> Self {
+        Self(format!("{DIGEST}{digest}"))
+    }
+
+    /// The SHA-256 of the text, in 64 lower-case hexadecimal digits.
+    pub fn digest(&self) -> String {
+        digest_of(&self.0)
+    }
+}
+
+/// The digest of a secret's text, or the one that stands in its place.
+pub(crate) fn digest_of(secret: &str) -> String {
+    secret.strip_prefix(DIGEST).map_or_else(|| crate::digest::hex(secret.as_bytes()), str::to_owned)
+}
+
+/// Whether two values are alike; of secrets one may be known by its digest only.
+pub(crate) fn alike(one: &Value, other: &Value) -> bool {
+    if one == other {
+        return true;
+    }
+    match (marked(one, SECRET).and_then(Value::as_str), marked(other, SECRET).and_then(Value::as_str)) {
+        (Some(one), Some(other)) if one.starts_with(DIGEST) || other.starts_with(DIGEST) => {
+            digest_of(one) == digest_of(other)
+        }
+        _ => false,
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")

@@ -16,7 +16,16 @@ from tokens import Tokens, unauthorized
 from validate import Validator, check_text
 
 # Kinds and actions register themselves by being imported.
+import catalogue  # noqa: F401  isort: skip
+import authorization  # noqa: F401  isort: skip
+import balancers  # noqa: F401  isort: skip
+import dns  # noqa: F401  isort: skip
+import identities  # noqa: F401  isort: skip
+import disks  # noqa: F401  isort: skip
+import instances  # noqa: F401  isort: skip
+import machines  # noqa: F401  isort: skip
 import network  # noqa: F401  isort: skip
+import scale_sets  # noqa: F401  isort: skip
 
 TENANT = "72f988bf-0000-4000-8000-2d7cd011db47"
 # Calls with this token are neither logged nor delayed nor failed: the harness's own.
@@ -185,6 +194,7 @@ class App:
             sub, operation, request.params, request.method, request.path, query, request.headers, body, request.base
         )
         context.fault = rule
+        context.all_operations = self.router.operations
         return run(context)
 
     def handler(self, operation):

@@ -91,12 +91,12 @@ class Context:
         # The part of a resource may be settled while the whole is under change for the sake of another part.
         state = part.get("properties", {}).get("provisioningState", "Succeeded") if part else found.state
         if state != "Succeeded" and self.sub.settings.exclusive:
-            raise ArmError(
-                409,
-                "ReferencedResourceNotProvisioned",
-                f"Cannot proceed with operation because resource {reference['id']} used by resource {by} is not in "
-                f"Succeeded state. Resource is in {state} state.",
+            message = (
+                f"Cannot proceed with operation because resource {reference['id']} used by resource {by} is not in Succeeded "
+                f"state. Resource is in {state} state."
             )
+            detail = {"code": "ReferencedResourceNotProvisioned", "message": message}
+            raise ArmError(429, "RetryableError", "A retryable error occurred.", details=[detail])
         return part if part is not None else found
 
     def part(self, text):

@@ -62,6 +62,8 @@ class Kind:
     # Whether the answer to a PUT that takes time has a body; private DNS answers 202 with none.
     put_answers = (201, 200)
     put_body = True
+    # Whether the answer to a PUT has `Location` beside `Azure-AsyncOperation`.
+    put_location = False
     patch_long = False
     delete_location = True
     # Refuses a change while another is under way.
@@ -213,7 +215,7 @@ class Kind:
             self.children_state(resource, "Failed")
             ctx.sub.touch()
 
-        headers = ctx.begin(resource, self.region_of(ctx.sub, resource), finish, fail, location=not self.put_body)
+        headers = ctx.begin(resource, self.region_of(ctx.sub, resource), finish, fail, location=self.put_location)
         headers.update(self.etag_header(resource))
         return Answer(status, self.view(ctx.sub, resource) if self.put_body else None, headers)
 

@@ -119,7 +119,6 @@ class VirtualNetwork(NetOwner):
         for subnet in body["properties"]["subnets"]:
             if by := subnet_users(sub, subnet):
                 subnet["properties"]["ipConfigurations"] = [{"id": it} for it in by]
-                # Azure's own spelling: the network answers with upper-case ids of other providers' resources.
 
 
 def subnet_users(sub, subnet):
@@ -380,7 +379,11 @@ class NatGateway(Net):
 
     def check_delete(self, ctx, resource):
         if by := users(ctx.sub, resource.id):
-            raise in_use("InUseNatGatewayCannotBeDeleted", "Nat gateway", resource.id, by)
+            raise bad_request(
+                "CannotDeleteNatGatewayAssociatedToSubnet",
+                f"NAT Gateway {resource.id} is still configured on {len(by)} subnets. Remove NAT Gateway from all referenced "
+                "subnets and then delete NAT Gateway.",
+            )
 
     def complete(self, sub, resource, body):
         if by := users(sub, resource.id):

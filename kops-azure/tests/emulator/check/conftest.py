@@ -66,7 +66,7 @@ class Azure:
             )
 
         self.network = client(NetworkManagementClient)
-        self.compute = client(ComputeManagementClient, profile=None)
+        self.compute = client(ComputeManagementClient)
         self.resources = client(ResourceManagementClient, api_version="2021-04-01")
         self.msi = client(ManagedServiceIdentityClient)
         self.dns = client(DnsManagementClient)

@@ -23,6 +23,8 @@ class Context:
         self.version = query.get("api-version", "")
         # The fault that strikes this call, if it is one that lets the work begin.
         self.fault = None
+        # Why the operation that is begun will fail, if the work itself found out.
+        self.lro_error = None
 
     # ------------------------------------------------------------ the request
 
@@ -141,7 +143,7 @@ class Context:
 
     def begin(self, resource, region, finish, fail=None, location=True, keep_body=True, result=None, hold=True):
         """Starts a long-running operation and gives the headers that tell of it."""
-        error = None
+        error = self.lro_error
         seconds = self.sub.settings.seconds(self.operation.name)
         if self.fault and self.fault.what == "lro":
             error = {"code": self.fault.code, "message": self.fault.message}

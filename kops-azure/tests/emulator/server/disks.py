@@ -101,8 +101,8 @@ class Disk(Kind):
         super().free(ctx, resource)
 
 
-def attach(ctx, disk, machine):
-    """Marks a disk as a machine's, or refuses."""
+def check_attach(ctx, disk, machine, zones):
+    """Refuses to attach what is another's, elsewhere or under change."""
     owner = disk.body.get("managedBy")
     if owner and owner.lower() != machine.key:
         raise conflict(
@@ -111,11 +111,14 @@ def attach(ctx, disk, machine):
         )
     if disk.state not in ("Succeeded",) and ctx.sub.settings.exclusive:
         raise conflict("OperationNotAllowed", f"The disk '{disk.id}' is in the state '{disk.state}'.")
-    zones = disk.body.get("zones", [])
-    if zones and zones != machine.body.get("zones", []):
+    own = disk.body.get("zones", [])
+    if own and own != (zones or []):
         raise bad_request(
-            "BadRequest", f"The disk '{disk.name}' of zone {zones[0]} cannot be attached to '{machine.name}' of another zone."
+            "BadRequest", f"The disk '{disk.name}' of zone {own[0]} cannot be attached to '{machine.name}' of another zone."
         )
+
+
+def attach(disk, machine):
     disk.body["managedBy"] = machine.id
     disk.properties["diskState"] = "Attached"
 

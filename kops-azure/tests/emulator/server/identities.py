@@ -37,17 +37,13 @@ def born(sub, principal):
 
 
 def prepare_identity(ctx, resource, body, old):
-    """The `identity` of a machine or scale set: makes the system's own, checks the user's."""
+    """The `identity` of a machine or scale set: names the system's own, checks the user's."""
     identity = body.get("identity")
     before = (old or {}).get("identity", {})
     kind = (identity or {}).get("type", "None")
     if "SystemAssigned" in kind:
-        principal = before.get("principalId") or ctx.sub.new_guid(resource.id, "system")
-        if principal.lower() not in ctx.sub.principals:
-            born(ctx.sub, principal)
-        identity["principalId"], identity["tenantId"] = principal, ctx.sub.tenant
-    elif before.get("principalId"):
-        ctx.sub.principals.pop(before["principalId"].lower(), None)
+        identity["principalId"] = before.get("principalId") or ctx.sub.new_guid(resource.id, "system")
+        identity["tenantId"] = ctx.sub.tenant
     if identity is None:
         return
     given = identity.get("userAssignedIdentities") or {}
@@ -70,6 +66,16 @@ def prepare_identity(ctx, resource, body, old):
         known[found.id] = {key: found.properties[key] for key in ("principalId", "clientId")}
     if known:
         identity["userAssignedIdentities"] = known
+
+
+def store_identity(sub, resource, old):
+    """Makes and unmakes the system's own, once a change was accepted."""
+    before = (old or {}).get("identity", {}).get("principalId")
+    after = resource.body.get("identity", {}).get("principalId")
+    if before and before != after:
+        sub.principals.pop(before.lower(), None)
+    if after and after != before:
+        born(sub, after)
 
 
 def gone(sub, resource):

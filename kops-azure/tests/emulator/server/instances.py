@@ -389,22 +389,21 @@ def put_instance(ctx):
     owner, instance = found_instance(ctx)
     given = ctx.body.get("properties", {})
     old = copy.deepcopy(instance.body)
-    if "protectionPolicy" in given:
-        instance.properties["protectionPolicy"] = given["protectionPolicy"]
-    if "tags" in ctx.body:
-        instance.body["tags"] = ctx.body["tags"]
     data = given.get("storageProfile", {}).get("dataDisks")
     if data is not None:
         for disk in data:
             reference = disk.get("managedDisk", {}).get("id")
-            if reference and ctx.sub.find(reference) is None:
+            found = ctx.sub.find(reference or "")
+            if reference and found is None:
                 raise ArmError(404, "ResourceNotFound", f"Disk {reference.rpartition('/')[2]} is not found.")
+            if found:
+                disks.check_attach(ctx, found, instance, instance.body.get("zones"))
         instance.properties["storageProfile"]["dataDisks"] = data
-        try:
-            place_disks(ctx, instance, old)
-        except ArmError:
-            instance.body = old
-            raise
+        place_disks(ctx, instance, old)
+    if "protectionPolicy" in given:
+        instance.properties["protectionPolicy"] = given["protectionPolicy"]
+    if "tags" in ctx.body:
+        instance.body["tags"] = ctx.body["tags"]
     instance.state = "Updating"
 
     def finish():
@@ -459,11 +458,12 @@ def attach_detach(ctx):
         found = ctx.sub.find(request.get("diskId", ""))
         if found is None:
             raise ArmError(404, "ResourceNotFound", f"Disk {request.get('diskId')} is not found.")
-        disks.attach(ctx, found, instance)
+        disks.check_attach(ctx, found, instance, instance.body.get("zones"))
         taken = {it["lun"] for it in data}
         lun = request.get("lun", next(number for number in range(64) if number not in taken))
         if lun in taken:
             raise conflict("AttachDiskLunInUse", f"The LUN {lun} is in use.")
+        disks.attach(found, instance)
         data.append(
             {
                 "lun": lun,

@@ -8,7 +8,7 @@ import profiles
 from balancers import INTERFACE
 from disks import COMPUTE, DISK
 from errors import ArmError, bad_request, conflict, not_found
-from identities import gone, prepare_identity
+from identities import gone, prepare_identity, store_identity
 from kinds import KINDS, Answer, Kind, action, kind, now_text
 from state import Resource
 
@@ -31,7 +31,6 @@ class Machine(Kind):
         if not hardware.get("vmSize"):
             raise profiles.invalid("hardwareProfile.vmSize", "Required parameter 'hardwareProfile.vmSize' is missing (null).")
         hardware["vmSize"] = catalogue.size(hardware["vmSize"], body["location"])
-        resource.meta["size"] = hardware["vmSize"]
         catalogue.check_zones(body.get("zones"), body["location"], resource.name)
         catalogue.check_quota(ctx.sub, body["location"], hardware["vmSize"], 0 if old else 1)
         prepare_identity(ctx, resource, body, old)
@@ -65,7 +64,6 @@ class Machine(Kind):
         else:
             properties["vmId"] = ctx.sub.new_guid(resource.id, "vm")
             properties["timeCreated"] = now_text()
-            resource.meta["power"] = "running"
 
     def prepare_disks(self, ctx, resource, body, old):
         storage = body["properties"]["storageProfile"]
@@ -76,9 +74,7 @@ class Machine(Kind):
                 if found is None or found.type != DISK:
                     raise ArmError(404, "ResourceNotFound", f"Disk {managed['id'].rpartition('/')[2]} is not found.")
                 managed["id"] = found.id
-                owner = found.body.get("managedBy")
-                if owner and owner.lower() != resource.key:
-                    raise conflict("ConflictingUserInput", f"Disk '{found.id}' cannot be attached as the disk is already owned by VM '{owner}'.")
+                disks.check_attach(ctx, found, resource, body.get("zones"))
             elif disk.get("createOption") == "Attach":
                 raise profiles.invalid("dataDisk.managedDisk.id", "Required parameter 'dataDisk.managedDisk.id' is missing (null).")
 
@@ -99,6 +95,9 @@ class Machine(Kind):
                 )
 
     def stored(self, ctx, resource, old):
+        resource.meta["size"] = resource.properties["hardwareProfile"]["vmSize"]
+        resource.meta.setdefault("power", "running")
+        store_identity(ctx.sub, resource, old)
         interfaces = [it["id"] for it in resource.properties["networkProfile"]["networkInterfaces"]]
         for index, reference in enumerate(interfaces):
             interface = ctx.sub.find(reference)
@@ -149,7 +148,7 @@ def place_disks(ctx, machine, old=None):
         managed = disk.setdefault("managedDisk", {})
         if managed.get("id"):
             found = ctx.sub.find(managed["id"])
-            disks.attach(ctx, found, machine)
+            disks.attach(found, machine)
             disk.setdefault("name", found.name)
             disk.setdefault("diskSizeGB", found.properties["diskSizeGB"])
             before.discard(found.key)

@@ -12,8 +12,8 @@ import json
 import catalogue
 import instances
 import profiles
-from errors import bad_request, conflict, not_found
-from identities import gone, prepare_identity
+from errors import ArmError, bad_request, conflict, not_found
+from identities import gone, prepare_identity, store_identity
 from kinds import KINDS, Answer, Kind, action, kind, now_text
 from machines import SET, instance_view, power_all
 
@@ -122,8 +122,13 @@ class ScaleSet(Kind):
     def stored(self, ctx, resource, old):
         if model_of(resource.body) != model_of(old or {}):
             resource.meta["model"] = resource.meta.get("model", 0) + 1
+        store_identity(ctx.sub, resource, old)
         if "virtualMachineProfile" in resource.properties:
-            instances.scale(ctx, resource, resource.body["sku"]["capacity"])
+            try:
+                instances.scale(ctx, resource, resource.body["sku"]["capacity"])
+            except ArmError as error:
+                # A full subnet shows while machines are made: the operation fails, the set stays.
+                ctx.lro_error = error.content()
 
     def finished(self, sub, resource, old):
         instances.settle(sub, resource)

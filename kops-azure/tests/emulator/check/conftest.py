@@ -27,7 +27,7 @@ REGION = "westeurope"
 @pytest.fixture(scope="session")
 def endpoint():
     process = subprocess.Popen(
-        [sys.executable, "-B", os.path.join(HERE, "..", "server", "serve.py"), "--until-eof", "--cache", CACHE],
+        [sys.executable, "-B", os.path.join(HERE, "..", "server", "serve.py"), "--until-eof", "--check-answers", "--cache", CACHE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -13,7 +13,7 @@ from kinds import ACTIONS, KINDS, Answer
 from router import Router
 from state import Subscription
 from tokens import Tokens, unauthorized
-from validate import Validator, check_text
+from validate import AnswerValidator, Validator, check_text
 
 # Kinds and actions register themselves by being imported.
 import catalogue  # noqa: F401  isort: skip
@@ -35,7 +35,10 @@ COMMON_QUERY = {"api-version", "$skiptoken"}
 
 
 class App:
-    def __init__(self, schema):
+    def __init__(self, schema, check_answers=False):
+        self.answer_validators = None
+        if check_answers:
+            self.answer_validators = {name: AnswerValidator(content["models"]) for name, content in schema.items()}
         self.router = Router(schema)
         self.validators = {name: Validator(content["models"]) for name, content in schema.items()}
         self.tokens = Tokens(TENANT)
@@ -195,7 +198,25 @@ class App:
         )
         context.fault = rule
         context.all_operations = self.router.operations
-        return run(context)
+        answer = run(context)
+        if self.answer_validators is not None:
+            self.check_answer(operation, answer)
+        return answer
+
+    def check_answer(self, operation, answer):
+        """Whether an answer is what the vendor's models say; a fault of the emulator otherwise."""
+        status = str(answer.status)
+        if status not in operation.answers:
+            if answer.status < 400:
+                raise RuntimeError(f"{operation.name} answers {sorted(operation.answers)}, not {status}")
+            return
+        node = operation.answers[status]
+        if node is None or answer.body is None:
+            return
+        try:
+            self.answer_validators[operation.package].clean(node, answer.body)
+        except ArmError as error:
+            raise RuntimeError(f"{operation.name} answers with a wrong body: {error}") from error
 
     def handler(self, operation):
         """The function that does an operation."""

@@ -287,7 +287,7 @@ def get_image(ctx):
             "id": f"/Subscriptions/{ctx.sub.id}/Providers/Microsoft.Compute/Locations/{region}/Publishers/{publisher}/ArtifactTypes/"
             f"VMImage/Offers/{offer}/Skus/{sku}/Versions/{version}",
             "properties": {
-                "osDiskImage": {"operatingSystem": "Linux", "sizeInGb": 31},
+                "osDiskImage": {"operatingSystem": "Linux"},
                 "dataDiskImages": [],
                 "hyperVGeneration": data["generation"],
                 "architecture": data["architecture"],

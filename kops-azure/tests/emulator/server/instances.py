@@ -349,7 +349,9 @@ def found_instance(ctx):
 def shown(sub, instance, expand=()):
     body = KINDS[INSTANCE.lower()].view(sub, instance, expand)
     if instance.type == MACHINE:
+        # A machine of its own, shown as the set's: under another model.
         body["type"] = INSTANCE
+        body["properties"].pop("virtualMachineScaleSet")
     return body
 
 

@@ -25,6 +25,7 @@ class Operation:
         self.url = data["url"]
         self.headers = {name.lower() for name in data["headers"]}
         self.body = data.get("body")
+        self.answers = data["answers"]
         self.long = data.get("long")
         self.parts = [part for part in self.path.split("/") if part]
         self.is_item = self.parts[-1].startswith("{")

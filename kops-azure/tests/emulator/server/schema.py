@@ -2,7 +2,7 @@
 
 The result is plain data, kept as JSON in the cache:
 
-* `operations`: `{group, name, method, path, versions, body, query, headers, long}`; `long` says that the vendor's
+* `operations`: `{group, name, method, path, versions, body, answers, query, headers, long}`; `long` says that the vendor's
   client polls it, and by which header it learns the result (`azure-async-operation`, `location` or `""`).
 * `models`: a node per class. A node is `{t, ro?, req?, …}` with `t` one of `object` (`props`, `open`, `variants`),
   `array` (`of`), `map` (`of`), `model` (`name`), `string` (`enum`, `pattern`, `min`, `max`), `number`, `integer`,
@@ -20,7 +20,7 @@ import literals
 import packages
 
 # Raised when this file changes what it makes.
-FORMAT = 3
+FORMAT = 4
 
 # What a later API version added, where the tables are those of an earlier one. The Rust crate sends private DNS
 # as of 2024-06-01, which no release with tables has; its models have these two properties more.
@@ -192,7 +192,7 @@ def _operations(group, text, parameters, models, later):
             "query": {it["name"]: it["node"] for it in arguments["queryParameters"] if it["name"] != "api-version"},
             "url": {it["name"]: it["node"] for it in arguments["urlParameters"]},
             "headers": sorted(it["name"] for it in arguments["headerParameters"]),
-            "answers": sorted(int(status) for status in spec["responses"] if status.isdigit()),
+            "answers": {status: _answer(models, it) for status, it in spec["responses"].items() if status.isdigit()},
         }
         if "requestBody" in spec:
             operation["body"] = _parameter(parameters, models, spec["requestBody"])["node"]
@@ -217,6 +217,16 @@ def _parameter(parameters, models, ref):
     if "defaultValue" in mapper:
         found["default"] = mapper["defaultValue"]
     return found
+
+
+def _answer(models, response):
+    """The node of a body, `None` for none."""
+    mapper = response.get("bodyMapper")
+    if mapper is None:
+        return None
+    if isinstance(mapper, literals.Ref):
+        return {"t": "model", "name": mapper.split(".")[-1]}
+    return models.value(mapper)
 
 
 def _long(text, name):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Azure Resource Manager as a server for tests: isolated subscriptions, a log of calls, latency, faults, snapshots.
 
-    serve.py [--port PORT] [--cache DIRECTORY] [--until-eof] [--prepare]
+    serve.py [--port PORT] [--cache DIRECTORY] [--until-eof] [--prepare] [--check-answers]
 
 Prints `PORT` on a line once it listens on 127.0.0.1. With `--until-eof` it ends when its standard input does:
 whoever started it holds the other end, so it never outlives a test, however that test dies. `--prepare` only fills
@@ -95,12 +95,13 @@ def main():
     parser.add_argument("--cache", default=os.path.join(os.path.expanduser("~"), ".cache", "kops-azure-emulator"))
     parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     parser.add_argument("--prepare", action="store_true", help="fetch the vendor's data and end")
+    parser.add_argument("--check-answers", action="store_true", help="fail when an answer is not what the vendor's models say")
     arguments = parser.parse_args()
     tables = schema.load(arguments.cache)
     if arguments.prepare:
         return
     server = Server(("127.0.0.1", arguments.port), Handler)
-    server.app = app.App(tables)
+    server.app = app.App(tables, arguments.check_answers)
     if arguments.until_eof:
         threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
     print(server.server_address[1], flush=True)

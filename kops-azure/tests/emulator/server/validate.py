@@ -118,6 +118,26 @@ class Validator:
         return value
 
 
+class AnswerValidator(Validator):
+    """Checks what the emulator itself says: nothing that the models do not have, and read-only members count too."""
+
+    def object(self, node, value, path):
+        if not isinstance(value, dict):
+            raise _wrong_type(path, "an object", value)
+        members = node["props"]
+        for name, item in value.items():
+            if name not in members and not node.get("open"):
+                raise bad_request("UnknownMember", f"{path}.{name} is not in the model.")
+            if name in members and item is None:
+                raise bad_request("NullMember", f"{path}.{name} is null.")
+            if name in members:
+                self.clean(members[name], item, _join(path, name))
+        for name, member in members.items():
+            if member.get("req") and name not in value:
+                raise bad_request("MissingMember", f"{path}.{name} is missing.")
+        return value
+
+
 def variant_of(node):
     return node.get("variants", {}).get("by")
 

@@ -223,3 +223,77 @@ def test_ssh_keys(azure, refused):
         azure.compute.ssh_public_keys.create("g", "k", {"location": REGION, "properties": {"publicKey": "ssh-dss AAAA"}})
     assert [it.name for it in azure.compute.ssh_public_keys.list_by_subscription()] == ["k"]
     azure.compute.ssh_public_keys.delete("g", "k")
+
+
+def pool_body(azure, pool=None, **more):
+    body = scale_set_body(azure.sub, **more)
+    address = body["properties"]["virtualMachineProfile"]["networkProfile"]["networkInterfaceConfigurations"][0]["properties"]
+    if pool:
+        address["ipConfigurations"][0]["properties"]["loadBalancerBackendAddressPools"] = [{"id": pool}]
+    return body
+
+
+def test_balancer_in_use_by_a_set(azure, refused):
+    net = azure.net()
+    made = azure.network.load_balancers.begin_create_or_update(
+        "g",
+        "lb",
+        {
+            "location": REGION,
+            "sku": {"name": "Standard"},
+            "properties": {
+                "frontendIPConfigurations": [{"name": "front", "properties": {"subnet": {"id": net.subnets[0].id}}}],
+                "backendAddressPools": [{"name": "pool"}],
+            },
+        },
+    ).result()
+    pool = made.backend_address_pools[0].id
+    sets = azure.compute.virtual_machine_scale_sets
+    sets.begin_create_or_update("g", "s", pool_body(azure, pool)).result()
+    members = azure.network.load_balancers.get("g", "lb").backend_address_pools[0].backend_ip_configurations
+    assert len(members) == 2 and "/virtualMachineScaleSets/s/virtualMachines/0/" in members[0].id
+    with refused(400, "LoadBalancerInUseByVirtualMachineScaleSet"):
+        azure.network.load_balancers.begin_delete("g", "lb")
+    sets.begin_create_or_update("g", "s", pool_body(azure)).result()
+    # The model lets go of the pool, the instances only when they have the model.
+    with refused(400, "LoadBalancerInUseByVirtualMachineScaleSet"):
+        azure.network.load_balancers.begin_delete("g", "lb")
+    sets.begin_update_instances("g", "s", {"instanceIds": ["*"]}).result()
+    azure.network.load_balancers.begin_delete("g", "lb").result()
+
+
+def test_failed_set(azure):
+    azure.net()
+    azure.control("fault", action="virtualMachineScaleSets.createOrUpdate", what="lro", code="AllocationFailed", times=1)
+    with pytest.raises(Exception, match="AllocationFailed"):
+        azure.scale_set().result()
+    assert azure.compute.virtual_machine_scale_sets.get("g", "s").provisioning_state == "Failed"
+    states = {it.provisioning_state for it in azure.compute.virtual_machine_scale_set_vms.list("g", "s")}
+    assert states == {"Failed"}
+    azure.scale_set().result()
+    assert {it.provisioning_state for it in azure.compute.virtual_machine_scale_set_vms.list("g", "s")} == {"Succeeded"}
+
+
+def test_full_subnet(azure):
+    azure.net(addressPrefix="10.0.0.0/29")
+    with pytest.raises(Exception, match="SubnetIsFull"):
+        azure.scale_set(capacity=4).result()
+    assert azure.compute.virtual_machine_scale_sets.get("g", "s").provisioning_state == "Failed"
+
+
+def test_many_instances(azure):
+    azure.net(addressPrefix="10.0.0.0/20")
+    azure.scale_set(capacity=500, profile=None, zones=["1", "2", "3"]).result()
+    assert len(ids(azure)) == 500
+    interfaces = list(azure.network.network_interfaces.list_virtual_machine_scale_set_network_interfaces("g", "s"))
+    assert len({it.ip_configurations[0].private_ip_address for it in interfaces}) == 500
+
+
+def test_ids_in_odd_case(azure):
+    azure.net()
+    azure.scale_set().result()
+    azure.control("set", odd_case=True)
+    found = list(azure.compute.virtual_machine_scale_set_vms.list("g", "s"))
+    assert "/resourceGroups/G/" in found[0].id
+    azure.compute.virtual_machine_scale_sets.begin_delete_instances("G", "S", {"instanceIds": ["0"]}).result()
+    assert ids(azure) == ["1"]

@@ -227,3 +227,12 @@ def test_lists_have_pages(azure):
     azure.control("forget-calls")
     assert len(list(azure.network.application_security_groups.list("g"))) == 7
     assert azure.control("counts")["by_action"] == {"applicationSecurityGroups.list": 3}
+
+
+def test_existence_by_head(azure):
+    azure.net()
+    path = f"/subscriptions/{azure.sub}/resourceGroups/g/providers/{NET}/virtualNetworks/net"
+    assert azure.resources.resources.check_existence_by_id(path, "2024-03-01")
+    assert azure.resources.resources.check_existence_by_id(path + "/subnets/a", "2024-03-01")
+    assert not azure.resources.resources.check_existence_by_id(path + "/subnets/b", "2024-03-01")
+    assert not azure.resources.resources.check_existence_by_id(path + "x", "2024-03-01")

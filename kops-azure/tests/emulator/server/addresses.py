@@ -57,9 +57,13 @@ def find_part(sub, owner):
     return None
 
 
-def allocate(sub, subnet, wanted=None, version="IPv4", more=()):
-    """A free address of a subnet, or the wanted one if it is free. `more` are taken besides."""
-    taken = used(sub, subnet["id"]) | set(more)
+def allocate(sub, subnet, wanted=None, version="IPv4", more=(), taken=None):
+    """A free address of a subnet, or the wanted one if it is free.
+
+    `more` are taken besides; `taken` are all that are, for who knows them already.
+    """
+    if taken is None:
+        taken = used(sub, subnet["id"]) | set(more)
     ranges = [network(prefix, subnet["id"]) for prefix in prefixes(subnet)]
     ranges = [it for it in ranges if it.version == (6 if version == "IPv6" else 4)]
     if wanted:

@@ -1,6 +1,7 @@
 """From a request to its answer: who asks, what for, may they, does a fault strike, and the work."""
 
 import json
+import re
 import threading
 import time
 import urllib.parse
@@ -187,7 +188,7 @@ class App:
                 f"'{operation.action()}' over scope '{request.path}' or the scope is invalid. If access was recently "
                 "granted, please refresh your credentials.",
             )
-        run = self.handler(operation)
+        run = self.handler(operation, request.method)
         query = self.check_query(operation, request.query)
         for name, node in operation.url.items():
             if name in request.params and name != "scope":
@@ -199,8 +200,10 @@ class App:
         context.fault = rule
         context.all_operations = self.router.operations
         answer = run(context)
-        if self.answer_validators is not None:
+        if self.answer_validators is not None and request.method == operation.method:
             self.check_answer(operation, answer)
+        if sub.settings.odd_case and operation.package == "compute":
+            answer.body = shout(answer.body)
         return answer
 
     def check_answer(self, operation, answer):
@@ -218,8 +221,10 @@ class App:
         except ArmError as error:
             raise RuntimeError(f"{operation.name} answers with a wrong body: {error}") from error
 
-    def handler(self, operation):
+    def handler(self, operation, method):
         """The function that does an operation."""
+        if method == "HEAD" and operation.method == "GET" and operation.type.lower() in KINDS:
+            return KINDS[operation.type.lower()].head
         if function := ACTIONS.get(operation.name):
             return function
         found = KINDS.get(operation.type.lower())
@@ -314,6 +319,20 @@ class Request:
         self.token = token
         self.name = self.operation = None
         self.params = {}
+
+
+GROUP = re.compile(r"(/subscriptions/[^/]+/resourceGroups/)([^/]+)")
+
+
+def shout(value):
+    """Ids with the group's name in capitals, as Azure's compute gives them now and then."""
+    if isinstance(value, dict):
+        return {key: shout(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shout(item) for item in value]
+    if isinstance(value, str):
+        return GROUP.sub(lambda found: found[1] + found[2].upper(), value)
+    return value
 
 
 def special(path):

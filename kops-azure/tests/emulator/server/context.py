@@ -23,6 +23,8 @@ class Context:
         self.version = query.get("api-version", "")
         # The fault that strikes this call, if it is one that lets the work begin.
         self.fault = None
+        # Private addresses in use by subnet, counted once for requests that hand out many.
+        self.taken = {}
         # Why the operation that is begun will fail, if the work itself found out.
         self.lro_error = None
 

@@ -6,7 +6,7 @@ import re
 import uuid
 
 from errors import ArmError, bad_request, conflict, group_not_found, not_found
-from kinds import KINDS, Answer, Kind, action, kind
+from kinds import KINDS, Answer, Kind, action, group_open, kind
 from network import VirtualNetwork
 from state import Resource
 
@@ -203,6 +203,8 @@ class Records(Kind):
                     f"{ctx.params['recordType']}', because the parent resource '{path}' could not be found.",
                 )
             raise not_found(path)
+        if ctx.method != "GET":
+            group_open(ctx, zone.id)
         return zone
 
     def record(self, ctx):

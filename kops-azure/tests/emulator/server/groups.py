@@ -54,26 +54,17 @@ class ResourceGroup(Kind):
         if group.pending:
             return Answer(202, None, ctx.operation_headers(group.pending))
         below = group.key + "/"
-        blocked = []
-        for key, resource in ctx.sub.resources.items():
-            if not key.startswith(below):
-                continue
-            for target in [resource.id, *part_ids(resource)]:
-                outside = [it for it, _ in ctx.sub.references(target) if not it.lower().startswith(below)]
-                # A network lets go of what it names; what is in a network does not.
-                if outside:
-                    blocked.append(resource.id)
         before = group.state
         group.state = "Deleting"
 
         def finish():
-            if blocked:
+            if blocked := self.in_use_elsewhere(ctx.sub, below):
                 group.state = before
                 raise ArmError(
                     409,
                     "ResourceGroupDeletionBlocked",
                     f"Deletion of resource group '{group.name}' failed as resources with identifiers "
-                    f"'{', '.join(sorted(set(blocked)))}' could not be deleted.",
+                    f"'{', '.join(blocked)}' could not be deleted.",
                 )
             for key, resource in list(ctx.sub.resources.items()):
                 if key.startswith(below):
@@ -86,6 +77,16 @@ class ResourceGroup(Kind):
             group.state = before
 
         return Answer(202, None, ctx.begin(group, group.body["location"], finish, fail))
+
+    def in_use_elsewhere(self, sub, below):
+        """What is used from outside of the group."""
+        found = set()
+        for key, resource in sub.resources.items():
+            if key.startswith(below):
+                for target in [resource.id, *part_ids(resource)]:
+                    if any(not owner.lower().startswith(below) for owner, _ in sub.references(target)):
+                        found.add(resource.id)
+        return sorted(found)
 
     def patch(self, ctx):
         group = self.existing(ctx)

@@ -124,6 +124,10 @@ class Part(Kind):
             raise ArmError(404, "NotFound", f"Resource {owner.id}/{self.member}/{name} not found.")
         return Answer(200, self.show(ctx, owner, name), {"ETag": part["etag"]})
 
+    def head(self, ctx):
+        owner, name = self.owner_of(ctx, ctx.item_path)
+        return Answer(404 if self.part_of(owner, name) is None else 204)
+
     def list(self, ctx):
         owner = self.found_owner(ctx, ctx.parent_path)
         return ctx.page(self.owner.view(ctx.sub, owner)["properties"].get(self.member, []))

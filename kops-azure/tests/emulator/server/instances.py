@@ -10,7 +10,7 @@ import zlib
 
 import disks
 import profiles
-from addresses import allocate
+from addresses import allocate, used
 from balancers import INTERFACE, SET_INTERFACE
 from errors import ArmError, bad_request, conflict, not_found
 from kinds import KINDS, Answer, Kind, action, kind, now_text
@@ -185,17 +185,20 @@ def make_address(ctx, instance, interface, address):
     deep = address["properties"]
     subnet = ctx.part(deep["subnet"]["id"])[1]
     path = f"{interface}/ipConfigurations/{address['name']}"
+    taken = ctx.taken.setdefault(subnet["id"], None)
+    if taken is None:
+        taken = ctx.taken[subnet["id"]] = used(ctx.sub, subnet["id"])
+    given = allocate(ctx.sub, subnet, None, deep["privateIPAddressVersion"], taken=taken)
+    taken.add(given)
     kept = {
         "provisioningState": "Succeeded",
         "privateIPAllocationMethod": "Dynamic",
         "primary": deep.get("primary", False),
         "privateIPAddressVersion": deep["privateIPAddressVersion"],
         "subnet": {"id": subnet["id"]},
-        "privateIPAddress": allocate(ctx.sub, subnet, None, deep["privateIPAddressVersion"]),
+        "privateIPAddress": given,
     }
-    for member in ("loadBalancerBackendAddressPools", "applicationSecurityGroups"):
-        if deep.get(member):
-            kept[member] = [{"id": it["id"]} for it in deep[member]]
+    kept.update(memberships(deep))
     if public := deep.get("publicIPAddressConfiguration"):
         target = f"{path}/publicIPAddresses/{public['name']}"
         kind_name = SET_ADDRESS
@@ -218,12 +221,22 @@ def make_address(ctx, instance, interface, address):
     return {"name": address["name"], "id": path, "type": f"{INTERFACE}/ipConfigurations", "etag": 'W/"1"', "properties": kept}
 
 
+def memberships(deep):
+    """The balancers and groups that an IP configuration is in."""
+    return {
+        member: [{"id": it["id"]} for it in deep[member]]
+        for member in ("loadBalancerBackendAddressPools", "applicationSecurityGroups")
+        if deep.get(member)
+    }
+
+
 def settle(sub, owner):
     """When a set's operation has succeeded."""
     for instance in of(sub, owner):
         if instance.state == "Deleting":
             drop(sub, instance)
-        elif instance.state in ("Creating", "Updating"):
+        else:
+            # What failed before was tried again.
             instance.state = "Succeeded"
 
 
@@ -287,7 +300,27 @@ def upgrade(sub, owner, members):
         system = copy.deepcopy(profile["osProfile"])
         system.pop("computerNamePrefix", None)
         instance.properties["osProfile"] = {**system, "computerName": name}
+        instance.body["tags"] = dict(owner.tags)
+        upgrade_interfaces(sub, instance, profile["networkProfile"]["networkInterfaceConfigurations"])
     sub.touch()
+
+
+def upgrade_interfaces(sub, instance, configurations):
+    """Memberships follow the model; addresses stay, as an upgrade keeps the subnet."""
+    interfaces = [sub.find(it["id"]) for it in instance.properties["networkProfile"]["networkInterfaces"]]
+    for interface, configuration in zip(interfaces, configurations):
+        if interface is None:
+            continue
+        inner = configuration["properties"]
+        interface.properties.pop("networkSecurityGroup", None)
+        if inner.get("networkSecurityGroup"):
+            interface.properties["networkSecurityGroup"] = {"id": inner["networkSecurityGroup"]["id"]}
+        for address, wanted in zip(interface.properties["ipConfigurations"], inner["ipConfigurations"]):
+            for member in ("loadBalancerBackendAddressPools", "applicationSecurityGroups"):
+                address["properties"].pop(member, None)
+            address["properties"].update(memberships(wanted["properties"]))
+    if "networkProfileConfiguration" in instance.properties:
+        instance.properties["networkProfileConfiguration"] = {"networkInterfaceConfigurations": copy.deepcopy(configurations)}
 
 
 def begin_upgrade(ctx, owner, members, reimage):
@@ -361,6 +394,8 @@ def list_instances(ctx):
     owner = ctx.sub.find(path)
     if owner is None:
         raise not_found(path)
+    if ctx.query.get("$filter") or ctx.query.get("$select"):
+        raise ArmError(501, "NotModelled", "The emulator does not filter or select instances.")
     found = [it for it in of(ctx.sub, owner) if not ctx.lagging(it)]
     return ctx.page([shown(ctx.sub, it, ctx.expand()) for it in found])
 

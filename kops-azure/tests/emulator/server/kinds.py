@@ -85,6 +85,9 @@ class Kind:
     def finished(self, sub, resource, old):
         """When the operation has succeeded."""
 
+    def failed(self, sub, resource):
+        """When it has failed."""
+
     def check_delete(self, ctx, resource):
         """Refuses when the resource is in use."""
 
@@ -206,6 +209,9 @@ class Kind:
         resource.state = self.creating if old is None else self.updating
 
         def finish():
+            if ctx.sub.find(resource.id) is not resource:
+                # Its group went away in the meantime.
+                return
             resource.state = "Succeeded"
             self.children_state(resource, "Succeeded")
             self.finished(ctx.sub, resource, old)
@@ -213,6 +219,7 @@ class Kind:
         def fail():
             resource.state = "Failed"
             self.children_state(resource, "Failed")
+            self.failed(ctx.sub, resource)
             ctx.sub.touch()
 
         headers = ctx.begin(resource, self.region_of(ctx.sub, resource), finish, fail, location=self.put_location)
@@ -306,6 +313,10 @@ class Kind:
     def free(self, ctx, resource):
         """Refuses when another operation is under way."""
         group_open(ctx, resource.id)
+        if resource.pending and not self.exclusive and resource.pending.name.endswith(".delete"):
+            raise conflict(
+                "OperationNotAllowed", f"Operation is not allowed: the resource '{resource.name}' is marked for deletion."
+            )
         if resource.pending and self.exclusive and ctx.sub.settings.exclusive:
             operation = resource.pending
             raise conflict(

@@ -104,6 +104,11 @@ class Router:
         for operation, parameters in known:
             if operation.method == method:
                 return operation, parameters
+        if method == "HEAD":
+            # ARM answers for any resource whether it is there, whatever its provider's tables say.
+            for operation, parameters in known:
+                if operation.method == "GET" and operation.is_item:
+                    return operation, parameters
         allowed = sorted({operation.method for operation, _ in known})
         raise ArmError(
             405,

@@ -110,14 +110,9 @@ class ScaleSet(Kind):
     def free(self, ctx, resource):
         """A later change takes the place of an earlier one."""
         super().free(ctx, resource)
-        operation = resource.pending
-        if operation and operation.name.split(".")[1] in ("createOrUpdate", "update"):
-            operation.cancel("OperationPreempted", "The operation execution has been preempted by a more recent operation.")
+        if resource.pending:
+            resource.pending.cancel("OperationPreempted", "The operation execution has been preempted by a more recent operation.")
             resource.pending = None
-        elif operation and operation.name.endswith(".delete"):
-            raise conflict(
-                "OperationNotAllowed", f"Operation is not allowed: the virtual machine scale set '{resource.name}' is marked for deletion."
-            )
 
     def stored(self, ctx, resource, old):
         if model_of(resource.body) != model_of(old or {}):
@@ -135,8 +130,10 @@ class ScaleSet(Kind):
         if resource.properties["upgradePolicy"]["mode"] in ("Automatic", "Rolling"):
             instances.upgrade(sub, resource, instances.of(sub, resource))
 
-    def children_state(self, resource, state):
-        resource.meta["outcome"] = state
+    def failed(self, sub, resource):
+        for instance in instances.of(sub, resource):
+            if instance.state in ("Creating", "Updating", "Deleting"):
+                instance.state = "Failed"
 
     def deleting(self, ctx, resource):
         for instance in instances.of(ctx.sub, resource):
@@ -283,3 +280,40 @@ def by_location(ctx):
     return ctx.page([KINDS[SET.lower()].view(ctx.sub, it) for it in found])
 
 
+
+
+# ---------------------------------------------------------------- rolling upgrades
+
+
+@action("virtualMachineScaleSetRollingUpgrades.startOSUpgrade")
+def start_rolling(ctx):
+    found = set_of(ctx)
+    if found.properties["upgradePolicy"]["mode"] == "Manual" and found.properties["orchestrationMode"] == "Uniform":
+        raise conflict("OperationNotAllowed", "Rolling upgrades need the upgrade policy Rolling or Automatic.")
+    found.meta["rolling"] = now_text()
+    return instances.begin_upgrade(ctx, found, instances.of(ctx.sub, found), reimage=False)
+
+
+@action("virtualMachineScaleSetRollingUpgrades.getLatest")
+def latest_rolling(ctx):
+    found = set_of(ctx)
+    if "rolling" not in found.meta:
+        raise not_found(f"{found.id}/rollingUpgrades/latest")
+    states = [it.state for it in instances.of(ctx.sub, found)]
+    progress = {
+        "successfulInstanceCount": states.count("Succeeded"),
+        "failedInstanceCount": states.count("Failed"),
+        "inProgressInstanceCount": states.count("Updating"),
+        "pendingInstanceCount": 0,
+    }
+    status = "RollingForward" if "Updating" in states else "Faulted" if "Failed" in states else "Completed"
+    return Answer(
+        200,
+        {
+            "id": f"{found.id}/rollingUpgrades/latest",
+            "name": "latest",
+            "type": f"{SET}/rollingUpgrades",
+            "location": found.body["location"],
+            "properties": {"runningStatus": {"code": status, "startTime": found.meta["rolling"]}, "progress": progress},
+        },
+    )

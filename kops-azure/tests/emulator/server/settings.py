@@ -28,6 +28,9 @@ class Settings:
         self.keep_subnets = True
         # Token buckets as of Azure's limits, off unless a test turns them on: {"reads": [250, 25], "writes": [200, 10]}.
         self.throttle = None
+        # Compute answers with ids whose group is in capitals, as Azure's does for instances: ids compare without
+        # regard to case, and whoever forgets it should notice.
+        self.odd_case = False
         # Whether a resource under change refuses another change, as Azure's network does.
         self.exclusive = True
 

@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.parse
 
+import blobs
 import groups
 from context import Context
 from errors import ArmError, Lost, bad_request
@@ -60,6 +61,9 @@ class App:
         query = dict(urllib.parse.parse_qsl(text, keep_blank_values=True))
         if (answer := self.tokens.endpoint(method, path, query, headers, body)) is not None:
             return finish(answer)
+        if path.startswith(blobs.PREFIX):
+            sub = self.subscription(path[len(blobs.PREFIX) :].partition("/")[0])
+            return self.observed(sub, Request(method, path, query, headers, body, "", self.tokens.bearer(headers)))
         parts = [part for part in path.split("/") if part]
         places = [index for index, part in enumerate(parts[:-1]) if part.lower() == "subscriptions"]
         if not places:
@@ -92,6 +96,8 @@ class App:
                 time.sleep(sub.settings.latency)
             answer = self.struck(sub, request, refused)
             status = answer.status
+            if status >= 400:
+                code = answer.headers.get("x-ms-error-code")
             if status >= 400 and isinstance(answer.body, dict):
                 code = (answer.body.get("error") or {}).get("code")
             return finish(answer)
@@ -111,6 +117,8 @@ class App:
 
     def identify(self, sub, request):
         """The name of a request, its operation and parameters, or why there is none."""
+        if request.path.startswith(blobs.PREFIX):
+            return blobs.name_of(request.method, request.query, request.path), None, {}, None
         if (name := special(request.path)) is not None:
             return name, None, {}, None
         try:
@@ -160,6 +168,8 @@ class App:
     # ------------------------------------------------------------ the work
 
     def answer(self, sub, request, refused, rule):
+        if request.path.startswith(blobs.PREFIX):
+            return blobs.answer(sub, request)
         try:
             if request.token != UNOBSERVED:
                 self.tokens.check(request.headers)
@@ -378,5 +388,7 @@ def finish(answer):
     headers = dict(answer.headers)
     if answer.body is None:
         return answer.status, headers, b""
+    if isinstance(answer.body, bytes):
+        return answer.status, headers, answer.body
     headers.setdefault("Content-Type", "application/json; charset=utf-8")
     return answer.status, headers, json.dumps(answer.body).encode()

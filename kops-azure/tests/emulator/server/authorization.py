@@ -176,7 +176,7 @@ def shown(assignment):
 @action("roleAssignments.create", "roleAssignments.createById")
 def put_assignment(ctx):
     scope, name = scope_of(ctx), assignment_name(ctx)
-    properties = ctx.body["properties"]
+    properties = ctx.body.get("properties", {})
     for member in ("roleDefinitionId", "principalId"):
         if not properties.get(member):
             raise bad_request("BadRequestFormat", f"The request was incorrectly formatted: {member} is missing.")

@@ -102,7 +102,9 @@ class Disk(Kind):
 
 
 def check_attach(ctx, disk, machine, zones):
-    """Refuses to attach what is another's, elsewhere or under change."""
+    """Refuses to attach what is no disk, another's, elsewhere or under change."""
+    if disk.type != DISK:
+        raise ArmError(404, "ResourceNotFound", f"'{disk.id}' is not a disk.")
     owner = disk.body.get("managedBy")
     if owner and owner.lower() != machine.key:
         raise conflict(

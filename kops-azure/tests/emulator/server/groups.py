@@ -185,7 +185,7 @@ def list_resources(ctx):
 
 def generic(resource, expand=()):
     body = {"id": resource.id, "name": resource.name, "type": resource.type}
-    for member in ("location", "tags", "sku", "kind", "zones", "managedBy", "identity"):
+    for member in ("location", "tags", "sku", "kind", "managedBy", "identity"):
         if member in resource.body:
             body[member] = copy.deepcopy(resource.body[member])
     if "provisioningstate" in expand:
@@ -205,6 +205,8 @@ def scope_of(ctx):
     if found is None:
         path = ids.parse(scope)
         raise group_not_found(path.group) if path and not path.pairs else not_found(scope)
+    if found.type.count("/") > 1 and "location" not in found.body:
+        raise bad_request("InvalidResourceType", f"The resource type '{found.type}' does not support tags.")
     return found
 
 
@@ -234,7 +236,7 @@ def set_tags(ctx, found, tags):
 @action("tags.createOrUpdateAtScope")
 def put_tags(ctx):
     found = scope_of(ctx)
-    set_tags(ctx, found, ctx.body["properties"].get("tags", {}))
+    set_tags(ctx, found, ctx.body.get("properties", {}).get("tags", {}))
     return tags_answer(ctx, found)
 
 

@@ -58,7 +58,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         more.setdefault("x-ms-correlation-request-id", headers.get("x-ms-correlation-request-id", more["x-ms-request-id"]))
         for name, value in more.items():
             self.send_header(name, value)
-        if status not in (204, 304):
+        if status not in (204, 304) and "Content-Length" not in more:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD" and content and status != 204:

@@ -68,9 +68,13 @@ impl Calls {
         counts
     }
 
-    /// Those that may change something.
-    pub fn mutations(&self) -> Vec<&Call> {
-        self.calls.iter().filter(|call| call.is_mutation()).collect()
+    /// Those that may change something, leaving out groups of operations: `["blobs"]` for the state store's own.
+    pub fn mutations(&self, but_not: &[&str]) -> Vec<&Call> {
+        let counts = |call: &&Call| {
+            let group = call.action.split('.').next().unwrap_or_default();
+            call.is_mutation() && !but_not.contains(&group)
+        };
+        self.calls.iter().filter(counts).collect()
     }
 
     #[expect(clippy::print_stderr, reason = "a failing test's last words")]

@@ -205,6 +205,17 @@ impl Emulator {
         zone["id"].as_str().unwrap_or_else(|| panic!("the emulator: the id of a zone, not {zone}")).to_owned()
     }
 
+    /// The address of a storage account for object_store's `with_endpoint`; any key is good. Calls to it are in the
+    /// log as `blobs.put` and so on.
+    pub fn blob_endpoint(&self) -> String {
+        format!("{}/_blobs/{}", self.endpoint(), self.subscription)
+    }
+
+    /// Makes a container for blobs in that account.
+    pub fn create_container(&self, name: &str) {
+        self.control("container", &json!({ "name": name }));
+    }
+
     /// A call made by somebody else, e.g. by hand in the portal; not in the log of calls, and complete when it
     /// returns. The path may begin below the subscription and may lack its API version.
     ///

@@ -271,7 +271,8 @@ def begin_drop(ctx, owner, members):
         for instance in members:
             if ctx.sub.find(instance.id) is instance:
                 drop(ctx.sub, instance)
-                owner.body["sku"]["capacity"] = max(0, owner.body["sku"]["capacity"] - 1)
+                if "sku" in owner.body:
+                    owner.body["sku"]["capacity"] = max(0, owner.body["sku"]["capacity"] - 1)
 
     def fail():
         for instance in members:
@@ -286,8 +287,8 @@ def begin_drop(ctx, owner, members):
 
 def upgrade(sub, owner, members):
     """Applies the latest model."""
-    profile = owner.properties["virtualMachineProfile"]
-    for instance in members:
+    profile = owner.properties.get("virtualMachineProfile")
+    for instance in members if profile else []:
         if instance.meta.get("model") == owner.meta.get("model"):
             continue
         instance.meta["model"] = owner.meta.get("model")

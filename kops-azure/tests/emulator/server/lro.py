@@ -6,6 +6,7 @@ the second answers 202 until the end and then what the operation gives.
 """
 
 import datetime
+import traceback
 import uuid
 
 from errors import ArmError
@@ -38,6 +39,10 @@ class Lro:
                 self.finish()
             except ArmError as error:
                 self.error = error.content()
+            except Exception:
+                # A fault of the emulator itself: loud, and the operation does not hang.
+                traceback.print_exc()
+                self.error = {"code": "EmulatorFault", "message": traceback.format_exc()}
         if self.error is None:
             self.status = "Succeeded"
         else:

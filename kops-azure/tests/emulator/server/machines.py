@@ -114,7 +114,7 @@ class Machine(Kind):
         set_reference = resource.properties.get("virtualMachineScaleSet")
         owner = sub.find(set_reference["id"]) if set_reference else None
         if owner is not None and owner.body.get("sku") and resource.meta.get("of_set"):
-            owner.body["sku"]["capacity"] = max(0, owner.body["sku"]["capacity"] - 1)
+            owner.body["sku"]["capacity"] = max(0, owner.body["sku"].get("capacity", 0) - 1)
         sub.touch()
 
     def view(self, sub, resource, expand=()):

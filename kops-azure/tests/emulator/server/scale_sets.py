@@ -265,6 +265,9 @@ def view_set(ctx):
 @action("virtualMachineScaleSets.listSkus")
 def list_skus(ctx):
     found = set_of(ctx)
+    if "sku" not in found.body:
+        # A Flexible set without a profile of its own: machines join it one by one.
+        return ctx.page([])
     entry = {
         "resourceType": SET,
         "sku": {"name": found.body["sku"]["name"], "tier": "Standard"},

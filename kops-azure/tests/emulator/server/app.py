@@ -18,12 +18,12 @@ from tokens import Tokens, unauthorized
 from validate import AnswerValidator, Validator, check_text
 
 # Kinds and actions register themselves by being imported.
-import catalogue  # noqa: F401  isort: skip
 import authorization  # noqa: F401  isort: skip
 import balancers  # noqa: F401  isort: skip
+import catalogue  # noqa: F401  isort: skip
+import disks  # noqa: F401  isort: skip
 import dns  # noqa: F401  isort: skip
 import identities  # noqa: F401  isort: skip
-import disks  # noqa: F401  isort: skip
 import instances  # noqa: F401  isort: skip
 import machines  # noqa: F401  isort: skip
 import network  # noqa: F401  isort: skip
@@ -131,11 +131,12 @@ class App:
         """The answer after throttling and faults."""
         remaining = {}
         if sub.settings.throttle:
-            kind = "reads" if request.method in ("GET", "HEAD") else "writes"
-            left = self.buckets(sub).take(kind)
-            if left < 0:
-                return throttled(-left)
-            remaining = {f"x-ms-ratelimit-remaining-subscription-{kind}": str(left)}
+            kind = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}.get(request.method, "writes")
+            if kind in sub.settings.throttle:
+                left = self.buckets(sub).take(kind)
+                if left < 0:
+                    return throttled(-left)
+                remaining = {f"x-ms-ratelimit-remaining-subscription-{kind}": str(left)}
         rule = sub.faults.strike(request.name, request.path)
         if rule is None:
             answer = self.answer(sub, request, refused, None)

@@ -43,7 +43,7 @@ def check_system(profile, path="osProfile"):
         if not keys:
             raise invalid("linuxConfiguration.ssh.publicKeys", "Authentication using either SSH or by user name and password must be enabled.")
         if not linux.get("disablePasswordAuthentication"):
-            raise invalid(f"{path}.adminPassword", f"Required parameter 'adminPassword' is missing (null): set disablePasswordAuthentication.")
+            raise invalid(f"{path}.adminPassword", "Required parameter 'adminPassword' is missing (null): set disablePasswordAuthentication.")
     for key in keys:
         wanted = f"/home/{name}/.ssh/authorized_keys"
         if key.get("path") != wanted:

@@ -26,7 +26,8 @@ class Settings:
         self.core_limit = 10_000
         # A virtual network that is put without `subnets`: Azure keeps them (as of 2024), it used to delete them.
         self.keep_subnets = True
-        # Token buckets as of Azure's limits, off unless a test turns them on: {"reads": [250, 25], "writes": [200, 10]}.
+        # Token buckets as of Azure's limits, off unless a test turns them on: size and refill a second of
+        # {"reads": [250, 10], "writes": [200, 10], "deletes": [200, 10]}; a kind that is left out is not metered.
         self.throttle = None
         # Compute answers with ids whose group is in capitals, as Azure's does for instances: ids compare without
         # regard to case, and whoever forgets it should notice.

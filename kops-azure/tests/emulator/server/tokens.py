@@ -72,8 +72,8 @@ class Tokens:
         return {
             "token_type": "Bearer",
             "access_token": f"emulated.{client}.{ends}",
-            "expires_in": str(self.lifetime) if self.lifetime < 0 else int(self.lifetime),
-            "ext_expires_in": int(self.lifetime),
+            "expires_in": max(0, int(self.lifetime)),
+            "ext_expires_in": max(0, int(self.lifetime)),
             "expires_on": str(ends),
             "not_before": str(int(time.time())),
         }

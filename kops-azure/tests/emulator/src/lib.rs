@@ -92,6 +92,7 @@ impl Emulator {
     pub fn env(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AZURE_SUBSCRIPTION_ID", self.subscription.clone()),
+            ("AZURE_LOCATION", REGION.to_owned()),
             ("AZURE_TENANT_ID", TENANT.to_owned()),
             ("AZURE_CLIENT_ID", "00000000-0000-4000-8000-00000000c11e".to_owned()),
             ("AZURE_CLIENT_SECRET", "secret".to_owned()),

@@ -99,7 +99,8 @@ class Azure:
             answer = error
         with answer:
             text = answer.read()
-            return answer.status, answer.headers, json.loads(text) if text else None
+            body = json.loads(text) if text.startswith((b"{", b"[")) else text.decode() or None
+            return answer.status, answer.headers, body
 
     # ------------------------------------------------------------ what most checks need
 

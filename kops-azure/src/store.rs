@@ -374,7 +374,7 @@ impl StateStore for BlobStore {
 
 fn is_missing(error: &Error) -> bool {
     let missing = [ErrorKind::NotFound, ErrorKind::NotYetVisible].contains(&error.kind());
-    missing && error.message().starts_with("BlobNotFound")
+    missing && !error.message().contains("container of the state store")
 }
 
 fn is_lost(error: &Error) -> bool {

@@ -30,6 +30,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Where an operation that goes on can be asked about.
 pub(crate) const OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
 const RETRY_AFTER: HeaderName = HeaderName::from_static("retry-after");
+const ERROR_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 
 /// The HTTP client of all requests; one pool of connections.
@@ -79,6 +80,8 @@ impl Refusal {
         let text = |name: &HeaderName| headers.get_optional_str(name).map(str::to_owned);
         let document: Value = serde_json::from_slice(body).unwrap_or_default();
         let (code, message) = told(&document);
+        // The blob service writes XML, and the code into a header.
+        let code = if code.is_empty() { text(&ERROR_CODE).unwrap_or_default() } else { code };
         Self {
             status: u16::from(status),
             code,

@@ -255,7 +255,12 @@ impl<K: ArmKind> Arm<K> {
         polling: bool,
     ) -> Result<Object<Spec<K>>> {
         let head = model.head();
-        let object = K::observe(site, &head, model, around)?;
+        let mut object = K::observe(site, &head, model, around)?;
+        // Machines of a scale set and their disks inherit its tags, the one that names the task included. What was made
+        // for a task is called after it.
+        if object.name.as_deref().is_some_and(|task| !K::name(task).eq_ignore_ascii_case(&head.name)) {
+            object = Object { name: None, owner: Owner::Other, ..object };
+        }
         Ok(match state(head.state.as_deref()) {
             State::Failed(_) if K::mends() && !polling => object,
             State::Failed(_) => {

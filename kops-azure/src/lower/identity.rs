@@ -12,7 +12,7 @@ use crate::kinds::{RoleAssignment, UserAssignedIdentity};
 
 /// Manages everything in the resource group: load balancers, disks and routes for the cluster. kOps assigns the same.
 /// <https://learn.microsoft.com/en-us/azure/role-based-access-control/built-in-roles>
-const CONTRIBUTOR: &str = "b24988ac-6180-42a0-ab88-20f7382d24dd";
+const CONTRIBUTOR: &str = "b24988ac-6180-42a0-ab88-20f7382dd24c";
 /// Reads and writes blobs of a state store.
 const BLOB_CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
 

@@ -11,7 +11,8 @@ use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{Key, Secret, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, InstanceGroup, Network, RecordType, Resource, Role, Scheme, Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, InstanceGroup, Network, RecordType, Resource, Role, Scheme,
+    Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use serde_json::json;
@@ -20,6 +21,8 @@ use crate::lab::{Site, connect, listener, open_subnet};
 
 /// In the user data of machines.
 const SECRET: &str = "correct horse battery staple";
+/// Zones have two labels at least.
+const ZONE: &str = "conformance.test";
 const FOREIGN: &str = "resourceGroups/theirs-of-nobody";
 
 struct OnAzure {
@@ -33,9 +36,15 @@ struct OnAzure {
 impl OnAzure {
     async fn new(machines: bool) -> Self {
         let emulator = Emulator::start();
-        emulator.create_zone("dns", "conformance");
+        emulator.create_zone("dns", ZONE);
         let azure = connect(&emulator).await;
-        Self { emulator, azure, machines, planted: AtomicBool::new(false), taken: std::sync::Mutex::default() }
+        Self {
+            emulator,
+            azure,
+            machines,
+            planted: AtomicBool::new(false),
+            taken: std::sync::Mutex::default(),
+        }
     }
 
     fn of(&self, scope: &Scope, wish: Wish) -> TaskGraph {
@@ -100,7 +109,7 @@ fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
         let volume = Volume { zone: format!("{REGION}-1"), size: wish.volume, ..Volume::default() };
         site.graph.add(&format!("a.etcd-main.{cluster}"), volume);
     }
-    let zone = site.graph.share::<DnsZone>("conformance", DnsZone::selector("conformance", false));
+    let zone = site.graph.share::<DnsZone>(ZONE, DnsZone::selector(ZONE, false));
     let record = DnsRecord {
         zone: zone.id(),
         name: format!("api.{cluster}"),
@@ -116,6 +125,10 @@ fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
 impl Fixture for OnAzure {
     fn cloud(&self) -> Arc<dyn Cloud> {
         self.azure.clone()
+    }
+
+    fn scope(&self, rule: &str) -> Scope {
+        Scope::new(format!("{}.{ZONE}", rule.replace('_', "-")))
     }
 
     fn graph(&self, scope: &Scope) -> Result<TaskGraph> {
@@ -182,14 +195,30 @@ impl Fixture for OnAzure {
     async fn inventory(&self) -> Result<Option<Vec<Item>>> {
         let snapshot = self.emulator.snapshot();
         let kinds = [
-            "resourceGroups", "virtualNetworks", "networkSecurityGroups", "applicationSecurityGroups", "routeTables",
-            "natGateways", "publicIPAddresses", "loadBalancers", "virtualMachineScaleSets", "disks", "sshPublicKeys",
-            "userAssignedIdentities", "roleAssignments", "dnszones", "privateDnsZones",
+            "resourceGroups",
+            "virtualNetworks",
+            "networkSecurityGroups",
+            "applicationSecurityGroups",
+            "routeTables",
+            "natGateways",
+            "publicIPAddresses",
+            "loadBalancers",
+            "virtualMachineScaleSets",
+            "disks",
+            "sshPublicKeys",
+            "userAssignedIdentities",
+            "roleAssignments",
+            "dnszones",
+            "privateDnsZones",
         ];
         let items = kinds.iter().flat_map(|kind| {
             snapshot.objects(kind).map(|(id, content)| {
                 // How many records a zone has follows from them.
-                let content = if kind.contains("nsZones") || kind.contains("dnszones") { json!(null) } else { content.clone() };
+                let content = if kind.contains("nsZones") || kind.contains("dnszones") {
+                    json!(null)
+                } else {
+                    content.clone()
+                };
                 Item { kind: (*kind).to_owned(), id: id.to_owned(), content: content.into() }
             })
         });
@@ -197,7 +226,7 @@ impl Fixture for OnAzure {
     }
 
     async fn plant(&self) -> Result<bool> {
-        self.emulator.seed_foreign_into("nobody.conformance", "theirs-of-nobody");
+        self.emulator.seed_foreign_into("nobody.example.com", "theirs-of-nobody");
         self.planted.store(true, Ordering::Relaxed);
         Ok(true)
     }
@@ -209,11 +238,10 @@ impl Fixture for OnAzure {
         let tags = json!({ "KubernetesCluster": scope.name(), "kops.k8s.io_task": scope.name() });
         let path = format!("resourceGroups/{group}");
         self.emulator.request("PUT", &path, json!({ "location": REGION, "tags": tags }));
-        let name = format!("api.{}", scope.name());
-        let path = format!("{path}/providers/Microsoft.Network/applicationSecurityGroups/nodes.{}", scope.name());
+        let path =
+            format!("{path}/providers/Microsoft.Network/applicationSecurityGroups/nodes.{}", scope.name());
         self.emulator.request("PUT", &path, json!({ "location": REGION }));
         self.taken.lock().unwrap().push(path);
-        let _ = name;
         Ok(Some(Key::new("ApplicationSecurityGroup", &format!("nodes.{}", scope.name()))))
     }
 

@@ -13,13 +13,14 @@ use kops_core::graph::{GraphBuilder, Handle, Secret, TaskGraph};
 use kops_core::plan::{Action, Plan};
 use kops_core::resource::{
     Access, Address, DnsRecord, DnsTarget, DnsZone, Extensions, Firewall, FirewallRule, FirewallRules,
-    HealthCheck, Identity, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions, NatGateway,
-    Network, Peer, Protocol, RecordType, Role, RootVolume, Scheme, SshKey, Subnet, Volume,
+    HealthCheck, Identity, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions,
+    NatGateway, Network, Peer, Protocol, RecordType, Role, RootVolume, Scheme, SshKey, Subnet, Volume,
 };
 use kops_core::{Engine, Result};
 
 pub(crate) const CLUSTER: &str = "ha.example.com";
-pub(crate) const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFoQeZ0kY5V0mKkNf0cL8pXb2l3u9mT1Jc2bq7sN0abc admin";
+pub(crate) const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFoQeZ0kY5V0mKkNf0cL8pXb2l3u9mT1Jc2bq7sN0abc admin";
 pub(crate) const IMAGE: &str = "Canonical:ubuntu-24_04-lts:server:latest";
 pub(crate) const SIZE: &str = "Standard_D2s_v5";
 
@@ -63,6 +64,8 @@ impl Lab {
         let emulator = Emulator::start();
         emulator.seed_foreign(CLUSTER);
         emulator.create_zone("dns", "example.com");
+        // What others made is complete before anything is compared.
+        emulator.settle();
         let azure = connect(&emulator).await;
         let engine = Engine::new(azure.clone(), Scope::new(CLUSTER));
         let before = emulator.snapshot();
@@ -91,7 +94,10 @@ impl Lab {
         let calls = self.emulator.calls();
         assert!(calls.mutations(&[]).is_empty());
         let lost = self.before.lost_in(&self.emulator.snapshot());
-        let lost: Vec<_> = lost.iter().filter(|line| !line.contains("dnszones example.com") && !line.contains("dnsZones/example.com:")).collect();
+        let lost: Vec<_> = lost
+            .iter()
+            .filter(|line| !line.contains("dnszones example.com") && !line.contains("dnsZones/example.com:"))
+            .collect();
         assert!(lost.is_empty(), "others lost something: {lost:?}");
         calls.total()
     }
@@ -151,25 +157,35 @@ impl Site {
         let nat = NatGateway { network: network.id(), subnet: None, address: address.id() };
         let nat = graph.add(cluster, nat);
         graph.after(&nat, &door);
-        let subnet = Subnet { zone: None, ..Subnet::new(network.id(), "10.0.0.0/20".parse().unwrap(), "").behind(nat.id()) };
+        let subnet = Subnet {
+            zone: None,
+            ..Subnet::new(network.id(), "10.0.0.0/20".parse().unwrap(), "").behind(nat.id())
+        };
         let subnet = graph.add(&format!("{REGION}.{cluster}"), subnet);
         let wall = |graph: &mut GraphBuilder, role: &str| {
-            graph.add(&format!("{role}.{cluster}"), Firewall { network: network.id(), description: role.to_owned() })
+            graph.add(
+                &format!("{role}.{cluster}"),
+                Firewall { network: network.id(), description: role.to_owned() },
+            )
         };
         let (nodes, masters) = (wall(&mut graph, "nodes"), wall(&mut graph, "masters"));
         let group = |wall: &Handle<Firewall>| Peer::Group(wall.id());
         let out = FirewallRule::all_to(anywhere());
-        rules(&mut graph, &nodes, vec![
-            FirewallRule::all_from(group(&nodes)),
-            FirewallRule::all_from(group(&masters)),
-            out.clone(),
-        ]);
-        rules(&mut graph, &masters, vec![
-            FirewallRule::all_from(group(&masters)),
-            FirewallRule::tcp_range(1, 2379, group(&nodes)),
-            FirewallRule::tcp(443, anywhere()),
-            out,
-        ]);
+        rules(
+            &mut graph,
+            &nodes,
+            vec![FirewallRule::all_from(group(&nodes)), FirewallRule::all_from(group(&masters)), out.clone()],
+        );
+        rules(
+            &mut graph,
+            &masters,
+            vec![
+                FirewallRule::all_from(group(&masters)),
+                FirewallRule::tcp_range(1, 2379, group(&nodes)),
+                FirewallRule::tcp(443, anywhere()),
+                out,
+            ],
+        );
         let key = graph.add(&format!("kubernetes.{cluster}"), SshKey::new(KEY));
         Self { graph, cluster: cluster.to_owned(), network, subnet, nodes, masters, key }
     }
@@ -221,7 +237,13 @@ impl Site {
 }
 
 pub(crate) fn listener(port: u16) -> Listener {
-    Listener { port, protocol: Protocol::Tcp, target_port: 443, health_check: HealthCheck::default(), certificate: None }
+    Listener {
+        port,
+        protocol: Protocol::Tcp,
+        target_port: 443,
+        health_check: HealthCheck::default(),
+        certificate: None,
+    }
 }
 
 /// A highly available cluster: three groups of the control plane, etcd's six disks, a load balancer before the API

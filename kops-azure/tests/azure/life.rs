@@ -45,7 +45,11 @@ async fn lost_answers_and_refusals_make_nothing_twice() {
 async fn a_failed_operation_is_told_and_mended() {
     let lab = Lab::new().await;
     let graph = Site::of(CLUSTER).build();
-    lab.emulator.inject(Fault::fail_operation("natGateways.createOrUpdate", "InternalServerError").message("no luck").times(1));
+    lab.emulator.inject(
+        Fault::fail_operation("natGateways.createOrUpdate", "InternalServerError")
+            .message("no luck")
+            .times(1),
+    );
     let error = lab.try_apply(&graph).await.unwrap_err();
     assert!(error.to_string().contains("no luck"), "{error}");
     lab.apply(&graph).await;
@@ -65,7 +69,8 @@ async fn a_scale_set_whose_operation_failed_keeps_its_machines() {
     group.min = 2;
     site.graph.add(&format!("nodes.{CLUSTER}"), group);
     let graph = site.build();
-    lab.emulator.inject(Fault::fail_operation("virtualMachineScaleSets.createOrUpdate", "QuotaExceeded").times(1));
+    lab.emulator
+        .inject(Fault::fail_operation("virtualMachineScaleSets.createOrUpdate", "QuotaExceeded").times(1));
     assert_eq!(lab.try_apply(&graph).await.unwrap_err().kind(), ErrorKind::Failed);
     let changes = lab.changes(&graph).await;
     assert_eq!(changes, [format!("update VirtualMachineScaleSet/nodes.{CLUSTER}: provisioned")]);
@@ -78,20 +83,26 @@ async fn drift_is_found_and_repaired() {
     let lab = Lab::new().await;
     let graph = ha(1);
     lab.apply(&graph).await;
-    let set = format!("resourceGroups/{CLUSTER}/providers/Microsoft.Compute/disks/1-etcd-main-ha-example-com");
+    let set =
+        format!("resourceGroups/{CLUSTER}/providers/Microsoft.Compute/disks/1-etcd-main-ha-example-com");
     lab.emulator.request("DELETE", &set, serde_json::json!({}));
     assert_eq!(lab.changes(&graph).await, [format!("create ManagedDisk/1.etcd-main.{CLUSTER}")]);
     let rule = format!(
         "resourceGroups/{CLUSTER}/providers/Microsoft.Network/networkSecurityGroups/{CLUSTER}/securityRules/theirs"
     );
-    lab.emulator.request("PUT", &rule, serde_json::json!({ "properties": {
-        "protocol": "Tcp", "access": "Allow", "direction": "Inbound", "priority": 150,
-        "sourceAddressPrefix": "*", "sourcePortRange": "*",
-        "destinationAddressPrefix": "*", "destinationPortRange": "9999",
-    }}));
+    lab.emulator.request(
+        "PUT",
+        &rule,
+        serde_json::json!({ "properties": {
+            "protocol": "Tcp", "access": "Allow", "direction": "Inbound", "priority": 150,
+            "sourceAddressPrefix": "*", "sourcePortRange": "*",
+            "destinationAddressPrefix": "*", "destinationPortRange": "9999",
+        }}),
+    );
     lab.apply(&graph).await;
     let groups = lab.emulator.snapshot();
-    let theirs = groups.objects("networkSecurityGroups").any(|(_, group)| group.to_string().contains("theirs"));
+    let theirs =
+        groups.objects("networkSecurityGroups").any(|(_, group)| group.to_string().contains("theirs"));
     assert!(theirs, "somebody else's rule stays");
     lab.emulator.request("DELETE", &rule, serde_json::json!({}));
     lab.delete().await;
@@ -160,7 +171,10 @@ async fn machines_are_shown_and_replaced() {
     tokio::task::yield_now().await;
     let left = machines.members(&scope, &Context::default()).await.unwrap();
     assert_eq!(left.len(), 2, "{left:?}");
-    assert!(left.iter().all(|it| it.id != members[0].id) && left.iter().any(|it| it.outdated.is_empty()), "{left:?}");
+    assert!(
+        left.iter().all(|it| it.id != members[0].id) && left.iter().any(|it| it.outdated.is_empty()),
+        "{left:?}"
+    );
     let other = machines.terminate(&Scope::new("other"), &members[1].id, &Context::default()).await;
     assert_eq!(other.unwrap_err().kind(), ErrorKind::NotFound);
     lab.delete().await;

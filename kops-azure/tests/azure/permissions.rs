@@ -31,7 +31,8 @@ async fn every_call_is_in_the_least_role() {
     let role = lab.azure.permissions().unwrap().least(&Scope::new(CLUSTER));
     assert_eq!(role["IsCustom"], true);
     let actions: Vec<_> = role["Actions"].as_array().unwrap().iter().filter_map(|it| it.as_str()).collect();
-    for action in ["Microsoft.Compute/virtualMachineScaleSets/write", "Microsoft.Network/loadBalancers/read"] {
+    for action in ["Microsoft.Compute/virtualMachineScaleSets/write", "Microsoft.Network/loadBalancers/read"]
+    {
         assert!(actions.contains(&action), "{action}");
     }
 }

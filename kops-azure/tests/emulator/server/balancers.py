@@ -164,7 +164,9 @@ class LoadBalancer(NetOwner):
         # Interfaces of plain machines lose their membership with the balancer.
         for interface in sub.of_type(INTERFACE):
             for configuration in interface.properties.get("ipConfigurations", []):
-                pools = configuration["properties"].get("loadBalancerBackendAddressPools", [])
+                pools = configuration["properties"].get("loadBalancerBackendAddressPools")
+                if not pools:
+                    continue
                 configuration["properties"]["loadBalancerBackendAddressPools"] = [
                     pool for pool in pools if not pool["id"].lower().startswith(resource.key + "/")
                 ]

@@ -1,0 +1,333 @@
+//! How a connection to Azure is configured.
+
+use std::fmt;
+use std::sync::Arc;
+
+use azure_core::Url;
+use azure_core::auth::{AccessToken, Secret, TokenCredential};
+use azure_identity::{
+    AzureCliCredential, ClientSecretCredential, TokenCredentialOptions,
+    VirtualMachineManagedIdentityCredential,
+};
+use kops_core::clock::{Clock, SystemClock};
+use kops_core::{Error, Result};
+
+use crate::clients::{Clients, Connection, Group};
+use crate::wire::Transport;
+use crate::{Azure, error};
+
+/// Where tokens of service principals are had.
+const AUTHORITY: &str = "https://login.microsoftonline.com";
+/// The user that kOps lets log in.
+const ADMIN_USER: &str = "kops";
+const SCOPE: &str = "https://management.azure.com/.default";
+
+/// Configures a connection to Azure.
+///
+/// Either all is given, and nothing is read from the machine:
+///
+/// ```no_run
+/// # async fn example() -> kops_core::Result<()> {
+/// use kops_azure::Azure;
+///
+/// let azure = Azure::builder()
+///     .subscription("00000000-0000-0000-0000-000000000000")
+///     .location("westeurope")
+///     .service_principal("tenant", "client", "secret")
+///     .build()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// or what is not given comes from the environment ([`AzureBuilder::from_env`]).
+///
+/// # Resource group
+/// All objects of a scope are in one resource group: one of its own that is called after the scope (kOps' choice),
+/// one of its own of another name, or somebody else's.
+///
+/// # Retries
+/// The SDK's own are off. The engine knows which calls are safe to repeat and how to look up what a lost answer made,
+/// it paces all calls together, and it shows what it waits for.
+#[derive(Clone)]
+pub struct AzureBuilder {
+    environment: bool,
+    subscription: Option<String>,
+    location: Option<String>,
+    group: Option<Group>,
+    endpoint: Option<String>,
+    credential: Option<Credential>,
+    admin_user: Option<String>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+/// Where tokens come from.
+#[derive(Clone)]
+enum Credential {
+    ServicePrincipal { tenant: String, client: String, secret: String, authority: String },
+    ManagedIdentity,
+    AzureCli,
+    Token(String),
+    Given(Arc<dyn TokenCredential>),
+}
+
+impl AzureBuilder {
+    /// Nothing set, and nothing looked up.
+    pub fn new() -> Self {
+        Self {
+            environment: false,
+            subscription: None,
+            location: None,
+            group: None,
+            endpoint: None,
+            credential: None,
+            admin_user: None,
+            clock: None,
+        }
+    }
+
+    /// What is not set is looked up in the environment:
+    ///
+    /// | variable | says |
+    /// |---|---|
+    /// | `AZURE_SUBSCRIPTION_ID` | the subscription |
+    /// | `AZURE_LOCATION` | the region |
+    /// | `AZURE_RESOURCE_GROUP` | an existing resource group |
+    /// | `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET` | a service principal; its tokens come from `AZURE_AUTHORITY_HOST`, if set |
+    /// | `AZURE_ACCESS_TOKEN` | a token, if there is no service principal |
+    /// | `AZURE_RESOURCE_MANAGER_ENDPOINT` | the address of Azure Resource Manager, e.g. an emulator's |
+    ///
+    /// Without service principal and token, the identity of the machine is taken if `AZURE_USE_MANAGED_IDENTITY` is
+    /// `true`, and else that of the Azure CLI (`az login`).
+    pub fn from_env() -> Self {
+        Self { environment: true, ..Self::new() }
+    }
+
+    /// The subscription, by its GUID.
+    pub fn subscription(mut self, id: impl Into<String>) -> Self {
+        self.subscription = Some(id.into());
+        self
+    }
+
+    /// The region, e.g. `westeurope`.
+    pub fn location(mut self, location: impl Into<String>) -> Self {
+        self.location = Some(location.into());
+        self
+    }
+
+    /// The name of a resource group of the scope's own: it is made, and deleted with everything else.
+    pub fn resource_group(mut self, name: impl Into<String>) -> Self {
+        self.group = Some(Group::Owned(name.into()));
+        self
+    }
+
+    /// The name of an existing resource group, which stays.
+    pub fn shared_resource_group(mut self, name: impl Into<String>) -> Self {
+        self.group = Some(Group::Shared(name.into()));
+        self
+    }
+
+    /// The address of Azure Resource Manager, e.g. an emulator's; plain HTTP will do.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// A service principal, with its secret.
+    pub fn service_principal(
+        mut self,
+        tenant: impl Into<String>,
+        client: impl Into<String>,
+        secret: impl Into<String>,
+    ) -> Self {
+        let (tenant, client, secret) = (tenant.into(), client.into(), secret.into());
+        self.credential =
+            Some(Credential::ServicePrincipal { tenant, client, secret, authority: AUTHORITY.to_owned() });
+        self
+    }
+
+    /// The identity of the machine this runs on.
+    pub fn managed_identity(mut self) -> Self {
+        self.credential = Some(Credential::ManagedIdentity);
+        self
+    }
+
+    /// Who is logged in with the Azure CLI: tokens come from `az account get-access-token`.
+    pub fn azure_cli(mut self) -> Self {
+        self.credential = Some(Credential::AzureCli);
+        self
+    }
+
+    /// A token, which is taken to be valid for as long as the connection is used.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.credential = Some(Credential::Token(token.into()));
+        self
+    }
+
+    /// Where tokens come from.
+    pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
+        self.credential = Some(Credential::Given(credential));
+        self
+    }
+
+    /// The user that may log in to machines, `kops` unless given.
+    pub fn admin_user(mut self, user: impl Into<String>) -> Self {
+        self.admin_user = Some(user.into());
+        self
+    }
+
+    /// The clock by which calls are paced; the machine's unless given.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Connects: gets a token. No call is made to Azure Resource Manager.
+    ///
+    /// # Errors
+    /// - [`Invalid`](kops_core::ErrorKind::Invalid): no subscription or region, or one that is malformed.
+    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no token could be had.
+    pub async fn build(self) -> Result<Azure> {
+        let admin_user = self.admin_user.clone().unwrap_or_else(|| ADMIN_USER.to_owned());
+        let clients = self.connect().await?;
+        Ok(Azure::new(clients, admin_user))
+    }
+
+    async fn connect(self) -> Result<Clients> {
+        let from_env = |name: &str| if self.environment { variable(name) } else { None };
+        let subscription = self.subscription.clone().or_else(|| from_env("AZURE_SUBSCRIPTION_ID"));
+        let subscription = check(subscription, "subscription", "AZURE_SUBSCRIPTION_ID")?;
+        let location = self.location.clone().or_else(|| from_env("AZURE_LOCATION"));
+        let location = check(location, "region", "AZURE_LOCATION")?.to_ascii_lowercase();
+        let group = self.group.clone().or_else(|| from_env("AZURE_RESOURCE_GROUP").map(Group::Shared));
+        let endpoint = self.endpoint.clone().or_else(|| from_env("AZURE_RESOURCE_MANAGER_ENDPOINT"));
+        let endpoint = endpoint.as_deref().map(address).transpose()?;
+        let (transport, credential) = self.authenticate()?;
+        // Asked for here, so that a lack of credentials is one clear error before anything starts.
+        credential.get_token(&[SCOPE]).await.map_err(|error| error::from_credentials(&error))?;
+        Clients::new(Connection {
+            credential,
+            transport,
+            endpoint,
+            subscription,
+            location,
+            group: group.unwrap_or(Group::OfScope),
+            clock: self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock::new())),
+        })
+    }
+}
+
+impl AzureBuilder {
+    /// The HTTP client, and where tokens come from.
+    pub(crate) fn authenticate(&self) -> Result<(Transport, Arc<dyn TokenCredential>)> {
+        let transport = Transport::new()?;
+        let credential = match &self.credential {
+            Some(credential) => credential.clone(),
+            None if self.environment => found(variable)?,
+            None => {
+                return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials were given")
+                    .hint("give a service principal, a token, or where else tokens come from"));
+            }
+        };
+        let credential = credential.open(&transport)?;
+        Ok((transport, credential))
+    }
+}
+
+impl Default for AzureBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for AzureBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AzureBuilder")
+            .field("environment", &self.environment)
+            .field("subscription", &self.subscription)
+            .field("location", &self.location)
+            .field("group", &self.group)
+            .field("endpoint", &self.endpoint)
+            .field("credential", &self.credential.as_ref().map(|_| "given"))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Credential {
+    fn open(self, transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
+        let http: Arc<dyn azure_core::HttpClient> = Arc::new(transport.clone());
+        Ok(match self {
+            Self::ServicePrincipal { tenant, client, secret, authority } => {
+                let authority = address(&authority)?;
+                Arc::new(ClientSecretCredential::new(http, authority, tenant, client, secret))
+            }
+            Self::ManagedIdentity => {
+                Arc::new(VirtualMachineManagedIdentityCredential::new(TokenCredentialOptions::from(http)))
+            }
+            Self::AzureCli => Arc::new(AzureCliCredential::new()),
+            Self::Token(token) => Arc::new(Token(Secret::new(token))),
+            Self::Given(credential) => credential,
+        })
+    }
+}
+
+/// A token that was given.
+#[derive(Debug)]
+struct Token(Secret);
+
+#[async_trait::async_trait]
+impl TokenCredential for Token {
+    async fn get_token(&self, _: &[&str]) -> azure_core::Result<AccessToken> {
+        // When it expires is not known; Azure will say so.
+        let never = time::OffsetDateTime::UNIX_EPOCH + time::Duration::days(100 * 365);
+        Ok(AccessToken { token: self.0.clone(), expires_on: never })
+    }
+
+    async fn clear_cache(&self) -> azure_core::Result<()> {
+        Ok(())
+    }
+}
+
+fn found(variable: impl Fn(&str) -> Option<String>) -> Result<Credential> {
+    let principal = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"].map(|name| variable(name));
+    match principal {
+        [Some(tenant), Some(client), Some(secret)] => {
+            let authority = variable("AZURE_AUTHORITY_HOST").unwrap_or_else(|| AUTHORITY.to_owned());
+            return Ok(Credential::ServicePrincipal { tenant, client, secret, authority });
+        }
+        [_, _, Some(_)] => {
+            return Err(Error::invalid("AZURE_CLIENT_SECRET is set, but not the principal it belongs to")
+                .hint("set AZURE_TENANT_ID and AZURE_CLIENT_ID as well"));
+        }
+        _ => {}
+    }
+    Ok(match (variable("AZURE_ACCESS_TOKEN"), variable("AZURE_USE_MANAGED_IDENTITY").as_deref()) {
+        (Some(token), _) => Credential::Token(token),
+        (None, Some("true")) => Credential::ManagedIdentity,
+        (None, _) => Credential::AzureCli,
+    })
+}
+
+/// A variable of the environment that is set to something.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, when asked to")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What becomes part of addresses.
+fn check(value: Option<String>, what: &str, variable: &str) -> Result<String> {
+    let hint = format!("give one to the builder; with from_env also in {variable}");
+    let Some(value) = value else { return Err(Error::invalid(format!("no Azure {what} is set")).hint(hint)) };
+    if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Err(Error::invalid(format!("`{value}` is not an Azure {what}")).hint(hint));
+    }
+    Ok(value)
+}
+
+pub(crate) fn address(text: &str) -> Result<Url> {
+    let url = Url::parse(text).ok().filter(|url| url.has_host() && ["http", "https"].contains(&url.scheme()));
+    url.ok_or_else(|| {
+        Error::invalid(format!("`{text}` is not an address"))
+            .hint("write it as http://host:port or https://host")
+    })
+}

@@ -1,0 +1,120 @@
+//! The cloud itself.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use kops_core::Result;
+use kops_core::clock::Clock;
+use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Permissions, Scope};
+use kops_core::cluster::model::Dialect;
+use kops_core::graph::TaskGraph;
+
+use crate::clients::Clients;
+use crate::{AzureBuilder, AzureDialect};
+use crate::{kinds, lower};
+
+/// A subscription of Azure in one region.
+#[derive(Clone)]
+pub struct Azure {
+    clients: Clients,
+    admin_user: String,
+    handlers: Arc<[Arc<dyn DynHandler>]>,
+}
+
+impl Azure {
+    /// Configures a connection.
+    pub fn builder() -> AzureBuilder {
+        AzureBuilder::new()
+    }
+
+    /// Connects by the environment; see [`AzureBuilder::from_env`].
+    pub async fn from_env() -> Result<Self> {
+        AzureBuilder::from_env().build().await
+    }
+
+    pub(crate) fn new(clients: Clients, admin_user: String) -> Self {
+        let handlers = kinds::handlers(&clients).into();
+        Self { clients, admin_user, handlers }
+    }
+
+    /// The region.
+    pub fn location(&self) -> &str {
+        &self.clients.location
+    }
+
+    /// The subscription.
+    pub fn subscription(&self) -> &str {
+        &self.clients.subscription
+    }
+
+    /// The name of the resource group that a scope's objects are in.
+    pub fn resource_group(&self, scope: &Scope) -> String {
+        self.clients.group(scope)
+    }
+
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
+    }
+}
+
+impl fmt::Debug for Azure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Azure").field("clients", &self.clients).finish_non_exhaustive()
+    }
+}
+
+impl Cloud for Azure {
+    fn name(&self) -> &'static str {
+        "azure"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            nat_gateways: true,
+            public_load_balancers: true,
+            internal_load_balancers: true,
+            public_dns: true,
+            private_dns: true,
+            prefix_lists: false,
+            spot: true,
+            ipv6: false,
+            shared_networks: true,
+            zonal_subnets: false,
+            zonal_nat_gateways: false,
+            // A machine cannot be taken out of a uniform scale set and go on: see `machines.rs`.
+            surge: false,
+        }
+    }
+
+    fn handlers(&self) -> &[Arc<dyn DynHandler>] {
+        &self.handlers
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
+        let native_kinds: HashSet<_> = self.handlers.iter().map(|handler| handler.kind()).collect();
+        let site = lower::Site {
+            location: self.clients.location.clone(),
+            group: self.clients.group(scope),
+            shared_group: self.clients.group_is_shared(),
+            admin_user: self.admin_user.clone(),
+        };
+        lower::lower(graph, scope, &site, &native_kinds)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.clients.clock.clone()
+    }
+
+    fn dialect(&self) -> &dyn Dialect {
+        &AzureDialect
+    }
+
+    fn machines(&self) -> Option<&dyn Machines> {
+        Some(self)
+    }
+
+    fn permissions(&self) -> Option<&dyn Permissions> {
+        Some(self)
+    }
+}

@@ -1,0 +1,268 @@
+//! What Azure says, as kinds of [`Error`]: the one place that knows Azure's error codes.
+//!
+//! Kinds decide what is repeated, so each code is placed by what it says about the request: whether it was carried
+//! out ([`ErrorKind::Unavailable`] leaves that open), whether it can succeed later with nobody's help, or never. Codes
+//! that are not listed go by their endings, and then by HTTP status.
+//!
+//! **The same code can mean two things.** A resource that is not found while something is deleted is gone; one that a
+//! PUT refers to was made a moment ago and has not reached the provider that was asked. So [`kind`] looks at the verb.
+//!
+//! Bodies of requests never enter an error: they carry user data.
+//!
+//! Codes: <https://learn.microsoft.com/en-us/azure/azure-resource-manager/troubleshooting/common-deployment-errors>.
+
+use std::error::Error as StdError;
+
+use kops_core::{Error, ErrorKind};
+
+use crate::wire::Refusal;
+
+/// The error of a call, named by the permission that it needs; `endpoint` is where it was sent, if not to Azure.
+pub(crate) fn from_sdk(call: &str, endpoint: Option<&str>, error: azure_core::Error) -> Error {
+    if let Some(refusal) = find_source::<Refusal>(&error).cloned() {
+        return refused(call, &refusal);
+    }
+    let place = endpoint.unwrap_or("Azure");
+    let cause = innermost(&error);
+    let mapped = match error.kind() {
+        azure_core::error::ErrorKind::Io => {
+            Error::new(ErrorKind::Unavailable, format!("no connection to {place}, or it broke off: {cause}"))
+                .hint("check the network, and AZURE_RESOURCE_MANAGER_ENDPOINT if it is set")
+        }
+        azure_core::error::ErrorKind::Credential => from_credentials(&error),
+        azure_core::error::ErrorKind::DataConversion => {
+            Error::internal(format!("the answer makes no sense: {cause}"))
+                .hint("is this Azure? a proxy may stand between")
+        }
+        // Of the SDK's own checks of the status, which come after ours.
+        azure_core::error::ErrorKind::HttpResponse { status, .. } => {
+            let refusal = Refusal { status: u16::from(*status), ..Refusal::default() };
+            return refused(call, &refusal);
+        }
+        _ => Error::internal(format!("the request could not be made: {cause}")),
+    };
+    mapped.call(call).source(error)
+}
+
+/// An error that Azure itself sent.
+pub(crate) fn refused(call: &str, refusal: &Refusal) -> Error {
+    let kind = kind(call, refusal.status, &refusal.code, &refusal.message);
+    let text = match (refusal.code.as_str(), refusal.message.as_str()) {
+        ("", "") => format!("HTTP status {}", refusal.status),
+        ("", message) => format!("HTTP status {}: {message}", refusal.status),
+        (code, "") => code.to_owned(),
+        (code, message) => format!("{code}: {message}"),
+    };
+    let mut error = Error::new(kind, text).call(call);
+    if let Some(hint) = hint(kind, call, &refusal.code) {
+        error = error.hint(hint);
+    }
+    if let Some(id) = &refusal.request_id {
+        error = error.request_id(id);
+    }
+    if let Some(wait) = refusal.retry_after {
+        error = error.retry_after(wait);
+    }
+    error
+}
+
+/// Credentials that could not be had.
+pub(crate) fn from_credentials(error: &(dyn StdError + 'static)) -> Error {
+    Error::new(ErrorKind::Unauthenticated, format!("no token could be had: {}", causes(error))).hint(
+        "give a service principal (AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET), run where there is a managed \
+         identity, or log in with `az login`",
+    )
+}
+
+/// What a code means for a call.
+pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorKind {
+    let verb = call.rsplit('/').next().unwrap_or_default();
+    match code {
+        // Nothing was done; another operation on the same thing has to end first. Some of these come with 409, some
+        // with 429; they say nothing of the rate limits, which would be kept to more strictly if they did.
+        "AnotherOperationInProgress"
+        | "RetryableError"
+        | "RetryableErrorDueToAnotherOperation"
+        | "ConflictingServerOperation"
+        | "OperationPreempted"
+        | "CanceledAndSupersededDueToAnotherOperation"
+        | "ResourceGroupBeingCreated" => ErrorKind::DependencyViolation,
+
+        "TooManyRequests" | "SubscriptionRequestsThrottled" | "ServerBusy" => ErrorKind::Throttled,
+
+        "InternalServerError"
+        | "InternalError"
+        | "InternalExecutionError"
+        | "ServerTimeout"
+        | "GatewayTimeout"
+        | "ServiceUnavailable"
+        | "BadGateway"
+        | "NetworkingInternalOperationError"
+        | "RequestTimeout" => ErrorKind::Unavailable,
+
+        "AuthorizationFailed"
+        | "LinkedAuthorizationFailed"
+        | "RequestDisallowedByPolicy"
+        | "ScopeLocked"
+        | "DenyAssignmentAuthorizationFailed"
+        | "ReadOnlyDisabledSubscription"
+        | "SubscriptionNotRegistered"
+        | "MissingSubscriptionRegistration" => ErrorKind::Denied,
+
+        "AuthenticationFailed"
+        | "ExpiredAuthenticationToken"
+        | "InvalidAuthenticationToken"
+        | "InvalidAuthenticationTokenTenant"
+        | "InvalidAuthenticationTokenAudience"
+        | "invalid_client"
+        | "unauthorized_client"
+        | "invalid_grant"
+        | "SubscriptionNotFound"
+        | "InvalidSubscriptionId" => ErrorKind::Unauthenticated,
+
+        // Made a moment ago: Microsoft Entra replicates principals within minutes, and a provider asks another about
+        // what a PUT refers to.
+        "PrincipalNotFound"
+        | "ReferencedResourceNotProvisioned"
+        | "InvalidResourceReference"
+        | "ParentResourceNotFound"
+        | "LinkedInvalidPropertyId"
+        | "NicReservedForAnotherVm"
+        | "ResourceNotReady" => {
+            if verb == "delete" || verb == "read" {
+                ErrorKind::NotFound
+            } else {
+                ErrorKind::NotYetVisible
+            }
+        }
+        "ResourceGroupNotFound" | "ResourceNotFound" => {
+            if verb == "write" {
+                ErrorKind::NotYetVisible
+            } else {
+                ErrorKind::NotFound
+            }
+        }
+        // Named by the reader, not made by a task: waiting will not bring them.
+        "PlatformImageNotFound"
+        | "ImageNotFound"
+        | "GalleryImageNotFound"
+        | "NotFound"
+        | "BlobNotFound"
+        | "ContainerNotFound" => ErrorKind::NotFound,
+
+        "RoleAssignmentExists" | "ResourceAlreadyExists" | "AlreadyExists" => ErrorKind::AlreadyExists,
+
+        // It goes first; then there is room for another.
+        "ResourceGroupBeingDeleted" | "ResourceGroupDeletionBlocked" | "ResourceBeingDeleted" => {
+            ErrorKind::DependencyViolation
+        }
+        "OperationNotAllowed" => operation_not_allowed(status, message),
+
+        "QuotaExceeded"
+        | "ResourceQuotaExceeded"
+        | "RoleAssignmentLimitExceeded"
+        | "SkuNotAvailable"
+        | "AllocationFailed"
+        | "ZonalAllocationFailed"
+        | "OverconstrainedAllocationRequest"
+        | "OverconstrainedZonalAllocationRequest"
+        | "SubnetIsFull" => ErrorKind::Quota,
+
+        "PreconditionFailed" => ErrorKind::Conflict,
+        code => by_ending(verb, status, code),
+    }
+}
+
+/// Compute says this of quotas, of disks that are attached, and of too many requests.
+fn operation_not_allowed(status: u16, message: &str) -> ErrorKind {
+    let message = message.to_ascii_lowercase();
+    if status == 429 {
+        ErrorKind::Throttled
+    } else if message.contains("quota") || message.contains("limit") {
+        ErrorKind::Quota
+    } else if message.contains("attached") || message.contains("in use") {
+        ErrorKind::DependencyViolation
+    } else {
+        ErrorKind::Invalid
+    }
+}
+
+fn by_ending(verb: &str, status: u16, code: &str) -> ErrorKind {
+    // `InUseSubnetCannotBeDeleted`, `NatGatewayInUseBySubnet`, `PublicIPAddressCannotBeDeleted`,
+    // `CannotDeleteVnetWithSubnetsInUse`, `PublicIPCountLimitReached`, `StaticPublicIPCountLimitReached` …
+    if code.contains("InUse") || code.ends_with("CannotBeDeleted") || code.starts_with("CannotDelete") {
+        ErrorKind::DependencyViolation
+    } else if code.ends_with("LimitReached")
+        || code.ends_with("LimitExceeded")
+        || code.ends_with("QuotaExceeded")
+    {
+        ErrorKind::Quota
+    } else if code.ends_with("AlreadyExists") {
+        ErrorKind::AlreadyExists
+    } else {
+        match status {
+            401 => ErrorKind::Unauthenticated,
+            403 => ErrorKind::Denied,
+            404 if verb == "write" => ErrorKind::NotYetVisible,
+            404 => ErrorKind::NotFound,
+            408 | 500.. => ErrorKind::Unavailable,
+            409 | 412 => ErrorKind::Conflict,
+            429 => ErrorKind::Throttled,
+            _ => ErrorKind::Invalid,
+        }
+    }
+}
+
+fn hint(kind: ErrorKind, call: &str, code: &str) -> Option<String> {
+    let text = match (kind, code) {
+        (_, "SubscriptionNotFound" | "InvalidSubscriptionId") => {
+            "check the subscription (AZURE_SUBSCRIPTION_ID) and the tenant of the credentials"
+        }
+        (ErrorKind::Denied, "ScopeLocked") => "a lock protects it: remove the lock first",
+        (ErrorKind::Denied, "RequestDisallowedByPolicy") => "a policy of the subscription forbids it",
+        (ErrorKind::Denied, "MissingSubscriptionRegistration" | "SubscriptionNotRegistered") => {
+            "register the provider with `az provider register --namespace …`"
+        }
+        (ErrorKind::Denied, _) => return Some(format!("the credentials need the permission {call}")),
+        (ErrorKind::Unauthenticated, _) => {
+            "Azure does not accept these credentials: log in again, or check the secret"
+        }
+        (ErrorKind::Quota, "SkuNotAvailable" | "AllocationFailed" | "ZonalAllocationFailed") => {
+            "choose another zone or machine type, or try again later"
+        }
+        (ErrorKind::Quota, _) => "ask for a larger quota in the Azure portal, or remove what is unused",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// The first error of a type in a chain of sources.
+fn find_source<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// The error with its causes, each once.
+fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut text = String::new();
+    for cause in chain(error).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            let colon = if text.is_empty() { "" } else { ": " };
+            text.push_str(colon);
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// The last error of a chain: the one that names the cause (`Connection refused (os error 111)`).
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

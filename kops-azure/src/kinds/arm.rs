@@ -1,0 +1,463 @@
+//! What all kinds of Azure Resource Manager have in common: one handler for every kind that is a resource of its own.
+//!
+//! A kind ([`ArmKind`]) says which calls list, read, write and delete its resources, and how a specification and the
+//! SDK's model become one another. The rest is here.
+//!
+//! # PUT replaces
+//! ARM has one call to make and to change, PUT, and it replaces what is there, whoever's it is. So
+//! - *create* looks first, or says `If-None-Match: *` where the API has it (DNS, scale sets); a resource that is there
+//!   is [`AlreadyExists`](ErrorKind::AlreadyExists), and the engine then looks whose it is. Where the API has no such
+//!   condition, there is a window of one round trip between looking and writing in which another could make a
+//!   resource of that name and see it replaced.
+//! - *update* reads, changes what the specification manages, and writes the whole back: what others have set stays.
+//!
+//! # Operations go on
+//! PUT and DELETE return when ARM has accepted them. Whether a resource works is its `provisioningState`, which the
+//! engine finds by listing all of a kind at once. Where an operation said where it can be asked about, it is asked once
+//! if it has failed, for the reason.
+
+use std::collections::{HashMap, HashSet};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use azure_core::Response;
+use futures_util::future::try_join_all;
+use kops_core::cloud::{
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query,
+    Replacement, Resolved, Scope, State, Timing, Update,
+};
+use kops_core::resource::Resource;
+use kops_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::clients::{Clients, Pages, Sent};
+use crate::ids;
+use crate::tags::{self, Tags};
+
+/// The names of a kind's calls: the permissions that they need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calls {
+    pub(crate) read: &'static str,
+    pub(crate) write: &'static str,
+    pub(crate) delete: &'static str,
+}
+
+/// The calls of a resource type.
+macro_rules! calls {
+    ($type:literal) => {
+        $crate::kinds::arm::Calls {
+            read: concat!($type, "/read"),
+            write: concat!($type, "/write"),
+            delete: concat!($type, "/delete"),
+        }
+    };
+}
+pub(crate) use calls;
+
+/// What every resource has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Head {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) tags: Tags,
+    /// `provisioningState`; resources without one work at once.
+    pub(crate) state: Option<String>,
+}
+
+/// One of the SDK's models of a resource.
+pub(crate) trait Model: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+    fn head(&self) -> Head;
+    fn set_tags(&mut self, tags: &Tags);
+}
+
+/// The text of one of the SDK's enumerations, which spell unknown values as they are.
+pub(crate) fn text<T: Serialize>(value: Option<&T>) -> Option<String> {
+    serde_json::to_value(value?).ok()?.as_str().map(str::to_owned)
+}
+
+/// A kind whose objects are resources of their own in a resource group.
+#[async_trait]
+pub(crate) trait ArmKind: Send + Sync + 'static {
+    type Kind: Resource;
+    type Model: Model;
+    /// What else has to be known to make sense of a model.
+    type Around: Send + Sync;
+
+    const TYPE: &'static str;
+    const CALLS: Calls;
+    /// Whether the PUT of a new resource says that there must be none.
+    const CONDITIONAL: bool = false;
+
+    /// The name of a task's resource.
+    fn name(task: &str) -> String {
+        crate::names::plain(task, 80)
+    }
+    fn mutability(field: &str) -> Mutability;
+    fn replacement() -> Replacement {
+        Replacement::DeleteFirst
+    }
+    fn timing() -> Timing;
+    fn volatile_outputs(_changed: &std::collections::BTreeSet<String>) -> &'static [&'static str] {
+        &[]
+    }
+    /// Whether a resource whose last operation failed is better written again than replaced.
+    fn mends() -> bool {
+        false
+    }
+
+    fn list(clients: &Clients, group: &str) -> Pages<Self::Model>;
+    fn get(clients: &Clients, group: &str, name: &str) -> Sent;
+    /// `fresh` if there must be none.
+    fn put(clients: &Clients, group: &str, name: &str, model: Self::Model, fresh: bool) -> Result<Sent>;
+    fn delete(clients: &Clients, group: &str, name: &str) -> Sent;
+
+    /// A model of nothing.
+    fn blank(location: &str) -> Self::Model;
+    /// Sets what the specification manages.
+    fn fill(
+        spec: &<Self::Kind as Resource>::Resolved,
+        model: &mut Self::Model,
+        site: &Site<'_>,
+    ) -> Result<()>;
+    /// Tags of the specification.
+    fn tags(spec: &<Self::Kind as Resource>::Resolved) -> Tags;
+    /// What a model says, as an object of a scope.
+    fn observe(
+        site: &Site<'_>,
+        head: &Head,
+        model: &Self::Model,
+        around: &Self::Around,
+    ) -> Result<Object<<Self::Kind as Resource>::Resolved>>;
+
+    async fn around(clients: &Clients, cx: &Context, group: &str) -> Result<Self::Around>;
+}
+
+/// Where a resource is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) clients: &'a Clients,
+    pub(crate) scope: &'a Scope,
+    /// The scope's resource group.
+    pub(crate) group: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl Site<'_> {
+    /// An identifier as the engine compares it.
+    pub(crate) fn id(&self, id: Option<&str>) -> String {
+        ids::canonical(id.unwrap_or_default(), self.group)
+    }
+
+    /// The identifier of the resource group that a resource is in.
+    pub(crate) fn group_of<R>(&self, head: &Head) -> kops_core::graph::Id<R> {
+        let id = self.id(Some(&head.id));
+        kops_core::graph::Id::new(self.clients.group_id(ids::group(&id).unwrap_or(self.group)))
+    }
+
+    /// The object that a head is of.
+    pub(crate) fn object<S>(&self, head: &Head, spec: S) -> Object<S> {
+        let id = self.id(Some(&head.id));
+        tags::object(self.scope, &id, &head.name, &head.tags, spec).alias(head.name.clone())
+    }
+}
+
+/// The handler of a kind.
+pub(crate) struct Arm<K>(pub(crate) Clients, PhantomData<fn() -> K>);
+
+impl<K> Arm<K> {
+    pub(crate) fn new(clients: &Clients) -> Self {
+        Self(clients.clone(), PhantomData)
+    }
+}
+
+type Spec<K> = <<K as ArmKind>::Kind as Resource>::Resolved;
+
+/// All resources of a kind in a group, as one observation found them: kinds that come out of one listing share it.
+pub(crate) async fn all<K: ArmKind>(
+    clients: &Clients,
+    cx: &Context,
+    group: &str,
+) -> Result<Arc<Vec<K::Model>>> {
+    let key = format!("{} {}", K::TYPE, group.to_ascii_lowercase());
+    cx.memo.get_or_try(&key, async || clients.list(cx, K::CALLS.read, K::list(clients, group)).await).await
+}
+
+/// How a resource fares.
+pub(crate) fn state(provisioning: Option<&str>) -> State {
+    match provisioning {
+        None | Some("Succeeded") => State::Ready,
+        Some("Deleting") => State::Deleting,
+        Some(failed @ ("Failed" | "Canceled")) => State::Failed(failed.to_owned()),
+        Some(_) => State::Pending,
+    }
+}
+
+/// The resource groups to look in: the scope's own, and those that resources are named in.
+pub(crate) fn groups<'a>(clients: &Clients, query: &Query<'a>) -> Vec<String> {
+    let own = clients.group(query.scope);
+    let named: Vec<&str> = match query.filter {
+        Filter::Scope { shared, .. } => shared.to_vec(),
+        Filter::Ids(ids) => ids.iter().map(String::as_str).collect(),
+    };
+    let others = named.into_iter().filter_map(ids::group).filter(|group| !ids::same(group, &own));
+    let others: HashSet<String> = others.map(str::to_ascii_lowercase).collect();
+    match query.filter {
+        Filter::Ids(ids) if ids.iter().all(|id| ids::group(id).is_some_and(|it| !ids::same(it, &own))) => {
+            others.into_iter().collect()
+        }
+        _ => std::iter::once(own).chain(others).collect(),
+    }
+}
+
+/// Of the objects found, those that a query asks for; `called` is the name of a task's object in the scope's group.
+pub(crate) fn asked_for<S>(
+    query: &Query<'_>,
+    own: &str,
+    objects: Vec<Object<S>>,
+    called: impl Fn(&str) -> String,
+) -> Vec<Object<S>> {
+    match query.filter {
+        Filter::Ids(wanted) => {
+            let wanted: HashSet<String> = wanted.iter().map(|id| id.to_ascii_lowercase()).collect();
+            objects.into_iter().filter(|object| wanted.contains(&object.id.to_ascii_lowercase())).collect()
+        }
+        Filter::Scope { wanted, shared } => {
+            let names: HashMap<String, &str> =
+                wanted.iter().map(|task| (called(task.name).to_ascii_lowercase(), task.name)).collect();
+            let keep = |mut object: Object<S>| {
+                if object.owner == Owner::Scope {
+                    return Some(object);
+                }
+                let here = ids::group(&object.id).is_some_and(|group| ids::same(group, own));
+                if let Some(task) = names.get(&ids::name(&object.id).to_ascii_lowercase()).filter(|_| here) {
+                    object.name = Some((*task).to_owned());
+                    return Some(object);
+                }
+                let meant =
+                    |selector: &&&str| object.is_meant_by(selector) || ids::same(&object.id, selector);
+                let selector = shared.iter().find(meant).map(|it| (*it).to_owned())?;
+                Some(object.alias(selector))
+            };
+            objects.into_iter().filter_map(keep).collect()
+        }
+    }
+}
+
+impl<K: ArmKind> Arm<K> {
+    async fn object(
+        &self,
+        cx: &Context,
+        site: &Site<'_>,
+        model: &K::Model,
+        around: &K::Around,
+        polling: bool,
+    ) -> Result<Object<Spec<K>>> {
+        let head = model.head();
+        let mut object = K::observe(site, &head, model, around)?;
+        // Machines of a scale set and their disks inherit its tags, the one that names the task included. What was made
+        // for a task is called after it.
+        if object.name.as_deref().is_some_and(|task| !K::name(task).eq_ignore_ascii_case(&head.name)) {
+            object = Object { name: None, owner: Owner::Other, ..object };
+        }
+        Ok(match state(head.state.as_deref()) {
+            State::Failed(_) if K::mends() && !polling => object,
+            State::Failed(_) => {
+                let why = self.0.failure(cx, &head.id).await;
+                object.state(State::Failed(why))
+            }
+            state => object.state(state),
+        })
+    }
+
+    /// The object after a PUT: as the answer shows it or, if it shows nothing, as it was asked for.
+    async fn written(
+        &self,
+        cx: &Context,
+        site: &Site<'_>,
+        mut asked: K::Model,
+        request: Sent,
+    ) -> Result<Object<Spec<K>>> {
+        let id = ids::of(&self.0.subscription, site.group, K::TYPE, site.name);
+        let answer: Response = self.0.call(cx, K::CALLS.write, request).await?;
+        self.0.remember(&id, &answer);
+        let bytes = answer.into_body().collect().await;
+        let bytes = bytes.map_err(|error| crate::error::from_sdk(K::CALLS.write, None, error))?;
+        let shown = if bytes.is_empty() {
+            None
+        } else {
+            let model = serde_json::from_slice::<K::Model>(&bytes).map_err(|error| {
+                Error::internal("the answer makes no sense").call(K::CALLS.write).source(error)
+            })?;
+            Some(model)
+        };
+        let fresh = Context { memo: kops_core::cloud::Memo::default(), ..cx.clone() };
+        let around = K::around(&self.0, &fresh, site.group).await?;
+        match shown {
+            Some(model) => self.object(cx, site, &model, &around, true).await,
+            None => {
+                let tags = asked.head().tags;
+                asked.set_tags(&tags);
+                let head = Head { id, name: site.name.to_owned(), ..asked.head() };
+                Ok(K::observe(site, &head, &asked, &around)?.state(State::Pending))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl<K: ArmKind> Handler for Arm<K> {
+    type Kind = K::Kind;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    fn mutability(&self, field: &str) -> Mutability {
+        K::mutability(field)
+    }
+
+    fn replacement(&self) -> Replacement {
+        K::replacement()
+    }
+
+    fn volatile_outputs(&self, changed: &std::collections::BTreeSet<String>) -> &'static [&'static str] {
+        K::volatile_outputs(changed)
+    }
+
+    fn timing(&self) -> Timing {
+        K::timing()
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Resolved<Self>>>> {
+        let own = self.0.group(query.scope);
+        let polling = matches!(query.filter, Filter::Ids(_));
+        let of_group = async |group: String| {
+            let found = all::<K>(&self.0, query.cx, &group).await?;
+            if found.is_empty() {
+                return Ok(Vec::new());
+            }
+            let around = K::around(&self.0, query.cx, &group).await?;
+            let objects = found.iter().map(async |model| {
+                let site = Site { clients: &self.0, scope: query.scope, group: &own, name: "" };
+                self.object(query.cx, &site, model, &around, polling).await
+            });
+            try_join_all(objects).await
+        };
+        let found = try_join_all(groups(&self.0, query).into_iter().map(of_group)).await?;
+        Ok(asked_for(query, &own, found.into_iter().flatten().collect(), K::name))
+    }
+
+    async fn create(&self, request: Create<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
+        let group = self.0.group(request.scope);
+        let name = K::name(request.name);
+        let site = Site { clients: &self.0, scope: request.scope, group: &group, name: &name };
+        if !K::CONDITIONAL {
+            match self.0.call(request.cx, K::CALLS.read, K::get(&self.0, &group, &name)).await {
+                Ok(_) => return Err(exists(&name).call(K::CALLS.write)),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut model = K::blank(&self.0.location);
+        model.set_tags(&tags::of_new(&request, &K::tags(request.spec)));
+        K::fill(request.spec, &mut model, &site)?;
+        let put = K::put(&self.0, &group, &name, model.clone(), true)?;
+        self.written(request.cx, &site, model, put).await.map_err(|error| match error.kind() {
+            ErrorKind::Conflict if K::CONDITIONAL => exists(&name).call(K::CALLS.write).source(error),
+            _ => error,
+        })
+    }
+
+    async fn update(&self, request: Update<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
+        let id = &request.object.id;
+        let group = ids::group(id).unwrap_or_default().to_owned();
+        let name = ids::name(id).to_owned();
+        let site = Site { clients: &self.0, scope: request.scope, group: &group, name: &name };
+        let get = K::get(&self.0, &group, &name);
+        let mut model: K::Model = self.0.fetch(request.cx, K::CALLS.read, get).await?;
+        let mut tags = model.head().tags;
+        tags.extend(K::tags(request.spec));
+        model.set_tags(&tags);
+        K::fill(request.spec, &mut model, &site)?;
+        let put = K::put(&self.0, &group, &name, model.clone(), false)?;
+        self.written(request.cx, &site, model, put).await
+    }
+
+    async fn delete(&self, request: Delete<'_, Resolved<Self>>) -> Result<Deletion> {
+        let id = &request.object.id;
+        let call = K::delete(&self.0, ids::group(id).unwrap_or_default(), ids::name(id));
+        deleted(&self.0, request.cx, K::CALLS.delete, id, call).await
+    }
+}
+
+/// Makes a deleting call.
+pub(crate) async fn deleted(
+    clients: &Clients,
+    cx: &Context,
+    call: &'static str,
+    id: &str,
+    request: Sent,
+) -> Result<Deletion> {
+    let answer = clients.call(cx, call, request).await?;
+    clients.remember(id, &answer);
+    Ok(if answer.status() == azure_core::StatusCode::Accepted { Deletion::Pending } else { Deletion::Done })
+}
+
+/// A resource of a name that was to be made.
+pub(crate) fn exists(name: &str) -> Error {
+    Error::new(ErrorKind::AlreadyExists, format!("a resource called {name} is there already"))
+}
+
+/// The calls of a kind of the network provider, all of which are generated alike.
+macro_rules! network {
+    ($client:ident) => {
+        fn list(clients: &Clients, group: &str) -> Pages<Self::Model> {
+            let list = clients.network.$client().list(group, &clients.subscription);
+            $crate::clients::pages(list.into_stream(), |page| page.value)
+        }
+
+        fn get(clients: &Clients, group: &str, name: &str) -> Sent {
+            $crate::clients::sent(clients.network.$client().get(group, name, &clients.subscription).send())
+        }
+
+        fn put(
+            clients: &Clients,
+            group: &str,
+            name: &str,
+            model: Self::Model,
+            _: bool,
+        ) -> kops_core::Result<Sent> {
+            let put = clients.network.$client().create_or_update(group, name, model, &clients.subscription);
+            Ok($crate::clients::sent(put.send()))
+        }
+
+        fn delete(clients: &Clients, group: &str, name: &str) -> Sent {
+            $crate::clients::sent(clients.network.$client().delete(group, name, &clients.subscription).send())
+        }
+    };
+}
+pub(crate) use network;
+
+/// The head of a model whose base is called `resource` and whose `properties` have the state.
+macro_rules! model {
+    ($model:ty) => {
+        impl $crate::kinds::arm::Model for $model {
+            fn head(&self) -> $crate::kinds::arm::Head {
+                let properties = self.properties.as_ref();
+                $crate::kinds::arm::Head {
+                    id: self.resource.id.clone().unwrap_or_default(),
+                    name: self.resource.name.clone().unwrap_or_default(),
+                    tags: $crate::tags::read(self.resource.tags.as_ref()),
+                    state: $crate::kinds::arm::text(properties.and_then(|it| it.provisioning_state.as_ref())),
+                }
+            }
+
+            fn set_tags(&mut self, tags: &$crate::tags::Tags) {
+                self.resource.tags = $crate::tags::write(tags);
+            }
+        }
+    };
+}
+pub(crate) use model;

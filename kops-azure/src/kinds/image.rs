@@ -1,0 +1,85 @@
+//! Images that machines are made from.
+
+use async_trait::async_trait;
+use azure_core::Method;
+use futures_util::future::try_join_all;
+use kops_core::Result;
+use kops_core::cloud::{Context, Lookup, Object, Query};
+use kops_core::resource::Resource;
+use kops_core::{Error, ErrorKind};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::clients::{Clients, sent};
+use crate::ids;
+
+/// An image: `publisher:offer:sku:version` of the marketplace (the version may be `latest`), or the identifier of an
+/// image of the subscription or of a gallery.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Image {}
+
+impl Resource for Image {
+    const KIND: &'static str = "Image";
+    type Resolved = Self;
+}
+
+const MARKETPLACE: &str = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read";
+const IMAGE: &str = "Microsoft.Compute/images/read";
+const GALLERY: &str = "Microsoft.Compute/galleries/images/versions/read";
+/// Of galleries; the version that images are read with is compute's.
+const GALLERY_VERSION: &str = "2023-07-03";
+
+#[derive(Debug)]
+pub(crate) struct Images(pub(crate) Clients);
+
+#[async_trait]
+impl Lookup for Images {
+    type Kind = Image;
+
+    /// A call for each image: the API has no other way, and groups have few images between them.
+    async fn look_up(&self, selectors: &[&str], query: &Query<'_>) -> Result<Vec<Object<Image>>> {
+        let found = try_join_all(selectors.iter().map(|selector| self.exists(query.cx, selector))).await?;
+        let there = selectors.iter().zip(found).filter(|(_, exists)| *exists);
+        Ok(there.map(|(selector, _)| Object::foreign(*selector, Image {})).collect())
+    }
+}
+
+impl Images {
+    async fn exists(&self, cx: &Context, selector: &str) -> Result<bool> {
+        let location = &self.0.location;
+        let subscription = &self.0.subscription;
+        let client = self.0.compute.virtual_machine_images_client();
+        let parts: Vec<_> = selector.split(':').collect();
+        let answer = match parts[..] {
+            [publisher, offer, sku, "latest"] => {
+                let list = client.list(location, publisher, offer, sku, subscription).top(1);
+                let found: Result<Value> = self.0.fetch(cx, MARKETPLACE, sent(list.send())).await;
+                found.map(|versions| versions.as_array().is_some_and(|versions| !versions.is_empty()))
+            }
+            [publisher, offer, sku, version] => {
+                let get = client.get(location, publisher, offer, sku, version, subscription);
+                self.0.call(cx, MARKETPLACE, sent(get.send())).await.map(|_| true)
+            }
+            _ if selector.starts_with('/') => {
+                let gallery = ids::after(selector, "galleries").is_some();
+                let (call, version) = if gallery {
+                    (GALLERY, GALLERY_VERSION)
+                } else {
+                    (IMAGE, super::scale_set_document::API_VERSION)
+                };
+                self.0
+                    .call(cx, call, self.0.raw(Method::Get, selector, version, &[], None)?)
+                    .await
+                    .map(|_| true)
+            }
+            _ => {
+                return Err(Error::invalid(format!("{selector:?} is not an image"))
+                    .hint("write publisher:offer:sku:version, or the identifier of an image"));
+            }
+        };
+        match answer {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            answer => answer,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Azure's own kinds: one file, one kind, one resource of Azure Resource Manager.
+//!
+//! Lowering makes tasks of these kinds from agnostic ones; a program can as well put them into a graph itself. Where
+//! an agnostic kind has the same name, Azure's is prefixed (`AzureSubnet`).
+//!
+//! Most kinds are alike but for their models: see the module of the handler that they share.
+
+pub(crate) mod arm;
+
+mod resource_group;
+
+// The network.
+mod application_security_group;
+mod load_balancer;
+mod nat_gateway;
+mod network_security_group;
+mod public_ip_address;
+mod route_table;
+mod subnet;
+mod virtual_network;
+
+// Machines and disks.
+mod managed_disk;
+pub(crate) mod scale_set;
+pub(crate) mod scale_set_document;
+mod ssh_public_key;
+
+// Identities.
+mod role_assignment;
+mod user_assigned_identity;
+
+// Names.
+mod dns_zone;
+mod record_set;
+mod virtual_network_link;
+
+// Looked up.
+mod image;
+mod vm_size;
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use kops_core::cloud::{DynHandler, lookup};
+use kops_core::{Error, Result};
+use serde::Serialize;
+
+use crate::clients::Clients;
+use arm::Arm;
+
+pub use application_security_group::ApplicationSecurityGroup;
+pub use dns_zone::AzureDnsZone;
+pub use image::Image;
+pub use load_balancer::{AzureLoadBalancer, BalancerProbe, BalancerRule, Frontend};
+pub use managed_disk::ManagedDisk;
+pub use nat_gateway::AzureNatGateway;
+pub use network_security_group::{NetworkSecurityGroup, SecurityPeer, SecurityRule};
+pub use public_ip_address::PublicIpAddress;
+pub use record_set::AzureRecordSet;
+pub use resource_group::ResourceGroup;
+pub use role_assignment::RoleAssignment;
+pub use route_table::{AzureRoute, RouteTable};
+pub use scale_set::{ScaleSetDisk, SpotTerms, VirtualMachineScaleSet};
+pub use ssh_public_key::SshPublicKey;
+pub use subnet::AzureSubnet;
+pub use user_assigned_identity::UserAssignedIdentity;
+pub use virtual_network::VirtualNetwork;
+pub use virtual_network_link::VirtualNetworkLink;
+pub use vm_size::{AzureZone, VmSize};
+
+pub(crate) use network_security_group::OURS;
+
+/// A handler for every kind.
+pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+    vec![
+        Arc::new(resource_group::ResourceGroups(clients.clone())),
+        Arc::new(Arm::<virtual_network::VirtualNetworks>::new(clients)),
+        Arc::new(subnet::Subnets(clients.clone())),
+        Arc::new(Arm::<network_security_group::NetworkSecurityGroups>::new(clients)),
+        Arc::new(Arm::<application_security_group::ApplicationSecurityGroups>::new(clients)),
+        Arc::new(Arm::<route_table::RouteTables>::new(clients)),
+        Arc::new(Arm::<public_ip_address::PublicIpAddresses>::new(clients)),
+        Arc::new(Arm::<nat_gateway::NatGateways>::new(clients)),
+        Arc::new(Arm::<load_balancer::LoadBalancers>::new(clients)),
+        Arc::new(Arm::<managed_disk::ManagedDisks>::new(clients)),
+        Arc::new(Arm::<ssh_public_key::SshPublicKeys>::new(clients)),
+        Arc::new(Arm::<scale_set::ScaleSets>::new(clients)),
+        Arc::new(Arm::<user_assigned_identity::UserAssignedIdentities>::new(clients)),
+        Arc::new(role_assignment::RoleAssignments(clients.clone())),
+        Arc::new(dns_zone::Zones(clients.clone())),
+        Arc::new(virtual_network_link::VirtualNetworkLinks(clients.clone())),
+        Arc::new(record_set::RecordSets(clients.clone())),
+        lookup(image::Images(clients.clone())),
+        lookup(vm_size::VmSizes(clients.clone())),
+        lookup(vm_size::Zones(clients.clone())),
+    ]
+}
+
+/// A range of addresses as Azure writes it.
+pub(crate) fn cidr(text: &str) -> Result<IpNet> {
+    text.parse().map_err(|_| Error::internal(format!("Azure shows `{text}` as a range of addresses")))
+}
+
+/// A value of one of the SDK's enumerations. They take any text; what they do not know is refused.
+pub(crate) fn parsed<T: FromStr + Serialize + std::fmt::Debug>(text: &str, what: &str) -> Result<T> {
+    let unknown = || Error::invalid(format!("{text:?} is not {what}"));
+    let value = T::from_str(text).map_err(|_| unknown())?;
+    if format!("{value:?}").starts_with("UnknownValue") { Err(unknown()) } else { Ok(value) }
+}

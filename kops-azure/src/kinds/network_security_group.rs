@@ -1,0 +1,214 @@
+//! Network security groups, with their rules.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_mgmt_network::models;
+use kops_core::Result;
+use kops_core::cloud::{Context, Mutability, Object, Timing};
+use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::resource::{At, Ports, Resource};
+use serde::{Deserialize, Serialize};
+
+use super::arm::{ArmKind, Calls, Head, Site, calls, model, network, text};
+use super::{ApplicationSecurityGroup, ResourceGroup};
+use crate::clients::{Clients, Pages, Sent};
+use crate::tags::{self, Tags};
+
+/// The rules about what goes into the subnets that use it, and out of them.
+///
+/// Rules of others stay: ours are called `kops-…`. Azure adds rules of its own behind all of them: what is in the
+/// virtual network reaches each other, its load balancer reaches everything, all may go out, nobody else comes in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct NetworkSecurityGroup<S: Stage = Open> {
+    /// The resource group it is in.
+    pub group: At<S, Id<ResourceGroup>>,
+    /// Its rules.
+    pub rules: BTreeSet<SecurityRule<S>>,
+    /// Tags beyond those of ownership.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Resource for NetworkSecurityGroup {
+    const KIND: &'static str = "NetworkSecurityGroup";
+    type Resolved = NetworkSecurityGroup<Closed>;
+}
+
+/// A rule. Of several that fit a packet the one with the lowest priority decides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct SecurityRule<S: Stage = Open> {
+    /// Its name in the group, which begins with `kops-`.
+    pub name: String,
+    /// From 100 to 4096; each but once in a direction.
+    pub priority: u16,
+    /// Whether it is about what comes in; otherwise about what goes out.
+    pub inbound: bool,
+    /// Whether it lets through; otherwise it stops.
+    pub allow: bool,
+    /// `Tcp`, `Udp`, `Icmp`, `Esp`, `Ah` or `*`.
+    pub protocol: String,
+    /// The ports of the receiver; all when `None`.
+    pub ports: Option<Ports>,
+    /// Who sends.
+    pub from: SecurityPeer<S>,
+    /// Who receives.
+    pub to: SecurityPeer<S>,
+}
+
+/// One side of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub enum SecurityPeer<S: Stage = Open> {
+    /// A range of addresses, a service tag such as `VirtualNetwork`, or `*` for everybody.
+    Prefix(At<S, String>),
+    /// The members of an application security group.
+    Group(At<S, Id<ApplicationSecurityGroup>>),
+}
+
+/// What the names of our rules begin with.
+pub(crate) const OURS: &str = "kops-";
+
+pub(crate) struct NetworkSecurityGroups;
+
+model!(models::NetworkSecurityGroup);
+
+#[async_trait]
+impl ArmKind for NetworkSecurityGroups {
+    type Kind = NetworkSecurityGroup;
+    type Model = models::NetworkSecurityGroup;
+    type Around = ();
+
+    const TYPE: &'static str = "Microsoft.Network/networkSecurityGroups";
+    const CALLS: Calls = calls!("Microsoft.Network/networkSecurityGroups");
+
+    network!(network_security_groups_client);
+
+    fn mutability(field: &str) -> Mutability {
+        if field == "group" { Mutability::Replace } else { Mutability::InPlace }
+    }
+
+    /// Subnets and machines lean on it.
+    fn mends() -> bool {
+        true
+    }
+
+    fn timing() -> Timing {
+        Timing { settle: Duration::from_secs(5), vanish: Duration::from_secs(10), ..Timing::default() }
+    }
+
+    fn blank(location: &str) -> Self::Model {
+        let mut model = Self::Model::new();
+        model.resource.location = Some(location.to_owned());
+        model
+    }
+
+    fn fill(spec: &NetworkSecurityGroup<Closed>, model: &mut Self::Model, _: &Site<'_>) -> Result<()> {
+        let properties = model.properties.get_or_insert_default();
+        // Azure keeps these itself.
+        properties.default_security_rules.clear();
+        properties.security_rules.retain(|rule| !is_ours(rule));
+        for rule in &spec.rules {
+            properties.security_rules.push(written(rule)?);
+        }
+        Ok(())
+    }
+
+    fn tags(spec: &NetworkSecurityGroup<Closed>) -> Tags {
+        spec.tags.clone()
+    }
+
+    fn observe(
+        site: &Site<'_>,
+        head: &Head,
+        model: &Self::Model,
+        (): &(),
+    ) -> Result<Object<NetworkSecurityGroup<Closed>>> {
+        let rules = model.properties.iter().flat_map(|it| &it.security_rules).filter(|rule| is_ours(rule));
+        let spec = NetworkSecurityGroup {
+            group: site.group_of(head),
+            rules: rules.filter_map(|rule| read(site, rule)).collect(),
+            tags: tags::further(&head.tags),
+        };
+        Ok(site.object(head, spec))
+    }
+
+    async fn around(_: &Clients, _: &Context, _: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn is_ours(rule: &models::SecurityRule) -> bool {
+    rule.name.as_deref().is_some_and(|name| name.starts_with(OURS))
+}
+
+fn written(rule: &SecurityRule<Closed>) -> Result<models::SecurityRule> {
+    use models::{SecurityRuleAccess, SecurityRuleDirection};
+    let access = if rule.allow { SecurityRuleAccess::Allow } else { SecurityRuleAccess::Deny };
+    let direction =
+        if rule.inbound { SecurityRuleDirection::Inbound } else { SecurityRuleDirection::Outbound };
+    let protocol = super::parsed(&rule.protocol, "a protocol of security rules")?;
+    let mut format =
+        models::SecurityRulePropertiesFormat::new(protocol, access, i32::from(rule.priority), direction);
+    format.source_port_range = Some("*".to_owned());
+    format.destination_port_range = Some(match rule.ports {
+        None => "*".to_owned(),
+        Some(Ports { from, to }) if from == to => from.to_string(),
+        Some(Ports { from, to }) => format!("{from}-{to}"),
+    });
+    let group = |id: &Id<ApplicationSecurityGroup>| {
+        let resource = models::Resource { id: Some(id.as_str().to_owned()), ..models::Resource::default() };
+        vec![models::ApplicationSecurityGroup { resource, ..models::ApplicationSecurityGroup::default() }]
+    };
+    match &rule.from {
+        SecurityPeer::Prefix(prefix) => format.source_address_prefix = Some(prefix.clone()),
+        SecurityPeer::Group(id) => format.source_application_security_groups = group(id),
+    }
+    match &rule.to {
+        SecurityPeer::Prefix(prefix) => format.destination_address_prefix = Some(prefix.clone()),
+        SecurityPeer::Group(id) => format.destination_application_security_groups = group(id),
+    }
+    Ok(models::SecurityRule {
+        name: Some(rule.name.clone()),
+        properties: Some(format),
+        ..models::SecurityRule::default()
+    })
+}
+
+fn read(site: &Site<'_>, rule: &models::SecurityRule) -> Option<SecurityRule<Closed>> {
+    let format = rule.properties.as_ref()?;
+    let peer = |prefix: &Option<String>, groups: &[models::ApplicationSecurityGroup]| match groups.first() {
+        Some(group) => SecurityPeer::Group(Id::new(site.id(group.resource.id.as_deref()))),
+        None => SecurityPeer::Prefix(prefix.clone().unwrap_or_default()),
+    };
+    Some(SecurityRule {
+        name: rule.name.clone().unwrap_or_default(),
+        priority: u16::try_from(format.priority).unwrap_or_default(),
+        inbound: format.direction == models::SecurityRuleDirection::Inbound,
+        allow: format.access == models::SecurityRuleAccess::Allow,
+        protocol: text(Some(&format.protocol)).unwrap_or_default(),
+        ports: format.destination_port_range.as_deref().and_then(ports),
+        from: peer(&format.source_address_prefix, &format.source_application_security_groups),
+        to: peer(&format.destination_address_prefix, &format.destination_application_security_groups),
+    })
+}
+
+fn ports(text: &str) -> Option<Ports> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    Some(Ports { from: from.parse().ok()?, to: to.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_read_as_they_are_written() {
+        assert_eq!(ports("*"), None);
+        assert_eq!(ports("22"), Some(Ports { from: 22, to: 22 }));
+        assert_eq!(ports("1-65535"), Some(Ports { from: 1, to: 65535 }));
+    }
+}

@@ -1,0 +1,161 @@
+//! Role assignments: what identities may do.
+//!
+//! They carry no tags, but a description; ours is a [`Mark`]. Their name is a GUID that the caller chooses: ours
+//! follows from scope and task, so that a repeated creation makes the same one. Azure refuses to change one.
+
+use async_trait::async_trait;
+use azure_mgmt_authorization::models;
+use kops_core::Result;
+use kops_core::cloud::{
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Update,
+};
+use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::resource::{At, Resource};
+use serde::{Deserialize, Serialize};
+
+use super::UserAssignedIdentity;
+use super::arm::{self, Calls, calls};
+use super::user_assigned_identity::UserAssignedIdentities;
+use crate::clients::{Clients, pages, sent};
+use crate::{ids, names};
+
+/// A role that an identity has on something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct RoleAssignment<S: Stage = Open> {
+    /// What it has the role on: the identifier of a resource group, a resource or a subscription.
+    pub scope: At<S, String>,
+    /// The GUID of the role's definition, the same in every subscription for built-in roles:
+    /// <https://learn.microsoft.com/en-us/azure/role-based-access-control/built-in-roles>.
+    pub role: String,
+    /// Who has it.
+    pub identity: At<S, Id<UserAssignedIdentity>>,
+    /// The identity's principal.
+    pub principal: At<S, String>,
+}
+
+impl Resource for RoleAssignment {
+    const KIND: &'static str = "RoleAssignment";
+    type Resolved = RoleAssignment<Closed>;
+}
+
+const CALLS: Calls = calls!("Microsoft.Authorization/roleAssignments");
+
+#[derive(Debug)]
+pub(crate) struct RoleAssignments(pub(crate) Clients);
+
+/// The name of a task's assignment.
+fn guid(scope: &Scope, task: &str) -> String {
+    names::guid(&format!("{}\n{task}", scope.name()))
+}
+
+#[async_trait]
+impl Handler for RoleAssignments {
+    type Kind = RoleAssignment;
+
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    fn mutability(&self, _: &str) -> Mutability {
+        Mutability::Replace
+    }
+
+    /// All of the subscription in one listing: an assignment may be on something outside of the resource group.
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<RoleAssignment<Closed>>>> {
+        let list = self.0.authorization.role_assignments_client().list_for_subscription(&self.0.subscription);
+        let found = self.0.list(query.cx, CALLS.read, pages(list.into_stream(), |page| page.value)).await?;
+        let own = self.0.group(query.scope);
+        let identities = arm::all::<UserAssignedIdentities>(&self.0, query.cx, &own).await?;
+        let observed = found.iter().map(|model| self.observed(query.scope, model, &identities));
+        Ok(match query.filter {
+            Filter::Ids(ids) => {
+                observed.filter(|object| ids.iter().any(|id| ids::same(id, &object.id))).collect()
+            }
+            Filter::Scope { wanted, shared } => observed
+                .filter_map(|mut object| {
+                    let called = ids::name(&object.id).to_owned();
+                    if object.name.is_none() {
+                        let taken = wanted.iter().find(|task| guid(query.scope, task.name) == called);
+                        object.name = taken.map(|task| task.name.to_owned());
+                    }
+                    let meant = shared.iter().any(|id| ids::same(id, &object.id));
+                    (object.name.is_some() || meant).then_some(object)
+                })
+                .collect(),
+        })
+    }
+
+    async fn create(
+        &self,
+        request: Create<'_, RoleAssignment<Closed>>,
+    ) -> Result<Object<RoleAssignment<Closed>>> {
+        let spec = request.spec;
+        let definition = format!(
+            "/subscriptions/{}/providers/Microsoft.Authorization/roleDefinitions/{}",
+            self.0.subscription, spec.role
+        );
+        let mut properties = models::RoleAssignmentProperties::new(definition, spec.principal.clone());
+        // Without it Azure looks the principal up, and does not find one that is seconds old.
+        properties.principal_type = Some(models::role_assignment_properties::PrincipalType::ServicePrincipal);
+        properties.description = Some(Mark::of_new(&request).text());
+        let parameters = models::RoleAssignmentCreateParameters::new(properties);
+        let name = guid(request.scope, request.name);
+        let client = self.0.authorization.role_assignments_client();
+        let create = client.create(spec.scope.trim_start_matches('/'), name, parameters);
+        let made: models::RoleAssignment = self.0.fetch(request.cx, CALLS.write, sent(create.send())).await?;
+        let object = self.observed(request.scope, &made, &[]);
+        Ok(Object { spec: RoleAssignment { identity: spec.identity.clone(), ..object.spec }, ..object })
+    }
+
+    async fn update(
+        &self,
+        request: Update<'_, RoleAssignment<Closed>>,
+    ) -> Result<Object<RoleAssignment<Closed>>> {
+        // Every member is replaced by another assignment.
+        Ok(request.object.clone())
+    }
+
+    async fn delete(&self, request: Delete<'_, RoleAssignment<Closed>>) -> Result<Deletion> {
+        let id = &request.object.id;
+        let delete = self.0.authorization.role_assignments_client().delete_by_id(id.trim_start_matches('/'));
+        arm::deleted(&self.0, request.cx, CALLS.delete, id, sent(delete.send())).await
+    }
+}
+
+impl RoleAssignments {
+    fn observed(
+        &self,
+        scope: &Scope,
+        model: &models::RoleAssignment,
+        identities: &[azure_mgmt_msi::models::Identity],
+    ) -> Object<RoleAssignment<Closed>> {
+        let own = self.0.group(scope);
+        let id = ids::canonical(model.id.as_deref().unwrap_or_default(), &own);
+        let Some(properties) = &model.properties else {
+            let spec = RoleAssignment {
+                scope: String::new(),
+                role: String::new(),
+                identity: Id::new(""),
+                principal: String::new(),
+            };
+            return Object::foreign(id, spec);
+        };
+        let has = |it: &&azure_mgmt_msi::models::Identity| {
+            let principal = it.properties.as_ref().and_then(|it| it.principal_id.as_deref());
+            principal == Some(properties.principal_id.as_str())
+        };
+        let identity = identities.iter().find(has);
+        let identity = identity.and_then(|it| it.tracked_resource.resource.id.as_deref()).unwrap_or_default();
+        let spec = RoleAssignment {
+            scope: ids::canonical(properties.scope.as_deref().unwrap_or_default(), &own),
+            role: ids::name(&properties.role_definition_id).to_owned(),
+            identity: Id::new(ids::canonical(identity, &own)),
+            principal: properties.principal_id.clone(),
+        };
+        match properties.description.as_deref().and_then(|text| Mark::read(scope, text)) {
+            Some(mark) => mark.object(id, spec),
+            None => Object::foreign(id, spec),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Scale sets as documents.
+//!
+//! The SDK's model of a scale set has a struct without members where the identities of its machines are: with it they
+//! can be neither written nor read, and writing back what was read would take them away. So scale sets are read and
+//! written as documents, by requests of our own of the same API version.
+
+use azure_core::Method;
+use futures_util::StreamExt as _;
+use kops_core::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::arm::{Head, Model};
+use crate::clients::{Clients, Pages, Sent};
+use crate::ids;
+use crate::tags::{self, Tags};
+
+/// The version that azure_mgmt_compute 0.21 speaks.
+pub(crate) const API_VERSION: &str = "2024-07-01";
+const TYPE: &str = "Microsoft.Compute/virtualMachineScaleSets";
+
+/// A scale set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct ScaleSetDocument(pub(crate) Value);
+
+impl Model for ScaleSetDocument {
+    fn head(&self) -> Head {
+        let text = |path: &str| self.0.pointer(path).and_then(Value::as_str).map(str::to_owned);
+        Head {
+            id: text("/id").unwrap_or_default(),
+            name: text("/name").unwrap_or_default(),
+            tags: tags::read(self.0.get("tags")),
+            state: text("/properties/provisioningState"),
+        }
+    }
+
+    fn set_tags(&mut self, tags: &Tags) {
+        self.0["tags"] = tags::write(tags).unwrap_or_default();
+    }
+}
+
+fn path(clients: &Clients, group: &str, name: &str) -> String {
+    ids::of(&clients.subscription, group, TYPE, name)
+}
+
+/// A request that cannot be made fails when it is sent.
+fn or_fail(request: Result<Sent>) -> Sent {
+    request.unwrap_or_else(|error| {
+        Box::pin(async move { Err(azure_core::Error::new(azure_core::error::ErrorKind::Other, error)) })
+    })
+}
+
+pub(crate) fn get(clients: &Clients, group: &str, name: &str) -> Sent {
+    or_fail(clients.raw(Method::Get, &path(clients, group, name), API_VERSION, &[], None))
+}
+
+pub(crate) fn put(
+    clients: &Clients,
+    group: &str,
+    name: &str,
+    model: &ScaleSetDocument,
+    fresh: bool,
+) -> Result<Sent> {
+    let none: &[(&'static str, &str)] = if fresh { &[("if-none-match", "*")] } else { &[] };
+    let mut body = model.0.clone();
+    if let Some(members) = body.as_object_mut() {
+        // Azure's to say; an entity tag would be compared.
+        members.remove("etag");
+    }
+    clients.raw(Method::Put, &path(clients, group, name), API_VERSION, none, Some(&body))
+}
+
+/// A page of a listing.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    #[serde(default)]
+    value: Vec<ScaleSetDocument>,
+    next_link: Option<String>,
+}
+
+pub(crate) fn list(clients: &Clients, group: &str) -> Pages<ScaleSetDocument> {
+    let first = format!("{}/providers/{TYPE}", clients.group_id(group));
+    let first = or_fail(clients.raw(Method::Get, &first, API_VERSION, &[], None));
+    let clients = clients.clone();
+    futures_util::stream::unfold(Some(first), move |request| {
+        let clients = clients.clone();
+        async move {
+            let page = async {
+                let bytes = request?.await.map(|answer| answer.into_body().collect());
+                Some(bytes)
+            };
+            let bytes = match page.await? {
+                Ok(bytes) => bytes.await,
+                Err(error) => return Some((Err(error), None)),
+            };
+            let page = bytes.and_then(|bytes| Ok(serde_json::from_slice::<Page>(&bytes)?));
+            Some(match page {
+                Ok(page) => {
+                    let next = page.next_link.filter(|it| !it.is_empty()).map(|link| clients.follow(&link));
+                    (Ok(page.value), next)
+                }
+                Err(error) => (Err(error), None),
+            })
+        }
+    })
+    .boxed()
+}

@@ -1,0 +1,22 @@
+//! An address becomes a public address.
+
+use kops_core::Result;
+use kops_core::lower::Lowered;
+use kops_core::resource::Address;
+
+use super::{Lowering, Site, group, labels};
+use crate::kinds::PublicIpAddress;
+
+impl Lowered<Site> for Address {
+    type Native = PublicIpAddress;
+
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[(Self::IP.name(), PublicIpAddress::ADDRESS.name())];
+
+    fn lower(name: &str, _: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let group = group(cx);
+        let tags = labels(cx, []);
+        cx.add(name, PublicIpAddress { group, tags });
+        Ok(())
+    }
+}

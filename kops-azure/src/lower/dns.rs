@@ -1,0 +1,62 @@
+//! Zones and records of DNS become Azure's.
+
+use kops_core::graph::{Id, Input, OutputRef, Wait};
+use kops_core::lower::Lowered;
+use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::{Lowering, Site, group, labels, native};
+use crate::kinds::{AzureDnsZone, AzureLoadBalancer, AzureRecordSet, VirtualNetworkLink};
+
+impl Lowered<Site> for DnsZone {
+    type Native = AzureDnsZone;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let group = group(cx);
+        let tags = labels(cx, []);
+        let private = spec.network.is_some();
+        let zone = cx.add(name, AzureDnsZone { group, name: bare(&spec.name), private, tags });
+        if let Some(network) = spec.network {
+            cx.add(name, VirtualNetworkLink { zone: zone.ready().id(), network: native(network) });
+        }
+        Ok(())
+    }
+}
+
+impl Lowered<Site> for DnsRecord {
+    type Native = AzureRecordSet;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let values = match spec.target {
+            DnsTarget::Values(values) => values,
+            DnsTarget::LoadBalancer(balancer) => [address(balancer)?].into(),
+        };
+        let record = AzureRecordSet {
+            zone: native(spec.zone),
+            name: bare(&spec.name),
+            record_type: spec.record_type,
+            ttl: spec.ttl,
+            values,
+        };
+        cx.add(name, record);
+        Ok(())
+    }
+}
+
+/// A name without the final dot, as names are compared.
+fn bare(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// The address of a load balancer.
+fn address(balancer: Input<Id<LoadBalancer>>) -> Result<Input<String>> {
+    let Input::Output(balancer) = balancer else {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "a record that names a load balancer needs the balancer as a task of the graph",
+        )
+        .hint("share the balancer with GraphBuilder::share"));
+    };
+    let output = AzureLoadBalancer::ADDRESS.name().to_owned();
+    Ok(Input::Output(OutputRef { output, wait: Wait::Ready, ..balancer }))
+}

@@ -1,0 +1,33 @@
+//! An internet gateway needs nothing on Azure; a NAT gateway becomes one.
+
+use kops_core::Result;
+use kops_core::lower::Lowered;
+use kops_core::resource::{InternetGateway, NatGateway};
+
+use super::{Lowering, Site, group, labels, native};
+use crate::kinds::{AzureNatGateway, VirtualNetwork};
+
+impl Lowered<Site> for InternetGateway {
+    type Native = VirtualNetwork;
+
+    const IMPLICIT: bool = true;
+
+    fn lower(_: &str, _: Self, _: &mut Lowering<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Lowered<Site> for NatGateway {
+    type Native = AzureNatGateway;
+
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[(Self::PUBLIC_IP.name(), AzureNatGateway::PUBLIC_IP.name())];
+
+    /// It serves the subnets that name it, whatever subnet it was to live in.
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let group = group(cx);
+        let tags = labels(cx, []);
+        cx.add(name, AzureNatGateway { group, addresses: [native(spec.address)].into(), tags });
+        Ok(())
+    }
+}

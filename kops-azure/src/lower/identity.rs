@@ -1,0 +1,66 @@
+//! An identity becomes a user-assigned identity, and an assignment for each of its roles.
+
+use std::collections::BTreeSet;
+
+use kops_core::Result;
+use kops_core::lower::Lowered;
+use kops_core::resource::{Identity, Role};
+
+use super::{Lowering, Site, group, labels, ready, text};
+use crate::extensions::{AzureIdentity, RoleOn};
+use crate::kinds::{RoleAssignment, UserAssignedIdentity};
+
+/// Manages everything in the resource group: load balancers, disks and routes for the cluster. kOps assigns the same.
+/// <https://learn.microsoft.com/en-us/azure/role-based-access-control/built-in-roles>
+const CONTRIBUTOR: &str = "b24988ac-6180-42a0-ab88-20f7382dd24c";
+/// Reads and writes blobs of a state store.
+const BLOB_CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
+
+impl Lowered<Site> for Identity {
+    type Native = UserAssignedIdentity;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let roles = roles(&spec)?;
+        let group = group(cx);
+        let tags = labels(cx, []);
+        let identity = cx.add(name, UserAssignedIdentity { group: group.clone(), tags });
+        for role in roles {
+            let assignment = RoleAssignment {
+                scope: match &role.scope {
+                    Some(scope) => scope.clone().into(),
+                    None => ready(text(group.clone())),
+                },
+                role: role.role.clone(),
+                identity: identity.id(),
+                principal: identity.get(UserAssignedIdentity::PRINCIPAL_ID),
+            };
+            cx.add(&assignment_name(name, &role), assignment);
+        }
+        Ok(())
+    }
+}
+
+/// The roles of an identity: on its resource group unless they say on what.
+fn roles(spec: &Identity) -> Result<BTreeSet<RoleOn>> {
+    let extension = spec.extensions.get::<AzureIdentity>()?.unwrap_or_default();
+    let mut roles = extension.roles;
+    if spec.role == Role::ControlPlane {
+        roles.insert(RoleOn { role: CONTRIBUTOR.to_owned(), scope: None });
+        if let Some(account) = extension.storage_account {
+            roles.insert(RoleOn { role: BLOB_CONTRIBUTOR.to_owned(), scope: Some(account) });
+        }
+    }
+    Ok(roles)
+}
+
+fn assignment_name(identity: &str, role: &RoleOn) -> String {
+    match &role.scope {
+        Some(scope) => format!("{identity}:{}:{}", role.role, crate::ids::name(scope)),
+        None => format!("{identity}:{}", role.role),
+    }
+}
+
+/// The tasks of the assignments of an identity, for machines to wait for.
+pub(super) fn assignments(name: &str, spec: &Identity) -> Result<Vec<String>> {
+    Ok(roles(spec)?.iter().map(|role| assignment_name(name, role)).collect())
+}

@@ -1,0 +1,146 @@
+//! An instance group becomes a scale set.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kops_core::graph::{Handle, Input, Setting};
+use kops_core::lower::Lowered;
+use kops_core::resource::{Identity, InstanceGroup, RootVolume};
+use kops_core::{Error, ErrorKind, Result};
+
+use super::volume::USUAL_SKU;
+use super::{Lowering, Site, group, identity, labels, native, ready, zone};
+use crate::extensions::AzureInstanceGroup;
+use crate::kinds::{
+    Image, RoleAssignment, ScaleSetDisk, SpotTerms, SshPublicKey, VirtualMachineScaleSet, VmSize,
+};
+use crate::tags;
+
+/// Where the cluster autoscaler reads what nodes of a group would be like: see the Azure provider of
+/// <https://github.com/kubernetes/autoscaler>, "Auto-Discovery Setup".
+const NODE_LABEL: &str = "k8s.io_cluster-autoscaler_node-template_label_";
+const NODE_TAINT: &str = "k8s.io_cluster-autoscaler_node-template_taint_";
+
+impl Lowered<Site> for InstanceGroup {
+    type Native = VirtualMachineScaleSet;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        check(&spec)?;
+        let extension = spec.extensions.get::<AzureInstanceGroup>()?.unwrap_or_default();
+        let mut subnets = spec.subnets.iter().cloned();
+        let (Some(subnet), None) = (subnets.next(), subnets.next()) else {
+            return Err(Error::new(ErrorKind::Unsupported, "the machines of a scale set are in one subnet")
+                .hint("name one: subnets span the zones on Azure"));
+        };
+        let Some(key) = spec.ssh_key.clone() else {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "Azure makes no Linux machine that nobody can log in to",
+            )
+            .hint("give the group an SSH key"));
+        };
+        let ssh_key = match ready(kops_core::lower::native::<Site, _>(key)) {
+            Input::Output(output) => Input::Output(kops_core::graph::OutputRef {
+                output: SshPublicKey::PUBLIC_KEY.name().to_owned(),
+                ..output
+            }),
+            _ => {
+                return Err(Error::new(ErrorKind::Unsupported, "the SSH key has to be a task of the graph")
+                    .hint("share the key with GraphBuilder::share"));
+            }
+        };
+        let zones = spec.zones.iter().map(|name| zone(cx, name)).collect::<Result<_>>()?;
+        let user = extension.admin_user.unwrap_or_else(|| cx.provider().admin_user.clone());
+        let tags = tags(&spec, cx);
+        let set = VirtualMachineScaleSet {
+            group: group(cx),
+            machine_type: cx.looked_up::<VmSize>(&spec.machine_type).id(),
+            min_size: spec.min,
+            max_size: spec.max,
+            zones,
+            image: cx.looked_up::<Image>(&spec.image).id(),
+            os_disk: disk(&spec.root_volume)?,
+            data_disks: data_disks(&spec.volumes)?,
+            subnet: native(subnet),
+            security_groups: spec.firewalls.into_iter().map(native).collect(),
+            public_ip: spec.options.public_ip.unwrap_or(false),
+            load_balancers: spec.load_balancers.into_iter().map(native).collect(),
+            identities: spec.identity.clone().map(native).into_iter().collect(),
+            admin_user: user,
+            ssh_key,
+            custom_data: spec.user_data,
+            spot: spec.spot.map(|spot| SpotTerms { max_price: spot.max_price }),
+            provisioned: Setting::To(true),
+            tags,
+        };
+        let set = cx.add(name, set);
+        // A machine's first steps fail when it may not take them yet.
+        for (name, identity) in cx.specs::<Identity>()? {
+            if spec.identity.as_ref().is_some_and(|id| Lowering::is_for::<Identity>(id, name)) {
+                for assignment in identity::assignments(name, &identity)? {
+                    cx.after(&set, &Handle::<RoleAssignment>::named(&assignment));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(spec: &InstanceGroup) -> Result<()> {
+    if spec.min > spec.max {
+        return Err(Error::invalid(format!(
+            "a group cannot have at least {} and at most {} machines",
+            spec.min, spec.max
+        )));
+    }
+    let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).hint(hint));
+    if spec.options.detailed_monitoring {
+        return unsupported(
+            "Azure has no metrics in short intervals",
+            "leave detailedInstanceMonitoring out",
+        );
+    }
+    // Azure's metadata service takes no tokens; what they are for, it does by a header that proxies do not pass.
+    if spec.options.metadata_hop_limit.is_some() {
+        return unsupported("Azure's metadata service counts no hops", "leave httpPutResponseHopLimit out");
+    }
+    Ok(())
+}
+
+fn disk(volume: &RootVolume) -> Result<ScaleSetDisk> {
+    let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).hint(hint));
+    if volume.keep {
+        return unsupported("disks of scale sets end with their machines", "leave deleteOnTermination out");
+    }
+    if volume.kms_key.is_some() {
+        return unsupported(
+            "disks of scale sets are encrypted with Azure's own key",
+            "leave encryptionKey out",
+        );
+    }
+    if volume.iops.is_some() || volume.throughput.is_some() {
+        return unsupported(
+            "what a disk of a scale set can do follows from its size and SKU",
+            "leave iops and throughput out",
+        );
+    }
+    let sku = volume.volume_type.clone().unwrap_or_else(|| USUAL_SKU.to_owned());
+    Ok(ScaleSetDisk { size: volume.size, sku })
+}
+
+/// Disks by their numbers, in the order of their device names: Azure has no others.
+fn data_disks(volumes: &BTreeMap<String, RootVolume>) -> Result<BTreeMap<u8, ScaleSetDisk>> {
+    (0_u8..).zip(volumes.values()).map(|(number, volume)| Ok((number, disk(volume)?))).collect()
+}
+
+fn tags(spec: &InstanceGroup, cx: &Lowering<'_>) -> tags::Tags {
+    let mut tags = labels(cx, &spec.labels);
+    let name = tags::name;
+    tags.extend(
+        spec.node_labels.iter().map(|(label, value)| (format!("{NODE_LABEL}{}", name(label)), value.clone())),
+    );
+    let taints: BTreeSet<_> = spec.taints.iter().collect();
+    tags.extend(taints.iter().map(|taint| {
+        (format!("{NODE_TAINT}{}", name(&taint.key)), format!("{}:{:?}", taint.value, taint.effect))
+    }));
+    tags
+}

@@ -1,0 +1,170 @@
+//! Lowering: agnostic tasks become native ones.
+//!
+//! Each agnostic kind is a file with an `impl` of [`Lowered`](kops_core::lower::Lowered). Names are kept. What there is
+//! one of on Azure although no agnostic task asks for it, the resource group, a network's security group and its route
+//! table, is added once by whoever needs it.
+//!
+//! # Azure's shape
+//! | agnostic | on Azure |
+//! |---|---|
+//! | a subnet in a zone | subnets span the zones: the zone says nothing |
+//! | an internet gateway | nothing: every network has a way out |
+//! | a NAT gateway in a subnet | the subnets that use it say so |
+//! | a firewall | an application security group, of which the rules of the network's security group speak |
+//! | the rules of a firewall | rules of that group, see `rules.rs` |
+//! | an instance group | a scale set |
+//! | an identity | a user-assigned identity, and a role assignment for each role |
+
+mod address;
+mod dns;
+mod firewall;
+mod gateway;
+mod identity;
+mod instance;
+mod instance_group;
+mod load_balancer;
+mod network;
+mod rules;
+mod ssh_key;
+mod subnet;
+mod volume;
+
+use std::collections::{BTreeMap, HashSet};
+
+use kops_core::cloud::Scope;
+use kops_core::graph::{Id, Input, Lifecycle, OutputRef, TaskGraph, Wait};
+use kops_core::lower::{Lowered, Lowerings, entry};
+use kops_core::resource::{
+    Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
+    LoadBalancer, NatGateway, Network, Resource as _, SshKey, Subnet, Volume,
+};
+use kops_core::{Error, ErrorKind, Result};
+
+use crate::kinds::{AzureSubnet, AzureZone, ResourceGroup, VirtualNetwork};
+use crate::tags::{self, Tags};
+
+const LOWERINGS: Lowerings<Site> = Lowerings {
+    cloud: "Azure",
+    kinds: &[
+        entry::<Site, Network>(),
+        entry::<Site, Subnet>(),
+        entry::<Site, InternetGateway>(),
+        entry::<Site, NatGateway>(),
+        entry::<Site, Address>(),
+        entry::<Site, Firewall>(),
+        entry::<Site, FirewallRules>(),
+        entry::<Site, LoadBalancer>(),
+        entry::<Site, SshKey>(),
+        entry::<Site, Identity>(),
+        entry::<Site, InstanceGroup>(),
+        entry::<Site, Instance>(),
+        entry::<Site, Volume>(),
+        entry::<Site, DnsZone>(),
+        entry::<Site, DnsRecord>(),
+    ],
+    parts: &[],
+};
+
+/// What lowering knows of Azure.
+pub(crate) struct Site {
+    pub(crate) location: String,
+    /// The name of the scope's resource group.
+    pub(crate) group: String,
+    /// Whether it is somebody else's.
+    pub(crate) shared_group: bool,
+    /// The user that may log in to machines.
+    pub(crate) admin_user: String,
+}
+
+/// A graph on its way to Azure's kinds.
+pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
+
+/// A graph of agnostic and native tasks as one of native tasks only.
+///
+/// # Errors
+/// Everything that Azure cannot do, at once.
+pub(crate) fn lower(
+    graph: &TaskGraph,
+    scope: &Scope,
+    site: &Site,
+    native_kinds: &HashSet<&str>,
+) -> Result<TaskGraph> {
+    let native = LOWERINGS.lower(graph, scope, site, native_kinds)?;
+    subnets_stay_with_their_networks(&native)?;
+    Ok(native)
+}
+
+/// A subnet has no mark of its own that it is never to be deleted, and goes with its network.
+fn subnets_stay_with_their_networks(native: &TaskGraph) -> Result<()> {
+    let retained = |task: &&kops_core::graph::Task| task.lifecycle == Lifecycle::Retained;
+    for subnet in native.tasks().filter(retained).filter(|task| task.key.kind() == AzureSubnet::KIND) {
+        let network = subnet.edges.iter().find(|edge| edge.on.kind() == VirtualNetwork::KIND);
+        let stays = network.and_then(|edge| native.get(&edge.on)).is_none_or(|network| {
+            matches!(network.lifecycle, Lifecycle::Retained | Lifecycle::Shared { .. })
+        });
+        if !stays {
+            return Err(Error::new(ErrorKind::Unsupported, "it is inside a network that is not retained")
+                .task(&subnet.key)
+                .hint("retain the network as well"));
+        }
+    }
+    Ok(())
+}
+
+/// A reference to an agnostic object as one to the object that stands for it, which must work: Azure refuses
+/// references to what is still being made.
+fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
+    ready(kops_core::lower::native::<Site, A>(id))
+}
+
+/// A value that is taken when the object works.
+fn ready<T>(input: Input<T>) -> Input<T> {
+    match input {
+        Input::Output(output) => Input::Output(OutputRef { wait: Wait::Ready, ..output }),
+        other => other,
+    }
+}
+
+/// An identifier as text.
+fn text<R>(id: Input<Id<R>>) -> Input<String> {
+    match id {
+        Input::Known(id) => Input::Known(id.into_string()),
+        Input::Output(output) => Input::Output(output),
+        Input::Concat(parts) => Input::Concat(parts),
+    }
+}
+
+/// The resource group of the scope.
+fn group(cx: &mut Lowering<'_>) -> Input<Id<ResourceGroup>> {
+    let site = cx.provider();
+    if site.shared_group {
+        return cx.looked_up::<ResourceGroup>(&site.group).id();
+    }
+    let tags = labels(cx, []);
+    cx.add_once(&site.group, ResourceGroup { name: site.group.clone(), tags }).id()
+}
+
+/// Tags beyond those of ownership: the scope's labels and these.
+fn labels<'t>(cx: &Lowering<'_>, more: impl IntoIterator<Item = (&'t String, &'t String)>) -> Tags {
+    let mut tags: Tags = BTreeMap::new();
+    for (label, value) in cx.scope().extra_labels() {
+        tags.insert(tags::name(label), value.clone());
+    }
+    tags.extend(more.into_iter().map(|(label, value)| (tags::name(label), value.clone())));
+    tags
+}
+
+/// The number of a zone in its region, `1` of `eastus-1`; it is looked up, so that a zone that does not exist is found
+/// before anything is made.
+fn zone(cx: &mut Lowering<'_>, name: &str) -> Result<String> {
+    let location = &cx.provider().location;
+    let Some(number) = name.strip_prefix(location.as_str()).and_then(|it| it.strip_prefix('-')) else {
+        return Err(Error::invalid(format!("{name} is not a zone of {location}"))
+            .hint(format!("name it like {location}-1")));
+    };
+    cx.looked_up::<AzureZone>(name);
+    Ok(number.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

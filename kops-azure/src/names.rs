@@ -1,0 +1,100 @@
+//! Names that Azure keeps unique, and what it lets them be made of.
+//!
+//! Most resources may be called as kOps calls its tasks: letters, digits, dots, hyphens and underscores. What others
+//! refuse becomes a hyphen, and what is too long is cut off and gets a hash. Limits:
+//! <https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/resource-name-rules>.
+
+use kops_core::cloud::{name_hash, shortened};
+
+/// A name for most resources of the network and compute providers, at most `longest` characters.
+pub(crate) fn plain(task: &str, longest: usize) -> String {
+    let name = cleaned(task, |c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    // Has to begin with a letter or digit, and to end with one or an underscore.
+    let name = name.trim_start_matches(['-', '.', '_']).trim_end_matches(['-', '.']);
+    shortened(&told_apart(task, name), longest)
+}
+
+/// A name without dots: of identities, disks and scale sets.
+pub(crate) fn dashed(task: &str, longest: usize) -> String {
+    let name = cleaned(task, |c| c.is_ascii_alphanumeric() || "-_".contains(c) || c == '.').replace('.', "-");
+    let name = name.trim_start_matches(['-', '_']).trim_end_matches('-');
+    shortened(&told_apart(task, name), longest)
+}
+
+/// What machines of a scale set are called, before six characters that Azure adds: host names take no more than 15
+/// where Windows is about, 64 otherwise; Linux' own limit is 63.
+pub(crate) fn computer_prefix(task: &str) -> String {
+    let name =
+        cleaned(task, |c| c.is_ascii_alphanumeric() || c == '-').replace('.', "-").to_ascii_lowercase();
+    shortened(name.trim_matches('-'), 50)
+}
+
+fn cleaned(task: &str, good: impl Fn(char) -> bool) -> String {
+    task.chars().map(|c| if good(c) { c } else { '-' }).collect()
+}
+
+/// A name that lost something (other than dots) gets a hash, so that two tasks do not become one object.
+fn told_apart(task: &str, name: &str) -> String {
+    if name.len() == task.len() && name.chars().zip(task.chars()).all(|(a, b)| a == b || b == '.') {
+        name.to_owned()
+    } else if name.is_empty() {
+        format!("x-{}", name_hash(task))
+    } else {
+        format!("{name}-{}", name_hash(task))
+    }
+}
+
+/// Whether something without tags inside somebody else's resource is called as a scope's would be.
+pub(crate) fn may_belong(name: &str, scope: &str) -> bool {
+    let scope = plain(scope, 80);
+    name.strip_suffix(&scope).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// A GUID that follows from a text: version 8 (RFC 9562), made of the first digits of its SHA-256.
+pub(crate) fn guid(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(text.as_bytes());
+    let mut bytes = [0_u8; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    bytes[6] = (bytes[6] & 0x0f) | 0x80;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kops_names_are_kept_where_they_fit() {
+        assert_eq!(plain("eastus.ha.example.com", 80), "eastus.ha.example.com");
+        assert_eq!(dashed("a.etcd-main.ha.example.com", 80), "a-etcd-main-ha-example-com");
+        assert_eq!(computer_prefix("Nodes.ha.example.com"), "nodes-ha-example-com");
+    }
+
+    #[test]
+    fn names_that_lose_something_stay_apart() {
+        assert_ne!(plain("a b", 80), plain("a-b", 80));
+        assert_ne!(plain("a*", 80), plain("a+", 80));
+        assert_ne!(plain(&"x".repeat(90), 80), plain(&"x".repeat(91), 80));
+        assert!(plain(&"x".repeat(90), 80).len() <= 80);
+        assert!(!plain("*", 80).is_empty());
+    }
+
+    #[test]
+    fn guids_follow_from_their_text() {
+        let guid = guid("ha.example.com/nodes");
+        assert_eq!(guid, super::guid("ha.example.com/nodes"));
+        assert_ne!(guid, super::guid("ha.example.com/masters"));
+        assert_eq!(guid.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+        assert_eq!(&guid[14..15], "8");
+    }
+
+    #[test]
+    fn what_is_inside_others_is_known_by_its_name() {
+        assert!(may_belong("eastus.ha.example.com", "ha.example.com"));
+        assert!(!may_belong("eastus.other-ha.example.com", "ha.example.com"));
+        assert!(!may_belong("default", "ha.example.com"));
+    }
+}

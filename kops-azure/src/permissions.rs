@@ -1,0 +1,162 @@
+//! What the credentials lack, before anything is made.
+//!
+//! Azure tells what the caller may do in a resource group or, while that does not exist, in the subscription: lists of
+//! actions with `*` in them. They are compared with what a graph needs.
+//!
+//! Known weaknesses: permissions on other scopes (a zone in another resource group, a role assignment on a storage
+//! account) are not asked for; and conditions of role assignments are not in the answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use azure_core::Method;
+use azure_mgmt_authorization::models::Permission;
+use kops_core::cloud::{Context, MissingPermission, Permissions, Scope};
+use kops_core::graph::TaskGraph;
+use kops_core::{ErrorKind, Result};
+use serde_json::{Value, json};
+
+use crate::actions::{ALL, Actions};
+use crate::clients::{pages, sent};
+use crate::cloud::Azure;
+
+const READ: &str = "Microsoft.Authorization/permissions/read";
+const GROUP: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
+/// The version that azure_mgmt_authorization 0.21 speaks; it has no builder for a subscription.
+const API_VERSION: &str = "2022-04-01";
+
+#[async_trait]
+impl Permissions for Azure {
+    async fn missing(
+        &self,
+        graph: &TaskGraph,
+        scope: &Scope,
+        cx: &Context,
+    ) -> Result<Vec<MissingPermission>> {
+        let granted = self.granted(scope, cx).await?;
+        let may = |action: &str| granted.iter().any(|permission| allows(permission, action));
+        let lacking = needed(graph).into_iter().filter(|(action, _)| !may(action));
+        Ok(lacking
+            .map(|(action, kinds)| MissingPermission {
+                action: action.to_owned(),
+                needed_for: kinds.into_iter().map(str::to_owned).collect(),
+            })
+            .collect())
+    }
+
+    /// A custom role, in the form that `az role definition create` takes:
+    /// <https://learn.microsoft.com/en-us/azure/role-based-access-control/role-definitions>.
+    fn least(&self, scope: &Scope) -> Value {
+        let mut actions: BTreeSet<&str> =
+            ALL.iter().flat_map(|it| it.read.iter().chain(it.write)).copied().collect();
+        actions.insert(READ);
+        json!({
+            "Name": format!("kops {}", scope.name()),
+            "IsCustom": true,
+            "Description": format!("What kops needs for the cluster {}", scope.name()),
+            "Actions": actions,
+            "NotActions": [],
+            // The state store's blobs.
+            "DataActions": [
+                "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",
+                "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write",
+                "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/add/action",
+                "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete",
+            ],
+            "NotDataActions": [],
+            "AssignableScopes": [format!("/subscriptions/{}", self.subscription())],
+        })
+    }
+}
+
+impl Azure {
+    async fn granted(&self, scope: &Scope, cx: &Context) -> Result<Vec<Permission>> {
+        let group = self.clients().group(scope);
+        let get = self.clients().resources.resource_groups_client().get(&group, self.subscription());
+        match self.clients().call(cx, GROUP, sent(get.send())).await {
+            Ok(_) => {
+                let list = self.clients().authorization.permissions_client();
+                let list = list.list_for_resource_group(&group, self.subscription());
+                self.clients().list(cx, READ, pages(list.into_stream(), |page| page.value)).await
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound || error.kind() == ErrorKind::Denied => {
+                let path = format!(
+                    "/subscriptions/{}/providers/Microsoft.Authorization/permissions",
+                    self.subscription()
+                );
+                let request = self.clients().raw(Method::Get, &path, API_VERSION, &[], None)?;
+                let answer: azure_mgmt_authorization::models::PermissionGetResult =
+                    self.clients().fetch(cx, READ, request).await?;
+                Ok(answer.value)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The permissions that applying a graph takes, with the kinds that need them. Every kind is looked at, for orphans;
+/// only those in the graph are made and changed.
+fn needed(graph: &TaskGraph) -> BTreeMap<&'static str, Vec<&'static str>> {
+    let in_graph: BTreeSet<_> = graph.tasks().map(|task| task.key.kind()).collect();
+    let mut needed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for Actions { kind, read, write } in ALL {
+        let write = if in_graph.contains(kind) { *write } else { &[] };
+        for action in read.iter().chain(write) {
+            needed.entry(action).or_default().push(kind);
+        }
+    }
+    needed
+}
+
+fn allows(permission: &Permission, action: &str) -> bool {
+    let any = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, action));
+    any(&permission.actions) && !any(&permission.not_actions)
+}
+
+/// Whether a pattern, in which `*` stands for any text, means an action; both without regard to case.
+fn matches(pattern: &str, action: &str) -> bool {
+    let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = action.strip_prefix(first) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_mean_what_they_say() {
+        let read = "Microsoft.Network/virtualNetworks/read";
+        for pattern in [
+            "*",
+            "*/read",
+            "Microsoft.Network/*",
+            "microsoft.network/virtualnetworks/read",
+            "Microsoft.*/virtualNetworks/*",
+        ] {
+            assert!(matches(pattern, read), "{pattern}");
+        }
+        for pattern in ["*/write", "Microsoft.Network", "Microsoft.Compute/*", ""] {
+            assert!(!matches(pattern, read), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_is_excepted_is_not_granted() {
+        let contributor = Permission {
+            actions: vec!["*".into()],
+            not_actions: vec!["Microsoft.Authorization/*/Write".into()],
+            ..Permission::default()
+        };
+        assert!(allows(&contributor, "Microsoft.Compute/disks/write"));
+        assert!(!allows(&contributor, "Microsoft.Authorization/roleAssignments/write"));
+    }
+}

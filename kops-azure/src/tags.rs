@@ -1,0 +1,136 @@
+//! How objects tell whose they are.
+//!
+//! The tags are kOps' own for Azure, where names of tags may not contain `<>%&\?/`: its slashes are underscores.
+//!
+//! | tag | says |
+//! |---|---|
+//! | `KubernetesCluster=<scope>` | whose it is |
+//! | `kubernetes.io_cluster_<scope>=owned` | the same, for etcd-manager, which looks disks up by it |
+//! | `kops.k8s.io_task=<task>` | the task it was made for |
+//! | `kops.k8s.io_lifecycle=retained` | that it is never to be deleted |
+//!
+//! An object is the scope's when it carries the first and the third. Objects that kOps made lack the third; they are known by
+//! their name, which ends in the scope's. What controllers in the cluster make carries neither. Azure compares names
+//! of tags without regard to case and keeps at most 50 of them, with values of 256 characters
+//! (<https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/tag-resources>).
+
+use std::collections::BTreeMap;
+
+use kops_core::cloud::{Create, Object, Owner, Scope};
+use serde_json::Value;
+
+/// Tells the cluster, as kOps has it.
+pub(crate) const CLUSTER: &str = "KubernetesCluster";
+const OWNED: &str = "kubernetes.io_cluster_";
+const TASK: &str = "kops.k8s.io_task";
+const LIFECYCLE: &str = "kops.k8s.io_lifecycle";
+const RETAINED: &str = "retained";
+/// What a kind of ours keeps to itself begins so.
+pub(crate) const OWN: &str = "kops.k8s.io_own_";
+
+/// Tags by their names.
+pub(crate) type Tags = BTreeMap<String, String>;
+
+/// A name of a label as Azure takes it.
+pub(crate) fn name(label: &str) -> String {
+    label.chars().map(|c| if "<>%&\\?/".contains(c) || c.is_control() { '_' } else { c }).collect()
+}
+
+/// The tags of a new object: those of ownership, the scope's labels and further ones of its kind.
+pub(crate) fn of_new<S>(request: &Create<'_, S>, further: &Tags) -> Tags {
+    of(request.scope, request.name, request.retained, further)
+}
+
+/// The tags of an object that was made for a task.
+pub(crate) fn of(scope: &Scope, task: &str, retained: bool, further: &Tags) -> Tags {
+    let mut tags: Tags =
+        scope.extra_labels().iter().map(|(label, value)| (name(label), value.clone())).collect();
+    tags.extend(further.clone());
+    tags.insert(CLUSTER.to_owned(), scope.name().to_owned());
+    tags.insert(format!("{OWNED}{}", name(scope.name())), "owned".to_owned());
+    tags.insert(TASK.to_owned(), task.to_owned());
+    if retained {
+        tags.insert(LIFECYCLE.to_owned(), RETAINED.to_owned());
+    }
+    tags
+}
+
+/// The task that an object called `called`, with these tags, was made for; `None` when it is not the scope's.
+pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option<&'a str> {
+    if tags.get(CLUSTER).is_none_or(|cluster| cluster != scope.name()) {
+        return None;
+    }
+    let by_kops = crate::names::may_belong(called, scope.name()).then_some(called);
+    tags.get(TASK).map(String::as_str).or(by_kops)
+}
+
+/// Whether an object with these tags is never to be deleted.
+pub(crate) fn is_retained(tags: &Tags) -> bool {
+    tags.get(LIFECYCLE).is_some_and(|it| it == RETAINED)
+}
+
+/// An object that is called `called` and carries these tags: whose it is and for which task it was made.
+pub(crate) fn object<S>(scope: &Scope, id: &str, called: &str, tags: &Tags, spec: S) -> Object<S> {
+    let name = task(scope, called, tags).map(str::to_owned);
+    let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
+    Object { name, owner, retained: is_retained(tags), ..Object::foreign(id, spec) }
+}
+
+/// Without the marks of ownership: what a specification can be compared with.
+pub(crate) fn further(tags: &Tags) -> Tags {
+    let ours = |tag: &str| {
+        [CLUSTER, TASK, LIFECYCLE].contains(&tag) || tag.starts_with(OWN) || tag.starts_with(OWNED)
+    };
+    tags.iter().filter(|(tag, _)| !ours(tag)).map(|(tag, value)| (tag.clone(), value.clone())).collect()
+}
+
+/// Azure's form of tags, read.
+pub(crate) fn read(tags: Option<&Value>) -> Tags {
+    let Some(Value::Object(members)) = tags else { return Tags::new() };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    members.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+/// Tags in Azure's form.
+pub(crate) fn write(tags: &Tags) -> Option<Value> {
+    let members = tags.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
+    Some(Value::Object(members.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kops_core::cloud::Context;
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_we_make_is_known_again() {
+        let scope = Scope::new("ha.example.com").labels(tags(&[("team/x", "a")]));
+        let cx = Context::default();
+        let request =
+            Create { scope: &scope, name: "b.ha.example.com", spec: &(), retained: true, token: "", cx: &cx };
+        let made = of_new(&request, &tags(&[("role", "x")]));
+        let made = read(write(&made).as_ref());
+        let object = object(&scope, "id", "b", &made, ());
+        assert_eq!((object.name.as_deref(), object.owner), (Some("b.ha.example.com"), Owner::Scope));
+        assert!(object.retained);
+        assert_eq!(further(&made), tags(&[("role", "x"), ("team_x", "a")]));
+    }
+
+    #[test]
+    fn what_kops_made_is_known_by_its_name() {
+        let scope = Scope::new("ha.example.com");
+        let theirs = tags(&[(CLUSTER, "ha.example.com")]);
+        assert_eq!(task(&scope, "nodes.ha.example.com", &theirs), Some("nodes.ha.example.com"));
+        assert_eq!(task(&scope, "pvc-1", &theirs), None);
+        assert_eq!(task(&scope, "nodes.ha.example.com", &tags(&[(CLUSTER, "ha.example.com.au")])), None);
+    }
+
+    #[test]
+    fn labels_become_names_of_tags() {
+        assert_eq!(name("k8s.io/role/node"), "k8s.io_role_node");
+    }
+}

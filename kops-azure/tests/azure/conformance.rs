@@ -1,0 +1,302 @@
+//! The contract of a cloud, kept by all kinds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use kops_azure::Azure;
+use kops_azure_emulator::{Emulator, REGION};
+use kops_core::Result;
+use kops_core::cloud::{Cloud, Scope};
+use kops_core::graph::{Key, Secret, TaskGraph};
+use kops_core::plan::Action;
+use kops_core::resource::{
+    Address, DnsRecord, DnsTarget, DnsZone, InstanceGroup, Network, RecordType, Resource, Role, Scheme,
+    Volume,
+};
+use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
+use serde_json::json;
+
+use crate::lab::{Site, connect, listener, open_subnet};
+
+/// In the user data of machines.
+const SECRET: &str = "correct horse battery staple";
+/// Zones have two labels at least.
+const ZONE: &str = "conformance.test";
+const FOREIGN: &str = "resourceGroups/theirs-of-nobody";
+
+struct OnAzure {
+    emulator: Emulator,
+    azure: Arc<Azure>,
+    machines: bool,
+    planted: AtomicBool,
+    taken: std::sync::Mutex<Vec<String>>,
+}
+
+impl OnAzure {
+    async fn new(machines: bool) -> Self {
+        let emulator = Emulator::start();
+        emulator.create_zone("dns", ZONE);
+        let azure = connect(&emulator).await;
+        Self {
+            emulator,
+            azure,
+            machines,
+            planted: AtomicBool::new(false),
+            taken: std::sync::Mutex::default(),
+        }
+    }
+
+    fn of(&self, scope: &Scope, wish: Wish) -> TaskGraph {
+        if self.machines { machines(scope, wish) } else { network(scope, wish) }
+    }
+}
+
+/// What differs between the graphs.
+#[derive(Clone, Copy)]
+struct Wish {
+    range: bool,
+    port: u16,
+    second: bool,
+    size: &'static str,
+    most: u32,
+    ttl: u32,
+    volume: u32,
+}
+
+const PLAIN: Wish =
+    Wish { range: false, port: 443, second: true, size: "Standard_D2s_v5", most: 2, ttl: 60, volume: 20 };
+
+fn network(scope: &Scope, wish: Wish) -> TaskGraph {
+    let ranges: &[&str] = if wish.range { &["10.0.0.0/16", "10.1.0.0/16"] } else { &["10.0.0.0/16"] };
+    let mut site = Site::in_ranges(scope.name(), ranges);
+    let mut balancer_port = listener(wish.port);
+    balancer_port.target_port = 443;
+    let api = kops_core::resource::LoadBalancer {
+        network: site.network.id(),
+        subnets: [site.subnet.id()].into(),
+        scheme: Scheme::Public,
+        firewalls: [].into(),
+        listeners: vec![balancer_port],
+        cross_zone: false,
+        extensions: kops_core::resource::Extensions::default(),
+    };
+    site.graph.add(&format!("api.{}", scope.name()), api);
+    let zone = DnsZone { name: format!("in.{}", scope.name()), network: Some(site.network.id()) };
+    site.graph.add(&format!("in.{}", scope.name()), zone);
+    if wish.second {
+        open_subnet(&mut site, 32);
+    }
+    site.graph.add(&format!("spare.{}", scope.name()), Address {});
+    site.build()
+}
+
+fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
+    let cluster = scope.name();
+    let mut site = Site::of(cluster);
+    let identity = site.identity("masters", Role::ControlPlane);
+    let api = site.balancer(Scheme::Internal);
+    let group = InstanceGroup {
+        machine_type: wish.size.to_owned(),
+        max: wish.most,
+        identity: Some(identity.id()),
+        load_balancers: [api.id()].into(),
+        user_data: Some(Secret::new(SECRET).into()),
+        ..site.group(&[1])
+    };
+    site.graph.add(&format!("nodes.{cluster}"), group);
+    if wish.second {
+        let volume = Volume { zone: format!("{REGION}-1"), size: wish.volume, ..Volume::default() };
+        site.graph.add(&format!("a.etcd-main.{cluster}"), volume);
+    }
+    let zone = site.graph.share::<DnsZone>(ZONE, DnsZone::selector(ZONE, false));
+    let record = DnsRecord {
+        zone: zone.id(),
+        name: format!("api.{cluster}"),
+        record_type: RecordType::A,
+        ttl: wish.ttl,
+        target: DnsTarget::Values(["192.0.2.1".into()].into()),
+    };
+    site.graph.add(&format!("api.{cluster}"), record);
+    site.build()
+}
+
+#[async_trait]
+impl Fixture for OnAzure {
+    fn cloud(&self) -> Arc<dyn Cloud> {
+        self.azure.clone()
+    }
+
+    fn scope(&self, rule: &str) -> Scope {
+        Scope::new(format!("{}.{ZONE}", rule.replace('_', "-")))
+    }
+
+    fn graph(&self, scope: &Scope) -> Result<TaskGraph> {
+        Ok(self.of(scope, PLAIN))
+    }
+
+    fn edits(&self, scope: &Scope) -> Result<Vec<Edit>> {
+        let cluster = scope.name();
+        let edit = |name, wish| Edit::new(name, self.of(scope, wish));
+        let of = |kind: &str, name: &str| format!("{kind}/{name}.{cluster}");
+        if !self.machines {
+            return Ok(vec![
+                edit("another port", Wish { port: 8443, ..PLAIN }).expect(
+                    &of("AzureLoadBalancer", "api"),
+                    Action::Update,
+                    &["rules"],
+                ),
+                edit("another range", Wish { range: true, ..PLAIN }).expect(
+                    &format!("VirtualNetwork/{cluster}"),
+                    Action::Update,
+                    &["cidrs"],
+                ),
+                edit("one less", Wish { second: false, ..PLAIN }).expect(
+                    &of("AzureSubnet", "more-32"),
+                    Action::Delete,
+                    &[],
+                ),
+            ]);
+        }
+        Ok(vec![
+            edit("another type", Wish { size: "Standard_D4s_v5", ..PLAIN }).expect(
+                &of("VirtualMachineScaleSet", "nodes"),
+                Action::Update,
+                &["machine_type"],
+            ),
+            edit("more machines", Wish { most: 3, ..PLAIN }).expect(
+                &of("VirtualMachineScaleSet", "nodes"),
+                Action::Update,
+                &["max_size"],
+            ),
+            edit("another time to live", Wish { ttl: 300, ..PLAIN }).expect(
+                &of("AzureRecordSet", "api"),
+                Action::Update,
+                &["ttl"],
+            ),
+            edit("one less", Wish { second: false, ..PLAIN }).expect(
+                &of("ManagedDisk", "a.etcd-main"),
+                Action::Delete,
+                &[],
+            ),
+        ])
+    }
+
+    fn stride(&self) -> usize {
+        8
+    }
+
+    fn requests(&self) -> Option<Requests> {
+        let calls = self.emulator.calls();
+        let count = |count: usize| u64::try_from(count).unwrap();
+        Some(Requests { total: count(calls.total()), mutating: count(calls.mutations(&[]).len()) })
+    }
+
+    async fn inventory(&self) -> Result<Option<Vec<Item>>> {
+        let snapshot = self.emulator.snapshot();
+        let kinds = [
+            "resourceGroups",
+            "virtualNetworks",
+            "networkSecurityGroups",
+            "applicationSecurityGroups",
+            "routeTables",
+            "natGateways",
+            "publicIPAddresses",
+            "loadBalancers",
+            "virtualMachineScaleSets",
+            "disks",
+            "sshPublicKeys",
+            "userAssignedIdentities",
+            "roleAssignments",
+            "dnszones",
+            "privateDnsZones",
+        ];
+        let items = kinds.iter().flat_map(|kind| {
+            snapshot.objects(kind).map(|(id, content)| {
+                // How many records a zone has follows from them.
+                let content = if kind.contains("nsZones") || kind.contains("dnszones") {
+                    json!(null)
+                } else {
+                    content.clone()
+                };
+                Item { kind: (*kind).to_owned(), id: id.to_owned(), content: content.into() }
+            })
+        });
+        Ok(Some(items.collect()))
+    }
+
+    async fn plant(&self) -> Result<bool> {
+        self.emulator.seed_foreign_into("nobody.example.com", "theirs-of-nobody");
+        self.planted.store(true, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    async fn take_name(&self, scope: &Scope) -> Result<Option<Key>> {
+        let group = self.azure.resource_group(scope);
+        self.emulator.create_group(&group);
+        // The group is the scope's otherwise: as a killed run left it.
+        let tags = json!({ "KubernetesCluster": scope.name(), "kops.k8s.io_task": scope.name() });
+        let path = format!("resourceGroups/{group}");
+        self.emulator.request("PUT", &path, json!({ "location": REGION, "tags": tags }));
+        let path =
+            format!("{path}/providers/Microsoft.Network/applicationSecurityGroups/nodes.{}", scope.name());
+        self.emulator.request("PUT", &path, json!({ "location": REGION }));
+        self.taken.lock().unwrap().push(path);
+        Ok(Some(Key::new("ApplicationSecurityGroup", &format!("nodes.{}", scope.name()))))
+    }
+
+    async fn uproot(&self) -> Result<()> {
+        if self.planted.swap(false, Ordering::Relaxed) {
+            self.emulator.request("DELETE", FOREIGN, json!({}));
+        }
+        for path in std::mem::take(&mut *self.taken.lock().unwrap()) {
+            self.emulator.request("DELETE", &path, json!({}));
+            let group = path.split('/').take(2).collect::<Vec<_>>().join("/");
+            self.emulator.request("DELETE", &group, json!({}));
+        }
+        Ok(())
+    }
+
+    fn unsupported(&self, scope: &Scope) -> Result<Option<(TaskGraph, Key)>> {
+        let mut site = Site::of(scope.name());
+        site.graph.add("six", Network { cidrs: vec!["2001:db8::/48".parse().unwrap()], ipv6: true });
+        Ok(Some((site.build(), Key::new(Network::KIND, "six"))))
+    }
+
+    fn many(&self, scope: &Scope) -> Result<Option<Many>> {
+        let mut site = Site::of(scope.name());
+        for number in 0..60 {
+            site.graph.add(&format!("spare-{number}.{}", scope.name()), Address {});
+        }
+        // A page of the emulator holds fifty.
+        Ok(Some(Many { graph: site.build(), further_requests: 1 }))
+    }
+
+    fn can_share(&self, kind: &str) -> bool {
+        // What is in another object is its owner's alone.
+        !["VirtualNetworkLink", "AzureRecordSet"].contains(&kind)
+    }
+
+    fn can_retain(&self, kind: &str) -> bool {
+        !["AzureSubnet", "ResourceGroup"].contains(&kind)
+    }
+
+    fn secret(&self) -> Option<&str> {
+        self.machines.then_some(SECRET)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn networks_keep_the_contract() {
+    let report = conformance::run(&OnAzure::new(false).await).await;
+    println!("{report}");
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.skipped(), ["secrets"], "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_keep_the_contract() {
+    let report = conformance::run(&OnAzure::new(true).await).await;
+    println!("{report}");
+    assert!(report.is_clean(), "{report}");
+}

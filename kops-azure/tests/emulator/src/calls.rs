@@ -1,0 +1,89 @@
+//! The log of a subscription's calls.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// One call, as the emulator saw it.
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct Call {
+    /// `group.operation`, as the vendor's tables name it: `virtualNetworks.createOrUpdate`.
+    pub action: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The path, without its query.
+    pub path: String,
+    /// Whether the call may change anything.
+    pub mutating: bool,
+    /// The HTTP status; 0 when the connection was closed without an answer.
+    pub status: u16,
+    /// The error code of a failure.
+    pub code: Option<String>,
+    /// When it arrived, in seconds of the server's monotonic clock.
+    pub start: f64,
+    /// How long the answer took.
+    pub seconds: f64,
+}
+
+impl Call {
+    /// Whether the call may change anything.
+    pub fn is_mutation(&self) -> bool {
+        self.mutating
+    }
+
+    /// Whether the call asks for the state of a long-running operation.
+    pub fn is_poll(&self) -> bool {
+        self.action.starts_with("operations.")
+    }
+}
+
+/// The calls of a subscription, in the order in which they were answered.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[non_exhaustive]
+pub struct Calls {
+    /// All of them.
+    pub calls: Vec<Call>,
+    /// The most that were under way at one time.
+    pub most_in_flight: u64,
+}
+
+impl Calls {
+    /// How many there were.
+    pub fn total(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// How many of one action.
+    pub fn count(&self, action: &str) -> usize {
+        self.calls.iter().filter(|call| call.action == action).count()
+    }
+
+    /// How many by action.
+    pub fn by_action(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for call in &self.calls {
+            *counts.entry(call.action.as_str()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Those that may change something, leaving out groups of operations: `["blobs"]` for the state store's own.
+    pub fn mutations(&self, but_not: &[&str]) -> Vec<&Call> {
+        let counts = |call: &&Call| {
+            let group = call.action.split('.').next().unwrap_or_default();
+            call.is_mutation() && !but_not.contains(&group)
+        };
+        self.calls.iter().filter(counts).collect()
+    }
+
+    #[expect(clippy::print_stderr, reason = "a failing test's last words")]
+    pub(crate) fn print_last(&self, count: usize) {
+        let skipped = self.calls.len().saturating_sub(count);
+        eprintln!("the subscription's last calls ({skipped} earlier):");
+        for call in self.calls.iter().skip(skipped) {
+            let code = call.code.as_deref().unwrap_or_default();
+            eprintln!("  {} {} {} {code}", call.status, call.action, call.path);
+        }
+    }
+}

@@ -22,7 +22,7 @@ impl State {
     pub(crate) async fn open(global: &Global) -> Result<Self> {
         let Some(url) = global.state.as_deref().filter(|url| !url.is_empty()) else {
             return Err(Error::invalid("no state store is given")
-                .hint("give --state or set KOPS_STATE_STORE, to file:///directory, s3://bucket/prefix or swift://container/prefix"));
+                .hint("give --state or set KOPS_STATE_STORE, to file:///directory, or s3://, gs://, azureblob:// or swift:// with a bucket or container and a prefix"));
         };
         let store = cloud::stores().open(url).await?;
         let registry = ClusterRegistry::new(store, Arc::new(SystemClock::new()));

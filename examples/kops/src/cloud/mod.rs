@@ -1,6 +1,8 @@
 //! From a name to a cloud: the one place of this program that knows which providers there are.
 
 mod aws;
+mod azure;
+mod gce;
 mod memory;
 mod openstack;
 
@@ -14,11 +16,15 @@ use kops_core::{Error, ErrorKind, Result};
 use crate::state::State;
 
 /// The clouds, as a sentence names them.
-const CLOUDS: &str = "aws, openstack or memory";
+const CLOUDS: &str = "aws, gce, openstack, azure or memory";
 
 /// The kinds of state stores, beside directories.
 pub(crate) fn stores() -> Stores {
-    Stores::new().with("s3", aws::stores()).with("swift", openstack::stores())
+    Stores::new()
+        .with("s3", aws::stores())
+        .with("gs", gce::stores())
+        .with("swift", openstack::stores())
+        .with("azureblob", azure::stores())
 }
 
 /// Connects to the cloud of a cluster.
@@ -29,6 +35,8 @@ pub(crate) async fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn Clo
     })?;
     match provider {
         CloudProvider::Aws(_) => aws::open(cluster).await,
+        CloudProvider::Gce(_) => gce::open(cluster).await,
+        CloudProvider::Azure(_) => azure::open(cluster).await,
         CloudProvider::Openstack(_) => openstack::open(cluster).await,
         CloudProvider::Memory(_) => memory::open(cluster, state),
         other => {

@@ -1,0 +1,28 @@
+//! Google Cloud; credentials are the application default ones.
+
+use std::sync::Arc;
+
+use kops_core::Result;
+use kops_core::clock::SystemClock;
+use kops_core::cloud::Cloud;
+use kops_core::cluster::{CloudProvider, Cluster};
+use kops_core::store::StoreOpener;
+use kops_gce::{GceBuilder, GcsStores};
+
+/// What opens `gs://` state stores.
+pub(super) fn stores() -> impl StoreOpener + 'static {
+    GcsStores::new(GceBuilder::from_env(), Arc::new(SystemClock::new()))
+}
+
+/// The project of the specification, in the region of the cluster's subnets.
+pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn Cloud>> {
+    let mut builder = GceBuilder::from_env();
+    let settings = cluster.spec.cloud_provider.as_ref().and_then(CloudProvider::gce);
+    if let Some(project) = settings.and_then(|settings| settings.project.as_ref()) {
+        builder = builder.project(project);
+    }
+    if let Some(region) = cluster.region() {
+        builder = builder.region(region);
+    }
+    Ok(Arc::new(builder.build().await?))
+}

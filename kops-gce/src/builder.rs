@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use google_cloud_auth::credentials::{Builder as Default_, Credentials, anonymous};
+use google_cloud_auth::credentials::{Builder as ApplicationDefault, Credentials, anonymous};
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::{Error, Result};
 
@@ -182,7 +182,7 @@ impl GceBuilder {
         let credentials = match self.credentials {
             Some(credentials) => credentials,
             None if self.environment => {
-                Default_::default().with_scopes([SCOPE]).build().map_err(error::from_credentials)?
+                ApplicationDefault::default().with_scopes([SCOPE]).build().map_err(error::from_credentials)?
             }
             None => {
                 return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials were given")

@@ -10,9 +10,10 @@ use google_cloud_gax::error::Error as SdkError;
 use google_cloud_gax::retry_policy::NeverRetry;
 use google_cloud_iam_admin_v1::client::Iam;
 use google_cloud_resourcemanager_v3::client::Projects;
+use kops_core::Result;
 use kops_core::clock::Clock;
 use kops_core::cloud::{Context, Limiter};
-use kops_core::{Error, Result};
+use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use crate::builder::{ATTEMPT_TIMEOUT, Endpoints};
@@ -183,19 +184,27 @@ impl Clients {
     }
 }
 
-/// An idempotency token in the form that Compute Engine takes: a UUID.
+/// An idempotency token for a change of an object, in the form that Compute Engine takes: a UUID.
 /// <https://cloud.google.com/compute/docs/reference/rest/v1/instances/insert>
-pub(crate) fn request_id(token: &str) -> Result<String> {
-    let part = |from, to| token.get(from..to).ok_or_else(|| Error::internal("a token of another form"));
+pub(crate) fn request_id(token: &str, object: &Path) -> String {
+    let digest = Sha256::new().chain_update(token).chain_update(object.to_string()).finalize();
+    let hex = digest.iter().take(16).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     // Version 4 and the usual variant, as UUIDs that mean nothing have.
-    Ok(format!("{}-{}-4{}-8{}-{}", part(0, 8)?, part(8, 12)?, part(12, 15)?, part(15, 18)?, part(18, 30)?))
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(12, 15), part(15, 18), part(18, 30))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn tokens_become_uuids() {
-        let token = "0123456789abcdef".repeat(4);
-        assert_eq!(super::request_id(&token).unwrap(), "01234567-89ab-4cde-8f01-23456789abcd");
+        let path = |name: &str| Path::parse(&format!("projects/p/global/networks/{name}")).unwrap();
+        let id = request_id("token", &path("a"));
+        let lengths: Vec<_> = id.split('-').map(str::len).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12]);
+        assert_eq!(id, request_id("token", &path("a")));
+        assert_ne!(id, request_id("token", &path("b")));
     }
 }

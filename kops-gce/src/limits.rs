@@ -40,7 +40,7 @@ pub(crate) fn bucket_of(call: &str) -> &'static str {
     let (service, rest) = call.split_once('.').unwrap_or((call, ""));
     match service {
         "compute" if rest.contains("Operations.") => OPERATION_READS,
-        "compute" if rest.ends_with(".list") => COMPUTE_LISTS,
+        "compute" if rest.rsplit('.').next() == Some("list") => COMPUTE_LISTS,
         "compute" if looks => COMPUTE_READS,
         "compute" => COMPUTE_CHANGES,
         "iam" if looks => IAM_READS,

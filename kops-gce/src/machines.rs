@@ -44,15 +44,11 @@ impl Machines for Gce {
 
     async fn detach(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
         let member = self.find(scope, machine, cx).await?;
-        let size = match member.detached {
-            Some(size) => size,
-            None => {
-                // The mark first: without it nobody would know that the group is to have another in its place.
-                let size = count(member.manager.target_size);
-                self.mark(&member, size, cx).await?;
-                size
-            }
-        };
+        let size = member.detached.unwrap_or_else(|| count(member.manager.target_size));
+        if member.detached.is_none() {
+            // The mark first: without it nobody would know that the group is to have another in its place.
+            self.mark(&member, size, cx).await?;
+        }
         // Done before, or broken off in between: abandoning what is no member any more is refused.
         if self.is_counted(&member, cx).await? {
             self.abandon(&member, cx).await?;

@@ -46,8 +46,8 @@ struct Started {
 pub(crate) enum Change {
     /// Makes it; this is what it will be.
     Create(Box<Object<Value>>),
-    /// Changes it.
-    Update,
+    /// Changes it; this is what it will be like.
+    Update(Box<Value>),
     /// Deletes it.
     Delete,
 }

@@ -1,7 +1,5 @@
 //! Connecting.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::net::TcpListener;
 
 use kops_core::cloud::Scope;

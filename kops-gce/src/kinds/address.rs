@@ -58,11 +58,6 @@ impl Collection for Addresses {
         }
     }
 
-    /// Rules name addresses by what they are, not by which object they are.
-    fn delete_after() -> &'static [&'static str] {
-        &["ForwardingRule"]
-    }
-
     async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Address>> {
         let list = || clients.addresses.list().set_project(project).set_region(&clients.region);
         listed!(clients, cx, "compute.addresses.list", filter, list(), |page| page.items)
@@ -120,7 +115,7 @@ impl Collection for Addresses {
         let path = change.path;
         let set = clients.addresses.set_labels().set_project(&path.project).set_region(path.region());
         let set = set.set_resource(&path.name).set_request_id(&change.request_id).set_body(body);
-        clients.call(change.cx, Self::UPDATE, set.send()).await.map(Step::last)
+        clients.call(change.cx, Self::UPDATE, set.send()).await.map(|operation| Some(Step::last(operation)))
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -108,7 +108,10 @@ impl Collection for BackendServices {
         let update = clients.region_backend_services.update().set_project(&path.project);
         let update = update.set_region(path.region()).set_backend_service(&path.name);
         let update = update.set_request_id(&change.request_id).set_body(service);
-        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Step::last)
+        clients
+            .call(change.cx, Self::UPDATE, update.send())
+            .await
+            .map(|operation| Some(Step::last(operation)))
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

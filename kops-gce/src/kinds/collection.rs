@@ -81,8 +81,8 @@ pub(crate) struct Step {
 
 impl Step {
     /// All that there is to change.
-    pub(crate) fn last(operation: Operation) -> Option<Self> {
-        Some(Self { operation, more: false })
+    pub(crate) fn last(operation: Operation) -> Self {
+        Self { operation, more: false }
     }
 }
 
@@ -140,8 +140,8 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
     }
 
     /// The zone of an object that is about to be made.
-    fn zone(_spec: &SpecOf<Self>) -> &str {
-        ""
+    fn zone(_spec: &SpecOf<Self>) -> Option<&str> {
+        None
     }
 
     /// The objects of a project that a filter admits, all pages.
@@ -269,8 +269,11 @@ impl<C: Collection> Compute<C> {
             // What failed is as it was, or is not there.
             let Progress::Running(change) = progress else { continue };
             let state = if matches!(change, Change::Delete) { State::Deleting } else { State::Pending };
-            if let Some(object) = self.with_state(&mut found, &id, &change)? {
+            if let Some(object) = Self::with_state(&mut found, &id, &change)? {
                 object.state = state;
+                if let Change::Update(spec) = &change {
+                    object.spec = spec_of(spec)?;
+                }
             }
         }
         let mut found: Vec<_> = found.into_values().collect();
@@ -358,7 +361,7 @@ impl<C: Collection> Compute<C> {
                     }
                 }
                 Progress::Running(change) => {
-                    if let Some(object) = self.with_state(&mut found, &id, &change)? {
+                    if let Some(object) = Self::with_state(&mut found, &id, &change)? {
                         object.state = State::Pending;
                     }
                 }
@@ -375,7 +378,7 @@ impl<C: Collection> Compute<C> {
                 }
                 Progress::Failed(Change::Delete, error) => return Err(error.task(&id)),
                 Progress::Failed(change, error) => {
-                    if let Some(object) = self.with_state(&mut found, &id, &change)? {
+                    if let Some(object) = Self::with_state(&mut found, &id, &change)? {
                         object.state = State::Failed(error.to_string());
                     }
                 }
@@ -386,7 +389,6 @@ impl<C: Collection> Compute<C> {
 
     /// The object, as it will be if it is not shown yet.
     fn with_state<'f>(
-        &self,
         found: &'f mut BTreeMap<String, Object<SpecOf<C>>>,
         id: &str,
         change: &Change,
@@ -394,8 +396,7 @@ impl<C: Collection> Compute<C> {
         if !found.contains_key(id)
             && let Change::Create(object) = change
         {
-            let spec = serde_json::from_value(object.spec.clone())
-                .map_err(|error| Error::internal("a specification does not come back").source(error))?;
+            let spec = spec_of(&object.spec)?;
             found.insert(id.to_owned(), object.as_ref().clone().map(|_| spec));
         }
         Ok(found.get_mut(id))
@@ -462,9 +463,9 @@ impl<C: Collection> Handler for Compute<C> {
 
     async fn create(&self, request: Create<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
         let name = C::new_name(request.name, request.spec)?;
-        let path = self.clients.path(self.place(C::zone(request.spec)), C::PLURAL, &name);
+        let path = self.clients.path(self.place(C::zone(request.spec).unwrap_or_default()), C::PLURAL, &name);
         let mark = Mark::of_new(&request);
-        let id = request_id(request.token)?;
+        let id = request_id(request.token, &path);
         let operation = match C::insert(&self.clients, &path, mark.text(), id, request.spec, request.cx).await
         {
             // A name that says what the object is like, and it is there.
@@ -477,8 +478,7 @@ impl<C: Collection> Handler for Compute<C> {
         };
         let object = mark.object(path.to_string(), request.spec.clone()).state(State::Pending);
         let object = self.with_aliases(object, &path);
-        let document = serde_json::to_value(request.spec)
-            .map_err(|error| Error::internal("a specification does not serialise").source(error))?;
+        let document = document_of(request.spec)?;
         let made = Change::Create(Box::new(object.clone().map(|_| document)));
         self.clients.operations.begun(C::CREATE, request.scope, &path, &operation, made)?;
         Ok(object)
@@ -497,15 +497,21 @@ impl<C: Collection> Handler for Compute<C> {
             model,
             spec: request.spec,
             changed: request.changed,
-            request_id: request_id(request.token)?,
+            request_id: request_id(request.token, &path),
             cx: request.cx,
         };
         let object = Object { spec: request.spec.clone(), ..request.object.clone() };
+        let document = document_of(request.spec)?;
         let Some(Step { operation, more }) = C::update(&self.clients, change).await? else {
             return Ok(object);
         };
-        let running =
-            self.clients.operations.begun(C::UPDATE, request.scope, &path, &operation, Change::Update)?;
+        let running = self.clients.operations.begun(
+            C::UPDATE,
+            request.scope,
+            &path,
+            &operation,
+            Change::Update(Box::new(document)),
+        )?;
         if more {
             // The engine comes again, and finds what is different then.
             return Err(Error::new(
@@ -531,6 +537,16 @@ impl<C: Collection> Handler for Compute<C> {
             deletion => deletion,
         }
     }
+}
+
+fn document_of(spec: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(spec)
+        .map_err(|error| Error::internal("a specification does not serialise").source(error))
+}
+
+fn spec_of<S: serde::de::DeserializeOwned>(document: &serde_json::Value) -> Result<S> {
+    S::deserialize(document)
+        .map_err(|error| Error::internal("a specification does not come back").source(error))
 }
 
 /// The filter of what carries a scope's mark: `field eq` takes a regular expression that the whole value has to

@@ -81,8 +81,8 @@ impl Collection for Disks {
         Timing { settle: Duration::from_secs(3), poll: Duration::from_secs(3), ..Timing::default() }
     }
 
-    fn zone(spec: &Disk) -> &str {
-        &spec.zone
+    fn zone(spec: &Disk) -> Option<&str> {
+        Some(&spec.zone)
     }
 
     async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Model>> {
@@ -198,7 +198,10 @@ impl Collection for Disks {
         let update = clients.disks.update().set_project(&path.project).set_zone(path.zone());
         let update = update.set_disk(&path.name).set_update_mask(FieldMask::default().set_paths(mask));
         let update = update.set_request_id(&change.request_id).set_body(body);
-        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Step::last)
+        clients
+            .call(change.cx, Self::UPDATE, update.send())
+            .await
+            .map(|operation| Some(Step::last(operation)))
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -156,7 +156,10 @@ impl Collection for Firewalls {
         let update =
             clients.firewalls.update().set_project(&change.path.project).set_firewall(&change.path.name);
         let update = update.set_request_id(&change.request_id).set_body(firewall);
-        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Step::last)
+        clients
+            .call(change.cx, Self::UPDATE, update.send())
+            .await
+            .map(|operation| Some(Step::last(operation)))
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

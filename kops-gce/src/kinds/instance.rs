@@ -94,8 +94,8 @@ impl Collection for Instances {
         }
     }
 
-    fn zone(spec: &GceInstance<Closed>) -> &str {
-        &spec.zone
+    fn zone(spec: &GceInstance<Closed>) -> Option<&str> {
+        Some(&spec.zone)
     }
 
     async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Model>> {
@@ -198,7 +198,7 @@ impl Collection for Instances {
             .set_or_clear_label_fingerprint(model.label_fingerprint.clone());
         let set = clients.instances.set_labels().set_project(&path.project).set_zone(path.zone());
         let set = set.set_instance(&path.name).set_request_id(&change.request_id).set_body(body);
-        clients.call(change.cx, Self::UPDATE, set.send()).await.map(Step::last)
+        clients.call(change.cx, Self::UPDATE, set.send()).await.map(|operation| Some(Step::last(operation)))
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -88,14 +88,14 @@ impl Collection for InstanceGroupManagers {
         // A group is there at once; its end is that of its machines.
         Timing {
             settle: Duration::from_secs(5),
-            vanish: Duration::from_secs(60),
+            vanish: Duration::from_mins(1),
             poll: Duration::from_secs(5),
             ..Timing::default()
         }
     }
 
-    fn zone(spec: &InstanceGroupManager<Closed>) -> &str {
-        &spec.zone
+    fn zone(spec: &InstanceGroupManager<Closed>) -> Option<&str> {
+        Some(&spec.zone)
     }
 
     async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Model>> {
@@ -162,7 +162,10 @@ impl Collection for InstanceGroupManagers {
         let resize = clients.groups.resize().set_project(&path.project).set_zone(path.zone());
         let resize = resize.set_instance_group_manager(&path.name).set_size(int(size)?);
         let resize = resize.set_request_id(&change.request_id);
-        clients.call(change.cx, Self::UPDATE, resize.send()).await.map(Step::last)
+        clients
+            .call(change.cx, Self::UPDATE, resize.send())
+            .await
+            .map(|operation| Some(Step::last(operation)))
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

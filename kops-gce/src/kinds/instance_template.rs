@@ -81,7 +81,7 @@ impl Collection for InstanceTemplates {
         let document = serde_json::to_vec(spec)
             .map_err(|error| Error::internal("a template does not serialise").source(error))?;
         let digest = Sha256::digest(&document);
-        let digest: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+        let digest = digest.iter().take(5).fold(String::new(), |digest, byte| format!("{digest}{byte:02x}"));
         Ok(names::template_name(task, &digest))
     }
 

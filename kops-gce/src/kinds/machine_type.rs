@@ -35,8 +35,8 @@ impl Lookup for MachineTypes {
         let (custom, listed): (Vec<_>, Vec<_>) = named.partition(|(_, name)| name.contains("custom-"));
         let mut found = Vec::new();
         if !listed.is_empty() {
-            let names: BTreeSet<&str> = listed.iter().map(|(_, name)| *name).collect();
-            let filter = format!("name eq \"{}\"", names.into_iter().collect::<Vec<_>>().join("|"));
+            let wanted: BTreeSet<&str> = listed.iter().map(|(_, name)| *name).collect();
+            let filter = format!("name eq \"{}\"", wanted.into_iter().collect::<Vec<_>>().join("|"));
             let list = || clients.machine_types.aggregated_list().set_project(&clients.project);
             let types =
                 listed!(clients, query.cx, "compute.machineTypes.list", &filter, list(), |page| page

@@ -83,8 +83,8 @@ impl Handler for ManagedZones {
         let mut found = Vec::new();
         for zone in zones.iter() {
             let private = zone.visibility == Some(Visibility::Private);
-            let networks = zone.private_visibility_config.iter().flat_map(|config| &config.networks);
-            let network = networks.filter_map(|network| network.network_url.as_deref()).next();
+            let mut networks = zone.private_visibility_config.iter().flat_map(|config| &config.networks);
+            let network = networks.find_map(|network| network.network_url.as_deref());
             let spec = Zone { name: domain(zone).to_owned(), network: network.map(|it| id(Some(it))) };
             let name = text(zone.name.as_deref());
             let mut object = match Mark::read(query.scope, zone.description.as_deref().unwrap_or_default()) {

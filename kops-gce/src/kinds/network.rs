@@ -94,7 +94,7 @@ impl Collection for Networks {
         let body = Network::new().set_routing_config(routing(change.spec));
         let patch = clients.networks.patch().set_project(&change.path.project).set_network(&change.path.name);
         let patch = patch.set_request_id(&change.request_id).set_body(body);
-        clients.call(change.cx, Self::UPDATE, patch.send()).await.map(Step::last)
+        clients.call(change.cx, Self::UPDATE, patch.send()).await.map(|operation| Some(Step::last(operation)))
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -97,7 +97,10 @@ impl Collection for RegionHealthChecks {
         let update =
             clients.region_health_checks.update().set_project(&path.project).set_region(path.region());
         let update = update.set_health_check(&path.name).set_request_id(&change.request_id).set_body(check);
-        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Step::last)
+        clients
+            .call(change.cx, Self::UPDATE, update.send())
+            .await
+            .map(|operation| Some(Step::last(operation)))
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

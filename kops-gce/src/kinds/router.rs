@@ -134,7 +134,10 @@ impl Collection for Routers {
         let path = change.path;
         let update = clients.routers.update().set_project(&path.project).set_region(path.region());
         let update = update.set_router(&path.name).set_request_id(&change.request_id).set_body(router);
-        clients.call(change.cx, Self::UPDATE, update.send()).await.map(Step::last)
+        clients
+            .call(change.cx, Self::UPDATE, update.send())
+            .await
+            .map(|operation| Some(Step::last(operation)))
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -140,9 +140,12 @@ impl Collection for Subnetworks {
         ranges.extend(spec.secondary_ranges.iter().map(secondary));
         let body =
             Model::new().set_secondary_ip_ranges(ranges).set_or_clear_fingerprint(model.fingerprint.clone());
-        let patch = clients.subnetworks.patch().set_project(&path.project).set_region(path.region());
-        let patch = patch.set_subnetwork(&path.name).set_request_id(&change.request_id).set_body(body);
-        clients.call(change.cx, Self::UPDATE, patch.send()).await.map(Step::last)
+        let request = clients.subnetworks.patch().set_project(&path.project).set_region(path.region());
+        let request = request.set_subnetwork(&path.name).set_request_id(&change.request_id).set_body(body);
+        clients
+            .call(change.cx, Self::UPDATE, request.send())
+            .await
+            .map(|operation| Some(Step::last(operation)))
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

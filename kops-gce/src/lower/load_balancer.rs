@@ -81,6 +81,7 @@ impl Lowered<Site> for LoadBalancer {
                 scheme: scheme.to_owned(),
                 protocol: protocol.to_owned(),
                 ip: address.get(GceAddress::IP),
+                address: Some(address.id()),
                 // Which of them are open is the firewall's to say.
                 ports: if ports.len() > PORTS { BTreeSet::new() } else { ports },
                 backend_service: service.id(),

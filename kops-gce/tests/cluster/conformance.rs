@@ -213,7 +213,7 @@ impl Fixture for Machines {
             edit("another type", Wish { machine_type: "n2-standard-4", ..PLAIN })
                 .expect(&of("InstanceTemplate", "nodes"), Action::Replace, &["machine.machine_type"])
                 .expect(&of("InstanceGroupManager", "b.nodes"), Action::Update, &["template"]),
-            edit("more machines", Wish { size: (2, 3), ..PLAIN }).expect(
+            edit("more machines", Wish { size: (3, 4), ..PLAIN }).expect(
                 &of("InstanceGroupManager", "b.nodes"),
                 Action::Update,
                 &["size.max", "size.min"],

@@ -54,13 +54,6 @@ impl Lab {
     pub(crate) async fn try_apply(&self, graph: &TaskGraph) -> Result<()> {
         let plan = self.engine.plan(graph).await?;
         let applied = tokio::time::timeout(LONGEST, self.engine.apply_now(&plan)).await;
-        if applied.is_err() {
-            for call in
-                self.google.calls().calls.iter().filter(|it| it.mutation || it.action.contains("perations"))
-            {
-                println!("{} {} {} {:?}", call.status, call.action, call.path, call.code);
-            }
-        }
         applied.expect("what is waited for comes in time")?.into_result().map(drop)
     }
 
@@ -91,7 +84,7 @@ impl Lab {
 }
 
 /// The emulator is done with everything in seconds.
-const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(100);
 
 /// Time flies: pauses and rate limits are Google's, the emulator is faster.
 #[derive(Debug)]

@@ -57,6 +57,7 @@ pub struct AzureBuilder {
     group: Option<Group>,
     endpoint: Option<String>,
     credential: Option<Credential>,
+    authority: Option<String>,
     admin_user: Option<String>,
     clock: Option<Arc<dyn Clock>>,
 }
@@ -64,7 +65,7 @@ pub struct AzureBuilder {
 /// Where tokens come from.
 #[derive(Clone)]
 enum Credential {
-    ServicePrincipal { tenant: String, client: String, secret: String, authority: String },
+    ServicePrincipal { tenant: String, client: String, secret: String },
     ManagedIdentity,
     AzureCli,
     Token(String),
@@ -81,6 +82,7 @@ impl AzureBuilder {
             group: None,
             endpoint: None,
             credential: None,
+            authority: None,
             admin_user: None,
             clock: None,
         }
@@ -141,8 +143,13 @@ impl AzureBuilder {
         secret: impl Into<String>,
     ) -> Self {
         let (tenant, client, secret) = (tenant.into(), client.into(), secret.into());
-        self.credential =
-            Some(Credential::ServicePrincipal { tenant, client, secret, authority: AUTHORITY.to_owned() });
+        self.credential = Some(Credential::ServicePrincipal { tenant, client, secret });
+        self
+    }
+
+    /// Where tokens of a service principal are had: `https://login.microsoftonline.com` unless given.
+    pub fn authority(mut self, address: impl Into<String>) -> Self {
+        self.authority = Some(address.into());
         self
     }
 
@@ -229,7 +236,9 @@ impl AzureBuilder {
                     .hint("give a service principal, a token, or where else tokens come from"));
             }
         };
-        let credential = credential.open(&transport)?;
+        let from_env = || if self.environment { variable("AZURE_AUTHORITY_HOST") } else { None };
+        let authority = self.authority.clone().or_else(from_env);
+        let credential = credential.open(&transport, authority.as_deref().unwrap_or(AUTHORITY))?;
         Ok((transport, credential))
     }
 }
@@ -254,11 +263,11 @@ impl fmt::Debug for AzureBuilder {
 }
 
 impl Credential {
-    fn open(self, transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
+    fn open(self, transport: &Transport, authority: &str) -> Result<Arc<dyn TokenCredential>> {
         let http: Arc<dyn azure_core::HttpClient> = Arc::new(transport.clone());
         Ok(match self {
-            Self::ServicePrincipal { tenant, client, secret, authority } => {
-                let authority = address(&authority)?;
+            Self::ServicePrincipal { tenant, client, secret } => {
+                let authority = address(authority)?;
                 Arc::new(ClientSecretCredential::new(http, authority, tenant, client, secret))
             }
             Self::ManagedIdentity => {
@@ -289,11 +298,10 @@ impl TokenCredential for Token {
 }
 
 fn found(variable: impl Fn(&str) -> Option<String>) -> Result<Credential> {
-    let principal = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"].map(|name| variable(name));
+    let principal = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"].map(&variable);
     match principal {
         [Some(tenant), Some(client), Some(secret)] => {
-            let authority = variable("AZURE_AUTHORITY_HOST").unwrap_or_else(|| AUTHORITY.to_owned());
-            return Ok(Credential::ServicePrincipal { tenant, client, secret, authority });
+            return Ok(Credential::ServicePrincipal { tenant, client, secret });
         }
         [_, _, Some(_)] => {
             return Err(Error::invalid("AZURE_CLIENT_SECRET is set, but not the principal it belongs to")

@@ -110,10 +110,10 @@ impl Machines for Azure {
             ended => drop(ended?),
         }
         let body = json!({ "sku": { "name": found.set.0["sku"]["name"], "capacity": wanted } });
-        let path = ids::of(self.subscription(), &group, ScaleSets::TYPE, &found.set_name);
+        let set = ids::of(self.subscription(), &group, ScaleSets::TYPE, &found.set_name);
         // The deletion is an operation on the set, and may have to end first.
         for wait in RESIZE_WAITS {
-            let patch = self.clients().raw(Method::Patch, &path, API_VERSION, &[], Some(&body))?;
+            let patch = self.clients().raw(Method::Patch, &set, API_VERSION, &[], Some(&body))?;
             match self.clients().call(cx, ScaleSets::CALLS.write, patch).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind().is_transient() || error.kind() == ErrorKind::Conflict => {
@@ -122,7 +122,7 @@ impl Machines for Azure {
                 Err(error) => return Err(error),
             }
         }
-        let patch = self.clients().raw(Method::Patch, &path, API_VERSION, &[], Some(&body))?;
+        let patch = self.clients().raw(Method::Patch, &set, API_VERSION, &[], Some(&body))?;
         self.clients().call(cx, ScaleSets::CALLS.write, patch).await.map(drop)
     }
 }
@@ -134,8 +134,8 @@ const RESIZE_WAITS: &[std::time::Duration] = &[
     std::time::Duration::from_secs(10),
     std::time::Duration::from_secs(20),
     std::time::Duration::from_secs(40),
-    std::time::Duration::from_secs(60),
-    std::time::Duration::from_secs(60),
+    std::time::Duration::from_mins(1),
+    std::time::Duration::from_mins(1),
 ];
 
 impl Azure {

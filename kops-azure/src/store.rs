@@ -251,7 +251,7 @@ impl Page {
                 Event::End(end) => {
                     match end.name().as_ref() {
                         b"Blob" => {
-                            page.blobs.push((std::mem::take(&mut name), quoted(&std::mem::take(&mut tag))))
+                            page.blobs.push((std::mem::take(&mut name), quoted(&std::mem::take(&mut tag))));
                         }
                         b"BlobPrefix" => page.prefixes.push(std::mem::take(&mut name)),
                         _ => {}

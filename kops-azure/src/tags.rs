@@ -92,9 +92,9 @@ pub(crate) fn read(tags: Option<&Value>) -> Tags {
 }
 
 /// Tags in Azure's form.
-pub(crate) fn write(tags: &Tags) -> Option<Value> {
+pub(crate) fn write(tags: &Tags) -> Value {
     let members = tags.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
-    Some(Value::Object(members.collect()))
+    Value::Object(members.collect())
 }
 
 #[cfg(test)]
@@ -113,7 +113,7 @@ mod tests {
         let request =
             Create { scope: &scope, name: "b.ha.example.com", spec: &(), retained: true, token: "", cx: &cx };
         let made = of_new(&request, &tags(&[("role", "x")]));
-        let made = read(write(&made).as_ref());
+        let made = read(Some(&write(&made)));
         let object = object(&scope, "id", "b", &made, ());
         assert_eq!((object.name.as_deref(), object.owner), (Some("b.ha.example.com"), Owner::Scope));
         assert!(object.retained);

@@ -195,7 +195,7 @@ pub(crate) fn state(provisioning: Option<&str>) -> State {
 }
 
 /// The resource groups to look in: the scope's own, and those that resources are named in.
-pub(crate) fn groups<'a>(clients: &Clients, query: &Query<'a>) -> Vec<String> {
+pub(crate) fn groups(clients: &Clients, query: &Query<'_>) -> Vec<String> {
     let own = clients.group(query.scope);
     let named: Vec<&str> = match query.filter {
         Filter::Scope { shared, .. } => shared.to_vec(),
@@ -276,7 +276,7 @@ impl<K: ArmKind> Arm<K> {
         &self,
         cx: &Context,
         site: &Site<'_>,
-        mut asked: K::Model,
+        asked: K::Model,
         request: Sent,
     ) -> Result<Object<Spec<K>>> {
         let id = ids::of(&self.0.subscription, site.group, K::TYPE, site.name);
@@ -294,15 +294,11 @@ impl<K: ArmKind> Arm<K> {
         };
         let fresh = Context { memo: kops_core::cloud::Memo::default(), ..cx.clone() };
         let around = K::around(&self.0, &fresh, site.group).await?;
-        match shown {
-            Some(model) => self.object(cx, site, &model, &around, true).await,
-            None => {
-                let tags = asked.head().tags;
-                asked.set_tags(&tags);
-                let head = Head { id, name: site.name.to_owned(), ..asked.head() };
-                Ok(K::observe(site, &head, &asked, &around)?.state(State::Pending))
-            }
+        if let Some(model) = shown {
+            return self.object(cx, site, &model, &around, true).await;
         }
+        let head = Head { id, name: site.name.to_owned(), ..asked.head() };
+        Ok(K::observe(site, &head, &asked, &around)?.state(State::Pending))
     }
 }
 
@@ -455,7 +451,7 @@ macro_rules! model {
             }
 
             fn set_tags(&mut self, tags: &$crate::tags::Tags) {
-                self.resource.tags = $crate::tags::write(tags);
+                self.resource.tags = Some($crate::tags::write(tags));
             }
         }
     };

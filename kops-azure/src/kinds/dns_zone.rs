@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use azure_mgmt_dns::package_2018_05::models as public;
+use azure_mgmt_privatedns::models as private;
 use futures_util::future::try_join;
 use kops_core::Result;
 use kops_core::cloud::{
@@ -62,7 +64,7 @@ pub(crate) struct Zone {
 }
 
 impl Zone {
-    fn public(model: &azure_mgmt_dns::package_2018_05::models::Zone) -> Self {
+    fn public(model: &public::Zone) -> Self {
         Self {
             id: model.resource.id.clone().unwrap_or_default(),
             name: model.resource.name.clone().unwrap_or_default(),
@@ -72,7 +74,7 @@ impl Zone {
         }
     }
 
-    fn private(model: &azure_mgmt_privatedns::models::PrivateZone) -> Self {
+    fn private(model: &private::PrivateZone) -> Self {
         let resource = &model.tracked_resource.resource;
         Self {
             id: resource.id.clone().unwrap_or_default(),
@@ -217,18 +219,16 @@ impl Zones {
         let group = ids::name(spec.group.as_str());
         let subscription = &self.0.subscription;
         if !spec.private {
-            use azure_mgmt_dns::package_2018_05::models;
-            let mut model = models::Zone::new(models::Resource::new(GLOBAL.to_owned()));
-            model.resource.tags = tags::write(tags);
+            let mut model = public::Zone::new(public::Resource::new(GLOBAL.to_owned()));
+            model.resource.tags = Some(tags::write(tags));
             let put = self.0.dns.zones_client().create_or_update(group, &spec.name, model, subscription);
             let put = if fresh { put.if_none_match(NONE) } else { put };
-            let zone: models::Zone = self.0.fetch(cx, PUBLIC.write, sent(put.send())).await?;
+            let zone: public::Zone = self.0.fetch(cx, PUBLIC.write, sent(put.send())).await?;
             return Ok(Zone::public(&zone).object(&self.0, scope));
         }
-        use azure_mgmt_privatedns::models;
-        let mut model = models::PrivateZone::default();
+        let mut model = private::PrivateZone::default();
         model.tracked_resource.location = Some(GLOBAL.to_owned());
-        model.tracked_resource.tags = tags::write(tags);
+        model.tracked_resource.tags = Some(tags::write(tags));
         let put =
             self.0.privatedns.private_zones_client().create_or_update(group, &spec.name, model, subscription);
         let put = if fresh { put.if_none_match(NONE) } else { put };

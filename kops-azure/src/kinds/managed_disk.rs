@@ -141,11 +141,11 @@ impl ArmKind for ManagedDisks {
         };
         let set =
             properties.and_then(|it| it.encryption.as_ref()).and_then(|it| it.disk_encryption_set_id.clone());
-        let size = properties.and_then(|it| it.disk_size_gb).and_then(|it| u32::try_from(it).ok());
+        let gigabytes = properties.and_then(|it| it.disk_size_gb).and_then(|it| u32::try_from(it).ok());
         let spec = ManagedDisk {
             group: site.group_of(head),
             zone: model.zones.first().cloned(),
-            size: size.unwrap_or_default(),
+            size: gigabytes.unwrap_or_default(),
             sku: text(model.sku.as_ref().and_then(|it| it.name.as_ref())).unwrap_or_default(),
             iops: count(properties.and_then(|it| it.disk_iops_read_write)),
             throughput: count(properties.and_then(|it| it.disk_m_bps_read_write)),

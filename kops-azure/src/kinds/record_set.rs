@@ -91,7 +91,7 @@ macro_rules! properties {
         let spec: &AzureRecordSet<Closed> = $spec;
         let mut properties = $models::RecordSetProperties::default();
         properties.ttl = Some(i64::from(spec.ttl));
-        properties.metadata = tags::write($metadata);
+        properties.metadata = Some(tags::write($metadata));
         for value in &spec.values {
             let value = value.clone();
             match spec.record_type {

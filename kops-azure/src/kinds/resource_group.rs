@@ -139,7 +139,7 @@ impl ResourceGroups {
         tags: &Tags,
     ) -> Result<Object<ResourceGroup>> {
         let mut model = models::ResourceGroup::new(self.0.location.clone());
-        model.tags = tags::write(tags);
+        model.tags = Some(tags::write(tags));
         let put =
             self.0.resources.resource_groups_client().create_or_update(name, model, &self.0.subscription);
         let model = self.0.fetch(cx, CALLS.write, sent(put.send())).await?;

@@ -36,7 +36,7 @@ impl Model for ScaleSetDocument {
     }
 
     fn set_tags(&mut self, tags: &Tags) {
-        self.0["tags"] = tags::write(tags).unwrap_or_default();
+        self.0["tags"] = tags::write(tags);
     }
 }
 

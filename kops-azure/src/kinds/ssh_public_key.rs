@@ -49,7 +49,7 @@ impl Model for models::SshPublicKeyResource {
     }
 
     fn set_tags(&mut self, tags: &Tags) {
-        self.resource.tags = tags::write(tags);
+        self.resource.tags = Some(tags::write(tags));
     }
 }
 

@@ -51,7 +51,7 @@ impl Model for models::Identity {
     }
 
     fn set_tags(&mut self, tags: &Tags) {
-        self.tracked_resource.tags = tags::write(tags);
+        self.tracked_resource.tags = Some(tags::write(tags));
     }
 }
 

@@ -148,7 +148,7 @@ impl VirtualNetworkLinks {
     ) -> Result<Object<VirtualNetworkLink<Closed>>> {
         let mut model = models::VirtualNetworkLink::default();
         model.tracked_resource.location = Some("global".to_owned());
-        model.tracked_resource.tags = tags::write(tags);
+        model.tracked_resource.tags = Some(tags::write(tags));
         let properties = model.properties.get_or_insert_default();
         properties.virtual_network = Some(models::SubResource { id: Some(spec.network.as_str().to_owned()) });
         properties.registration_enabled = Some(false);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kops_core::graph::{Handle, Input, Setting};
+use kops_core::graph::{Handle, Id, Input, OutputRef, Setting};
 use kops_core::lower::Lowered;
-use kops_core::resource::{Identity, InstanceGroup, RootVolume};
+use kops_core::resource::{Identity, InstanceGroup, RootVolume, SshKey};
 use kops_core::{Error, ErrorKind, Result};
 
 use super::volume::USUAL_SKU;
@@ -31,23 +31,7 @@ impl Lowered<Site> for InstanceGroup {
             return Err(Error::new(ErrorKind::Unsupported, "the machines of a scale set are in one subnet")
                 .hint("name one: subnets span the zones on Azure"));
         };
-        let Some(key) = spec.ssh_key.clone() else {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "Azure makes no Linux machine that nobody can log in to",
-            )
-            .hint("give the group an SSH key"));
-        };
-        let ssh_key = match ready(kops_core::lower::native::<Site, _>(key)) {
-            Input::Output(output) => Input::Output(kops_core::graph::OutputRef {
-                output: SshPublicKey::PUBLIC_KEY.name().to_owned(),
-                ..output
-            }),
-            _ => {
-                return Err(Error::new(ErrorKind::Unsupported, "the SSH key has to be a task of the graph")
-                    .hint("share the key with GraphBuilder::share"));
-            }
-        };
+        let ssh_key = public_key(spec.ssh_key.as_ref(), cx)?;
         let zones = spec.zones.iter().map(|name| zone(cx, name)).collect::<Result<_>>()?;
         let user = extension.admin_user.unwrap_or_else(|| cx.provider().admin_user.clone());
         let tags = tags(&spec, cx);
@@ -82,6 +66,26 @@ impl Lowered<Site> for InstanceGroup {
             }
         }
         Ok(())
+    }
+}
+
+/// The text of a key: machines are made with it, and do not refer to the key itself.
+fn public_key(key: Option<&Input<Id<SshKey>>>, cx: &Lowering<'_>) -> Result<Input<String>> {
+    let Some(key) = key else {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "Azure makes no Linux machine that nobody can log in to",
+        )
+        .hint("give the group an SSH key"));
+    };
+    let own = cx.specs::<SshKey>()?.into_iter().find(|(name, _)| Lowering::is_for::<SshKey>(key, name));
+    match (own, ready(kops_core::lower::native::<Site, _>(key.clone()))) {
+        (Some((_, own)), _) => Ok(Input::Known(own.public_key.trim().to_owned())),
+        (None, Input::Output(shared)) => {
+            Ok(Input::Output(OutputRef { output: SshPublicKey::PUBLIC_KEY.name().to_owned(), ..shared }))
+        }
+        (None, _) => Err(Error::new(ErrorKind::Unsupported, "the SSH key has to be a task of the graph")
+            .hint("share the key with GraphBuilder::share")),
     }
 }
 

@@ -234,15 +234,8 @@ impl Fixture for OnAzure {
     async fn take_name(&self, scope: &Scope) -> Result<Option<Key>> {
         let group = self.azure.resource_group(scope);
         self.emulator.create_group(&group);
-        // The group is the scope's otherwise: as a killed run left it.
-        let tags = json!({ "KubernetesCluster": scope.name(), "kops.k8s.io_task": scope.name() });
-        let path = format!("resourceGroups/{group}");
-        self.emulator.request("PUT", &path, json!({ "location": REGION, "tags": tags }));
-        let path =
-            format!("{path}/providers/Microsoft.Network/applicationSecurityGroups/nodes.{}", scope.name());
-        self.emulator.request("PUT", &path, json!({ "location": REGION }));
-        self.taken.lock().unwrap().push(path);
-        Ok(Some(Key::new("ApplicationSecurityGroup", &format!("nodes.{}", scope.name()))))
+        self.taken.lock().unwrap().push(format!("resourceGroups/{group}"));
+        Ok(Some(Key::new("ResourceGroup", &group)))
     }
 
     async fn uproot(&self) -> Result<()> {
@@ -251,8 +244,6 @@ impl Fixture for OnAzure {
         }
         for path in std::mem::take(&mut *self.taken.lock().unwrap()) {
             self.emulator.request("DELETE", &path, json!({}));
-            let group = path.split('/').take(2).collect::<Vec<_>>().join("/");
-            self.emulator.request("DELETE", &group, json!({}));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use kops_azure::Azure;
+use kops_azure::{Azure, AzureBuilder};
 use kops_azure_emulator::{Emulator, REGION, Snapshot, TOKEN};
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::cloud::Scope;
@@ -45,10 +45,14 @@ impl Clock for Fast {
     }
 }
 
-pub(crate) async fn connect(emulator: &Emulator) -> Arc<Azure> {
+pub(crate) fn builder(emulator: &Emulator) -> AzureBuilder {
     let builder = Azure::builder().subscription(emulator.subscription()).location(REGION);
     let builder = builder.endpoint(emulator.endpoint()).token(TOKEN);
-    Arc::new(builder.clock(Arc::new(Fast(SystemClock::new()))).build().await.unwrap())
+    builder.clock(Arc::new(Fast(SystemClock::new())))
+}
+
+pub(crate) async fn connect(emulator: &Emulator) -> Arc<Azure> {
+    Arc::new(builder(emulator).build().await.unwrap())
 }
 
 pub(crate) struct Lab {

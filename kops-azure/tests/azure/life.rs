@@ -1,12 +1,14 @@
 //! The life of a cluster: made, looked at, changed, lost answers survived, deleted.
 
+use std::sync::Arc;
+
 use kops_azure_emulator::Fault;
-use kops_core::ErrorKind;
 use kops_core::cloud::{Cloud, Context, Scope};
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{DnsZone, Scheme};
+use kops_core::{Engine, ErrorKind};
 
-use crate::lab::{CLUSTER, Lab, Site, ha, open_subnet};
+use crate::lab::{CLUSTER, Lab, Site, builder, ha, open_subnet};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_made_and_deleted_and_leaves_nothing() {
@@ -178,4 +180,41 @@ async fn machines_are_shown_and_replaced() {
     let other = machines.terminate(&Scope::new("other"), &members[1].id, &Context::default()).await;
     assert_eq!(other.unwrap_err().kind(), ErrorKind::NotFound);
     lab.delete().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_of_somebody_elses_stays_and_names_in_it_are_theirs() {
+    let mut lab = Lab::new().await;
+    lab.emulator.seed_foreign_into("other.example.com", "theirs");
+    lab.emulator.settle();
+    lab.before = lab.emulator.snapshot();
+    let azure = builder(&lab.emulator).shared_resource_group("theirs").build().await.unwrap();
+    lab.engine = Engine::new(Arc::new(azure), Scope::new(CLUSTER));
+    let graph = ha(1);
+    lab.apply(&graph).await;
+    lab.delete().await;
+
+    let wall = format!(
+        "resourceGroups/theirs/providers/Microsoft.Network/applicationSecurityGroups/nodes.{CLUSTER}"
+    );
+    lab.emulator.request("PUT", &wall, serde_json::json!({ "location": "westeurope" }));
+    let error = lab.engine.plan(&graph).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("ApplicationSecurityGroup/nodes.{CLUSTER}")), "{error}");
+    assert!(lab.changes(&TaskGraph::default()).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_principal_is_taken_and_a_wrong_secret_is_told() {
+    let lab = Lab::new().await;
+    let env: std::collections::BTreeMap<_, _> = lab.emulator.env().into_iter().collect();
+    let connect = |secret: &str| {
+        let principal = builder(&lab.emulator).authority(lab.emulator.endpoint());
+        principal.service_principal(&env["AZURE_TENANT_ID"], &env["AZURE_CLIENT_ID"], secret)
+    };
+    let azure = connect("secret").build().await.unwrap();
+    let engine = Engine::new(Arc::new(azure), Scope::new(CLUSTER));
+    engine.plan(&Site::of(CLUSTER).build()).await.unwrap();
+    let error = connect("wrong").build().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+    assert!(!error.to_string().contains("wrong\""), "{error}");
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod cluster;
 mod conformance;
 mod lab;
 mod life;

@@ -134,6 +134,14 @@ fn verdict(
             )
             .hint("somebody else is at work on this; run again when they are done")));
         }
+        // It may have failed before, and listings lag; after a while it is the deletion that failed.
+        (Goal::Gone, Some(State::Failed(why))) if waited > INVISIBLE => {
+            return Some(Err(Error::new(
+                ErrorKind::Failed,
+                format!("{} could not be deleted: {why}", waiting.id),
+            )
+            .hint("see what still uses it; run again: it will be deleted again")));
+        }
         (Goal::Ready, None) if waited > INVISIBLE => {
             return Some(Err(Error::not_found(format!("{} vanished after it was made", waiting.id))));
         }

@@ -256,7 +256,8 @@ class Kind:
         if resource is None:
             return Answer(204)
         self.preconditions(ctx, resource)
-        if resource.pending and resource.pending.name.endswith(".delete"):
+        # A part that is being deleted keeps its whole busy, too, which is not the whole's own deletion.
+        if resource.pending and resource.pending.name.endswith(".delete") and resource.state in (None, "Deleting"):
             return Answer(202, None, ctx.operation_headers(resource.pending, self.delete_location))
         self.free(ctx, resource)
         self.check_delete(ctx, resource)

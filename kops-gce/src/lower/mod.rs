@@ -109,6 +109,3 @@ fn zone(cx: &mut Lowering<'_>, name: &str) -> Result<()> {
 fn machine_type(cx: &mut Lowering<'_>, zone: &str, name: &str) {
     cx.looked_up::<MachineType>(&format!("{zone}/{name}"));
 }
-
-#[cfg(test)]
-mod tests;

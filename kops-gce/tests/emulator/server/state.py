@@ -186,7 +186,7 @@ def fingerprint(content):
     if content in (None, {}, [], {"items": []}):
         return EMPTY_FINGERPRINT
     text = json.dumps(content, sort_keys=True)
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()[:8]).decode()
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:8]).decode()
 
 
 def now():

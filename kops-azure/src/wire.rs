@@ -10,7 +10,7 @@
 //! - The error type shows the whole body and all headers in its `Display`. It never gets made here.
 //! - Its models omit empty lists. On PUT Azure takes an omitted list as an empty one.
 //! - `UserAssignedIdentities` of a scale set is a struct without members: identities cannot be written or read with
-//!   the model. See [`scale_set_document`](crate::kinds::scale_set_document).
+//!   the model. See `kinds/scale_set_document.rs`.
 
 use std::fmt;
 use std::time::Duration;

@@ -24,8 +24,8 @@ use async_trait::async_trait;
 use azure_core::Response;
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query,
-    Replacement, Resolved, Scope, State, Timing, Update,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Memo, Mutability, Object, Owner,
+    Query, Replacement, Resolved, Scope, State, Timing, Update,
 };
 use kops_core::resource::Resource;
 use kops_core::{Error, ErrorKind, Result};
@@ -194,6 +194,15 @@ pub(crate) fn state(provisioning: Option<&str>) -> State {
     }
 }
 
+/// The query with a context of its own where it asks how objects fare: what was found a moment ago is of no use then.
+pub(crate) fn looking_anew<'a>(query: &Query<'a>, cx: &'a mut Context) -> Query<'a> {
+    *cx = query.cx.clone();
+    if matches!(query.filter, Filter::Ids(_)) {
+        cx.memo = Memo::default();
+    }
+    Query { scope: query.scope, filter: query.filter, cx }
+}
+
 /// The resource groups to look in: the scope's own, and those that resources are named in.
 pub(crate) fn groups(clients: &Clients, query: &Query<'_>) -> Vec<String> {
     let own = clients.group(query.scope);
@@ -292,7 +301,7 @@ impl<K: ArmKind> Arm<K> {
             })?;
             Some(model)
         };
-        let fresh = Context { memo: kops_core::cloud::Memo::default(), ..cx.clone() };
+        let fresh = Context { memo: Memo::default(), ..cx.clone() };
         let around = K::around(&self.0, &fresh, site.group).await?;
         if let Some(model) = shown {
             return self.object(cx, site, &model, &around, true).await;
@@ -327,6 +336,8 @@ impl<K: ArmKind> Handler for Arm<K> {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Resolved<Self>>>> {
+        let mut cx = Context::default();
+        let query = &looking_anew(query, &mut cx);
         let own = self.0.group(query.scope);
         let polling = matches!(query.filter, Filter::Ids(_));
         let of_group = async |group: String| {

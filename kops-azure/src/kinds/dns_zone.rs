@@ -141,6 +141,8 @@ impl Handler for Zones {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<AzureDnsZone<Closed>>>> {
+        let mut cx = Context::default();
+        let query = &arm::looking_anew(query, &mut cx);
         let own = self.0.group(query.scope);
         let wanted = query.wanted_as::<AzureDnsZone>()?;
         let zones = zones(&self.0, query.cx).await?;

@@ -185,6 +185,8 @@ impl Handler for RecordSets {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<AzureRecordSet<Closed>>>> {
+        let mut cx = Context::default();
+        let query = &arm::looking_anew(query, &mut cx);
         let own = self.0.group(query.scope);
         let wanted = query.wanted_as::<AzureRecordSet>()?;
         let zones: Vec<String> = match query.filter {

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use azure_mgmt_authorization::models;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Update,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query,
+    Scope, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -63,6 +64,8 @@ impl Handler for RoleAssignments {
 
     /// All of the subscription in one listing: an assignment may be on something outside of the resource group.
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<RoleAssignment<Closed>>>> {
+        let mut cx = Context::default();
+        let query = &arm::looking_anew(query, &mut cx);
         let list = self.0.authorization.role_assignments_client().list_for_subscription(&self.0.subscription);
         let found = self.0.list(query.cx, CALLS.read, pages(list.into_stream(), |page| page.value)).await?;
         let own = self.0.group(query.scope);

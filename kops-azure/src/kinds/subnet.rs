@@ -72,6 +72,8 @@ impl Handler for Subnets {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<AzureSubnet<Closed>>>> {
+        let mut cx = Context::default();
+        let query = &arm::looking_anew(query, &mut cx);
         let own = self.0.group(query.scope);
         let site = Site { clients: &self.0, scope: query.scope, group: &own, name: "" };
         let wanted = query.wanted_as::<AzureSubnet>()?;

@@ -18,7 +18,7 @@ use crate::limits;
 
 /// The slowest calls in use (a server, a load balancer with all that belongs to it) are answered within seconds.
 /// What has not been answered by then is not coming: better look whether it was done.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Objects of a page; what a service gives at most may be less, and it says where the next page is.
 const PAGE: usize = 500;
@@ -270,9 +270,8 @@ impl Clients {
                 call = call.query(&[("marker", marker.clone())]);
             }
             let mut page = self.send(cx, call).await?;
-            let objects = match page.get_mut(items).map(Value::take) {
-                Some(Value::Array(objects)) => objects,
-                _ => return Err(senseless(&name, &format!("it has no {items}"))),
+            let Some(Value::Array(objects)) = page.get_mut(items).map(Value::take) else {
+                return Err(senseless(&name, &format!("it has no {items}")));
             };
             let last = objects.last().and_then(|last| last.get("id")).and_then(Value::as_str);
             let next = last.map(str::to_owned).filter(|_| has_next(&page, items));

@@ -104,22 +104,27 @@ pub(crate) fn kind(status: u16, name: &str, message: &str) -> ErrorKind {
     match status {
         // "Volume status must be available or error": it is being detached. Nova on a port that is bound: the
         // server before is on its way out.
-        400 if says(&["status must be", "is still in use", "already in use", "has children"]) => {
+        400 if says(&[
+            "status must be",
+            "is still in use",
+            "already in use",
+            "in-use",
+            "is in use",
+            "has children",
+        ]) =>
+        {
             ErrorKind::DependencyViolation
         }
-        400 if says(&["in-use", "is in use"]) => ErrorKind::DependencyViolation,
         400 if says(&["over_quota"]) => ErrorKind::Quota,
         401 => ErrorKind::Unauthenticated,
         403 | 413 if quota => ErrorKind::Quota,
         403 => ErrorKind::Denied,
         404 | 410 => ErrorKind::NotFound,
-        408 => ErrorKind::Unavailable,
         409 => conflict(name, quota, &message),
         413 | 429 => ErrorKind::Throttled,
-        500..=599 if status == 501 => ErrorKind::Unsupported,
-        500..=599 => ErrorKind::Unavailable,
-        // A success that could not be read, or a redirection.
-        0..=399 => ErrorKind::Unavailable,
+        501 => ErrorKind::Unsupported,
+        // No time for it, a failure inside; or a success that could not be read, or a redirection.
+        0..=399 | 408 | 500..=599 => ErrorKind::Unavailable,
         _ => ErrorKind::Invalid,
     }
 }

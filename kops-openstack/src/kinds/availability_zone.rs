@@ -41,9 +41,10 @@ impl Lookup for AvailabilityZones {
         let call = Call::get(Service::Compute, "os-availability-zone");
         let found: Vec<Found> = self.0.fetch(query.cx, call, "availabilityZoneInfo").await?;
         let object = |it: Found| {
-            let state = match it.state.available {
-                true => State::Ready,
-                false => State::Failed("the zone is not available".to_owned()),
+            let state = if it.state.available {
+                State::Ready
+            } else {
+                State::Failed("the zone is not available".to_owned())
             };
             Object::foreign(it.name, AvailabilityZone {}).state(state)
         };

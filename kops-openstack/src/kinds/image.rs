@@ -51,7 +51,7 @@ impl Lookup for Images {
         // The newest first, and of a name only that.
         found.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.id.cmp(&b.id)));
         found.dedup_by(|a, b| a.id == b.id);
-        let mut names = std::collections::HashSet::new();
+        let mut seen = std::collections::HashSet::new();
         let object = |it: Found| {
             let state = match it.status.as_str() {
                 "active" => State::Ready,
@@ -59,7 +59,7 @@ impl Lookup for Images {
             };
             let object = Object::foreign(&it.id, Image { min_disk: it.min_disk }).state(state);
             match it.name {
-                Some(name) if names.insert(name.clone()) => object.alias(name),
+                Some(name) if seen.insert(name.clone()) => object.alias(name),
                 _ => object,
             }
         };

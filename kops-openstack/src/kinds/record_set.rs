@@ -147,7 +147,7 @@ impl Handler for RecordSets {
             "description": Mark::of_new(&request).text(),
         });
         let path = format!("zones/{}/recordsets", spec.zone.as_str());
-        self.answer(
+        answer(
             request.scope,
             "POST dns/recordsets",
             self.0.send(request.cx, Call::post(Service::Dns, path, body)).await?,
@@ -159,7 +159,7 @@ impl Handler for RecordSets {
         let body = json!({ "ttl": spec.ttl, "records": values(spec) });
         let (zone, id) = object.id.split_once('/').unwrap_or_default();
         let path = format!("zones/{zone}/recordsets/{id}");
-        self.answer(scope, "PUT dns/recordsets", self.0.send(cx, Call::put(Service::Dns, path, body)).await?)
+        answer(scope, "PUT dns/recordsets", self.0.send(cx, Call::put(Service::Dns, path, body)).await?)
     }
 
     async fn delete(&self, request: Delete<'_, RecordSet<Closed>>) -> Result<Deletion> {
@@ -174,18 +174,14 @@ fn values(spec: &RecordSet<Closed>) -> Vec<String> {
     spec.values.iter().map(|value| write_value(spec.record_type, value)).collect()
 }
 
-impl RecordSets {
-    fn answer(
-        &self,
-        scope: &Scope,
-        call: &str,
-        answer: serde_json::Value,
-    ) -> Result<Object<RecordSet<Closed>>> {
-        let found: Found = parse(call, answer)?;
-        observed(scope, &found)
-            .ok_or_else(|| kops_core::Error::internal(format!("a record set of the type {}", found.kind)))
-    }
+/// The record set of an answer.
+fn answer(scope: &Scope, call: &str, answer: serde_json::Value) -> Result<Object<RecordSet<Closed>>> {
+    let found: Found = parse(call, answer)?;
+    observed(scope, &found)
+        .ok_or_else(|| kops_core::Error::internal(format!("a record set of the type {}", found.kind)))
+}
 
+impl RecordSets {
     /// The record sets that may matter: those that end like the scope's name, which is one question to all zones, and
     /// those of wanted names that do not; of identifiers, those of their zones.
     async fn find(&self, query: &Query<'_>, wanted: &[(&str, RecordSet)]) -> Result<BTreeMap<String, Found>> {

@@ -25,7 +25,7 @@ impl Lowered<Site> for Instance {
             subnet: &spec.subnet,
             zone: None,
             image: &spec.image,
-            machine_type: &spec.machine_type,
+            flavor: &spec.machine_type,
             firewalls: &spec.firewalls,
             ssh_key: spec.ssh_key.as_ref(),
             user_data: spec.user_data.as_ref(),

@@ -38,7 +38,7 @@ impl Lowered<Site> for InstanceGroup {
                 subnet: subnets[at % subnets.len()],
                 zone: (!zones.is_empty()).then(|| zones[at % zones.len()].as_str()),
                 image: &spec.image,
-                machine_type: &spec.machine_type,
+                flavor: &spec.machine_type,
                 firewalls: &spec.firewalls,
                 ssh_key: spec.ssh_key.as_ref(),
                 user_data: spec.user_data.as_ref(),

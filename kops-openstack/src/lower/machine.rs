@@ -15,7 +15,7 @@ pub(super) struct Machine<'a> {
     pub(super) subnet: &'a Input<Id<Subnet>>,
     pub(super) zone: Option<&'a str>,
     pub(super) image: &'a str,
-    pub(super) machine_type: &'a str,
+    pub(super) flavor: &'a str,
     pub(super) firewalls: &'a BTreeSet<Input<Id<Firewall>>>,
     pub(super) ssh_key: Option<&'a Input<Id<SshKey>>>,
     pub(super) user_data: Option<&'a Input<Secret>>,
@@ -43,7 +43,7 @@ pub(super) fn add(name: &str, machine: Machine<'_>, cx: &mut Lowering<'_>) -> Re
     metadata.extend(machine.metadata);
     let zone = machine.zone.map(|zone| super::zone(cx, zone));
     let server = NovaServer {
-        flavor: flavor(cx, machine.machine_type).id(),
+        flavor: flavor(cx, machine.flavor).id(),
         image: image(cx, machine.image).id(),
         port: port.id(),
         key_pair: machine.ssh_key.cloned().map(native),

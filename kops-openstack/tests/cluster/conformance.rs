@@ -254,6 +254,7 @@ fn is_part(kind: &str) -> bool {
 }
 
 #[tokio::test]
+#[ignore = "takes some twenty minutes: run it with `-- --ignored`"]
 async fn the_contract_is_kept() {
     let Some(lab) = Lab::start() else { return };
     let zone = format!("{}.example.com", lab.user_agent());

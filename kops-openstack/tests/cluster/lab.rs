@@ -90,11 +90,11 @@ impl Site {
 
 /// The changes of a plan, without the cluster's name.
 pub(crate) fn changes(plan: &Plan, cluster: &str) -> Vec<String> {
-    let plain = |name: &str| name.replace(&format!(".{cluster}"), "");
+    let bare = |name: &str| name.replace(&format!(".{cluster}"), "");
     let change = |change: &kops_core::plan::Change| {
         let fields: BTreeSet<_> = change.fields.iter().map(|field| field.path.as_str()).collect();
         let fields = fields.into_iter().collect::<Vec<_>>().join(",");
-        format!("{:?} {}: {fields}", change.action, plain(change.task.as_str()))
+        format!("{:?} {}: {fields}", change.action, bare(change.task.as_str()))
     };
     plan.changes.iter().map(change).collect()
 }

@@ -1,5 +1,6 @@
 //! A cluster's life: made, found settled, changed, mended, deleted.
 
+use kops_core::cloud::Cloud as _;
 use serde_json::Value;
 
 use crate::lab::Site;
@@ -73,7 +74,7 @@ async fn drift(site: &Site) {
     let member = members[0]["id"].as_str().unwrap();
     rest.call("octavia", "DELETE", &format!("v2/lbaas/pools/{pool}/members/{member}"), &Value::Null);
     while !rest.list("nova", "v2.1/servers", "servers").iter().all(|it| it["id"] != server.as_str()) {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        site.cloud.clock().sleep(std::time::Duration::from_millis(200)).await;
     }
     let changes: Vec<_> =
         site.changes().await.into_iter().map(|change| change.split(':').next().unwrap().to_owned()).collect();

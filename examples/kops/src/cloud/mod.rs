@@ -33,11 +33,12 @@ pub(crate) async fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn Clo
         Error::invalid(format!("the specification of {} names no cloud", cluster.name()))
             .hint(format!("set spec.cloudProvider to {CLOUDS}"))
     })?;
+    // Boxed: what connecting takes along would be part of every command.
     match provider {
-        CloudProvider::Aws(_) => aws::open(cluster).await,
-        CloudProvider::Gce(_) => gce::open(cluster).await,
-        CloudProvider::Azure(_) => azure::open(cluster).await,
-        CloudProvider::Openstack(_) => openstack::open(cluster).await,
+        CloudProvider::Aws(_) => Box::pin(aws::open(cluster)).await,
+        CloudProvider::Gce(_) => Box::pin(gce::open(cluster)).await,
+        CloudProvider::Azure(_) => Box::pin(azure::open(cluster)).await,
+        CloudProvider::Openstack(_) => Box::pin(openstack::open(cluster)).await,
         CloudProvider::Memory(_) => memory::open(cluster, state),
         other => {
             Err(Error::new(ErrorKind::Unsupported, format!("this program knows no cloud {}", other.name()))

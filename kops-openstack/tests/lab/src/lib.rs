@@ -64,7 +64,7 @@ impl Lab {
         for role in admin.roles(&["member", "load-balancer_member"]) {
             admin.identity("PUT", &format!("projects/{project}/users/{user}/roles/{role}"), &Value::Null);
         }
-        Some(Self { name, project, auth_url: home.auth_url() })
+        Some(Self { name, project, auth_url: up::Home::auth_url() })
     }
 
     /// The project's identifier.

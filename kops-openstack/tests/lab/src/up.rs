@@ -18,7 +18,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    pub(crate) fn auth_url(&self) -> String {
+    pub(crate) fn auth_url() -> String {
         format!("http://127.0.0.1:{FIRST_PORT}/v3")
     }
 

@@ -185,7 +185,11 @@ fn a_state_store_must_be_there() {
         refused(&desk, &arguments, &["nowhere"]);
     }
     assert!(!desk.path("nowhere").exists());
-    refused(&desk, &["get", "clusters", "--state=ftp://x"], &["ftp://x", "file, memory"]);
+    refused(
+        &desk,
+        &["get", "clusters", "--state=ftp://x"],
+        &["ftp://x", "azureblob, file, gs, memory, s3, swift"],
+    );
     refused(&desk, &["get", "clusters", "--state=/tmp"], &["`/tmp` is not the URL", "file:///"]);
     desk.set("KOPS_STATE_STORE", "");
     refused(&desk, &["get", "clusters"], &["no state store is given", "KOPS_STATE_STORE"]);

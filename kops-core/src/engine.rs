@@ -1,6 +1,6 @@
 //! The paved path: observe, plan, apply.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -9,7 +9,7 @@ use crate::apply::{self, EventSink, NoJournal, Report, Worker};
 use crate::cloud::{Cloud, Context, Scope};
 use crate::graph::{Key, TaskGraph};
 use crate::observe::observe;
-use crate::plan::{self, Inputs, Plan, Prune};
+use crate::plan::{self, Action, Inputs, Plan, Prune};
 use crate::retry::RetryPolicy;
 use crate::store::IntentLog;
 use crate::{Error, ErrorKind, Result, Snapshot};
@@ -200,16 +200,18 @@ impl Engine {
         plan::plan(Inputs { cloud, scope, graph, snapshot, prune })
     }
 
-    /// Carries out a plan that this engine made, after making sure that the cloud is still as it was then.
+    /// Carries out a plan that this engine made, after making sure that the cloud is still as it was then; but for
+    /// objects that the plan deletes and that are gone already, as when an earlier run that broke off had begun to
+    /// delete them.
     ///
     /// # Errors
     /// `Conflict` when the cloud has moved on. Failures of steps are in the report: see
     /// [`Report::into_result`].
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
         let work = plan.work.as_ref().ok_or_else(|| read_back(plan))?;
-        let snapshot = self.observe_native(&work.graph).await?;
-        let now = self.plan_pruning(work.graph.clone(), snapshot.into(), work.prune.clone())?;
-        if now.fingerprint != plan.fingerprint {
+        let snapshot = Arc::new(self.observe_native(&work.graph).await?);
+        let now = self.plan_pruning(work.graph.clone(), snapshot.clone(), work.prune.clone())?;
+        if now.fingerprint != plan.fingerprint && !only_deletions_are_done(plan, &work.snapshot, &snapshot) {
             return Err(stale(plan, &now));
         }
         self.apply_now(&now).await
@@ -276,6 +278,16 @@ impl Engine {
 fn read_back(plan: &Plan) -> Error {
     Error::invalid(format!("the plan for {} was read back and lacks its graph", plan.scope))
         .hint("apply it with Engine::apply_saved, together with the graph")
+}
+
+/// Whether the cloud is as it was when it was planned, less objects that the plan deletes.
+fn only_deletions_are_done(plan: &Plan, then: &Snapshot, now: &Snapshot) -> bool {
+    let deletions = plan.changes.iter().filter(|change| change.action == Action::Delete);
+    let gone: HashSet<(&str, &str)> = deletions
+        .filter_map(|change| Some((change.task.kind(), change.id.as_deref()?)))
+        .filter(|(kind, id)| !now.has_live(kind, id))
+        .collect();
+    then.without(|kind, id| gone.contains(&(kind, id))).fingerprint() == now.fingerprint()
 }
 
 fn stale(then: &Plan, now: &Plan) -> Error {

@@ -53,6 +53,20 @@ impl Snapshot {
         self.len() == 0
     }
 
+    /// Whether an object is there and not on its way out.
+    pub(crate) fn has_live(&self, kind: &str, id: &str) -> bool {
+        self.of(kind).iter().any(|it| it.object.id == id && it.object.state.is_live())
+    }
+
+    /// The snapshot as if some objects had not been there.
+    pub(crate) fn without(&self, is_left_out: impl Fn(&str, &str) -> bool) -> Self {
+        let keep = |(kind, all): (&String, &Vec<Arc<Observed>>)| {
+            let stay = all.iter().filter(|it| !is_left_out(kind, &it.object.id)).cloned().collect();
+            (kind.clone(), stay)
+        };
+        Self { objects: self.objects.iter().map(keep).collect() }
+    }
+
     /// A digest of everything that a plan depends on. Objects that become ready, or vanish after their
     /// deletion, do not change it.
     pub fn fingerprint(&self) -> String {

@@ -139,6 +139,12 @@ fn conflict(name: &str, quota: bool, message: &str) -> ErrorKind {
     if says(&["immutable", "pending", "task_state", "vm_state", "being", "concurrent"]) {
         return ErrorKind::NotYetVisible;
     }
+    // Nobody chooses ids here: these are the first two load balancers of a project, made at once, and both want to
+    // write the project's row of quotas. Nothing was made of the one that says so (`ensure_project_exists` in
+    // Octavia's `db/repositories.py`; all in one transaction).
+    if says(&["already an entity with that specified id"]) {
+        return ErrorKind::NotYetVisible;
+    }
     if name.ends_with("InUse") || says(&["in use", "in-use", "one or more ports", "still has", "is attached"])
     {
         return ErrorKind::DependencyViolation;

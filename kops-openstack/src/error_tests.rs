@@ -42,6 +42,11 @@ fn answers_mean_what_the_services_mean_by_them() {
         ),
         (
             409,
+            r#"{"faultcode": "Client", "faultstring": "Already an entity with that specified id."}"#.into(),
+            ErrorKind::NotYetVisible,
+        ),
+        (
+            409,
             r#"{"code": 409, "type": "duplicate_recordset", "message": "Duplicate RecordSet"}"#.into(),
             ErrorKind::AlreadyExists,
         ),

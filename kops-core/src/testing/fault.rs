@@ -48,7 +48,8 @@ pub struct Call<'a> {
     pub number: u64,
     /// Which one it is of the calls with this kind and operation.
     pub nth: u64,
-    /// How many calls that change the cloud there have been, this one included.
+    /// How many calls that change the cloud there have been, this one included; in front of handlers
+    /// ([`Saboteur`](super::Saboteur)) one that repeats another has the number of that one.
     pub mutations: u64,
 }
 

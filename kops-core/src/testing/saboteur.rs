@@ -64,6 +64,12 @@ impl Saboteur {
         self.tap.calls()
     }
 
+    /// The uses of handlers that change something, since then; one that is repeated counts once, however often the
+    /// cloud made it wait.
+    pub fn steps(&self) -> u64 {
+        self.tap.mutations()
+    }
+
     /// Returns as soon as a crash has befallen a call. From then on no call returns: drop whoever makes them,
     /// then [`revive`](Self::revive) the cloud.
     pub async fn crashed(&self) {
@@ -152,18 +158,21 @@ impl DynHandler for Sabotaged {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {
-        self.tap.call(self.kind(), Op::List, |_| self.inner.list(query)).await
+        self.tap.call(self.kind(), Op::List, None, |_| self.inner.list(query)).await
     }
 
     async fn create(&self, request: Create<'_, Document>) -> Result<Observed> {
-        self.tap.call(self.kind(), Op::Create, |_| self.inner.create(request)).await
+        let token = request.token;
+        self.tap.call(self.kind(), Op::Create, Some(token), |_| self.inner.create(request)).await
     }
 
     async fn update(&self, request: Update<'_, Document>) -> Result<Observed> {
-        self.tap.call(self.kind(), Op::Update, |_| self.inner.update(request)).await
+        let token = request.token;
+        self.tap.call(self.kind(), Op::Update, Some(token), |_| self.inner.update(request)).await
     }
 
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {
-        self.tap.call(self.kind(), Op::Delete, |_| self.inner.delete(request)).await
+        let id = request.object.id.as_str();
+        self.tap.call(self.kind(), Op::Delete, Some(id), |_| self.inner.delete(request)).await
     }
 }

@@ -71,6 +71,8 @@ struct State {
     in_flight: usize,
     number: u64,
     mutations: u64,
+    /// Mutations that may be repeated, by what tells them apart, with their numbers.
+    known: BTreeMap<String, u64>,
     script: Option<Script>,
 }
 
@@ -100,6 +102,11 @@ impl Tap {
         self.lock().calls.clone()
     }
 
+    /// How many mutations there were, each counted once however often it was repeated.
+    pub(super) fn mutations(&self) -> u64 {
+        self.lock().mutations
+    }
+
     /// Returns when a crash has come.
     pub(super) async fn crashed(&self) {
         // The sender is `self`'s: it is not gone while this waits.
@@ -112,17 +119,18 @@ impl Tap {
     }
 
     /// Makes a call: counts it and has the script's fault befall it. Faults that are the server's to carry
-    /// out are handed to `work`.
+    /// out are handed to `work`. A mutation that repeats the one of the same `identity` has its number.
     pub(super) async fn call<T, F: Future<Output = Result<T>>>(
         &self,
         kind: &str,
         op: Op,
+        identity: Option<&str>,
         work: impl FnOnce(Option<Fault>) -> F,
     ) -> Result<T> {
         if *self.dead.borrow() {
             pending::<()>().await;
         }
-        let (_flight, fault) = self.begin(kind, op);
+        let (_flight, fault) = self.begin(kind, op, identity);
         match fault {
             Some(Fault::Refuse(error)) => return Err(injected(error, kind, op)),
             Some(Fault::CrashBefore) => self.die().await,
@@ -138,14 +146,22 @@ impl Tap {
         }
     }
 
-    fn begin(&self, kind: &str, op: Op) -> (Flight<'_>, Option<Fault>) {
+    fn begin(&self, kind: &str, op: Op, identity: Option<&str>) -> (Flight<'_>, Option<Fault>) {
         let mut state = self.lock();
         let state = &mut *state;
         state.number += 1;
-        state.mutations += u64::from(op.mutates());
+        let known = identity.map(|identity| format!("{kind}:{op}:{identity}"));
+        let repeated = known.as_ref().and_then(|known| state.known.get(known)).copied();
+        let mutations = repeated.unwrap_or_else(|| {
+            state.mutations += u64::from(op.mutates());
+            state.mutations
+        });
+        if let Some(known) = known {
+            state.known.insert(known, mutations);
+        }
         let nth = state.calls.counts.entry((kind.to_owned(), op)).or_default();
         *nth += 1;
-        let call = Call { kind, op, number: state.number, nth: *nth, mutations: state.mutations };
+        let call = Call { kind, op, number: state.number, nth: *nth, mutations };
         let fault = state.script.as_mut().and_then(|script| script(&call));
         state.in_flight += 1;
         state.calls.most_in_flight = state.calls.most_in_flight.max(state.in_flight);

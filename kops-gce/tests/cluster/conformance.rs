@@ -323,7 +323,6 @@ impl Fixture for Machines {
 }
 
 #[tokio::test]
-#[ignore = "deletions that a killed run has begun end between plan and apply, which is then refused as stale: run it with `-- --ignored`"]
 async fn the_contract_is_kept_by_networks() {
     let report = conformance::run(&Networks(OnEmulator::new().await)).await;
     assert!(report.is_clean(), "{report}");

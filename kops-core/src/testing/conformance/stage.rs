@@ -132,14 +132,15 @@ impl<'a> Stage<'a> {
         Ok(done)
     }
 
-    /// How many changing uses of handlers it takes to make the graph, and to delete it.
+    /// How many changing uses of handlers it takes to make the graph, and to delete it. Repetitions do not count: how
+    /// often something still in use is asked to go depends on the moment.
     pub(super) async fn count_steps(&self, graph: &TaskGraph) -> Result<(u64, u64)> {
         self.cloud.heal();
         self.apply(graph).await?;
-        let made = self.cloud.calls().mutating();
+        let made = self.cloud.steps();
         self.cloud.heal();
         self.apply(&TaskGraph::default()).await?;
-        let deleted = self.cloud.calls().mutating();
+        let deleted = self.cloud.steps();
         Ok((made, deleted))
     }
 

@@ -378,7 +378,7 @@ impl Inner {
                 Some(limiter) => Some(limiter.admit(bucket.map_or("", |it| it.name), cx.priority).await),
                 None => None,
             };
-            let done = self.tap.call(kind, op, |fault| self.travel(op, bucket, fault, work)).await;
+            let done = self.tap.call(kind, op, None, |fault| self.travel(op, bucket, fault, work)).await;
             if let (Some(limiter), Some(bucket), Err(error)) = (&self.limiter, bucket, &done)
                 && error.kind() == ErrorKind::Throttled
             {

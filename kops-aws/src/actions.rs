@@ -4,15 +4,7 @@
 //! [`error`](crate::error)). [`Clients::call`](crate::clients::Clients::call) checks in debug builds that a
 //! call is listed, so that the table cannot fall behind the code.
 
-/// A kind of objects, and the actions on them.
-pub(crate) struct Actions {
-    /// The native kind, or what else needs the actions.
-    pub(crate) kind: &'static str,
-    /// Looking.
-    pub(crate) read: &'static [&'static str],
-    /// Making, changing, deleting.
-    pub(crate) write: &'static [&'static str],
-}
+use kops_core::cloud::Actions;
 
 /// The kind under which the actions on single machines of groups are listed.
 pub(crate) const MACHINES: &str = "Machines";
@@ -303,15 +295,6 @@ pub(crate) const ALL: &[Actions] = &[
         write: &[],
     },
 ];
-
-/// All actions, each once, in alphabetical order.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    let mut names: Vec<_> =
-        ALL.iter().flat_map(|actions| actions.read.iter().chain(actions.write)).copied().collect();
-    names.sort_unstable();
-    names.dedup();
-    names.into_iter()
-}
 
 /// Whether a call changes nothing.
 pub(crate) fn only_looks(call: &str) -> bool {

@@ -7,7 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use kops_core::clock::Clock;
-use kops_core::cloud::{Context, Limiter};
+use kops_core::cloud::{Actions, Context, Limiter};
 use kops_core::{ErrorKind, Result};
 
 use crate::{actions, error, limits};
@@ -69,7 +69,7 @@ impl Clients {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         debug_assert!(
-            actions::names().any(|known| known == error::permission(name)),
+            Actions::names(actions::ALL).contains(error::permission(name)),
             "{name}: see actions.rs"
         );
         // The SDK's futures take some 15 KiB each, too much to be carried along in those of whole listings.

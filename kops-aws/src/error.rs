@@ -21,6 +21,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
+use kops_core::cloud::{causes, find_cause, innermost};
 use kops_core::{Error, ErrorKind};
 
 /// The error of a call, named as `service:Operation`; `endpoint` is where it was sent, if not to AWS itself.
@@ -59,7 +60,7 @@ fn unanswered<E>(endpoint: Option<&str>, error: &SdkError<E, HttpResponse>) -> E
 where
     E: StdError + Send + Sync + 'static,
 {
-    if let Some(credentials) = find_source::<CredentialsError>(error) {
+    if let Some(credentials) = find_cause::<CredentialsError>(error) {
         return from_credentials(credentials);
     }
     let place = endpoint.unwrap_or("AWS");
@@ -315,34 +316,6 @@ pub(crate) fn permission(call: &str) -> &str {
         "s3:DeleteObjects" => "s3:DeleteObject",
         call => call,
     }
-}
-
-/// The first error of a type in a chain of sources.
-fn find_source<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    chain(error).find_map(|error| error.downcast_ref())
-}
-
-/// The last error of a chain: the one that names the cause (`Connection refused (os error 111)`).
-/// The error with its causes, each once: some repeat what is behind them. What `Debug` would show stays out: it
-/// has headers and bodies.
-fn causes(error: &(dyn StdError + 'static)) -> String {
-    let mut text = String::new();
-    for cause in chain(error).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            let colon = if text.is_empty() { "" } else { ": " };
-            text.push_str(colon);
-            text.push_str(&cause);
-        }
-    }
-    text
-}
-
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
 }
 
 #[cfg(test)]

@@ -20,12 +20,12 @@ use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::{NewDhcpConfiguration, ResourceType, TagSpecification};
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
 use futures_util::future::try_join_all;
-use kops_core::cloud::{Context, MissingPermission, Permissions, Scope};
+use kops_core::cloud::{Actions, Context, MissingPermission, Permissions, Scope};
 use kops_core::graph::TaskGraph;
 use kops_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
-use crate::actions::{self, Actions};
+use crate::actions;
 use crate::cloud::Aws;
 use crate::policy::{self, Condition, Place, Statement};
 use crate::tags;
@@ -41,7 +41,8 @@ impl Permissions for Aws {
         scope: &Scope,
         cx: &Context,
     ) -> Result<Vec<MissingPermission>> {
-        let needed = needed(graph);
+        let left_out = [actions::CHECK, actions::MACHINES];
+        let needed = Actions::needed(actions::ALL, graph, &[actions::STATE_STORE], &left_out);
         let caller = self.identity_in(cx).await?;
         let account = caller.split(':').nth(4).unwrap_or_default();
         let statements = policy::statements(scope.name(), &Place::new(self.region(), account));
@@ -76,24 +77,7 @@ impl Permissions for Aws {
     }
 }
 
-type Needed = BTreeMap<&'static str, Vec<&'static str>>;
-
-/// The actions that applying a graph takes, with the kinds that need them. Every kind is looked at, for
-/// orphans; only those in the graph are made and changed.
-fn needed(graph: &TaskGraph) -> Needed {
-    let mut needed = Needed::new();
-    let in_graph: BTreeSet<_> = graph.tasks().map(|task| task.key.kind()).collect();
-    for Actions { kind, read, write } in actions::ALL {
-        if [actions::CHECK, actions::MACHINES].contains(kind) {
-            continue;
-        }
-        let writes = in_graph.contains(kind) || *kind == actions::STATE_STORE;
-        for action in read.iter().chain(if writes { *write } else { &[] }) {
-            needed.entry(action).or_default().push(kind);
-        }
-    }
-    needed
-}
+type Needed = BTreeMap<&'static str, BTreeSet<&'static str>>;
 
 /// What to ask about a statement: those of its actions that are needed, by the resources they are meant for.
 fn questions<'a>(statement: &'a Statement, needed: &Needed) -> Vec<Question<'a>> {

@@ -1,12 +1,6 @@
 //! Which permissions each kind needs.
 
-/// The permissions of a kind.
-pub(crate) struct Actions {
-    pub(crate) kind: &'static str,
-    pub(crate) read: &'static [&'static str],
-    /// To make, change and delete, and to refer to what others made.
-    pub(crate) write: &'static [&'static str],
-}
+use kops_core::cloud::Actions;
 
 /// Reading, writing and deleting a type of resource.
 macro_rules! resource {

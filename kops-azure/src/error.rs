@@ -13,13 +13,14 @@
 
 use std::error::Error as StdError;
 
+use kops_core::cloud::{causes, find_cause, innermost};
 use kops_core::{Error, ErrorKind};
 
 use crate::wire::Refusal;
 
 /// The error of a call, named by the permission that it needs; `endpoint` is where it was sent, if not to Azure.
 pub(crate) fn from_sdk(call: &str, endpoint: Option<&str>, error: azure_core::Error) -> Error {
-    if let Some(refusal) = find_source::<Refusal>(&error).cloned() {
+    if let Some(refusal) = find_cause::<Refusal>(&error).cloned() {
         return refused(call, &refusal);
     }
     let place = endpoint.unwrap_or("Azure");
@@ -234,33 +235,6 @@ fn hint(kind: ErrorKind, call: &str, code: &str) -> Option<String> {
         _ => return None,
     };
     Some(text.to_owned())
-}
-
-/// The first error of a type in a chain of sources.
-fn find_source<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    chain(error).find_map(|error| error.downcast_ref())
-}
-
-/// The error with its causes, each once.
-fn causes(error: &(dyn StdError + 'static)) -> String {
-    let mut text = String::new();
-    for cause in chain(error).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            let colon = if text.is_empty() { "" } else { ": " };
-            text.push_str(colon);
-            text.push_str(&cause);
-        }
-    }
-    text
-}
-
-/// The last error of a chain: the one that names the cause (`Connection refused (os error 111)`).
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
 }
 
 #[cfg(test)]

@@ -6,17 +6,15 @@
 //! Known weaknesses: permissions on other scopes (a zone in another resource group, a role assignment on a storage
 //! account) are not asked for; and conditions of role assignments are not in the answer.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use async_trait::async_trait;
 use azure_core::Method;
 use azure_mgmt_authorization::models::Permission;
-use kops_core::cloud::{Context, MissingPermission, Permissions, Scope};
+use kops_core::cloud::{Actions, Context, MissingPermission, Permissions, Scope};
 use kops_core::graph::TaskGraph;
 use kops_core::{ErrorKind, Result};
 use serde_json::{Value, json};
 
-use crate::actions::{ALL, Actions};
+use crate::actions::ALL;
 use crate::clients::{pages, sent};
 use crate::cloud::Azure;
 
@@ -35,7 +33,7 @@ impl Permissions for Azure {
     ) -> Result<Vec<MissingPermission>> {
         let granted = self.granted(scope, cx).await?;
         let may = |action: &str| granted.iter().any(|permission| allows(permission, action));
-        let lacking = needed(graph).into_iter().filter(|(action, _)| !may(action));
+        let lacking = Actions::needed(ALL, graph, &[], &[]).into_iter().filter(|(action, _)| !may(action));
         Ok(lacking
             .map(|(action, kinds)| MissingPermission {
                 action: action.to_owned(),
@@ -47,8 +45,7 @@ impl Permissions for Azure {
     /// A custom role, in the form that `az role definition create` takes:
     /// <https://learn.microsoft.com/en-us/azure/role-based-access-control/role-definitions>.
     fn least(&self, scope: &Scope) -> Value {
-        let mut actions: BTreeSet<&str> =
-            ALL.iter().flat_map(|it| it.read.iter().chain(it.write)).copied().collect();
+        let mut actions = Actions::names(ALL);
         actions.insert(READ);
         json!({
             "Name": format!("kops {}", scope.name()),
@@ -92,20 +89,6 @@ impl Azure {
             Err(error) => Err(error),
         }
     }
-}
-
-/// The permissions that applying a graph takes, with the kinds that need them. Every kind is looked at, for orphans;
-/// only those in the graph are made and changed.
-fn needed(graph: &TaskGraph) -> BTreeMap<&'static str, Vec<&'static str>> {
-    let in_graph: BTreeSet<_> = graph.tasks().map(|task| task.key.kind()).collect();
-    let mut needed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for Actions { kind, read, write } in ALL {
-        let write = if in_graph.contains(kind) { *write } else { &[] };
-        for action in read.iter().chain(write) {
-            needed.entry(action).or_default().push(kind);
-        }
-    }
-    needed
 }
 
 fn allows(permission: &Permission, action: &str) -> bool {

@@ -54,7 +54,10 @@ use crate::cloud::Scope;
 use crate::graph::{
     Document, Edge, GraphBuilder, Handle, Id, Input, Key, Lifecycle, OutputRef, Setting, Task, TaskGraph,
 };
-use crate::resource::Resource;
+use crate::resource::{
+    Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
+    LoadBalancer, NatGateway, Network, Resource, SshKey, Subnet, Volume,
+};
 use crate::{Error, ErrorKind, Result};
 
 /// An agnostic kind, and what becomes of it on the cloud that `P` knows.
@@ -102,6 +105,46 @@ pub const fn entry<P: 'static, A: Lowered<P>>() -> Entry<P> {
         outlet: |task, output| A::OUTLET.and_then(|outlet| outlet(&task.spec_as().ok()?, output)),
         lower: |task, cx| A::lower(task.key.name(), task.spec_as()?, cx),
     }
+}
+
+/// The entries of all agnostic kinds, for a provider that knows what becomes of each of them.
+///
+/// Left out are the kinds that are for one provider alone, which it names with [`entry`].
+pub const fn every<P: 'static>() -> [Entry<P>; 15]
+where
+    Network: Lowered<P>,
+    Subnet: Lowered<P>,
+    InternetGateway: Lowered<P>,
+    NatGateway: Lowered<P>,
+    Address: Lowered<P>,
+    Firewall: Lowered<P>,
+    FirewallRules: Lowered<P>,
+    LoadBalancer: Lowered<P>,
+    SshKey: Lowered<P>,
+    Identity: Lowered<P>,
+    InstanceGroup: Lowered<P>,
+    Instance: Lowered<P>,
+    Volume: Lowered<P>,
+    DnsZone: Lowered<P>,
+    DnsRecord: Lowered<P>,
+{
+    [
+        entry::<P, Network>(),
+        entry::<P, Subnet>(),
+        entry::<P, InternetGateway>(),
+        entry::<P, NatGateway>(),
+        entry::<P, Address>(),
+        entry::<P, Firewall>(),
+        entry::<P, FirewallRules>(),
+        entry::<P, LoadBalancer>(),
+        entry::<P, SshKey>(),
+        entry::<P, Identity>(),
+        entry::<P, InstanceGroup>(),
+        entry::<P, Instance>(),
+        entry::<P, Volume>(),
+        entry::<P, DnsZone>(),
+        entry::<P, DnsRecord>(),
+    ]
 }
 
 /// How a provider lowers graphs.

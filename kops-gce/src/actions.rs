@@ -7,15 +7,7 @@
 //! [`Clients::call`](crate::clients::Clients::call) checks in debug builds that a call is listed, so that the
 //! table cannot fall behind the code.
 
-/// A kind of objects, and the permissions for it.
-pub(crate) struct Actions {
-    /// The native kind, or what else needs them.
-    pub(crate) kind: &'static str,
-    /// Looking.
-    pub(crate) read: &'static [&'static str],
-    /// Making, changing, deleting.
-    pub(crate) write: &'static [&'static str],
-}
+use kops_core::cloud::Actions;
 
 /// The kind under which the permissions on single machines of groups are listed.
 pub(crate) const MACHINES: &str = "Machines";
@@ -224,15 +216,6 @@ pub(crate) const ALL: &[Actions] = &[
 
 /// Calls that are not named after the one permission they take: asking what one may do takes none.
 pub(crate) const WITHOUT: &[&str] = &["resourcemanager.projects.testIamPermissions"];
-
-/// All permissions, each once, in alphabetical order.
-pub(crate) fn names() -> Vec<&'static str> {
-    let mut names: Vec<_> =
-        ALL.iter().flat_map(|actions| actions.read.iter().chain(actions.write)).copied().collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
 
 /// Whether a call changes nothing.
 pub(crate) fn only_looks(call: &str) -> bool {

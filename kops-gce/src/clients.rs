@@ -12,7 +12,7 @@ use google_cloud_iam_admin_v1::client::Iam;
 use google_cloud_resourcemanager_v3::client::Projects;
 use kops_core::Result;
 use kops_core::clock::Clock;
-use kops_core::cloud::{Context, Limiter};
+use kops_core::cloud::{Actions, Context, Limiter};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
@@ -132,7 +132,7 @@ impl Clients {
         request: impl Future<Output = Result<T, SdkError>> + Send,
     ) -> impl Future<Output = Result<T>> + Send {
         debug_assert!(
-            actions::names().contains(&name) || actions::WITHOUT.contains(&name),
+            Actions::names(actions::ALL).contains(name) || actions::WITHOUT.contains(&name),
             "{name}: see actions.rs"
         );
         // The SDK's futures are large, too much so to be carried along in those of whole listings.

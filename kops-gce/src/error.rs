@@ -15,6 +15,7 @@ use google_cloud_compute_v1::model::Operation;
 use google_cloud_gax::client_builder::Error as BuildError;
 use google_cloud_gax::error::Error as SdkError;
 use google_cloud_gax::error::rpc::{Code, StatusDetails};
+use kops_core::cloud::causes;
 use kops_core::{Error, ErrorKind};
 
 /// A call of the SDK's that failed.
@@ -220,19 +221,6 @@ fn hint(kind: ErrorKind, call: &str, reason: &str) -> Option<String> {
         _ => return None,
     };
     Some(text.to_owned())
-}
-
-/// The error with its causes, each once.
-pub(crate) fn causes(error: &(dyn StdError + 'static)) -> String {
-    let mut text = String::new();
-    for cause in std::iter::successors(Some(error), |&error| error.source()).map(ToString::to_string) {
-        if !text.contains(&cause) {
-            let colon = if text.is_empty() { "" } else { ": " };
-            text.push_str(colon);
-            text.push_str(&cause);
-        }
-    }
-    text
 }
 
 #[cfg(test)]

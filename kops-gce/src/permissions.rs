@@ -4,26 +4,29 @@
 //! lies outside of the project, such as the bucket of a state store or a shared network, are not told by the
 //! project and are not asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use kops_core::Result;
-use kops_core::cloud::{Context, MissingPermission, Permissions, Scope};
-use kops_core::graph::{Lifecycle, TaskGraph};
+use kops_core::cloud::{Actions, Context, MissingPermission, Permissions, Scope};
+use kops_core::graph::TaskGraph;
 use serde_json::{Value, json};
 
 use crate::Gce;
-use crate::actions::{self, Actions};
+use crate::actions;
 
 /// How many permissions a question names at most:
 /// <https://cloud.google.com/resource-manager/reference/rest/v3/projects/testIamPermissions>.
 const AT_ONCE: usize = 100;
 
+/// What applying a graph has nothing to do with.
+const LEFT_OUT: [&str; 2] = [actions::MACHINES, actions::STATE_STORE];
+
 #[async_trait]
 impl Permissions for Gce {
     async fn missing(&self, graph: &TaskGraph, _: &Scope, cx: &Context) -> Result<Vec<MissingPermission>> {
-        let needed = needed(graph);
+        let needed = Actions::needed(actions::ALL, graph, &[], &LEFT_OUT);
         let asked: Vec<&str> = needed.keys().copied().collect();
         let ask = |permissions: &[&str]| {
             let clients = self.clients();
@@ -53,31 +56,9 @@ impl Permissions for Gce {
             "title": format!("kops {}", scope.name()),
             "description": "What provisioning clusters takes",
             "stage": "GA",
-            "includedPermissions": actions::names(),
+            "includedPermissions": Actions::names(actions::ALL),
         })
     }
-}
-
-/// The permissions that applying a graph needs, with the kinds that need them.
-fn needed(graph: &TaskGraph) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
-    let mut managed = BTreeSet::new();
-    for task in graph.tasks() {
-        if !matches!(task.lifecycle, Lifecycle::Shared { .. }) {
-            managed.insert(task.key.kind());
-        }
-    }
-    let mut needed: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for Actions { kind, read, write } in actions::ALL {
-        if [actions::MACHINES, actions::STATE_STORE].contains(kind) {
-            continue;
-        }
-        // Every kind is observed, whether the graph has it or not: what is left over is found so.
-        let write: &[&str] = if managed.contains(kind) { write } else { &[] };
-        for permission in read.iter().chain(write).copied() {
-            needed.entry(permission).or_default().insert(*kind);
-        }
-    }
-    needed
 }
 
 #[cfg(test)]
@@ -87,7 +68,7 @@ mod tests {
     #[test]
     fn what_is_not_managed_is_only_looked_at() {
         let graph = TaskGraph::default();
-        let needed = needed(&graph);
+        let needed = Actions::needed(actions::ALL, &graph, &[], &LEFT_OUT);
         assert!(needed.keys().all(|permission| actions::only_looks(permission)));
         assert!(needed.contains_key("compute.networks.list"));
         assert!(!needed.contains_key("storage.objects.get"));

@@ -128,7 +128,7 @@ impl GcsStore {
     pub fn new(builder: GceBuilder, bucket: impl Into<String>, prefix: Prefix) -> Result<Self> {
         let Connection { credentials, endpoints } = builder.connection()?;
         let client = Client::builder().timeout(ATTEMPT_TIMEOUT).build().map_err(|error| {
-            Error::internal(format!("no HTTP client: {}", error::causes(&error))).source(error)
+            Error::internal(format!("no HTTP client: {}", kops_core::cloud::causes(&error))).source(error)
         })?;
         let endpoint = endpoints.storage.unwrap_or_else(|| ENDPOINT.to_owned());
         Ok(Self { client, credentials, endpoint, bucket: bucket.into(), prefix })
@@ -158,7 +158,11 @@ impl GcsStore {
         let failed = |error: reqwest::Error| {
             Error::new(
                 ErrorKind::Unavailable,
-                format!("no answer from {}: {}", self.endpoint, error::causes(&error.without_url())),
+                format!(
+                    "no answer from {}: {}",
+                    self.endpoint,
+                    kops_core::cloud::causes(&error.without_url())
+                ),
             )
             .call(call)
             .hint("check the network, and the endpoint if one is set")

@@ -10,7 +10,7 @@ use kops_core::resource::{Direction, Ports, Protocol};
 use super::{RulePeer, SecurityGroupRule};
 
 /// "All ports", as EC2 writes it for TCP and UDP.
-pub(crate) const ALL_PORTS: Ports = Ports { from: 0, to: u16::MAX };
+const ALL_PORTS: Ports = Ports { from: 0, to: u16::MAX };
 
 type Rule = SecurityGroupRule<Closed>;
 

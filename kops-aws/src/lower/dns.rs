@@ -1,5 +1,6 @@
 //! Zones and records of DNS become those of Route 53.
 
+use kops_core::cloud::bare_domain;
 use kops_core::graph::{Id, Input, OutputRef};
 use kops_core::lower::Lowered;
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer};
@@ -12,7 +13,7 @@ impl Lowered<Site> for DnsZone {
     type Native = HostedZone;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        cx.add(name, HostedZone { name: bare(&spec.name), vpc: spec.network.map(native) });
+        cx.add(name, HostedZone { name: bare_domain(&spec.name), vpc: spec.network.map(native) });
         Ok(())
     }
 }
@@ -27,18 +28,13 @@ impl Lowered<Site> for DnsRecord {
         };
         let record = RecordSet {
             zone: native(spec.zone),
-            name: bare(&spec.name),
+            name: bare_domain(&spec.name),
             record_type: spec.record_type,
             target,
         };
         cx.add(name, record);
         Ok(())
     }
-}
-
-/// A name without the final dot, as names are compared.
-fn bare(name: &str) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// A link to a load balancer's name.

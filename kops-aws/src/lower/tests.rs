@@ -1,7 +1,10 @@
 //! Lowering of networks: pure, on graphs and nothing else.
 
 use kops_core::graph::{GraphBuilder, Key, Lifecycle, Wait};
-use kops_core::resource::{Access, Egress, FirewallRule, Peer, Resource, Route as Way};
+use kops_core::resource::{
+    Access, Address, Egress, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network,
+    Peer, Resource, Route as Way, Subnet,
+};
 
 use super::*;
 use crate::kinds::{

@@ -1,5 +1,6 @@
 //! Zones and records of DNS become Azure's.
 
+use kops_core::cloud::bare_domain;
 use kops_core::graph::{Id, Input, OutputRef, Wait};
 use kops_core::lower::Lowered;
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer};
@@ -15,7 +16,7 @@ impl Lowered<Site> for DnsZone {
         let group = group(cx);
         let tags = labels(cx, []);
         let private = spec.network.is_some();
-        let zone = cx.add(name, AzureDnsZone { group, name: bare(&spec.name), private, tags });
+        let zone = cx.add(name, AzureDnsZone { group, name: bare_domain(&spec.name), private, tags });
         if let Some(network) = spec.network {
             cx.add(name, VirtualNetworkLink { zone: zone.ready().id(), network: native(network) });
         }
@@ -33,7 +34,7 @@ impl Lowered<Site> for DnsRecord {
         };
         let record = AzureRecordSet {
             zone: native(spec.zone),
-            name: bare(&spec.name),
+            name: bare_domain(&spec.name),
             record_type: spec.record_type,
             ttl: spec.ttl,
             values,
@@ -41,11 +42,6 @@ impl Lowered<Site> for DnsRecord {
         cx.add(name, record);
         Ok(())
     }
-}
-
-/// A name without the final dot, as names are compared.
-fn bare(name: &str) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// The address of a load balancer.

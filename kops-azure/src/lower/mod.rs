@@ -33,37 +33,14 @@ use std::collections::{BTreeMap, HashSet};
 
 use kops_core::cloud::Scope;
 use kops_core::graph::{Id, Input, Lifecycle, OutputRef, TaskGraph, Wait};
-use kops_core::lower::{Lowered, Lowerings, entry};
-use kops_core::resource::{
-    Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
-    LoadBalancer, NatGateway, Network, Resource as _, SshKey, Subnet, Volume,
-};
+use kops_core::lower::{Lowered, Lowerings, every};
+use kops_core::resource::Resource as _;
 use kops_core::{Error, ErrorKind, Result};
 
 use crate::kinds::{AzureSubnet, AzureZone, ResourceGroup, VirtualNetwork};
 use crate::tags::{self, Tags};
 
-const LOWERINGS: Lowerings<Site> = Lowerings {
-    cloud: "Azure",
-    kinds: &[
-        entry::<Site, Network>(),
-        entry::<Site, Subnet>(),
-        entry::<Site, InternetGateway>(),
-        entry::<Site, NatGateway>(),
-        entry::<Site, Address>(),
-        entry::<Site, Firewall>(),
-        entry::<Site, FirewallRules>(),
-        entry::<Site, LoadBalancer>(),
-        entry::<Site, SshKey>(),
-        entry::<Site, Identity>(),
-        entry::<Site, InstanceGroup>(),
-        entry::<Site, Instance>(),
-        entry::<Site, Volume>(),
-        entry::<Site, DnsZone>(),
-        entry::<Site, DnsRecord>(),
-    ],
-    parts: &[],
-};
+const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "Azure", kinds: &every::<Site>(), parts: &[] };
 
 /// What lowering knows of Azure.
 pub(crate) struct Site {

@@ -1,7 +1,10 @@
 //! Lowering: pure, on graphs and nothing else.
 
 use kops_core::graph::{GraphBuilder, Handle, Key};
-use kops_core::resource::{FirewallRule, Peer, Resource};
+use kops_core::resource::{
+    Address, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network, Peer, Resource,
+    SshKey, Subnet, Volume,
+};
 
 use super::*;
 use crate::kinds::{NetworkSecurityGroup, SecurityRule};

@@ -8,6 +8,7 @@
 //! `Engine::new(Arc::new(cloud), scope)`.
 
 mod capabilities;
+mod causes;
 mod context;
 mod erased;
 mod handler;
@@ -30,6 +31,7 @@ use crate::cluster::model::{Dialect, General};
 use crate::graph::TaskGraph;
 
 pub use capabilities::Capabilities;
+pub use causes::{causes, find_cause, innermost};
 pub use context::{Context, Memo, Priority};
 pub use erased::{DynHandler, Observed};
 pub use handler::{
@@ -40,9 +42,9 @@ pub use limits::{Bucket, Limiter, Permit};
 pub use lookup::{Lookup, lookup};
 pub use machines::{Machine, MachineState, Machines};
 pub use mark::Mark;
-pub use names::{HASH_DIGITS, name_hash, shortened};
+pub use names::{HASH_DIGITS, bare_domain, name_hash, shortened};
 pub use object::{Object, Outputs, Owner, State};
-pub use permissions::{MissingPermission, Permissions};
+pub use permissions::{Actions, MissingPermission, Permissions};
 pub use scope::Scope;
 pub use wanted::means;
 

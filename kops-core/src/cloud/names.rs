@@ -43,3 +43,12 @@ pub fn shortened(name: &str, longest: usize) -> String {
     let end = (0..=room).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
     format!("{}-{}", name[..end].trim_end_matches('-'), name_hash(name))
 }
+
+/// A domain name in the form in which names are compared: lower case, without the final dot.
+///
+/// ```
+/// assert_eq!(kops_core::cloud::bare_domain("API.Example.com."), "api.example.com");
+/// ```
+pub fn bare_domain(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}

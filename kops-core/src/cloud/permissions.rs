@@ -1,12 +1,14 @@
 //! What credentials may do.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Context, Scope};
 use crate::Result;
-use crate::graph::TaskGraph;
+use crate::graph::{Lifecycle, TaskGraph};
 
 /// Finds out what credentials may do, before anything is made.
 #[async_trait]
@@ -26,4 +28,53 @@ pub struct MissingPermission {
     pub action: String,
     /// The kinds of objects that need it.
     pub needed_for: Vec<String>,
+}
+
+/// The actions that a kind of objects needs: a row of the table by which a provider checks permissions.
+#[derive(Clone, Copy, Debug)]
+pub struct Actions {
+    /// The native kind, or a name of its own for what else makes calls.
+    pub kind: &'static str,
+    /// Looking.
+    pub read: &'static [&'static str],
+    /// Making, changing, deleting, and referring to what others made.
+    pub write: &'static [&'static str],
+}
+
+impl Actions {
+    /// What applying a native graph needs, by action, with the kinds that need it. Every kind is looked at, whether the
+    /// graph has it or not: what is left over is found so. Changed are those that the graph has tasks of which are
+    /// not shared, and those in `always`; rows named in `left_out` do not count.
+    ///
+    /// ```
+    /// use kops_core::cloud::Actions;
+    /// use kops_core::graph::TaskGraph;
+    ///
+    /// let all = [Actions { kind: "Vpc", read: &["ec2:DescribeVpcs"], write: &["ec2:CreateVpc"] }];
+    /// let needed = Actions::needed(&all, &TaskGraph::default(), &[], &[]);
+    /// assert_eq!(needed.into_keys().collect::<Vec<_>>(), ["ec2:DescribeVpcs"]);
+    /// ```
+    pub fn needed(
+        all: &[Self],
+        graph: &TaskGraph,
+        always: &[&str],
+        left_out: &[&str],
+    ) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+        let managed = graph.tasks().filter(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }));
+        let managed: BTreeSet<_> =
+            managed.map(|task| task.key.kind()).chain(always.iter().copied()).collect();
+        let mut needed = BTreeMap::<_, BTreeSet<_>>::new();
+        for Self { kind, read, write } in all.iter().filter(|row| !left_out.contains(&row.kind)) {
+            let write: &[&str] = if managed.contains(kind) { write } else { &[] };
+            for action in read.iter().chain(write).copied() {
+                needed.entry(action).or_default().insert(*kind);
+            }
+        }
+        needed
+    }
+
+    /// The names of all actions, each once, in order.
+    pub fn names(all: &[Self]) -> BTreeSet<&'static str> {
+        all.iter().flat_map(|row| row.read.iter().chain(row.write)).copied().collect()
+    }
 }

@@ -125,6 +125,18 @@ pub enum Protocol {
     Number(u8),
 }
 
+impl Protocol {
+    /// Ports as rules are compared by them: all ports are `None`, and so are those of protocols that have none. Clouds
+    /// write all ports as `0` to `65535` or `1` to `65535`.
+    pub fn ports(self, ports: Option<Ports>) -> Option<Ports> {
+        ports.filter(|ports| match self {
+            Self::Any | Self::Number(_) => false,
+            Self::Tcp | Self::Udp => ports.from > 1 || ports.to < u16::MAX,
+            Self::Icmp | Self::IcmpV6 => true,
+        })
+    }
+}
+
 /// A range of ports, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ports {

@@ -17,7 +17,7 @@ use futures_util::future::try_join_all;
 use google_cloud_dns_v1::model::{Change, ResourceRecordSet as Model};
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Memo, Mutability, Object, Query,
-    Scope, Update, Wanted, name_hash,
+    Scope, Update, Wanted, bare_domain, name_hash,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, RecordType, Resource};
@@ -227,7 +227,7 @@ struct Want {
 fn wants(wanted: &[Wanted<'_>]) -> Vec<Want> {
     let want = |wanted: &Wanted<'_>| {
         let spec = ResourceRecordSet::<Open>::deserialize(&**wanted.spec).ok()?;
-        let which = (bare(&spec.name), type_name(spec.record_type).to_owned());
+        let which = (bare_domain(&spec.name), type_name(spec.record_type).to_owned());
         Some(Want { task: wanted.name.to_owned(), which })
     };
     wanted.iter().filter_map(want).collect()
@@ -249,24 +249,19 @@ fn type_of(name: &str) -> Option<RecordType> {
 }
 
 fn which(record: &Model) -> Which {
-    (bare(record.name.as_deref().unwrap_or_default()), text(record.r#type.as_deref()))
+    (bare_domain(record.name.as_deref().unwrap_or_default()), text(record.r#type.as_deref()))
 }
 
 fn which_of(spec: &Record) -> Which {
-    (bare(&spec.name), type_name(spec.record_type).to_owned())
+    (bare_domain(&spec.name), type_name(spec.record_type).to_owned())
 }
 
 fn id_of(zone: &str, (name, kind): &Which) -> String {
     format!("{zone}/{name}/{kind}")
 }
 
-/// A name in the form in which names are compared.
-fn bare(name: &str) -> String {
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
-}
-
 fn is_under(name: &str, domain: &str) -> bool {
-    let (name, domain) = (bare(name), bare(domain));
+    let (name, domain) = (bare_domain(name), bare_domain(domain));
     name == domain || name.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
@@ -275,7 +270,7 @@ fn spec_of(zone: &Zone, which: &Which, record: Option<&Model>) -> Option<Record>
     let values = record.into_iter().flat_map(|record| &record.rrdatas);
     let read = |value: &String| match record_type {
         RecordType::Txt => unquoted(value),
-        RecordType::Cname => bare(value),
+        RecordType::Cname => bare_domain(value),
         RecordType::A | RecordType::Aaaa => value.clone(),
     };
     Some(Record {
@@ -290,7 +285,7 @@ fn spec_of(zone: &Zone, which: &Which, record: Option<&Model>) -> Option<Record>
 fn written(spec: &Record) -> Result<Model> {
     let write = |value: &String| match spec.record_type {
         RecordType::Txt => quoted(value),
-        RecordType::Cname => format!("{}.", bare(value)),
+        RecordType::Cname => format!("{}.", bare_domain(value)),
         RecordType::A | RecordType::Aaaa => value.clone(),
     };
     Ok(Model::new()
@@ -304,9 +299,9 @@ fn written(spec: &Record) -> Result<Model> {
 fn mark_record(mark: &Mark, spec: &Record, zone: &Zone) -> Model {
     let (name, kind) = which_of(spec);
     let below = if is_under(&mark.cluster, &zone.domain) {
-        bare(&mark.cluster)
+        bare_domain(&mark.cluster)
     } else {
-        format!("{}.{}", bare(&mark.cluster), zone.domain)
+        format!("{}.{}", bare_domain(&mark.cluster), zone.domain)
     };
     let value = format!("{} type={kind} name={name}", mark.text());
     Model::new()

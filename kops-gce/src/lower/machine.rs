@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kops_core::Result;
 use kops_core::cluster::INSTANCE_GROUP_LABEL;
 use kops_core::graph::{Id, Input, Secret};
-use kops_core::lower::Lowered;
-use kops_core::resource::{
-    Firewall, Identity, Instance, LoadBalancer, MachineOptions, RootVolume, SshKey, Subnet,
-};
-use kops_core::{Error, Result};
+use kops_core::resource::{Firewall, Identity, LoadBalancer, MachineOptions, RootVolume, SshKey, Subnet};
 
-use super::{Lowering, Site, load_balancer, native, unsupported};
+use super::{Lowering, load_balancer, native, unsupported};
 use crate::extensions::GceInstanceGroup;
-use crate::kinds::{GceInstance, Image, Machine, MachineDisk, NetworkTag};
+use crate::kinds::{Image, Machine, MachineDisk, NetworkTag};
 use crate::labels;
 
 /// What kOps takes for machines' own disks.
@@ -120,54 +117,3 @@ fn metadata(request: &Request<'_>, cx: &Lowering<'_>) -> Result<BTreeMap<String,
     }
     Ok(metadata)
 }
-
-impl Lowered<Site> for Instance {
-    type Native = GceInstance;
-
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
-        &[(Self::PRIVATE_IP.name(), GceInstance::PRIVATE_IP.name())];
-
-    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        // Subnets do not tell zones here, and an agnostic machine names none: a label does.
-        let Some(zone) = spec.labels.get(ZONE).cloned() else {
-            return Err(Error::invalid("it is in no zone").hint(format!("name one in the label {ZONE}")));
-        };
-        super::zone(cx, &zone)?;
-        super::machine_type(cx, &zone, &spec.machine_type);
-        let extension = GceInstanceGroup::default();
-        let request = Request {
-            subnet: &spec.subnet,
-            image: &spec.image,
-            machine_type: &spec.machine_type,
-            firewalls: &spec.firewalls,
-            load_balancers: &BTreeSet::new(),
-            identity: spec.identity.as_ref(),
-            ssh_key: spec.ssh_key.as_ref(),
-            user_data: spec.user_data.as_ref(),
-            root_volume: &spec.root_volume,
-            volumes: &BTreeMap::new(),
-            options: &spec.options,
-            labels: &spec.labels,
-            spot: false,
-            extension: &extension,
-        };
-        let machine = machine(&request, cx)?;
-        let instance = GceInstance {
-            zone,
-            machine_type: machine.machine_type,
-            disks: machine.disks,
-            subnetwork: machine.subnetwork,
-            public_ip: machine.public_ip,
-            tags: machine.tags,
-            service_account: machine.service_account,
-            metadata: machine.metadata,
-            labels: machine.labels,
-        };
-        cx.add(name, instance);
-        Ok(())
-    }
-}
-
-/// Kubernetes' own label of a node's zone:
-/// <https://kubernetes.io/docs/reference/labels-annotations-taints/#topologykubernetesiozone>.
-const ZONE: &str = "topology.kubernetes.io/zone";

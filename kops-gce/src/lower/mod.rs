@@ -1,51 +1,34 @@
 //! Lowering: agnostic tasks become native ones.
 //!
-//! Each agnostic kind has an `impl` of [`Lowered`](kops_core::lower::Lowered). Names are kept; those of the
+//! Each agnostic kind is a file with an `impl` of [`Lowered`](kops_core::lower::Lowered). Names are kept; those of the
 //! objects follow from them ([`names`](crate::names)).
 
+mod address;
 mod dns;
 mod firewall;
+mod gateway;
 mod identity;
+mod instance;
 mod instance_group;
 mod load_balancer;
 mod machine;
 mod network;
+mod ssh_key;
+mod subnet;
+#[cfg(test)]
+mod tests;
 mod volume;
 
 use std::collections::HashSet;
 
 use kops_core::cloud::Scope;
 use kops_core::graph::{Edge, Id, Input, OutputRef, Task, TaskGraph, Wait};
-use kops_core::lower::{Lowered, Lowerings, entry};
-use kops_core::resource::{
-    Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
-    LoadBalancer, NatGateway, Network, SshKey, Subnet, Volume,
-};
+use kops_core::lower::{Lowered, Lowerings, every};
 use kops_core::{Error, ErrorKind, Result};
 
 use crate::kinds::{MachineType, PARTS, Zone};
 
-const LOWERINGS: Lowerings<Site> = Lowerings {
-    cloud: "Google Cloud",
-    kinds: &[
-        entry::<Site, Network>(),
-        entry::<Site, Subnet>(),
-        entry::<Site, InternetGateway>(),
-        entry::<Site, NatGateway>(),
-        entry::<Site, Address>(),
-        entry::<Site, Firewall>(),
-        entry::<Site, FirewallRules>(),
-        entry::<Site, LoadBalancer>(),
-        entry::<Site, SshKey>(),
-        entry::<Site, Identity>(),
-        entry::<Site, InstanceGroup>(),
-        entry::<Site, Instance>(),
-        entry::<Site, Volume>(),
-        entry::<Site, DnsZone>(),
-        entry::<Site, DnsRecord>(),
-    ],
-    parts: PARTS,
-};
+const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "Google Cloud", kinds: &every::<Site>(), parts: PARTS };
 
 /// What lowering knows of Google Cloud.
 pub(crate) struct Site {

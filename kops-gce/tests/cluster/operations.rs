@@ -20,7 +20,7 @@ async fn a_creation_that_fails_later_is_told_with_its_reason() {
         ("compute.instanceGroupManagers.insert", "InstanceGroupManager"),
     ] {
         let lab = Lab::new().await;
-        lab.google.inject(Fault::operation(method, "QUOTA_EXCEEDED").times(1));
+        lab.google.inject(Fault::fail_operation(method, "QUOTA_EXCEEDED").times(1));
         let error = lab.try_apply(&graph()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Failed, "{error}");
         let text = error.to_string();
@@ -38,7 +38,8 @@ async fn a_change_that_fails_later_is_told() {
     let mut site = Site::of(CLUSTER);
     site.group("nodes", |group| (group.min, group.max) = (3, 3));
     let more = site.build();
-    lab.google.inject(Fault::operation("compute.instanceGroupManagers.resize", "QUOTA_EXCEEDED").times(1));
+    lab.google
+        .inject(Fault::fail_operation("compute.instanceGroupManagers.resize", "QUOTA_EXCEEDED").times(1));
     let error = lab.try_apply(&more).await.unwrap_err();
     assert!(error.to_string().contains("QUOTA_EXCEEDED"), "{error}");
     lab.apply(&more).await;
@@ -49,7 +50,7 @@ async fn a_change_that_fails_later_is_told() {
 async fn a_deletion_that_fails_for_now_is_begun_again() {
     let lab = Lab::new().await;
     lab.apply(&graph()).await;
-    let fault = Fault::operation("compute.subnetworks.delete", "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE");
+    let fault = Fault::fail_operation("compute.subnetworks.delete", "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE");
     lab.google.inject(fault.times(2));
     lab.delete().await;
 }
@@ -58,7 +59,7 @@ async fn a_deletion_that_fails_for_now_is_begun_again() {
 async fn a_deletion_that_fails_for_good_is_told() {
     let lab = Lab::new().await;
     lab.apply(&graph()).await;
-    lab.google.inject(Fault::operation("compute.networks.delete", "PERMISSIONS_ERROR").times(1));
+    lab.google.inject(Fault::fail_operation("compute.networks.delete", "PERMISSIONS_ERROR").times(1));
     let error = lab.try_apply(&kops_core::graph::TaskGraph::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
     lab.delete().await;

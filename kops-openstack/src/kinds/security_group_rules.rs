@@ -58,16 +58,9 @@ impl<S: Stage> SecurityGroupRule<S> {
     /// A rule in the one form in which it is compared: all ports are `None`, and so are those of protocols that have
     /// none.
     pub fn new(direction: Direction, protocol: Protocol, ports: Option<Ports>, peer: RulePeer<S>) -> Self {
-        let ports = ports.filter(|ports| match protocol {
-            Protocol::Any | Protocol::Number(_) => false,
-            Protocol::Tcp | Protocol::Udp => *ports != ALL_PORTS,
-            Protocol::Icmp | Protocol::IcmpV6 => true,
-        });
-        Self { direction, protocol, ports, peer }
+        Self { direction, protocol, ports: protocol.ports(ports), peer }
     }
 }
-
-const ALL_PORTS: Ports = Ports { from: 1, to: u16::MAX };
 
 /// The other side of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use kops_core::cloud::bare_domain;
 use kops_core::graph::{Handle, Id, Input};
 use kops_core::lower::Lowered;
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer, RecordType, Scheme};
@@ -21,7 +22,7 @@ impl Lowered<Site> for DnsZone {
             )
             .hint("use a public zone, or none"));
         }
-        cx.add(name, DesignateZone { name: bare(&spec.name) });
+        cx.add(name, DesignateZone { name: bare_domain(&spec.name) });
         Ok(())
     }
 }
@@ -44,7 +45,7 @@ impl Lowered<Site> for DnsRecord {
         };
         let record = RecordSet {
             zone: native(spec.zone),
-            name: bare(&spec.name),
+            name: bare_domain(&spec.name),
             record_type: spec.record_type,
             ttl: spec.ttl,
             values,
@@ -52,11 +53,6 @@ impl Lowered<Site> for DnsRecord {
         cx.add(name, record);
         Ok(())
     }
-}
-
-/// A name without the final dot, as names are compared.
-fn bare(name: &str) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// The address under which a load balancer is reached.

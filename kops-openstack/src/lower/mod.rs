@@ -23,36 +23,12 @@ use std::collections::HashSet;
 use kops_core::Result;
 use kops_core::cloud::Scope;
 use kops_core::graph::{Handle, Id, Input, TaskGraph};
-use kops_core::lower::{Lowered, Lowerings, entry};
-use kops_core::resource::{
-    Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
-    LoadBalancer, NatGateway, Network, SshKey, Subnet, Volume,
-};
+use kops_core::lower::{Lowered, Lowerings, every};
 
 use crate::kinds::{AvailabilityZone, ExternalNetwork, Flavor, Image, PARTS};
 use crate::tags::{self, Tags};
 
-const LOWERINGS: Lowerings<Site> = Lowerings {
-    cloud: "OpenStack",
-    kinds: &[
-        entry::<Site, Network>(),
-        entry::<Site, Subnet>(),
-        entry::<Site, InternetGateway>(),
-        entry::<Site, NatGateway>(),
-        entry::<Site, Address>(),
-        entry::<Site, Firewall>(),
-        entry::<Site, FirewallRules>(),
-        entry::<Site, LoadBalancer>(),
-        entry::<Site, SshKey>(),
-        entry::<Site, Identity>(),
-        entry::<Site, InstanceGroup>(),
-        entry::<Site, Instance>(),
-        entry::<Site, Volume>(),
-        entry::<Site, DnsZone>(),
-        entry::<Site, DnsRecord>(),
-    ],
-    parts: PARTS,
-};
+const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "OpenStack", kinds: &every::<Site>(), parts: PARTS };
 
 /// What lowering knows of the cloud.
 pub(crate) struct Site {

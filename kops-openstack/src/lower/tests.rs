@@ -1,7 +1,10 @@
 //! Lowering: pure, on graphs and nothing else.
 
 use kops_core::graph::{GraphBuilder, Key};
-use kops_core::resource::{FirewallRule, Peer, Resource, Scheme};
+use kops_core::resource::{
+    Address, Firewall, FirewallRule, FirewallRules, LoadBalancer, NatGateway, Network, Peer, Resource,
+    Scheme, Subnet,
+};
 
 use super::*;
 use crate::kinds::{

@@ -11,6 +11,9 @@ import urllib.parse
 
 import botocore.session
 
+# What the names of actions that change nothing begin with.
+READING = ("Describe", "List", "Get", "Head", "Simulate")
+
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 
 
@@ -27,6 +30,11 @@ class Request:
     @property
     def name(self):
         return f"{self.service}:{self.action}"
+
+    @property
+    def mutates(self):
+        """Whether the request may change anything."""
+        return not self.action.startswith(READING)
 
     def parameter(self, name):
         return self.form.get(name, [None])[0]

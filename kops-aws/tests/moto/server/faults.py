@@ -1,68 +1,43 @@
-"""Failures on order: which request fails, how often, and whether its work was done.
-
-A rule matches `service:Action` (shell wildcards allowed), lets the first `skip` matches pass, then hits every
-`every`th one, `times` times. What it does:
-
-* `fail`: answers with an error; nothing was done.
-* `drop`: closes the connection; nothing was done.
-* `lose`: does the work, then closes the connection: the client cannot know.
-* `hold`: does the work, then keeps the answer back until it is released, so that a client can be killed
-  between the work and the answer.
-"""
+"""Failures on order in AWS's words, and permissions that are taken away; see `rules.py`."""
 
 import dataclasses
 import fnmatch
-import threading
+import os
+import sys
 import uuid
 from xml.sax.saxutils import escape
 
-# A held answer is given up after this long, so that a test that fails to release it ends at all.
-LONGEST_HOLD_SECONDS = 120
+# What all emulators have in common.
+sys.path.append(
+    os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 4, "kops-core/tests/emulator/server")
+)
+import rules  # noqa: E402
+
+# How services say that there are too many calls; all others as the last.
+THROTTLED = {"ec2": ("RequestLimitExceeded", 503), "s3": ("SlowDown", 503)}
+OTHERS_THROTTLED = ("Throttling", 400)
 
 
-@dataclasses.dataclass
-class Rule:
-    action: str
-    what: str
-    code: str = "InternalError"
-    status: int = 500
-    message: str = "injected by the test"
-    skip: int = 0
-    every: int = 1
-    times: int | None = None
-    seen: int = 0
-    hits: int = 0
+@dataclasses.dataclass(kw_only=True)
+class Rule(rules.Rule):
+    def __post_init__(self):
+        super().__post_init__()
+        if self.what in ("operation", "slow"):
+            raise ValueError("AWS has no long-running operations")
 
-    def hit(self, action):
-        """Counts a request; whether the rule strikes."""
-        if not fnmatch.fnmatchcase(action, self.action):
-            return False
-        self.seen += 1
-        if self.seen <= self.skip or (self.seen - self.skip - 1) % self.every:
-            return False
-        if self.times is not None and self.hits >= self.times:
-            return False
-        self.hits += 1
-        return True
+    def error(self, service):
+        """Code, HTTP status and message."""
+        code, status = {
+            "throttle": THROTTLED.get(service, OTHERS_THROTTLED),
+            "unavailable": ("InternalError", 500),
+        }.get(self.what, ("InternalError", 500))
+        return self.code or code, self.status or status, self.message
 
 
-class Faults:
+class Faults(rules.Faults):
     """The rules of one account."""
 
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.clear()
-
-    def clear(self):
-        with self.lock:
-            self.rules = []
-            self.denied = []
-            self.released = threading.Event()
-            self.held = 0
-
-    def add(self, **rule):
-        with self.lock:
-            self.rules.append(Rule(**rule))
+    rule = Rule
 
     def deny(self, patterns):
         """Takes the permission for these actions away from the account's credentials."""
@@ -71,25 +46,6 @@ class Faults:
 
     def is_denied(self, action):
         return any(fnmatch.fnmatchcase(action, pattern) for pattern in self.denied)
-
-    def strike(self, action):
-        """The rule that hits this request, if any."""
-        with self.lock:
-            # Every rule counts every request, so that two rules do not shift each other's numbers.
-            return next(iter([rule for rule in self.rules if rule.hit(action)]), None)
-
-    def hold(self):
-        """Waits until the answer may go out."""
-        with self.lock:
-            self.held += 1
-            released = self.released
-        released.wait(LONGEST_HOLD_SECONDS)
-
-    def release(self):
-        with self.lock:
-            self.released.set()
-            self.released = threading.Event()
-            self.held = 0
 
 
 def error_document(service, code, message):

@@ -13,7 +13,7 @@ neither logged nor delayed nor failed: that is how the harness itself looks into
 **Requests are atomic**: moto is not thread-safe, so only one is worked on at a time. Latency and held answers
 wait outside that lock.
 
-**Control** under `/_harness/ACCOUNT/…`: see `Harness.CONTROLS`.
+**Control** under `/_emulator/ACCOUNT/…`: see `Harness.CONTROLS`.
 """
 
 import argparse
@@ -111,7 +111,7 @@ class Harness:
     def __call__(self, environ, start_response):
         path = environ["PATH_INFO"]
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        if path.startswith("/_harness/"):
+        if path.startswith("/_emulator/"):
             return self.control(path, environ["wsgi.input"].read(length), start_response)
         chunked = environ.get("wsgi.input_terminated")
         body = environ["wsgi.input"].read() if chunked else environ["wsgi.input"].read(length)
@@ -147,6 +147,8 @@ class Harness:
             account.end(
                 {
                     "action": request.name,
+                    "mutation": request.mutates,
+                    "path": environ["PATH_INFO"],
                     "status": int(status[:3]),
                     "code": code,
                     "start": round(started, 4),
@@ -159,11 +161,12 @@ class Harness:
         if account.faults.is_denied(request.name):
             code = "UnauthorizedOperation" if request.service == "ec2" else "AccessDenied"
             return _error(request, 403, code, f"You are not authorized to perform: {request.name}")
-        rule = account.faults.strike(request.name)
+        rule = account.faults.strike(request.name, environ["PATH_INFO"], request.mutates)
         if rule is None:
             return self.work(environ, request, account)
-        if rule.what == "fail":
-            return _error(request, rule.status, rule.code, rule.message)
+        if rule.refuses:
+            code, status, message = rule.error(request.service)
+            return _error(request, status, code, message)
         if rule.what == "drop":
             raise Lost
         answer = self.work(environ, request, account)

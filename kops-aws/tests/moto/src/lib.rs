@@ -1,9 +1,7 @@
 //! The AWS emulator [moto](https://github.com/getmoto/moto) for tests: nothing to install or start by hand.
 //!
-//! [`Moto::start`] gives a test an AWS account of its own. Behind it, once for a target directory, moto is
-//! installed at pinned versions into a Python virtual environment (`install.rs`); and for a test process, a few
-//! servers run on free ports (`server.rs`) and end with the process, however that ends. Accounts share nothing
-//! but the names of S3 buckets, so tests in one process run side by side.
+//! [`Moto::start`] gives a test an AWS account of its own, a [`Tenant`] of moto, which is installed at pinned versions.
+//! Accounts share nothing but the names of S3 buckets, so tests in one process run side by side.
 //!
 //! What the harness adds to moto, in `server/`: a log of the calls of an account, latency, injected
 //! [faults](Fault), permissions taken away, [snapshots](Snapshot) of all that an account holds, objects of
@@ -22,25 +20,14 @@
 //!
 //! Everything panics on failure: a test can do no better.
 
-#![expect(clippy::disallowed_methods, reason = "tests wait in real time")]
 #![expect(clippy::missing_panics_doc, reason = "everything here panics on failure, and says so above")]
 
-mod calls;
-mod fault;
-mod install;
-mod server;
-mod snapshot;
+use std::ops::Deref;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
+use kops_emulator::{Needs, Program, Tenant};
 use serde_json::{Value, json};
 
-pub use calls::{Call, Calls};
-pub use fault::Fault;
-pub use snapshot::Snapshot;
-
-use server::Server;
+pub use kops_emulator::{Call, Calls, Fault, Snapshot};
 
 /// The region that tests use; moto gives it a default VPC with six subnets, as AWS does.
 pub const REGION: &str = "us-east-1";
@@ -48,11 +35,17 @@ pub const REGION: &str = "us-east-1";
 /// An image for x86-64 that every account knows, by the name that is kOps' default; see `server/images.json`.
 pub const IMAGE: &str = "ami-0a1b2c3d4e5f60718";
 
+static PROGRAM: Program = Program::new(
+    "the AWS emulator moto",
+    "moto",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/server/serve.py"),
+    Needs::Packages { requirements: "requirements.txt", dependencies: true },
+);
+
 /// An AWS account of an emulator that runs until the test process ends.
 #[derive(Debug)]
 pub struct Moto {
-    server: &'static Server,
-    account: u64,
+    tenant: Tenant,
 }
 
 impl Moto {
@@ -62,25 +55,24 @@ impl Moto {
     ///
     /// When the emulator cannot be installed (no `python3` with `venv`, no package index) or does not start.
     pub fn start() -> Self {
+        let number = PROGRAM.next();
         // Twelve digits, as AWS's are.
-        static NEXT: AtomicU64 = AtomicU64::new(100_000_000_001);
-        let account = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { server: Server::of(account), account }
+        Self { tenant: Tenant::of(&PROGRAM, number, format!("1{number:011}")) }
     }
 
     /// The address of all services, for `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> String {
-        self.server.endpoint()
+        self.address()
     }
 
     /// The account's number.
-    pub fn account(&self) -> String {
-        self.account.to_string()
+    pub fn account(&self) -> &str {
+        self.name()
     }
 
     /// An access key of the account; any secret goes with it.
     pub fn access_key(&self) -> String {
-        format!("AKIA0000{}", self.account)
+        format!("AKIA0000{}", self.account())
     }
 
     /// What a program has to find in its environment to work on this account and no other.
@@ -96,80 +88,9 @@ impl Moto {
         ]
     }
 
-    /// The calls since the start or since [`Moto::forget_calls`].
-    pub fn calls(&self) -> Calls {
-        serde_json::from_value(self.control("calls", &json!({})))
-            .unwrap_or_else(|error| panic!("moto's log of calls: {error}"))
-    }
-
-    /// Starts the log of calls anew.
-    pub fn forget_calls(&self) {
-        self.control("forget-calls", &json!({}));
-    }
-
-    /// Makes every call take this much longer.
-    pub fn set_latency(&self, latency: Duration) {
-        self.control("latency", &json!({ "milliseconds": latency.as_secs_f64() * 1000.0 }));
-    }
-
-    /// Adds a fault; faults count the calls from here on.
-    pub fn inject(&self, fault: Fault) {
-        self.control(
-            "fault",
-            &serde_json::to_value(fault).unwrap_or_else(|error| panic!("a fault: {error}")),
-        );
-    }
-
-    /// Removes all faults and denials and releases held answers.
-    pub fn clear_faults(&self) {
-        self.control("clear-faults", &json!({}));
-    }
-
-    /// How many answers a [`Fault::hold`] keeps back right now.
-    pub fn held(&self) -> u64 {
-        self.control("held", &json!({})).as_u64().unwrap_or_default()
-    }
-
-    /// Waits until a [`Fault::hold`] keeps an answer back.
-    ///
-    /// # Panics
-    ///
-    /// When none does within a minute.
-    pub fn wait_until_held(&self) {
-        let started = Instant::now();
-        while self.held() == 0 {
-            assert!(started.elapsed() < Duration::from_mins(1), "no call came that was to be held");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Lets held answers go.
-    pub fn release(&self) {
-        self.control("release", &json!({}));
-    }
-
-    /// Takes away the permission for these actions (`ec2:CreateVpc`, `iam:*`); an empty list gives all back.
-    ///
-    /// moto itself knows no permissions: real calls, dry runs and the policy simulator are answered alike by
-    /// the harness, from this list alone.
-    pub fn deny(&self, actions: &[&str]) {
-        self.control("deny", &json!({ "actions": actions }));
-    }
-
-    /// All that the account holds, seen by a client of its own; not in the log of calls.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot::from_json(self.control("snapshot", &json!({})))
-    }
-
-    /// Puts objects of others beside a cluster: one of every kind that belongs to nobody, and one that
-    /// belongs to a sibling cluster whose name begins with `cluster`.
-    pub fn seed_foreign(&self, cluster: &str) {
-        self.control("foreign", &json!({ "cluster": cluster }));
-    }
-
     /// Makes a bucket; its name is completed to be unique, as those of all accounts are one namespace.
     pub fn create_bucket(&self, prefix: &str) -> String {
-        let name = format!("{prefix}-{}", self.account);
+        let name = format!("{prefix}-{}", self.account());
         self.control("bucket", &json!({ "name": name }));
         name
     }
@@ -191,19 +112,12 @@ impl Moto {
     pub fn boto(&self, service: &str, call: &str, arguments: Value) -> Value {
         self.control("boto", &json!({ "service": service, "call": call, "arguments": arguments }))
     }
-
-    fn control(&self, name: &str, arguments: &Value) -> Value {
-        self.server.control(self.account, name, arguments)
-    }
 }
 
-impl Drop for Moto {
-    fn drop(&mut self) {
-        // A failing test explains itself better with what the emulator saw last.
-        if std::thread::panicking()
-            && let Some(log) = self.server.try_control(self.account, "calls", &json!({}))
-        {
-            serde_json::from_value::<Calls>(log).unwrap_or_default().print_last(20);
-        }
+impl Deref for Moto {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        &self.tenant
     }
 }

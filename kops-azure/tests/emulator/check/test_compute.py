@@ -264,7 +264,7 @@ def test_balancer_in_use_by_a_set(azure, refused):
 
 def test_failed_set(azure):
     azure.net()
-    azure.control("fault", action="virtualMachineScaleSets.createOrUpdate", what="lro", code="AllocationFailed", times=1)
+    azure.control("fault", action="virtualMachineScaleSets.createOrUpdate", what="operation", code="AllocationFailed", times=1)
     with pytest.raises(Exception, match="AllocationFailed"):
         azure.scale_set().result()
     assert azure.compute.virtual_machine_scale_sets.get("g", "s").provisioning_state == "Failed"

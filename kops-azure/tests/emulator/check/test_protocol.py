@@ -83,7 +83,7 @@ def test_referenced_resource_must_be_provisioned(azure, refused):
 
 def test_operations_can_fail(azure):
     azure.group()
-    azure.control("fault", action="virtualNetworks.createOrUpdate", what="lro", code="InternalServerError", times=1)
+    azure.control("fault", action="virtualNetworks.createOrUpdate", what="operation", code="InternalServerError", times=1)
     with pytest.raises(HttpResponseError) as error:
         azure.network.virtual_networks.begin_create_or_update("g", "net", GOOD).result()
     assert error.value.error.code == "InternalServerError"

@@ -102,14 +102,13 @@ class App:
                 code = (answer.body.get("error") or {}).get("code")
             return finish(answer)
         finally:
-            operation = request.operation
             sub.log.end(
                 started,
                 {
                     "action": request.name,
                     "method": request.method,
                     "path": request.path,
-                    "mutating": operation.mutates() if operation else request.method not in ("GET", "HEAD"),
+                    "mutation": request.mutates,
                     "status": status,
                     "code": code,
                 },
@@ -137,7 +136,7 @@ class App:
                 if left < 0:
                     return throttled(-left)
                 remaining = {f"x-ms-ratelimit-remaining-subscription-{kind}": str(left)}
-        rule = sub.faults.strike(request.name, request.path)
+        rule = sub.faults.strike(request.name, request.path, request.mutates)
         if rule is None:
             answer = self.answer(sub, request, refused, None)
         else:
@@ -147,7 +146,7 @@ class App:
 
     def with_fault(self, sub, request, refused, rule):
         time.sleep(rule.delay)
-        if rule.what == "fail":
+        if rule.refuses:
             return injected(rule)
         if rule.what == "drop":
             raise Lost
@@ -331,6 +330,11 @@ class Request:
         self.name = self.operation = None
         self.params = {}
 
+    @property
+    def mutates(self):
+        """Whether the request may change anything."""
+        return self.operation.mutates() if self.operation else self.method not in ("GET", "HEAD")
+
 
 GROUP = re.compile(r"(/subscriptions/[^/]+/resourceGroups/)([^/]+)")
 
@@ -361,8 +365,8 @@ def special(path):
 
 
 def injected(rule):
-    body = rule.body if rule.body is not None else {"error": {"code": rule.code, "message": rule.message}}
-    return Answer(rule.status or 500, body, dict(rule.headers))
+    status, body = rule.error()
+    return Answer(status, body, dict(rule.headers))
 
 
 def throttled(seconds):

@@ -42,5 +42,5 @@ class Log:
             return {
                 "by_action": counts,
                 "total": len(self.calls),
-                "mutating": sum(call["mutating"] for call in self.calls),
+                "mutating": sum(call["mutation"] for call in self.calls),
             }

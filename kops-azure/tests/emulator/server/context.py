@@ -147,10 +147,10 @@ class Context:
         """Starts a long-running operation and gives the headers that tell of it."""
         error = self.lro_error
         seconds = self.sub.settings.seconds(self.operation.name)
-        if self.fault and self.fault.what == "lro":
+        if self.fault and self.fault.what == "operation":
             error = {"code": self.fault.code, "message": self.fault.message}
-        if self.fault and self.fault.what == "stall":
-            seconds = self.fault.seconds
+        if self.fault and self.fault.what == "slow":
+            seconds = self.fault.milliseconds / 1000
         namespace = self.operation.type.split("/")[0]
         operation = Lro(self.sub, self.operation.name, resource, region, namespace, finish, fail, error)
         operation.location_headers = location

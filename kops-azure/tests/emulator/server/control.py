@@ -2,7 +2,7 @@
 
 | name | arguments | what |
 |---|---|---|
-| `calls` | | the log: `{calls: [{action, method, path, mutating, status, code, start, seconds}], most_in_flight}` |
+| `calls` | | the log: `{calls: [{action, method, path, mutation, status, code, start, seconds}], most_in_flight}` |
 | `counts` | | `{by_action, total, mutating}` |
 | `forget-calls` | | starts the log anew |
 | `latency` | `milliseconds` | of every call |

@@ -1,86 +1,50 @@
-"""Failures on order: which request fails, how often, and whether its work was done.
+"""Failures on order in Azure's words, and permissions that are taken away; see `rules.py`.
 
-A rule matches the operation (`virtualNetworks.createOrUpdate`, shell wildcards allowed) and, if it names one, the
-path of the resource; it lets the first `skip` matches pass, then hits every `every`th one, `times` times. What it
-does:
-
-* `fail`: answers with an error; nothing was done.
-* `drop`: closes the connection; nothing was done.
-* `lose`: does the work, then closes the connection, or answers `status` if the rule has one: the client cannot know.
-* `hold`: does the work, then keeps the answer back until it is released, so that a client can be killed between
-  the work and the answer.
-* `lro`: accepts the call; the long-running operation that it starts fails in the end.
-* `stall`: accepts the call; the long-running operation that it starts takes `seconds`.
+Beyond what all emulators know, a rule may match the path of the resource (`resource`), may give the whole `body` and
+`headers` of an error, and may `delay` any answer; and `lose` with a `status` answers with that error.
 """
 
 import dataclasses
 import fnmatch
+import os
+import sys
 import threading
 import time
 
-# A held answer is given up after this long, so that a test that fails to release it ends at all.
-LONGEST_HOLD_SECONDS = 120
-WHAT = {"fail", "drop", "lose", "hold", "lro", "stall"}
+# What all emulators have in common.
+sys.path.append(
+    os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 4, "kops-core/tests/emulator/server")
+)
+import rules  # noqa: E402
 
 
-@dataclasses.dataclass
-class Rule:
-    action: str
-    what: str
-    code: str = "InternalServerError"
-    status: int | None = None
-    message: str = "injected by the test"
+@dataclasses.dataclass(kw_only=True)
+class Rule(rules.Rule):
     # The request's path, lowered: `*/subnets/nodes*`.
     resource: str | None = None
     # Of an answer that fails: {"Retry-After": "2"}.
     headers: dict = dataclasses.field(default_factory=dict)
     # The whole body, instead of one with `code` and `message`.
     body: object = None
-    # Before the answer.
+    # Before the answer, in seconds.
     delay: float = 0.0
-    seconds: float = 3600.0
-    skip: int = 0
-    every: int = 1
-    times: int | None = None
-    seen: int = 0
-    hits: int = 0
 
-    def __post_init__(self):
-        if self.what not in WHAT:
-            raise ValueError(f"a fault is one of {sorted(WHAT)}, not {self.what!r}")
-
-    def hit(self, action, path):
-        """Counts a request; whether the rule strikes."""
-        if not fnmatch.fnmatchcase(action, self.action):
-            return False
+    def matches(self, action, path):
         if self.resource and not fnmatch.fnmatchcase(path.lower(), self.resource.lower()):
             return False
-        self.seen += 1
-        if self.seen <= self.skip or (self.seen - self.skip - 1) % self.every:
-            return False
-        if self.times is not None and self.hits >= self.times:
-            return False
-        self.hits += 1
-        return True
+        return super().matches(action, path)
+
+    def error(self):
+        """HTTP status and body."""
+        code, status = {"throttle": ("TooManyRequests", 429)}.get(self.what, ("InternalServerError", 500))
+        body = {"error": {"code": self.code or code, "message": self.message}} if self.body is None else self.body
+        return self.status or status, body
 
 
-class Faults:
+class Faults(rules.Faults):
     """The rules of one subscription."""
 
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.clear()
-
-    def clear(self):
-        with self.lock:
-            self.rules = []
-            self.denied = []
-            self.released = threading.Event()
-            self.held = 0
-
-    def add(self, **rule):
-        with self.lock:
-            self.rules.append(Rule(**rule))
+    rule = Rule
 
     def deny(self, patterns, token=None, scope=None):
         """Takes the permission for these operations or actions away from all tokens or one, anywhere or below a scope.
@@ -111,25 +75,6 @@ class Faults:
             if any(fnmatch.fnmatchcase(operation.name, pattern) for pattern in patterns):
                 found.add(operation.action())
         return sorted(found)
-
-    def strike(self, action, path):
-        """The rule that hits this request, if any."""
-        with self.lock:
-            # Every rule counts every request, so that two rules do not shift each other's numbers.
-            return next(iter([rule for rule in self.rules if rule.hit(action, path)]), None)
-
-    def hold(self):
-        """Waits until the answer may go out."""
-        with self.lock:
-            self.held += 1
-            released = self.released
-        released.wait(LONGEST_HOLD_SECONDS)
-
-    def release(self):
-        with self.lock:
-            self.released.set()
-            self.released = threading.Event()
-            self.held = 0
 
 
 def _covers(pattern, operation, action):

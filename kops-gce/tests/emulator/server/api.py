@@ -160,21 +160,21 @@ class Api:
         denied = permissions.check(call)
         if denied is not None:
             return failure(denied)
-        rule = call.rule = call.caller.faults.strike(call.method.id, call.request.path)
+        rule = call.rule = call.caller.faults.strike(call.method.id, call.request.path, call.method.mutates)
         if rule is None or rule.what == "operation":
             return self.work(call)
         if rule.what == "slow":
             if call.method.response != "Operation" or not call.method.mutates:
                 time.sleep(rule.milliseconds / 1000)
             return self.work(call)
-        if rule.what == "fail":
-            return failure(rule.error(), rule.headers)
+        if rule.refuses:
+            return failure(rule.error(call.method.id.partition(".")[0]), rule.headers)
         if rule.what == "drop":
             raise Lost
         response = self.work(call)
         if rule.what == "lose":
             if rule.status:
-                return failure(rule.error(), rule.headers)
+                return failure(rule.error(call.method.id.partition(".")[0]), rule.headers)
             raise Lost
         if response.status < 400:
             call.caller.faults.hold()

@@ -1,74 +1,48 @@
-"""Failures on order: which call fails, how, how often, and whether its work was done.
+"""Failures on order in Google's words, and permissions that are taken away; see `rules.py`.
 
-A rule matches method ids (`action`: shell wildcards, e.g. `compute.*.insert`; or `method`: a regular expression)
-and, if given, the request's path (`path`: a regular expression). It lets the first `skip` matches pass, then hits
-every `every`th one, `times` times. What it does:
-
-* `fail`: answers with an error; nothing was done.
-* `drop`: closes the connection; nothing was done.
-* `lose`: does the work, then closes the connection, or, if `status` is given, answers with that error.
-* `hold`: does the work, then keeps the answer back until it is released, so that a client can be killed
-  between the work and the answer. Failing calls are answered at once.
-* `operation`: accepts the call; its operation ends with the error `code` (`QUOTA_EXCEEDED` …), nothing done.
-* `slow`: the operation, if the call makes one, takes `milliseconds`; any other answer is late by as much.
+Beyond what all emulators know, a rule may match methods by a regular expression (`method`) and the request's path
+(`path`, likewise), may give the whole `body` and `headers` of an error; and `lose` with a `status` answers with that
+error. `slow` without an operation delays the answer.
 """
 
 import dataclasses
 import fnmatch
+import os
 import re
-import threading
+import sys
 
 from errors import STATUS, ApiError
 
-# A held answer is given up after this long, so that a test that fails to release it ends at all.
-LONGEST_HOLD_SECONDS = 120
+# What all emulators have in common.
+sys.path.append(
+    os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 4, "kops-core/tests/emulator/server")
+)
+import rules  # noqa: E402
 
-WHAT = ("fail", "drop", "lose", "hold", "operation", "slow")
 
-
-@dataclasses.dataclass
-class Rule:
-    what: str
-    action: str | None = None
+@dataclasses.dataclass(kw_only=True)
+class Rule(rules.Rule):
     method: str | None = None
     path: str | None = None
-    # The reason that an error names, or the code of an operation's error.
-    code: str | None = None
-    status: int | None = None
-    message: str = "injected by the test"
     # A body of one's own, in place of code and message; and headers such as Retry-After.
     body: dict | None = None
     headers: dict | None = None
-    milliseconds: float = 0
-    skip: int = 0
-    every: int = 1
-    times: int | None = None
-    seen: int = 0
-    hits: int = 0
 
-    def __post_init__(self):
-        if self.what not in WHAT:
-            raise ValueError(f"a fault is one of {WHAT}, not {self.what}")
-
-    def hit(self, method, path):
-        """Counts a call; whether the rule strikes."""
-        if self.action is not None and not fnmatch.fnmatchcase(method, self.action):
-            return False
-        if self.method is not None and not re.fullmatch(self.method, method):
+    def matches(self, action, path):
+        if self.method is not None and not re.fullmatch(self.method, action):
             return False
         if self.path is not None and not re.search(self.path, path):
             return False
-        self.seen += 1
-        if self.seen <= self.skip or (self.seen - self.skip - 1) % self.every:
-            return False
-        if self.times is not None and self.hits >= self.times:
-            return False
-        self.hits += 1
-        return True
+        return super().matches(action, path)
 
-    def error(self):
-        status = self.status or 500
-        error = ApiError(status, self.message, self.code or "backendError", STATUS.get(status))
+    def error(self, service):
+        reason, status = {
+            # Storage says it with a status of its own.
+            "throttle": ("rateLimitExceeded", 429 if service == "storage" else 403),
+            "unavailable": ("backendError", 503),
+        }.get(self.what, ("backendError", 500))
+        status = self.status or status
+        error = ApiError(status, self.message, self.code or reason, STATUS.get(status))
         if self.body is not None:
             error.body = lambda: self.body
         return error
@@ -81,23 +55,10 @@ class Denial:
     token: str | None
 
 
-class Faults:
+class Faults(rules.Faults):
     """The rules of one project."""
 
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.clear()
-
-    def clear(self):
-        with self.lock:
-            self.rules = []
-            self.denials = []
-            self.released = threading.Event()
-            self.held = 0
-
-    def add(self, **rule):
-        with self.lock:
-            self.rules.append(Rule(**rule))
+    rule = Rule
 
     def show(self):
         with self.lock:
@@ -106,29 +67,10 @@ class Faults:
     def deny(self, patterns, token=None):
         """Takes permissions (`compute.networks.create`, `compute.*`) away from a bearer token, or from all."""
         with self.lock:
-            self.denials = [denial for denial in self.denials if denial.token != token]
-            self.denials += [Denial(pattern, token) for pattern in patterns]
+            self.denied = [denial for denial in self.denied if denial.token != token]
+            self.denied += [Denial(pattern, token) for pattern in patterns]
 
     def is_denied(self, permission, token):
         return any(
-            denial.token in (None, token) and fnmatch.fnmatchcase(permission, denial.pattern) for denial in self.denials
+            denial.token in (None, token) and fnmatch.fnmatchcase(permission, denial.pattern) for denial in self.denied
         )
-
-    def strike(self, method, path):
-        """The rule that hits this call, if any."""
-        with self.lock:
-            # Every rule counts every call, so that two rules do not shift each other's numbers.
-            return next(iter([rule for rule in self.rules if rule.hit(method, path)]), None)
-
-    def hold(self):
-        """Waits until the answer may go out."""
-        with self.lock:
-            self.held += 1
-            released = self.released
-        released.wait(LONGEST_HOLD_SECONDS)
-
-    def release(self):
-        with self.lock:
-            self.released.set()
-            self.released = threading.Event()
-            self.held = 0

@@ -90,7 +90,7 @@ def is_internal(call):
 def check(call):
     """The error that a missing permission makes."""
     method = call.method.id
-    if FREE.fullmatch(method) or not call.caller.faults.denials:
+    if FREE.fullmatch(method) or not call.caller.faults.denied:
         return None
     for needed in permissions(call):
         if call.caller.faults.is_denied(needed, call.token):

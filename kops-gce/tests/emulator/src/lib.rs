@@ -1,9 +1,8 @@
 //! An emulator of Google Cloud for tests: nothing to install or start by hand.
 //!
-//! [`Emulator::start`] gives a test a project of its own. Behind it, once for a target directory, Google's
-//! discovery documents are installed at a pinned version into a Python virtual environment (`install.rs`); and for
-//! a test process, a few servers run on free ports (`server.rs`) and end with the process, however that ends.
-//! Projects share nothing but the names of buckets, so tests in one process run side by side.
+//! [`Emulator::start`] gives a test a project of its own, a [`Tenant`] of the emulator; Google's discovery documents,
+//! which drive it, are installed at a pinned version. Projects share nothing but the names of buckets, so tests in one
+//! process run side by side.
 //!
 //! The server is in `server/`, and `README.md` says what it models: Compute Engine, Cloud DNS, IAM, Resource
 //! Manager and Cloud Storage, as strictly as the documents describe them; a log of the calls of a project, latency,
@@ -23,25 +22,15 @@
 //!
 //! Everything panics on failure: a test can do no better.
 
-#![expect(clippy::disallowed_methods, reason = "tests wait in real time")]
 #![expect(clippy::missing_panics_doc, reason = "everything here panics on failure, and says so above")]
 
-mod calls;
-mod fault;
-mod install;
-mod server;
-mod snapshot;
+use std::ops::Deref;
+use std::time::Duration;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
+use kops_emulator::{Needs, Program, Tenant};
 use serde_json::{Value, json};
 
-pub use calls::{Call, Calls};
-pub use fault::Fault;
-pub use snapshot::Snapshot;
-
-use server::Server;
+pub use kops_emulator::{Call, Calls, Fault, Snapshot};
 
 /// The region that tests use; its zones are `b`, `c` and `d`.
 pub const REGION: &str = "europe-west1";
@@ -49,11 +38,18 @@ pub const REGION: &str = "europe-west1";
 /// The family of a public image for x86-64.
 pub const IMAGE: &str = "ubuntu-os-cloud/ubuntu-2404-lts-amd64";
 
+static PROGRAM: Program = Program::new(
+    "the emulator of Google Cloud",
+    "gce-emulator",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/server/serve.py"),
+    // Of the package only the discovery documents are read.
+    Needs::Packages { requirements: "requirements.txt", dependencies: false },
+);
+
 /// A project of an emulator that runs until the test process ends.
 #[derive(Debug)]
 pub struct Emulator {
-    server: &'static Server,
-    project: String,
+    tenant: Tenant,
     /// The project's own: calls about others (public images, buckets that are not there) are in its log, too.
     port: u64,
 }
@@ -65,12 +61,11 @@ impl Emulator {
     ///
     /// When the emulator cannot be installed (no `python3` with `venv`, no package index) or does not start.
     pub fn start() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let (server, project) = (Server::of(number), format!("kops-test-{number}"));
-        let port = server.control(&project, "listen", &json!({}));
+        let number = PROGRAM.next();
+        let tenant = Tenant::of(&PROGRAM, number, format!("kops-test-{number}"));
+        let port = tenant.control("listen", &json!({}));
         let port = port.as_u64().unwrap_or_else(|| panic!("the emulator: a port, not {port}"));
-        Self { server, project, port }
+        Self { tenant, port }
     }
 
     /// The address of all services.
@@ -80,13 +75,13 @@ impl Emulator {
 
     /// The project's identifier.
     pub fn project(&self) -> &str {
-        &self.project
+        self.name()
     }
 
     /// What a program has to find in its environment to work on this project and no other.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("GOOGLE_CLOUD_PROJECT", self.project.clone()),
+            ("GOOGLE_CLOUD_PROJECT", self.project().to_owned()),
             ("CLOUDSDK_COMPUTE_REGION", REGION.to_owned()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", self.endpoint()),
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_DNS", self.endpoint()),
@@ -95,22 +90,6 @@ impl Emulator {
             ("CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER", self.endpoint()),
             ("CLOUDSDK_AUTH_DISABLE_CREDENTIALS", "true".to_owned()),
         ]
-    }
-
-    /// The calls since the start or since [`Emulator::forget_calls`].
-    pub fn calls(&self) -> Calls {
-        serde_json::from_value(self.control("calls", &json!({})))
-            .unwrap_or_else(|error| panic!("the emulator's log of calls: {error}"))
-    }
-
-    /// Starts the log of calls anew.
-    pub fn forget_calls(&self) {
-        self.control("forget-calls", &json!({}));
-    }
-
-    /// Makes every call take this much longer.
-    pub fn set_latency(&self, latency: Duration) {
-        self.control("latency", &json!({ "milliseconds": milliseconds(latency) }));
     }
 
     /// How long operations take, from the call that starts them; 20 ms unless set.
@@ -143,69 +122,15 @@ impl Emulator {
         self.control("settle", &json!({}));
     }
 
-    /// Adds a fault; faults count the calls from here on.
-    pub fn inject(&self, fault: Fault) {
-        self.control(
-            "fault",
-            &serde_json::to_value(fault).unwrap_or_else(|error| panic!("a fault: {error}")),
-        );
-    }
-
-    /// Removes all faults and denials and releases held answers.
-    pub fn clear_faults(&self) {
-        self.control("clear-faults", &json!({}));
-    }
-
-    /// How many answers a [`Fault::hold`] keeps back right now.
-    pub fn held(&self) -> u64 {
-        self.control("held", &json!({})).as_u64().unwrap_or_default()
-    }
-
-    /// Waits until a [`Fault::hold`] keeps an answer back.
-    ///
-    /// # Panics
-    ///
-    /// When none does within a minute.
-    pub fn wait_until_held(&self) {
-        let started = Instant::now();
-        while self.held() == 0 {
-            assert!(started.elapsed() < Duration::from_mins(1), "no call came that was to be held");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Lets held answers go.
-    pub fn release(&self) {
-        self.control("release", &json!({}));
-    }
-
-    /// Takes these permissions away (`compute.networks.create`, `iam.*`); an empty list gives all back.
-    ///
-    /// Real calls and `testIamPermissions` are answered alike, from this list alone.
-    pub fn deny(&self, permissions: &[&str]) {
-        self.control("deny", &json!({ "actions": permissions }));
-    }
-
-    /// All that the project holds; not in the log of calls.
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot::from_json(self.control("snapshot", &json!({})))
-    }
-
     /// All that the project holds, without what differs between two objects that were made alike: identifiers,
     /// fingerprints, times.
     pub fn normal_snapshot(&self) -> Snapshot {
         Snapshot::from_json(self.control("snapshot", &json!({ "normalised": true })))
     }
 
-    /// Puts objects of others beside a cluster: one of every kind that belongs to nobody, and one that
-    /// belongs to a sibling cluster whose name begins with `cluster`.
-    pub fn seed_foreign(&self, cluster: &str) {
-        self.control("foreign", &json!({ "cluster": cluster }));
-    }
-
     /// Makes a bucket; its name is completed to be unique, as those of all projects are one namespace.
     pub fn create_bucket(&self, prefix: &str) -> String {
-        let name = format!("{prefix}-{}", self.project);
+        let name = format!("{prefix}-{}", self.project());
         self.control("bucket", &json!({ "name": name }));
         name
     }
@@ -231,20 +156,13 @@ impl Emulator {
     pub fn call(&self, method: &str, parameters: Value, body: Value) -> Value {
         self.control("call", &json!({ "method": method, "parameters": parameters, "body": body }))
     }
-
-    fn control(&self, name: &str, arguments: &Value) -> Value {
-        self.server.control(&self.project, name, arguments)
-    }
 }
 
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        // A failing test explains itself better with what the emulator saw last.
-        if std::thread::panicking()
-            && let Some(log) = self.server.try_control(&self.project, "calls", &json!({}))
-        {
-            serde_json::from_value::<Calls>(log).unwrap_or_default().print_last(20);
-        }
+impl Deref for Emulator {
+    type Target = Tenant;
+
+    fn deref(&self) -> &Tenant {
+        &self.tenant
     }
 }
 

@@ -3,18 +3,21 @@
 
 use std::time::{Duration, Instant};
 
-use super::account::{Account, CREATE, HA};
+use kops_moto::Moto;
+
+use super::account::{HA, account};
+use crate::clouds::account::Account;
 use crate::common::Run;
 
 /// A command must fail with an error that says all of this, and must change nothing.
 #[track_caller]
-fn refused(it: &Account, arguments: &[&str], says: &[&str]) {
-    let before = it.moto.snapshot();
-    it.moto.forget_calls();
+fn refused(it: &Account<Moto>, arguments: &[&str], says: &[&str]) {
+    let before = it.cloud.snapshot();
+    it.cloud.forget_calls();
     let run = it.desk.run(arguments);
     is_refusal(&run, says);
-    assert_eq!(before.diff(&it.moto.snapshot()), Vec::<String>::new());
-    let calls = it.moto.calls();
+    assert_eq!(before.diff(&it.cloud.snapshot()), Vec::<String>::new());
+    let calls = it.cloud.calls();
     let made: Vec<_> = calls.mutations(&["s3"]).into_iter().map(|call| &call.action).collect();
     assert!(made.is_empty(), "{made:?}");
 }
@@ -32,7 +35,7 @@ const UPDATE: [&str; 4] = ["update", "cluster", HA, "--yes"];
 
 #[test]
 fn zones_images_and_types_must_exist() {
-    let it = Account::with_cluster();
+    let it = account();
     let edit = |set: &str| {
         it.desk.ok(&["edit", "ig", "nodes-us-east-1a", "--name", HA, &format!("--set={set}")]);
     };
@@ -41,18 +44,24 @@ fn zones_images_and_types_must_exist() {
     edit("spec.image=099720109477/images/none-of-this-name");
     refused(&it, &UPDATE, &["there is no Image", "none-of-this-name"]);
 
-    let it = Account::new();
-    let create = CREATE.map(|argument| argument.replace("us-east-1c", "us-east-1z"));
-    refused(&it, &create.each_ref().map(String::as_str), &["there is no AvailabilityZone", "us-east-1z"]);
+    let it = Account::<Moto>::new().unwrap();
+    let create = it.create();
+    let create: Vec<_> =
+        create.each_ref().iter().map(|argument| argument.replace("us-east-1c", "us-east-1z")).collect();
+    refused(
+        &it,
+        &create.iter().map(String::as_str).collect::<Vec<_>>(),
+        &["there is no AvailabilityZone", "us-east-1z"],
+    );
 }
 
 #[test]
 fn credentials_must_be_there_and_be_good_for_it() {
-    let mut it = Account::with_cluster();
-    it.moto.deny(&["ec2:CreateVpc"]);
+    let mut it = account();
+    it.cloud.deny(&["ec2:CreateVpc"]);
     let run = it.desk.run(&UPDATE);
     is_refusal(&run, &["ec2:CreateVpc"]);
-    it.moto.deny(&[]);
+    it.cloud.deny(&[]);
     it.desk.ok(&UPDATE);
     it.desk.environment.retain(|(name, _)| name != "AWS_ACCESS_KEY_ID" && name != "AWS_SECRET_ACCESS_KEY");
     refused(&it, &["update", "cluster", HA], &["credentials"]);
@@ -61,7 +70,7 @@ fn credentials_must_be_there_and_be_good_for_it() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the user's time")]
 fn an_endpoint_that_does_not_answer_is_given_up() {
-    let mut it = Account::with_cluster();
+    let mut it = account();
     // Nobody listens there.
     it.desk.set("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     let begun = Instant::now();
@@ -71,9 +80,9 @@ fn an_endpoint_that_does_not_answer_is_given_up() {
 
 #[test]
 fn the_bucket_must_exist_and_be_writable() {
-    let it = Account::with_cluster();
+    let it = account();
     refused(&it, &["get", "clusters", "--state=s3://there-is-no-such-bucket"], &["there-is-no-such-bucket"]);
-    it.moto.deny(&["s3:PutObject"]);
+    it.cloud.deny(&["s3:PutObject"]);
     refused(&it, &["edit", "cluster", HA, "--set=spec.cloudLabels.a=b"], &["s3:PutObject"]);
     refused(&it, &UPDATE, &["s3:PutObject"]);
 }

@@ -3,23 +3,23 @@
 use kops_moto::Moto;
 use serde_json::{Value, json};
 
-use super::account::{Account, HA};
+use super::account::{HA, account};
 use crate::common::summary;
 
 #[test]
 fn a_cluster_is_made_settles_and_goes() {
-    let it = Account::with_cluster();
-    it.moto.forget_calls();
+    let it = account();
+    it.cloud.forget_calls();
     let out = it.apply();
-    let calls = it.moto.calls();
+    let calls = it.cloud.calls();
     let by_action = calls.by_action();
     let of_store = |name: &&str| name.starts_with("s3:");
     let store: usize = by_action.iter().filter(|(name, _)| of_store(name)).map(|(_, count)| count).sum();
     assert!(calls.total() - store <= 250, "{by_action:#?}");
-    assert!(out.contains("77 to create"), "{out}");
+    assert!(out.contains("78 to create"), "{out}");
 
     it.assert_settled();
-    let calls = it.moto.calls();
+    let calls = it.cloud.calls();
     let cloud = calls.calls.iter().filter(|call| !call.action.starts_with("s3:")).count();
     assert!(cloud <= 45, "{:#?}", calls.by_action());
     // Each object of the state store once: the cluster, seven groups, and the list that says so.
@@ -32,7 +32,7 @@ fn a_cluster_is_made_settles_and_goes() {
 
 #[test]
 fn each_change_is_planned_as_exactly_what_it_is() {
-    let it = Account::with_cluster();
+    let it = account();
     it.apply();
     let group = |name: &str| format!("{name}.{HA}");
     let template = |name: &str| format!("update LaunchTemplate/{}", group(name));
@@ -96,10 +96,10 @@ fn id(moto: &Moto, kind: &str, name: &str) -> String {
 
 #[test]
 fn changes_by_hand_are_found_and_mended() {
-    let it = Account::with_cluster();
+    let it = account();
     it.apply();
     let group = format!("nodes-us-east-1c.{HA}");
-    let masters = id(&it.moto, "security-group", &format!("masters.{HA}"));
+    let masters = id(&it.cloud, "security-group", &format!("masters.{HA}"));
     let everybody = json!([{ "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
                              "IpRanges": [{ "CidrIp": "0.0.0.0/0", "Description": HA }] }]);
     for (service, call, arguments, expected) in [
@@ -113,7 +113,7 @@ fn changes_by_hand_are_found_and_mended() {
         (
             "ec2",
             "revoke_security_group_ingress",
-            json!({ "GroupId": masters, "IpPermissions": it.moto.boto("ec2", "describe_security_groups",
+            json!({ "GroupId": masters, "IpPermissions": it.cloud.boto("ec2", "describe_security_groups",
                     json!({ "GroupIds": [masters] }))["SecurityGroups"][0]["IpPermissions"] }),
             format!("create SecurityGroupRules/masters.{HA}"),
         ),
@@ -124,7 +124,7 @@ fn changes_by_hand_are_found_and_mended() {
             format!("update InstanceProfile/nodes.{HA}"),
         ),
     ] {
-        it.moto.boto(service, call, arguments);
+        it.cloud.boto(service, call, arguments);
         let changes = it.changes();
         // Rules of the other direction are still there: then it is an update.
         let update = expected.replace("create", "update");
@@ -133,7 +133,7 @@ fn changes_by_hand_are_found_and_mended() {
         it.assert_settled();
     }
     // What others add beside our rules is theirs.
-    it.moto.boto(
+    it.cloud.boto(
         "ec2",
         "authorize_security_group_ingress",
         json!({ "GroupId": masters, "IpPermissions": everybody.as_array().map(|all| {

@@ -2,18 +2,18 @@
 
 use kops_moto::Fault;
 
-use super::account::{Account, HA};
+use super::account::{HA, account};
 use crate::common::Run;
 
 #[test]
 fn of_two_updates_at_once_one_applies_and_the_other_is_told_who_does() {
-    let it = Account::with_cluster();
-    it.moto.inject(Fault::hold("ec2:CreateVpc").times(1));
+    let it = account();
+    it.cloud.inject(Fault::hold("ec2:CreateVpc").times(1));
     let one = it.desk.start(&["update", "cluster", HA, "--yes"]);
-    it.moto.wait_until_held();
+    it.cloud.wait_until_held();
     let error = it.desk.fails(&["update", "cluster", HA, "--yes"]);
     assert!(error.contains("ann@") && error.contains("is at work since 20"), "{error}");
-    it.moto.release();
+    it.cloud.release();
     let one = Run::of(one);
     assert_eq!(one.code, Some(0), "{one:#?}");
     it.assert_settled();

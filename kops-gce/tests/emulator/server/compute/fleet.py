@@ -200,7 +200,7 @@ class Fleet:
             return
         member.errors = []
         try:
-            rule = self.project.faults.strike(CREATION, member.key.path)
+            rule = self.project.faults.strike(CREATION, member.key.path, mutation=False)
             if rule is not None and rule.what in ("fail", "operation"):
                 raise ApiError(rule.status or 503, rule.message, rule.code or "ZONE_RESOURCE_POOL_EXHAUSTED")
             item = self.instance(member)

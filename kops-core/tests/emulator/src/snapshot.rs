@@ -1,22 +1,22 @@
-//! All that an account holds.
+//! All that a tenant holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// The objects of an account by kind (`vpc`, `launch-template`, `dns-record` …) and name or id, each with its
-/// description in boto3's terms; see `server/snapshot.py` for the kinds.
+/// The objects of a tenant by kind (`vpc`, `networks`, `virtualNetworks` …) and name or id, each with its description
+/// in the vendor's terms, less what moves by itself; the emulator's `server/snapshot.py` says which kinds there are.
 ///
-/// It includes what AWS gives every account (the default VPC and what belongs to it): compare snapshots.
+/// It includes what the cloud gives every tenant (AWS's default VPC, say): compare snapshots.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     objects: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
 impl Snapshot {
-    pub(crate) fn from_json(value: Value) -> Self {
-        let objects = serde_json::from_value(value)
-            .unwrap_or_else(|error| panic!("a snapshot of the account: {error}"));
+    /// From the emulator's own description: `{kind: {name: description}}`.
+    pub fn from_json(value: Value) -> Self {
+        let objects = serde_json::from_value(value).unwrap_or_else(|error| panic!("a snapshot: {error}"));
         Self { objects }
     }
 

@@ -1,4 +1,4 @@
-//! The log of a subscription's calls.
+//! The log of a tenant's calls.
 
 use std::collections::BTreeMap;
 
@@ -8,37 +8,31 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct Call {
-    /// `group.operation`, as the vendor's tables name it: `virtualNetworks.createOrUpdate`.
+    /// The service or group of operations and what is asked of it, as the vendor names them: `ec2:CreateVpc`,
+    /// `compute.networks.insert`, `virtualNetworks.createOrUpdate`.
     pub action: String,
-    /// The HTTP method.
-    pub method: String,
-    /// The path, without its query.
-    pub path: String,
     /// Whether the call may change anything.
-    pub mutating: bool,
+    pub mutation: bool,
+    /// What it was about: the path of the request.
+    pub path: String,
     /// The HTTP status; 0 when the connection was closed without an answer.
     pub status: u16,
     /// The error code of a failure.
     pub code: Option<String>,
     /// When it arrived, in seconds of the server's monotonic clock.
     pub start: f64,
-    /// How long the answer took.
+    /// How long the answer took, in seconds.
     pub seconds: f64,
 }
 
 impl Call {
-    /// Whether the call may change anything.
-    pub fn is_mutation(&self) -> bool {
-        self.mutating
-    }
-
-    /// Whether the call asks for the state of a long-running operation.
-    pub fn is_poll(&self) -> bool {
-        self.action.starts_with("operations.")
+    /// The service or group of operations: `ec2`, `compute`, `virtualNetworks`.
+    pub fn service(&self) -> &str {
+        self.action.split([':', '.']).next().unwrap_or_default()
     }
 }
 
-/// The calls of a subscription, in the order in which they were answered.
+/// The calls of a tenant, in the order in which they were answered.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[non_exhaustive]
 pub struct Calls {
@@ -68,19 +62,15 @@ impl Calls {
         counts
     }
 
-    /// Those that may change something, leaving out groups of operations: `["blobs"]` for the state store's own.
+    /// Those that may change something, leaving out services: `["s3"]` for the state store's own.
     pub fn mutations(&self, but_not: &[&str]) -> Vec<&Call> {
-        let counts = |call: &&Call| {
-            let group = call.action.split('.').next().unwrap_or_default();
-            call.is_mutation() && !but_not.contains(&group)
-        };
-        self.calls.iter().filter(counts).collect()
+        self.calls.iter().filter(|call| call.mutation && !but_not.contains(&call.service())).collect()
     }
 
     #[expect(clippy::print_stderr, reason = "a failing test's last words")]
     pub(crate) fn print_last(&self, count: usize) {
         let skipped = self.calls.len().saturating_sub(count);
-        eprintln!("the subscription's last calls ({skipped} earlier):");
+        eprintln!("the last calls ({skipped} earlier):");
         for call in self.calls.iter().skip(skipped) {
             let code = call.code.as_deref().unwrap_or_default();
             eprintln!("  {} {} {} {code}", call.status, call.action, call.path);

@@ -1,0 +1,51 @@
+//! An internet gateway is what every network has; a NAT gateway is in a router, which lists the subnets that it
+//! serves.
+
+use std::collections::BTreeSet;
+
+use kops_core::Result;
+use kops_core::graph::Handle;
+use kops_core::lower::Lowered;
+use kops_core::resource::{Egress, InternetGateway, NatGateway, Subnet};
+
+use super::{Lowering, Site, native, unsupported};
+use crate::kinds::{DefaultInternetGateway, Nat, Router, Subnetwork};
+
+impl Lowered<Site> for InternetGateway {
+    type Native = DefaultInternetGateway;
+
+    fn lower(name: &str, _: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        cx.looked_up::<DefaultInternetGateway>(name);
+        Ok(())
+    }
+}
+
+impl Lowered<Site> for NatGateway {
+    type Native = Router;
+
+    // The address is known before the gateway is; it is the address' own output. Shared gateways know theirs.
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[(Self::PUBLIC_IP.name(), Router::PUBLIC_IP.name())];
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        let mut subnetworks = BTreeSet::new();
+        for (subnet, other) in cx.specs::<Subnet>()? {
+            if let Egress::Nat(gateway) = &other.egress
+                && Lowering::is_for(gateway, name)
+            {
+                subnetworks.insert(Handle::<Subnetwork>::named(subnet).id());
+            }
+        }
+        if subnetworks.is_empty() {
+            // Without a list it would serve everybody in the network, whose machines are others' perhaps.
+            return Err(unsupported(
+                "no subnet goes out through this NAT gateway",
+                "give a subnet of the graph this gateway as its egress, or leave the gateway out",
+            ));
+        }
+        let nat = Nat { addresses: [native(spec.address)].into(), subnetworks };
+        let nats = [(crate::names::cloud_name(name), nat)].into();
+        cx.add(name, Router { network: native(spec.network), nats });
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! Lowering: pure, on graphs and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kops_core::graph::{GraphBuilder, Handle, Key};
+use kops_core::resource::{
+    Address, Egress, Extensions, InstanceGroup, MachineOptions, NatGateway, Network, Resource, RootVolume,
+    Subnet,
+};
+
+use super::*;
+use crate::kinds::{InstanceGroupManager, Router, Size, Subnetwork};
+
+fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
+    lower(&graph.build().unwrap(), &Scope::new("ha.example.com"), "europe-west1", &HashSet::new())
+}
+
+fn spec<R: Resource>(graph: &TaskGraph, name: &str) -> R {
+    graph.get(&Key::new(R::KIND, name)).unwrap().spec_as().unwrap()
+}
+
+fn subnet(network: &Handle<Network>, egress: Egress) -> Subnet {
+    let plain = Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "");
+    Subnet { zone: None, egress, ..plain }
+}
+
+fn group(subnet: &Handle<Subnet>, zones: &[&str], min: u32, max: u32) -> InstanceGroup {
+    InstanceGroup {
+        subnets: [subnet.id()].into(),
+        zones: zones.iter().map(|zone| (*zone).to_owned()).collect(),
+        image: "debian-cloud/debian-12".to_owned(),
+        machine_type: "n2-standard-2".to_owned(),
+        min,
+        max,
+        firewalls: BTreeSet::new(),
+        identity: None,
+        ssh_key: None,
+        user_data: None,
+        root_volume: RootVolume::default(),
+        volumes: BTreeMap::new(),
+        load_balancers: BTreeSet::new(),
+        options: MachineOptions::default(),
+        spot: None,
+        labels: BTreeMap::new(),
+        node_labels: BTreeMap::new(),
+        taints: BTreeSet::new(),
+        extensions: Extensions::default(),
+    }
+}
+
+fn network(graph: &mut GraphBuilder) -> Handle<Network> {
+    graph.add("net", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false })
+}
+
+#[test]
+fn a_group_is_divided_among_its_zones() {
+    let mut graph = TaskGraph::builder();
+    let network = network(&mut graph);
+    let subnet = graph.add("front", subnet(&network, Egress::None));
+    graph.add("nodes", group(&subnet, &["europe-west1-b", "europe-west1-c"], 3, 4));
+    let native = lowered(graph).unwrap();
+    let size = |name: &str| spec::<InstanceGroupManager>(&native, name).size;
+    assert_eq!(size("b.nodes"), Size { min: 2, max: 2 });
+    assert_eq!(size("c.nodes"), Size { min: 1, max: 2 });
+}
+
+#[test]
+fn a_nat_gateway_serves_the_subnets_that_name_it() {
+    let mut graph = TaskGraph::builder();
+    let network = network(&mut graph);
+    let address = graph.add("out", Address {});
+    let nat = NatGateway { network: network.id(), subnet: None, address: address.id() };
+    let nat = graph.add("out", nat);
+    graph.add("inner", subnet(&network, Egress::Nat(nat.id())));
+    graph.add("front", subnet(&network, Egress::None));
+    let router: Router = spec(&lowered(graph).unwrap(), "out");
+    let served: Vec<_> = router.nats.values().flat_map(|nat| &nat.subnetworks).collect();
+    let inner = Key::new(Subnetwork::KIND, "inner");
+    assert!(matches!(served[..], [Input::Output(output)] if output.task == inner), "{served:?}");
+}
+
+#[test]
+fn what_google_cloud_cannot_do_is_said_at_once() {
+    let mut graph = TaskGraph::builder();
+    let network = graph.add("net", Network { cidrs: Vec::new(), ipv6: true });
+    let address = graph.add("out", Address {});
+    graph.add("out", NatGateway { network: network.id(), subnet: None, address: address.id() });
+    let front = subnet(&network, Egress::None);
+    let front = graph.add("front", Subnet { zone: Some("europe-west1-b".to_owned()), ..front });
+    graph.add("nodes", group(&front, &["us-central1-a"], 1, 1));
+    let error = lowered(graph).unwrap_err().to_string();
+    for part in ["IPv6", "no subnet goes out", "spans the zones", "not in the region europe-west1"] {
+        assert!(error.contains(part), "{part} in {error}");
+    }
+}

@@ -5,7 +5,7 @@
 //! clouds take; so what is refused is that thing.
 //!
 //! The test fails when the README says something else. `KOPS_UPDATE_README=1` writes the table;
-//! `cargo test -p kops --test clouds -- --nocapture` tells why what is refused is refused.
+//! `cargo test --workspace --test clouds -- --nocapture` tells why what is refused is refused.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test can do no better")]
 
 mod ground;
@@ -83,7 +83,7 @@ async fn the_readme_says_what_works_on_which_cloud() {
     assert!(
         written == table,
         "the README's table is not what the clouds say; write it with \
-         `KOPS_UPDATE_README=1 cargo test -p kops --test clouds`, and read the difference. It should be:\n{table}"
+         `KOPS_UPDATE_README=1 cargo test --workspace --test clouds`, and read the difference. It should be:\n{table}"
     );
 }
 

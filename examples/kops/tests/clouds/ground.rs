@@ -61,11 +61,6 @@ impl<'a> Ground<'a> {
         Self { offline, graph, network, subnet, wall, key }
     }
 
-    /// Another network.
-    pub(crate) fn network(&self) -> Network {
-        network()
-    }
-
     /// A NAT gateway with an address, and a subnet that goes out by it.
     pub(crate) fn gateway(&mut self) {
         let door = self.graph.add("main", InternetGateway { network: self.network.id() });
@@ -94,7 +89,8 @@ impl<'a> Ground<'a> {
     }
 }
 
-fn network() -> Network {
+/// A network of IPv4.
+pub(crate) fn network() -> Network {
     Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false }
 }
 

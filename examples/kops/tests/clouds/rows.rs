@@ -6,11 +6,11 @@ use kops_core::cluster::{
 };
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{
-    DnsRecord, DnsTarget, DnsZone, FirewallRule, FirewallRules, Identity, Instance, MachineOptions, Peer,
-    Protocol, RecordType, Role, RootVolume, Scheme, SpotOptions, Volume,
+    DnsRecord, DnsTarget, DnsZone, FirewallRule, FirewallRules, Identity, Instance, MachineOptions, Network,
+    Peer, Protocol, RecordType, Role, RootVolume, Scheme, SpotOptions, Volume,
 };
 
-use crate::ground::{Ground, group, listener};
+use crate::ground::{Ground, group, listener, network};
 use crate::offline::Offline;
 
 /// A row.
@@ -112,14 +112,12 @@ pub(crate) const ROWS: &[Row] = &[
         nodes(files, "spec.guestAccelerators[0].acceleratorCount", "1");
     }),
     edited("machines on hardware of one's own (`tenancy`)", |files, _| {
-        nodes(files, "spec.tenancy", "dedicated")
+        nodes(files, "spec.tenancy", "dedicated");
     }),
     edited("warm pools", |files, _| nodes(files, "spec.warmPool.minSize", "1")),
     edited("Karpenter", |files, _| nodes(files, "spec.manager", "Karpenter")),
     tasks("a network with IPv6", |on| {
-        let mut network = on.network();
-        network.ipv6 = true;
-        on.graph.add("six", network);
+        on.graph.add("six", Network { ipv6: true, ..network() });
     }),
     tasks("a NAT gateway with an address of its own", |on| on.gateway()),
     tasks("rules by the cloud's prefix lists", |on| {

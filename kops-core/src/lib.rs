@@ -14,6 +14,7 @@
 //! - [`store`]: where specifications live, and the lease that keeps a second operator out.
 //! - [`cluster`]: kOps' specifications, and the way from them to a graph; [`bootstrap`]: what machines start with.
 //! - `testing` (feature `testing`): a cloud in memory, faults, and the conformance suite for providers.
+//! - `guide` (likewise): how to write a provider.
 //!
 //! # A program
 //!
@@ -71,6 +72,9 @@ mod digest;
 mod engine;
 mod error;
 pub mod graph;
+// Its links lead to the suite.
+#[cfg(feature = "testing")]
+pub mod guide;
 pub mod lower;
 mod observe;
 pub mod plan;

@@ -4,6 +4,8 @@
 //! agnostic tasks to a graph of those kinds. Everything else, observing, planning, applying, retrying,
 //! pacing, recovering from a crash, is the engine's.
 //!
+//! How to write one, rule by rule, is in `kops_core::guide` (feature `testing`).
+//!
 //! A provider is a plain value, made by a builder of its own crate and handed to the engine:
 //! `Engine::new(Arc::new(cloud), scope)`.
 

@@ -251,31 +251,34 @@ impl DynHandler for FlawedHandler {
     }
 }
 
+/// Each flaw with a rule that finds it.
+const FLAWS: &[(Flaw, &str)] = &[
+    (Flaw::LowersAtRandom, "lowered"),
+    (Flaw::PromisesTooMuch, "unsupported"),
+    (Flaw::Boasts, "repeated"),
+    (Flaw::IgnoresUpdates, "changed"),
+    (Flaw::IgnoresDeletions, "deleted"),
+    (Flaw::Remembers, "drifted"),
+    (Flaw::IgnoresTokens, "lost_answers"),
+    (Flaw::IgnoresScopes, "foreign"),
+    (Flaw::HidesHolders, "taken_name"),
+    (Flaw::IgnoresSelectors, "shared"),
+    (Flaw::ForgetsRetention, "lifecycles"),
+    (Flaw::MissesTheGone, "lost_answers"),
+    (Flaw::ReadsOnePage, "pages"),
+    (Flaw::AsksOneByOne, "budget"),
+    (Flaw::Babbles, "secrets"),
+    (Flaw::Fidgets, "stable"),
+    (Flaw::IsBlind, "stale"),
+    (Flaw::NeedsAsking, "throttled"),
+    (Flaw::NeedsAsking, "failed_anywhere"),
+    (Flaw::NeedsAsking, "cancelled"),
+    (Flaw::NeedsAsking, "crashed_anywhere"),
+];
+
 #[tokio::test(start_paused = true)]
 async fn every_flaw_is_found() {
-    for (flaw, rule) in [
-        (Flaw::LowersAtRandom, "lowered"),
-        (Flaw::PromisesTooMuch, "unsupported"),
-        (Flaw::Boasts, "repeated"),
-        (Flaw::IgnoresUpdates, "changed"),
-        (Flaw::IgnoresDeletions, "deleted"),
-        (Flaw::Remembers, "drifted"),
-        (Flaw::IgnoresTokens, "lost_answers"),
-        (Flaw::IgnoresScopes, "foreign"),
-        (Flaw::HidesHolders, "taken_name"),
-        (Flaw::IgnoresSelectors, "shared"),
-        (Flaw::ForgetsRetention, "lifecycles"),
-        (Flaw::MissesTheGone, "lost_answers"),
-        (Flaw::ReadsOnePage, "pages"),
-        (Flaw::AsksOneByOne, "budget"),
-        (Flaw::Babbles, "secrets"),
-        (Flaw::Fidgets, "stable"),
-        (Flaw::IsBlind, "stale"),
-        (Flaw::NeedsAsking, "throttled"),
-        (Flaw::NeedsAsking, "failed_anywhere"),
-        (Flaw::NeedsAsking, "cancelled"),
-        (Flaw::NeedsAsking, "crashed_anywhere"),
-    ] {
+    for &(flaw, rule) in FLAWS {
         let capabilities = Capabilities { ipv6: false, ..MemoryCloud::new().capabilities() };
         let cloud = match rule {
             "unsupported" => MemoryCloud::builder().capabilities(capabilities),
@@ -288,4 +291,10 @@ async fn every_flaw_is_found() {
         let (_, verdict) = &report.rules[0];
         assert!(matches!(verdict, Verdict::Broken(_)), "{flaw:?} was not found: {report}");
     }
+}
+
+#[test]
+fn every_rule_finds_a_flaw() {
+    let idle: Vec<_> = conformance::rules().filter(|rule| !FLAWS.iter().any(|(_, it)| it == rule)).collect();
+    assert!(idle.is_empty(), "no flaw is planted for {idle:?}");
 }

@@ -284,6 +284,12 @@ const RULES: [(&str, Rule); 20] = [
     ("secrets", |fixture| Box::pin(secrets(fixture))),
 ];
 
+/// The names of the rules, in the order they run; what they promise is in the
+/// [guide](crate::guide::write_a_provider).
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(name, _)| *name)
+}
+
 /// Runs every rule, one after the other.
 pub async fn run(fixture: &dyn Fixture) -> Report {
     run_only(fixture, |_| true).await

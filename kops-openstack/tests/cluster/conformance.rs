@@ -257,7 +257,7 @@ fn is_part(kind: &str) -> bool {
 #[ignore = "takes some twenty minutes: run it with `-- --ignored`"]
 async fn the_contract_is_kept() {
     let Some(lab) = Lab::start() else { return };
-    let zone = format!("{}.example.com", lab.user_agent());
+    let zone = format!("{}.example.com", lab.name());
     lab.create_zone(&zone);
     let cloud = connect(&lab).await;
     let report = conformance::run(&All { lab, cloud, zone, planted: Mutex::default() }).await;

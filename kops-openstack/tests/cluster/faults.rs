@@ -1,6 +1,7 @@
-//! Services that fail in passing, answers that are lost, and a service that dies.
+//! Services that fail in passing, answers that are late or lost, and a client that dies.
 
 use kops_core::graph::TaskGraph;
+use kops_core::resource::Network;
 use kops_openstack_lab::Fault;
 
 use crate::lab::Site;
@@ -24,6 +25,9 @@ async fn what_fails_in_passing_is_repeated_and_makes_nothing_twice() {
         // Fewer requests, please; and a service that is not there for a moment.
         Fault::answer("neutron", "GET", "/subnets", 429).header("Retry-After", "1").times(0, 1),
         Fault::answer("nova", "GET", "/flavors", 503).times(0, 1),
+        // Some are slow.
+        Fault::delay("neutron", 2.0).times(40, 4),
+        Fault::delay("octavia", 2.0).times(10, 4),
     ]);
     site.try_apply(&site.graph()).await.unwrap();
     site.lab.inject(&[]);
@@ -41,4 +45,41 @@ async fn what_fails_in_passing_is_repeated_and_makes_nothing_twice() {
     site.try_apply(&TaskGraph::default()).await.unwrap();
     site.lab.inject(&[]);
     assert_eq!(site.before.diff(&site.lab.inventory()), Vec::<String>::new());
+}
+
+/// The number of calls that change something before the one at whose answer the client dies.
+const MOMENTS: [usize; 3] = [3, 30, 60];
+
+#[tokio::test]
+async fn what_a_client_that_died_has_made_is_taken_up_again() {
+    let Some(site) = Site::new().await else { return };
+    let graph = site.graph();
+    for moment in MOMENTS {
+        site.lab.inject(&[Fault::hold("*", "*", "").times(moment, 1)]);
+        site.die_when_held(&graph).await;
+        others_go_on(&site).await;
+        assert_eq!(site.lab.held(), 1);
+        site.lab.release();
+        assert_eq!(site.lab.held(), 0);
+        site.apply().await;
+        let made = site.lab.inventory();
+        assert_eq!((made.count("servers"), made.count("loadbalancers")), (7, 2), "{made:?}");
+
+        site.lab.inject(&[Fault::hold("*", "*", "").times(moment, 1)]);
+        site.die_when_held(&TaskGraph::default()).await;
+        site.lab.inject(&[]);
+        site.delete().await;
+    }
+}
+
+/// What befalls one project does not befall another one.
+async fn others_go_on(site: &Site) {
+    let Some(other) = Site::new().await else { return };
+    let mut graph = TaskGraph::builder();
+    graph.add("theirs", Network { cidrs: Vec::new(), ipv6: false });
+    let before = site.lab.calls();
+    other.try_apply(&graph.build().unwrap()).await.unwrap();
+    assert!(other.lab.calls().iter().any(|call| call.mutates()));
+    assert_eq!(site.lab.calls(), before);
+    other.delete().await;
 }

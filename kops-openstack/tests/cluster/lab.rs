@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use kops_core::cloud::Cloud as _;
 use kops_core::cluster::{
     ClusterFiles, DnsType, InstanceGroup, LoadBalancerType, NewCluster, Role, SshCredential, TopologyKind,
     new_cluster, plan_graph,
@@ -19,7 +21,7 @@ pub(crate) const KEY: &str =
 
 pub(crate) async fn connect(lab: &Lab) -> Arc<Openstack> {
     let builder = Openstack::builder().auth(lab.entry()).external_network(EXTERNAL_NETWORK);
-    Arc::new(builder.user_agent(lab.user_agent()).build().await.unwrap())
+    Arc::new(builder.build().await.unwrap())
 }
 
 /// A project with a zone and a cluster to be made there.
@@ -36,7 +38,7 @@ impl Site {
     pub(crate) async fn new() -> Option<Self> {
         let lab = Lab::start()?;
         // Zones are the whole cloud's.
-        let zone = format!("{}.example.com", lab.user_agent());
+        let zone = format!("{}.example.com", lab.name());
         lab.create_zone(&zone);
         foreign(&lab);
         let before = lab.inventory();
@@ -64,6 +66,19 @@ impl Site {
     pub(crate) async fn try_apply(&self, graph: &TaskGraph) -> Result<()> {
         let plan = self.engine.plan(graph).await?;
         self.engine.apply_now(&plan).await?.into_result().map(drop)
+    }
+
+    /// Applies a graph until an answer is held, and dies.
+    pub(crate) async fn die_when_held(&self, graph: &TaskGraph) {
+        let held = async {
+            while self.lab.held() == 0 {
+                self.cloud.clock().sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::select! {
+            outcome = self.try_apply(graph) => panic!("no answer was held: {outcome:?}"),
+            () = held => {}
+        }
     }
 
     /// Applies the cluster and makes sure that it is settled then.

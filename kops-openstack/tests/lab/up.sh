@@ -21,7 +21,7 @@ BASE=${OSLAB_PORT:-17000}
 export OSLAB_COMPUTES=${OSLAB_COMPUTES:-2}
 ALL="keystone glance placement nova neutron cinder octavia designate swift"
 SERVICES=${OSLAB_SERVICES:-$ALL}
-export OSLAB_ETC=$OSLAB_DIR/etc OSLAB_FAULTS=$OSLAB_DIR/faults.json
+export OSLAB_ETC=$OSLAB_DIR/etc
 RUN=$OSLAB_DIR/run LOG=$OSLAB_DIR/log LIVE=$OSLAB_DIR/live SEED=$OSLAB_DIR/seed
 VENV=${OSLAB_VENV:-$OSLAB_DIR/venv}; BIN=$VENV/bin
 SOCK=$OSLAB_DIR/run/mysql.sock
@@ -709,7 +709,7 @@ if [ -d "$SEED" ] && [ "$(cat "$SEED/made-for" 2>/dev/null)" != "$MADE_FOR" ]; t
 fi
 if [ -n "$RESET" ] && [ -d "$SEED" ]; then
   bash "$HERE/down.sh"
-  rm -rf "$LIVE" "$OSLAB_FAULTS"
+  rm -rf "$LIVE" "$OSLAB_DIR"/{projects,tokens}
 fi
 if [ -d "$SEED" ] && [ ! -d "$LIVE/db/mysql" ]; then
   rm -rf "$LIVE"; cp -a "$SEED" "$LIVE"

@@ -3,7 +3,7 @@
 //! [`Lab::start`] gives a test a project of its own in an OpenStack control plane on the loopback: the real services,
 //! at pinned versions (see the README beside this crate). The first test of a process brings it up; it ends with the
 //! last process that uses it. Projects share flavors, images, the external network and the names of DNS zones, and
-//! nothing else, so tests run side by side.
+//! nothing else, so tests run side by side; one that breaks services waits until it is [alone](Lab::alone).
 //!
 //! Where it cannot be had (no suitable Python, no package index), tests say so loudly and do nothing; with `KOPS_CI`
 //! set they fail.
@@ -14,17 +14,24 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod calls;
+mod fault;
 mod inventory;
+mod project;
 mod rest;
 mod up;
 
+use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-pub use calls::{Call, Fault};
+pub use calls::Call;
+pub use fault::Fault;
 pub use inventory::Inventory;
 pub use rest::Rest;
+
+use project::Project;
 
 /// The image that every project sees.
 pub const IMAGE: &str = "cirros";
@@ -41,11 +48,23 @@ pub struct Lab {
     name: String,
     project: String,
     auth_url: String,
+    files: Project,
+    /// Held as long as this is.
+    _presence: File,
 }
 
 impl Lab {
     /// A fresh project with a user; `None`, and a loud message, when OpenStack cannot be had here.
     pub fn start() -> Option<Self> {
+        Self::with(File::lock_shared)
+    }
+
+    /// The same, once no other test is in the lab, and no other comes until this one ends.
+    pub fn alone() -> Option<Self> {
+        Self::with(File::lock)
+    }
+
+    fn with(lock: fn(&File) -> io::Result<()>) -> Option<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let home = match up::home() {
             Ok(home) => home,
@@ -55,7 +74,12 @@ impl Lab {
                 return None;
             }
         };
+        let presence = home.folder.join("present.lock");
+        let presence = File::create(&presence).and_then(|file| lock(&file).map(|()| file));
+        let presence = presence.unwrap_or_else(|error| panic!("present.lock: {error}"));
         let name = format!("kops-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        // Before there is any token of it.
+        let files = Project::new(home.folder.join("projects").join(&name));
         let admin = Rest::admin(home);
         let project = admin.identity("POST", "projects", &json!({ "project": { "name": name } }));
         let project = text(&project["project"]["id"]);
@@ -64,7 +88,7 @@ impl Lab {
         for role in admin.roles(&["member", "load-balancer_member"]) {
             admin.identity("PUT", &format!("projects/{project}/users/{user}/roles/{role}"), &Value::Null);
         }
-        Some(Self { name, project, auth_url: up::Home::auth_url() })
+        Some(Self { name, project, auth_url: up::Home::auth_url(), files, _presence: presence })
     }
 
     /// The project's identifier.
@@ -94,19 +118,44 @@ impl Lab {
         ]
     }
 
-    /// What the program under test must call itself, so that its calls can be told from others'.
-    pub fn user_agent(&self) -> &str {
+    /// The project's name, which no other has.
+    pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The project's calls so far.
+    /// The calls so far that programs have made in the project whose `User-Agent` begins with `kops`.
     pub fn calls(&self) -> Vec<Call> {
-        calls::of(&self.name)
+        calls::of(&self.files)
     }
 
-    /// Injects faults into the project's calls, in place of those before.
+    /// Whether any of these calls is being worked on, that of a client which is dead, too.
+    pub fn is_busy(&self) -> bool {
+        fault::is_busy(&self.files)
+    }
+
+    /// Injects faults into these calls, in place of those before; faults count the calls from here on, of all services
+    /// together. Held answers go out.
     pub fn inject(&self, faults: &[Fault]) {
-        calls::inject(&self.name, faults);
+        fault::inject(&self.files, faults);
+    }
+
+    /// How many answers a [`Fault::hold`] keeps back right now.
+    pub fn held(&self) -> u64 {
+        fault::held(&self.files)
+    }
+
+    /// Waits until a [`Fault::hold`] keeps an answer back.
+    ///
+    /// # Panics
+    ///
+    /// When none does within a minute.
+    pub fn wait_until_held(&self) {
+        fault::wait_until_held(&self.files);
+    }
+
+    /// Lets held answers go.
+    pub fn release(&self) {
+        fault::release(&self.files);
     }
 
     /// The services, as the project's user.
@@ -126,8 +175,8 @@ impl Lab {
         text(&zone["id"])
     }
 
-    /// Kills a service as a crash does, and starts it again.
-    pub fn crash(&self, service: &str) {
+    /// Kills a service as a crash does, and starts it again: whoever does so must be [alone](Self::alone).
+    pub fn crash(service: &str) {
         up::crash(service);
     }
 }

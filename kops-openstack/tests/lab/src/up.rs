@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
+/// As in `up.sh`.
 const FIRST_PORT: u16 = 17_000;
 
 /// The running lab.
@@ -19,7 +20,7 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn auth_url() -> String {
-        format!("http://127.0.0.1:{FIRST_PORT}/v3")
+        format!("http://127.0.0.1:{}/v3", first_port())
     }
 
     /// The address of a service.
@@ -27,7 +28,7 @@ impl Home {
         let order =
             ["keystone", "glance", "placement", "nova", "neutron", "cinder", "octavia", "designate", "swift"];
         let at = order.iter().position(|it| *it == service).unwrap_or_else(|| panic!("no service {service}"));
-        format!("http://127.0.0.1:{}", FIRST_PORT + u16::try_from(at).unwrap_or_default())
+        format!("http://127.0.0.1:{}", first_port() + u16::try_from(at).unwrap_or_default())
     }
 }
 
@@ -35,6 +36,12 @@ impl Home {
 pub(crate) fn home() -> Result<&'static Home, String> {
     static HOME: OnceLock<Result<Home, String>> = OnceLock::new();
     HOME.get_or_init(bring_up).as_ref().map_err(Clone::clone)
+}
+
+fn first_port() -> u16 {
+    let Some(given) = std::env::var_os("OSLAB_PORT") else { return FIRST_PORT };
+    let port = given.to_str().and_then(|port| port.parse().ok());
+    port.unwrap_or_else(|| panic!("OSLAB_PORT is no port: {}", given.display()))
 }
 
 fn folder() -> PathBuf {
@@ -50,8 +57,7 @@ fn bring_up() -> Result<Home, String> {
     let folder = folder();
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     // One at a time: the next finds it up.
-    let lock = File::create(folder.join("start.lock")).and_then(|file| file.lock().map(|()| file));
-    let lock = lock.map_err(|error| format!("{}: {error}", folder.display()))?;
+    let lock = lock(&folder)?;
     let mut keeper = script("keep.sh")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -83,8 +89,14 @@ fn bring_up() -> Result<Home, String> {
     Ok(Home { folder, _keeper: keeper })
 }
 
+/// Nobody else starts or ends services meanwhile.
+fn lock(folder: &Path) -> Result<File, String> {
+    let lock = File::create(folder.join("start.lock")).and_then(|file| file.lock().map(|()| file));
+    lock.map_err(|error| format!("{}: {error}", folder.display()))
+}
+
 fn is_up() -> bool {
-    std::net::TcpStream::connect(("127.0.0.1", FIRST_PORT)).is_ok()
+    std::net::TcpStream::connect(("127.0.0.1", first_port())).is_ok()
 }
 
 fn script(name: &str) -> Command {
@@ -95,6 +107,8 @@ fn script(name: &str) -> Command {
 
 /// Kills a service and starts it again.
 pub(crate) fn crash(service: &str) {
+    // Otherwise a process that comes to the lab just now would start it, too.
+    let _lock = lock(&folder()).unwrap_or_else(|why| panic!("{why}"));
     for (name, arguments) in [("down.sh", vec!["--kill", service]), ("up.sh", vec!["--only", service])] {
         let output = script(name).args(arguments).stdin(Stdio::null()).output();
         let output = output.unwrap_or_else(|error| panic!("{name}: {error}"));

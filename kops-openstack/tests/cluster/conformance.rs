@@ -189,7 +189,7 @@ impl Fixture for All {
             id: id.to_owned(),
             content: Document::from(content.clone()),
         };
-        Ok(Some(inventory.objects().map(item).collect()))
+        Ok(Some(inventory.all().map(item).collect()))
     }
 
     async fn plant(&self) -> Result<bool> {

@@ -13,7 +13,7 @@ use kops_core::graph::TaskGraph;
 use kops_core::plan::Plan;
 use kops_core::{Engine, Result};
 use kops_openstack::Openstack;
-use kops_openstack_lab::{Call, EXTERNAL_NETWORK, FLAVORS, IMAGE, Inventory, Lab, ZONE};
+use kops_openstack_lab::{Call, EXTERNAL_NETWORK, FLAVORS, IMAGE, Lab, Snapshot, ZONE};
 
 /// A key that nobody has the other half of.
 pub(crate) const KEY: &str =
@@ -31,7 +31,7 @@ pub(crate) struct Site {
     pub(crate) engine: Engine,
     pub(crate) files: ClusterFiles,
     /// The project before anything was done.
-    pub(crate) before: Inventory,
+    pub(crate) before: Snapshot,
 }
 
 impl Site {
@@ -40,7 +40,7 @@ impl Site {
         // Zones are the whole cloud's.
         let zone = format!("{}.example.com", lab.name());
         lab.create_zone(&zone);
-        foreign(&lab);
+        lab.seed_foreign();
         let before = lab.inventory();
         let cloud = connect(&lab).await;
         let files = ha(&zone);
@@ -150,30 +150,4 @@ fn ha(zone: &str) -> ClusterFiles {
     "admin".clone_into(&mut key.metadata.name);
     KEY.clone_into(&mut key.spec.public_key);
     ClusterFiles { cluster, instance_groups, ssh_keys: vec![key] }
-}
-
-/// Something of every kind that others have in the project.
-fn foreign(lab: &Lab) {
-    use serde_json::{Value, json};
-    let rest = lab.rest();
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let make = |path: &str, item: &str, body: Value| {
-        let made = rest.call("neutron", "POST", &format!("v2.0/{path}"), &json!({ (item): body }));
-        text(&made[item]["id"])
-    };
-    let network = make("networks", "network", json!({ "name": "theirs", "description": "theirs" }));
-    let subnet = json!({ "network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24" });
-    let subnet = make("subnets", "subnet", subnet);
-    let router = make("routers", "router", json!({ "name": "theirs" }));
-    let interface = json!({ "subnet_id": subnet });
-    rest.call("neutron", "PUT", &format!("v2.0/routers/{router}/add_router_interface"), &interface);
-    let group = make("security-groups", "security_group", json!({ "name": "nodes" }));
-    let port = json!({ "network_id": network, "security_groups": [group] });
-    make("ports", "port", port);
-    let key = json!({ "keypair": { "name": "theirs", "public_key": KEY } });
-    rest.call("nova", "POST", "v2.1/os-keypairs", &key);
-    let servers = json!({ "server_group": { "name": "nodes", "policies": ["affinity"] } });
-    rest.call("nova", "POST", "v2.1/os-server-groups", &servers);
-    let volume = json!({ "volume": { "size": 1, "name": "theirs" } });
-    rest.call("cinder", "POST", "v3/{project}/volumes", &volume);
 }

@@ -35,6 +35,11 @@ impl Snapshot {
         self.objects.get(kind).into_iter().flatten().map(|(name, object)| (name.as_str(), object))
     }
 
+    /// How many objects of a kind.
+    pub fn count(&self, kind: &str) -> usize {
+        self.objects.get(kind).map_or(0, BTreeMap::len)
+    }
+
     /// How many objects of each kind.
     pub fn counts(&self) -> BTreeMap<&str, usize> {
         self.objects.iter().map(|(kind, objects)| (kind.as_str(), objects.len())).collect()
@@ -56,14 +61,14 @@ impl Snapshot {
     }
 
     fn missing_from(&self, other: &Self, sign: char) -> Vec<String> {
-        self.each()
+        self.all()
             .filter(|(kind, name, _)| other.object(kind, name).is_none())
             .map(|(kind, name, _)| format!("{sign} {kind} {name}"))
             .collect()
     }
 
     fn changed_in(&self, later: &Self) -> Vec<String> {
-        self.each()
+        self.all()
             .filter_map(|(kind, name, before)| {
                 let after = later.object(kind, name)?;
                 (before != after).then(|| format!("~ {kind} {name}: {before} -> {after}"))
@@ -71,7 +76,8 @@ impl Snapshot {
             .collect()
     }
 
-    fn each(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
+    /// All objects, with kind, name or id, and description.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
         self.objects.iter().flat_map(|(kind, objects)| {
             objects.iter().map(move |(name, it)| (kind.as_str(), name.as_str(), it))
         })

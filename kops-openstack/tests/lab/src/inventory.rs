@@ -1,15 +1,11 @@
 //! All that a project holds, to compare before and after.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde_json::Value;
+use kops_emulator::Snapshot;
+use serde_json::{Value, json};
 
 use crate::rest::Rest;
-
-/// The objects of a project, by kind and identifier.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Inventory(BTreeMap<String, BTreeMap<String, Value>>);
 
 /// Service, path, and the member of the listing with the objects.
 const LISTINGS: &[(&str, &str, &str)] = &[
@@ -56,71 +52,33 @@ const FLEETING: &[&str] = &[
     "members",
 ];
 
-impl Inventory {
-    pub(crate) fn of(rest: &Rest, project: &str) -> Self {
-        let mut kinds = BTreeMap::new();
-        for (service, path, items) in LISTINGS {
-            let mut objects = BTreeMap::new();
-            for mut object in rest.list(service, path, items) {
-                let owner = ["project_id", "tenant_id"].iter().find_map(|key| object[*key].as_str());
-                if owner.is_some_and(|owner| owner != project) {
-                    continue;
-                }
-                if object["keypair"].is_object() {
-                    object = object["keypair"].take();
-                }
-                // A zone's own records count its changes.
-                if ["SOA", "NS"].iter().any(|kind| object["type"] == *kind) {
-                    continue;
-                }
-                if let Some(members) = object.as_object_mut() {
-                    members.retain(|name, _| !FLEETING.contains(&name.as_str()));
-                }
-                let object = sorted(object);
-                let id = object["id"].as_str().or(object["name"].as_str()).unwrap_or_default().to_owned();
-                objects.insert(id, object);
+/// The objects of a project, by kind and identifier.
+pub(crate) fn of(rest: &Rest, project: &str) -> Snapshot {
+    let mut kinds = BTreeMap::new();
+    for (service, path, items) in LISTINGS {
+        let mut objects = BTreeMap::new();
+        for mut object in rest.list(service, path, items) {
+            let owner = ["project_id", "tenant_id"].iter().find_map(|key| object[*key].as_str());
+            if owner.is_some_and(|owner| owner != project) {
+                continue;
             }
-            kinds.insert((*items).to_owned(), objects);
-        }
-        Self(kinds)
-    }
-
-    /// The objects, with kind and identifier.
-    pub fn objects(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
-        self.0.iter().flat_map(|(kind, objects)| {
-            objects.iter().map(move |(id, object)| (kind.as_str(), id.as_str(), object))
-        })
-    }
-
-    /// How many objects of a kind there are.
-    pub fn count(&self, kind: &str) -> usize {
-        self.0.get(kind).map_or(0, BTreeMap::len)
-    }
-
-    /// What has changed since, in words.
-    pub fn diff(&self, later: &Self) -> Vec<String> {
-        let mut found = Vec::new();
-        for (kind, id, object) in self.objects() {
-            match later.0.get(kind).and_then(|objects| objects.get(id)) {
-                None => found.push(format!("- {kind} {id}: {object}")),
-                Some(now) if now != object => found.push(format!("~ {kind} {id}: {object} -> {now}")),
-                Some(_) => {}
+            if object["keypair"].is_object() {
+                object = object["keypair"].take();
             }
-        }
-        for (kind, id, object) in later.objects() {
-            if self.0.get(kind).and_then(|objects| objects.get(id)).is_none() {
-                found.push(format!("+ {kind} {id}: {object}"));
+            // A zone's own records count its changes.
+            if ["SOA", "NS"].iter().any(|kind| object["type"] == *kind) {
+                continue;
             }
+            if let Some(members) = object.as_object_mut() {
+                members.retain(|name, _| !FLEETING.contains(&name.as_str()));
+            }
+            let object = sorted(object);
+            let id = object["id"].as_str().or(object["name"].as_str()).unwrap_or_default().to_owned();
+            objects.insert(id, object);
         }
-        found
+        kinds.insert((*items).to_owned(), objects);
     }
-}
-
-impl fmt::Debug for Inventory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = self.0.iter().filter(|(_, objects)| !objects.is_empty());
-        f.debug_map().entries(counts.map(|(kind, objects)| (kind, objects.len()))).finish()
-    }
+    Snapshot::from_json(json!(kinds))
 }
 
 /// Listings have no order of their own.

@@ -15,6 +15,7 @@
 
 mod calls;
 mod fault;
+mod foreign;
 mod inventory;
 mod project;
 mod rest;
@@ -28,7 +29,7 @@ use serde_json::{Value, json};
 
 pub use calls::Call;
 pub use fault::Fault;
-pub use inventory::Inventory;
+pub use kops_emulator::Snapshot;
 pub use rest::Rest;
 
 use project::Project;
@@ -164,8 +165,13 @@ impl Lab {
     }
 
     /// All that the project holds.
-    pub fn inventory(&self) -> Inventory {
-        Inventory::of(&self.rest(), &self.project)
+    pub fn inventory(&self) -> Snapshot {
+        inventory::of(&self.rest(), &self.project)
+    }
+
+    /// Makes objects of others, one of every kind that a cluster would make.
+    pub fn seed_foreign(&self) {
+        foreign::seed(&self.rest());
     }
 
     /// Makes a zone of DNS, which the whole cloud knows.

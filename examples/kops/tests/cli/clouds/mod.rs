@@ -5,3 +5,4 @@ mod azure;
 mod gce;
 pub(crate) mod kill;
 mod life;
+mod openstack;

@@ -49,12 +49,16 @@ impl Mark {
         Self { cluster: scope.name().to_owned(), task: task.to_owned(), retained: object.retained }
     }
 
+    /// What the text of each mark of a scope begins with, for clouds that can be asked for it.
+    pub fn beginning(scope: &Scope) -> String {
+        beginning(scope.name())
+    }
+
     /// The line of text.
     pub fn text(&self) -> String {
-        let mut text = FIRST.to_owned();
+        let mut text = beginning(&self.cluster);
         // Writing to a string does not fail.
-        let _ = write!(text, " cluster={}", utf8_percent_encode(&self.cluster, PLAIN));
-        let _ = write!(text, " task={}", utf8_percent_encode(&self.task, PLAIN));
+        let _ = write!(text, "task={}", utf8_percent_encode(&self.task, PLAIN));
         if self.retained {
             text.push_str(" retained");
         }
@@ -84,6 +88,11 @@ impl Mark {
     }
 }
 
+fn beginning(cluster: &str) -> String {
+    // With the space after it: no other scope's name begins like that.
+    format!("{FIRST} cluster={} ", utf8_percent_encode(cluster, PLAIN))
+}
+
 fn decoded(word: &str) -> String {
     percent_decode_str(word).decode_utf8_lossy().into_owned()
 }
@@ -98,6 +107,8 @@ mod tests {
         for retained in [false, true] {
             let mark = Mark { cluster: "a scope".into(), task: "*.b=\"c\" d".into(), retained };
             assert!(!mark.text().contains(['"', '\\']), "{}", mark.text());
+            assert!(mark.text().starts_with(&Mark::beginning(&scope)), "{}", mark.text());
+            assert!(!mark.text().starts_with(&Mark::beginning(&Scope::new("a"))), "{}", mark.text());
             assert_eq!(Mark::read(&scope, &mark.text()), Some(mark));
         }
     }

@@ -182,10 +182,11 @@ fn answer(scope: &Scope, call: &str, answer: serde_json::Value) -> Result<Object
 }
 
 impl RecordSets {
-    /// The record sets that may matter: those that end like the scope's name, which is one question to all zones, and
-    /// those of wanted names that do not; of identifiers, those of their zones.
+    /// The record sets that may matter: those that bear the scope's mark, and those of wanted names. As most names end
+    /// like the scope's, these are two questions to all zones, and one more for each other name. Of identifiers, those
+    /// of their zones.
     async fn find(&self, query: &Query<'_>, wanted: &[(&str, RecordSet)]) -> Result<BTreeMap<String, Found>> {
-        let mut calls: BTreeSet<(String, Option<String>)> = BTreeSet::new();
+        let mut calls: BTreeSet<(String, Option<(&str, String)>)> = BTreeSet::new();
         match query.filter {
             Filter::Ids(ids) => {
                 for zone in ids.iter().filter_map(|id| id.split_once('/')).map(|(zone, _)| zone) {
@@ -195,13 +196,14 @@ impl RecordSets {
             Filter::Scope { .. } => {
                 let scope = query.scope.name();
                 let all = || "recordsets".to_owned();
-                calls.insert((all(), Some(format!("*{scope}."))));
+                calls.insert((all(), Some(("description", format!("{}*", Mark::beginning(query.scope))))));
+                calls.insert((all(), Some(("name", format!("*{scope}.")))));
                 let others = wanted.iter().map(|(_, spec)| &spec.name).filter(|name| !name.ends_with(scope));
-                calls.extend(others.map(|name| (all(), Some(format!("{name}.")))));
+                calls.extend(others.map(|name| (all(), Some(("name", format!("{name}."))))));
             }
         }
-        let listings = calls.into_iter().map(|(path, name)| async move {
-            let query_pairs: Vec<_> = name.into_iter().map(|name| ("name", name)).collect();
+        let listings = calls.into_iter().map(|(path, pair)| async move {
+            let query_pairs: Vec<_> = pair.into_iter().collect();
             let call = Call::get(Service::Dns, path).query(&query_pairs);
             match self.0.all::<Found>(query.cx, call, "recordsets").await {
                 // The zone has gone, and its records with it.

@@ -1,11 +1,12 @@
 //! An address becomes a floating one that leads nowhere yet.
 
 use kops_core::Result;
+use kops_core::graph::{Handle, Id, Input};
 use kops_core::lower::Lowered;
-use kops_core::resource::Address;
+use kops_core::resource::{Address, Egress, Subnet};
 
 use super::{Lowering, Site, external_network, tags_with};
-use crate::kinds::FloatingIp;
+use crate::kinds::{FloatingIp, RouterInterface};
 
 impl Lowered<Site> for Address {
     type Native = FloatingIp;
@@ -18,4 +19,23 @@ impl Lowered<Site> for Address {
         cx.add(name, FloatingIp { external_network, port: None, tags });
         Ok(())
     }
+}
+
+/// Adds a floating address that leads to a port in a subnet.
+pub(super) fn add(
+    name: &str,
+    subnet: &Input<Id<Subnet>>,
+    port: Input<String>,
+    cx: &mut Lowering<'_>,
+) -> Result<()> {
+    let external_network = external_network(cx);
+    let tags = tags_with(cx, []);
+    let address = cx.add(name, FloatingIp { external_network, port: Some(port), tags });
+    // The way there is through the router, and Networking refuses an address without one.
+    for (name, spec) in cx.specs::<Subnet>()? {
+        if Lowering::is_for(subnet, name) && matches!(spec.egress, Egress::Internet(_)) {
+            cx.after(&address, &Handle::<RouterInterface>::named(name));
+        }
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use kops_core::{Error, ErrorKind, Result};
 
 use super::firewall::allowed;
 use super::instance_group::slots;
-use super::{Lowering, Site, external_network, native, tags_with};
+use super::{Lowering, Site, address, native, tags_with};
 use crate::kinds::{
     self, FloatingIp, HealthMonitor, Member, NeutronPort, OctaviaLoadBalancer, Pool, PoolMembers,
 };
@@ -32,15 +32,10 @@ impl Lowered<Site> for LoadBalancer {
         let Some(subnet) = spec.subnets.first().cloned() else {
             return Err(Error::invalid("a load balancer needs a subnet for its address"));
         };
-        let balancer = OctaviaLoadBalancer { subnet: native(subnet), tags: tags_with(cx, []) };
+        let balancer = OctaviaLoadBalancer { subnet: native(subnet.clone()), tags: tags_with(cx, []) };
         let balancer = cx.add(name, balancer);
         if spec.scheme == Scheme::Public {
-            let address = FloatingIp {
-                external_network: external_network(cx),
-                port: Some(balancer.ready().get(OctaviaLoadBalancer::PORT)),
-                tags: tags_with(cx, []),
-            };
-            cx.add(name, address);
+            address::add(name, &subnet, balancer.ready().get(OctaviaLoadBalancer::PORT), cx)?;
         }
         let behind = members(name, cx)?;
         for listener in &spec.listeners {

@@ -5,9 +5,9 @@ use kops_core::resource::{Firewall, MachineOptions, Network, RootVolume, SshKey,
 use kops_core::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Lowering, external_network, flavor, image, native, tags_with};
+use super::{Lowering, address, flavor, image, native, tags_with};
 use crate::kinds::server;
-use crate::kinds::{BootVolume, FloatingIp, NeutronNetwork, NeutronPort, NovaServer, ServerGroup};
+use crate::kinds::{BootVolume, NeutronNetwork, NeutronPort, NovaServer, ServerGroup};
 use crate::tags::Metadata;
 
 /// What a machine is like.
@@ -56,12 +56,7 @@ pub(super) fn add(name: &str, machine: Machine<'_>, cx: &mut Lowering<'_>) -> Re
     };
     cx.add(name, server);
     if machine.options.public_ip == Some(true) {
-        let address = FloatingIp {
-            external_network: external_network(cx),
-            port: Some(port.id().into_text()),
-            tags: tags_with(cx, []),
-        };
-        cx.add(name, address);
+        address::add(name, machine.subnet, port.id().into_text(), cx)?;
     }
     Ok(())
 }

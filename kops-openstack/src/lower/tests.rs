@@ -8,7 +8,8 @@ use kops_core::resource::{
 
 use super::*;
 use crate::kinds::{
-    FloatingIp, Listener, NeutronSubnet, PoolMembers, RulePeer, SecurityGroup, SecurityGroupRules,
+    FloatingIp, Listener, NeutronSubnet, PoolMembers, RouterInterface, RulePeer, SecurityGroup,
+    SecurityGroupRules,
 };
 
 fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
@@ -20,7 +21,9 @@ fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
 fn balanced(source: &str) -> GraphBuilder {
     let mut graph = TaskGraph::builder();
     let network = graph.add("net", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false });
-    let subnet = graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "nova"));
+    let door = graph.add("net", InternetGateway { network: network.id() });
+    let subnet = Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "nova").public(door.id());
+    let subnet = graph.add("front", subnet);
     let wall = |name: &str, graph: &mut GraphBuilder| {
         graph.add(name, Firewall { network: network.id(), description: name.to_owned() })
     };
@@ -74,6 +77,14 @@ fn a_balancer_open_to_all_has_no_list() {
     assert!(spec::<FloatingIp>(&native, "api").is_some());
     assert!(spec::<PoolMembers>(&native, "api-443").unwrap().members.is_empty());
     assert!(spec::<NeutronSubnet>(&native, "front").is_some());
+}
+
+#[test]
+fn a_public_address_waits_for_the_way_there() {
+    let native = lowered(balanced("0.0.0.0/0")).unwrap();
+    let address = native.get(&Key::new(<FloatingIp>::KIND, "api")).unwrap();
+    let way = Key::new(<RouterInterface>::KIND, "front");
+    assert!(address.edges.iter().any(|edge| edge.on == way), "{:?}", address.edges);
 }
 
 #[test]

@@ -36,7 +36,15 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn new() -> Option<Self> {
-        let lab = Lab::start()?;
+        Some(Self::of(Lab::start()?).await)
+    }
+
+    /// The same, with nobody else in the lab.
+    pub(crate) async fn alone() -> Option<Self> {
+        Some(Self::of(Lab::alone()?).await)
+    }
+
+    async fn of(lab: Lab) -> Self {
         // Zones are the whole cloud's.
         let zone = format!("{}.example.com", lab.name());
         lab.create_zone(&zone);
@@ -46,7 +54,7 @@ impl Site {
         let files = ha(&zone);
         let scope = plan_graph(&files, &*cloud).unwrap_or_else(|problems| panic!("{problems}")).scope;
         let engine = Engine::new(cloud.clone(), scope);
-        Some(Self { lab, cloud, engine, files, before })
+        Self { lab, cloud, engine, files, before }
     }
 
     pub(crate) fn graph(&self) -> TaskGraph {

@@ -6,4 +6,5 @@ mod conformance;
 mod faults;
 mod lab;
 mod life;
+mod outage;
 mod store;

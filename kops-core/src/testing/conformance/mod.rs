@@ -100,6 +100,10 @@ pub trait Fixture: Send + Sync {
         1
     }
 
+    /// Returns when the cloud has done with all requests, those of a client that is dead among them; for clouds that
+    /// may take longer than a moment.
+    async fn quiet(&self) {}
+
     /// How many requests the cloud has answered so far, if that can be counted.
     fn requests(&self) -> Option<Requests> {
         None

@@ -6,7 +6,7 @@ use super::stage::{Stage, must_fail, play};
 use super::{Edit, Expected, Fixture, Verdict, broken, ensure};
 use crate::cloud::{Cloud as _, Context, Delete, Update, handler_of};
 use crate::graph::{Key, Lifecycle, Task, TaskGraph};
-use crate::plan::{Action, Plan, TextOptions, differences};
+use crate::plan::{Action, Change, Plan, TextOptions, differences};
 use crate::{ErrorKind, Result, Snapshot};
 
 /// Lowering is pure: the same for the same graph. Its tasks have handlers, pass through when lowered again, and
@@ -126,18 +126,7 @@ pub async fn changed(fixture: &dyn Fixture) -> Verdict {
 }
 
 fn is_as_expected(edit: &Edit, plan: &Plan) -> Result<()> {
-    let mut planned: Vec<Expected> = plan
-        .changes
-        .iter()
-        .map(|change| Expected {
-            task: change.task.to_string(),
-            action: change.action,
-            fields: match change.action {
-                Action::Create | Action::Delete => Vec::new(),
-                _ => change.fields.iter().map(|field| field.path.clone()).collect(),
-            },
-        })
-        .collect();
+    let mut planned: Vec<Expected> = plan.changes.iter().map(as_planned).collect();
     let mut expected = edit.expected.clone();
     for it in planned.iter_mut().chain(&mut expected) {
         it.fields.sort_unstable();
@@ -147,6 +136,17 @@ fn is_as_expected(edit: &Edit, plan: &Plan) -> Result<()> {
     ensure(planned == expected, || {
         format!("{}: expected {}, planned {}: {plan}", edit.name, told(&expected), told(&planned))
     })
+}
+
+fn as_planned(change: &Change) -> Expected {
+    Expected {
+        task: change.task.to_string(),
+        action: change.action,
+        fields: match change.action {
+            Action::Create | Action::Delete => Vec::new(),
+            _ => change.fields.iter().map(|field| field.path.clone()).collect(),
+        },
+    }
 }
 
 fn told(changes: &[Expected]) -> String {
@@ -226,13 +226,20 @@ fn object_of<'s>(snapshot: &'s Snapshot, key: &str) -> Result<&'s crate::cloud::
 }
 
 /// The plan repairs this and nothing else, and does; `along` is what may come along with it, since it follows
-/// from what is repaired: a group that names the version of its template.
+/// from what is repaired: a group that names the version of its template. What says an output of an object that is
+/// made again follows, too: a record with an address.
 async fn repairs(stage: &Stage<'_>, graph: &TaskGraph, it: &Expected, along: &[Expected]) -> Result<()> {
     let plan = stage.engine().plan(graph).await?;
     let follows = |other: &&Expected| {
         other.task != it.task && plan.changes.iter().any(|change| change.task.as_str() == other.task)
     };
-    let expected = std::iter::once(it).chain(along.iter().filter(follows)).cloned().collect();
+    let output = format!("${{{}.", it.task);
+    let says_output = |change: &&Change| {
+        change.action == Action::Update
+            && change.fields.iter().all(|field| field.after.to_string().contains(&output))
+    };
+    let saying = plan.changes.iter().filter(says_output).map(as_planned);
+    let expected = std::iter::once(it).chain(along.iter().filter(follows)).cloned().chain(saying).collect();
     let drift = Edit { name: format!("drift of {}", it.task), graph: graph.clone(), expected };
     is_as_expected(&drift, &plan)?;
     stage.apply(graph).await.map(drop)

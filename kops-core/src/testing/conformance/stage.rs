@@ -21,7 +21,7 @@ pub(super) struct Stage<'a> {
     journal: Arc<Journal>,
 }
 
-/// For how long calls that a dead client has sent may go on at the cloud.
+/// For how long calls that a dead client has sent may go on at the cloud, unless the fixture knows better.
 const AFTERMATH: Duration = Duration::from_millis(300);
 
 /// Runs a rule in a scope of its own and clears the scope afterwards, whatever came of it.
@@ -128,6 +128,7 @@ impl<'a> Stage<'a> {
         self.cloud.heal();
         if done.is_none() {
             self.cloud.clock().sleep(AFTERMATH).await;
+            self.fixture.quiet().await;
         }
         Ok(done)
     }

@@ -54,7 +54,7 @@ fn identity() -> Result<String, String> {
 }
 
 /// What a program prints, or why it failed.
-fn run(command: &mut Command) -> Result<Vec<u8>, String> {
+pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
@@ -64,7 +64,7 @@ fn run(command: &mut Command) -> Result<Vec<u8>, String> {
 }
 
 /// Cargo's target directory, found by the tag that cargo puts into it, from the running test upwards.
-fn target_directory() -> PathBuf {
+pub(crate) fn target_directory() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let tagged = program.ancestors().skip(1).find(|directory| directory.join("CACHEDIR.TAG").exists());
     tagged.map_or_else(|| std::env::temp_dir().join("kops"), Path::to_path_buf)

@@ -356,7 +356,7 @@ mod tests {
     fn every_action_in_use_is_allowed_and_no_other() {
         let allowed: BTreeSet<_> =
             all().iter().flat_map(|it| it.grants.iter().map(|(action, _)| *action)).collect();
-        let used = Actions::names(actions::ALL);
+        let used = kops_core::cloud::Actions::names(actions::ALL);
         assert_eq!(allowed, used);
     }
 

@@ -1,4 +1,4 @@
-//! S3 as a state store: the contract on the emulator, and what goes wrong with buckets.
+//! S3 as a state store, on moto.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -6,78 +6,83 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
-use kops_aws::{Aws, AwsBuilder, S3Stores};
-use kops_core::clock::SystemClock;
-use kops_core::store::{
-    ClusterRegistry, Holder, Key, LeaseRequest, Precondition, Prefix, StateStore, StateStoreExt as _, Stores,
-    conformance,
-};
-use kops_core::{Error, ErrorKind};
+use kops_aws::{Aws, S3Stores};
+use kops_core::clock::{Clock, SystemClock};
+use kops_core::store::conformance::bucket::{self, Fixture, Mishap, Verb};
+use kops_core::store::{ClusterRegistry, Key, Precondition, StateStoreExt as _, Stores};
 use kops_moto::{Fault, Moto};
 
-const GET: &str = "s3:GetObject";
 const PUT: &str = "s3:PutObject";
 
-fn builder(endpoint: &str, access_key: &str) -> AwsBuilder {
-    Aws::builder().region(kops_moto::REGION).endpoint(endpoint).static_credentials(access_key, "secret", None)
+struct Buckets(Moto);
+
+fn stores(endpoint: &str, access_key: &str, clock: Arc<dyn Clock>) -> Stores {
+    let builder = Aws::builder().region(kops_moto::REGION).endpoint(endpoint);
+    Stores::new().with("s3", S3Stores::new(builder.static_credentials(access_key, "secret", None), clock))
 }
 
-fn stores(endpoint: &str, access_key: &str) -> Stores {
-    Stores::new().with("s3", S3Stores::new(builder(endpoint, access_key), Arc::new(SystemClock::new())))
-}
-
-async fn open(moto: &Moto, url: &str) -> Arc<dyn StateStore> {
-    stores(&moto.endpoint(), &moto.access_key()).open(url).await.unwrap()
-}
-
-/// A store in a new bucket of a new account.
-async fn new_store(moto: &Moto) -> (Arc<dyn StateStore>, String) {
-    let bucket = moto.create_bucket("state");
-    (open(moto, &format!("s3://{bucket}/clusters")).await, bucket)
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
 }
 
 fn key(key: &str) -> Key {
     Key::new(key).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn conforms() {
-    let moto = Moto::start();
-    let (store, bucket) = new_store(&moto).await;
-    // moto checks a condition and writes in two steps, where S3 does both at once; the harness lets it work on
-    // one request at a time, so that the rules about racers hold on it too.
-    conformance::run(store).await.unwrap();
-    // At the root of a bucket as well, beside others' objects.
-    let other = open(&moto, &format!("s3://{bucket}/clusters/other")).await;
-    other.put(&key("a"), vec![], Precondition::Any).await.unwrap();
-    conformance::run(open(&moto, &format!("s3://{bucket}")).await).await.unwrap();
+impl Fixture for Buckets {
+    fn stores(&self, clock: Arc<dyn Clock>, endpoint: Option<&str>) -> Stores {
+        stores(endpoint.unwrap_or(&self.0.endpoint()), &self.0.access_key(), clock)
+    }
+
+    fn make(&self) -> String {
+        format!("s3://{}", self.0.create_bucket("state"))
+    }
+
+    fn missing(&self) -> (String, String) {
+        ("s3://no-such-bucket-here".to_owned(), "aws s3 mb s3://no-such-bucket-here".to_owned())
+    }
+
+    fn put(&self, bucket: &str, object: &str) {
+        let bucket = bucket.strip_prefix("s3://").unwrap();
+        self.0.boto("s3", "put_object", serde_json::json!({"Bucket": bucket, "Key": object}));
+    }
+
+    fn fail(&self, _: &str, verb: Verb, how: Mishap) {
+        let call = match verb {
+            Verb::Put => PUT,
+            Verb::Delete => "s3:DeleteObject",
+        };
+        let fault = match how {
+            Mishap::Throttled => Fault::throttle(call),
+            Mishap::Unavailable => Fault::unavailable(call),
+            Mishap::Dropped => Fault::drop(call),
+            Mishap::Lost => Fault::lose(call),
+        };
+        self.0.inject(fault.times(1));
+    }
+
+    fn writes(&self) -> usize {
+        self.0.calls().count(PUT)
+    }
+
+    fn deny(&self) {
+        self.0.deny(&["s3:*"]);
+    }
 }
 
-#[tokio::test]
-async fn objects_lie_under_the_prefix_and_others_are_not_seen() {
-    let moto = Moto::start();
-    let (store, bucket) = new_store(&moto).await;
-    assert_eq!(store.location(), format!("s3://{bucket}/clusters"));
-    store.put(&key("x/config"), b"c".to_vec(), Precondition::Absent).await.unwrap();
-    let root = open(&moto, &format!("s3://{bucket}/")).await;
-    root.put(&key("clustersx/config"), vec![], Precondition::Absent).await.unwrap();
-    // What the console makes when it is asked for a folder.
-    let folder = serde_json::json!({"Bucket": bucket, "Key": "clusters/x/"});
-    moto.boto("s3", "put_object", folder);
-    let listed = |entries: Vec<kops_core::store::Entry>| {
-        entries.into_iter().map(|entry| entry.key).collect::<Vec<_>>()
-    };
-    assert_eq!(listed(store.list(&Prefix::root(), None).await.unwrap()), [key("x/config")]);
-    let all = listed(root.list(&Prefix::root(), None).await.unwrap());
-    assert_eq!(all, [key("clusters/x/config"), key("clustersx/config")]);
-    assert_eq!(root.location(), format!("s3://{bucket}"));
+/// moto checks a condition and writes in two steps, where S3 does both at once; the harness lets it work on one request
+/// at a time, so that the rules about racers hold on it too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_is_a_state_store() {
+    bucket::run(|| Buckets(Moto::start())).await.unwrap();
 }
 
 /// The clusters of a store are found without listing what is in them, and one is read in two steps.
 #[tokio::test]
 async fn a_cluster_is_read_with_one_list_and_each_object_once() {
-    let moto = Moto::start();
-    let (store, _) = new_store(&moto).await;
+    let buckets = Buckets(Moto::start());
+    let store = buckets.stores(clock(), None).open(&buckets.make()).await.unwrap();
+    let moto = &buckets.0;
     let config = "apiVersion: kops.k8s.io/v1alpha2\nkind: Cluster\nmetadata:\n  name: x.example.com\nspec:\n  \
                   cloudProvider: aws\n";
     store.put(&key("x.example.com/config"), config.into(), Precondition::Absent).await.unwrap();
@@ -90,109 +95,16 @@ async fn a_cluster_is_read_with_one_list_and_each_object_once() {
             .await
             .unwrap();
     }
-    let registry = ClusterRegistry::new(store, Arc::new(SystemClock::new()));
+    let registry = ClusterRegistry::new(store, clock());
     moto.forget_calls();
     let state = registry.cluster("x.example.com").unwrap().read().await.unwrap();
     assert_eq!(state.instance_groups.len(), 20);
     let calls = moto.calls();
-    assert_eq!((calls.count(GET), calls.count("s3:ListObjectsV2"), calls.total()), (21, 1, 22));
+    assert_eq!((calls.count("s3:GetObject"), calls.count("s3:ListObjectsV2"), calls.total()), (21, 1, 22));
 
     moto.forget_calls();
     assert_eq!(registry.list().await.unwrap().len(), 1);
     assert_eq!(moto.calls().total(), 2);
-}
-
-#[tokio::test]
-async fn failures_that_pass_are_repeated_and_lost_answers_are_understood() {
-    let moto = Moto::start();
-    let (store, _) = new_store(&moto).await;
-    for (n, fault) in [Fault::throttle(PUT), Fault::unavailable(PUT), Fault::drop(PUT), Fault::lose(PUT)]
-        .into_iter()
-        .enumerate()
-    {
-        moto.forget_calls();
-        moto.inject(fault.times(1));
-        store.put(&key(&n.to_string()), b"x".to_vec(), Precondition::Absent).await.unwrap();
-        assert_eq!(moto.calls().count(PUT), 2);
-    }
-    moto.inject(Fault::lose("s3:DeleteObject").times(1));
-    let version = store.read(&key("0")).await.unwrap().version;
-    store.delete(&key("0"), Some(&version)).await.unwrap();
-    assert!(store.get(&key("0")).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn a_lease_lives_in_a_bucket() {
-    let moto = Moto::start();
-    let (store, _) = new_store(&moto).await;
-    let registry = ClusterRegistry::new(store, Arc::new(SystemClock::new()));
-    let cluster = registry.cluster("x.example.com").unwrap();
-    let request = |who: &str| LeaseRequest::new(Holder::new(who, "update cluster"));
-    let lease = cluster.lock(request("ann@desk")).await.unwrap();
-    let error = cluster.lock(request("bob@lap")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Locked);
-    assert!(error.message().contains("ann@desk"), "{error}");
-    lease.release().await.unwrap();
-    let lease = cluster.lock(request("bob@lap")).await.unwrap();
-    assert_eq!(lease.epoch(), 2);
-    lease.remove().await.unwrap();
-}
-
-async fn all_calls(store: &dyn StateStore) -> Vec<Error> {
-    let a = key("a");
-    vec![
-        store.get(&a).await.unwrap_err(),
-        store.put(&a, b"hunter2".to_vec(), Precondition::Absent).await.unwrap_err(),
-        store.delete(&a, None).await.unwrap_err(),
-        store.list(&Prefix::root(), None).await.unwrap_err(),
-        store.directories(&Prefix::root()).await.unwrap_err(),
-    ]
-}
-
-#[tokio::test]
-async fn a_missing_bucket_is_told_and_not_made() {
-    let moto = Moto::start();
-    for error in all_calls(&*open(&moto, "s3://no-such-bucket-here").await).await {
-        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-        assert!(error.message().contains("no-such-bucket-here, does not exist"), "{error}");
-        assert!(error.advice().unwrap().contains("aws s3 mb s3://no-such-bucket-here"), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn a_denied_bucket_is_told_with_what_is_needed() {
-    let moto = Moto::start();
-    let (store, bucket) = new_store(&moto).await;
-    moto.deny(&["s3:*"]);
-    for error in all_calls(&*store).await {
-        assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
-        assert!(error.message().contains(&format!("no access to the bucket {bucket}")), "{error}");
-        assert!(error.advice().unwrap().contains("s3:ListBucket"), "{error}");
-        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_endpoint_that_does_not_answer_is_named() {
-    // A port that nobody listens on: it was free a moment ago.
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap().port();
-    let endpoint = format!("http://127.0.0.1:{port}");
-    let store = stores(&endpoint, "key").open("s3://bucket").await.unwrap();
-    let error = store.get(&key("a")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.to_string().contains(&endpoint), "{error}");
-}
-
-#[tokio::test]
-async fn wrong_urls_are_refused() {
-    let stores = stores("http://127.0.0.1:1", "key");
-    for (url, says) in
-        [("s3://", "names no bucket"), ("s3:///prefix", "names no bucket"), ("s3://b/a//b", "no key")]
-    {
-        let error = stores.open(url).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid);
-        assert!(error.to_string().contains(says), "{error}");
-    }
 }
 
 /// A bucket in another region: S3 says where, and from then on requests go there. (The emulator serves every
@@ -225,7 +137,7 @@ async fn a_bucket_is_followed_to_its_region() {
             }
             regions
         });
-        let store = stores(&endpoint, "key").open("s3://bucket").await.unwrap();
+        let store = stores(&endpoint, "key", clock()).open("s3://bucket").await.unwrap();
         for _ in 0..2 {
             assert_eq!(store.read(&key("a")).await.unwrap().bytes, b"here");
         }

@@ -58,6 +58,7 @@ pub struct AzureBuilder {
     endpoint: Option<String>,
     credential: Option<Credential>,
     authority: Option<String>,
+    storage_key: Option<String>,
     admin_user: Option<String>,
     clock: Option<Arc<dyn Clock>>,
 }
@@ -83,6 +84,7 @@ impl AzureBuilder {
             endpoint: None,
             credential: None,
             authority: None,
+            storage_key: None,
             admin_user: None,
             clock: None,
         }
@@ -98,6 +100,7 @@ impl AzureBuilder {
     /// | `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET` | a service principal; its tokens come from `AZURE_AUTHORITY_HOST`, if set |
     /// | `AZURE_ACCESS_TOKEN` | a token, if there is no service principal |
     /// | `AZURE_RESOURCE_MANAGER_ENDPOINT` | the address of Azure Resource Manager, e.g. an emulator's |
+    /// | `AZURE_STORAGE_KEY` | the key of a storage account, for state stores in it: of the one that `AZURE_STORAGE_ACCOUNT` names, if set |
     ///
     /// Without service principal and token, the identity of the machine is taken if `AZURE_USE_MANAGED_IDENTITY` is
     /// `true`, and else that of the Azure CLI (`az login`).
@@ -177,6 +180,13 @@ impl AzureBuilder {
         self
     }
 
+    /// The key of the storage account that state stores are in. Without it they are read and written with tokens,
+    /// which is the better choice: a key may do everything with an account, and does not expire.
+    pub fn storage_key(mut self, key: impl Into<String>) -> Self {
+        self.storage_key = Some(key.into());
+        self
+    }
+
     /// The user that may log in to machines, `kops` unless given.
     pub fn admin_user(mut self, user: impl Into<String>) -> Self {
         self.admin_user = Some(user.into());
@@ -209,7 +219,8 @@ impl AzureBuilder {
         let group = self.group.clone().or_else(|| from_env("AZURE_RESOURCE_GROUP").map(Group::Shared));
         let endpoint = self.endpoint.clone().or_else(|| from_env("AZURE_RESOURCE_MANAGER_ENDPOINT"));
         let endpoint = endpoint.as_deref().map(address).transpose()?;
-        let (transport, credential) = self.authenticate()?;
+        let transport = Transport::new()?;
+        let credential = self.authenticate(&transport)?;
         // Asked for here, so that a lack of credentials is one clear error before anything starts.
         credential.get_token(&[SCOPE]).await.map_err(|error| error::from_credentials(&error))?;
         Clients::new(Connection {
@@ -225,9 +236,8 @@ impl AzureBuilder {
 }
 
 impl AzureBuilder {
-    /// The HTTP client, and where tokens come from.
-    pub(crate) fn authenticate(&self) -> Result<(Transport, Arc<dyn TokenCredential>)> {
-        let transport = Transport::new()?;
+    /// Where tokens come from.
+    pub(crate) fn authenticate(&self, transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
         let credential = match &self.credential {
             Some(credential) => credential.clone(),
             None if self.environment => found(variable)?,
@@ -238,8 +248,13 @@ impl AzureBuilder {
         };
         let from_env = || if self.environment { variable("AZURE_AUTHORITY_HOST") } else { None };
         let authority = self.authority.clone().or_else(from_env);
-        let credential = credential.open(&transport, authority.as_deref().unwrap_or(AUTHORITY))?;
-        Ok((transport, credential))
+        credential.open(transport, authority.as_deref().unwrap_or(AUTHORITY))
+    }
+
+    /// The key of a storage account, if one is given.
+    pub(crate) fn storage_key_of(&self, account: &str) -> Option<String> {
+        let from_env = || if self.environment { storage_key(account, variable) } else { None };
+        self.storage_key.clone().or_else(from_env)
     }
 }
 
@@ -316,6 +331,12 @@ fn found(variable: impl Fn(&str) -> Option<String>) -> Result<Credential> {
     })
 }
 
+/// A key that is another account's is none.
+fn storage_key(account: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let another = variable("AZURE_STORAGE_ACCOUNT").is_some_and(|named| named != account);
+    if another { None } else { variable("AZURE_STORAGE_KEY") }
+}
+
 /// A variable of the environment that is set to something.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, when asked to")]
 fn variable(name: &str) -> Option<String> {
@@ -338,4 +359,27 @@ pub(crate) fn address(text: &str) -> Result<Url> {
         Error::invalid(format!("`{text}` is not an address"))
             .hint("write it as http://host:port or https://host")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storage_key_is_its_accounts() {
+        let of = |account: Option<&'static str>| {
+            storage_key("mine", |name| match name {
+                "AZURE_STORAGE_ACCOUNT" => account.map(str::to_owned),
+                "AZURE_STORAGE_KEY" => Some("key".to_owned()),
+                _ => None,
+            })
+        };
+        assert_eq!((of(None), of(Some("mine"))), (Some("key".to_owned()), Some("key".to_owned())));
+        assert_eq!(of(Some("theirs")), None);
+        // What is not from the environment is not looked up there.
+        assert_eq!(AzureBuilder::new().storage_key_of("mine"), None);
+        let given = AzureBuilder::new().storage_key("hunter2");
+        assert_eq!(given.storage_key_of("mine").as_deref(), Some("hunter2"));
+        assert!(!format!("{given:?}").contains("hunter2"));
+    }
 }

@@ -18,7 +18,8 @@ use async_trait::async_trait;
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
 use kops_core::clock::Clock;
 use kops_core::store::{
-    Entry, Key, Object, Precondition, Prefix, RetryingStore, StateStore, StoreOpener, StoreUrl, Version,
+    Bucket, Listing, Object, Place, Precondition, Range, Refusal, RetryingStore, StateStore, StoreOpener,
+    StoreUrl, Version,
 };
 use kops_core::{Error, ErrorKind, Result};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -65,14 +66,7 @@ impl GcsStores {
 #[async_trait]
 impl StoreOpener for GcsStores {
     async fn open(&self, url: &StoreUrl) -> Result<Arc<dyn StateStore>> {
-        if url.host.is_empty() {
-            return Err(Error::invalid(format!("`{url}` names no bucket")).hint("write gs://bucket/prefix"));
-        }
-        let prefix = match url.prefix() {
-            "" => Prefix::root(),
-            prefix => Prefix::new(prefix)?,
-        };
-        let store = GcsStore::new(self.builder.clone(), &url.host, prefix)?;
+        let store = GcsStore::new(self.builder.clone(), Place::of(url, "bucket")?)?;
         Ok(Arc::new(RetryingStore::new(store, self.clock.clone())))
     }
 }
@@ -83,23 +77,20 @@ pub struct GcsStore {
     client: Client,
     credentials: Credentials,
     endpoint: String,
-    bucket: String,
-    prefix: Prefix,
+    place: Place,
 }
 
 impl fmt::Debug for GcsStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GcsStore")
             .field("endpoint", &self.endpoint)
-            .field("bucket", &self.bucket)
-            .field("prefix", &self.prefix)
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }
 
-/// An answer that was read whole.
+/// An answer of success that was read whole.
 struct Answer {
-    status: StatusCode,
     generation: Option<String>,
     body: Vec<u8>,
 }
@@ -121,36 +112,32 @@ struct Page {
 }
 
 impl GcsStore {
-    /// The store under a prefix of a bucket, by the credentials and the endpoint of a builder.
+    /// The store at a place, by the credentials and the endpoint of a builder.
     ///
     /// # Errors
     /// As [`GceBuilder::build`], but for project and region, which are not needed.
-    pub fn new(builder: GceBuilder, bucket: impl Into<String>, prefix: Prefix) -> Result<Self> {
+    pub fn new(builder: GceBuilder, place: Place) -> Result<Self> {
         let Connection { credentials, endpoints } = builder.connection()?;
         let client = Client::builder().timeout(ATTEMPT_TIMEOUT).build().map_err(|error| {
             Error::internal(format!("no HTTP client: {}", kops_core::cloud::causes(&error))).source(error)
         })?;
         let endpoint = endpoints.storage.unwrap_or_else(|| ENDPOINT.to_owned());
-        Ok(Self { client, credentials, endpoint, bucket: bucket.into(), prefix })
-    }
-
-    fn object(&self, key: &Key) -> String {
-        format!("{}{key}", self.prefix)
+        Ok(Self { client, credentials, endpoint, place })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let bucket = utf8_percent_encode(&self.bucket, NON_ALPHANUMERIC);
+        let bucket = utf8_percent_encode(self.place.bucket(), NON_ALPHANUMERIC);
         self.client.request(method, format!("{}/{path}/b/{bucket}/o", self.endpoint))
     }
 
-    fn of_object(&self, method: Method, key: &Key) -> RequestBuilder {
-        let object = self.object(key);
-        let bucket = utf8_percent_encode(&self.bucket, NON_ALPHANUMERIC);
-        let object = utf8_percent_encode(&object, NON_ALPHANUMERIC);
+    fn of_object(&self, method: Method, object: &str) -> RequestBuilder {
+        let bucket = utf8_percent_encode(self.place.bucket(), NON_ALPHANUMERIC);
+        let object = utf8_percent_encode(object, NON_ALPHANUMERIC);
         self.client.request(method, format!("{}/storage/v1/b/{bucket}/o/{object}", self.endpoint))
     }
 
-    async fn send(&self, call: &str, mut request: RequestBuilder) -> Result<Answer> {
+    /// Makes a call that succeeds.
+    async fn send(&self, call: &str, mut request: RequestBuilder) -> Result<Answer, Refusal> {
         match self.credentials.headers(http::Extensions::new()).await.map_err(error::from_credentials)? {
             CacheableResource::New { data, .. } => request = request.headers(data),
             CacheableResource::NotModified => {}
@@ -172,117 +159,59 @@ impl GcsStore {
         let generation =
             response.headers().get(GENERATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = response.bytes().await.map_err(failed)?.to_vec();
-        Ok(Answer { status, generation, body })
+        match status {
+            status if status.is_success() => Ok(Answer { generation, body }),
+            StatusCode::PRECONDITION_FAILED => Err(Refusal::Lost),
+            // A missing object and a missing bucket have the same status.
+            StatusCode::NOT_FOUND if !String::from_utf8_lossy(&body).contains("bucket does not exist") => {
+                Err(Refusal::Missing)
+            }
+            status => Err(self.explain(call, error::from_answer(call, status.as_u16(), &body)).into()),
+        }
     }
 
-    /// A failure in words that say what it means for a state store.
-    fn failure(&self, call: &str, answer: &Answer) -> Error {
-        let bucket = &self.bucket;
-        let error = error::from_answer(call, answer.status.as_u16(), &answer.body);
+    /// Says what Google's words mean for a state store.
+    fn explain(&self, call: &str, error: Error) -> Error {
         match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotYetVisible => Error::not_found(format!(
-                "the bucket of the state store, {bucket}, does not exist"
-            ))
-            .hint(format!(
-                "check the name, or make the bucket with `gcloud storage buckets create gs://{bucket}`; a \
-                         state store deserves object versioning too"
-            ))
-            .call(call)
-            .source(error),
-            ErrorKind::Denied => Error::new(
-                ErrorKind::Denied,
-                format!("no access to the bucket {bucket}: {}", error.message()),
-            )
-            .hint(
-                "a state store needs storage.objects.list on the bucket, and storage.objects.get, \
-                         storage.objects.create and storage.objects.delete on its objects",
-            )
-            .call(call)
-            .source(error),
+            ErrorKind::NotFound | ErrorKind::NotYetVisible => {
+                let make = format!("gcloud storage buckets create gs://{}", self.place.bucket());
+                self.place.missing(&make).call(call).source(error)
+            }
+            ErrorKind::Denied => self.place.denied(
+                error,
+                "storage.objects.list on the bucket, and storage.objects.get, storage.objects.create and \
+                 storage.objects.delete on its objects",
+            ),
             _ => error,
         }
     }
 
-    /// Whether the bucket is there: a missing object and a missing bucket have the same status.
-    fn says_bucket(answer: &Answer) -> bool {
-        let body = String::from_utf8_lossy(&answer.body);
-        body.contains("bucket does not exist")
-    }
-
-    fn read<'a, T: Deserialize<'a>>(call: &str, answer: &'a Answer) -> Result<T> {
-        serde_json::from_slice(&answer.body).map_err(|error| {
-            Error::new(ErrorKind::Unavailable, "the answer makes no sense").call(call).source(error)
-        })
-    }
-
-    /// The key of an object of the bucket; none for what is only there to show as a folder.
-    fn key(&self, object: &str) -> Result<Option<Key>> {
-        let name = object.strip_prefix(self.prefix.as_str()).unwrap_or(object);
-        if name.is_empty() || name.ends_with('/') {
-            return Ok(None);
-        }
-        Key::new(name).map(Some).map_err(|error| {
-            Error::invalid(format!(
-                "the bucket {} has an object that is not a state store's: {error}",
-                self.bucket
-            ))
-            .hint("move it out of the way of the state store")
-        })
-    }
-
-    async fn pages(&self, query: &[(&str, String)]) -> Result<(Vec<Meta>, Vec<String>)> {
-        const CALL: &str = "storage.objects.list";
-        let (mut items, mut prefixes) = (Vec::new(), Vec::new());
-        let mut token: Option<String> = None;
-        loop {
-            let mut pairs: Vec<(&str, &str)> =
-                query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            pairs.push(("fields", "items(name,generation),prefixes,nextPageToken"));
-            if let Some(token) = &token {
-                pairs.push(("pageToken", token));
-            }
-            let answer = self.send(CALL, self.request(Method::GET, "storage/v1").query(&pairs)).await?;
-            if !answer.status.is_success() {
-                return Err(self.failure(CALL, &answer));
-            }
-            let page: Page = Self::read(CALL, &answer)?;
-            items.extend(page.items);
-            prefixes.extend(page.prefixes);
-            token = page.next_page_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                return Ok((items, prefixes));
-            }
-        }
+    fn read<'a, T: Deserialize<'a>>(&self, call: &str, answer: &'a Answer) -> Result<T> {
+        serde_json::from_slice(&answer.body).map_err(|error| self.place.garbled(error).call(call))
     }
 }
 
 #[async_trait]
-impl StateStore for GcsStore {
-    fn location(&self) -> String {
-        format!("gs://{}/{}", self.bucket, self.prefix).trim_end_matches('/').to_owned()
+impl Bucket for GcsStore {
+    fn place(&self) -> &Place {
+        &self.place
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Object>> {
-        const CALL: &str = "storage.objects.get";
-        let request = self.of_object(Method::GET, key).query(&[("alt", "media")]);
-        let answer = self.send(CALL, request).await?;
-        match answer.status {
-            StatusCode::NOT_FOUND if !Self::says_bucket(&answer) => Ok(None),
-            status if status.is_success() => {
-                let version = answer.generation.map(Version::new).ok_or_else(|| {
-                    Error::new(ErrorKind::Unsupported, "the object store tells no generations").call(CALL)
-                })?;
-                Ok(Some(Object { bytes: answer.body, version }))
-            }
-            _ => Err(self.failure(CALL, &answer)),
-        }
+    async fn get_object(&self, object: &str) -> Result<Object, Refusal> {
+        let request = self.of_object(Method::GET, object).query(&[("alt", "media")]);
+        let answer = self.send("storage.objects.get", request).await?;
+        Ok(Object { version: self.place.version(answer.generation)?, bytes: answer.body })
     }
 
-    async fn put(&self, key: &Key, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
+    async fn put_object(
+        &self,
+        object: &str,
+        bytes: Vec<u8>,
+        condition: &Precondition,
+    ) -> Result<Version, Refusal> {
         const CALL: &str = "storage.objects.create";
-        let name = self.object(key);
-        let mut query = vec![("uploadType", "media"), ("name", name.as_str())];
-        match &condition {
+        let mut query = vec![("uploadType", "media"), ("name", object)];
+        match condition {
             Precondition::Absent => query.push(("ifGenerationMatch", "0")),
             Precondition::Match(version) => query.push(("ifGenerationMatch", version.as_str())),
             Precondition::Any => {}
@@ -290,60 +219,35 @@ impl StateStore for GcsStore {
         let request = self.request(Method::POST, "upload/storage/v1").query(&query);
         let request = request.header("content-type", "application/octet-stream").body(bytes);
         let answer = self.send(CALL, request).await?;
-        match answer.status {
-            StatusCode::PRECONDITION_FAILED => Err(condition.refusal(self, key)),
-            status if status.is_success() => {
-                Self::read::<Meta>(CALL, &answer).map(|object| Version::new(object.generation))
-            }
-            _ => Err(self.failure(CALL, &answer)),
-        }
+        Ok(Version::new(self.read::<Meta>(CALL, &answer)?.generation))
     }
 
-    async fn delete(&self, key: &Key, expected: Option<&Version>) -> Result<()> {
-        const CALL: &str = "storage.objects.delete";
-        let mut request = self.of_object(Method::DELETE, key);
-        if let Some(version) = expected {
-            request = request.query(&[("ifGenerationMatch", version.as_str())]);
-        }
-        let answer = self.send(CALL, request).await?;
-        let condition = expected.map_or(Precondition::Any, |version| Precondition::Match(version.clone()));
-        match (answer.status, expected) {
-            (StatusCode::NOT_FOUND, None) if !Self::says_bucket(&answer) => Ok(()),
-            (StatusCode::NOT_FOUND, Some(_)) if !Self::says_bucket(&answer) => {
-                Err(condition.refusal(self, key))
-            }
-            (StatusCode::PRECONDITION_FAILED, _) => Err(condition.refusal(self, key)),
-            (status, _) if status.is_success() => Ok(()),
-            _ => Err(self.failure(CALL, &answer)),
-        }
+    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), Refusal> {
+        let condition = expected.map(|version| ("ifGenerationMatch", version.as_str()));
+        let request = self.of_object(Method::DELETE, object).query(&condition.as_slice());
+        self.send("storage.objects.delete", request).await.map(drop)
     }
 
-    async fn list(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>> {
-        let mut query = vec![("prefix", format!("{}{prefix}", self.prefix))];
-        if let Some(after) = after {
-            // From that name on, which is left out below.
-            query.push(("startOffset", self.object(after)));
-        }
-        let (items, _) = self.pages(&query).await?;
-        let mut entries = Vec::new();
-        for item in items {
-            if let Some(key) = self.key(&item.name)?
-                && after != Some(&key)
-            {
-                entries.push(Entry { key, version: Version::new(item.generation) });
+    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, Refusal> {
+        const CALL: &str = "storage.objects.list";
+        let mut listing = Listing::default();
+        let mut query =
+            vec![("fields", "items(name,generation),prefixes,nextPageToken"), ("prefix", range.prefix)];
+        query.extend(range.folded.then_some(("delimiter", "/")));
+        query.extend(range.after.map(|after| ("startOffset", after)));
+        let mut token: Option<String> = None;
+        loop {
+            let request = self.request(Method::GET, "storage/v1").query(&query);
+            let request = request.query(&token.iter().map(|token| ("pageToken", token)).collect::<Vec<_>>());
+            let answer = self.send(CALL, request).await?;
+            let page: Page = self.read(CALL, &answer)?;
+            let objects = page.items.into_iter().map(|item| (item.name, Version::new(item.generation)));
+            listing.objects.extend(objects);
+            listing.folders.extend(page.prefixes);
+            token = page.next_page_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(listing);
             }
         }
-        Ok(entries)
-    }
-
-    async fn directories(&self, prefix: &Prefix) -> Result<Vec<String>> {
-        let under = format!("{}{prefix}", self.prefix);
-        let query = [("prefix", under.clone()), ("delimiter", "/".to_owned())];
-        let (_, prefixes) = self.pages(&query).await?;
-        let name = |found: &String| found.strip_prefix(&under)?.strip_suffix('/').map(str::to_owned);
-        let mut names: Vec<_> = prefixes.iter().filter_map(name).filter(|name| !name.is_empty()).collect();
-        // Sorted with the slash at the end, before which a few characters sort.
-        names.sort();
-        Ok(names)
     }
 }

@@ -17,9 +17,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kops_core::clock::Clock;
 use kops_core::store::{
-    Entry, Key, Object, Precondition, Prefix, RetryingStore, StateStore, StoreOpener, StoreUrl, Version,
+    Bucket, Listing, Object, Place, Precondition, Range, Refusal, RetryingStore, StateStore, StoreOpener,
+    StoreUrl, Version,
 };
-use kops_core::{Error, ErrorKind, Result};
+use kops_core::{ErrorKind, Result};
 use reqwest::Method;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH};
 use serde::Deserialize;
@@ -65,17 +66,9 @@ impl SwiftStores {
 #[async_trait]
 impl StoreOpener for SwiftStores {
     async fn open(&self, url: &StoreUrl) -> Result<Arc<dyn StateStore>> {
-        if url.host.is_empty() {
-            return Err(
-                Error::invalid(format!("`{url}` names no container")).hint("write swift://container/prefix")
-            );
-        }
-        let prefix = match url.prefix() {
-            "" => Prefix::root(),
-            prefix => Prefix::new(prefix)?,
-        };
+        let place = Place::of(url, "container")?;
         let cloud = self.builder.clone().build().await?;
-        Ok(Arc::new(RetryingStore::new(SwiftStore::new(&cloud, &url.host, prefix), self.clock.clone())))
+        Ok(Arc::new(RetryingStore::new(SwiftStore::new(&cloud, place), self.clock.clone())))
     }
 }
 
@@ -83,120 +76,13 @@ impl StoreOpener for SwiftStores {
 #[derive(Clone, Debug)]
 pub struct SwiftStore {
     clients: Clients,
-    container: String,
-    prefix: Prefix,
+    place: Place,
 }
 
-/// An answer, whatever its status.
+/// An answer of success.
 struct Answer {
-    status: u16,
     headers: HeaderMap,
     bytes: Vec<u8>,
-}
-
-impl SwiftStore {
-    /// The store under a prefix of a container.
-    pub fn new(cloud: &Openstack, container: impl Into<String>, prefix: Prefix) -> Self {
-        Self { clients: cloud.clients().clone(), container: container.into(), prefix }
-    }
-
-    fn object(&self, key: &Key) -> String {
-        format!("{}/{}{key}", self.container, self.prefix)
-    }
-
-    async fn call(&self, call: Call, body: Option<Vec<u8>>, only_new: bool) -> Result<Answer> {
-        let name = call.name();
-        let mut request = self.clients.request(&call)?;
-        if only_new {
-            request = request.header(IF_NONE_MATCH, "*");
-        }
-        if let Some(body) = body {
-            // The length of an empty body is not sent unless said.
-            request = request.header(CONTENT_LENGTH, body.len());
-            request = request.header(CONTENT_TYPE, "application/octet-stream").body(body);
-        }
-        let answer = request.send_unchecked().await.map_err(|error| error::unanswered(&name, &error))?;
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let bytes = answer.bytes().await.map_err(|_| {
-            Error::new(ErrorKind::Unavailable, "the connection broke off in the middle of an object")
-                .call(&name)
-        })?;
-        Ok(Answer { status, headers, bytes: bytes.to_vec() })
-    }
-
-    /// The error of an answer.
-    async fn explain(&self, call: &str, answer: &Answer) -> Error {
-        // Swift answers alike whether the object is missing or its container.
-        if answer.status == 404 && !self.exists().await {
-            return self.missing().call(call);
-        }
-        let error =
-            error::answered(call, answer.status, &answer.headers, &String::from_utf8_lossy(&answer.bytes));
-        match error.kind() {
-            ErrorKind::Denied => Error::new(
-                ErrorKind::Denied,
-                format!("no access to the container {}: {}", self.container, error.message()),
-            )
-            .hint("a state store needs to be read and written; see `swift stat` for who may")
-            .call(call),
-            _ => error,
-        }
-    }
-
-    async fn exists(&self) -> bool {
-        let call = Call::new(Method::HEAD, Service::ObjectStore, self.container.as_str());
-        self.call(call, None, false).await.is_ok_and(|answer| answer.status != 404)
-    }
-
-    fn missing(&self) -> Error {
-        let container = &self.container;
-        Error::not_found(format!("the container of the state store, {container}, does not exist"))
-            .hint(format!("check the name, or make it with `openstack container create {container}`"))
-    }
-
-    /// The version of an object now.
-    async fn version(&self, key: &Key) -> Result<Option<Version>> {
-        let call = Call::new(Method::HEAD, Service::ObjectStore, self.object(key));
-        let name = call.name();
-        let answer = self.call(call, None, false).await?;
-        match answer.status {
-            200..=299 => version(&answer.headers).map(Some),
-            404 if self.exists().await => Ok(None),
-            _ => Err(self.explain(&name, &answer).await),
-        }
-    }
-
-    /// Reads the pages of a listing.
-    async fn entries(&self, prefix: &Prefix, after: Option<&Key>, delimiter: bool) -> Result<Vec<Listed>> {
-        let mut all: Vec<Listed> = Vec::new();
-        let mut marker = after.map(|after| format!("{}{after}", self.prefix));
-        loop {
-            let mut query = vec![
-                ("format", "json".to_owned()),
-                ("limit", PAGE.to_string()),
-                ("prefix", format!("{}{prefix}", self.prefix)),
-            ];
-            if delimiter {
-                query.push(("delimiter", "/".to_owned()));
-            }
-            query.extend(marker.take().map(|marker| ("marker", marker)));
-            let call = Call::get(Service::ObjectStore, self.container.as_str()).query(&query);
-            let name = call.name();
-            let answer = self.call(call, None, false).await?;
-            let page: Vec<Listed> = match answer.status {
-                200 => serde_json::from_slice(&answer.bytes).map_err(|error| {
-                    Error::new(ErrorKind::Unavailable, format!("the listing makes no sense: {error}"))
-                        .call(&name)
-                })?,
-                204 => Vec::new(),
-                _ => return Err(self.explain(&name, &answer).await),
-            };
-            // The last page is an empty one: what Swift gives at most is its operator's choice.
-            let Some(last) = page.last() else { return Ok(all) };
-            marker = Some(last.name.clone().or_else(|| last.subdir.clone()).unwrap_or_default());
-            all.extend(page);
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -209,101 +95,141 @@ struct Listed {
     subdir: Option<String>,
 }
 
-fn version(headers: &HeaderMap) -> Result<Version> {
-    let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok());
-    let etag =
-        etag.ok_or_else(|| Error::new(ErrorKind::Unavailable, "Swift tells no version of an object"))?;
-    // Without quotes, as listings have it.
-    Ok(Version::new(etag.trim_matches('"')))
+impl SwiftStore {
+    /// The store at a place.
+    pub fn new(cloud: &Openstack, place: Place) -> Self {
+        Self { clients: cloud.clients().clone(), place }
+    }
+
+    fn of_object(&self, method: Method, object: &str) -> Call {
+        Call::new(method, Service::ObjectStore, format!("{}/{object}", self.place.bucket()))
+    }
+
+    /// Makes a call that succeeds.
+    async fn send(&self, call: Call, body: Option<Vec<u8>>, only_new: bool) -> Result<Answer, Refusal> {
+        let name = call.name();
+        let mut request = self.clients.request(&call)?;
+        if only_new {
+            request = request.header(IF_NONE_MATCH, "*");
+        }
+        if let Some(body) = body {
+            // The length of an empty body is not sent unless said.
+            request = request.header(CONTENT_LENGTH, body.len());
+            request = request.header(CONTENT_TYPE, "application/octet-stream").body(body);
+        }
+        let answer = request.send_unchecked().await.map_err(|error| error::unanswered(&name, &error))?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let bytes = answer.bytes().await.map_err(|error| self.place.broke_off(error).call(&name))?.to_vec();
+        match status {
+            200..=299 => Ok(Answer { headers, bytes }),
+            412 => Err(Refusal::Lost),
+            // Swift answers alike whether the object is missing or its container.
+            404 if self.exists().await? => Err(Refusal::Missing),
+            404 => {
+                let make = format!("openstack container create {}", self.place.bucket());
+                Err(self.place.missing(&make).call(&name).into())
+            }
+            _ => {
+                let error = error::answered(&name, status, &headers, &String::from_utf8_lossy(&bytes));
+                Err(match error.kind() {
+                    ErrorKind::Denied => {
+                        self.place.denied(error, "to read and write it; see `swift stat` for who may").into()
+                    }
+                    _ => error.into(),
+                })
+            }
+        }
+    }
+
+    /// Whether there is such a container.
+    async fn exists(&self) -> Result<bool> {
+        let call = Call::new(Method::HEAD, Service::ObjectStore, self.place.bucket());
+        let answer = self.clients.request(&call)?.send_unchecked().await;
+        let answer = answer.map_err(|error| error::unanswered(&call.name(), &error))?;
+        Ok(answer.status().as_u16() != 404)
+    }
+
+    fn version(&self, headers: &HeaderMap) -> Result<Version> {
+        let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok());
+        // Without quotes, as listings have it.
+        self.place.version(etag.map(|etag| etag.trim_matches('"')))
+    }
+
+    /// Makes sure that an object has a version now.
+    async fn look(&self, object: &str, expected: &Version) -> Result<(), Refusal> {
+        let answer = self.send(self.of_object(Method::HEAD, object), None, false).await?;
+        if self.version(&answer.headers)? == *expected { Ok(()) } else { Err(Refusal::Lost) }
+    }
 }
 
 #[async_trait]
-impl StateStore for SwiftStore {
-    fn location(&self) -> String {
-        format!("swift://{}/{}", self.container, self.prefix).trim_end_matches('/').to_owned()
+impl Bucket for SwiftStore {
+    fn place(&self) -> &Place {
+        &self.place
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Object>> {
-        let call = Call::get(Service::ObjectStore, self.object(key));
-        let name = call.name();
-        let answer = self.call(call, None, false).await?;
-        match answer.status {
-            200..=299 => Ok(Some(Object { version: version(&answer.headers)?, bytes: answer.bytes })),
-            404 if self.exists().await => Ok(None),
-            _ => Err(self.explain(&name, &answer).await),
-        }
+    async fn get_object(&self, object: &str) -> Result<Object, Refusal> {
+        let answer = self.send(self.of_object(Method::GET, object), None, false).await?;
+        Ok(Object { version: self.version(&answer.headers)?, bytes: answer.bytes })
     }
 
-    async fn put(&self, key: &Key, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
-        if let Precondition::Match(_) = condition
-            && !condition.holds(self.version(key).await?.as_ref())
-        {
-            return Err(condition.refusal(self, key));
+    async fn put_object(
+        &self,
+        object: &str,
+        bytes: Vec<u8>,
+        condition: &Precondition,
+    ) -> Result<Version, Refusal> {
+        if let Precondition::Match(expected) = condition {
+            self.look(object, expected).await?;
         }
-        let call = Call::new(Method::PUT, Service::ObjectStore, self.object(key));
-        let name = call.name();
-        let answer = self.call(call, Some(bytes), condition == Precondition::Absent).await?;
-        match answer.status {
-            200..=299 if condition == Precondition::Absent => {
-                let made = version(&answer.headers)?;
-                self.clients.clock.sleep(SETTLES).await;
-                match self.version(key).await? {
-                    Some(now) if now == made => Ok(made),
-                    _ => Err(condition.refusal(self, key)),
-                }
-            }
-            200..=299 => version(&answer.headers),
-            412 => Err(condition.refusal(self, key)),
-            _ => Err(self.explain(&name, &answer).await),
-        }
-    }
-
-    async fn delete(&self, key: &Key, expected: Option<&Version>) -> Result<()> {
-        if let Some(expected) = expected {
-            let condition = Precondition::Match(expected.clone());
-            if !condition.holds(self.version(key).await?.as_ref()) {
-                return Err(condition.refusal(self, key));
-            }
-        }
-        let call = Call::delete(Service::ObjectStore, self.object(key));
-        let name = call.name();
-        let answer = self.call(call, None, false).await?;
-        match answer.status {
-            200..=299 => Ok(()),
-            404 if self.exists().await => Ok(()),
-            _ => Err(self.explain(&name, &answer).await),
-        }
-    }
-
-    async fn list(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        for listed in self.entries(prefix, after, false).await? {
-            let Some(name) = listed.name.filter(|name| !name.ends_with('/')) else { continue };
-            let name = name.strip_prefix(self.prefix.as_str()).unwrap_or(&name).to_owned();
-            let key = Key::new(&name).map_err(|error| {
-                Error::invalid(format!(
-                    "the container {} has an object that is not a state store's: {error}",
-                    self.container
-                ))
-                .hint("move it out of the way of the state store")
+        let only_new = *condition == Precondition::Absent;
+        let answer = self.send(self.of_object(Method::PUT, object), Some(bytes), only_new).await?;
+        let made = self.version(&answer.headers)?;
+        if only_new {
+            self.clients.clock.sleep(SETTLES).await;
+            // Gone already is lost as well.
+            self.look(object, &made).await.map_err(|refusal| match refusal {
+                Refusal::Missing => Refusal::Lost,
+                refusal => refusal,
             })?;
-            entries.push(Entry { key, version: Version::new(listed.hash) });
         }
-        // Swift sorts by bytes as well, except where its operator has chosen otherwise.
-        entries.sort_by(|a, b| a.key.as_str().cmp(b.key.as_str()));
-        Ok(entries)
+        Ok(made)
     }
 
-    async fn directories(&self, prefix: &Prefix) -> Result<Vec<String>> {
-        let whole = format!("{}{prefix}", self.prefix);
-        let listed = self.entries(prefix, None, true).await?;
-        let names = listed.into_iter().filter_map(|it| it.subdir);
-        let mut names: Vec<String> = names
-            .filter_map(|name| Some(name.strip_prefix(&whole)?.trim_end_matches('/').to_owned()))
-            .filter(|name| !name.is_empty())
-            .collect();
-        names.sort();
-        names.dedup();
-        Ok(names)
+    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), Refusal> {
+        if let Some(expected) = expected {
+            self.look(object, expected).await?;
+        }
+        self.send(self.of_object(Method::DELETE, object), None, false).await.map(drop)
+    }
+
+    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, Refusal> {
+        let mut listing = Listing::default();
+        let mut marker = range.after.map(str::to_owned);
+        loop {
+            let mut query = vec![
+                ("format", "json".to_owned()),
+                ("limit", PAGE.to_string()),
+                ("prefix", range.prefix.to_owned()),
+            ];
+            query.extend(range.folded.then(|| ("delimiter", "/".to_owned())));
+            query.extend(marker.take().map(|marker| ("marker", marker)));
+            let call = Call::get(Service::ObjectStore, self.place.bucket()).query(&query);
+            let name = call.name();
+            let answer = self.send(call, None, false).await?;
+            let page: Vec<Listed> = match answer.bytes.as_slice() {
+                b"" => Vec::new(),
+                bytes => {
+                    serde_json::from_slice(bytes).map_err(|error| self.place.garbled(error).call(&name))?
+                }
+            };
+            // The last page is an empty one: what Swift gives at most is its operator's choice.
+            let Some(last) = page.last() else { return Ok(listing) };
+            marker = Some(last.name.clone().or_else(|| last.subdir.clone()).unwrap_or_default());
+            for it in page {
+                listing.objects.extend(it.name.map(|name| (name, Version::new(it.hash))));
+                listing.folders.extend(it.subdir);
+            }
+        }
     }
 }

@@ -16,7 +16,8 @@
 //! | others | with their cloud's crate | the service's own conditional requests |
 //!
 //! Which URL opens which store is a value that the program puts together, [`Stores`]; there is no global
-//! registry. A new implementation is checked with `store::conformance` (feature `testing`).
+//! registry. A new implementation is checked with `store::conformance` (feature `testing`). One for an object store
+//! implements [`Bucket`], the calls of such a service, and is a [`StateStore`] by that.
 //!
 //! ```
 //! use kops_core::store::{Key, MemoryStore, Precondition, StateStore};
@@ -38,6 +39,7 @@
 //! changed back has its old version again. Whoever needs to notice that writes a counter into the object, as
 //! specifications (`metadata.generation`) and leases do.
 
+mod bucket;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 #[cfg(test)]
@@ -49,6 +51,7 @@ pub mod lease;
 mod local;
 mod memory;
 mod open;
+mod place;
 mod retry;
 
 use std::fmt;
@@ -56,6 +59,7 @@ use std::fmt;
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
+pub use self::bucket::{Bucket, Listing, Range, Refusal};
 pub use self::journal::{Intent, IntentLog, Journal};
 pub use self::key::{Key, Prefix};
 pub use self::layout::{
@@ -65,6 +69,7 @@ pub use self::lease::{Holder, Lease, LeaseRequest};
 pub use self::local::LocalStore;
 pub use self::memory::MemoryStore;
 pub use self::open::{StoreOpener, StoreUrl, Stores};
+pub use self::place::Place;
 pub use self::retry::RetryingStore;
 use crate::{Error, ErrorKind, Result};
 

@@ -2,8 +2,8 @@
 
 use kops_core::graph::{GraphBuilder, Key};
 use kops_core::resource::{
-    Address, Firewall, FirewallRule, FirewallRules, LoadBalancer, NatGateway, Network, Peer, Resource,
-    Scheme, Subnet,
+    Address, Firewall, FirewallRule, FirewallRules, InternetGateway, LoadBalancer, NatGateway, Network, Peer,
+    Resource, Scheme, Subnet,
 };
 
 use super::*;

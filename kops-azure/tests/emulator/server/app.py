@@ -6,7 +6,6 @@ import threading
 import time
 import urllib.parse
 
-import blobs
 import groups
 from context import Context
 from errors import ArmError, Lost, bad_request
@@ -61,9 +60,6 @@ class App:
         query = dict(urllib.parse.parse_qsl(text, keep_blank_values=True))
         if (answer := self.tokens.endpoint(method, path, query, headers, body)) is not None:
             return finish(answer)
-        if path.startswith(blobs.PREFIX):
-            sub = self.subscription(path[len(blobs.PREFIX) :].partition("/")[0])
-            return self.observed(sub, Request(method, path, query, headers, body, "", self.tokens.bearer(headers)))
         parts = [part for part in path.split("/") if part]
         places = [index for index, part in enumerate(parts[:-1]) if part.lower() == "subscriptions"]
         if not places:
@@ -116,8 +112,6 @@ class App:
 
     def identify(self, sub, request):
         """The name of a request, its operation and parameters, or why there is none."""
-        if request.path.startswith(blobs.PREFIX):
-            return blobs.name_of(request.method, request.query, request.path), None, {}, None
         if (name := special(request.path)) is not None:
             return name, None, {}, None
         try:
@@ -168,8 +162,6 @@ class App:
     # ------------------------------------------------------------ the work
 
     def answer(self, sub, request, refused, rule):
-        if request.path.startswith(blobs.PREFIX):
-            return blobs.answer(sub, request)
         try:
             if request.token != UNOBSERVED:
                 self.tokens.check(request.headers)

@@ -16,7 +16,6 @@
 | `foreign` | `cluster`, `location`? | objects of others of every kind |
 | `request` | `method`, `path`, `body`?, `settle`? | a call by somebody else, not in the log; `path` may lack its API version |
 | `principal` | `id`, `kind`? | makes a directory object known |
-| `container` | `name` | makes a container for blobs |
 | `tokens` | `lifetime` | seconds that tokens given out from now on live |
 """
 
@@ -94,11 +93,6 @@ def tokens(app, sub, lifetime):
     app.tokens.lifetime = lifetime
 
 
-def container(app, sub, name):
-    with sub.lock:
-        sub.containers.setdefault(name, {})
-
-
 CONTROLS = {
     "calls": lambda app, sub: sub.log.show(),
     "counts": lambda app, sub: sub.log.counts(),
@@ -115,6 +109,5 @@ CONTROLS = {
     "foreign": lambda app, sub, **arguments: foreign.seed(lambda *it, **more: request(app, sub, *it, **more), sub, **arguments),
     "request": request,
     "principal": principal,
-    "container": container,
     "tokens": tokens,
 }

@@ -87,9 +87,6 @@ class Subscription:
         self.role_definitions = {}
         self.role_assignments = {}
         self.tags = {}
-        # Blobs by container, and blocks that wait for their list; see `blobs.py`.
-        self.containers = {}
-        self.blocks = {}
         # Raised by every change; what is derived from the whole is kept until then.
         self.version = 0
         self._references = (None, {})

@@ -5,6 +5,8 @@
 //! process run side by side. The server is Python with its standard library only, in `server/`; `README.md` says what
 //! it models.
 //!
+//! State stores are tested on [Azurite](azurite::Azurite), Microsoft's own emulator of blobs.
+//!
 //! What a test can order: a log of the calls, latency, injected [faults](Fault), permissions taken away,
 //! [snapshots](Snapshot) of all that a subscription holds, objects of others that must survive, and how long
 //! long-running operations take.
@@ -23,6 +25,9 @@
 //! Everything panics on failure: a test can do no better.
 
 #![expect(clippy::missing_panics_doc, reason = "everything here panics on failure, and says so above")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+pub mod azurite;
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -129,17 +134,6 @@ impl Emulator {
         let path = format!("resourceGroups/{group}/providers/Microsoft.Network/dnsZones/{name}");
         let zone = self.request("PUT", &path, json!({ "location": "global" }));
         zone["id"].as_str().unwrap_or_else(|| panic!("the emulator: the id of a zone, not {zone}")).to_owned()
-    }
-
-    /// The address of a storage account for object_store's `with_endpoint`; any key is good. Calls to it are in the
-    /// log as `blobs.put` and so on.
-    pub fn blob_endpoint(&self) -> String {
-        format!("{}/_blobs/{}", self.endpoint(), self.subscription())
-    }
-
-    /// Makes a container for blobs in that account.
-    pub fn create_container(&self, name: &str) {
-        self.control("container", &json!({ "name": name }));
     }
 
     /// A call made by somebody else, e.g. by hand in the portal; not in the log of calls, and complete when it

@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::slice;
 
 use sha2::{Digest, Sha256};
 
@@ -17,21 +18,28 @@ pub(crate) fn command(program: &Program) -> Result<Command, String> {
     let title = program.title;
     let version = run(Command::new("python3").arg("--version"))
         .map_err(|error| format!("{title} needs python3 (3.11 or later) with its venv module: {error}"))?;
-    let home = target_directory().join(program.folder).join(identity(program, &version)?);
-    make(&home, |home| match program.needs {
+    let beside = |name: &str| Path::new(program.script).with_file_name(name);
+    let home = match program.needs {
         Needs::Packages { requirements, dependencies } => {
-            let requirements = Path::new(program.script).with_file_name(requirements);
-            packages(home, &requirements, dependencies).map_err(|error| {
-                format!("{title} could not be installed (is a Python package index within reach?): {error}")
-            })
+            let requirements = beside(requirements);
+            installed(program.folder, &version, slice::from_ref(&requirements), |home| {
+                packages(home, &requirements, dependencies).map_err(|error| {
+                    format!(
+                        "{title} could not be installed (is a Python package index within reach?): {error}"
+                    )
+                })
+            })?
         }
-        Needs::Prepared { .. } => {
-            let mut prepare = python(Path::new("python3"), program);
-            run(prepare.args(["--prepare", "--cache"]).arg(home)).map(drop).map_err(|error| {
-                format!("{title} could not be prepared (is an npm registry within reach?): {error}")
-            })
+        Needs::Prepared { sources } => {
+            let sources: Vec<_> = sources.iter().copied().map(beside).collect();
+            installed(program.folder, &version, &sources, |home| {
+                let mut prepare = python(Path::new("python3"), program);
+                run(prepare.args(["--prepare", "--cache"]).arg(home)).map(drop).map_err(|error| {
+                    format!("{title} could not be prepared (is an npm registry within reach?): {error}")
+                })
+            })?
         }
-    })?;
+    };
     Ok(match program.needs {
         Needs::Packages { .. } => python(&home.join("bin/python"), program),
         Needs::Prepared { .. } => {
@@ -49,42 +57,39 @@ fn python(interpreter: &Path, program: &Program) -> Command {
     command
 }
 
-/// A digest of what an installation is made from.
-fn identity(program: &Program, version: &[u8]) -> Result<String, String> {
-    let requirements;
-    let sources = match program.needs {
-        Needs::Packages { requirements: file, .. } => {
-            requirements = [file];
-            &requirements[..]
-        }
-        Needs::Prepared { sources } => sources,
-    };
-    let mut digest = Sha256::new().chain_update(version);
-    for name in sources {
-        let path = Path::new(program.script).with_file_name(name);
-        digest.update(fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?);
-    }
-    Ok(digest.finalize().iter().take(6).fold(String::new(), |name, byte| format!("{name}{byte:02x}")))
-}
-
-/// Makes an installation unless it is there.
-fn make(home: &Path, install: impl FnOnce(&Path) -> Result<(), String>) -> Result<(), String> {
+/// The directory of an installation in this folder of the target directory, made unless it is there. It is named after
+/// the files that it is made `from` and the `version` of what makes it.
+///
+/// # Errors
+/// Why it could not be made, in words.
+pub fn installed(
+    folder: &str,
+    version: &[u8],
+    from: &[PathBuf],
+    make: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
     let told = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    let mut digest = Sha256::new().chain_update(version);
+    for path in from {
+        digest.update(fs::read(path).map_err(|error| told(path, error))?);
+    }
+    let name = digest.finalize().iter().take(6).fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
+    let home = target_directory().join(folder).join(name);
     let finished = home.join("finished");
     if finished.exists() {
-        return Ok(());
+        return Ok(home);
     }
-    fs::create_dir_all(home).map_err(|error| told(home, error))?;
+    fs::create_dir_all(&home).map_err(|error| told(&home, error))?;
     let lock = home.with_extension("lock");
     let lock = File::create(&lock)
         .and_then(|file| file.lock().map(|()| file))
         .map_err(|error| told(&lock, error))?;
     if !finished.exists() {
-        install(home)?;
+        make(&home)?;
         fs::write(&finished, "").map_err(|error| told(&finished, error))?;
     }
     drop(lock);
-    Ok(())
+    Ok(home)
 }
 
 /// A virtual environment with packages.
@@ -100,7 +105,10 @@ fn packages(home: &Path, requirements: &Path, dependencies: bool) -> Result<(), 
 }
 
 /// What a program prints, or why it failed.
-fn run(command: &mut Command) -> Result<Vec<u8>, String> {
+///
+/// # Errors
+/// How it ended, and its standard error.
+pub fn run(command: &mut Command) -> Result<Vec<u8>, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {

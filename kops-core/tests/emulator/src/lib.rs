@@ -25,6 +25,7 @@ mod tenant;
 
 pub use calls::{Call, Calls};
 pub use fault::Fault;
+pub use install::{installed, run};
 pub use program::{Needs, Program};
 pub use snapshot::Snapshot;
 pub use tenant::Tenant;

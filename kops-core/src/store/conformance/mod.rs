@@ -2,7 +2,7 @@
 //!
 //! Each rule works under a prefix of its own, so the store need not be empty, and what the rules write they
 //! delete. A rule that is broken is named, with what was seen; [`run`] goes on to the others and reports
-//! them all.
+//! them all. What a store in a bucket has to do besides is in [`mod@bucket`].
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -11,6 +11,8 @@
 //! conformance::run(Arc::new(MemoryStore::new())).await?;
 //! # Ok::<(), kops_core::Error>(()) }).unwrap();
 //! ```
+
+pub mod bucket;
 
 use std::sync::Arc;
 

@@ -1,0 +1,301 @@
+//! What a state store in a bucket has to do besides the contract: open by its URL, keep to its prefix, survive what
+//! passes and explain what does not.
+//!
+//! A cloud's crate says in a [`Fixture`] how its service is brought to it, and calls [`run`] from one test.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+use super::{content, ensure, run_except};
+use crate::clock::{Clock, SystemClock};
+use crate::store::{
+    ClusterRegistry, Entry, Holder, Key, LeaseRequest, Precondition, Prefix, StateStore, Stores,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// What an error must never show.
+const CONTENT: &str = "hunter2";
+
+/// An object store to be tested, real or emulated, with an account of its own: nothing is in it yet.
+///
+/// Its functions panic on failure, as a test does.
+#[async_trait]
+pub trait Fixture: Send + Sync {
+    /// What opens stores with credentials that are good; with this clock, and of the service at another address if
+    /// one is given.
+    fn stores(&self, clock: Arc<dyn Clock>, endpoint: Option<&str>) -> Stores;
+
+    /// Makes a bucket, and returns its URL.
+    fn make(&self) -> String;
+
+    /// The URL of a bucket that does not exist, and the command that would make it, as advice shows it.
+    fn missing(&self) -> (String, String);
+
+    /// Puts an empty object into a bucket, by its name there.
+    fn put(&self, bucket: &str, object: &str);
+
+    /// Lets the next write or deletion of an object fail.
+    fn fail(&self, bucket: &str, verb: Verb, how: Mishap);
+
+    /// How many writes of objects have reached the service.
+    fn writes(&self) -> usize;
+
+    /// Denies everything from now on.
+    fn deny(&self);
+
+    /// Rules of [the contract](super) that the service cannot keep, as the store's documentation says.
+    fn cannot(&self) -> &[&str] {
+        &[]
+    }
+}
+
+/// A call that is to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// One that writes an object.
+    Put,
+    /// One that deletes an object.
+    Delete,
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// The service asks to slow down.
+    Throttled,
+    /// The service has a fault.
+    Unavailable,
+    /// The connection breaks off before anything is done.
+    Dropped,
+    /// The service does its work, and the connection breaks off before it says so.
+    Lost,
+}
+
+type Rule = for<'a> fn(&'a dyn Fixture) -> BoxFuture<'a, Result<()>>;
+
+/// The rules, by name.
+const RULES: [(&str, Rule); 9] = [
+    ("contract", |fixture| Box::pin(contract(fixture))),
+    ("prefix", |fixture| Box::pin(prefix(fixture))),
+    ("not-a-key", |fixture| Box::pin(not_a_key(fixture))),
+    ("lease", |fixture| Box::pin(lease(fixture))),
+    ("what-passes", |fixture| Box::pin(what_passes(fixture))),
+    ("missing", |fixture| Box::pin(missing(fixture))),
+    ("denied", |fixture| Box::pin(denied(fixture))),
+    ("no-answer", |fixture| Box::pin(no_answer(fixture))),
+    ("urls", |fixture| Box::pin(urls(fixture))),
+];
+
+/// Runs every rule, each with a fixture of its own.
+///
+/// # Errors
+/// `Failed`, with a line for each broken rule.
+pub async fn run<F: Fixture>(new: impl Fn() -> F) -> Result<()> {
+    let mut broken = Vec::new();
+    for (name, rule) in RULES {
+        if let Err(error) = rule(&new()).await {
+            broken.push(format!("{name}: {error}"));
+        }
+    }
+    if broken.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Failed, format!("the store in a bucket breaks rules\n{}", broken.join("\n"))))
+}
+
+async fn open(fixture: &dyn Fixture, url: &str) -> Result<Arc<dyn StateStore>> {
+    fixture.stores(Arc::new(SystemClock::new()), None).open(url).await
+}
+
+/// The contract is kept under a prefix, and at the root of a bucket beside what others have there.
+async fn contract(fixture: &dyn Fixture) -> Result<()> {
+    let bucket = fixture.make();
+    let under = open(fixture, &format!("{bucket}/some/clusters")).await?;
+    run_except(under.clone(), fixture.cannot()).await?;
+    under.put(&Key::new("other")?, vec![], Precondition::Any).await?;
+    // A thousand objects take a while, and pages do not go by where they are.
+    let without: Vec<&str> = fixture.cannot().iter().copied().chain(["pages"]).collect();
+    run_except(open(fixture, &bucket).await?, &without).await
+}
+
+/// Objects lie under the prefix of the URL, what is beside it is not seen, and neither is what stands for a folder.
+async fn prefix(fixture: &dyn Fixture) -> Result<()> {
+    let bucket = fixture.make();
+    let (under, root) = (open(fixture, &format!("{bucket}/clusters/")).await?, open(fixture, &bucket).await?);
+    ensure(root.location() == bucket, format!("`{bucket}` is at {}", root.location()))?;
+    let location = under.location();
+    ensure(location == format!("{bucket}/clusters"), format!("`{bucket}/clusters/` is at {location}"))?;
+    under.put(&Key::new("x/config")?, vec![], Precondition::Absent).await?;
+    root.put(&Key::new("clustersx/config")?, vec![], Precondition::Absent).await?;
+    fixture.put(&bucket, "clusters/");
+    fixture.put(&bucket, "clusters/empty/");
+    let listed =
+        |entries: Vec<Entry>| entries.into_iter().map(|entry| entry.key.to_string()).collect::<Vec<_>>();
+    let seen = listed(under.list(&Prefix::root(), None).await?);
+    ensure(seen == ["x/config"], format!("under the prefix is `x/config`, listed are {seen:?}"))?;
+    let all = listed(root.list(&Prefix::root(), None).await?);
+    ensure(all == ["clusters/x/config", "clustersx/config"], format!("at the root are {all:?}"))?;
+    let top = root.directories(&Prefix::root()).await?;
+    ensure(top == ["clusters", "clustersx"], format!("the directories at the root are {top:?}"))
+}
+
+/// An object whose name is no key is named, and not passed over: a cluster must not be deleted past it.
+async fn not_a_key(fixture: &dyn Fixture) -> Result<()> {
+    let bucket = fixture.make();
+    fixture.put(&bucket, "clusters/a//b");
+    let store = open(fixture, &format!("{bucket}/clusters")).await?;
+    let error = failed(store.list(&Prefix::root(), None).await, ErrorKind::Invalid)?;
+    says(&error, &format!("{bucket} has an object that is not a state store's"))?;
+    says(&error, "`a//b`")
+}
+
+/// A lease lives in a bucket: it keeps others out, and passes on.
+async fn lease(fixture: &dyn Fixture) -> Result<()> {
+    let store = open(fixture, &fixture.make()).await?;
+    let registry = ClusterRegistry::new(store, Arc::new(SystemClock::new()));
+    let cluster = registry.cluster("x.example.com")?;
+    let request = |who: &str| LeaseRequest::new(Holder::new(who, "update cluster"));
+    let lease = cluster.lock(request("ann@desk")).await?;
+    says(&failed(cluster.lock(request("bob@lap")).await, ErrorKind::Locked)?, "ann@desk")?;
+    lease.release().await?;
+    let lease = cluster.lock(request("bob@lap")).await?;
+    ensure(lease.epoch() == 2, format!("the second lease has the epoch {}", lease.epoch()))?;
+    lease.remove().await
+}
+
+/// Failures that pass are repeated, and a write whose answer was lost is known as one's own.
+async fn what_passes(fixture: &dyn Fixture) -> Result<()> {
+    let bucket = fixture.make();
+    let store = open(fixture, &format!("{bucket}/clusters")).await?;
+    for how in [Mishap::Throttled, Mishap::Unavailable, Mishap::Dropped, Mishap::Lost] {
+        let key = Key::new(format!("{how:?}"))?;
+        let before = fixture.writes();
+        fixture.fail(&bucket, Verb::Put, how);
+        let version = store.put(&key, CONTENT.into(), Precondition::Absent).await?;
+        let writes = fixture.writes() - before;
+        ensure(writes == 2, format!("a write that is {how:?} once takes {writes} calls"))?;
+        ensure(content(&*store, &key).await? == Some(CONTENT.into()), "what was written is not there")?;
+        fixture.fail(&bucket, Verb::Delete, how);
+        store.delete(&key, Some(&version)).await?;
+        ensure(store.get(&key).await?.is_none(), format!("a deletion that is {how:?} once does nothing"))?;
+    }
+    Ok(())
+}
+
+/// A bucket that does not exist is told by every call, with the command that makes it, and is not made.
+async fn missing(fixture: &dyn Fixture) -> Result<()> {
+    let (bucket, command) = fixture.missing();
+    let store = open(fixture, &bucket).await?;
+    for error in every_call(&*store, ErrorKind::NotFound).await? {
+        says(&error, &format!("{bucket}, does not exist"))?;
+        says(&error, &format!("`{command}`"))?;
+    }
+    Ok(())
+}
+
+/// A bucket that may not be used is told by every call, with what is needed.
+async fn denied(fixture: &dyn Fixture) -> Result<()> {
+    let bucket = fixture.make();
+    let store = open(fixture, &bucket).await?;
+    // Known good, so that what is denied is the call itself.
+    store.list(&Prefix::root(), None).await?;
+    fixture.deny();
+    for error in every_call(&*store, ErrorKind::Denied).await? {
+        says(&error, "no access to the ")?;
+        says(&error, &bucket)?;
+        says(&error, "a state store needs ")?;
+    }
+    Ok(())
+}
+
+/// A service that does not answer is named, when trying has taken as long as it may.
+async fn no_answer(fixture: &dyn Fixture) -> Result<()> {
+    let bucket = fixture.make();
+    let endpoint = "http://127.0.0.1:1";
+    let clock = Arc::new(Hasty::default());
+    let opened = fixture.stores(clock, Some(endpoint)).open(&bucket).await;
+    let read = match opened {
+        // A store that connects when it is opened may say so then.
+        Err(error) => Err(error),
+        Ok(store) => store.get(&Key::new("a")?).await,
+    };
+    says(&failed(read, ErrorKind::Unavailable)?, endpoint)
+}
+
+/// A URL that lacks something is told what one looks like.
+async fn urls(fixture: &dyn Fixture) -> Result<()> {
+    let bucket = fixture.make();
+    let (scheme, names) = bucket.split_once("://").unwrap_or_default();
+    let mut wrong = vec![(format!("{scheme}:///prefix"), "names no "), (format!("{bucket}/a//b"), "no key")];
+    // Every beginning of the URL that ends before the bucket's name does.
+    let mut known: VecDeque<&str> = names.split('/').collect();
+    while known.pop_back().is_some() {
+        let begun = known.iter().copied().collect::<Vec<_>>().join("/");
+        wrong.push((format!("{scheme}://{begun}"), "names no "));
+    }
+    for (url, why) in wrong {
+        let error = failed(open(fixture, &url).await, ErrorKind::Invalid)?;
+        says(&error, why)?;
+        says(&error, &format!("write {scheme}://"))?;
+    }
+    Ok(())
+}
+
+/// The error of a call, which must be of this kind and show no content.
+fn failed<T>(outcome: Result<T>, kind: ErrorKind) -> Result<Error> {
+    match outcome {
+        Ok(_) => Err(Error::new(ErrorKind::Failed, format!("{kind} was to come, and the call succeeded"))),
+        Err(error) if error.kind() == kind => {
+            ensure(!format!("{error:?}").contains(CONTENT), "an error shows an object's content")?;
+            Ok(error)
+        }
+        Err(error) => Err(Error::new(ErrorKind::Failed, format!("{kind} was to come, and not: {error}"))),
+    }
+}
+
+async fn every_call(store: &dyn StateStore, kind: ErrorKind) -> Result<Vec<Error>> {
+    let a = Key::new("a")?;
+    let version = || crate::store::Version::new("1");
+    Ok(vec![
+        failed(store.get(&a).await, kind)?,
+        failed(store.put(&a, CONTENT.into(), Precondition::Absent).await, kind)?,
+        failed(store.put(&a, CONTENT.into(), Precondition::Match(version())).await, kind)?,
+        failed(store.delete(&a, None).await, kind)?,
+        failed(store.delete(&a, Some(&version())).await, kind)?,
+        failed(store.list(&Prefix::root(), None).await, kind)?,
+        failed(store.directories(&Prefix::root()).await, kind)?,
+    ])
+}
+
+fn says(error: &Error, words: &str) -> Result<()> {
+    let text = error.to_string();
+    ensure(text.contains(words), format!("not said is `{words}`: {text}"))
+}
+
+/// A clock whose waits are over at once.
+#[derive(Debug, Default)]
+struct Hasty(Mutex<Duration>);
+
+#[async_trait]
+impl Clock for Hasty {
+    fn elapsed(&self) -> Duration {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemClock::new().now()
+    }
+
+    async fn sleep(&self, wait: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += wait;
+        tokio::task::yield_now().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

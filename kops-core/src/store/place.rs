@@ -1,0 +1,227 @@
+//! Where in an object store a state store is.
+
+use std::fmt;
+
+use super::{Key, Prefix, StoreUrl, Version};
+use crate::error::Source;
+use crate::{Error, ErrorKind, Result};
+
+/// A bucket (or container), or the part of it under a prefix: which objects are a state store's, what they are called
+/// there, and what is said when the bucket cannot be used.
+///
+/// ```
+/// use kops_core::store::{Key, Place, StoreUrl};
+///
+/// let url: StoreUrl = "s3://my-bucket/clusters".parse()?;
+/// let place = Place::of(&url, "bucket")?;
+/// assert_eq!(place.bucket(), "my-bucket");
+/// assert_eq!(place.object(&Key::new("ha.example.com/config")?), "clusters/ha.example.com/config");
+///
+/// let error = Place::of(&"s3://".parse()?, "bucket").unwrap_err();
+/// assert_eq!(error.to_string(), "`s3://` names no bucket (write s3://bucket/prefix)");
+/// # Ok::<(), kops_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// `bucket` or `container`.
+    kind: &'static str,
+    /// The bucket's URL.
+    url: String,
+    bucket: String,
+    prefix: Prefix,
+}
+
+impl Place {
+    /// The place that a URL names. The `form` says what its parts are before the prefix begins: `bucket`, or
+    /// `account/container`. The last of them is what holds the objects.
+    ///
+    /// # Errors
+    /// `Invalid` when one of them is missing, or the prefix is none; it says what such a URL looks like.
+    pub fn of(url: &StoreUrl, form: &'static str) -> Result<Self> {
+        let advise = |error: Error| error.hint(format!("write {}://{form}/prefix", url.scheme));
+        let names = format!("{}{}", url.host, url.path);
+        let (mut rest, mut kind, mut bucket) = (names.as_str(), "", "");
+        let mut base = format!("{}:/", url.scheme);
+        for part in form.split('/') {
+            let (name, behind) = rest.split_once('/').unwrap_or((rest, ""));
+            if name.is_empty() {
+                return Err(advise(Error::invalid(format!("`{url}` names no {part}"))));
+            }
+            base = format!("{base}/{name}");
+            (kind, bucket, rest) = (part, name, behind);
+        }
+        let prefix = if rest.is_empty() { Prefix::root() } else { Prefix::new(rest).map_err(advise)? };
+        Ok(Self { kind, url: base, bucket: bucket.to_owned(), prefix })
+    }
+
+    /// The bucket's name.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// The URL of the state store, without a slash at the end.
+    pub fn location(&self) -> String {
+        format!("{self}/{}", self.prefix).trim_end_matches('/').to_owned()
+    }
+
+    /// What the object at a key is called in the bucket.
+    pub fn object(&self, key: &Key) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// What all objects under a prefix begin with in the bucket.
+    pub fn under(&self, prefix: &Prefix) -> String {
+        format!("{}{prefix}", self.prefix)
+    }
+
+    /// The key of an object that a listing shows; none for what is only there to show as a folder.
+    ///
+    /// # Errors
+    /// `Invalid` for an object that no state store can have made.
+    pub fn key(&self, object: &str) -> Result<Option<Key>> {
+        let name = object.strip_prefix(self.prefix.as_str()).unwrap_or(object);
+        if name.is_empty() || name.ends_with('/') {
+            return Ok(None);
+        }
+        Key::new(name).map(Some).map_err(|error| {
+            Error::invalid(format!(
+                "the {} {self} has an object that is not a state store's: {error}",
+                self.kind
+            ))
+            .hint("move it out of the way of the state store")
+        })
+    }
+
+    /// The version that an answer tells.
+    ///
+    /// # Errors
+    /// `Unsupported` when it tells none.
+    pub fn version(&self, told: Option<impl Into<String>>) -> Result<Version> {
+        told.map(Version::new).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unsupported,
+                format!("the {} {self} gives its objects no versions", self.kind),
+            )
+            .hint("use an object store that does: conditional writes go by them")
+        })
+    }
+
+    /// There is no such bucket; `make` is the command that makes it.
+    pub fn missing(&self, make: &str) -> Error {
+        Error::not_found(format!("the {} of the state store, {self}, does not exist", self.kind))
+            .hint(format!("check the name, or make it with `{make}`; a state store deserves versioning too"))
+    }
+
+    /// The bucket may not be used as it has to be; `needs` is what for.
+    pub fn denied(&self, refusal: Error, needs: &str) -> Error {
+        let message = format!("no access to the {} {self}: {}", self.kind, refusal.message());
+        let error = Error::new(ErrorKind::Denied, message).hint(format!("a state store needs {needs}"));
+        match refusal.failed_call() {
+            Some(call) => error.call(call).source(refusal),
+            None => error.source(refusal),
+        }
+    }
+
+    /// An answer came and makes no sense.
+    pub fn garbled(&self, cause: impl Into<Source>) -> Error {
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("the answer about the {} {self} makes no sense", self.kind),
+        )
+        .source(cause)
+    }
+
+    /// An answer began and did not end.
+    pub fn broke_off(&self, cause: impl Into<Source>) -> Error {
+        let message =
+            format!("the connection broke off in the middle of an answer about the {} {self}", self.kind);
+        Error::new(ErrorKind::Unavailable, message).source(cause)
+    }
+}
+
+/// The bucket's URL.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(url: &str, form: &'static str) -> Result<Place> {
+        Place::of(&url.parse().unwrap(), form)
+    }
+
+    #[test]
+    fn a_url_names_a_bucket_and_a_prefix() {
+        for (url, form, shown, bucket, prefix) in [
+            ("s3://b", "bucket", "s3://b", "b", ""),
+            ("s3://b/", "bucket", "s3://b", "b", ""),
+            ("S3://b/x/y/", "bucket", "s3://b", "b", "x/y/"),
+            ("azureblob://a/c", "account/container", "azureblob://a/c", "c", ""),
+            ("azureblob://a/c/x/y", "account/container", "azureblob://a/c", "c", "x/y/"),
+        ] {
+            let place = place(url, form).unwrap();
+            assert_eq!((place.to_string().as_str(), place.bucket()), (shown, bucket));
+            assert_eq!(place.prefix.as_str(), prefix);
+            assert_eq!(place.location(), url.trim_end_matches('/').to_lowercase());
+        }
+    }
+
+    #[test]
+    fn a_url_that_names_none_is_told_what_lacks() {
+        for (url, form, says) in [
+            ("s3://", "bucket", "names no bucket (write s3://bucket/prefix)"),
+            ("s3:///x", "bucket", "names no bucket"),
+            ("swift://", "container", "names no container (write swift://container/prefix)"),
+            ("azureblob://", "account/container", "names no account"),
+            ("azureblob:///c", "account/container", "names no account"),
+            (
+                "azureblob://a",
+                "account/container",
+                "names no container (write azureblob://account/container/prefix)",
+            ),
+            ("azureblob://a//x", "account/container", "names no container"),
+            ("s3://b/x//y", "bucket", "no key of a state store"),
+            ("s3://b//x", "bucket", "no key of a state store"),
+        ] {
+            let error = place(url, form).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{url}");
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn objects_are_keys_under_the_prefix() {
+        let place = place("s3://b/x", "bucket").unwrap();
+        let key = Key::new("a/b").unwrap();
+        assert_eq!(place.object(&key), "x/a/b");
+        assert_eq!(place.under(&Prefix::new("a").unwrap()), "x/a/");
+        assert_eq!(place.key("x/a/b").unwrap(), Some(key));
+        for folder in ["x/", "x/a/"] {
+            assert_eq!(place.key(folder).unwrap(), None);
+        }
+        let error = place.key("x/a//b").unwrap_err();
+        assert!(
+            error.to_string().starts_with("the bucket s3://b has an object that is not a state store's"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_call() {
+        let place = place("azureblob://a/c", "account/container").unwrap();
+        let error = place.denied(Error::new(ErrorKind::Denied, "no role").call("blobs/read"), "a role");
+        assert_eq!(
+            error.to_string(),
+            "blobs/read: permission denied: no access to the container azureblob://a/c: no role (a state store needs a role)"
+        );
+        assert_eq!(
+            place.missing("az make c").to_string(),
+            "not found: the container of the state store, azureblob://a/c, does not exist (check the name, or make it \
+             with `az make c`; a state store deserves versioning too)"
+        );
+    }
+}

@@ -23,7 +23,7 @@ async fn connects_with_what_is_given() {
     let moto = Moto::start();
     let aws = builder(&moto).build().await.unwrap();
     assert_eq!(aws.region(), kops_moto::REGION);
-    assert!(aws.identity().await.unwrap().contains(&moto.account()));
+    assert!(aws.identity().await.unwrap().contains(moto.account()));
     assert_eq!(moto.calls().by_action().into_iter().collect::<Vec<_>>(), [(IDENTITY, 1)]);
 }
 

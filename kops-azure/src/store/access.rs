@@ -91,13 +91,13 @@ fn to_be_signed(account: &str, request: &Request) -> String {
         text.push('\n');
     }
     for (name, value) in headers.iter().filter(|(name, _)| name.starts_with("x-ms-")) {
-        text.push_str(&format!("{name}:{value}\n"));
+        text.extend([name, ":", value, "\n"]);
     }
-    text.push_str(&format!("/{account}{}", request.url().path()));
+    text.extend(["/", account, request.url().path()]);
     let mut query: Vec<_> = request.url().query_pairs().collect();
     query.sort_unstable();
     for (name, value) in query {
-        text.push_str(&format!("\n{name}:{value}"));
+        text.extend(["\n", &*name, ":", &*value]);
     }
     text
 }

@@ -236,6 +236,7 @@ async fn repairs(stage: &Stage<'_>, graph: &TaskGraph, it: &Expected, along: &[E
     let output = format!("${{{}.", it.task);
     let says_output = |change: &&Change| {
         change.action == Action::Update
+            && along.iter().all(|other| change.task.as_str() != other.task)
             && change.fields.iter().all(|field| field.after.to_string().contains(&output))
     };
     let saying = plan.changes.iter().filter(says_output).map(as_planned);

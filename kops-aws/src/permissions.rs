@@ -77,7 +77,7 @@ impl Permissions for Aws {
     }
 }
 
-type Needed = BTreeMap<&'static str, BTreeSet<&'static str>>;
+type Needed = BTreeMap<&'static str, Vec<&'static str>>;
 
 /// What to ask about a statement: those of its actions that are needed, by the resources they are meant for.
 fn questions<'a>(statement: &'a Statement, needed: &Needed) -> Vec<Question<'a>> {

@@ -42,7 +42,7 @@ pub struct Actions {
 }
 
 impl Actions {
-    /// What applying a native graph needs, by action, with the kinds that need it. Every kind is looked at, whether the
+    /// What applying a native graph needs, by action, with the kinds that need it in the order of the table. Every kind is looked at, whether the
     /// graph has it or not: what is left over is found so. Changed are those that the graph has tasks of which are
     /// not shared, and those in `always`; rows named in `left_out` do not count.
     ///
@@ -59,15 +59,19 @@ impl Actions {
         graph: &TaskGraph,
         always: &[&str],
         left_out: &[&str],
-    ) -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    ) -> BTreeMap<&'static str, Vec<&'static str>> {
         let managed = graph.tasks().filter(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }));
         let managed: BTreeSet<_> =
             managed.map(|task| task.key.kind()).chain(always.iter().copied()).collect();
-        let mut needed = BTreeMap::<_, BTreeSet<_>>::new();
+        let mut needed = BTreeMap::<_, Vec<_>>::new();
         for Self { kind, read, write } in all.iter().filter(|row| !left_out.contains(&row.kind)) {
             let write: &[&str] = if managed.contains(kind) { write } else { &[] };
             for action in read.iter().chain(write).copied() {
-                needed.entry(action).or_default().insert(*kind);
+                let kinds = needed.entry(action).or_default();
+                // An action may be both in one row.
+                if kinds.last() != Some(kind) {
+                    kinds.push(*kind);
+                }
             }
         }
         needed

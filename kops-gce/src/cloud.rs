@@ -73,7 +73,7 @@ impl Cloud for Gce {
             shared_networks: true,
             zonal_subnets: false,
             zonal_nat_gateways: false,
-            surge: false,
+            surge: true,
         }
     }
 

@@ -67,6 +67,13 @@ pub(crate) fn refused(call: &str, refusal: &Refusal) -> Error {
     error
 }
 
+/// Whether a request was refused because there is another version of the resource than it said.
+pub(crate) fn is_precondition(error: &Error) -> bool {
+    error.message().starts_with(PRECONDITION)
+}
+
+const PRECONDITION: &str = "PreconditionFailed";
+
 /// Credentials that could not be had.
 pub(crate) fn from_credentials(error: &(dyn StdError + 'static)) -> Error {
     Error::new(ErrorKind::Unauthenticated, format!("no token could be had: {}", causes(error))).hint(
@@ -169,7 +176,7 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorK
         | "OverconstrainedZonalAllocationRequest"
         | "SubnetIsFull" => ErrorKind::Quota,
 
-        "PreconditionFailed" => ErrorKind::Conflict,
+        PRECONDITION => ErrorKind::Conflict,
         code => by_ending(verb, status, code),
     }
 }

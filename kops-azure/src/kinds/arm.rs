@@ -9,7 +9,10 @@
 //!   is [`AlreadyExists`](ErrorKind::AlreadyExists), and the engine then looks whose it is. Where the API has no such
 //!   condition, there is a window of one round trip between looking and writing in which another could make a
 //!   resource of that name and see it replaced.
-//! - *update* reads, changes what the specification manages, and writes the whole back: what others have set stays.
+//! - *update* reads, changes what the specification manages, and writes the whole back: what others have set stays. The
+//!   network and compute providers are told which version was read (`If-Match`), and refuse the write when there is
+//!   another by now; then it is read again. A network's document has its subnets inside: without the condition, one
+//!   that was deleted between reading and writing would be made again.
 //!
 //! # Operations go on
 //! PUT and DELETE return when ARM has accepted them. Whether a resource works is its `provisioningState`, which the
@@ -21,7 +24,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use azure_core::Response;
+use azure_core::{Method, Response};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Memo, Mutability, Object, Owner,
@@ -31,6 +34,7 @@ use kops_core::resource::Resource;
 use kops_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::clients::{Clients, Pages, Sent};
 use crate::ids;
@@ -389,7 +393,15 @@ impl<K: ArmKind> Handler for Arm<K> {
         model.set_tags(&tags);
         K::fill(request.spec, &mut model, &site)?;
         let put = K::put(&self.0, &group, &name, model.clone(), false)?;
-        self.written(request.cx, &site, model, put).await
+        self.written(request.cx, &site, model, put).await.map_err(|error| match error.kind() {
+            // Nothing was written: what is there now is read when the engine tries again.
+            ErrorKind::Conflict if crate::error::is_precondition(&error) => {
+                Error::new(ErrorKind::DependencyViolation, format!("{name} was changed meanwhile"))
+                    .call(K::CALLS.write)
+                    .source(error)
+            }
+            _ => error,
+        })
     }
 
     async fn delete(&self, request: Delete<'_, Resolved<Self>>) -> Result<Deletion> {
@@ -397,6 +409,27 @@ impl<K: ArmKind> Handler for Arm<K> {
         let call = K::delete(&self.0, ids::group(id).unwrap_or_default(), ids::name(id));
         deleted(&self.0, request.cx, K::CALLS.delete, id, call).await
     }
+}
+
+/// The version that azure_mgmt_network 0.21 speaks.
+pub(crate) const NETWORK_API: &str = "2024-03-01";
+
+/// One of the SDK's models as a document.
+pub(crate) fn document<M: Serialize>(model: &M) -> Result<Value> {
+    serde_json::to_value(model)
+        .map_err(|error| Error::internal("a model of the SDK's cannot be written").source(error))
+}
+
+/// A PUT over the version of a resource that a document was read as; the SDK cannot say which one that is.
+pub(crate) fn put_over(
+    clients: &Clients,
+    path: &str,
+    api_version: &str,
+    mut document: Value,
+) -> Result<Sent> {
+    let etag = document.as_object_mut().and_then(|members| members.remove("etag"));
+    let condition = etag.as_ref().and_then(Value::as_str).map(|etag| ("if-match", etag));
+    clients.raw(Method::Put, path, api_version, condition.as_slice(), Some(&document))
 }
 
 /// Makes a deleting call.
@@ -436,6 +469,16 @@ macro_rules! network {
             model: Self::Model,
             _: bool,
         ) -> kops_core::Result<Sent> {
+            if model.etag.is_some() {
+                let path = $crate::ids::of(&clients.subscription, group, Self::TYPE, name);
+                let document = $crate::kinds::arm::document(&model)?;
+                return $crate::kinds::arm::put_over(
+                    clients,
+                    &path,
+                    $crate::kinds::arm::NETWORK_API,
+                    document,
+                );
+            }
             let put = clients.network.$client().create_or_update(group, name, model, &clients.subscription);
             Ok($crate::clients::sent(put.send()))
         }

@@ -10,7 +10,7 @@ use kops_core::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::arm::{Head, Model};
+use super::arm::{Head, Model, put_over};
 use crate::clients::{Clients, Pages, Sent};
 use crate::ids;
 use crate::tags::{self, Tags};
@@ -55,6 +55,7 @@ pub(crate) fn get(clients: &Clients, group: &str, name: &str) -> Sent {
     or_fail(clients.raw(Method::Get, &path(clients, group, name), API_VERSION, &[], None))
 }
 
+/// A PUT of a new scale set, or over the version of one that was read.
 pub(crate) fn put(
     clients: &Clients,
     group: &str,
@@ -62,13 +63,11 @@ pub(crate) fn put(
     model: &ScaleSetDocument,
     fresh: bool,
 ) -> Result<Sent> {
-    let none: &[(&'static str, &str)] = if fresh { &[("if-none-match", "*")] } else { &[] };
-    let mut body = model.0.clone();
-    if let Some(members) = body.as_object_mut() {
-        // Azure's to say; an entity tag would be compared.
-        members.remove("etag");
+    let path = path(clients, group, name);
+    if fresh {
+        return clients.raw(Method::Put, &path, API_VERSION, &[("if-none-match", "*")], Some(&model.0));
     }
-    clients.raw(Method::Put, &path(clients, group, name), API_VERSION, none, Some(&body))
+    put_over(clients, &path, API_VERSION, model.0.clone())
 }
 
 /// A page of a listing.

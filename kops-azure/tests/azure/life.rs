@@ -44,6 +44,32 @@ async fn lost_answers_and_refusals_make_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_while_a_network_is_written_does_not_come_back() {
+    let lab = Lab::new().await;
+    let cluster = |ranges: &[&str]| {
+        let mut site = Site::in_ranges(CLUSTER, ranges);
+        open_subnet(&mut site, 32);
+        site.build()
+    };
+    lab.apply(&cluster(&["10.0.0.0/16"])).await;
+    let wider = cluster(&["10.0.0.0/16", "10.1.0.0/16"]);
+    let path = lab.emulator.id(CLUSTER, &format!("Microsoft.Network/virtualNetworks/{CLUSTER}"));
+
+    // The network is read with the subnet inside; when it is written, the subnet is gone.
+    lab.emulator.inject(Fault::hold("virtualNetworks.get").times(1));
+    let (engine, plan) = (lab.engine.clone(), lab.engine.plan(&wider).await.unwrap());
+    let applying = tokio::spawn(async move { engine.apply_now(&plan).await?.into_result().map(drop) });
+    lab.emulator.wait_until_held();
+    lab.emulator.request("DELETE", &format!("{path}/subnets/more-32.{CLUSTER}"), serde_json::json!({}));
+    lab.emulator.settle();
+    lab.emulator.release();
+    applying.await.unwrap().unwrap();
+    assert_eq!(lab.changes(&wider).await, [format!("create AzureSubnet/more-32.{CLUSTER}")]);
+    lab.apply(&wider).await;
+    lab.delete().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_operation_is_told_and_mended() {
     let lab = Lab::new().await;
     let graph = Site::of(CLUSTER).build();

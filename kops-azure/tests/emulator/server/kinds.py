@@ -303,8 +303,13 @@ class Kind:
     # ------------------------------------------------------------ checks
 
     def preconditions(self, ctx, resource):
-        """`If-Match` and `If-None-Match`, where the operation knows them."""
-        wanted = ctx.header("If-Match") if "if-match" in ctx.operation.headers else None
+        """`If-Match` and `If-None-Match`, where the operation knows them.
+
+        The network provider keeps to `If-Match` though its schema has no such header: Kubernetes' cloud provider relies
+        on it, https://github.com/kubernetes-sigs/cloud-provider-azure/issues/9729 shows the refusal.
+        """
+        knows = "if-match" in ctx.operation.headers or self.type.startswith("Microsoft.Network/") and self.has_etag
+        wanted = ctx.header("If-Match") if knows else None
         unwanted = ctx.header("If-None-Match") if "if-none-match" in ctx.operation.headers else None
         if unwanted == "*" and resource is not None:
             raise precondition_failed(resource)

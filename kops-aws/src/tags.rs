@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use kops_core::Result;
-use kops_core::cloud::{Context, Create, Object, Owner, Scope};
+use kops_core::cloud::{Context, Create, Mark, MarkTags, Object, Owner, Scope};
 
 use crate::clients::Clients;
 
@@ -29,7 +29,7 @@ pub(crate) const CLUSTER: &str = "KubernetesCluster";
 const NAME: &str = "Name";
 const TASK: &str = "kops.k8s.io/task";
 const LIFECYCLE: &str = "kops.k8s.io/lifecycle";
-const RETAINED: &str = "retained";
+const MARK: MarkTags = MarkTags { cluster: CLUSTER, task: TASK, lifecycle: LIFECYCLE };
 
 /// Tags by their keys.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -43,14 +43,9 @@ pub(crate) fn cluster(name: &str) -> Tag {
 pub(crate) fn of_new<S>(request: &Create<'_, S>, further: &Tags) -> Tags {
     let mut tags = request.scope.extra_labels().clone();
     tags.extend(further.clone());
-    let scope = request.scope.name();
-    tags.insert(CLUSTER.to_owned(), scope.to_owned());
-    tags.insert(owned(scope), "owned".to_owned());
+    MARK.write(&Mark::of_new(request), &mut tags);
+    tags.insert(owned(request.scope.name()), "owned".to_owned());
     tags.insert(NAME.to_owned(), request.name.to_owned());
-    tags.insert(TASK.to_owned(), request.name.to_owned());
-    if request.retained {
-        tags.insert(LIFECYCLE.to_owned(), RETAINED.to_owned());
-    }
     tags
 }
 
@@ -64,16 +59,16 @@ pub(crate) fn object<S>(scope: &Scope, id: &str, tags: &Tags, spec: S) -> Object
 
 /// Whether an object with these tags, and what is inside it, is never to be deleted.
 pub(crate) fn is_retained(tags: &Tags) -> bool {
-    tags.get(LIFECYCLE).is_some_and(|it| it == RETAINED)
+    MARK.is_retained(tags)
 }
 
 /// The task that an object with these tags was made for; `None` when it is not the scope's.
 pub(crate) fn task<'a>(scope: &Scope, tags: &'a Tags) -> Option<&'a str> {
-    let scope = scope.name();
-    let is = |key: &str, value: &str| tags.get(key).is_some_and(|it| it == value);
-    if !is(CLUSTER, scope) || !is(&owned(scope), "owned") {
+    let owned = tags.get(&owned(scope.name())).is_some_and(|it| it == "owned");
+    if !owned || !MARK.is_of(scope, tags) {
         return None;
     }
+    let scope = scope.name();
     let by_kops =
         |name: &&String| name.strip_suffix(scope).is_some_and(|it| it.is_empty() || it.ends_with('.'));
     tags.get(TASK).or_else(|| tags.get(NAME).filter(by_kops)).map(String::as_str)
@@ -111,9 +106,7 @@ pub(crate) fn without_task(tags: &Tags) -> Tags {
 /// Without the marks of ownership and what AWS itself adds: what a specification can be compared with.
 pub(crate) fn further(tags: &Tags) -> Tags {
     let ours = |key: &str| {
-        [CLUSTER, NAME, TASK, LIFECYCLE].contains(&key)
-            || key.starts_with("kubernetes.io/cluster/")
-            || key.starts_with("aws:")
+        MARK.has(key) || key == NAME || key.starts_with("kubernetes.io/cluster/") || key.starts_with("aws:")
     };
     tags.iter().filter(|(key, _)| !ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }

@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use kops_core::cloud::{Create, Object, Owner, Scope};
+use kops_core::cloud::{Create, Mark, MarkTags, Object, Owner, Scope};
 use serde_json::Value;
 
 /// Tells the cluster, as kOps has it.
@@ -24,7 +24,7 @@ pub(crate) const CLUSTER: &str = "KubernetesCluster";
 const OWNED: &str = "kubernetes.io_cluster_";
 const TASK: &str = "kops.k8s.io_task";
 const LIFECYCLE: &str = "kops.k8s.io_lifecycle";
-const RETAINED: &str = "retained";
+const MARK: MarkTags = MarkTags { cluster: CLUSTER, task: TASK, lifecycle: LIFECYCLE };
 /// What a kind of ours keeps to itself begins so.
 pub(crate) const OWN: &str = "kops.k8s.io_own_";
 
@@ -38,26 +38,22 @@ pub(crate) fn name(label: &str) -> String {
 
 /// The tags of a new object: those of ownership, the scope's labels and further ones of its kind.
 pub(crate) fn of_new<S>(request: &Create<'_, S>, further: &Tags) -> Tags {
-    of(request.scope, request.name, request.retained, further)
+    of(request.scope, &Mark::of_new(request), further)
 }
 
 /// The tags of an object that was made for a task.
-pub(crate) fn of(scope: &Scope, task: &str, retained: bool, further: &Tags) -> Tags {
+pub(crate) fn of(scope: &Scope, mark: &Mark, further: &Tags) -> Tags {
     let mut tags: Tags =
         scope.extra_labels().iter().map(|(label, value)| (name(label), value.clone())).collect();
     tags.extend(further.clone());
-    tags.insert(CLUSTER.to_owned(), scope.name().to_owned());
+    MARK.write(mark, &mut tags);
     tags.insert(format!("{OWNED}{}", name(scope.name())), "owned".to_owned());
-    tags.insert(TASK.to_owned(), task.to_owned());
-    if retained {
-        tags.insert(LIFECYCLE.to_owned(), RETAINED.to_owned());
-    }
     tags
 }
 
 /// The task that an object called `called`, with these tags, was made for; `None` when it is not the scope's.
 pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option<&'a str> {
-    if tags.get(CLUSTER).is_none_or(|cluster| cluster != scope.name()) {
+    if !MARK.is_of(scope, tags) {
         return None;
     }
     let by_kops = crate::names::may_belong(called, scope.name()).then_some(called);
@@ -66,7 +62,7 @@ pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option
 
 /// Whether an object with these tags is never to be deleted.
 pub(crate) fn is_retained(tags: &Tags) -> bool {
-    tags.get(LIFECYCLE).is_some_and(|it| it == RETAINED)
+    MARK.is_retained(tags)
 }
 
 /// An object that is called `called` and carries these tags: whose it is and for which task it was made.
@@ -78,9 +74,7 @@ pub(crate) fn object<S>(scope: &Scope, id: &str, called: &str, tags: &Tags, spec
 
 /// Without the marks of ownership: what a specification can be compared with.
 pub(crate) fn further(tags: &Tags) -> Tags {
-    let ours = |tag: &str| {
-        [CLUSTER, TASK, LIFECYCLE].contains(&tag) || tag.starts_with(OWN) || tag.starts_with(OWNED)
-    };
+    let ours = |tag: &str| MARK.has(tag) || tag.starts_with(OWN) || tag.starts_with(OWNED);
     tags.iter().filter(|(tag, _)| !ours(tag)).map(|(tag, value)| (tag.clone(), value.clone())).collect()
 }
 

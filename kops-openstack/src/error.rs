@@ -145,7 +145,8 @@ fn conflict(name: &str, quota: bool, message: &str) -> ErrorKind {
     if says(&["already an entity with that specified id"]) {
         return ErrorKind::NotYetVisible;
     }
-    if name.ends_with("InUse") || says(&["in use", "in-use", "one or more ports", "still has", "is attached"])
+    // `RouterInterfaceInUseByFloatingIP` among them.
+    if name.contains("InUse") || says(&["in use", "in-use", "one or more ports", "still has", "is attached"])
     {
         return ErrorKind::DependencyViolation;
     }

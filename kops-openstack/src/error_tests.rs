@@ -18,6 +18,11 @@ fn answers_mean_what_the_services_mean_by_them() {
         (409, neutron("NetworkInUse", "Unable to complete operation on network x."), ErrorKind::DependencyViolation),
         (409, neutron("SecurityGroupInUse", "Security Group x in use."), ErrorKind::DependencyViolation),
         (409, neutron("SubnetInUse", "One or more ports have an IP allocation."), ErrorKind::DependencyViolation),
+        (
+            409,
+            neutron("RouterInterfaceInUseByFloatingIP", "It is required by one or more floating IPs."),
+            ErrorKind::DependencyViolation,
+        ),
         (409, neutron("SecurityGroupRuleExists", "Rule already exists."), ErrorKind::AlreadyExists),
         (409, neutron("OverQuota", "Quota exceeded for resources: ['network']."), ErrorKind::Quota),
         (404, neutron("NetworkNotFound", "Network x could not be found."), ErrorKind::NotFound),

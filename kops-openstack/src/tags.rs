@@ -13,15 +13,13 @@
 
 use std::collections::BTreeMap;
 
-use kops_core::cloud::{Create, Mark, Object, Scope};
+use kops_core::cloud::{Create, Mark, MarkTags, Object, Scope};
 
 pub(crate) const CLUSTER: &str = "KubernetesCluster";
-const TASK: &str = "kops.k8s.io/task";
-const LIFECYCLE: &str = "kops.k8s.io/lifecycle";
-const RETAINED: &str = "retained";
+const TAGS: MarkTags =
+    MarkTags { cluster: CLUSTER, task: "kops.k8s.io/task", lifecycle: "kops.k8s.io/lifecycle" };
 /// Keys of Compute's metadata have no slash.
-const META_TASK: &str = "KopsTask";
-const META_LIFECYCLE: &str = "KopsLifecycle";
+const METADATA: MarkTags = MarkTags { cluster: CLUSTER, task: "KopsTask", lifecycle: "KopsLifecycle" };
 
 /// Tags of the form `key=value`, beyond those of ownership; others are left alone.
 pub type Tags = BTreeMap<String, String>;
@@ -31,11 +29,7 @@ pub type Metadata = BTreeMap<String, String>;
 /// The tags of an object with this mark: those that it has, and further ones.
 pub(crate) fn with_mark(mark: &Mark, further: &Tags, present: &[String]) -> Vec<String> {
     let mut wanted = further.clone();
-    wanted.insert(CLUSTER.to_owned(), mark.cluster.clone());
-    wanted.insert(TASK.to_owned(), mark.task.clone());
-    if mark.retained {
-        wanted.insert(LIFECYCLE.to_owned(), RETAINED.to_owned());
-    }
+    TAGS.write(mark, &mut wanted);
     let key = |tag: &str| tag.split_once('=').map(|(key, _)| key.to_owned());
     let kept = present.iter().filter(|tag| key(tag).is_none_or(|key| !wanted.contains_key(&key))).cloned();
     kept.chain(wanted.iter().map(|(key, value)| format!("{key}={value}"))).collect()
@@ -43,22 +37,19 @@ pub(crate) fn with_mark(mark: &Mark, further: &Tags, present: &[String]) -> Vec<
 
 /// What tags and a description say.
 pub(crate) fn mark(scope: &Scope, tags: &[String], description: Option<&str>) -> Option<Mark> {
-    let value = |key: &str| tags.iter().find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='));
-    let tagged = value(TASK).filter(|_| value(CLUSTER) == Some(scope.name())).map(|task| Mark {
-        cluster: scope.name().to_owned(),
-        task: task.to_owned(),
-        retained: value(LIFECYCLE) == Some(RETAINED),
-    });
-    tagged.or_else(|| Mark::read(scope, description?))
+    TAGS.read(scope, &pairs(tags)).or_else(|| Mark::read(scope, description?))
 }
 
 /// The tags of the form `key=value`, without those that tell the task: what a specification can be compared with.
 pub(crate) fn further(tags: &[String]) -> Tags {
+    let mut further = pairs(tags);
+    further.retain(|key, _| key == CLUSTER || !TAGS.has(key));
+    further
+}
+
+fn pairs(tags: &[String]) -> Tags {
     let pairs = tags.iter().filter_map(|tag| tag.split_once('='));
-    pairs
-        .filter(|(key, _)| ![TASK, LIFECYCLE].contains(key))
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// An object that bears this mark, or is somebody else's.
@@ -72,29 +63,20 @@ pub(crate) fn object<S>(mark: Option<Mark>, id: impl Into<String>, spec: S) -> O
 /// The metadata of a new server or volume.
 pub(crate) fn metadata<S>(request: &Create<'_, S>, further: &Metadata) -> Metadata {
     let mut metadata = further.clone();
-    metadata.insert(CLUSTER.to_owned(), request.scope.name().to_owned());
-    metadata.insert(META_TASK.to_owned(), request.name.to_owned());
-    if request.retained {
-        metadata.insert(META_LIFECYCLE.to_owned(), RETAINED.to_owned());
-    }
+    METADATA.write(&Mark::of_new(request), &mut metadata);
     metadata
 }
 
 /// What metadata says.
 pub(crate) fn mark_of_metadata(scope: &Scope, metadata: &Metadata) -> Option<Mark> {
-    let is = |key: &str, value: &str| metadata.get(key).is_some_and(|it| it == value);
-    let task = metadata.get(META_TASK).filter(|_| is(CLUSTER, scope.name()))?;
-    Some(Mark {
-        cluster: scope.name().to_owned(),
-        task: task.clone(),
-        retained: is(META_LIFECYCLE, RETAINED),
-    })
+    METADATA.read(scope, metadata)
 }
 
 /// Without the metadata of ownership.
 pub(crate) fn further_metadata(metadata: &Metadata) -> Metadata {
-    let ours = |key: &str| [CLUSTER, META_TASK, META_LIFECYCLE].contains(&key);
-    metadata.iter().filter(|(key, _)| !ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    let mut further = metadata.clone();
+    further.retain(|key, _| !METADATA.has(key));
+    further
 }
 
 /// A label's key as one of metadata: letters, digits and `-_:.` and spaces.
@@ -111,7 +93,7 @@ pub(crate) fn volume_key(key: &str) -> String {
 /// The key of metadata by which a detached machine is known: it has left its task.
 pub(crate) const DETACHED: &str = "KopsDetached";
 /// The key of metadata with the task of a server.
-pub(crate) const SERVER_TASK: &str = META_TASK;
+pub(crate) const SERVER_TASK: &str = METADATA.task;
 
 #[cfg(test)]
 mod tests {

@@ -116,7 +116,10 @@ async fn another_scheme_is_another_balancer() {
     lab.apply(&graph(|_| {})).await;
     let internal = graph(|balancer| balancer.scheme = Scheme::Internal);
     let changes = lab.changes(&internal).await;
-    assert!(changes.contains(&"replace NetworkLoadBalancer/api.ha.example.com".to_owned()), "{changes:?}");
+    assert!(
+        changes.contains(&"replace NetworkLoadBalancer/api.ha.example.com: scheme".to_owned()),
+        "{changes:?}"
+    );
     lab.apply(&internal).await;
     let account = lab.moto.snapshot();
     assert_eq!(ours(&account, "load-balancer", "api-ha-example-com-")["Scheme"], "internal");

@@ -96,7 +96,7 @@ async fn each_change_is_planned_as_what_it_is() {
     // Sizes.
     let nodes = files.instance_groups.iter_mut().find(|group| group.role() == Role::Node).unwrap();
     (nodes.spec.min_size, nodes.spec.max_size) = (Some(2), Some(5));
-    let expected = [format!("update AutoScalingGroup/{name}: max_size min_size")];
+    let expected = [format!("update AutoScalingGroup/{name}: max_size, min_size")];
     assert_eq!(lab.changes(&graph(&files, &cluster)).await, expected);
     lab.apply(&graph(&files, &cluster)).await;
 

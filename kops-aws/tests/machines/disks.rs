@@ -116,7 +116,7 @@ async fn a_key_comes_and_another_is_another_pair() {
     // The comment is nobody's business.
     lab.assert_settled(&key(&name, &KEY.replace("ann@desk", "bob@home"))).await;
     let other = KEY.replace("AAAAIAAB", "AAAAIBBB");
-    assert_eq!(lab.changes(&key(&name, &other)).await, [format!("replace KeyPair/{name}")]);
+    assert_eq!(lab.changes(&key(&name, &other)).await, [format!("replace KeyPair/{name}: public_key")]);
     lab.apply(&key(&name, &other)).await;
     let broken = lab.engine.plan(&key(&name, "no key")).await.unwrap_err();
     assert!(broken.to_string().contains("OpenSSH"), "{broken}");

@@ -96,7 +96,7 @@ async fn further_policies_and_a_boundary_come_and_go() {
     };
     lab.apply(&graph(node())).await;
     let expected = [
-        format!("update IamRole/{NAME}: managed_policies permissions_boundary"),
+        format!("update IamRole/{NAME}: managed_policies, permissions_boundary"),
         format!("update IamRolePolicy/{NAME}: document"),
     ];
     assert_eq!(lab.changes(&extended(&extension)).await, expected);

@@ -59,7 +59,7 @@ async fn what_can_be_changed_is_changed_in_place() {
     });
     assert_eq!(
         lab.changes(&changed).await,
-        [format!("update Ec2Instance/{NAME}: detailed_monitoring tags.team")]
+        [format!("update Ec2Instance/{NAME}: detailed_monitoring, tags.team")]
     );
     lab.apply(&changed).await;
     assert_eq!(made(&lab)["InstanceId"], one["InstanceId"]);
@@ -70,14 +70,15 @@ async fn what_can_be_changed_is_changed_in_place() {
 async fn everything_else_takes_another_machine() {
     let lab = Lab::new().await;
     lab.apply(&graph(|_| {})).await;
-    for change in [
-        (|instance| instance.machine_type = "t3.large".to_owned()) as fn(&mut Instance),
-        |instance| instance.user_data = Some(user_data("hunter3")),
-        |instance| instance.root_volume.size = 64,
-    ] {
+    let cases: [(fn(&mut Instance), &str); 3] = [
+        (|instance| instance.machine_type = "t3.large".to_owned(), "instance_type"),
+        (|instance| instance.user_data = Some(user_data("hunter3")), "user_data"),
+        (|instance| instance.root_volume.size = 64, "root_disk.size"),
+    ];
+    for (change, field) in cases {
         let other = graph(change);
         let plan = lab.engine.plan(&other).await.unwrap();
-        assert_eq!(crate::lab::changes(&plan), [format!("replace Ec2Instance/{NAME}")]);
+        assert_eq!(crate::lab::changes(&plan), [format!("replace Ec2Instance/{NAME}: {field}")]);
         assert!(!plan.to_string().contains("hunter"), "{plan}");
     }
     let one = made(&lab);

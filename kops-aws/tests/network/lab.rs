@@ -1,13 +1,8 @@
 //! A cluster's name, an account, and what is done to them again and again.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use jiff::Timestamp;
 use kops_aws::Aws;
-use kops_core::clock::{Clock, SystemClock};
 use kops_core::cloud::Scope;
 use kops_core::graph::{GraphBuilder, Handle, TaskGraph};
 use kops_core::plan::Plan;
@@ -15,6 +10,7 @@ use kops_core::resource::{
     Access, Address, Egress, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network,
     Peer, Subnet,
 };
+use kops_core::testing::FastClock;
 use kops_core::{Engine, Result};
 use kops_moto::{Moto, Snapshot};
 
@@ -88,45 +84,18 @@ impl Lab {
     }
 }
 
-/// Time flies: pauses and rate limits are AWS's, the emulator is faster.
-#[derive(Debug)]
-struct Fast(SystemClock);
-
+/// Pauses and rate limits are the cloud's, the emulator is faster.
 const FASTER: u32 = 20;
-
-#[async_trait]
-impl Clock for Fast {
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed() * FASTER
-    }
-
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    async fn sleep(&self, wait: Duration) {
-        self.0.sleep(wait / FASTER).await;
-    }
-}
 
 pub(crate) async fn connect(moto: &Moto) -> Arc<Aws> {
     let builder = Aws::builder().region(kops_moto::REGION).endpoint(moto.endpoint());
-    let builder = builder.clock(Arc::new(Fast(SystemClock::new())));
+    let builder = builder.clock(Arc::new(FastClock::new(FASTER)));
     Arc::new(builder.static_credentials(moto.access_key(), "secret", None).build().await.unwrap())
 }
 
+/// The changes of a plan, a line each.
 pub(crate) fn changes(plan: &Plan) -> Vec<String> {
-    plan.changes
-        .iter()
-        .map(|change| {
-            let fields: BTreeSet<_> = change.fields.iter().map(|field| field.path.as_str()).collect();
-            let fields = fields.into_iter().collect::<Vec<_>>().join(" ");
-            match change.action {
-                kops_core::plan::Action::Update => format!("update {}: {fields}", change.task),
-                action => format!("{action} {}", change.task),
-            }
-        })
-        .collect()
+    plan.changes.iter().map(ToString::to_string).collect()
 }
 
 /// The network of a highly available cluster with private machines: in each of three zones a private subnet

@@ -11,8 +11,8 @@ use azure_mgmt_dns::package_2018_05::models as public;
 use azure_mgmt_privatedns::models as private;
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query,
-    Scope, Update,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Owner,
+    Query, Scope, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, RecordType, Resource};
@@ -256,7 +256,8 @@ impl Handler for RecordSets {
         &self,
         request: Update<'_, AzureRecordSet<Closed>>,
     ) -> Result<Object<AzureRecordSet<Closed>>> {
-        let metadata = tags::of(request.scope, request.name, request.object.retained, &Tags::new());
+        let metadata =
+            tags::of(request.scope, &Mark::of(request.scope, request.name, request.object), &Tags::new());
         self.put(request.cx, request.scope, request.spec, &metadata, false).await
     }
 

@@ -1,21 +1,18 @@
 //! A cluster's name, a subscription, and what is done to them again and again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use jiff::Timestamp;
 use kops_azure::{Azure, AzureBuilder};
 use kops_azure_emulator::{Emulator, REGION, Snapshot, TOKEN};
-use kops_core::clock::{Clock, SystemClock};
 use kops_core::cloud::Scope;
 use kops_core::graph::{GraphBuilder, Handle, Secret, TaskGraph};
-use kops_core::plan::{Action, Plan};
+use kops_core::plan::Plan;
 use kops_core::resource::{
     Access, Address, DnsRecord, DnsTarget, DnsZone, Extensions, Firewall, FirewallRule, FirewallRules,
     HealthCheck, Identity, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions,
     NatGateway, Network, Peer, Protocol, RecordType, Role, RootVolume, Scheme, SshKey, Subnet, Volume,
 };
+use kops_core::testing::FastClock;
 use kops_core::{Engine, Result};
 
 pub(crate) const CLUSTER: &str = "ha.example.com";
@@ -24,31 +21,13 @@ pub(crate) const KEY: &str =
 pub(crate) const IMAGE: &str = "Canonical:ubuntu-24_04-lts:server:latest";
 pub(crate) const SIZE: &str = "Standard_D2s_v5";
 
-/// Time flies: pauses and rate limits are Azure's, the emulator is faster.
-#[derive(Debug)]
-struct Fast(SystemClock);
-
+/// Pauses and rate limits are the cloud's, the emulator is faster.
 const FASTER: u32 = 20;
-
-#[async_trait]
-impl Clock for Fast {
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed() * FASTER
-    }
-
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    async fn sleep(&self, wait: Duration) {
-        self.0.sleep(wait / FASTER).await;
-    }
-}
 
 pub(crate) fn builder(emulator: &Emulator) -> AzureBuilder {
     let builder = Azure::builder().subscription(emulator.subscription()).location(REGION);
     let builder = builder.endpoint(emulator.endpoint()).token(TOKEN);
-    builder.clock(Arc::new(Fast(SystemClock::new())))
+    builder.clock(Arc::new(FastClock::new(FASTER)))
 }
 
 pub(crate) async fn connect(emulator: &Emulator) -> Arc<Azure> {
@@ -113,16 +92,9 @@ impl Lab {
     }
 }
 
+/// The changes of a plan, a line each.
 pub(crate) fn changes(plan: &Plan) -> Vec<String> {
-    let told = plan.changes.iter().map(|change| {
-        let mut fields: Vec<_> = change.fields.iter().map(|field| field.path.as_str()).collect();
-        fields.dedup();
-        match change.action {
-            Action::Update => format!("update {}: {}", change.task, fields.join(" ")),
-            action => format!("{action} {}", change.task),
-        }
-    });
-    told.collect()
+    plan.changes.iter().map(ToString::to_string).collect()
 }
 
 /// A graph that grows.

@@ -13,7 +13,7 @@ use crate::graph::{Document, Key, Task, Wait};
 use crate::plan::{Action, Op, Step, Work};
 use crate::{Error, ErrorKind, Result};
 
-use super::settle::{Goal, Settling};
+use super::settle::{Goal, Look, Settling};
 use super::{Blocked, Done, Event, Failed, Report, Worker};
 
 /// Carries out the steps of `work`; returns when all are decided.
@@ -28,7 +28,7 @@ enum Came {
     /// The call of a step is answered.
     Step(usize, Result<Answer>),
     /// A look at the waiting objects of a kind.
-    Look(String, Result<Vec<Observed>>),
+    Look(String, Look, Result<Vec<Observed>>),
 }
 
 enum Answer {
@@ -120,7 +120,7 @@ impl<'a> Scheduler<'a> {
             };
             match came {
                 Some(Came::Step(index, answer)) => self.answered(index, answer),
-                Some(Came::Look(kind, found)) => self.looked(&kind, found),
+                Some(Came::Look(kind, look, found)) => self.looked(&kind, &look, found),
                 None => break,
             }
         }
@@ -287,23 +287,24 @@ impl<'a> Scheduler<'a> {
         self.running.push(Box::pin(async move {
             tokio::select! {
                 () = clock.sleep(pause) => {}
-                () = cx.cancel.cancelled() => return Came::Look(kind, Ok(Vec::new())),
+                // Nobody waits any more.
+                () = cx.cancel.cancelled() => return Came::Look(kind, Look::default(), Ok(Vec::new())),
             }
-            let query = Query { scope: worker.scope, filter: Filter::Ids(&ids), cx: &cx };
+            let look = Look { ids, began: clock.elapsed() };
+            let query = Query { scope: worker.scope, filter: Filter::Ids(&look.ids), cx: &cx };
             let found = handler.list(&query).await;
-            Came::Look(kind, found)
+            Came::Look(kind, look, found)
         }));
     }
 
-    fn looked(&mut self, kind: &str, found: Result<Vec<Observed>>) {
+    fn looked(&mut self, kind: &str, look: &Look, found: Result<Vec<Observed>>) {
         self.looking.remove(kind);
         if self.cancelled {
             return;
         }
         match found {
             Ok(found) => {
-                let now = self.worker.cloud.clock().elapsed();
-                for (index, verdict) in self.settling.judge(kind, &found, now) {
+                for (index, verdict) in self.settling.judge(kind, look, &found) {
                     match verdict {
                         Ok(Some(observed)) => {
                             let id = observed.object.id.clone();

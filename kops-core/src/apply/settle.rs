@@ -37,6 +37,13 @@ pub(crate) struct Settling {
     kinds: BTreeMap<String, HashMap<usize, Waiting>>,
 }
 
+/// What a look was for, and when it began: it shows nothing of what came later.
+#[derive(Debug, Default)]
+pub(crate) struct Look {
+    pub(crate) ids: Vec<String>,
+    pub(crate) began: Duration,
+}
+
 /// What a look showed about a step.
 pub(crate) type Verdict = (usize, Result<Option<Observed>, Error>);
 
@@ -81,14 +88,17 @@ impl Settling {
         pauses.min().unwrap_or(timing.poll)
     }
 
-    /// Takes out the steps that a look has decided.
-    pub(crate) fn judge(&mut self, kind: &str, found: &[Observed], now: Duration) -> Vec<Verdict> {
+    /// Takes out the steps that a look has decided. Those that began to wait while it was under way, it says nothing
+    /// about: an object that it was not asked for is not gone.
+    pub(crate) fn judge(&mut self, kind: &str, look: &Look, found: &[Observed]) -> Vec<Verdict> {
         let by_id: HashMap<&str, &Observed> = found.iter().map(|it| (it.object.id.as_str(), it)).collect();
         let Some(steps) = self.kinds.get_mut(kind) else { return Vec::new() };
         let mut verdicts: Vec<Verdict> = steps
             .iter()
+            .filter(|(_, waiting)| waiting.since <= look.began && look.ids.contains(&waiting.id))
             .filter_map(|(&step, waiting)| {
-                Some((step, verdict(kind, waiting, by_id.get(waiting.id.as_str()).copied(), now)?))
+                let found = by_id.get(waiting.id.as_str()).copied();
+                Some((step, verdict(kind, waiting, found, look.began)?))
             })
             .collect();
         verdicts.sort_by_key(|(step, _)| *step);
@@ -156,4 +166,42 @@ fn verdict(
         )
         .hint("look at it in the cloud's console; run again to wait on"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: &str = "Volume";
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn waiting(ids: &[(&str, Goal, u32)]) -> Settling {
+        let mut settling = Settling::default();
+        for (step, (id, goal, second)) in ids.iter().enumerate() {
+            settling.add(KIND, step, (*id).to_owned(), *goal, Timing::default(), SECOND * *second);
+        }
+        settling
+    }
+
+    fn look(ids: &[&str], second: u32) -> Look {
+        Look { ids: ids.iter().map(|&id| id.to_owned()).collect(), began: SECOND * second }
+    }
+
+    #[test]
+    fn what_a_look_was_not_asked_for_is_not_gone() {
+        let mut settling = waiting(&[("a", Goal::Gone, 1), ("b", Goal::Gone, 3)]);
+        let verdicts = settling.judge(KIND, &look(&["a"], 2), &[]);
+        assert_eq!(verdicts.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [0]);
+        assert_eq!(settling.ids(KIND), ["b"]);
+        assert_eq!(settling.judge(KIND, &look(&["b"], 4), &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_look_that_took_long_does_not_tell_of_what_was_made_meanwhile() {
+        // Somebody else's deletion of `a` was awaited before; now it is made again.
+        let mut settling = waiting(&[("a", Goal::Ready, 3)]);
+        assert!(settling.judge(KIND, &look(&["a"], 2), &[]).is_empty());
+        let verdicts = settling.judge(KIND, &look(&["a"], 120), &[]);
+        assert!(verdicts[0].1.as_ref().unwrap_err().to_string().contains("vanished"));
+    }
 }

@@ -15,6 +15,7 @@ mod make;
 mod steps;
 mod text;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +95,27 @@ pub struct Change {
     /// What it waits for among the other changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits_for: Vec<Dependency>,
+}
+
+/// One line: what will be done to which task and, of an object that is there, because of which fields.
+///
+/// ```text
+/// update Subnet/nodes-a.ha.example.com: cidr, tags.team
+/// ```
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.action, self.task)?;
+        if ![Action::Update, Action::Replace].contains(&self.action) {
+            return Ok(());
+        }
+        let fields: BTreeSet<_> = self.fields.iter().map(|field| field.path.as_str()).collect();
+        let mut before = ": ";
+        for field in fields {
+            write!(f, "{before}{field}")?;
+            before = ", ";
+        }
+        Ok(())
+    }
 }
 
 /// What will be done.

@@ -1,15 +1,12 @@
 //! A cluster's name, a project, and what is done to them again and again.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use jiff::Timestamp;
-use kops_core::clock::{Clock, SystemClock};
 use kops_core::cloud::Scope;
 use kops_core::graph::TaskGraph;
-use kops_core::plan::{Action, Plan};
+use kops_core::plan::Plan;
+use kops_core::testing::FastClock;
 use kops_core::{Engine, Result};
 use kops_gce::Gce;
 use kops_gce_emulator::{Emulator, REGION, Snapshot};
@@ -86,43 +83,16 @@ impl Lab {
 /// The emulator is done with everything in seconds.
 const LONGEST: Duration = Duration::from_secs(100);
 
-/// Time flies: pauses and rate limits are Google's, the emulator is faster.
-#[derive(Debug)]
-struct Fast(SystemClock);
-
+/// Pauses and rate limits are the cloud's, the emulator is faster.
 const FASTER: u32 = 20;
-
-#[async_trait]
-impl Clock for Fast {
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed() * FASTER
-    }
-
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    async fn sleep(&self, wait: Duration) {
-        self.0.sleep(wait / FASTER).await;
-    }
-}
 
 pub(crate) async fn connect(google: &Emulator) -> Arc<Gce> {
     let builder = Gce::builder().project(google.project()).region(REGION).endpoint(google.endpoint());
-    let builder = builder.clock(Arc::new(Fast(SystemClock::new())));
+    let builder = builder.clock(Arc::new(FastClock::new(FASTER)));
     Arc::new(builder.anonymous().build().await.unwrap())
 }
 
+/// The changes of a plan, a line each.
 pub(crate) fn changes(plan: &Plan) -> Vec<String> {
-    plan.changes
-        .iter()
-        .map(|change| {
-            let fields: BTreeSet<_> = change.fields.iter().map(|field| field.path.as_str()).collect();
-            let fields = fields.into_iter().collect::<Vec<_>>().join(" ");
-            match change.action {
-                Action::Update | Action::Replace => format!("{} {}: {fields}", change.action, change.task),
-                action => format!("{action} {}", change.task),
-            }
-        })
-        .collect()
+    plan.changes.iter().map(ToString::to_string).collect()
 }

@@ -90,7 +90,7 @@ async fn what_is_changed_by_hand_is_mended() {
         changes,
         [
             format!("update GceFirewall/tcp-22-to-nodes.{CLUSTER}: source_ranges"),
-            format!("update InstanceGroupManager/c.nodes.{CLUSTER}: size.max size.min"),
+            format!("update InstanceGroupManager/c.nodes.{CLUSTER}: size.max, size.min"),
             format!("create ForwardingRule/api.{CLUSTER}"),
         ],
         "{changes:#?}"

@@ -29,7 +29,7 @@ async fn disks_grow_in_place_and_carry_kops_labels() {
     assert_eq!(made["labels"]["k8s-io-etcd-main"], "a-2fa-2cb-2cc");
     assert_eq!(made["labels"]["k8s-io-cluster-name"], "ha-example-com");
     let wanted = disk(40, &[etcd, ("team", "a")]);
-    assert_eq!(lab.changes(&wanted).await, [format!("update Disk/a.etcd-main.{CLUSTER}: labels.team size")]);
+    assert_eq!(lab.changes(&wanted).await, [format!("update Disk/a.etcd-main.{CLUSTER}: labels.team, size")]);
     lab.apply(&wanted).await;
     let error = lab.try_apply(&disk(10, &[])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");

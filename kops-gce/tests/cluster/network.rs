@@ -58,7 +58,7 @@ async fn ranges_for_pods_are_added_in_place_and_those_of_others_stay() {
     let changes = lab.changes(&wanted).await;
     assert_eq!(
         changes,
-        [format!("update Subnetwork/own.{CLUSTER}: private_google_access secondary_ranges.pods")]
+        [format!("update Subnetwork/own.{CLUSTER}: private_google_access, secondary_ranges.pods")]
     );
     lab.apply(&wanted).await;
     lab.delete().await;

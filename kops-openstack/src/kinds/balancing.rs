@@ -1,7 +1,7 @@
 //! What the objects of the load balancers' service have in common.
 
-use kops_core::Result;
-use kops_core::cloud::{Context, Filter, Mark, Object, Query, Scope, State, Timing};
+use kops_core::cloud::{Context, Deletion, Filter, Mark, Object, Query, Scope, State, Timing};
+use kops_core::{ErrorKind, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -78,14 +78,27 @@ pub(crate) fn marked(mark: &Mark, further: &Tags, mut body: Value) -> Value {
 }
 
 /// Deletes; the object is gone some seconds later.
+///
+/// Looks first: who repeats a deletion whose answer was lost must not have Octavia begin it a second time. It may accept
+/// that while it ends the first, finds nothing to delete then, and leaves the whole balancer in `PENDING_UPDATE` for good
+/// (`delete_pool` of its `controller_worker.py`).
 pub(crate) async fn delete(
     collection: &Collection,
     clients: &Clients,
     cx: &Context,
     id: &str,
-) -> Result<kops_core::cloud::Deletion> {
+) -> Result<Deletion> {
+    match collection.get::<Balanced>(clients, cx, id).await {
+        Ok(found) => match state(&found.provisioning_status) {
+            State::Deleting => return Ok(Deletion::Pending),
+            State::Gone => return Ok(Deletion::Done),
+            _ => {}
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Deletion::Done),
+        Err(error) => return Err(error),
+    }
     collection.delete(clients, cx, id).await?;
-    Ok(kops_core::cloud::Deletion::Pending)
+    Ok(Deletion::Pending)
 }
 
 /// The body of a change of tags; others stay.

@@ -13,7 +13,7 @@ use kops_core::cloud::{
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
-use kops_core::{ErrorKind, Result};
+use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ use crate::clients::{Call, Clients, Service};
 pub struct PoolMembers<S: Stage = Open> {
     /// The pool.
     pub pool: At<S, Id<Pool>>,
-    /// The machines.
+    /// The machines, at least one: without members it is not there.
     pub members: BTreeSet<Member<S>>,
 }
 
@@ -133,8 +133,7 @@ impl Handler for MemberSets {
                 .filter(|it| balancing::state(&it.provisioning_status).is_live())
                 .map(|it| Member { address: it.address.clone(), port: it.protocol_port })
                 .collect();
-            // Without members it is not there; unless that is just what is wanted.
-            if members.is_empty() && asked_for.is_none_or(|(_, wanted)| !wanted.members.is_empty()) {
+            if members.is_empty() {
                 return None;
             }
             let states = twig.members.iter().map(|it| it.provisioning_status.as_str());
@@ -150,6 +149,7 @@ impl Handler for MemberSets {
 
     async fn create(&self, request: Create<'_, PoolMembers<Closed>>) -> Result<Object<PoolMembers<Closed>>> {
         let spec = request.spec;
+        some(&spec.members)?;
         self.set(&spec.pool, &spec.members, request.cx).await?;
         let object = Object::owned(spec.pool.as_str(), request.name, spec.clone()).state(State::Pending);
         Ok(Object { retained: request.retained, ..object })
@@ -157,6 +157,7 @@ impl Handler for MemberSets {
 
     async fn update(&self, request: Update<'_, PoolMembers<Closed>>) -> Result<Object<PoolMembers<Closed>>> {
         let Update { object, spec, cx, .. } = request;
+        some(&spec.members)?;
         self.set(&spec.pool, &spec.members, cx).await?;
         Ok(Object { spec: spec.clone(), state: State::Pending, ..object.clone() })
     }
@@ -167,6 +168,15 @@ impl Handler for MemberSets {
             answer => answer.map(|()| Deletion::Pending),
         }
     }
+}
+
+fn some(members: &BTreeSet<Member<Closed>>) -> Result<()> {
+    if members.is_empty() {
+        return Err(
+            Error::invalid("a pool without members needs no task for them").hint("leave the task out")
+        );
+    }
+    Ok(())
 }
 
 impl MemberSets {

@@ -99,6 +99,15 @@ impl Collection {
         }
     }
 
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        clients: &Clients,
+        cx: &Context,
+        id: &str,
+    ) -> Result<T> {
+        clients.fetch(cx, Call::get(self.service, self.at(id)), self.item).await
+    }
+
     pub(crate) async fn create<T: DeserializeOwned>(
         &self,
         clients: &Clients,

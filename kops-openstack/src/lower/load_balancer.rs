@@ -79,9 +79,12 @@ fn port(
         algorithm: "ROUND_ROBIN".to_owned(),
     };
     let pool = cx.add(&task, pool);
+    let members: BTreeSet<_> = behind
+        .iter()
+        .map(|address| Member { address: address.clone(), port: listener.target_port })
+        .collect();
     let members =
-        behind.iter().map(|address| Member { address: address.clone(), port: listener.target_port });
-    let members = cx.add(&task, PoolMembers { pool: pool.ready().id(), members: members.collect() });
+        (!members.is_empty()).then(|| cx.add(&task, PoolMembers { pool: pool.ready().id(), members }));
     let check = &listener.health_check;
     if check.port.is_some_and(|port| port != listener.target_port) {
         return Err(Error::new(
@@ -105,7 +108,9 @@ fn port(
         path: check.https_path.clone(),
     };
     let monitor = cx.add(&task, monitor);
-    cx.after(&monitor, &members.ready());
+    if let Some(members) = members {
+        cx.after(&monitor, &members.ready());
+    }
     Ok(())
 }
 

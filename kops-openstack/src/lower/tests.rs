@@ -75,7 +75,8 @@ fn a_balancer_open_to_all_has_no_list() {
     let listener: Listener = spec(&native, "api-443").unwrap();
     assert!(listener.allowed_cidrs.is_empty());
     assert!(spec::<FloatingIp>(&native, "api").is_some());
-    assert!(spec::<PoolMembers>(&native, "api-443").unwrap().members.is_empty());
+    // Nobody is behind it.
+    assert_eq!(spec::<PoolMembers>(&native, "api-443"), None);
     assert!(spec::<NeutronSubnet>(&native, "front").is_some());
 }
 

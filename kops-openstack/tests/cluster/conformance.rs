@@ -1,7 +1,7 @@
 //! The contract of a cloud, kept by the kinds of a network and by those of machines.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use kops_core::cloud::{Cloud, Scope};
@@ -12,7 +12,7 @@ use kops_core::resource::{
     InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions, Network, Peer, Protocol,
     RecordType, Resource, RootVolume, Scheme, SshKey, Subnet, Volume,
 };
-use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
+use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests, Verdict};
 use kops_core::{Result, RetryPolicy};
 use kops_openstack_lab::{Call, FLAVORS, IMAGE, Lab, ZONE};
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ struct Site {
     lab: Lab,
     cloud: Arc<dyn Cloud>,
     zone: String,
+    began: Instant,
     /// How to delete what belongs to nobody: service and path.
     planted: Mutex<Vec<(&'static str, String)>>,
 }
@@ -34,7 +35,7 @@ impl Site {
         let zone = format!("{}.example.com", lab.name());
         lab.create_zone(&zone);
         let cloud = connect(&lab).await;
-        Some(Self { lab, cloud, zone, planted: Mutex::default() })
+        Some(Self { lab, cloud, zone, began: Instant::now(), planted: Mutex::default() })
     }
 
     fn record(&self, graph: &mut GraphBuilder, scope: &Scope, ttl: u32, target: DnsTarget) {
@@ -60,6 +61,16 @@ impl Site {
             content: Document::from(content.clone()),
         };
         self.lab.inventory().all().map(item).collect()
+    }
+
+    /// A line for each rule, as they end: there are minutes between.
+    #[expect(clippy::print_stdout, reason = "tests show what they have found")]
+    fn heard(&self, rule: &str, verdict: &Verdict) {
+        println!(
+            "{:4} s, {} calls: {rule}: {verdict:?}",
+            self.began.elapsed().as_secs(),
+            self.lab.calls().len()
+        );
     }
 
     async fn quiet(&self) {
@@ -174,6 +185,10 @@ impl Fixture for Networks {
 
     fn retry(&self) -> RetryPolicy {
         retry()
+    }
+
+    fn heard(&self, rule: &str, verdict: &Verdict) {
+        self.0.heard(rule, verdict);
     }
 
     async fn quiet(&self) {
@@ -321,8 +336,8 @@ impl Fixture for Machines {
             ),
             edit("behind no balancer", Wish { balanced: false, ..PLAIN })?.expect(
                 "PoolMembers/api-443",
-                Action::Update,
-                &["members"],
+                Action::Delete,
+                &[],
             ),
         ])
     }
@@ -333,6 +348,10 @@ impl Fixture for Machines {
 
     fn retry(&self) -> RetryPolicy {
         retry()
+    }
+
+    fn heard(&self, rule: &str, verdict: &Verdict) {
+        self.0.heard(rule, verdict);
     }
 
     async fn quiet(&self) {

@@ -1,6 +1,5 @@
 //! A project, and what is done to it again and again.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,13 +112,8 @@ impl Site {
 
 /// The changes of a plan, without the cluster's name.
 pub(crate) fn changes(plan: &Plan, cluster: &str) -> Vec<String> {
-    let bare = |name: &str| name.replace(&format!(".{cluster}"), "");
-    let change = |change: &kops_core::plan::Change| {
-        let fields: BTreeSet<_> = change.fields.iter().map(|field| field.path.as_str()).collect();
-        let fields = fields.into_iter().collect::<Vec<_>>().join(",");
-        format!("{:?} {}: {fields}", change.action, bare(change.task.as_str()))
-    };
-    plan.changes.iter().map(change).collect()
+    let cluster = format!(".{cluster}");
+    plan.changes.iter().map(|change| change.to_string().replace(&cluster, "")).collect()
 }
 
 /// A highly available cluster: three control planes and three groups of nodes in private subnets, a bastion, a public

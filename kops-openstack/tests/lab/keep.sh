@@ -3,6 +3,8 @@
 #
 # A test process starts this with a pipe that it never writes to; however the process ends, the pipe does too.
 set -u
+# Ctrl-C and `timeout` reach the whole group of processes: this one has to live on to end the lab.
+trap '' INT TERM HUP
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 exec 9>"$OSLAB_DIR/users.lock"
 flock --shared 9

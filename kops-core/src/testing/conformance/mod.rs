@@ -150,6 +150,9 @@ pub trait Fixture: Send + Sync {
         true
     }
 
+    /// Hears what came of a rule as soon as it is known: for suites that take long.
+    fn heard(&self, _rule: &str, _verdict: &Verdict) {}
+
     /// Whether objects of a native kind can be used as somebody else's.
     fn can_share(&self, _kind: &str) -> bool {
         true
@@ -303,7 +306,9 @@ pub async fn run(fixture: &dyn Fixture) -> Report {
 pub async fn run_only(fixture: &dyn Fixture, wanted: impl Fn(&str) -> bool) -> Report {
     let mut report = Report::default();
     for (name, rule) in RULES.iter().filter(|(name, _)| wanted(name)) {
-        report.rules.push((*name, rule(fixture).await));
+        let verdict = rule(fixture).await;
+        fixture.heard(name, &verdict);
+        report.rules.push((*name, verdict));
     }
     report
 }

@@ -167,7 +167,8 @@ async fn delete_by_hand(stage: &Stage<'_>, key: &Key) -> Result<()> {
         handler_of(&*stage.cloud, key.kind()).ok_or_else(|| broken(format!("{key} has no handler")))?;
     let (scope, cx) = (&stage.scope, &Context::default());
     for (_, observed) in snapshot.owned().filter(|(owner, _)| owner == key) {
-        let deletion = handler.delete(Delete { scope, object: &observed.object, cx }).await?;
+        let object = &observed.object;
+        let deletion = stage.by_hand(|| handler.delete(Delete { scope, object, cx })).await?;
         let ids = [observed.object.id.clone()];
         let mut waits = if deletion == Deletion::Pending { 600 } else { 0 };
         while waits > 0 {

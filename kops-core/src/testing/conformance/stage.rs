@@ -10,9 +10,10 @@ use crate::apply::Report as Applied;
 use crate::cloud::{Cloud as _, Scope};
 use crate::graph::{Key, Lifecycle, TaskGraph};
 use crate::plan::{Action, Plan};
+use crate::retry::Attempts;
 use crate::store::Journal;
 use crate::testing::Saboteur;
-use crate::{Engine, Result, Snapshot};
+use crate::{Engine, ErrorKind, Result, Snapshot};
 
 pub(super) struct Stage<'a> {
     pub(super) fixture: &'a dyn Fixture,
@@ -145,8 +146,32 @@ impl<'a> Stage<'a> {
         Ok((made, deleted))
     }
 
+    /// The steps to try, of so many: each so-manieth, from the middle of the first so many; at least one.
     pub(super) fn steps(&self, count: u64) -> impl Iterator<Item = u64> + use<> {
-        (1..=count).step_by(self.fixture.stride().max(1))
+        let stride = self.fixture.stride().max(1);
+        let first = (1 + stride as u64 / 2).min(count.max(1));
+        (first..=count).step_by(stride)
+    }
+
+    /// Does something without the engine, and again where the cloud fails in passing.
+    pub(super) async fn by_hand<T, F: Future<Output = Result<T>>>(
+        &self,
+        mut act: impl FnMut() -> F,
+    ) -> Result<T> {
+        let mut attempts = Attempts::new(self.fixture.retry());
+        loop {
+            match act().await {
+                // Whatever uses it is not on its way out.
+                Err(error) if error.kind() != ErrorKind::DependencyViolation => {
+                    let now = self.cloud.clock().elapsed();
+                    let Some(wait) = attempts.after(&error, now) else {
+                        return Err(attempts.exhausted(error));
+                    };
+                    self.cloud.clock().sleep(wait).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     pub(super) async fn inventory(&self) -> Result<Option<Vec<Item>>> {

@@ -1,7 +1,7 @@
 //! The contract of a cloud, kept by the kinds of a network and by those of machines.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use kops_core::cloud::{Cloud, Scope};
@@ -24,7 +24,7 @@ struct Site {
     lab: Lab,
     cloud: Arc<dyn Cloud>,
     zone: String,
-    began: Instant,
+    began: Duration,
     /// How to delete what belongs to nobody: service and path.
     planted: Mutex<Vec<(&'static str, String)>>,
 }
@@ -35,7 +35,8 @@ impl Site {
         let zone = format!("{}.example.com", lab.name());
         lab.create_zone(&zone);
         let cloud = connect(&lab).await;
-        Some(Self { lab, cloud, zone, began: Instant::now(), planted: Mutex::default() })
+        let began = cloud.clock().elapsed();
+        Some(Self { lab, cloud, zone, began, planted: Mutex::default() })
     }
 
     fn record(&self, graph: &mut GraphBuilder, scope: &Scope, ttl: u32, target: DnsTarget) {

@@ -69,7 +69,7 @@ impl Site {
     fn heard(&self, rule: &str, verdict: &Verdict) {
         println!(
             "{:4} s, {} calls: {rule}: {verdict:?}",
-            self.began.elapsed().as_secs(),
+            (self.cloud.clock().elapsed() - self.began).as_secs(),
             self.lab.calls().len()
         );
     }

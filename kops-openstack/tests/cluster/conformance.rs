@@ -69,7 +69,7 @@ impl Site {
     fn heard(&self, rule: &str, verdict: &Verdict) {
         println!(
             "{:4} s, {} calls: {rule}: {verdict:?}",
-            (self.cloud.clock().elapsed() - self.began).as_secs(),
+            self.cloud.clock().elapsed().saturating_sub(self.began).as_secs(),
             self.lab.calls().len()
         );
     }

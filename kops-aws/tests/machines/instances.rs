@@ -68,9 +68,10 @@ async fn what_can_be_changed_is_changed_in_place() {
 
 #[tokio::test]
 async fn everything_else_takes_another_machine() {
+    type Edit = fn(&mut Instance);
     let lab = Lab::new().await;
     lab.apply(&graph(|_| {})).await;
-    let cases: [(fn(&mut Instance), &str); 3] = [
+    let cases: [(Edit, &str); 3] = [
         (|instance| instance.machine_type = "t3.large".to_owned(), "instance_type"),
         (|instance| instance.user_data = Some(user_data("hunter3")), "user_data"),
         (|instance| instance.root_volume.size = 64, "root_disk.size"),

@@ -145,7 +145,7 @@ async fn a_record_changed_or_deleted_by_hand_is_mended() {
     assert_eq!(lab.changes(&graph).await, [format!("update RecordSet/{API}: target.Values.values")]);
     lab.apply(&graph).await;
     change("DELETE", "192.0.2.1");
-    let expected = format!("update RecordSet/{API}: target.Values.ttl target.Values.values");
+    let expected = format!("update RecordSet/{API}: target.Values.ttl, target.Values.values");
     assert_eq!(lab.changes(&graph).await, [expected]);
     lab.apply(&graph).await;
     // Its mark alone goes, too; and so does a record that has changed since it was looked at.

@@ -51,7 +51,8 @@ pub(crate) trait Watch {
     /// Whether it is kept back.
     fn is_held(&self) -> bool;
 
-    /// Forgets what was to be held, and lets go what is.
+    /// Forgets what was to be held, and lets go what is. Returns when the cloud has done with what a dead client has
+    /// sent: what is made after the next run has looked, only the run after that finds.
     fn release(&self);
 }
 

@@ -198,7 +198,6 @@ mod tests {
 
     #[test]
     fn a_look_that_took_long_does_not_tell_of_what_was_made_meanwhile() {
-        // Somebody else's deletion of `a` was awaited before; now it is made again.
         let mut settling = waiting(&[("a", Goal::Ready, 3)]);
         assert!(settling.judge(KIND, &look(&["a"], 2), &[]).is_empty());
         let verdicts = settling.judge(KIND, &look(&["a"], 120), &[]);

@@ -42,8 +42,8 @@ pub struct Actions {
 }
 
 impl Actions {
-    /// What applying a native graph needs, by action, with the kinds that need it in the order of the table. Every kind is looked at, whether the
-    /// graph has it or not: what is left over is found so. Changed are those that the graph has tasks of which are
+    /// What applying a native graph needs, by action, with the kinds that need it in the order of the table. Every kind
+    /// is looked at, whether the graph has it or not: what is left over is found so. Changed are those that the graph has tasks of which are
     /// not shared, and those in `always`; rows named in `left_out` do not count.
     ///
     /// ```

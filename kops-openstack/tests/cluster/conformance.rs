@@ -181,7 +181,7 @@ impl Fixture for Networks {
     }
 
     fn stride(&self) -> usize {
-        8
+        5
     }
 
     fn retry(&self) -> RetryPolicy {

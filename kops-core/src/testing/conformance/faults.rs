@@ -44,18 +44,17 @@ pub async fn lost_answers(fixture: &dyn Fixture) -> Verdict {
         for task in stage.native()?.tasks() {
             *kinds.entry(task.key.kind().to_owned()).or_default() += 1;
         }
-        let creations: Vec<(&str, u64)> =
-            kinds.iter().flat_map(|(kind, &count)| (1..=count).map(|nth| (kind.as_str(), nth))).collect();
-        for step in stage.steps(creations.len() as u64) {
-            let (kind, nth) = creations[usize::try_from(step - 1).unwrap_or_default()];
-            let kind = kind.to_owned();
-            stage.cloud.inject(move |call| {
-                (call.op == Op::Create && call.kind == kind && call.nth == nth).then_some(Fault::Lose)
-            });
-            stage.try_apply(&stage.graph()?).await?.1.into_result()?;
-            stage.cloud.heal();
-            stage.is_as(&stage.graph()?).await?;
-            stage.clear().await?;
+        for (kind, count) in kinds {
+            for nth in stage.steps(count) {
+                let kind = kind.clone();
+                stage.cloud.inject(move |call| {
+                    (call.op == Op::Create && call.kind == kind && call.nth == nth).then_some(Fault::Lose)
+                });
+                stage.try_apply(&stage.graph()?).await?.1.into_result()?;
+                stage.cloud.heal();
+                stage.is_as(&stage.graph()?).await?;
+                stage.clear().await?;
+            }
         }
         Ok(Verdict::Held)
     })

@@ -146,11 +146,8 @@ impl<'a> Stage<'a> {
         Ok((made, deleted))
     }
 
-    /// The steps to try, of so many: each so-manieth, from the middle of the first so many; at least one.
     pub(super) fn steps(&self, count: u64) -> impl Iterator<Item = u64> + use<> {
-        let stride = self.fixture.stride().max(1);
-        let first = (1 + stride as u64 / 2).min(count.max(1));
-        (first..=count).step_by(stride)
+        (1..=count).step_by(self.fixture.stride().max(1))
     }
 
     /// Does something without the engine, and again where the cloud fails in passing.

@@ -101,6 +101,7 @@ impl AzureBuilder {
     /// | `AZURE_ACCESS_TOKEN` | a token, if there is no service principal |
     /// | `AZURE_RESOURCE_MANAGER_ENDPOINT` | the address of Azure Resource Manager, e.g. an emulator's |
     /// | `AZURE_STORAGE_KEY` | the key of a storage account, for state stores in it: of the one that `AZURE_STORAGE_ACCOUNT` names, if set |
+    /// | `AZURE_STORAGE_SERVICE_ENDPOINT` | the address of that account's blobs, e.g. an emulator's, as for the Azure CLI |
     ///
     /// Without service principal and token, the identity of the machine is taken if `AZURE_USE_MANAGED_IDENTITY` is
     /// `true`, and else that of the Azure CLI (`az login`).
@@ -253,8 +254,16 @@ impl AzureBuilder {
 
     /// The key of a storage account, if one is given.
     pub(crate) fn storage_key_of(&self, account: &str) -> Option<String> {
-        let from_env = || if self.environment { storage_key(account, variable) } else { None };
-        self.storage_key.clone().or_else(from_env)
+        self.storage_key.clone().or_else(|| self.storage_variable(account, "AZURE_STORAGE_KEY"))
+    }
+
+    /// The address of a storage account's blobs, if the environment gives one.
+    pub(crate) fn storage_endpoint_of(&self, account: &str) -> Option<String> {
+        self.storage_variable(account, "AZURE_STORAGE_SERVICE_ENDPOINT")
+    }
+
+    fn storage_variable(&self, account: &str, name: &str) -> Option<String> {
+        if self.environment { of_account(account, name, variable) } else { None }
     }
 }
 
@@ -331,10 +340,10 @@ fn found(variable: impl Fn(&str) -> Option<String>) -> Result<Credential> {
     })
 }
 
-/// A key that is another account's is none.
-fn storage_key(account: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+/// A variable that is about a storage account; one that is about another is none.
+fn of_account(account: &str, name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let another = variable("AZURE_STORAGE_ACCOUNT").is_some_and(|named| named != account);
-    if another { None } else { variable("AZURE_STORAGE_KEY") }
+    if another { None } else { variable(name) }
 }
 
 /// A variable of the environment that is set to something.
@@ -368,7 +377,7 @@ mod tests {
     #[test]
     fn a_storage_key_is_its_accounts() {
         let of = |account: Option<&'static str>| {
-            storage_key("mine", |name| match name {
+            of_account("mine", "AZURE_STORAGE_KEY", |name| match name {
                 "AZURE_STORAGE_ACCOUNT" => account.map(str::to_owned),
                 "AZURE_STORAGE_KEY" => Some("key".to_owned()),
                 _ => None,

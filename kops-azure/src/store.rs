@@ -67,12 +67,13 @@ pub struct BlobStores {
 
 impl BlobStores {
     /// With a connection that is made when a store is opened: who opens none needs no credentials. Of the builder
-    /// only the credentials are used.
+    /// only the credentials are used, and the address of the account's blobs if the environment gives one.
     pub fn new(builder: AzureBuilder, clock: Arc<dyn Clock>) -> Self {
         Self { builder, clock, endpoint: None }
     }
 
     /// The address of the account's blob service, e.g. an emulator's: `http://127.0.0.1:10000/devstoreaccount1`.
+    /// Given neither here nor by the environment of the builder, it is the account's own under `core.windows.net`.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());
         self
@@ -83,8 +84,9 @@ impl BlobStores {
 impl StoreOpener for BlobStores {
     async fn open(&self, url: &StoreUrl) -> Result<Arc<dyn StateStore>> {
         let place = Place::of(url, "account/container")?;
-        let address = match &self.endpoint {
-            Some(endpoint) => address(endpoint)?,
+        let endpoint = self.endpoint.clone().or_else(|| self.builder.storage_endpoint_of(&url.host));
+        let address = match endpoint {
+            Some(endpoint) => address(&endpoint)?,
             None => address(&format!("https://{}.blob.core.windows.net", url.host))?,
         };
         let transport = Transport::new()?;

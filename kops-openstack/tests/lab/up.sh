@@ -283,7 +283,7 @@ transport_url = fake:///
 bind_host = 127.0.0.1
 bind_port = $(port neutron)
 core_plugin = ml2
-service_plugins = router,qos,trunk,port_forwarding
+service_plugins = router
 api_paste_config = $e/neutron-paste.ini
 dns_domain = oslab.internal.
 global_physnet_mtu = 1500
@@ -297,7 +297,7 @@ max_allowed_address_pair = 100
 type_drivers = flat,vlan,vxlan,geneve,local
 tenant_network_types = vxlan
 mechanism_drivers = oslab
-extension_drivers = port_security,qos,dns_domain_ports
+extension_drivers = port_security,dns_domain_ports
 [ml2_type_flat]
 flat_networks = *
 [ml2_type_vlan]

@@ -45,6 +45,7 @@ import foreign
 import repairs  # noqa: F401  (applied by being imported)
 import repairs_machines  # noqa: F401
 import snapshot
+import speed  # noqa: F401
 
 # AWS has some 1,300 policies of its own, and moto reads them anew for every account. These are enough.
 POLICIES = ["AmazonS3ReadOnlyAccess", "AmazonSSMManagedInstanceCore", "PowerUserAccess"]

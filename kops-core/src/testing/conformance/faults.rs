@@ -31,7 +31,7 @@ pub async fn throttled(fixture: &dyn Fixture) -> Verdict {
 pub async fn lost_answers(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "lost_answers", async |stage| {
         let graph = stage.graph()?;
-        for graph in [graph, TaskGraph::default()] {
+        for graph in [graph.clone(), TaskGraph::default()] {
             // The answers to every other call of a kind and operation; all of them would be an outage.
             stage.cloud.inject(|call| (call.op.mutates() && call.nth % 2 == 1).then_some(Fault::Lose));
             let (_, report) = stage.try_apply(&graph).await?;
@@ -39,22 +39,17 @@ pub async fn lost_answers(fixture: &dyn Fixture) -> Verdict {
             stage.cloud.heal();
             stage.is_as(&graph).await?;
         }
-        // And each creation's alone, with everything else as it should be.
-        let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+        // And one creation of each kind, with everything else as it should be: the first ones, the second ones and so on.
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         for task in stage.native()?.tasks() {
-            *kinds.entry(task.key.kind().to_owned()).or_default() += 1;
+            *counts.entry(task.key.kind().to_owned()).or_default() += 1;
         }
-        for (kind, count) in kinds {
-            for nth in stage.steps(count) {
-                let kind = kind.clone();
-                stage.cloud.inject(move |call| {
-                    (call.op == Op::Create && call.kind == kind && call.nth == nth).then_some(Fault::Lose)
-                });
-                stage.try_apply(&stage.graph()?).await?.1.into_result()?;
-                stage.cloud.heal();
-                stage.is_as(&stage.graph()?).await?;
-                stage.clear().await?;
-            }
+        for nth in stage.steps(counts.into_values().max().unwrap_or(0)) {
+            stage.cloud.inject(move |call| (call.op == Op::Create && call.nth == nth).then_some(Fault::Lose));
+            stage.try_apply(&graph).await?.1.into_result()?;
+            stage.cloud.heal();
+            stage.is_as(&graph).await?;
+            stage.clear().await?;
         }
         Ok(Verdict::Held)
     })
@@ -64,21 +59,66 @@ pub async fn lost_answers(fixture: &dyn Fixture) -> Verdict {
 /// Whatever step fails, the others are carried out as far as they can be, everything is reported, and the next
 /// run does the rest.
 pub async fn failed_anywhere(fixture: &dyn Fixture) -> Verdict {
-    play(fixture, "failed_anywhere", async |stage| {
-        let graph = stage.graph()?;
-        let (to_make, to_delete) = stage.count_steps(&graph).await?;
-        for step in stage.steps(to_make) {
-            fail_at(&stage, step, &graph).await.map_err(|error| at("making", step, "failed", &error))?;
-            stage.clear().await.map_err(|error| at("making", step, "failed", &error))?;
-        }
-        for step in stage.steps(to_delete) {
-            stage.apply(&graph).await?;
-            let failed = fail_at(&stage, step, &TaskGraph::default()).await;
-            failed.map_err(|error| at("deleting", step, "failed", &error))?;
-        }
-        Ok(Verdict::Held)
+    play(fixture, "failed_anywhere", async |stage| at_each_step(&stage, Mishap::Refused).await).await
+}
+
+/// Whatever call the client dies at, before it was carried out or after, the next run converges: no duplicate,
+/// no orphan.
+pub async fn crashed_anywhere(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "crashed_anywhere", async |stage| {
+        at_each_step(&stage, Mishap::CrashBefore).await?;
+        at_each_step(&stage, Mishap::CrashAfter).await
     })
     .await
+}
+
+/// A cancelled run ends, says what it has not done, and the next run does it.
+pub async fn cancelled(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "cancelled", async |stage| at_each_step(&stage, Mishap::Cancelled).await).await
+}
+
+/// What ends a run early at one of its steps.
+#[derive(Clone, Copy, Debug)]
+enum Mishap {
+    Refused,
+    CrashBefore,
+    CrashAfter,
+    Cancelled,
+}
+
+/// Makes the graph and deletes it, again and again, each time with a mishap at another step of both.
+async fn at_each_step(stage: &Stage<'_>, mishap: Mishap) -> Result<Verdict> {
+    let (graph, nothing) = (stage.graph()?, TaskGraph::default());
+    let (to_make, to_delete) = stage.count_steps(&graph).await?;
+    let (mut making, mut deleting) = (stage.steps(to_make), stage.steps(to_delete));
+    loop {
+        let steps = (making.next(), deleting.next());
+        if steps == (None, None) {
+            return Ok(Verdict::Held);
+        }
+        for (doing, graph, step) in [("making", &graph, steps.0), ("deleting", &nothing, steps.1)] {
+            let told = |error: Error| match step {
+                Some(step) => broken(format!("{doing}, {mishap:?} at step {step}: {error}")),
+                None => error,
+            };
+            if let Some(step) = step {
+                mishap.strike(stage, step, graph).await.map_err(told)?;
+            }
+            stage.apply(graph).await.map_err(told)?;
+        }
+    }
+}
+
+impl Mishap {
+    /// A run that ends early, as it should.
+    async fn strike(self, stage: &Stage<'_>, step: u64, graph: &TaskGraph) -> Result<()> {
+        match self {
+            Self::Refused => fail_at(stage, step, graph).await,
+            Self::CrashBefore => crash_at(stage, step, Fault::CrashBefore, graph).await,
+            Self::CrashAfter => crash_at(stage, step, Fault::CrashAfter, graph).await,
+            Self::Cancelled => cancel_at(stage, step, graph).await,
+        }
+    }
 }
 
 async fn fail_at(stage: &Stage<'_>, step: u64, graph: &TaskGraph) -> Result<()> {
@@ -88,63 +128,13 @@ async fn fail_at(stage: &Stage<'_>, step: u64, graph: &TaskGraph) -> Result<()> 
     let (plan, report) = stage.try_apply(graph).await?;
     stage.cloud.heal();
     ensure(report.failed.len() == 1, || format!("one call was refused, and the report says: {report}"))?;
-    is_accounted_for(&plan, &report)?;
-    stage.apply(graph).await.map(drop)
-}
-
-/// Whatever call the client dies at, before it was carried out or after, the next run converges: no duplicate,
-/// no orphan.
-pub async fn crashed_anywhere(fixture: &dyn Fixture) -> Verdict {
-    play(fixture, "crashed_anywhere", async |stage| {
-        let graph = stage.graph()?;
-        let (to_make, to_delete) = stage.count_steps(&graph).await?;
-        for (fault, when) in [(Fault::CrashBefore, "crashed before"), (Fault::CrashAfter, "crashed after")] {
-            for step in stage.steps(to_make) {
-                let crashed = crash_at(&stage, step, fault, &graph).await;
-                crashed.map_err(|error| at("making", step, when, &error))?;
-                stage.clear().await.map_err(|error| at("making", step, when, &error))?;
-            }
-            for step in stage.steps(to_delete) {
-                stage.apply(&graph).await?;
-                let crashed = crash_at(&stage, step, fault, &TaskGraph::default()).await;
-                crashed.map_err(|error| at("deleting", step, when, &error))?;
-            }
-        }
-        Ok(Verdict::Held)
-    })
-    .await
+    is_accounted_for(&plan, &report)
 }
 
 async fn crash_at(stage: &Stage<'_>, step: u64, fault: Fault, graph: &TaskGraph) -> Result<()> {
     stage.cloud.inject(move |call| (call.op.mutates() && call.mutations == step).then_some(fault));
     let survived = stage.until_crash(stage.try_apply(graph)).await?;
-    ensure(survived.is_none(), || "the run made fewer calls than before".to_owned())?;
-    stage.apply(graph).await.map(drop)
-}
-
-fn at(doing: &str, step: u64, when: &str, error: &Error) -> Error {
-    broken(format!("{doing}, {when} step {step}: {error}"))
-}
-
-/// A cancelled run ends, says what it has not done, and the next run does it.
-pub async fn cancelled(fixture: &dyn Fixture) -> Verdict {
-    play(fixture, "cancelled", async |stage| {
-        let graph = stage.graph()?;
-        let (to_make, to_delete) = stage.count_steps(&graph).await?;
-        for step in stage.steps(to_make) {
-            cancel_at(&stage, step, &graph)
-                .await
-                .map_err(|error| at("making", step, "cancelled at", &error))?;
-            stage.clear().await?;
-        }
-        for step in stage.steps(to_delete) {
-            stage.apply(&graph).await?;
-            let cancelled = cancel_at(&stage, step, &TaskGraph::default()).await;
-            cancelled.map_err(|error| at("deleting", step, "cancelled at", &error))?;
-        }
-        Ok(Verdict::Held)
-    })
-    .await
+    ensure(survived.is_none(), || "the run made fewer calls than before".to_owned())
 }
 
 async fn cancel_at(stage: &Stage<'_>, step: u64, graph: &TaskGraph) -> Result<()> {
@@ -158,8 +148,7 @@ async fn cancel_at(stage: &Stage<'_>, step: u64, graph: &TaskGraph) -> Result<()
     });
     let engine = stage.engine().cancel(cancel);
     let plan = engine.plan(graph).await?;
-    let report = engine.apply(&plan).await?;
+    let report = engine.apply_now(&plan).await?;
     stage.cloud.heal();
-    is_accounted_for(&plan, &report)?;
-    stage.apply(graph).await.map(drop)
+    is_accounted_for(&plan, &report)
 }

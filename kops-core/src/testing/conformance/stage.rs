@@ -73,7 +73,8 @@ impl<'a> Stage<'a> {
     pub(super) async fn try_apply(&self, graph: &TaskGraph) -> Result<(Plan, Applied)> {
         let engine = self.engine();
         let plan = engine.plan(graph).await?;
-        let report = engine.apply(&plan).await?;
+        // Nobody else works in this scope, so there is no need to look again.
+        let report = engine.apply_now(&plan).await?;
         Ok((plan, report))
     }
 
@@ -87,16 +88,17 @@ impl<'a> Stage<'a> {
 
     /// Makes sure that the cloud is exactly as `graph` wants it: nothing to do, one object for each task, and
     /// no other.
-    pub(super) async fn is_as(&self, graph: &TaskGraph) -> Result<Snapshot> {
-        let plan = self.engine().plan(graph).await?;
+    pub(super) async fn is_as(&self, graph: &TaskGraph) -> Result<Arc<Snapshot>> {
+        let engine = self.engine();
+        let snapshot = Arc::new(engine.observe(graph).await?);
+        let native = Arc::new(self.cloud.lower(graph, &self.scope)?);
+        let plan = engine.plan_from(native.clone(), snapshot.clone())?;
         ensure(plan.is_empty(), || format!("there is still something to do: {plan}"))?;
-        let native = self.cloud.lower(graph, &self.scope)?;
         let wanted: BTreeSet<Key> = native
             .tasks()
             .filter(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }))
             .map(|task| task.key.clone())
             .collect();
-        let snapshot = self.engine().observe(graph).await?;
         let mut there: BTreeMap<Key, Vec<&str>> = BTreeMap::new();
         for (key, observed) in snapshot.owned() {
             there.entry(key).or_default().push(&observed.object.id);

@@ -74,12 +74,6 @@ impl Site {
         );
     }
 
-    async fn quiet(&self) {
-        while self.lab.is_busy() {
-            self.cloud.clock().sleep(Duration::from_millis(20)).await;
-        }
-    }
-
     /// Makes something that belongs to nobody, and has it deleted when the rule is over.
     fn make(&self, service: &'static str, path: &str, item: &str, body: &Value) -> String {
         let made = self.lab.rest().call(service, "POST", path, &json!({ (item): body }));

@@ -86,6 +86,14 @@ impl Site {
             outcome = self.try_apply(graph) => panic!("no answer was held: {outcome:?}"),
             () = held => {}
         }
+        self.quiet().await;
+    }
+
+    /// Returns when OpenStack has done with all calls but a held one, those of a client that is dead among them.
+    pub(crate) async fn quiet(&self) {
+        while self.lab.is_busy() {
+            self.cloud.clock().sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Applies the cluster and makes sure that it is settled then.

@@ -187,7 +187,7 @@ impl Fixture for Networks {
     }
 
     async fn quiet(&self) {
-        self.0.quiet().await;
+        self.0.lab.wait_until_quiet();
     }
 
     fn requests(&self) -> Option<Requests> {
@@ -350,7 +350,7 @@ impl Fixture for Machines {
     }
 
     async fn quiet(&self) {
-        self.0.quiet().await;
+        self.0.lab.wait_until_quiet();
     }
 
     fn requests(&self) -> Option<Requests> {

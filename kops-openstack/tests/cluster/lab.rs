@@ -75,7 +75,7 @@ impl Site {
         self.engine.apply_now(&plan).await?.into_result().map(drop)
     }
 
-    /// Applies a graph until an answer is held, and dies.
+    /// Applies a graph until an answer is held, and dies; returns when the other calls are done.
     pub(crate) async fn die_when_held(&self, graph: &TaskGraph) {
         let held = async {
             while self.lab.held() == 0 {
@@ -86,14 +86,7 @@ impl Site {
             outcome = self.try_apply(graph) => panic!("no answer was held: {outcome:?}"),
             () = held => {}
         }
-        self.quiet().await;
-    }
-
-    /// Returns when OpenStack has done with all calls but a held one, those of a client that is dead among them.
-    pub(crate) async fn quiet(&self) {
-        while self.lab.is_busy() {
-            self.cloud.clock().sleep(Duration::from_millis(20)).await;
-        }
+        self.lab.wait_until_quiet();
     }
 
     /// Applies the cluster and makes sure that it is settled then.

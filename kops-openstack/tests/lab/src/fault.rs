@@ -92,19 +92,23 @@ fn next_round(file: &mut Value) {
     file["held"] = 0.into();
 }
 
-pub(crate) fn is_busy(project: &Project) -> bool {
-    project.faults()["busy"] != 0
-}
-
 pub(crate) fn held(project: &Project) -> u64 {
     project.faults()["held"].as_u64().unwrap_or_default()
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests wait in real time")]
 pub(crate) fn wait_until_held(project: &Project) {
+    wait_until(|| held(project) > 0, "no call came that was to be held");
+}
+
+pub(crate) fn wait_until_quiet(project: &Project) {
+    wait_until(|| project.faults()["busy"] == 0, "a call takes for ever");
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests wait in real time")]
+fn wait_until(is_so: impl Fn() -> bool, otherwise: &str) {
     let started = Instant::now();
-    while held(project) == 0 {
-        assert!(started.elapsed() < Duration::from_mins(1), "no call came that was to be held");
+    while !is_so() {
+        assert!(started.elapsed() < Duration::from_mins(1), "{otherwise}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

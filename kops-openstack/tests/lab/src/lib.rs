@@ -129,9 +129,10 @@ impl Lab {
         calls::of(&self.files)
     }
 
-    /// Whether any of these calls is being worked on, that of a client which is dead, too.
-    pub fn is_busy(&self) -> bool {
-        fault::is_busy(&self.files)
+    /// Waits until none of these calls is being worked on, those of a client that is dead among them; held ones are
+    /// done already.
+    pub fn wait_until_quiet(&self) {
+        fault::wait_until_quiet(&self.files);
     }
 
     /// Injects faults into these calls, in place of those before; faults count the calls from here on, of all services

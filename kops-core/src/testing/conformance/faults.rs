@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::stage::{Stage, is_accounted_for, play};
 use super::{Fixture, Verdict, broken, ensure};
-use crate::graph::TaskGraph;
+use crate::graph::{Lifecycle, TaskGraph};
 use crate::testing::{Fault, Op};
 use crate::{Error, ErrorKind, Result};
 
@@ -39,13 +39,21 @@ pub async fn lost_answers(fixture: &dyn Fixture) -> Verdict {
             stage.cloud.heal();
             stage.is_as(&graph).await?;
         }
-        // And one creation of each kind, with everything else as it should be: the first ones, the second ones and so on.
-        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        for task in stage.native()?.tasks() {
-            *counts.entry(task.key.kind().to_owned()).or_default() += 1;
-        }
-        for nth in stage.steps(counts.into_values().max().unwrap_or(0)) {
-            stage.cloud.inject(move |call| (call.op == Op::Create && call.nth == nth).then_some(Fault::Lose));
+        // And each creation's alone, with everything else as it should be.
+        let mut creations: BTreeMap<String, u64> = BTreeMap::new();
+        let native = stage.native()?;
+        let made = native.tasks().filter(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }));
+        let made: Vec<_> = made
+            .map(|task| {
+                let nth = creations.entry(task.key.kind().to_owned()).or_default();
+                *nth += 1;
+                (task.key.kind().to_owned(), *nth)
+            })
+            .collect();
+        for (kind, nth) in stage.some_of(made) {
+            stage.cloud.inject(move |call| {
+                (call.op == Op::Create && call.kind == kind && call.nth == nth).then_some(Fault::Lose)
+            });
             stage.try_apply(&graph).await?.1.into_result()?;
             stage.cloud.heal();
             stage.is_as(&graph).await?;

@@ -149,7 +149,12 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) fn steps(&self, count: u64) -> impl Iterator<Item = u64> + use<> {
-        (1..=count).step_by(self.fixture.stride().max(1))
+        self.some_of(1..=count)
+    }
+
+    /// Of all that could be tried, what the fixture's stride leaves.
+    pub(super) fn some_of<I: IntoIterator>(&self, all: I) -> impl Iterator<Item = I::Item> + use<I> {
+        all.into_iter().step_by(self.fixture.stride().max(1))
     }
 
     /// Does something without the engine, and again where the cloud fails in passing.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use kops_core::cluster::model::{Dialect, Purpose, dns_zone};
+use kops_core::cluster::model::{Dialect, Purpose, dns_zone, extend};
 use kops_core::cluster::{
     Cluster, InstanceGroup, InstanceRequirements, MinMax, MixedInstancesPolicy, Opaque, Path, Problems,
 };
 use kops_core::graph::Handle;
-use kops_core::resource::{self, Extension, Extensions, Identity, LoadBalancer, Role};
+use kops_core::resource::{self, Identity, LoadBalancer, Role};
 
 use crate::Policy;
 use crate::extensions::{self, AwsIdentity, AwsInstanceGroup, AwsLoadBalancer, MixedInstances};
@@ -74,7 +74,7 @@ impl Dialect for AwsDialect {
             target_groups: target_groups(group, problems),
             ..AwsInstanceGroup::default()
         };
-        set(&mut task.extensions, &extension, problems);
+        extend(&mut task.extensions, &extension, problems);
     }
 
     fn load_balancer(
@@ -93,7 +93,7 @@ impl Dialect for AwsDialect {
             }
             Purpose::Api => api(cluster, task, &mut extension, problems),
         }
-        set(&mut task.extensions, &extension, problems);
+        extend(&mut task.extensions, &extension, problems);
     }
 
     fn identity(&self, cluster: &Cluster, role: Role, task: &mut Identity, problems: &mut Problems) {
@@ -122,20 +122,7 @@ impl Dialect for AwsDialect {
             container_registry: role != Role::Bastion
                 && iam.and_then(|iam| iam.allow_container_registry).unwrap_or_default(),
         };
-        set(&mut task.extensions, &extension, problems);
-    }
-}
-
-fn set<E: Extension + Default + PartialEq>(
-    extensions: &mut Extensions,
-    extension: &E,
-    problems: &mut Problems,
-) {
-    // Nothing said is nothing to hand on.
-    if *extension != E::default()
-        && let Err(error) = extensions.set(extension)
-    {
-        problems.error(Path::of("spec"), error.to_string(), "report this: it is a defect");
+        extend(&mut task.extensions, &extension, problems);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a cluster's specification says in Azure's words.
 
-use kops_core::cluster::model::Dialect;
-use kops_core::cluster::{Cluster, Path, Problems};
+use kops_core::cluster::model::{Dialect, extend};
+use kops_core::cluster::{Cluster, Problems};
 use kops_core::resource::{Identity, Role};
 
 use crate::extensions::AzureIdentity;
@@ -22,8 +22,6 @@ impl Dialect for AzureDialect {
             storage_account: account.filter(|_| role == Role::ControlPlane),
             ..AzureIdentity::default()
         };
-        if task.extensions.set(&extension).is_err() {
-            problems.error(Path::of("spec.cloudProvider.azure"), "it cannot be stored", "report this");
-        }
+        extend(&mut task.extensions, &extension, problems);
     }
 }

@@ -404,6 +404,21 @@ impl<'a, P> Lowering<'a, P> {
         task.is_none_or(|task| matches!(task.lifecycle, Lifecycle::Shared { .. }))
     }
 
+    /// The firewall whose rules these are.
+    ///
+    /// # Errors
+    /// `Unsupported` when it is somebody else's: whether a rule is ours is told by the group that it is in.
+    pub fn firewall_of(&self, rules: &FirewallRules) -> Result<(&'a str, Firewall)>
+    where
+        Firewall: Lowered<P>,
+    {
+        let own = self.specs::<Firewall>()?.into_iter().find(|(name, _)| Self::is_for(&rules.firewall, name));
+        own.ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "the rules of a shared firewall are its owner's")
+                .hint("put the rules into a firewall of its own, and machines into both")
+        })
+    }
+
     /// Something that is looked up under a name, so that a misspelt one is found before anything is made.
     pub fn looked_up<R: Resource>(&mut self, name: &str) -> Handle<R> {
         let handle = Handle::named(name);

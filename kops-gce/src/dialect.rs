@@ -1,8 +1,8 @@
 //! What a cluster's specification says in Google Cloud's words.
 
-use kops_core::cluster::model::Dialect;
+use kops_core::cluster::model::{Dialect, extend};
 use kops_core::cluster::{Cluster, InstanceGroup, Path, Problems};
-use kops_core::resource::{self, Extension, Extensions, Identity, Role, SpotOptions};
+use kops_core::resource::{self, Identity, Role, SpotOptions};
 
 use crate::extensions::{GceIdentity, GceInstanceGroup};
 
@@ -63,7 +63,7 @@ impl Dialect for GceDialect {
                 ),
             }
         }
-        set(&mut task.extensions, &extension, problems);
+        extend(&mut task.extensions, &extension, problems);
     }
 
     fn identity(&self, cluster: &Cluster, role: Role, task: &mut Identity, problems: &mut Problems) {
@@ -73,19 +73,6 @@ impl Dialect for GceDialect {
         if registry && role != Role::Bastion {
             extension.roles.insert("roles/artifactregistry.reader".to_owned());
         }
-        set(&mut task.extensions, &extension, problems);
-    }
-}
-
-fn set<E: Extension + Default + PartialEq>(
-    extensions: &mut Extensions,
-    extension: &E,
-    problems: &mut Problems,
-) {
-    // Nothing said is nothing to hand on.
-    if *extension != E::default()
-        && let Err(error) = extensions.set(extension)
-    {
-        problems.error(Path::of("spec"), error.to_string(), "report this: it is a defect");
+        extend(&mut task.extensions, &extension, problems);
     }
 }

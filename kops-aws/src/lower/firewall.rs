@@ -1,9 +1,9 @@
 //! A firewall becomes a security group, its rules a set of rules.
 
+use kops_core::Result;
 use kops_core::graph::Input;
 use kops_core::lower::Lowered;
 use kops_core::resource::{Firewall, FirewallRule, FirewallRules, Peer};
-use kops_core::{Error, ErrorKind, Result};
 
 use super::{Lowering, Site, native, tags_with};
 use crate::kinds::{RulePeer, SecurityGroup, SecurityGroupRule, SecurityGroupRules};
@@ -26,14 +26,7 @@ impl Lowered<Site> for FirewallRules {
     type Native = SecurityGroupRules;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        if cx.is_shared(&spec.firewall) {
-            // Whether a rule is ours is told by the group it is in.
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "the rules of a shared security group are its owner's",
-            )
-            .hint("put the rules into a group of its own, and machines into both groups"));
-        }
+        cx.firewall_of(&spec)?;
         let rules = SecurityGroupRules {
             group: native(spec.firewall),
             rules: spec.rules.into_iter().map(rule).collect(),

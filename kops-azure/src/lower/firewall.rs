@@ -1,9 +1,8 @@
 //! A firewall becomes an application security group; its rules go into the security group of its network.
 
-use kops_core::graph::Input;
+use kops_core::Result;
 use kops_core::lower::Lowered;
 use kops_core::resource::{Firewall, FirewallRules};
-use kops_core::{Error, ErrorKind, Result};
 
 use super::{Lowering, Site, group, labels, rules};
 use crate::kinds::{ApplicationSecurityGroup, NetworkSecurityGroup};
@@ -24,18 +23,7 @@ impl Lowered<Site> for FirewallRules {
     type Native = NetworkSecurityGroup;
 
     fn lower(_: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        let walls = cx.specs::<Firewall>()?;
-        let of_wall = |(name, _): &&(&str, Firewall)| match &spec.firewall {
-            Input::Output(output) => output.task.name() == *name,
-            _ => false,
-        };
-        let Some((_, wall)) = walls.iter().find(of_wall) else {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "the rules of a shared application security group are its owner's",
-            )
-            .hint("put the rules into a group of its own, and machines into both groups"));
-        };
+        let (_, wall) = cx.firewall_of(&spec)?;
         rules::security_group(&wall.network, cx).map(drop)
     }
 }

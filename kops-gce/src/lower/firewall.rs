@@ -33,14 +33,7 @@ impl Lowered<Site> for FirewallRules {
     type Native = GceFirewall;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        let firewalls = cx.specs::<Firewall>()?;
-        let own = firewalls.into_iter().find(|(of, _)| Lowering::is_for(&spec.firewall, of));
-        let Some((_, firewall)) = own else {
-            return Err(unsupported(
-                "the network of a tag that is somebody else's is not known",
-                "put the rules into a firewall of its own, and machines into both",
-            ));
-        };
+        let (_, firewall) = cx.firewall_of(&spec)?;
         let target = native(spec.firewall);
         for (what, rule) in rules(&spec.rules, &native(firewall.network), &target)? {
             cx.add(&format!("{what}-to-{name}"), rule);

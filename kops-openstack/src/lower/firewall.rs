@@ -33,14 +33,7 @@ impl Lowered<Site> for FirewallRules {
     type Native = SecurityGroupRules;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        if cx.is_shared(&spec.firewall) {
-            // Whether a rule is ours is told by the group it is in.
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "the rules of a shared security group are its owner's",
-            )
-            .hint("put the rules into a group of its own, and machines into both groups"));
-        }
+        cx.firewall_of(&spec)?;
         if !balancers_in(|it| *it == spec.firewall, cx)?.is_empty() {
             return Ok(());
         }

@@ -11,19 +11,19 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::cluster::{Cluster, InstanceGroup, Path, Problems};
-use crate::resource::{self, Identity, LoadBalancer, Role};
+use crate::resource::{self, Extension, Extensions, Identity, LoadBalancer, Role};
 
 /// Translates what a specification says in a cloud's own words.
 ///
 /// Every method may be left out: [`General`] is the dialect that claims nothing.
 ///
 /// ```
-/// use kops_core::cluster::model::Dialect;
+/// use kops_core::cluster::model::{Dialect, extend};
 /// use kops_core::cluster::{InstanceGroup, Problems};
 /// use kops_core::resource::{self, Extension};
 /// use serde::{Deserialize, Serialize};
 ///
-/// #[derive(Serialize, Deserialize)]
+/// #[derive(Default, PartialEq, Serialize, Deserialize)]
 /// struct Tenancy { dedicated: bool }
 /// impl Extension for Tenancy {
 ///     const NAME: &'static str = "example/Tenancy";
@@ -42,10 +42,8 @@ use crate::resource::{self, Identity, LoadBalancer, Role};
 ///         task: &mut resource::InstanceGroup,
 ///         problems: &mut Problems,
 ///     ) {
-///         let Some(tenancy) = &group.spec.tenancy else { return };
-///         if task.extensions.set(&Tenancy { dedicated: tenancy == "dedicated" }).is_err() {
-///             problems.error("spec.tenancy".parse().unwrap(), "it cannot be stored", "report this");
-///         }
+///         let dedicated = group.spec.tenancy.as_deref() == Some("dedicated");
+///         extend(&mut task.extensions, &Tenancy { dedicated }, problems);
 ///     }
 /// }
 /// ```
@@ -82,6 +80,19 @@ pub trait Dialect: fmt::Debug + Send + Sync {
 
     /// The same for what machines of a role may do.
     fn identity(&self, _cluster: &Cluster, _role: Role, _task: &mut Identity, _problems: &mut Problems) {}
+}
+
+/// Hands an extension on to a task, unless it says nothing.
+pub fn extend<E: Extension + Default + PartialEq>(
+    extensions: &mut Extensions,
+    extension: &E,
+    problems: &mut Problems,
+) {
+    if *extension != E::default()
+        && let Err(error) = extensions.set(extension)
+    {
+        problems.error(Path::of("spec"), error.to_string(), "report this: it is a defect");
+    }
 }
 
 /// What a load balancer is for.

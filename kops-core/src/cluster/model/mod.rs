@@ -35,7 +35,7 @@ use crate::cluster::{Cluster, InstanceGroup, Path, Problem, Problems, SshCredent
 use crate::graph::TaskGraph;
 use crate::resource::Role;
 
-pub use dialect::{CLUSTER_FIELDS, Dialect, GROUP_FIELDS, General, Purpose};
+pub use dialect::{CLUSTER_FIELDS, Dialect, GROUP_FIELDS, General, Purpose, extend};
 pub use dns::dns_zone;
 pub use files::{ClusterFiles, ClusterGraph, plan_graph, plan_graph_with};
 pub use names::Names;

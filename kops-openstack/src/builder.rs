@@ -11,7 +11,8 @@ use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::clients::{Clients, Service};
+use crate::access_rules::AccessRule;
+use crate::clients::{Clients, Endpoint, Identity, Service};
 use crate::lower::Site;
 use crate::{Openstack, error};
 
@@ -148,9 +149,9 @@ impl OpenstackBuilder {
         if let Some(region) = &self.region {
             session = session.with_region(region);
         }
-        let project = project(&session).await?;
+        let identity = identity(&session).await?;
         let endpoints = endpoints(&session).await?;
-        let clients = Clients::new(session.client().clone(), endpoints, project, &self.user_agent, clock);
+        let clients = Clients::new(session.client().clone(), endpoints, identity, &self.user_agent, clock);
         let site = Site {
             external_network: self.external_network.unwrap_or_default(),
             name_servers: self.name_servers,
@@ -224,9 +225,12 @@ fn from_file(file: &str, cloud: &str) -> Result<CloudConfig> {
     CloudConfig::deserialize(entry).map_err(|_| unreadable(format!("the entry of `{cloud}` is malformed")))
 }
 
-/// The project of the token: its objects are to be told from those that others share with it, and from everybody's
-/// where the user is an administrator.
-async fn project(session: &Session) -> Result<String> {
+/// By this header a client says that it knows of access rules; tokens that have some are hidden from others.
+const ACCESS_RULES: (&str, &str) = ("openstack-identity-access-rules", "1.0");
+
+/// What the token says: its project's objects are to be told from those that others share with it, and from
+/// everybody's where the user is an administrator.
+async fn identity(session: &Session) -> Result<Identity> {
     #[derive(Deserialize)]
     struct Answer {
         token: Token,
@@ -234,10 +238,15 @@ async fn project(session: &Session) -> Result<String> {
     #[derive(Deserialize)]
     struct Token {
         project: Option<Project>,
+        application_credential: Option<ApplicationCredential>,
     }
     #[derive(Deserialize)]
     struct Project {
         id: String,
+    }
+    #[derive(Deserialize)]
+    struct ApplicationCredential {
+        access_rules: Option<Vec<AccessRule>>,
     }
     let call = "GET identity/auth/tokens";
     let explain = |error: osauth::Error| error::from_session(&error).call(call);
@@ -255,34 +264,37 @@ async fn project(session: &Session) -> Result<String> {
     };
     let url = Url::parse(&url).map_err(|error| Error::invalid(format!("{url}: {error}")))?;
     let request = client.request(reqwest::Method::GET, url).header("x-subject-token", token);
-    let answer: Answer = request.fetch().await.map_err(explain)?;
-    answer.token.project.map(|project| project.id).ok_or_else(|| {
+    let (header, version) = ACCESS_RULES;
+    let Answer { token } = request.header(header, version).fetch().await.map_err(explain)?;
+    let project = token.project.ok_or_else(|| {
         Error::new(kops_core::ErrorKind::Unauthenticated, "the credentials are for no project")
             .hint("set the project: OS_PROJECT_NAME, or project_name in clouds.yaml")
-    })
+    })?;
+    let access_rules = token.application_credential.and_then(|it| it.access_rules);
+    Ok(Identity { project: project.id, access_rules })
 }
 
 /// The services that the catalogue has, with their addresses, complete with the version.
-async fn endpoints(session: &Session) -> Result<Vec<(Service, Url)>> {
+async fn endpoints(session: &Session) -> Result<Vec<Endpoint>> {
     let mut endpoints = Vec::new();
     for service in Service::ALL {
         let mut found = None;
         for kind in service.types() {
             if let Some(url) = session.endpoint_overrides().get(*kind) {
-                found = Some(url.clone());
+                found = Some((*kind, url.clone()));
                 break;
             }
             match session.client().get_endpoint(kind, session.endpoint_filters()).await {
                 Ok(url) => {
-                    found = Some(url);
+                    found = Some((*kind, url));
                     break;
                 }
                 Err(error) if error.kind() == osauth::ErrorKind::EndpointNotFound => {}
                 Err(error) => return Err(error::from_session(&error)),
             }
         }
-        if let Some(url) = found {
-            endpoints.push((service, with_version(service, url)));
+        if let Some((kind, url)) = found {
+            endpoints.push(Endpoint { service, kind, url: with_version(service, url) });
         }
     }
     Ok(endpoints)

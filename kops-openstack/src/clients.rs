@@ -13,8 +13,8 @@ use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error;
-use crate::limits;
+use crate::access_rules::AccessRule;
+use crate::{actions, error, limits};
 
 /// The slowest calls in use (a server, a load balancer with all that belongs to it) are answered within seconds.
 /// What has not been answered by then is not coming: better look whether it was done.
@@ -133,29 +133,48 @@ impl Call {
     }
 }
 
+/// A service as the catalogue has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) service: Service,
+    /// The type that the catalogue calls it by.
+    pub(crate) kind: &'static str,
+    /// Complete with the version.
+    pub(crate) url: Url,
+}
+
+/// What the token says.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// The identifier of the project.
+    pub(crate) project: String,
+    /// The only calls that the credentials are good for; `None` when that is not restricted.
+    pub(crate) access_rules: Option<Vec<AccessRule>>,
+}
+
 /// The authenticated connection. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Clients {
     pub(crate) clock: Arc<dyn Clock>,
     http: AuthenticatedClient,
-    endpoints: Arc<Vec<(Service, Url)>>,
+    endpoints: Arc<Vec<Endpoint>>,
     user_agent: Arc<str>,
     limiter: Limiter,
-    project: Arc<str>,
+    identity: Arc<Identity>,
 }
 
 impl fmt::Debug for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the session: it knows the password.
-        f.debug_struct("Clients").field("project", &self.project).finish_non_exhaustive()
+        f.debug_struct("Clients").field("project", &self.project()).finish_non_exhaustive()
     }
 }
 
 impl Clients {
     pub(crate) fn new(
         http: AuthenticatedClient,
-        endpoints: Vec<(Service, Url)>,
-        project: String,
+        endpoints: Vec<Endpoint>,
+        identity: Identity,
         user_agent: &str,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -165,22 +184,32 @@ impl Clients {
             http,
             endpoints: Arc::new(endpoints),
             user_agent: user_agent.into(),
-            project: project.into(),
+            identity: Arc::new(identity),
         }
     }
 
     /// The project that the credentials are for.
     pub(crate) fn project(&self) -> &str {
-        &self.project
+        &self.identity.project
+    }
+
+    /// The only calls that the credentials are good for; `None` when that is not restricted.
+    pub(crate) fn access_rules(&self) -> Option<&[AccessRule]> {
+        self.identity.access_rules.as_deref()
+    }
+
+    /// Where a service is; `None` when the cloud lacks it.
+    pub(crate) fn endpoint(&self, service: Service) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|it| it.service == service)
     }
 
     /// Whether the cloud has a service.
     pub(crate) fn has(&self, service: Service) -> bool {
-        self.endpoints.iter().any(|(it, _)| *it == service)
+        self.endpoint(service).is_some()
     }
 
     fn url(&self, service: Service, path: &str) -> Result<Url> {
-        let Some((_, base)) = self.endpoints.iter().find(|(it, _)| *it == service) else {
+        let Some(Endpoint { url: base, .. }) = self.endpoint(service) else {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 format!("this cloud has no service of the type {}", service.name()),
@@ -198,6 +227,7 @@ impl Clients {
 
     /// The request of a call, for those who need more of the answer than its body.
     pub(crate) fn request(&self, call: &Call) -> Result<osauth::client::RequestBuilder> {
+        debug_assert!(actions::is_listed(&call.name()), "{}: see actions.rs", call.name());
         let mut url = self.url(call.service, &call.path)?;
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kops_core::Result;
 use kops_core::clock::Clock;
-use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Scope};
+use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Permissions, Scope};
 use kops_core::cluster::model::Dialect;
 use kops_core::graph::TaskGraph;
 
@@ -96,6 +96,10 @@ impl Cloud for Openstack {
     }
 
     fn machines(&self) -> Option<&dyn Machines> {
+        Some(self)
+    }
+
+    fn permissions(&self) -> Option<&dyn Permissions> {
         Some(self)
     }
 }

@@ -167,7 +167,9 @@ fn hint(kind: ErrorKind, status: u16) -> Option<&'static str> {
         ErrorKind::Denied => {
             "the user needs a role in the project: `member`, and `load-balancer_member` for load balancers"
         }
-        ErrorKind::Unauthenticated => "the token is not accepted; check the credentials",
+        ErrorKind::Unauthenticated => {
+            "the token is not accepted; check the credentials, and the access rules of an application credential"
+        }
         ErrorKind::Unsupported if status == 501 => "the service is there, but cannot do this",
         _ => return None,
     })

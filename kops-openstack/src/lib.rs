@@ -33,7 +33,15 @@
 //! As many servers as its minimum says, each with a port of its own, in one server group; servers do not come by
 //! themselves. A server that is missing is made, one that failed or is not what the group would make today is
 //! replaced, when a plan is applied.
+//!
+//! # What credentials may do
+//!
+//! What a role allows is in the policy files of each service, and no call tells it. What can be told, and written, are
+//! the access rules of an application credential: the only calls that it is good for
+//! ([`Cloud::permissions`](kops_core::cloud::Cloud::permissions)).
 
+mod access_rules;
+mod actions;
 mod builder;
 mod clients;
 mod cloud;
@@ -46,6 +54,7 @@ mod limits;
 mod lower;
 mod machines;
 mod names;
+mod permissions;
 mod store;
 mod tags;
 

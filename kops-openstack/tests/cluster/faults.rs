@@ -4,7 +4,7 @@ use kops_core::graph::TaskGraph;
 use kops_core::resource::Network;
 use kops_openstack_lab::Fault;
 
-use crate::lab::Site;
+use crate::lab::{Site, changes};
 
 #[tokio::test]
 async fn what_fails_in_passing_is_repeated_and_makes_nothing_twice() {
@@ -70,6 +70,31 @@ async fn what_a_client_that_died_has_made_is_taken_up_again() {
         site.lab.inject(&[]);
         site.delete().await;
     }
+}
+
+#[tokio::test]
+async fn what_a_dead_client_makes_late_is_found_and_deleted() {
+    let Some(site) = Site::new().await else { return };
+    let mut graph = TaskGraph::builder();
+    graph.add("late", Network { cidrs: Vec::new(), ipv6: false });
+    let graph = graph.build().unwrap();
+    let networks = || site.lab.inventory().count("networks") - site.before.count("networks");
+
+    site.lab.inject(&[Fault::stall("neutron", "POST", "/networks").times(0, 1)]);
+    site.die_on_the_way(&graph).await;
+    // Nothing tells the next run that there is a request still.
+    site.try_apply(&graph).await.unwrap();
+    assert_eq!(networks(), 1);
+    site.lab.release();
+    site.lab.wait_until_quiet();
+    assert_eq!(networks(), 2);
+
+    let plan = site.engine.plan(&graph).await.unwrap();
+    assert_eq!(changes(&plan, site.files.cluster.name()), ["delete NeutronNetwork/late"]);
+    site.engine.apply_now(&plan).await.unwrap().into_result().unwrap();
+    assert_eq!(networks(), 1);
+    assert!(site.engine.plan(&graph).await.unwrap().is_empty());
+    site.delete().await;
 }
 
 /// What befalls one project does not befall another one.

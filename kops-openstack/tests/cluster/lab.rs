@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kops_core::cloud::Cloud as _;
+use kops_core::cloud::{Cloud as _, Permissions as _, Scope};
 use kops_core::cluster::{
     ClusterFiles, DnsType, InstanceGroup, LoadBalancerType, NewCluster, Role, SshCredential, TopologyKind,
     new_cluster, plan_graph,
@@ -13,13 +13,21 @@ use kops_core::plan::Plan;
 use kops_core::{Engine, Result};
 use kops_openstack::Openstack;
 use kops_openstack_lab::{Call, EXTERNAL_NETWORK, FLAVORS, IMAGE, Lab, Snapshot, ZONE};
+use serde_json::Value;
 
 /// A key that nobody has the other half of.
 pub(crate) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ann@desk";
 
+/// The cloud, for credentials that may do no more than they must: so all tests here are of that, too.
 pub(crate) async fn connect(lab: &Lab) -> Arc<Openstack> {
-    let builder = Openstack::builder().auth(lab.entry()).external_network(EXTERNAL_NETWORK);
+    let least = connect_as(lab.entry()).await.least(&Scope::new("least"));
+    connect_as(lab.restricted_entry(&least)).await
+}
+
+/// The cloud, for the credentials of an entry as in `clouds.yaml`.
+pub(crate) async fn connect_as(entry: Value) -> Arc<Openstack> {
+    let builder = Openstack::builder().auth(entry).external_network(EXTERNAL_NETWORK);
     Arc::new(builder.build().await.unwrap())
 }
 
@@ -77,6 +85,12 @@ impl Site {
 
     /// Applies a graph until an answer is held, and dies; returns when the other calls are done.
     pub(crate) async fn die_when_held(&self, graph: &TaskGraph) {
+        self.die_on_the_way(graph).await;
+        self.lab.wait_until_quiet();
+    }
+
+    /// Applies a graph until an answer or a request is held, and dies.
+    pub(crate) async fn die_on_the_way(&self, graph: &TaskGraph) {
         let held = async {
             while self.lab.held() == 0 {
                 self.cloud.clock().sleep(Duration::from_millis(20)).await;
@@ -86,7 +100,6 @@ impl Site {
             outcome = self.try_apply(graph) => panic!("no answer was held: {outcome:?}"),
             () = held => {}
         }
-        self.lab.wait_until_quiet();
     }
 
     /// Applies the cluster and makes sure that it is settled then.

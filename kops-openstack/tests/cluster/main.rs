@@ -7,4 +7,5 @@ mod faults;
 mod lab;
 mod life;
 mod outage;
+mod permissions;
 mod store;

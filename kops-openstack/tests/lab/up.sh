@@ -135,10 +135,11 @@ project_domain_name = Default
 region_name = RegionOne
 X
 }
-authtoken() {
+authtoken() {                   # of the service of type $1
   echo '[keystone_authtoken]'
   ksa
   cat <<X
+service_type = $1
 www_authenticate_uri = http://127.0.0.1:$(port keystone)/v3
 service_token_roles = service
 service_token_roles_required = true
@@ -207,7 +208,7 @@ flavor = keystone
 config_file = $e/glance-api-paste.ini
 [oslo_concurrency]
 lock_path = $d/locks
-$(authtoken)
+$(authtoken image)
 X
   mkdir -p "$d"/glance/{images,staging,tasks}
   cat >"$e/placement.conf" <<X
@@ -217,7 +218,7 @@ log_file = $LOG/placement.log
 auth_strategy = keystone
 [placement_database]
 connection = $(db placement)
-$(authtoken)
+$(authtoken placement)
 X
   cat >"$e/nova.conf" <<X
 [DEFAULT]
@@ -273,7 +274,7 @@ os_region_name = RegionOne
 $(ksa)
 [placement]
 $(ksa)
-$(authtoken)
+$(authtoken compute)
 X
   cat >"$e/neutron.conf" <<X
 [DEFAULT]
@@ -325,7 +326,7 @@ lock_path = $d/locks
 $(ksa)
 [placement]
 $(ksa)
-$(authtoken)
+$(authtoken network)
 X
   cat >"$e/cinder.conf" <<X
 [DEFAULT]
@@ -360,7 +361,7 @@ backend_url = file://$d/cinder
 [nova]
 interface = public
 $(ksa)
-$(authtoken)
+$(authtoken block-storage)
 X
   cat >"$e/octavia.conf" <<X
 [DEFAULT]
@@ -411,7 +412,7 @@ region_name = RegionOne
 region_name = RegionOne
 [service_auth]
 $(ksa)
-$(authtoken)
+$(authtoken load-balancer)
 X
   cat >"$e/designate.conf" <<X
 [DEFAULT]
@@ -465,7 +466,7 @@ lock_path = $d/locks
 [network_api:neutron]
 [heartbeat_emitter]
 emitter_type = noop
-$(authtoken)
+$(authtoken dns)
 X
   cat >"$e/pools.yaml" <<X
 - name: default
@@ -548,6 +549,7 @@ operator_roles = admin, member
 [filter:authtoken]
 paste.filter_factory = keystonemiddleware.auth_token:filter_factory
 delay_auth_decision = true
+service_type = object-store
 $(ksa)
 www_authenticate_uri = http://127.0.0.1:$(port keystone)/v3
 service_token_roles_required = true

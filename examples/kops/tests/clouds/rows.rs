@@ -178,9 +178,10 @@ pub(crate) const ROWS: &[Row] = &[
     data("`surge`: a machine more for the time of a replacement", |on| yes(on.cloud.capabilities().surge)),
     data("machines: listed, taken out of load balancers, ended", |on| yes(on.cloud.machines().is_some())),
     data("tells which permissions credentials lack", |on| yes(on.cloud.permissions().is_some())),
-    data("writes the policy or role of least privilege", |on| {
+    data("writes the policy, role or access rules of least privilege", |on| {
         let least = on.cloud.permissions().map(|it| it.least(&Scope::new("demo.example.com")));
-        yes(least.is_some_and(|it| it.as_object().is_some_and(|it| !it.is_empty())))
+        let rules = least.as_ref().map_or(0, |it| it.as_array().map_or(1, Vec::len));
+        yes(rules > 0)
     }),
     data("state store", |on| {
         let location = on.store.location();

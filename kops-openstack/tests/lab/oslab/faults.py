@@ -21,9 +21,10 @@ A rule (every key optional except one of status, delay and hold):
    "after":   true,             run the real request first, then lose its answer (status given instead): "it
                                 worked, but the client never heard"
    "delay":   0.5,              sleep before handling the request
-   "hold":    true}             run the real request first, then keep its answer back until `round` goes up, so that
+   "hold":    true,             run the real request first, then keep its answer back until `round` goes up, so that
                                 a client can be killed between the work and the answer. A failure is answered at once,
                                 and the next call held in its stead.
+   "before":  true}             hold the request instead, and run it then: its client may be dead by that time
 """
 import contextlib
 import fcntl
@@ -170,6 +171,9 @@ class Faults:
             return start_response(status, *args)
         try:
             time.sleep(rule.get('delay', 0))
+            if 'before' in rule:
+                project.hold(rule)
+                return self.app(environ, answer)
             if 'hold' not in rule and 'status' not in rule:
                 return self.app(environ, answer)
             if 'hold' in rule or 'after' in rule:

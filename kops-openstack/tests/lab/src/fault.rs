@@ -49,6 +49,14 @@ impl Fault {
         fault
     }
 
+    /// The request is kept back, and carried out at [`Lab::release`](crate::Lab::release), whether its client still lives
+    /// or not.
+    pub fn stall(service: &str, method: &str, path: &str) -> Self {
+        let mut fault = Self::hold(service, method, path);
+        fault.0["before"] = true.into();
+        fault
+    }
+
     /// Seconds that calls of a service take longer.
     pub fn delay(service: &str, seconds: f64) -> Self {
         Self(json!({ "service": service, "delay": seconds }))

@@ -43,11 +43,15 @@ pub const EXTERNAL_NETWORK: &str = "public";
 /// The one zone of servers and volumes.
 pub const ZONE: &str = "nova";
 
+/// Numbers of names that no other test of the process has.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 /// A project of the OpenStack that runs until the test process ends.
 #[derive(Debug)]
 pub struct Lab {
     name: String,
     project: String,
+    user: String,
     auth_url: String,
     files: Project,
     /// Held as long as this is.
@@ -66,7 +70,6 @@ impl Lab {
     }
 
     fn with(lock: fn(&File) -> io::Result<()>) -> Option<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let home = match up::home() {
             Ok(home) => home,
             Err(why) if std::env::var_os("KOPS_CI").is_some() => panic!("{why}"),
@@ -89,7 +92,7 @@ impl Lab {
         for role in admin.roles(&["member", "load-balancer_member"]) {
             admin.identity("PUT", &format!("projects/{project}/users/{user}/roles/{role}"), &Value::Null);
         }
-        Some(Self { name, project, auth_url: up::Home::auth_url(), files, _presence: presence })
+        Some(Self { name, project, user, auth_url: up::Home::auth_url(), files, _presence: presence })
     }
 
     /// The project's identifier.
@@ -102,6 +105,19 @@ impl Lab {
         json!({ "auth": {
             "auth_url": self.auth_url, "username": self.name, "password": self.name,
             "project_name": self.name, "user_domain_name": "Default", "project_domain_name": "Default",
+        } })
+    }
+
+    /// The same, with an application credential that is good for nothing but the calls of some access rules.
+    pub fn restricted_entry(&self, access_rules: &Value) -> Value {
+        let body = json!({ "application_credential": {
+            "name": format!("restricted-{}", NEXT.fetch_add(1, Ordering::Relaxed)), "access_rules": access_rules,
+        } });
+        let path = format!("users/{}/application_credentials", self.user);
+        let made = self.rest().identity("POST", &path, &body)["application_credential"].take();
+        json!({ "auth_type": "v3applicationcredential", "auth": {
+            "auth_url": self.auth_url, "application_credential_id": made["id"],
+            "application_credential_secret": made["secret"],
         } })
     }
 
@@ -141,7 +157,7 @@ impl Lab {
         fault::inject(&self.files, faults);
     }
 
-    /// How many answers a [`Fault::hold`] keeps back right now.
+    /// How many answers a [`Fault::hold`], or requests a [`Fault::stall`], keeps back right now.
     pub fn held(&self) -> u64 {
         fault::held(&self.files)
     }
@@ -155,7 +171,7 @@ impl Lab {
         fault::wait_until_held(&self.files);
     }
 
-    /// Lets held answers go.
+    /// Lets go what is held.
     pub fn release(&self) {
         fault::release(&self.files);
     }

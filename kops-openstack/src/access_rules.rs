@@ -1,0 +1,87 @@
+//! What an application credential may be restricted to: single calls of services.
+//!
+//! <https://docs.openstack.org/keystone/latest/user/application_credentials.html#access-rules>
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+/// A call that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccessRule {
+    /// The service's type in the catalogue.
+    pub(crate) service: String,
+    /// `GET`, `POST` …
+    pub(crate) method: String,
+    /// The path of the request, whole, with wildcards: see [`matches`].
+    pub(crate) path: String,
+}
+
+impl AccessRule {
+    /// Whether it allows all that another one does. The other's wildcards are taken for names.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.service == other.service && self.method == other.method && matches(&self.path, &other.path)
+    }
+}
+
+impl fmt::Display for AccessRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.service, self.method, self.path)
+    }
+}
+
+/// Whether a path is one that a pattern means: `*` and `{anything}` stand for some text without a slash, `**` for any,
+/// or none (`_path_matches` of keystonemiddleware).
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
+    let segment = path.find('/').unwrap_or(path.len());
+    let ends_in = |rest: &str, lengths: RangeInclusive<usize>| {
+        lengths.filter_map(|length| path.get(length..)).any(|path| matches(rest, path))
+    };
+    if let Some(rest) = pattern.strip_prefix("**") {
+        return ends_in(rest, 0..=path.len());
+    }
+    if let Some(rest) = pattern.strip_prefix('*') {
+        return ends_in(rest, 1..=segment);
+    }
+    if let Some((_, rest)) = pattern.strip_prefix('{').and_then(|tag| tag.split_once('}')) {
+        return ends_in(rest, 1..=segment);
+    }
+    let (mut wanted, mut there) = (pattern.chars(), path.chars());
+    match (wanted.next(), there.next()) {
+        (None, None) => true,
+        (wants, is) => wants == is && matches(wanted.as_str(), there.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_mean_what_keystone_means_by_them() {
+        for (pattern, path) in [
+            ("/v2.0/ports", "/v2.0/ports"),
+            ("/v2.0/ports/*", "/v2.0/ports/8d2e"),
+            ("/v2.0/*/8d2e", "/v2.0/ports/8d2e"),
+            ("/v2.0/ports/{id}", "/v2.0/ports/8d2e"),
+            ("/v2.0/**", "/v2.0/ports/8d2e/tags"),
+            ("/v2.*/ports", "/v2.0/ports"),
+            ("/v2.0/ports**", "/v2.0/ports"),
+            ("**", "/v2.0/ports/Ω"),
+        ] {
+            assert!(matches(pattern, path), "{pattern} {path}");
+        }
+        for (pattern, path) in [
+            ("/v2.0/ports", "/v2.0/ports/8d2e"),
+            ("/v2.0/ports/*", "/v2.0/ports/8d2e/tags"),
+            ("/v2.0/ports/*", "/v2.0/ports/"),
+            ("/v2.0/ports/{id}", "/v2.0/ports/8d2e/tags"),
+            ("/v2.0/ports/{id", "/v2.0/ports/8d2e"),
+            ("/v2.0/ports/**", "/v2.0/ports"),
+            ("", "/"),
+        ] {
+            assert!(!matches(pattern, path), "{pattern} {path}");
+        }
+    }
+}

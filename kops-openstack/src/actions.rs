@@ -1,0 +1,173 @@
+//! Every call that this crate makes, by the kind that makes it: what access rules and the check of permissions go by.
+//!
+//! A call is written as errors show it, `GET network/ports`, with `*` for an identifier.
+//! [`Clients::request`](crate::clients::Clients::request) checks in debug builds that a call is listed, so that the
+//! table cannot fall behind the code.
+
+use kops_core::cloud::Actions;
+
+use crate::access_rules::matches;
+
+/// The kind under which the calls for single machines of groups are listed.
+pub(crate) const MACHINES: &str = "Machines";
+/// The kind under which those of the state store are listed.
+pub(crate) const STATE_STORE: &str = "StateStore";
+
+/// A collection of Networking: listed, made, tagged, deleted.
+macro_rules! network {
+    ($kind:literal, $path:literal $(, $more:literal)*) => {
+        Actions {
+            kind: $kind,
+            read: &[concat!("GET network/", $path)],
+            write: &[
+                concat!("POST network/", $path),
+                concat!("GET network/", $path, "/*/tags"),
+                concat!("PUT network/", $path, "/*/tags"),
+                concat!("DELETE network/", $path, "/*")
+                $(, $more)*
+            ],
+        }
+    };
+}
+
+/// A collection of the load balancers' service: listed, made, changed, and looked at before it is deleted.
+macro_rules! balancing {
+    ($kind:literal, $path:literal $(, $more:literal)*) => {
+        Actions {
+            kind: $kind,
+            read: &[concat!("GET load-balancer/", $path)],
+            write: &[
+                concat!("POST load-balancer/", $path),
+                concat!("GET load-balancer/", $path, "/*"),
+                concat!("PUT load-balancer/", $path, "/*"),
+                concat!("DELETE load-balancer/", $path, "/*")
+                $(, $more)*
+            ],
+        }
+    };
+}
+
+/// All of them.
+pub(crate) const ALL: &[Actions] = &[
+    network!("NeutronNetwork", "networks"),
+    network!("NeutronSubnet", "subnets", "PUT network/subnets/*"),
+    network!("Router", "routers", "PUT network/routers/*"),
+    Actions {
+        kind: "RouterInterface",
+        read: &["GET network/ports", "GET network/routers", "GET network/subnets"],
+        write: &[
+            "PUT network/routers/*/add_router_interface",
+            "PUT network/routers/*/remove_router_interface",
+        ],
+    },
+    network!("SecurityGroup", "security-groups"),
+    Actions {
+        kind: "SecurityGroupRules",
+        read: &["GET network/security-groups"],
+        write: &["POST network/security-group-rules", "DELETE network/security-group-rules/*"],
+    },
+    network!("NeutronPort", "ports", "PUT network/ports/*"),
+    network!("FloatingIp", "floatingips", "PUT network/floatingips/*"),
+    Actions {
+        kind: "KeyPair",
+        read: &["GET compute/os-keypairs"],
+        write: &["POST compute/os-keypairs", "DELETE compute/os-keypairs/*"],
+    },
+    Actions {
+        kind: "ServerGroup",
+        read: &["GET compute/os-server-groups"],
+        write: &["POST compute/os-server-groups", "DELETE compute/os-server-groups/*"],
+    },
+    Actions {
+        kind: "NovaServer",
+        read: &["GET compute/servers/detail", "GET network/ports", "GET compute/os-server-groups"],
+        write: &["POST compute/servers", "POST compute/servers/*/metadata", "DELETE compute/servers/*"],
+    },
+    Actions {
+        kind: "CinderVolume",
+        read: &["GET block-storage/volumes/detail"],
+        write: &[
+            "POST block-storage/volumes",
+            "POST block-storage/volumes/*/action",
+            "POST block-storage/volumes/*/metadata",
+            "DELETE block-storage/volumes/*",
+        ],
+    },
+    Actions {
+        kind: "VolumeAttachment",
+        read: &["GET compute/servers/detail", "GET block-storage/volumes/detail"],
+        write: &[
+            "POST compute/servers/*/os-volume_attachments",
+            "DELETE compute/servers/*/os-volume_attachments/*",
+        ],
+    },
+    // Octavia looks the subnet up for itself, with the token that it was given.
+    balancing!("OctaviaLoadBalancer", "lbaas/loadbalancers", "GET network/subnets/*"),
+    balancing!("Listener", "lbaas/listeners"),
+    balancing!("Pool", "lbaas/pools"),
+    Actions {
+        kind: "PoolMembers",
+        read: &["GET load-balancer/lbaas/pools", "GET load-balancer/lbaas/loadbalancers/*/status"],
+        write: &["PUT load-balancer/lbaas/pools/*/members"],
+    },
+    balancing!("HealthMonitor", "lbaas/healthmonitors"),
+    Actions {
+        kind: "DesignateZone",
+        read: &["GET dns/zones"],
+        write: &["POST dns/zones", "DELETE dns/zones/*"],
+    },
+    Actions {
+        kind: "RecordSet",
+        read: &["GET dns/zones", "GET dns/recordsets", "GET dns/zones/*/recordsets"],
+        write: &[
+            "POST dns/zones/*/recordsets",
+            "PUT dns/zones/*/recordsets/*",
+            "DELETE dns/zones/*/recordsets/*",
+        ],
+    },
+    Actions { kind: "AvailabilityZone", read: &["GET compute/os-availability-zone"], write: &[] },
+    Actions { kind: "ExternalNetwork", read: &["GET network/networks"], write: &[] },
+    Actions { kind: "Flavor", read: &["GET compute/flavors/detail"], write: &[] },
+    Actions { kind: "GlanceImage", read: &["GET image/images"], write: &[] },
+    Actions {
+        kind: MACHINES,
+        read: &["GET compute/servers/detail", "GET network/ports", "GET network/floatingips"],
+        write: &[
+            "PUT network/ports/*",
+            "GET network/ports/*/tags",
+            "PUT network/ports/*/tags",
+            "POST compute/servers/*/metadata",
+            "DELETE compute/servers/*",
+            "GET load-balancer/lbaas/pools",
+            "GET load-balancer/lbaas/loadbalancers/*/status",
+            "DELETE load-balancer/lbaas/pools/*/members/*",
+        ],
+    },
+    Actions {
+        kind: STATE_STORE,
+        read: &[
+            "HEAD object-store/*",
+            "GET object-store/*",
+            "HEAD object-store/*/**",
+            "GET object-store/*/**",
+        ],
+        write: &["PUT object-store/*/**", "DELETE object-store/*/**"],
+    },
+];
+
+/// Whether a call is one of the table's.
+pub(crate) fn is_listed(call: &str) -> bool {
+    Actions::names(ALL).iter().any(|action| matches(action, call))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_changes_nothing() {
+        for action in ALL.iter().flat_map(|row| row.read) {
+            assert!(action.starts_with("GET ") || action.starts_with("HEAD "), "{action}");
+        }
+    }
+}

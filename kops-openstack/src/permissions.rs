@@ -1,0 +1,60 @@
+//! What credentials may do.
+//!
+//! OpenStack has two answers. Roles: what each allows is in the policy files of every service, which nobody can ask for
+//! (by default `member` is enough, and for load balancers `load-balancer_member`). And access rules: an application
+//! credential may be confined to a list of calls, which its token tells. The second is checked here, and written.
+
+use async_trait::async_trait;
+use kops_core::Result;
+use kops_core::cloud::{Actions, Context, MissingPermission, Permissions, Scope};
+use kops_core::graph::TaskGraph;
+use serde_json::{Value, json};
+
+use crate::access_rules::AccessRule;
+use crate::clients::Service;
+use crate::{Openstack, actions};
+
+/// What applying a graph has nothing to do with.
+const LEFT_OUT: [&str; 2] = [actions::MACHINES, actions::STATE_STORE];
+
+#[async_trait]
+impl Permissions for Openstack {
+    /// The calls that the application credential's access rules leave out; none where it has no such rules.
+    async fn missing(&self, graph: &TaskGraph, _: &Scope, _: &Context) -> Result<Vec<MissingPermission>> {
+        let Some(allowed) = self.clients().access_rules() else { return Ok(Vec::new()) };
+        let needed = Actions::needed(actions::ALL, graph, &[], &LEFT_OUT);
+        let rules = needed.into_iter().filter_map(|(call, kinds)| Some((self.rule(call)?, kinds)));
+        Ok(rules
+            .filter(|(rule, _)| !allowed.iter().any(|it| it.covers(rule)))
+            .map(|(rule, kinds)| MissingPermission {
+                action: rule.to_string(),
+                needed_for: kinds.into_iter().map(str::to_owned).collect(),
+            })
+            .collect())
+    }
+
+    /// Access rules, in the form that `openstack application credential create --access-rules` takes.
+    ///
+    /// Names of objects are no part of them, so they are good for the whole project: a project of its own is what
+    /// confines a cluster. The services must have been told their type (`service_type` in `[keystone_authtoken]`) and
+    /// send service tokens to each other, or they refuse whoever has access rules.
+    fn least(&self, _: &Scope) -> Value {
+        json!(Actions::names(actions::ALL).into_iter().filter_map(|call| self.rule(call)).collect::<Vec<_>>())
+    }
+}
+
+impl Openstack {
+    /// The rule that allows a call of the table; `None` when the cloud lacks the service.
+    fn rule(&self, call: &str) -> Option<AccessRule> {
+        let (method, call) = call.split_once(' ')?;
+        let (service, path) = call.split_once('/')?;
+        let service = Service::ALL.into_iter().find(|it| it.name() == service)?;
+        let endpoint = self.clients().endpoint(service)?;
+        let base = endpoint.url.path().trim_end_matches('/');
+        Some(AccessRule {
+            service: endpoint.kind.to_owned(),
+            method: method.to_owned(),
+            path: format!("{base}/{path}"),
+        })
+    }
+}

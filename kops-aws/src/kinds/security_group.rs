@@ -18,7 +18,7 @@ use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
 /// A group of network interfaces that share rules; its name is the task's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct SecurityGroup<S: Stage = Open> {
     /// The VPC.

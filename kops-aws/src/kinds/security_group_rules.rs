@@ -20,10 +20,9 @@ use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope,
     Update, means,
 };
-use kops_core::graph::{Closed, Id, Input, Open, Stage};
-use kops_core::resource::{At, Direction, Ports, Protocol, Resource};
+use kops_core::graph::{Closed, Id, Open};
+use kops_core::resource::Direction;
 use kops_core::{ErrorKind, Result};
-use serde::{Deserialize, Serialize};
 
 use super::ip_permission::{self, Described};
 use super::{SecurityGroup, child, listing, security_group};
@@ -31,54 +30,11 @@ use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
 /// The rules of one security group that are the scope's; those of others are neither shown nor removed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound = "")]
-pub struct SecurityGroupRules<S: Stage = Open> {
-    /// The group.
-    pub group: At<S, Id<SecurityGroup>>,
-    /// What is allowed.
-    pub rules: BTreeSet<SecurityGroupRule<S>>,
-}
-
+pub type SecurityGroupRules<S = Open> = kops_core::cloud::SecurityGroupRules<SecurityGroup, S>;
 /// Something that is allowed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(bound = "")]
-pub struct SecurityGroupRule<S: Stage = Open> {
-    /// Into the group's interfaces or out of them.
-    pub direction: Direction,
-    /// Which protocol.
-    pub protocol: Protocol,
-    /// Which ports of the receiver, or which type and code of ICMP; `None` is all, and never written as
-    /// `0` to `65535`: see [`SecurityGroupRule::new`].
-    pub ports: Option<Ports>,
-    /// The other side.
-    pub peer: RulePeer<S>,
-}
-
-impl<S: Stage> SecurityGroupRule<S> {
-    /// A rule in the one form in which it is compared: all ports are `None`, and so are those of protocols
-    /// that have none.
-    pub fn new(direction: Direction, protocol: Protocol, ports: Option<Ports>, peer: RulePeer<S>) -> Self {
-        Self { direction, protocol, ports: protocol.ports(ports), peer }
-    }
-}
-
+pub type SecurityGroupRule<S = Open> = kops_core::cloud::SecurityGroupRule<SecurityGroup, S>;
 /// The other side of a rule.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(bound = "")]
-pub enum RulePeer<S: Stage = Open> {
-    /// A range of addresses, in the form that AWS shows it in: without bits set behind the prefix.
-    Cidr(At<S, String>),
-    /// The interfaces of a security group.
-    Group(At<S, Id<SecurityGroup>>),
-    /// A managed prefix list, by its identifier.
-    PrefixList(String),
-}
-
-impl Resource for SecurityGroupRules {
-    const KIND: &'static str = "SecurityGroupRules";
-    type Resolved = SecurityGroupRules<Closed>;
-}
+pub type RulePeer<S = Open> = kops_core::cloud::RulePeer<SecurityGroup, S>;
 
 /// Rules that one call takes.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html>
@@ -132,12 +88,8 @@ impl Handler for RuleSets {
             let id = group.group_id()?;
             let task = tasks.get(id)?;
             let asked_for = wanted.iter().find(|(_, it)| means(&it.group, id, Some(task)));
-            let wants = |rule: &Rule| {
-                let any = |(_, wanted): &(_, SecurityGroupRules)| {
-                    wanted.rules.iter().any(|wanted| is_wanted(rule, wanted, &tasks))
-                };
-                asked_for.is_some_and(any)
-            };
+            let task_of = |id: &str| tasks.get(id).map(String::as_str);
+            let wants = |rule: &Rule| asked_for.is_some_and(|(_, wanted)| wanted.want(rule, task_of));
             let rules: Rules = all_rules(group)
                 .filter(|it| {
                     it.description.as_ref() == Some(&mark)
@@ -164,7 +116,7 @@ impl Handler for RuleSets {
         let SecurityGroupRules { group, rules } = request.spec;
         let tags = tags::of_new(&request, &Tags::new());
         let mut now = self.there(group, request.cx).await?;
-        now.retain(|rule| rules.contains(rule) || is_everything_out(rule));
+        now.retain(|rule| rules.contains(rule) || rule.lets_everything_out());
         // One direction here; what else is to be done is an update.
         let missing: Rules = rules.difference(&now).cloned().collect();
         let into = missing.iter().any(|rule| rule.direction == Direction::Ingress);
@@ -288,28 +240,7 @@ fn permissions(rules: &[&Rule], direction: Direction, mark: Option<&str>) -> Vec
     all.chunks(MOST_RULES).map(<[_]>::to_vec).collect()
 }
 
-/// Whether an observed rule is a wanted one, whose peer may be known by its task only.
-fn is_wanted(rule: &Rule, wanted: &SecurityGroupRule, tasks: &HashMap<&str, String>) -> bool {
-    let same = (rule.direction, rule.protocol, rule.ports);
-    same == (wanted.direction, wanted.protocol, wanted.ports)
-        && match (&rule.peer, &wanted.peer) {
-            (RulePeer::Cidr(cidr), RulePeer::Cidr(Input::Known(wanted))) => cidr == wanted,
-            (RulePeer::Group(group), RulePeer::Group(wanted)) => {
-                let id = group.as_str();
-                means(wanted, id, tasks.get(id).map(String::as_str))
-            }
-            (RulePeer::PrefixList(list), RulePeer::PrefixList(wanted)) => list == wanted,
-            _ => false,
-        }
-}
-
-/// Whether it is one of the rules that AWS puts into a new group.
+/// Whether it is one of the rules that AWS puts into a new group: by IPv6 as well, in a VPC that has it.
 fn is_default(it: &Described) -> bool {
-    it.description.is_none() && is_everything_out(&it.rule)
-}
-
-/// Whether it lets everything out, by IPv4 or, as a group also begins in a VPC that has it, by IPv6.
-fn is_everything_out(rule: &Rule) -> bool {
-    let everywhere = matches!(&rule.peer, RulePeer::Cidr(cidr) if cidr == "0.0.0.0/0" || cidr == "::/0");
-    rule.direction == Direction::Egress && rule.protocol == Protocol::Any && everywhere
+    it.description.is_none() && it.rule.lets_everything_out()
 }

@@ -23,6 +23,7 @@ mod names;
 mod object;
 mod permissions;
 mod scope;
+mod security_group_rules;
 mod wanted;
 
 use std::fmt;
@@ -50,6 +51,7 @@ pub use names::{HASH_DIGITS, bare_domain, name_hash, shortened};
 pub use object::{Object, Outputs, Owner, State};
 pub use permissions::{Actions, MissingPermission, Permissions};
 pub use scope::Scope;
+pub use security_group_rules::{RulePeer, SecurityGroupRule, SecurityGroupRules};
 pub use wanted::means;
 
 /// A cloud that graphs can be applied to.

@@ -17,7 +17,7 @@ use crate::clients::Clients;
 use crate::tags::Tags;
 
 /// A group of ports that share rules. It is the project's, of no network.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SecurityGroup {
     /// Tags beyond those of the task.
     #[serde(default)]

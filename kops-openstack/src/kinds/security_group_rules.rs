@@ -15,15 +15,14 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use ipnet::IpNet;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query,
     Update, means,
 };
-use kops_core::graph::{Closed, Id, Input, Open, Stage};
-use kops_core::resource::{At, Direction, Ports, Protocol, Resource};
+use kops_core::graph::{Closed, Id, Open};
+use kops_core::resource::{Direction, Ports, Protocol};
 use kops_core::{ErrorKind, Result};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::security_group::{self, FoundGroup};
@@ -31,51 +30,11 @@ use super::{SecurityGroup, rest};
 use crate::clients::{Call, Clients, Service};
 
 /// The rules of one security group that are the scope's; those of others are neither shown nor removed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound = "")]
-pub struct SecurityGroupRules<S: Stage = Open> {
-    /// The group.
-    pub group: At<S, Id<SecurityGroup>>,
-    /// What is allowed.
-    pub rules: BTreeSet<SecurityGroupRule<S>>,
-}
-
+pub type SecurityGroupRules<S = Open> = kops_core::cloud::SecurityGroupRules<SecurityGroup, S>;
 /// Something that is allowed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(bound = "")]
-pub struct SecurityGroupRule<S: Stage = Open> {
-    /// Into the group's ports or out of them.
-    pub direction: Direction,
-    /// Which protocol.
-    pub protocol: Protocol,
-    /// Which ports of the receiver, or which type and code of ICMP; `None` is all.
-    pub ports: Option<Ports>,
-    /// The other side.
-    pub peer: RulePeer<S>,
-}
-
-impl<S: Stage> SecurityGroupRule<S> {
-    /// A rule in the one form in which it is compared: all ports are `None`, and so are those of protocols that have
-    /// none.
-    pub fn new(direction: Direction, protocol: Protocol, ports: Option<Ports>, peer: RulePeer<S>) -> Self {
-        Self { direction, protocol, ports: protocol.ports(ports), peer }
-    }
-}
-
-/// The other side of a rule.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(bound = "")]
-pub enum RulePeer<S: Stage = Open> {
-    /// A range of addresses, without bits set behind the prefix.
-    Cidr(At<S, String>),
-    /// The ports of a security group, by IPv4.
-    Group(At<S, Id<SecurityGroup>>),
-}
-
-impl Resource for SecurityGroupRules {
-    const KIND: &'static str = "SecurityGroupRules";
-    type Resolved = SecurityGroupRules<Closed>;
-}
+pub type SecurityGroupRule<S = Open> = kops_core::cloud::SecurityGroupRule<SecurityGroup, S>;
+/// The other side of a rule; a group's members by IPv4. Of prefix lists OpenStack has none.
+pub type RulePeer<S = Open> = kops_core::cloud::RulePeer<SecurityGroup, S>;
 
 type Rule = SecurityGroupRule<Closed>;
 type Rules = BTreeSet<Rule>;
@@ -134,10 +93,14 @@ fn protocol(name: Option<&str>, v6: bool) -> Protocol {
     }
 }
 
-fn write(group: &str, rule: &Rule, mark: &Mark) -> Value {
+fn write(group: &str, rule: &Rule, mark: &Mark) -> Result<Value> {
     let (cidr, remote) = match &rule.peer {
         RulePeer::Cidr(cidr) => (Some(cidr.as_str()), None),
         RulePeer::Group(remote) => (None, Some(remote.as_str())),
+        RulePeer::PrefixList(list) => {
+            let why = format!("{list} is a list of ranges, and OpenStack's rules take none");
+            return Err(kops_core::Error::new(ErrorKind::Unsupported, why).hint("name the ranges themselves"));
+        }
     };
     let v6 = cidr.is_some_and(|cidr| cidr.contains(':')) || rule.protocol == Protocol::IcmpV6;
     let protocol = match rule.protocol {
@@ -148,7 +111,7 @@ fn write(group: &str, rule: &Rule, mark: &Mark) -> Value {
         Protocol::IcmpV6 => Some("ipv6-icmp".to_owned()),
         Protocol::Number(number) => Some(number.to_string()),
     };
-    json!({
+    Ok(json!({
         "security_group_id": group,
         "direction": if rule.direction == Direction::Egress { "egress" } else { "ingress" },
         "ethertype": if v6 { "IPv6" } else { "IPv4" },
@@ -158,7 +121,7 @@ fn write(group: &str, rule: &Rule, mark: &Mark) -> Value {
         "remote_ip_prefix": cidr.filter(|cidr| !["0.0.0.0/0", "::/0"].contains(cidr)),
         "remote_group_id": remote,
         "description": mark.text(),
-    })
+    }))
 }
 
 #[derive(Debug)]
@@ -190,9 +153,8 @@ impl Handler for RuleSets {
             let id = group.common.id.as_str();
             let mark = marks.get(id)?;
             let asked_for = wanted.iter().find(|(_, it)| means(&it.group, id, Some(&mark.task)));
-            let wants = |rule: &Rule| {
-                asked_for.is_some_and(|(_, it)| it.rules.iter().any(|wanted| is_wanted(rule, wanted, &marks)))
-            };
+            let task_of = |id: &str| marks.get(id).map(|mark| mark.task.as_str());
+            let wants = |rule: &Rule| asked_for.is_some_and(|(_, wanted)| wanted.want(rule, task_of));
             let is_ours = |it: &FoundRule| {
                 it.description.as_deref().is_some_and(|text| Mark::read(query.scope, text).is_some())
             };
@@ -225,7 +187,7 @@ impl Handler for RuleSets {
         let mut now: Rules = there.iter().filter_map(FoundRule::rule).collect();
         let missing: Vec<_> = rules.difference(&now).cloned().collect();
         self.add(group, &missing, &Mark::of_new(&request), request.cx).await?;
-        now.retain(|rule| rules.contains(rule) || is_everything_out(rule));
+        now.retain(|rule| rules.contains(rule) || rule.lets_everything_out());
         now.extend(missing);
         let spec = SecurityGroupRules { group: group.clone(), rules: now };
         Ok(Object { retained: request.retained, ..Object::owned(group.as_str(), request.name, spec) })
@@ -265,7 +227,8 @@ impl RuleSets {
         if rules.is_empty() {
             return Ok(());
         }
-        let rules: Vec<_> = rules.iter().map(|rule| write(group.as_str(), rule, mark)).collect();
+        let rules: Vec<_> =
+            rules.iter().map(|rule| write(group.as_str(), rule, mark)).collect::<Result<_>>()?;
         let body = json!({ "security_group_rules": rules });
         match self.0.send(cx, Call::post(Service::Network, "security-group-rules", body)).await {
             // Somebody made one of them since they were listed: the next look finds which.
@@ -287,32 +250,9 @@ impl RuleSets {
     }
 }
 
-/// Whether an observed rule is a wanted one, whose peer may be known by its task only.
-fn is_wanted(rule: &Rule, wanted: &SecurityGroupRule, marks: &HashMap<&str, Mark>) -> bool {
-    let same = (rule.direction, rule.protocol, rule.ports);
-    same == (wanted.direction, wanted.protocol, wanted.ports)
-        && match (&rule.peer, &wanted.peer) {
-            (RulePeer::Cidr(cidr), RulePeer::Cidr(Input::Known(wanted))) => same_range(cidr, wanted),
-            (RulePeer::Group(group), RulePeer::Group(wanted)) => {
-                let id = group.as_str();
-                means(wanted, id, marks.get(id).map(|mark| mark.task.as_str()))
-            }
-            _ => false,
-        }
-}
-
-fn same_range(a: &str, b: &str) -> bool {
-    a == b || matches!((a.parse::<IpNet>(), b.parse::<IpNet>()), (Ok(a), Ok(b)) if a == b)
-}
-
 /// Whether it is one of the rules that Networking puts into a new group.
 fn is_default(it: &FoundRule, rule: &Rule) -> bool {
-    it.description.as_deref().unwrap_or_default().is_empty() && is_everything_out(rule)
-}
-
-fn is_everything_out(rule: &Rule) -> bool {
-    let everywhere = matches!(&rule.peer, RulePeer::Cidr(cidr) if cidr == "0.0.0.0/0" || cidr == "::/0");
-    rule.direction == Direction::Egress && rule.protocol == Protocol::Any && everywhere
+    it.description.as_deref().unwrap_or_default().is_empty() && rule.lets_everything_out()
 }
 
 #[cfg(test)]
@@ -338,7 +278,7 @@ mod tests {
                 RulePeer::Group(Id::new("g")),
             ),
         ] {
-            let mut written = write("group", &rule, &mark);
+            let mut written = write("group", &rule, &mark).unwrap();
             written["id"] = "r".into();
             let found: FoundRule = serde_json::from_value(written).unwrap();
             assert_eq!(found.rule(), Some(rule));

@@ -52,6 +52,7 @@ impl Dialect for AwsDialect {
 
     fn instance_group(
         &self,
+        _: &Cluster,
         group: &InstanceGroup,
         task: &mut resource::InstanceGroup,
         problems: &mut Problems,

@@ -1,7 +1,7 @@
 //! What a cluster's specification says in Google Cloud's words.
 
 use kops_core::cluster::model::{Dialect, extend};
-use kops_core::cluster::{Cluster, InstanceGroup, Path, Problems};
+use kops_core::cluster::{CloudProvider, Cluster, InstanceGroup, Path, Problems};
 use kops_core::resource::{self, Identity, Role, SpotOptions};
 
 use crate::extensions::{GceIdentity, GceInstanceGroup};
@@ -24,6 +24,7 @@ impl Dialect for GceDialect {
 
     fn instance_group(
         &self,
+        cluster: &Cluster,
         group: &InstanceGroup,
         task: &mut resource::InstanceGroup,
         problems: &mut Problems,
@@ -48,7 +49,11 @@ impl Dialect for GceDialect {
                 "write gcpProvisioningModel: SPOT instead",
             );
         }
-        let mut extension = GceInstanceGroup::default();
+        let settings = cluster.spec.cloud_provider.as_ref().and_then(CloudProvider::gce);
+        let mut extension = GceInstanceGroup {
+            startup_script: settings.and_then(|gce| gce.use_startup_script).unwrap_or_default(),
+            ..GceInstanceGroup::default()
+        };
         for (at, accelerator) in spec.guest_accelerators.iter().enumerate() {
             let path = Path::of("spec.guestAccelerators").index(at);
             let number = accelerator.accelerator_count.and_then(|count| u32::try_from(count).ok());

@@ -49,6 +49,7 @@ mod dialect;
 mod error;
 #[cfg(test)]
 mod error_tests;
+pub mod extensions;
 pub mod kinds;
 mod limits;
 mod lower;

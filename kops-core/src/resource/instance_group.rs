@@ -11,7 +11,7 @@ use super::{
 use crate::graph::{Closed, Id, Open, Secret, Stage};
 
 /// A group of like machines that the cloud keeps at a size.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct InstanceGroup<S: Stage = Open> {
     /// The subnets its machines are spread over.

@@ -1,15 +1,10 @@
 //! Lowering: pure, on graphs and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use kops_core::graph::{GraphBuilder, Handle, Key};
-use kops_core::resource::{
-    Address, Egress, Extensions, InstanceGroup, MachineOptions, NatGateway, Network, Resource, RootVolume,
-    Subnet,
-};
+use kops_core::resource::{Address, Egress, Identity, InstanceGroup, NatGateway, Network, Resource, Subnet};
 
 use super::*;
-use crate::kinds::{InstanceGroupManager, Router, Size, Subnetwork};
+use crate::kinds::{InstanceGroupManager, InstanceTemplate, Router, ServiceAccount, Size, Subnetwork};
 
 fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
     lower(&graph.build().unwrap(), &Scope::new("ha.example.com"), "europe-west1", &HashSet::new())
@@ -32,19 +27,7 @@ fn group(subnet: &Handle<Subnet>, zones: &[&str], min: u32, max: u32) -> Instanc
         machine_type: "n2-standard-2".to_owned(),
         min,
         max,
-        firewalls: BTreeSet::new(),
-        identity: None,
-        ssh_key: None,
-        user_data: None,
-        root_volume: RootVolume::default(),
-        volumes: BTreeMap::new(),
-        load_balancers: BTreeSet::new(),
-        options: MachineOptions::default(),
-        spot: None,
-        labels: BTreeMap::new(),
-        node_labels: BTreeMap::new(),
-        taints: BTreeSet::new(),
-        extensions: Extensions::default(),
+        ..InstanceGroup::default()
     }
 }
 
@@ -62,6 +45,24 @@ fn a_group_is_divided_among_its_zones() {
     let size = |name: &str| spec::<InstanceGroupManager>(&native, name).size;
     assert_eq!(size("b.nodes"), Size { min: 2, max: 2 });
     assert_eq!(size("c.nodes"), Size { min: 1, max: 2 });
+}
+
+#[test]
+fn machines_run_under_an_account_that_is_somebody_elses() {
+    let mut graph = TaskGraph::builder();
+    let network = network(&mut graph);
+    let subnet = graph.add("front", subnet(&network, Egress::None));
+    let email = "machines@project.iam.gserviceaccount.com";
+    let account = graph.share::<Identity>(email, email);
+    let nodes = InstanceGroup { identity: Some(account.id()), ..group(&subnet, &["europe-west1-b"], 1, 1) };
+    graph.add("nodes", nodes);
+    let native = lowered(graph).unwrap();
+    let of = |kind: &str| native.tasks().filter(|task| task.key.kind() == kind).collect::<Vec<_>>();
+    assert_eq!(of(ServiceAccount::KIND)[0].key.name(), email);
+    let [template] = of(<InstanceTemplate>::KIND)[..] else { panic!("one template") };
+    let template: InstanceTemplate = template.spec_as().unwrap();
+    let account = Handle::<ServiceAccount>::named(email).ready().id();
+    assert_eq!(template.machine.service_account, Some(account));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use kops_core::Result;
 use kops_core::cloud::{
     Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Timing, Update,
 };
-use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::graph::{Closed, Id, Open, Setting, Stage};
 use kops_core::resource::{At, Output, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,6 +23,12 @@ use crate::tags::{self, Tags};
 pub struct OctaviaLoadBalancer<S: Stage = Open> {
     /// The subnet that its address is of.
     pub subnet: At<S, Id<NeutronSubnet>>,
+    /// The driver: `amphora`, `ovn` …; the cloud's choice unless managed.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub provider: Setting<String>,
+    /// The identifier of its flavor; the cloud's choice unless managed.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub flavor: Setting<String>,
     /// Tags beyond those of the task.
     #[serde(default)]
     pub tags: Tags,
@@ -53,6 +59,10 @@ pub(crate) struct FoundBalancer {
     vip_subnet_id: String,
     #[serde(default)]
     vip_port_id: String,
+    #[serde(default)]
+    provider: Option<String>,
+    #[serde(default)]
+    flavor_id: Option<String>,
 }
 
 #[derive(Debug)]
@@ -70,6 +80,7 @@ impl Handler for LoadBalancers {
         match field {
             // Clients know the address: it stays, whichever subnet would be chosen today.
             "subnet" => Mutability::WriteOnly,
+            "provider" | "flavor" => Mutability::Replace,
             _ => Mutability::InPlace,
         }
     }
@@ -91,8 +102,13 @@ impl Handler for LoadBalancers {
         request: Create<'_, OctaviaLoadBalancer<Closed>>,
     ) -> Result<Object<OctaviaLoadBalancer<Closed>>> {
         let spec = request.spec;
-        let body =
+        let mut body =
             json!({ "name": request.name, "vip_subnet_id": spec.subnet.as_str(), "admin_state_up": true });
+        for (member, setting) in [("provider", &spec.provider), ("flavor_id", &spec.flavor)] {
+            if let Some(value) = setting.managed() {
+                body[member] = value.as_str().into();
+            }
+        }
         let body = balancing::marked(&Mark::of_new(&request), &spec.tags, body);
         let made: FoundBalancer = BALANCERS.create(&self.0, request.cx, body).await?;
         Ok(self.observed(request.scope, &made))
@@ -127,6 +143,8 @@ impl LoadBalancers {
     fn observed(&self, scope: &Scope, found: &FoundBalancer) -> Object<OctaviaLoadBalancer<Closed>> {
         let spec = OctaviaLoadBalancer {
             subnet: Id::new(&found.vip_subnet_id),
+            provider: Setting::To(found.provider.clone().unwrap_or_default()),
+            flavor: Setting::To(found.flavor_id.clone().unwrap_or_default()),
             tags: tags::further(&found.balanced.common.tags),
         };
         found

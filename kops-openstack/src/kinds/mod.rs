@@ -6,6 +6,7 @@
 pub(crate) mod rest;
 
 // The network.
+mod address_pair;
 pub(crate) mod floating_ip;
 mod network;
 pub(crate) mod port;
@@ -47,6 +48,7 @@ use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
 
+pub use address_pair::AddressPair;
 pub use floating_ip::FloatingIp;
 pub use network::NeutronNetwork;
 pub use port::NeutronPort;

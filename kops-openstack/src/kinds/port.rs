@@ -8,13 +8,13 @@ use kops_core::Result;
 use kops_core::cloud::{
     Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Update,
 };
-use kops_core::graph::{Closed, Id, Open, Stage};
+use kops_core::graph::{Closed, Id, Open, Setting, Stage};
 use kops_core::resource::{At, Output, Resource};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::rest::{self, Collection, Common};
-use super::{NeutronNetwork, NeutronSubnet, SecurityGroup};
+use super::{AddressPair, NeutronNetwork, NeutronSubnet, SecurityGroup};
 use crate::clients::Clients;
 use crate::tags::Tags;
 
@@ -28,6 +28,9 @@ pub struct NeutronPort<S: Stage = Open> {
     pub subnet: At<S, Id<NeutronSubnet>>,
     /// The security groups around it.
     pub security_groups: BTreeSet<At<S, Id<SecurityGroup>>>,
+    /// Other addresses that its owner may send from; whatever others set unless managed.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub allowed_address_pairs: Setting<BTreeSet<AddressPair>>,
     /// Tags beyond those of the task.
     #[serde(default)]
     pub tags: Tags,
@@ -55,6 +58,10 @@ pub(crate) struct FoundPort {
     #[serde(default)]
     security_groups: BTreeSet<String>,
     #[serde(default)]
+    mac_address: String,
+    #[serde(default)]
+    allowed_address_pairs: Vec<AddressPair>,
+    #[serde(default)]
     device_owner: String,
     #[serde(default)]
     device_id: String,
@@ -70,6 +77,16 @@ impl FoundPort {
     /// The server that it is bound to, or whatever else.
     pub(crate) fn device(&self) -> &str {
         &self.device_id
+    }
+
+    /// Networking fills in the port's own hardware address where none was given.
+    fn pairs(&self) -> BTreeSet<AddressPair> {
+        let own = |mac: &String| *mac == self.mac_address;
+        let pair = |pair: &AddressPair| AddressPair {
+            ip_address: pair.ip_address.clone(),
+            mac_address: pair.mac_address.clone().filter(|mac| !own(mac)),
+        };
+        self.allowed_address_pairs.iter().map(pair).collect()
     }
 
     /// The router whose interface it is, of whichever kind of router.
@@ -120,13 +137,16 @@ impl Handler for Ports {
 
     async fn create(&self, request: Create<'_, NeutronPort<Closed>>) -> Result<Object<NeutronPort<Closed>>> {
         let spec = request.spec;
-        let body = json!({
+        let mut body = json!({
             "name": request.name,
             "network_id": spec.network.as_str(),
             "fixed_ips": [{ "subnet_id": spec.subnet.as_str() }],
             "security_groups": spec.security_groups,
             "admin_state_up": true,
         });
+        if let Some(pairs) = spec.allowed_address_pairs.managed() {
+            body["allowed_address_pairs"] = written(pairs);
+        }
         let mark = Mark::of_new(&request);
         let body = rest::marked(&mark, body);
         let made: FoundPort = PORTS.create(&self.0, request.cx, body).await?;
@@ -136,8 +156,11 @@ impl Handler for Ports {
     async fn update(&self, request: Update<'_, NeutronPort<Closed>>) -> Result<Object<NeutronPort<Closed>>> {
         let Update { scope, name, object, spec, changed, cx, .. } = request;
         let mut now = object.clone();
-        if changed.contains("security_groups") {
-            let body = json!({ "security_groups": spec.security_groups });
+        if changed.contains("security_groups") || changed.contains("allowed_address_pairs") {
+            let mut body = json!({ "security_groups": spec.security_groups });
+            if let Some(pairs) = spec.allowed_address_pairs.managed() {
+                body["allowed_address_pairs"] = written(pairs);
+            }
             let found: FoundPort = PORTS.update(&self.0, cx, &object.id, body).await?;
             now = self.observed(scope, &found);
         }
@@ -160,6 +183,7 @@ impl Ports {
             network: Id::new(&found.network_id),
             subnet: Id::new(fixed.map(|it| it.subnet_id.as_str()).unwrap_or_default()),
             security_groups: found.security_groups.iter().map(Id::new).collect(),
+            allowed_address_pairs: Setting::To(found.pairs()),
             tags: found.common.further_tags(),
         };
         let object = found.common.object(&self.0, scope, spec);
@@ -168,6 +192,14 @@ impl Ports {
             None => object,
         }
     }
+}
+
+fn written(pairs: &BTreeSet<AddressPair>) -> Value {
+    let pair = |pair: &AddressPair| match &pair.mac_address {
+        Some(mac) => json!({ "ip_address": pair.ip_address, "mac_address": mac }),
+        None => json!({ "ip_address": pair.ip_address }),
+    };
+    pairs.iter().map(pair).collect()
 }
 
 /// Changes the task that a port says it was made for; its other tags stay.

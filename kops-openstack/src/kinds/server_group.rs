@@ -16,8 +16,15 @@ use crate::tags;
 /// Servers that are kept apart, or together, when hosts are chosen for them. Its name says whose it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerGroup {
-    /// `anti-affinity`: never two on a host; `soft-anti-affinity`: if it can be helped.
+    /// One of [`POLICIES`](Self::POLICIES). `anti-affinity`: never two on a host; `soft-anti-affinity`: if it can be
+    /// helped.
     pub policy: String,
+}
+
+impl ServerGroup {
+    /// Whether servers are kept apart, or together; the soft ones if it can be helped.
+    pub const POLICIES: [&'static str; 4] =
+        ["anti-affinity", "soft-anti-affinity", "affinity", "soft-affinity"];
 }
 
 impl Resource for ServerGroup {

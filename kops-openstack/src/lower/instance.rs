@@ -1,6 +1,6 @@
 //! A single machine becomes a port and a server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kops_core::Result;
 use kops_core::lower::Lowered;
@@ -35,6 +35,7 @@ impl Lowered<Site> for Instance {
             labels: &spec.labels,
             metadata: Metadata::new(),
             server_group: None,
+            allowed_address_pairs: BTreeSet::new(),
         };
         machine::add(name, machine, cx)
     }

@@ -10,6 +10,7 @@ use kops_core::{Error, ErrorKind, Result};
 
 use super::machine::{self, Machine};
 use super::{Lowering, Site};
+use crate::extensions::OpenstackInstanceGroup;
 use crate::kinds::ServerGroup;
 use crate::kinds::server::GROUP;
 use crate::tags::Metadata;
@@ -32,7 +33,9 @@ impl Lowered<Site> for InstanceGroup {
             return Err(Error::invalid("the machines of a group need a subnet"));
         }
         let zones: Vec<_> = spec.zones.iter().collect();
-        let group: Handle<ServerGroup> = cx.add(name, ServerGroup { policy: POLICY.to_owned() });
+        let extension = spec.extensions.get::<OpenstackInstanceGroup>()?.unwrap_or_default();
+        let policy = extension.server_group_policy.unwrap_or_else(|| POLICY.to_owned());
+        let group: Handle<ServerGroup> = cx.add(name, ServerGroup { policy });
         for (at, slot) in slots(name, &spec, cx.scope().name()).iter().enumerate() {
             let machine = Machine {
                 subnet: subnets[at % subnets.len()],
@@ -48,6 +51,7 @@ impl Lowered<Site> for InstanceGroup {
                 labels: &spec.labels,
                 metadata: Metadata::from([(GROUP.to_owned(), name.to_owned())]),
                 server_group: Some(group.id()),
+                allowed_address_pairs: extension.allowed_address_pairs.clone(),
             };
             machine::add(slot, machine, cx)?;
         }

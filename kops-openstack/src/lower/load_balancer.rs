@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kops_core::graph::{Handle, Id, Input};
+use kops_core::graph::{Handle, Id, Input, Setting};
 use kops_core::lower::{Lowered, Outlet};
 use kops_core::resource::{InstanceGroup, Listener, LoadBalancer, Protocol, Resource as _, Scheme};
 use kops_core::{Error, ErrorKind, Result};
@@ -11,6 +11,7 @@ use kops_core::{Error, ErrorKind, Result};
 use super::firewall::allowed;
 use super::instance_group::slots;
 use super::{Lowering, Site, address, native, tags_with};
+use crate::extensions::OpenstackLoadBalancer;
 use crate::kinds::{
     self, FloatingIp, HealthMonitor, Member, NeutronPort, OctaviaLoadBalancer, Pool, PoolMembers,
 };
@@ -32,7 +33,13 @@ impl Lowered<Site> for LoadBalancer {
         let Some(subnet) = spec.subnets.first().cloned() else {
             return Err(Error::invalid("a load balancer needs a subnet for its address"));
         };
-        let balancer = OctaviaLoadBalancer { subnet: native(subnet.clone()), tags: tags_with(cx, []) };
+        let extension = spec.extensions.get::<OpenstackLoadBalancer>()?.unwrap_or_default();
+        let balancer = OctaviaLoadBalancer {
+            subnet: native(subnet.clone()),
+            provider: extension.provider.map_or(Setting::Unmanaged, Setting::To),
+            flavor: extension.flavor.map_or(Setting::Unmanaged, Setting::To),
+            tags: tags_with(cx, []),
+        };
         let balancer = cx.add(name, balancer);
         if spec.scheme == Scheme::Public {
             address::add(name, &subnet, balancer.ready().get(OctaviaLoadBalancer::PORT), cx)?;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Lowering, address, flavor, image, native, tags_with};
 use crate::kinds::server;
-use crate::kinds::{BootVolume, NeutronNetwork, NeutronPort, NovaServer, ServerGroup};
+use crate::kinds::{AddressPair, BootVolume, NeutronNetwork, NeutronPort, NovaServer, ServerGroup};
 use crate::tags::Metadata;
 
 /// What a machine is like.
@@ -26,6 +26,7 @@ pub(super) struct Machine<'a> {
     /// Metadata beyond the labels.
     pub(super) metadata: Metadata,
     pub(super) server_group: Option<Input<Id<ServerGroup>>>,
+    pub(super) allowed_address_pairs: BTreeSet<AddressPair>,
 }
 
 /// Adds the tasks of a machine.
@@ -35,6 +36,9 @@ pub(super) fn add(name: &str, machine: Machine<'_>, cx: &mut Lowering<'_>) -> Re
         network,
         subnet: native(machine.subnet.clone()),
         security_groups: machine.firewalls.iter().cloned().map(native).collect(),
+        allowed_address_pairs: Some(machine.allowed_address_pairs)
+            .filter(|pairs| !pairs.is_empty())
+            .map_or(Setting::Unmanaged, Setting::To),
         tags: tags_with(cx, machine.labels),
     };
     let port = cx.add(name, port);

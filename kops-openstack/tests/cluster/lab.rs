@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use kops_core::cloud::{Cloud as _, Permissions as _, Scope};
 use kops_core::cluster::{
-    ClusterFiles, DnsType, InstanceGroup, LoadBalancerType, NewCluster, Role, SshCredential, TopologyKind,
-    new_cluster, plan_graph,
+    CloudProvider, ClusterFiles, DnsType, InstanceGroup, LoadBalancerType, NewCluster, OpenstackCloud,
+    OpenstackLoadBalancer, Role, SshCredential, TopologyKind, new_cluster, plan_graph,
 };
 use kops_core::graph::TaskGraph;
 use kops_core::plan::Plan;
@@ -124,6 +124,11 @@ impl Site {
     }
 }
 
+/// Says something in OpenStack's words about a group.
+pub(crate) fn annotate(group: &mut InstanceGroup, name: &str, value: &str) {
+    group.metadata.annotations.insert(format!("openstack.kops.io/{name}"), value.to_owned());
+}
+
 /// The changes of a plan, without the cluster's name.
 pub(crate) fn changes(plan: &Plan, cluster: &str) -> Vec<String> {
     let cluster = format!(".{cluster}");
@@ -149,7 +154,7 @@ fn ha(zone: &str) -> ClusterFiles {
         dns_zone: Some(zone.to_owned()),
         ..NewCluster::default()
     };
-    let (cluster, mut instance_groups) =
+    let (mut cluster, mut instance_groups) =
         new_cluster(&options).unwrap_or_else(|problems| panic!("{problems}"));
     let nodes = instance_groups.iter().find(|group| group.role() == Role::Node).unwrap().clone();
     for name in ["nodes-b", "nodes-c"] {
@@ -160,8 +165,20 @@ fn ha(zone: &str) -> ClusterFiles {
     for group in &mut instance_groups {
         if group.role() == Role::Bastion {
             group.spec.machine_type = Some(FLAVORS[0].to_owned());
+            annotate(group, "osVolumeBoot", "false");
+        }
+        if group.name() == "nodes-c" {
+            annotate(group, "serverGroupAffinity", "anti-affinity");
+            annotate(group, "osVolumeSize", "30");
+            annotate(group, "allowedAddressPair/pods", "100.96.0.0/11");
         }
     }
+    let balancers =
+        OpenstackLoadBalancer { provider: Some("octavia".to_owned()), ..OpenstackLoadBalancer::default() };
+    cluster.spec.cloud_provider = Some(CloudProvider::Openstack(OpenstackCloud {
+        loadbalancer: Some(balancers),
+        ..OpenstackCloud::default()
+    }));
     let mut key = SshCredential::default();
     "admin".clone_into(&mut key.metadata.name);
     KEY.clone_into(&mut key.spec.public_key);

@@ -3,7 +3,7 @@
 use kops_core::cloud::Cloud as _;
 use serde_json::Value;
 
-use crate::lab::Site;
+use crate::lab::{Site, annotate};
 
 #[tokio::test]
 async fn a_cluster_comes_settles_and_goes() {
@@ -44,6 +44,18 @@ async fn each_change_is_planned_as_what_it_is() {
     // Another machine type: the machine is made anew.
     site.group("nodes-b").spec.machine_type = Some("m1.medium".to_owned());
     assert_eq!(site.changes().await, ["replace NovaServer/nodes-b-1: flavor"]);
+    site.apply().await;
+
+    // Addresses that a machine may send from, in place; and the machines of another group kept apart.
+    annotate(site.group("nodes-b"), "allowedAddressPair/pods", "100.96.0.0/11,fa:16:3e:00:00:01");
+    annotate(site.group("nodes-c"), "allowedAddressPair/pods", "100.64.0.0/10");
+    assert_eq!(
+        site.changes().await,
+        [
+            "update NeutronPort/nodes-b-1: allowed_address_pairs",
+            "update NeutronPort/nodes-c-1: allowed_address_pairs"
+        ]
+    );
     site.apply().await;
 
     // A machine more, and a group less.

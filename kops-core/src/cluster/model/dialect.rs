@@ -19,7 +19,7 @@ use crate::resource::{self, Extension, Extensions, Identity, LoadBalancer, Role}
 ///
 /// ```
 /// use kops_core::cluster::model::{Dialect, extend};
-/// use kops_core::cluster::{InstanceGroup, Problems};
+/// use kops_core::cluster::{Cluster, InstanceGroup, Problems};
 /// use kops_core::resource::{self, Extension};
 /// use serde::{Deserialize, Serialize};
 ///
@@ -38,6 +38,7 @@ use crate::resource::{self, Extension, Extensions, Identity, LoadBalancer, Role}
 ///
 ///     fn instance_group(
 ///         &self,
+///         _: &Cluster,
 ///         group: &InstanceGroup,
 ///         task: &mut resource::InstanceGroup,
 ///         problems: &mut Problems,
@@ -62,6 +63,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// `spec`.
     fn instance_group(
         &self,
+        _cluster: &Cluster,
         _group: &InstanceGroup,
         _task: &mut resource::InstanceGroup,
         _problems: &mut Problems,

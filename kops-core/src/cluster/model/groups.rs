@@ -84,7 +84,7 @@ fn add(draft: &mut Draft<'_>, common: &Common<'_>, group: &InstanceGroup, role: 
         let machine = Machine { cluster: blueprint.cluster, group, role, endpoint };
         task.user_data = blueprint.bootstrap.user_data(&machine, &mut problems);
     }
-    blueprint.dialect.instance_group(group, &mut task, &mut problems);
+    blueprint.dialect.instance_group(blueprint.cluster, group, &mut task, &mut problems);
     draft.add_group_problems(group, problems);
     draft.graph.add(&draft.names.group(group), task);
 }

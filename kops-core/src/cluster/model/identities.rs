@@ -1,7 +1,7 @@
 //! What machines may do in the cloud.
 
 use super::draft::Draft;
-use crate::cluster::{InstanceGroup, Path};
+use crate::cluster::{Cluster, InstanceGroup, Path};
 use crate::graph::{Handle, Key};
 use crate::resource::{Identity, Resource, Role};
 
@@ -9,8 +9,8 @@ use crate::resource::{Identity, Resource, Role};
 pub(super) fn build(draft: &mut Draft<'_>) {
     for role in [Role::ControlPlane, Role::Node, Role::Bastion] {
         // Groups that bring an identity need none.
-        if draft.groups_of(role).any(|group| profile(group).is_none()) {
-            let cluster = draft.blueprint.cluster;
+        let cluster = draft.blueprint.cluster;
+        if draft.groups_of(role).any(|group| existing(cluster, group).is_none()) {
             let mut identity =
                 Identity { state_store: cluster.spec.config_store.base.clone(), ..Identity::of(role) };
             draft.blueprint.dialect.identity(cluster, role, &mut identity, &mut draft.problems);
@@ -19,13 +19,18 @@ pub(super) fn build(draft: &mut Draft<'_>) {
     }
 }
 
-fn profile(group: &InstanceGroup) -> Option<&str> {
-    group.spec.iam.as_ref()?.profile.as_deref()
+/// The existing identity of a group's machines: its own, or the one of all.
+fn existing<'a>(cluster: &'a Cluster, group: &'a InstanceGroup) -> Option<&'a str> {
+    let own = group.spec.iam.as_ref().and_then(|iam| iam.profile.as_deref());
+    own.or_else(|| cluster.spec.cloud_provider.as_ref()?.machine_identity())
 }
 
-/// What a group's machines run under: the identity of their role, or the existing one that the group names.
+/// What a group's machines run under: the identity of their role, or the existing one that the group or the
+/// cluster names.
 pub(super) fn of_group(draft: &mut Draft<'_>, group: &InstanceGroup, role: Role) -> Handle<Identity> {
-    let Some(existing) = profile(group) else { return Handle::named(&draft.names.identity(role)) };
+    let Some(existing) = existing(draft.blueprint.cluster, group) else {
+        return Handle::named(&draft.names.identity(role));
+    };
     if existing.is_empty() {
         draft.group_error(
             group,

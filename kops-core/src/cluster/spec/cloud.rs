@@ -93,6 +93,11 @@ impl CloudProvider {
     pub fn openstack(&self) -> Option<&OpenstackCloud> {
         if let Self::Openstack(settings) = self { Some(settings) } else { None }
     }
+
+    /// The existing identity that all machines run under, where the settings name one.
+    pub fn machine_identity(&self) -> Option<&str> {
+        self.gce()?.service_account.as_deref()
+    }
 }
 
 impl Schema for CloudProvider {

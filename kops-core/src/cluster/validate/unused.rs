@@ -54,14 +54,43 @@ const CLUSTER: &[&str] = &[
     "cloudProvider.aws.warmPool",
     "cloudProvider.aws.spotinstProduct",
     "cloudProvider.aws.spotinstOrientation",
+    "cloudProvider.aws.nodeIPFamilies",
+    "cloudProvider.aws.disableSecurityGroupIngress",
+    "cloudProvider.aws.elbSecurityGroup",
+    "cloudProvider.aws.nlbSecurityGroupMode",
+    "cloudProvider.aws.useIPBasedNodeNames",
+    "cloudProvider.azure.routeTableName",
+    "cloudProvider.azure.tenantID",
+    "cloudProvider.gce.multizone",
+    "cloudProvider.gce.nodeTags",
+    "cloudProvider.gce.nodeInstancePrefix",
+    "cloudProvider.gce.pdCSIDriver",
+    "cloudProvider.openstack.blockStorage",
+    "cloudProvider.openstack.insecureSkipVerify",
+    "cloudProvider.openstack.loadbalancer.enableIngressHostname",
+    "cloudProvider.openstack.loadbalancer.floatingNetwork",
+    "cloudProvider.openstack.loadbalancer.floatingNetworkID",
+    "cloudProvider.openstack.loadbalancer.floatingSubnet",
+    "cloudProvider.openstack.loadbalancer.ingressHostnameSuffix",
+    "cloudProvider.openstack.loadbalancer.manageSecurityGroups",
+    "cloudProvider.openstack.loadbalancer.method",
+    "cloudProvider.openstack.loadbalancer.subnetID",
+    "cloudProvider.openstack.loadbalancer.useOctavia",
+    "cloudProvider.openstack.metadata",
+    "cloudProvider.openstack.monitor",
+    "cloudProvider.openstack.network",
+    "cloudProvider.openstack.router.availabilityZoneHints",
+    "cloudProvider.openstack.router.externalSubnet",
 ];
 
-/// What new clusters have in any case: no news to anybody.
+/// What new clusters have in any case, or what is done in any case: no news to anybody.
 fn usual(path: &str, value: &Value) -> bool {
     match path {
         "authorization" => *value == json!({ "rbac": {} }),
         "kubelet" => *value == json!({ "anonymousAuth": false }),
         "kubeProxy" => *value == json!({ "enabled": false }),
+        "cloudProvider.openstack.loadbalancer.method" => *value == "ROUND_ROBIN",
+        "cloudProvider.openstack.loadbalancer.useOctavia" => *value == true,
         _ => false,
     }
 }

@@ -6,8 +6,8 @@ use super::support::{
 use crate::bootstrap::{JoinService, Machine, NodeBootstrap};
 use crate::cluster::model::{Blueprint, General, build, dns_zone};
 use crate::cluster::{
-    Api, ApiDns, ApiLoadBalancer, DnsType, LoadBalancerSubnet, LoadBalancerType, Opaque, Problems, Role,
-    Route, Topology,
+    Api, ApiDns, ApiLoadBalancer, CloudProvider, DnsType, GceCloud, LoadBalancerSubnet, LoadBalancerType,
+    Opaque, Problems, Role, Route, Topology,
 };
 use crate::graph::{Handle, Input, Key, Lifecycle, Secret};
 use crate::resource::{
@@ -254,6 +254,19 @@ fn groups_may_bring_firewall_and_identity() {
         has(&warned, &["InstanceGroup/nodes-us-test-1a", "spec.securityGroupOverride", "sg-nodes"]),
         "{warned:?}"
     );
+}
+
+#[test]
+fn all_machines_may_run_under_one_existing_identity() {
+    let mut files = ha_private();
+    let account = "machines@project.iam.gserviceaccount.com";
+    let settings = GceCloud { service_account: Some(account.to_owned()), ..GceCloud::default() };
+    files.cluster.spec.cloud_provider = Some(CloudProvider::Gce(settings));
+    let graph = graph(&files);
+    assert_eq!(names(&graph, "Identity"), [account]);
+    assert_eq!(selector(&graph, "Identity", account), account);
+    let nodes: InstanceGroup = graph.spec("nodes-us-test-1a.ha.example.com").unwrap();
+    assert_eq!(nodes.identity, Some(Handle::<Identity>::named(account).id()));
 }
 
 #[test]

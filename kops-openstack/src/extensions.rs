@@ -1,0 +1,49 @@
+//! What only OpenStack understands, as typed extensions of the agnostic kinds.
+//!
+//! ```
+//! use kops_core::resource::InstanceGroup;
+//! use kops_openstack::extensions::OpenstackInstanceGroup;
+//!
+//! let mut nodes = InstanceGroup::default();
+//! nodes.extensions.set(&OpenstackInstanceGroup {
+//!     server_group_policy: Some("anti-affinity".to_owned()),
+//!     allowed_address_pairs: ["100.96.0.0/11".parse()?].into(),
+//! })?;
+//! # Ok::<(), kops_core::Error>(())
+//! ```
+
+use std::collections::BTreeSet;
+
+use kops_core::resource::Extension;
+use serde::{Deserialize, Serialize};
+
+use crate::kinds::AddressPair;
+
+/// Extends an [`InstanceGroup`](kops_core::resource::InstanceGroup).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpenstackInstanceGroup {
+    /// Whether its servers are kept apart, or together, as [`ServerGroup`](crate::kinds::ServerGroup) has it;
+    /// `soft-anti-affinity` when `None`.
+    pub server_group_policy: Option<String>,
+    /// Other addresses that its servers may send from; whatever others set when there are none.
+    pub allowed_address_pairs: BTreeSet<AddressPair>,
+}
+
+impl Extension for OpenstackInstanceGroup {
+    const NAME: &'static str = "openstack/InstanceGroup";
+}
+
+/// Extends a [`LoadBalancer`](kops_core::resource::LoadBalancer).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpenstackLoadBalancer {
+    /// The driver: `amphora`, `ovn` …; the cloud's choice when `None`.
+    pub provider: Option<String>,
+    /// The identifier of its flavor; the cloud's choice when `None`.
+    pub flavor: Option<String>,
+}
+
+impl Extension for OpenstackLoadBalancer {
+    const NAME: &'static str = "openstack/LoadBalancer";
+}

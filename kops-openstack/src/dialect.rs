@@ -76,7 +76,8 @@ fn annotation(
     match name {
         "osVolumeBoot" => match value {
             "true" => {}
-            "false" => task.root_volume = resource::RootVolume::default(),
+            // What else is said of the volume is refused when lowering, rather than dropped.
+            "false" => task.root_volume.size = 0,
             _ => return Err(wrong("write true or false")),
         },
         "osVolumeSize" => match value.parse() {

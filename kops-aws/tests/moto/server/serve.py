@@ -173,8 +173,7 @@ class Harness:
         answer = self.work(environ, request, account)
         if rule.what == "lose":
             raise Lost
-        if answer[0][0] == "2":
-            account.faults.hold()
+        account.faults.hold(rule, answer[0][0] == "2")
         return answer
 
     def work(self, environ, request, account):

@@ -149,8 +149,8 @@ class App:
             if rule.status:
                 return injected(rule)
             raise Lost
-        if rule.what == "hold" and answer.status < 300:
-            sub.faults.hold()
+        if rule.what == "hold":
+            sub.faults.hold(rule, answer.status < 300)
         return answer
 
     def buckets(self, sub):

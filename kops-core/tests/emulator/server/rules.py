@@ -9,7 +9,7 @@ hits every `every`th one, `times` times. What it does:
 * `drop`: closes the connection; nothing was done.
 * `lose`: does the work, then closes the connection: the client cannot know.
 * `hold`: does the work, then keeps the answer back until it is released, so that a client can be killed between the
-  work and the answer. Failing calls are answered at once.
+  work and the answer. A failing call is answered at once, and the next one held in its stead.
 * `operation`: accepts the call; the long-running operation that it starts ends with the error `code`.
 * `slow`: accepts the call; the long-running operation that it starts takes `milliseconds`.
 """
@@ -89,9 +89,12 @@ class Faults:
             # Every rule counts every call, so that two rules do not shift each other's numbers.
             return next(iter([rule for rule in self.rules if rule.hit(action, path, mutation)]), None)
 
-    def hold(self):
-        """Waits until the answer may go out."""
+    def hold(self, rule, succeeded):
+        """Waits until the answer may go out; that of a call that failed may at once, and the rule hits another."""
         with self.lock:
+            if not succeeded:
+                rule.hits -= 1
+                return
             self.held += 1
             released = self.released
         released.wait(LONGEST_HOLD_SECONDS)

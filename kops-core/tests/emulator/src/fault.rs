@@ -81,7 +81,8 @@ impl Fault {
     }
 
     /// The work is done, and the answer is kept back until [`Tenant::release`](crate::Tenant::release) (or for two
-    /// minutes): the moment to kill the client. Failing calls are answered at once.
+    /// minutes): the moment to kill the client. A failing call is answered at once, and the next one held in its
+    /// stead.
     pub fn hold(action: &str) -> Self {
         Self::new(action, "hold")
     }

@@ -176,8 +176,7 @@ class Api:
             if rule.status:
                 return failure(rule.error(call.method.id.partition(".")[0]), rule.headers)
             raise Lost
-        if response.status < 400:
-            call.caller.faults.hold()
+        call.caller.faults.hold(rule, response.status < 400)
         return response
 
     def work(self, call):

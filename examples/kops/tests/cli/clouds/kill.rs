@@ -6,7 +6,6 @@
 
 use std::env;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -25,30 +24,26 @@ fn moments(of: usize, wanted: u64) -> Vec<u64> {
     (0..wanted).map(|nth| (2 * nth + 1) * of / (2 * wanted)).collect()
 }
 
-/// Does something for each of the moments, which says whether a run was killed then; most of the time goes into waiting
-/// for dead runs' locks.
+/// Does something for each of the moments; most of the time goes into waiting for dead runs' locks.
 #[expect(clippy::print_stdout, reason = "a test tells how thorough it was")]
-fn each(what: &str, calls: usize, wanted: u64, act: impl Fn(u64) -> bool + Sync) {
+fn each(what: &str, calls: usize, wanted: u64, act: impl Fn(u64) + Sync) {
     let all = moments(calls, wanted);
-    let (count, moments, killed) = (all.len(), Mutex::new(all.into_iter()), AtomicUsize::new(0));
+    let (count, moments) = (all.len(), Mutex::new(all.into_iter()));
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 while let Some(moment) = { moments.lock().unwrap().next() } {
-                    killed.fetch_add(usize::from(act(moment)), Ordering::Relaxed);
+                    act(moment);
                 }
             });
         }
     });
-    let killed = killed.into_inner();
-    println!("{what}: killed at {killed} of {count} moments among {calls} changing calls");
-    // A call that fails, since something is busy say, is answered at once: its run is not killed. That is rare.
-    assert!(killed + 1 + count / 10 >= count, "{what}: killed at {killed} of {count} moments");
+    println!("{what}: {count} moments among {calls} changing calls");
 }
 
-/// Runs a command and kills it at a moment, unless it is over by then; whether it was killed.
+/// Runs a command and kills it at a moment.
 #[expect(clippy::disallowed_methods, reason = "a test waits in real time")]
-fn kill<C: Cloud>(it: &Account<C>, arguments: &[&str], moment: u64) -> bool {
+fn kill<C: Cloud>(it: &Account<C>, arguments: &[&str], moment: u64) {
     let watch = it.cloud.watch();
     watch.hold(moment);
     let mut run = it.desk.start(arguments);
@@ -58,10 +53,9 @@ fn kill<C: Cloud>(it: &Account<C>, arguments: &[&str], moment: u64) -> bool {
     let held = watch.is_held();
     run.kill().unwrap();
     let output = run.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(held || output.status.success(), "the run failed before call {moment}: {said}");
+    // The order of calls is not the same in all runs, but their number is, within a few.
+    assert!(held, "the run was over before call {moment}: {}", String::from_utf8_lossy(&output.stderr));
     watch.release();
-    held
 }
 
 /// Kills updates and deletions of a cluster; of each so many, unless the environment says otherwise.
@@ -79,23 +73,18 @@ pub(crate) fn at_many_moments<C: Cloud>(usual: u64) {
 
     each("update", update, wanted, |moment| {
         let it = Account::<C>::with_cluster().unwrap();
-        let killed = kill(&it, &it.update(), moment);
+        kill(&it, &it.update(), moment);
         it.apply();
         assert_eq!(it.made(), expected, "update, {moment}");
         it.assert_settled();
         it.delete();
         it.assert_as_before();
-        killed
     });
     each("delete", delete, wanted, |moment| {
         let it = Account::<C>::with_cluster().unwrap();
         it.apply();
-        let killed = kill(&it, &["delete", "cluster", &it.cluster, "--yes"], moment);
-        // Of a cluster that is gone there is no specification.
-        if killed {
-            it.delete();
-        }
+        kill(&it, &["delete", "cluster", &it.cluster, "--yes"], moment);
+        it.delete();
         it.assert_as_before();
-        killed
     });
 }

@@ -221,12 +221,12 @@ fn http_client() -> SharedHttpClient {
 fn check_region(region: Option<&Region>) -> Result<String> {
     let hint = "give one, for example eu-central-1; with from_env also in AWS_REGION or in the profile";
     let Some(region) = region else {
-        return Err(Error::invalid("no AWS region is set").hint(hint));
+        return Err(Error::invalid("no AWS region is set").with_hint(hint));
     };
     let name = region.as_ref();
     // It becomes part of host names.
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(Error::invalid(format!("`{name}` is not the name of an AWS region")).hint(hint));
+        return Err(Error::invalid(format!("`{name}` is not the name of an AWS region")).with_hint(hint));
     }
     Ok(name.to_owned())
 }
@@ -237,7 +237,7 @@ fn check_endpoint(endpoint: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid(format!("the endpoint `{endpoint}` is not an address"))
-        .hint("write it as http://host:port or https://host"))
+        .with_hint("write it as http://host:port or https://host"))
 }
 
 fn not_given() -> aws_credential_types::provider::error::CredentialsError {

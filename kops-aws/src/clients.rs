@@ -80,7 +80,7 @@ impl Clients {
             };
             let (bucket, only_looks) = (limits::bucket_of(name), actions::only_looks(name));
             self.limiter.run(bucket, only_looks, cx, explained).await.map_err(|error| match error.kind() {
-                ErrorKind::Cancelled => error.call(name),
+                ErrorKind::Cancelled => error.with_call(name),
                 _ => error,
             })
         }

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use kops_core::Result;
 use kops_core::clock::Clock;
 use kops_core::cloud::{Capabilities, Cloud, Context, DynHandler, Machines, Permissions, Scope};
-use kops_core::cluster::model::Dialect;
 use kops_core::graph::TaskGraph;
 
+use crate::AwsBuilder;
 use crate::clients::Clients;
-use crate::{AwsBuilder, AwsDialect};
 use crate::{kinds, lower};
 
 /// An account of AWS in one region.
@@ -98,10 +97,6 @@ impl Cloud for Aws {
 
     fn clock(&self) -> Arc<dyn Clock> {
         self.clients.clock.clone()
-    }
-
-    fn dialect(&self) -> &dyn Dialect {
-        &AwsDialect
     }
 
     fn machines(&self) -> Option<&dyn Machines> {

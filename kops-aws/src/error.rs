@@ -44,15 +44,15 @@ where
         SdkError::ResponseError(_) => answered(call, status.unwrap_or_default(), "", ""),
         _ => unanswered(endpoint, &error),
     };
-    let mut mapped = mapped.call(call);
+    let mut mapped = mapped.with_call(call);
     if let Some(id) = request_id {
-        mapped = mapped.request_id(id);
+        mapped = mapped.with_request_id(id);
     }
     if let Some(wait) = wait {
-        mapped = mapped.retry_after(wait);
+        mapped = mapped.with_retry_after(wait);
     }
     // Its text is in the message; as a source it stays open to a look at its type.
-    mapped.source(error)
+    mapped.with_source(error)
 }
 
 /// A failure to reach AWS at all, or to hear from it.
@@ -66,14 +66,14 @@ where
     let place = endpoint.unwrap_or("AWS");
     match error {
         SdkError::TimeoutError(_) => {
-            Error::new(ErrorKind::Unavailable, format!("no answer from {place} in time")).hint(REACH)
+            Error::new(ErrorKind::Unavailable, format!("no answer from {place} in time")).with_hint(REACH)
         }
         SdkError::DispatchFailure(failure) if failure.is_user() => {
             Error::internal(format!("the request could not be made: {}", causes(error)))
         }
         SdkError::DispatchFailure(_) => {
             Error::new(ErrorKind::Unavailable, format!("no connection to {place}: {}", innermost(error)))
-                .hint(REACH)
+                .with_hint(REACH)
         }
         // The input does not make a request: a required field is missing, or an endpoint does not parse.
         _ => Error::invalid(format!("the request could not be made: {}", causes(error))),
@@ -86,7 +86,7 @@ const REACH: &str = "check the network, the region, and AWS_ENDPOINT_URL if it i
 pub(crate) fn from_credentials(error: &CredentialsError) -> Error {
     match error {
         CredentialsError::CredentialsNotLoaded(_) => {
-            Error::new(ErrorKind::Unauthenticated, "no AWS credentials were found").hint(
+            Error::new(ErrorKind::Unauthenticated, "no AWS credentials were found").with_hint(
                 "looked in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the profile (AWS_PROFILE, else \
                  `default`) of ~/.aws/config and ~/.aws/credentials, for a web identity token, and at the \
                  metadata services of ECS and EC2; set one of them up, for example with `aws configure`",
@@ -95,7 +95,7 @@ pub(crate) fn from_credentials(error: &CredentialsError) -> Error {
         error => {
             let text = causes(error);
             Error::new(ErrorKind::Unauthenticated, format!("the AWS credentials could not be loaded: {text}"))
-                .hint("check the profile; a session of `aws sso login` may have expired")
+                .with_hint("check the profile; a session of `aws sso login` may have expired")
         }
     }
 }
@@ -108,7 +108,7 @@ fn answered(call: &str, status: u16, code: &str, message: &str) -> Error {
             ErrorKind::Unavailable,
             format!("HTTP status {status}, but the answer makes no sense"),
         )
-        .hint("is this AWS? a proxy may stand between");
+        .with_hint("is this AWS? a proxy may stand between");
     }
     let kind = kind(call, status, code, message);
     // EC2 appends a blob that only `sts:DecodeAuthorizationMessage` can read.
@@ -121,7 +121,7 @@ fn answered(call: &str, status: u16, code: &str, message: &str) -> Error {
     };
     let error = Error::new(kind, text);
     match hint(kind, call, code) {
-        Some(hint) => error.hint(hint),
+        Some(hint) => error.with_hint(hint),
         None => error,
     }
 }

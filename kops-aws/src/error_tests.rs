@@ -158,7 +158,7 @@ fn what_aws_says_is_shown_without_the_encoded_blob() {
         "UnauthorizedOperation",
         "You are not authorized to perform this operation. Encoded authorization failure message: AbCdEf",
     )
-    .call("ec2:CreateVpc");
+    .with_call("ec2:CreateVpc");
     assert_eq!(
         error.to_string(),
         "ec2:CreateVpc: permission denied: UnauthorizedOperation: You are not authorized to perform this \
@@ -169,5 +169,5 @@ fn what_aws_says_is_shown_without_the_encoded_blob() {
 #[test]
 fn a_denied_call_names_the_permission_not_the_call() {
     let error = answered("s3:HeadObject", 403, "", "");
-    assert_eq!(error.advice(), Some("the credentials need the permission s3:GetObject"));
+    assert_eq!(error.hint(), Some("the credentials need the permission s3:GetObject"));
 }

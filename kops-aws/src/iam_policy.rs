@@ -31,7 +31,7 @@ impl Policy {
     /// `Invalid` when the text is not a JSON object with statements.
     pub fn parse(text: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(text).map_err(|error| {
-            Error::invalid(format!("the policy is not valid JSON: {error}")).source(error)
+            Error::invalid(format!("the policy is not valid JSON: {error}")).with_source(error)
         })?;
         Self::from_value(&value)
     }

@@ -48,7 +48,8 @@ mod actions;
 mod builder;
 mod clients;
 mod cloud;
-mod dialect;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod error;
 pub mod extensions;
 mod iam_policy;
@@ -66,6 +67,7 @@ mod tags;
 
 pub use builder::AwsBuilder;
 pub use cloud::Aws;
-pub use dialect::AwsDialect;
+#[cfg(feature = "cluster")]
+pub use cluster::AwsDialect;
 pub use iam_policy::Policy;
 pub use store::{S3Store, S3Stores};

@@ -17,7 +17,7 @@
 
 use std::collections::BTreeMap;
 
-use kops_core::cloud::{Actions, Bucket};
+use kops_core::cloud::{Actions, TokenBucket};
 
 use crate::actions;
 
@@ -40,13 +40,13 @@ pub(crate) fn bucket_of(call: &str) -> &str {
 }
 
 /// All buckets of the calls in use.
-pub(crate) fn buckets() -> Vec<Bucket> {
+pub(crate) fn buckets() -> Vec<TokenBucket> {
     let buckets: BTreeMap<_, _> = Actions::names(actions::ALL)
         .into_iter()
         .filter_map(|call| {
             let (capacity, per_second) = rate(call)?;
             let name = bucket_of(call);
-            Some((name, Bucket { name, capacity, per_second }))
+            Some((name, TokenBucket { name, capacity, per_second }))
         })
         .collect();
     buckets.into_values().collect()

@@ -127,7 +127,7 @@ impl Aws {
     async fn find(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<Found> {
         let not_ours = || {
             Error::not_found(format!("{machine} is not a machine of a group of {}", scope.name()))
-                .hint("look up the machines of the cluster again")
+                .with_hint("look up the machines of the cluster again")
         };
         let by = [vec![tags::filter(scope)], any_of("instance-id", &[machine])].concat();
         let instance = self.instances(by, cx).await?.into_iter().next().ok_or_else(not_ours)?;

@@ -24,8 +24,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use kops_core::clock::Clock;
 use kops_core::store::{
-    Bucket, Listing, Object, Place, Precondition, Range, Refusal, RetryingStore, StateStore, StoreOpener,
-    StoreUrl, Version,
+    Bucket, BucketError, Listing, Place, Precondition, Range, RetryingStore, StateStore, StoreOpener,
+    StoreUrl, StoredObject, Version,
 };
 use kops_core::{Error, ErrorKind, Result};
 
@@ -103,7 +103,7 @@ impl S3Store {
         &self,
         name: &str,
         request: impl Fn(Client) -> F + Send + Sync,
-    ) -> Result<T, Refusal>
+    ) -> Result<T, BucketError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -122,7 +122,7 @@ impl S3Store {
             }
             if redirected {
                 let message = "S3 sends from one region to another; is the bucket being moved?";
-                return Err(Error::new(ErrorKind::Unavailable, message).call(name).into());
+                return Err(Error::new(ErrorKind::Unavailable, message).with_call(name).into());
             }
             redirected = true;
         }
@@ -143,7 +143,7 @@ impl S3Store {
         true
     }
 
-    fn refusal<E>(&self, call: &str, failed: SdkError<E, HttpResponse>) -> Refusal
+    fn refusal<E>(&self, call: &str, failed: SdkError<E, HttpResponse>) -> BucketError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -151,8 +151,8 @@ impl S3Store {
         let code =
             failed.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default().to_owned();
         match (status, code.as_str()) {
-            (404, "NoSuchKey") => Refusal::Missing,
-            (412, _) | (409, "ConditionalRequestConflict") => Refusal::Lost,
+            (404, "NoSuchKey") => BucketError::NotFound,
+            (412, _) | (409, "ConditionalRequestConflict") => BucketError::PreconditionFailed,
             _ => {
                 let error = error::from_sdk(call, self.endpoint.as_deref(), failed);
                 self.explain(call, &code, error).into()
@@ -165,7 +165,7 @@ impl S3Store {
         match (error.kind(), code) {
             (_, "NoSuchBucket") => {
                 let make = format!("aws s3 mb s3://{}", self.place.bucket());
-                self.place.missing(&make).call(call).source(error)
+                self.place.missing(&make).with_call(call).with_source(error)
             }
             (ErrorKind::Denied, _) => self.place.denied(
                 error,
@@ -173,7 +173,7 @@ impl S3Store {
             ),
             (_, "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed") => {
                 let message = format!("the bucket {} is in another region: {}", self.place, error.message());
-                Error::invalid(message).hint("set the bucket's region").call(call).source(error)
+                Error::invalid(message).with_hint("set the bucket's region").with_call(call).with_source(error)
             }
             _ => error,
         }
@@ -186,13 +186,14 @@ impl Bucket for S3Store {
         &self.place
     }
 
-    async fn get_object(&self, object: &str) -> Result<Object, Refusal> {
+    async fn get_object(&self, object: &str) -> Result<StoredObject, BucketError> {
         let call = "s3:GetObject";
         let request = |client: Client| client.get_object().bucket(self.place.bucket()).key(object).send();
         let answer = self.call(call, request).await?;
         let version = self.place.version(answer.e_tag)?;
-        let bytes = answer.body.collect().await.map_err(|error| self.place.broke_off(error).call(call))?;
-        Ok(Object { bytes: bytes.to_vec(), version })
+        let bytes =
+            answer.body.collect().await.map_err(|error| self.place.broke_off(error).with_call(call))?;
+        Ok(StoredObject { bytes: bytes.to_vec(), version })
     }
 
     async fn put_object(
@@ -200,7 +201,7 @@ impl Bucket for S3Store {
         object: &str,
         bytes: Vec<u8>,
         condition: &Precondition,
-    ) -> Result<Version, Refusal> {
+    ) -> Result<Version, BucketError> {
         let request = |client: Client| {
             let put = client.put_object().bucket(self.place.bucket()).key(object);
             let put = match condition {
@@ -213,7 +214,7 @@ impl Bucket for S3Store {
         Ok(self.place.version(self.call("s3:PutObject", request).await?.e_tag)?)
     }
 
-    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), Refusal> {
+    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), BucketError> {
         let request = |client: Client| {
             let delete = client.delete_object().bucket(self.place.bucket()).key(object);
             delete.set_if_match(expected.map(|version| version.as_str().to_owned())).send()
@@ -221,7 +222,7 @@ impl Bucket for S3Store {
         self.call("s3:DeleteObject", request).await.map(drop)
     }
 
-    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, Refusal> {
+    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, BucketError> {
         let mut listing = Listing::default();
         let mut next = None;
         loop {

@@ -43,7 +43,7 @@ async fn failures_are_told_apart_and_not_repeated() {
         moto.inject(fault.clone());
         let error = aws.identity().await.unwrap_err();
         assert_eq!(error.kind(), kind, "{fault:?}: {error}");
-        assert_eq!(error.failed_call(), Some(IDENTITY));
+        assert_eq!(error.call(), Some(IDENTITY));
         assert_eq!(moto.calls().total(), 1, "the SDK repeated a call after {fault:?}");
         moto.clear_faults();
         aws.identity().await.unwrap();
@@ -66,7 +66,7 @@ async fn an_endpoint_that_does_not_answer_is_named() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains(&endpoint), "{error}");
     assert!(error.to_string().contains("Connection refused"), "{error}");
-    assert!(error.advice().is_some());
+    assert!(error.hint().is_some());
 }
 
 #[tokio::test]

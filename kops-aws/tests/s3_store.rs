@@ -7,9 +7,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use kops_aws::{Aws, S3Stores};
+use kops_cluster::registry::ClusterRegistry;
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::store::conformance::bucket::{self, Fixture, Mishap, Verb};
-use kops_core::store::{ClusterRegistry, Key, Precondition, StateStoreExt as _, Stores};
+use kops_core::store::{Precondition, StateStoreExt as _, StoreKey, Stores};
 use kops_moto::{Fault, Moto};
 
 const PUT: &str = "s3:PutObject";
@@ -25,8 +26,8 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
 }
 
-fn key(key: &str) -> Key {
-    Key::new(key).unwrap()
+fn key(key: &str) -> StoreKey {
+    StoreKey::new(key).unwrap()
 }
 
 impl Fixture for Buckets {

@@ -244,7 +244,7 @@ impl AzureBuilder {
             None if self.environment => found(variable)?,
             None => {
                 return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials were given")
-                    .hint("give a service principal, a token, or where else tokens come from"));
+                    .with_hint("give a service principal, a token, or where else tokens come from"));
             }
         };
         let from_env = || if self.environment { variable("AZURE_AUTHORITY_HOST") } else { None };
@@ -329,7 +329,7 @@ fn found(variable: impl Fn(&str) -> Option<String>) -> Result<Credential> {
         }
         [_, _, Some(_)] => {
             return Err(Error::invalid("AZURE_CLIENT_SECRET is set, but not the principal it belongs to")
-                .hint("set AZURE_TENANT_ID and AZURE_CLIENT_ID as well"));
+                .with_hint("set AZURE_TENANT_ID and AZURE_CLIENT_ID as well"));
         }
         _ => {}
     }
@@ -355,9 +355,11 @@ fn variable(name: &str) -> Option<String> {
 /// What becomes part of addresses.
 fn check(value: Option<String>, what: &str, variable: &str) -> Result<String> {
     let hint = format!("give one to the builder; with from_env also in {variable}");
-    let Some(value) = value else { return Err(Error::invalid(format!("no Azure {what} is set")).hint(hint)) };
+    let Some(value) = value else {
+        return Err(Error::invalid(format!("no Azure {what} is set")).with_hint(hint));
+    };
     if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(Error::invalid(format!("`{value}` is not an Azure {what}")).hint(hint));
+        return Err(Error::invalid(format!("`{value}` is not an Azure {what}")).with_hint(hint));
     }
     Ok(value)
 }
@@ -366,7 +368,7 @@ pub(crate) fn address(text: &str) -> Result<Url> {
     let url = Url::parse(text).ok().filter(|url| url.has_host() && ["http", "https"].contains(&url.scheme()));
     url.ok_or_else(|| {
         Error::invalid(format!("`{text}` is not an address"))
-            .hint("write it as http://host:port or https://host")
+            .with_hint("write it as http://host:port or https://host")
     })
 }
 

@@ -99,7 +99,7 @@ macro_rules! client {
         if let Some(endpoint) = &connection.endpoint {
             builder = builder.endpoint(endpoint.clone()).scopes(&[SCOPE]);
         }
-        builder.build().map_err(|error| Error::internal("the SDK makes no client").source(error))?
+        builder.build().map_err(|error| Error::internal("the SDK makes no client").with_source(error))?
     }};
 }
 
@@ -196,7 +196,7 @@ impl Clients {
         let explained = async { request.await.map_err(|error| error::from_sdk(name, endpoint, error)) };
         let (bucket, only_looks) = (limits::bucket_of(name), limits::only_looks(name));
         self.limiter.run(bucket, only_looks, cx, explained).await.map_err(|error| match error.kind() {
-            ErrorKind::Cancelled => error.call(name),
+            ErrorKind::Cancelled => error.with_call(name),
             _ => error,
         })
     }
@@ -212,7 +212,9 @@ impl Clients {
     ) -> Result<Sent> {
         let mut url = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => Url::parse(MANAGEMENT).map_err(|error| Error::internal("no address").source(error))?,
+            None => {
+                Url::parse(MANAGEMENT).map_err(|error| Error::internal("no address").with_source(error))?
+            }
         };
         url.set_path(path);
         url.query_pairs_mut().append_pair("api-version", api_version);

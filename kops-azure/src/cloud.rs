@@ -7,11 +7,10 @@ use std::sync::Arc;
 use kops_core::Result;
 use kops_core::clock::Clock;
 use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Permissions, Scope};
-use kops_core::cluster::model::Dialect;
 use kops_core::graph::TaskGraph;
 
+use crate::AzureBuilder;
 use crate::clients::Clients;
-use crate::{AzureBuilder, AzureDialect};
 use crate::{kinds, lower};
 
 /// A subscription of Azure in one region.
@@ -104,10 +103,6 @@ impl Cloud for Azure {
 
     fn clock(&self) -> Arc<dyn Clock> {
         self.clients.clock.clone()
-    }
-
-    fn dialect(&self) -> &dyn Dialect {
-        &AzureDialect
     }
 
     fn machines(&self) -> Option<&dyn Machines> {

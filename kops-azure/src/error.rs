@@ -28,12 +28,12 @@ pub(crate) fn from_sdk(call: &str, endpoint: Option<&str>, error: azure_core::Er
     let mapped = match error.kind() {
         azure_core::error::ErrorKind::Io => {
             Error::new(ErrorKind::Unavailable, format!("no connection to {place}, or it broke off: {cause}"))
-                .hint("check the network, and AZURE_RESOURCE_MANAGER_ENDPOINT if it is set")
+                .with_hint("check the network, and AZURE_RESOURCE_MANAGER_ENDPOINT if it is set")
         }
         azure_core::error::ErrorKind::Credential => from_credentials(&error),
         azure_core::error::ErrorKind::DataConversion => {
             Error::internal(format!("the answer makes no sense: {cause}"))
-                .hint("is this Azure? a proxy may stand between")
+                .with_hint("is this Azure? a proxy may stand between")
         }
         // Of the SDK's own checks of the status, which come after ours.
         azure_core::error::ErrorKind::HttpResponse { status, .. } => {
@@ -42,7 +42,7 @@ pub(crate) fn from_sdk(call: &str, endpoint: Option<&str>, error: azure_core::Er
         }
         _ => Error::internal(format!("the request could not be made: {cause}")),
     };
-    mapped.call(call).source(error)
+    mapped.with_call(call).with_source(error)
 }
 
 /// An error that Azure itself sent.
@@ -54,15 +54,15 @@ pub(crate) fn refused(call: &str, refusal: &Refusal) -> Error {
         (code, "") => code.to_owned(),
         (code, message) => format!("{code}: {message}"),
     };
-    let mut error = Error::new(kind, text).call(call);
+    let mut error = Error::new(kind, text).with_call(call);
     if let Some(hint) = hint(kind, call, &refusal.code) {
-        error = error.hint(hint);
+        error = error.with_hint(hint);
     }
     if let Some(id) = &refusal.request_id {
-        error = error.request_id(id);
+        error = error.with_request_id(id);
     }
     if let Some(wait) = refusal.retry_after {
-        error = error.retry_after(wait);
+        error = error.with_retry_after(wait);
     }
     error
 }
@@ -76,7 +76,7 @@ const PRECONDITION: &str = "PreconditionFailed";
 
 /// Credentials that could not be had.
 pub(crate) fn from_credentials(error: &(dyn StdError + 'static)) -> Error {
-    Error::new(ErrorKind::Unauthenticated, format!("no token could be had: {}", causes(error))).hint(
+    Error::new(ErrorKind::Unauthenticated, format!("no token could be had: {}", causes(error))).with_hint(
         "give a service principal (AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET), run where there is a managed \
          identity, or log in with `az login`",
     )

@@ -71,5 +71,5 @@ fn an_error_tells_what_azure_said_and_when_to_come_back() {
     for part in [PUT, "AuthorizationFailed: The client", "1-2-3", "need the permission"] {
         assert!(text.contains(part), "{text}");
     }
-    assert_eq!(error.wait(), Some(Duration::from_secs(7)));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
 }

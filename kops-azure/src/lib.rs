@@ -34,7 +34,8 @@ mod actions;
 mod builder;
 mod clients;
 mod cloud;
-mod dialect;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod error;
 pub mod extensions;
 mod ids;
@@ -50,5 +51,6 @@ mod wire;
 
 pub use builder::AzureBuilder;
 pub use cloud::Azure;
-pub use dialect::AzureDialect;
+#[cfg(feature = "cluster")]
+pub use cluster::AzureDialect;
 pub use store::{BlobStore, BlobStores};

@@ -7,7 +7,7 @@
 //! ARM's own refill for writes. The compute provider publishes its limits as names of policies in the answer only; the
 //! limiter learns them when Azure throttles.
 
-use kops_core::cloud::Bucket;
+use kops_core::cloud::TokenBucket;
 
 /// How many calls are in flight at most: a plan makes some 25 listings side by side.
 pub(crate) const SLOTS: usize = 48;
@@ -35,12 +35,12 @@ pub(crate) fn only_looks(call: &str) -> bool {
 }
 
 /// All buckets.
-pub(crate) fn buckets() -> Vec<Bucket> {
+pub(crate) fn buckets() -> Vec<TokenBucket> {
     vec![
-        Bucket { name: READ, capacity: 250.0, per_second: 10.0 },
-        Bucket { name: WRITE, capacity: 200.0, per_second: 10.0 },
-        Bucket { name: DELETE, capacity: 200.0, per_second: 10.0 },
-        Bucket { name: NETWORK_WRITE, capacity: 200.0, per_second: 1000.0 / 300.0 },
+        TokenBucket { name: READ, capacity: 250.0, per_second: 10.0 },
+        TokenBucket { name: WRITE, capacity: 200.0, per_second: 10.0 },
+        TokenBucket { name: DELETE, capacity: 200.0, per_second: 10.0 },
+        TokenBucket { name: NETWORK_WRITE, capacity: 200.0, per_second: 1000.0 / 300.0 },
     ]
 }
 

@@ -56,7 +56,7 @@ impl Machines for Azure {
             ErrorKind::Unsupported,
             "a machine cannot be taken out of a uniform scale set of Azure and keep running",
         )
-        .hint("roll without surge, or raise the group's size for the time of the roll"))
+        .with_hint("roll without surge, or raise the group's size for the time of the roll"))
     }
 
     async fn deregister(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
@@ -117,7 +117,7 @@ impl Machines for Azure {
             match self.clients().call(cx, ScaleSets::CALLS.write, patch).await {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind().is_transient() || error.kind() == ErrorKind::Conflict => {
-                    self.clients().clock.sleep(error.wait().unwrap_or(*wait)).await;
+                    self.clients().clock.sleep(error.retry_after().unwrap_or(*wait)).await;
                 }
                 Err(error) => return Err(error),
             }

@@ -23,8 +23,8 @@ use azure_core::headers::ETAG;
 use azure_core::{HttpClient as _, Method, Request, Response, Url};
 use kops_core::clock::Clock;
 use kops_core::store::{
-    Bucket, Listing, Object, Place, Precondition, Range, Refusal, RetryingStore, StateStore, StoreOpener,
-    StoreUrl, Version,
+    Bucket, BucketError, Listing, Place, Precondition, Range, RetryingStore, StateStore, StoreOpener,
+    StoreUrl, StoredObject, Version,
 };
 use kops_core::{Error, ErrorKind, Result};
 
@@ -127,7 +127,7 @@ impl BlobStore {
         Ok(request)
     }
 
-    async fn send(&self, call: &'static str, mut request: Request) -> Result<Response, Refusal> {
+    async fn send(&self, call: &'static str, mut request: Request) -> Result<Response, BucketError> {
         request.insert_header("x-ms-version", API_VERSION);
         let answer = async {
             self.access.authorize(&mut request).await?;
@@ -137,7 +137,7 @@ impl BlobStore {
     }
 
     /// Says what Azure's words mean for a state store.
-    fn refusal(&self, call: &'static str, error: azure_core::Error) -> Refusal {
+    fn refusal(&self, call: &'static str, error: azure_core::Error) -> BucketError {
         let error = error::from_sdk(call, Some(self.address.as_str()), error);
         match error.kind() {
             ErrorKind::NotFound if error.message().starts_with("ContainerNotFound") => {
@@ -145,10 +145,10 @@ impl BlobStore {
                 let make = format!(
                     "az storage container create --auth-mode login --account-name {account} --name {container}"
                 );
-                self.place.missing(&make).call(call).source(error).into()
+                self.place.missing(&make).with_call(call).with_source(error).into()
             }
-            ErrorKind::NotFound | ErrorKind::NotYetVisible => Refusal::Missing,
-            ErrorKind::Conflict | ErrorKind::AlreadyExists => Refusal::Lost,
+            ErrorKind::NotFound | ErrorKind::NotYetVisible => BucketError::NotFound,
+            ErrorKind::Conflict | ErrorKind::AlreadyExists => BucketError::PreconditionFailed,
             ErrorKind::Denied => {
                 let needs = "the role Storage Blob Data Contributor on the account or the container";
                 self.place.denied(error, needs).into()
@@ -173,9 +173,9 @@ impl Bucket for BlobStore {
         &self.place
     }
 
-    async fn get_object(&self, blob: &str) -> Result<Object, Refusal> {
+    async fn get_object(&self, blob: &str) -> Result<StoredObject, BucketError> {
         let answer = self.send(GET, self.request(Method::Get, blob)?).await?;
-        Ok(Object { version: self.version(&answer)?, bytes: body(answer).await? })
+        Ok(StoredObject { version: self.version(&answer)?, bytes: body(answer).await? })
     }
 
     async fn put_object(
@@ -183,7 +183,7 @@ impl Bucket for BlobStore {
         blob: &str,
         bytes: Vec<u8>,
         condition: &Precondition,
-    ) -> Result<Version, Refusal> {
+    ) -> Result<Version, BucketError> {
         let mut request = self.request(Method::Put, blob)?;
         request.insert_header("x-ms-blob-type", "BlockBlob");
         request.insert_header("content-type", "application/octet-stream");
@@ -197,7 +197,7 @@ impl Bucket for BlobStore {
         Ok(self.version(&self.send(PUT, request).await?)?)
     }
 
-    async fn delete_object(&self, blob: &str, expected: Option<&Version>) -> Result<(), Refusal> {
+    async fn delete_object(&self, blob: &str, expected: Option<&Version>) -> Result<(), BucketError> {
         let mut request = self.request(Method::Delete, blob)?;
         if let Some(version) = expected {
             request.insert_header("if-match", version.as_str().to_owned());
@@ -206,7 +206,7 @@ impl Bucket for BlobStore {
     }
 
     /// Azure has no listing that begins behind a name.
-    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, Refusal> {
+    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, BucketError> {
         let mut listing = Listing::default();
         let mut marker = String::new();
         loop {
@@ -217,7 +217,7 @@ impl Bucket for BlobStore {
             request.url_mut().query_pairs_mut().extend_pairs(query);
             let answer = self.send(GET, request).await?;
             let page =
-                Page::read(&body(answer).await?).map_err(|error| self.place.garbled(error).call(GET))?;
+                Page::read(&body(answer).await?).map_err(|error| self.place.garbled(error).with_call(GET))?;
             // Headers quote ETags, listings do not.
             let version = |tag: String| Version::new(format!("\"{}\"", tag.trim_matches('"')));
             listing.objects.extend(page.blobs.into_iter().map(|(blob, tag)| (blob, version(tag))));

@@ -45,7 +45,7 @@ impl Transport {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ATTEMPT_TIMEOUT)
             .build()
-            .map_err(|error| kops_core::Error::internal("no HTTP client can be made").source(error))?;
+            .map_err(|error| kops_core::Error::internal("no HTTP client can be made").with_source(error))?;
         Ok(Self { client })
     }
 }

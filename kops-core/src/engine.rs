@@ -277,7 +277,7 @@ impl Engine {
 
 fn read_back(plan: &Plan) -> Error {
     Error::invalid(format!("the plan for {} was read back and lacks its graph", plan.scope))
-        .hint("apply it with Engine::apply_saved, together with the graph")
+        .with_hint("apply it with Engine::apply_saved, together with the graph")
 }
 
 /// Whether the cloud is as it was when it was planned, less objects that the plan deletes.
@@ -293,5 +293,5 @@ fn only_deletions_are_done(plan: &Plan, then: &Snapshot, now: &Snapshot) -> bool
 fn stale(then: &Plan, now: &Plan) -> Error {
     let changes = |plan: &Plan| plan.headline();
     Error::new(ErrorKind::Conflict, "the plan is out of date: the cloud or the specification has changed")
-        .hint(format!("plan again; then: {} now: {}", changes(then), changes(now)))
+        .with_hint(format!("plan again; then: {} now: {}", changes(then), changes(now)))
 }

@@ -9,11 +9,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
 /// The result of anything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of failure an [`Error`] is; decides whether repeating can help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The object, file or cluster does not exist.
@@ -43,13 +47,13 @@ pub enum ErrorKind {
     Invalid,
     /// The provider cannot do this.
     Unsupported,
-    /// Nobody wanted it any more.
+    /// The operation was cancelled.
     Cancelled,
     /// The deadline passed before the cloud was done.
     DeadlineExceeded,
     /// The cloud reports that the object itself failed.
     Failed,
-    /// A local file, directory or process said no.
+    /// A local file, directory or process failed.
     Io,
     /// A defect in this library or in a provider.
     Internal,
@@ -94,7 +98,6 @@ impl fmt::Display for ErrorKind {
 
 pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -104,24 +107,29 @@ struct Inner {
     hint: Option<String>,
     retry_after: Option<Duration>,
     source: Option<Source>,
+    errors: Vec<Error>,
 }
 
 /// A failure, with the task, the call, the cause and what to do about it.
+///
+/// `Display` and `Debug` print the same text, so that a program whose `main` returns a `Result` tells its user what to
+/// do. It serialises as an object with the members `kind`, `message`, `task`, `call`, `request_id`, `hint`,
+/// `retry_after_ms` and `errors`; those that are not set are left out.
 ///
 /// ```
 /// use kops_core::{Error, ErrorKind};
 ///
 /// let error = Error::new(ErrorKind::Quota, "the limit of 5 addresses is reached")
-///     .call("ec2:AllocateAddress")
-///     .task("Address/us-east-1a")
-///     .hint("ask AWS for more, or release an address");
+///     .with_call("ec2:AllocateAddress")
+///     .with_task("Address/us-east-1a")
+///     .with_hint("ask AWS for more, or release an address");
+/// assert_eq!(error.hint(), Some("ask AWS for more, or release an address"));
 /// assert_eq!(
 ///     error.to_string(),
 ///     "Address/us-east-1a: ec2:AllocateAddress: quota exceeded: the limit of 5 addresses is reached \
 ///      (ask AWS for more, or release an address)"
 /// );
 /// ```
-#[derive(Debug)]
 pub struct Error(Box<Inner>);
 
 impl Error {
@@ -136,6 +144,7 @@ impl Error {
             hint: None,
             retry_after: None,
             source: None,
+            errors: Vec::new(),
         }))
     }
 
@@ -154,38 +163,59 @@ impl Error {
         Self::new(ErrorKind::Internal, message)
     }
 
-    /// Names the task at work; an error that names one keeps it.
-    pub fn task(mut self, task: impl fmt::Display) -> Self {
+    /// Something that the provider cannot do.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unsupported, message)
+    }
+
+    /// One error of several: the only one as it is; otherwise an error that lists them all, whose kind is theirs if
+    /// they agree and `Invalid` if they do not. See [`errors`](Self::errors).
+    pub fn from_many(mut errors: Vec<Self>) -> Self {
+        if errors.len() == 1
+            && let Some(only) = errors.pop()
+        {
+            return only;
+        }
+        let first = errors.first().map_or(ErrorKind::Invalid, Self::kind);
+        let kind = if errors.iter().all(|it| it.kind() == first) { first } else { ErrorKind::Invalid };
+        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        let mut all = Self::new(kind, format!("{} problems:\n  {}", lines.len(), lines.join("\n  ")));
+        all.0.errors = errors;
+        all
+    }
+
+    /// With the task at work; an error that names one keeps it.
+    pub fn with_task(mut self, task: impl fmt::Display) -> Self {
         self.0.task.get_or_insert_with(|| task.to_string());
         self
     }
 
-    /// Names the call that failed, as `service:Operation`; an error that names one keeps it.
-    pub fn call(mut self, call: impl Into<String>) -> Self {
+    /// With the call that failed, as `service:Operation`; an error that names one keeps it.
+    pub fn with_call(mut self, call: impl Into<String>) -> Self {
         self.0.call.get_or_insert_with(|| call.into());
         self
     }
 
-    /// The cloud's identifier of the request, for its support.
-    pub fn request_id(mut self, id: impl Into<String>) -> Self {
+    /// With the cloud's identifier of the request, for its support.
+    pub fn with_request_id(mut self, id: impl Into<String>) -> Self {
         self.0.request_id = Some(id.into());
         self
     }
 
-    /// What the reader can do about it; an error that has a hint keeps it.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// With what the reader can do about it; an error that has a hint keeps it.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint.get_or_insert_with(|| hint.into());
         self
     }
 
-    /// How long the cloud asked to wait.
-    pub fn retry_after(mut self, wait: Duration) -> Self {
+    /// With how long the cloud asked to wait.
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
-    /// The error underneath.
-    pub fn source(mut self, source: impl Into<Source>) -> Self {
+    /// With the error underneath.
+    pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -201,32 +231,48 @@ impl Error {
     }
 
     /// The task at work, if the failure belongs to one.
-    pub fn failed_task(&self) -> Option<&str> {
+    pub fn task(&self) -> Option<&str> {
         self.0.task.as_deref()
     }
 
     /// The call that failed, as `service:Operation`.
-    pub fn failed_call(&self) -> Option<&str> {
+    pub fn call(&self) -> Option<&str> {
         self.0.call.as_deref()
     }
 
+    /// The cloud's identifier of the request, for its support.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
     /// What the reader can do.
-    pub fn advice(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
     /// How long the cloud asked to wait, if it did.
-    pub fn wait(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
-}
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &self.0;
-        if let Some(task) = &inner.task {
-            write!(f, "{task}: ")?;
+    /// The errors that this one lists; empty for an error that stands for itself.
+    pub fn errors(&self) -> &[Self] {
+        &self.0.errors
+    }
+
+    /// The failure without its task, for a place that has named the task already.
+    pub fn without_task(&self) -> impl fmt::Display {
+        struct WithoutTask<'a>(&'a Error);
+        impl fmt::Display for WithoutTask<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write(f)
+            }
         }
+        WithoutTask(self)
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
         if let Some(call) = &inner.call {
             write!(f, "{call}: ")?;
         }
@@ -246,9 +292,51 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(task) = &self.0.task {
+            write!(f, "{task}: ")?;
+        }
+        self.write(f)
+    }
+}
+
+/// As `Display`: what `main` prints of an error that it returns.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let inner = &self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("kind", &inner.kind)?;
+        map.serialize_entry("message", &inner.message)?;
+        for (name, text) in [
+            ("task", &inner.task),
+            ("call", &inner.call),
+            ("request_id", &inner.request_id),
+            ("hint", &inner.hint),
+        ] {
+            if let Some(text) = text {
+                map.serialize_entry(name, text)?;
+            }
+        }
+        if let Some(wait) = inner.retry_after {
+            map.serialize_entry("retry_after_ms", &wait.as_millis())?;
+        }
+        if !inner.errors.is_empty() {
+            map.serialize_entry("errors", &inner.errors)?;
+        }
+        map.end()
     }
 }
 
@@ -258,9 +346,39 @@ mod tests {
 
     #[test]
     fn the_innermost_context_wins() {
-        let error = Error::not_found("gone").task("A/1").task("B/2").call("x:Y").call("z:W");
-        assert_eq!(error.failed_task(), Some("A/1"));
-        assert_eq!(error.failed_call(), Some("x:Y"));
+        let error =
+            Error::not_found("gone").with_task("A/1").with_task("B/2").with_call("x:Y").with_call("z:W");
+        assert_eq!(error.task(), Some("A/1"));
+        assert_eq!(error.call(), Some("x:Y"));
+        assert_eq!(error.without_task().to_string(), "x:Y: not found: gone");
+    }
+
+    #[test]
+    fn debug_is_what_people_read() {
+        let error = Error::invalid("no such zone").with_task("Subnet/a").with_hint("name another");
+        assert_eq!(format!("{error:?}"), "Subnet/a: no such zone (name another)");
+    }
+
+    #[test]
+    fn the_source_is_reached_by_the_standard_trait() {
+        let error = Error::internal("broken").with_source(std::io::Error::other("disk"));
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "disk");
+    }
+
+    #[test]
+    fn several_errors_are_one_that_lists_them() {
+        let unsupported = |text: &str| Error::unsupported(text);
+        assert_eq!(Error::from_many(vec![unsupported("a")]).to_string(), "unsupported: a");
+        let same = Error::from_many(vec![unsupported("a"), unsupported("b")]);
+        assert_eq!((same.kind(), same.errors().len()), (ErrorKind::Unsupported, 2));
+        let mixed = Error::from_many(vec![unsupported("a"), Error::not_found("b").with_task("A/1")]);
+        assert_eq!(mixed.to_string(), "2 problems:\n  unsupported: a\n  A/1: not found: b");
+        let document = serde_json::to_value(&mixed).unwrap();
+        assert_eq!(document["kind"], "invalid");
+        assert_eq!(
+            document["errors"][1],
+            serde_json::json!({"kind": "not_found", "message": "b", "task": "A/1"})
+        );
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! Infrastructure as a graph of tasks: planned, applied, changed and deleted on any cloud, and Kubernetes
-//! clusters on top of it.
+//! Infrastructure as a graph of tasks: planned, applied, changed and deleted on any cloud.
 //!
 //! ```text
-//! Cluster spec ─cluster─▶ TaskGraph ─lower─▶ TaskGraph ─┬─ observe ─▶ Snapshot ─┐
-//! your own code ────────▶ (agnostic)        (native)    └───────────────────────┴─ plan ─▶ Plan ─ apply ─▶ Report
+//! your own code ─▶ TaskGraph ─lower─▶ TaskGraph ─┬─ observe ─▶ Snapshot ─┐
+//!                  (agnostic)         (native)   └───────────────────────┴─ plan ─▶ Plan ─ apply ─▶ Report
 //! ```
 //!
 //! - [`graph`]: tasks, the references between them, and the checks of the whole.
@@ -12,7 +11,6 @@
 //! - [`plan`]: what would be done and why, as a value: text, JSON, DOT, Mermaid.
 //! - [`apply`]: how it is done, and what came of it.
 //! - [`store`]: where specifications live, and the lease that keeps a second operator out.
-//! - [`cluster`]: kOps' specifications, and the way from them to a graph; [`bootstrap`]: what machines start with.
 //! - `testing` (feature `testing`): a cloud in memory, faults, and the conformance suite for providers.
 //! - `guide` (likewise): how to write a provider.
 //!
@@ -64,10 +62,8 @@
 //! - Secrets ([`graph::Secret`]) are in no plan, no event, no error and no `Debug`.
 
 pub mod apply;
-pub mod bootstrap;
 pub mod clock;
 pub mod cloud;
-pub mod cluster;
 mod digest;
 mod engine;
 mod error;

@@ -14,7 +14,7 @@
 //! use kops_core::Result;
 //! use kops_core::cloud::Scope;
 //! use kops_core::graph::{Handle, TaskGraph};
-//! use kops_core::lower::{Entry, Lowered, Lowering, Lowerings, entry};
+//! use kops_core::lower::{LoweringEntry, Lowered, Lowering, Lowerings, entry};
 //! use kops_core::resource::{Address, Resource};
 //! use serde::{Deserialize, Serialize};
 //!
@@ -86,7 +86,7 @@ pub trait Lowered<P: 'static>: Resource {
 pub type Outlet<A> = fn(&A, &str) -> Option<(&'static str, &'static str)>;
 
 /// A [`Lowered`] kind without its type; made by [`entry`].
-pub struct Entry<P: 'static> {
+pub struct LoweringEntry<P: 'static> {
     agnostic: &'static str,
     native: &'static str,
     outputs: &'static [(&'static str, &'static str)],
@@ -96,8 +96,8 @@ pub struct Entry<P: 'static> {
 }
 
 /// The entry of a kind.
-pub const fn entry<P: 'static, A: Lowered<P>>() -> Entry<P> {
-    Entry {
+pub const fn entry<P: 'static, A: Lowered<P>>() -> LoweringEntry<P> {
+    LoweringEntry {
         agnostic: A::KIND,
         native: A::Native::KIND,
         outputs: A::OUTPUTS,
@@ -110,7 +110,7 @@ pub const fn entry<P: 'static, A: Lowered<P>>() -> Entry<P> {
 /// The entries of all agnostic kinds, for a provider that knows what becomes of each of them.
 ///
 /// Left out are the kinds that are for one provider alone, which it names with [`entry`].
-pub const fn every<P: 'static>() -> [Entry<P>; 15]
+pub const fn every<P: 'static>() -> [LoweringEntry<P>; 15]
 where
     Network: Lowered<P>,
     Subnet: Lowered<P>,
@@ -152,7 +152,7 @@ pub struct Lowerings<P: 'static> {
     /// What people call the cloud, for messages.
     pub cloud: &'static str,
     /// The agnostic kinds that it can do.
-    pub kinds: &'static [Entry<P>],
+    pub kinds: &'static [LoweringEntry<P>],
     /// Kinds of objects without marks of their own, and the kind whose object each is inside of.
     pub parts: &'static [(&'static str, &'static str)],
 }
@@ -203,11 +203,11 @@ impl<P> Lowerings<P> {
         let mut problems = Vec::new();
         for task in &tasks {
             if let Err(error) = cx.task(task, kinds) {
-                problems.push(error.task(&task.key));
+                problems.push(error.with_task(&task.key));
             }
         }
         if !problems.is_empty() {
-            return Err(together(problems));
+            return Err(Error::from_many(problems));
         }
         cx.carry_over(graph);
         let native = cx.native.build()?;
@@ -215,7 +215,7 @@ impl<P> Lowerings<P> {
         Ok(native)
     }
 
-    fn entry_of(&self, kind: &str) -> Option<&Entry<P>> {
+    fn entry_of(&self, kind: &str) -> Option<&LoweringEntry<P>> {
         self.kinds.iter().find(|entry| entry.agnostic == kind)
     }
 
@@ -232,8 +232,8 @@ impl<P> Lowerings<P> {
                     ErrorKind::Unsupported,
                     format!("it is inside a {whole} and cannot be shared by itself"),
                 )
-                .task(&task.key)
-                .hint(format!("share the {whole}")));
+                .with_task(&task.key)
+                .with_hint(format!("share the {whole}")));
             }
             if !is_retained(task) {
                 continue;
@@ -245,8 +245,8 @@ impl<P> Lowerings<P> {
                     ErrorKind::Unsupported,
                     format!("it is inside a {whole} that is not retained"),
                 )
-                .task(&task.key)
-                .hint(format!("retain the {whole} as well")));
+                .with_task(&task.key)
+                .with_hint(format!("retain the {whole} as well")));
             }
         }
         Ok(())
@@ -289,17 +289,6 @@ impl<P> Lowerings<P> {
     fn counterpart(&self, key: &Key) -> Key {
         self.entry_of(key.kind()).map_or_else(|| key.clone(), |entry| Key::new(entry.native, key.name()))
     }
-}
-
-/// One error of many.
-fn together(mut problems: Vec<Error>) -> Error {
-    if problems.len() == 1 {
-        return problems.remove(0);
-    }
-    let same = |kind| problems.iter().all(|it| it.kind() == kind);
-    let kind = if same(ErrorKind::Unsupported) { ErrorKind::Unsupported } else { ErrorKind::Invalid };
-    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    Error::new(kind, format!("{} problems:\n  {}", told.len(), told.join("\n  ")))
 }
 
 /// A graph on its way to native tasks.
@@ -415,7 +404,7 @@ impl<'a, P> Lowering<'a, P> {
         let own = self.specs::<Firewall>()?.into_iter().find(|(name, _)| Self::is_for(&rules.firewall, name));
         own.ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, "the rules of a shared firewall are its owner's")
-                .hint("put the rules into a firewall of its own, and machines into both")
+                .with_hint("put the rules into a firewall of its own, and machines into both")
         })
     }
 

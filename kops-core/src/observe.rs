@@ -123,7 +123,7 @@ async fn list(
         };
         match attempts.after(&error, clock.elapsed()) {
             Some(wait) => clock.sleep(wait).await,
-            None => return Err(attempts.exhausted(error).task(format!("listing {}", handler.kind()))),
+            None => return Err(attempts.exhausted(error).with_task(format!("listing {}", handler.kind()))),
         }
     }
 }
@@ -136,5 +136,5 @@ fn most_telling(mut failures: Vec<Error>) -> Error {
     let Some(first) = failures.next() else { return Error::internal("no listing failed") };
     let others: Vec<_> =
         failures.filter(|it| it.message() != first.message()).map(|it| it.to_string()).collect();
-    if others.is_empty() { first } else { first.hint(format!("also: {}", others.join("; "))) }
+    if others.is_empty() { first } else { first.with_hint(format!("also: {}", others.join("; "))) }
 }

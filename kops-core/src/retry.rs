@@ -63,7 +63,7 @@ impl Attempts {
         let most = self.policy.base.saturating_mul(1 << self.failures.min(16)).min(self.policy.cap);
         self.failures += 1;
         let wait = most.mul_f64(fastrand::f64()).max(Duration::from_millis(1));
-        let wait = error.wait().map_or(wait, |asked| asked + wait.min(Duration::from_secs(1)));
+        let wait = error.retry_after().map_or(wait, |asked| asked + wait.min(Duration::from_secs(1)));
         (now + wait <= since + self.policy.deadline).then_some(wait)
     }
 
@@ -78,7 +78,7 @@ impl Attempts {
             _ => "run again later: what has been done is kept",
         };
         let tries = self.failures + 1;
-        error.hint(format!("gave up after {tries} attempts; {advice}"))
+        error.with_hint(format!("gave up after {tries} attempts; {advice}"))
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_wait_that_the_cloud_asks_for_is_kept() {
-        let error = Error::new(ErrorKind::Throttled, "").retry_after(Duration::from_secs(7));
+        let error = Error::new(ErrorKind::Throttled, "").with_retry_after(Duration::from_secs(7));
         let wait = Attempts::new(RetryPolicy::default()).after(&error, Duration::ZERO).unwrap();
         assert!(wait >= Duration::from_secs(7));
     }

@@ -12,11 +12,11 @@ use std::time::Duration;
 use kops_core::ErrorKind;
 use kops_core::clock::{Clock as _, SystemClock};
 use kops_core::store::{
-    Key, LocalStore, Precondition, Prefix, StateStore as _, StateStoreExt as _, conformance,
+    LocalStore, Precondition, Prefix, StateStore as _, StateStoreExt as _, StoreKey, conformance,
 };
 
-fn key(key: &str) -> Key {
-    Key::new(key).unwrap()
+fn key(key: &str) -> StoreKey {
+    StoreKey::new(key).unwrap()
 }
 
 fn files(root: &Path) -> BTreeSet<PathBuf> {
@@ -58,7 +58,7 @@ async fn a_missing_directory_is_an_error_and_stays_missing() {
         assert_eq!(error.kind(), ErrorKind::NotFound);
         let says = format!("the directory of the state store, {0}, does not exist", root.display());
         assert!(error.message().contains(&says), "{error}");
-        assert!(error.advice().unwrap().contains(&format!("mkdir -p {}", root.display())), "{error}");
+        assert!(error.hint().unwrap().contains(&format!("mkdir -p {}", root.display())), "{error}");
     }
     assert!(!root.exists());
 
@@ -90,7 +90,7 @@ async fn a_directory_that_cannot_be_written_says_so() {
     let error = store.put(&key("a"), vec![], Precondition::Any).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
     assert!(error.to_string().contains(&format!("cannot create {}/.kops-local", root.display())), "{error}");
-    assert!(error.advice().unwrap().contains("writable for you"), "{error}");
+    assert!(error.hint().unwrap().contains("writable for you"), "{error}");
 }
 
 #[cfg(unix)]

@@ -111,8 +111,6 @@ fn group(subnet: &Observed, min: u32) -> InstanceGroup<Closed> {
         options: MachineOptions::default(),
         spot: None,
         labels: [].into(),
-        node_labels: [].into(),
-        taints: [].into(),
         extensions: Extensions::default(),
     }
 }

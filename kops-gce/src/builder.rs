@@ -186,7 +186,7 @@ impl GceBuilder {
             }
             None => {
                 return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials were given")
-                    .hint("give some, or look in the environment with GceBuilder::from_env"));
+                    .with_hint("give some, or look in the environment with GceBuilder::from_env"));
             }
         };
         Ok(Connection { credentials, endpoints })
@@ -262,12 +262,14 @@ fn install_ring() {
 
 fn checked(what: &str, value: Option<String>, hint: &str) -> Result<String> {
     let Some(value) = value else {
-        return Err(Error::invalid(format!("no Google Cloud {what} is set")).hint(hint));
+        return Err(Error::invalid(format!("no Google Cloud {what} is set")).with_hint(hint));
     };
     // They become part of addresses. Old projects are in domains: `example.com:project`.
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':');
     if value.is_empty() || !value.bytes().all(fits) {
-        return Err(Error::invalid(format!("`{value}` is not the name of a Google Cloud {what}")).hint(hint));
+        return Err(
+            Error::invalid(format!("`{value}` is not the name of a Google Cloud {what}")).with_hint(hint)
+        );
     }
     Ok(value)
 }
@@ -283,7 +285,7 @@ fn checked_endpoint(endpoint: &str) -> Result<String> {
         return Ok(bare.to_owned());
     }
     Err(Error::invalid(format!("the endpoint `{endpoint}` is not an address"))
-        .hint("write it as http://host:port or https://host"))
+        .with_hint("write it as http://host:port or https://host"))
 }
 
 #[cfg(test)]

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use kops_core::Result;
 use kops_core::clock::Clock;
 use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Permissions, Scope};
-use kops_core::cluster::model::Dialect;
 use kops_core::graph::TaskGraph;
 
 use crate::clients::Clients;
-use crate::{GceBuilder, GceDialect, kinds, lower};
+use crate::{GceBuilder, kinds, lower};
 
 /// A project of Google Cloud in one region.
 #[derive(Clone)]
@@ -88,10 +87,6 @@ impl Cloud for Gce {
 
     fn clock(&self) -> Arc<dyn Clock> {
         self.clients.clock.clone()
-    }
-
-    fn dialect(&self) -> &dyn Dialect {
-        &GceDialect
     }
 
     fn machines(&self) -> Option<&dyn Machines> {

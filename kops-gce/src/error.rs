@@ -35,29 +35,29 @@ pub(crate) fn from_sdk(call: &str, error: SdkError) -> Error {
         None if status != 0 => answered(call, status, "", "", ""),
         None => unanswered(call, &error),
     };
-    let mapped = mapped.call(call);
+    let mapped = mapped.with_call(call);
     let mapped = match wait {
-        Some(seconds) => mapped.retry_after(Duration::from_secs(seconds)),
+        Some(seconds) => mapped.with_retry_after(Duration::from_secs(seconds)),
         None => mapped,
     };
-    mapped.source(error)
+    mapped.with_source(error)
 }
 
 /// A client that could not be made.
 pub(crate) fn from_build(error: BuildError) -> Error {
     let kind = if error.is_default_credentials() { ErrorKind::Unauthenticated } else { ErrorKind::Invalid };
     Error::new(kind, format!("no connection to Google Cloud could be set up: {}", causes(&error)))
-        .source(error)
+        .with_source(error)
 }
 
 /// Credentials that could not be had.
 pub(crate) fn from_credentials(error: impl StdError + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::Unauthenticated, format!("no Google Cloud credentials: {}", causes(&error)))
-        .hint(
+        .with_hint(
             "looked in GOOGLE_APPLICATION_CREDENTIALS, in gcloud's application default credentials and at the \
              metadata server; run `gcloud auth application-default login`",
         )
-        .source(error)
+        .with_source(error)
 }
 
 /// A plain answer of an API without a client of its own: Cloud Storage.
@@ -66,14 +66,14 @@ pub(crate) fn from_answer(call: &str, status: u16, body: &[u8]) -> Error {
     let error = &body["error"];
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let reason = text(&error["errors"][0]["reason"]);
-    answered(call, status, &text(&error["status"]), &reason, &text(&error["message"])).call(call)
+    answered(call, status, &text(&error["status"]), &reason, &text(&error["message"])).with_call(call)
 }
 
 /// No answer, or none that makes sense.
 fn unanswered(call: &str, error: &SdkError) -> Error {
     if error.is_authentication() {
         return Error::new(ErrorKind::Unauthenticated, causes(error))
-            .hint("run `gcloud auth application-default login`, or check the service account's key");
+            .with_hint("run `gcloud auth application-default login`, or check the service account's key");
     }
     if error.is_binding() || error.is_serialization() {
         return Error::invalid(format!("the request could not be made: {}", causes(error)));
@@ -83,7 +83,7 @@ fn unanswered(call: &str, error: &SdkError) -> Error {
         return Error::internal(format!("the answer is not understood: {}", causes(error)));
     }
     Error::new(ErrorKind::Unavailable, format!("no answer that makes sense: {}", causes(error)))
-        .hint("check the network, and the endpoint if one is set; a proxy may stand between")
+        .with_hint("check the network, and the endpoint if one is set; a proxy may stand between")
 }
 
 fn answered(call: &str, status: u16, code: &str, reason: &str, message: &str) -> Error {
@@ -97,7 +97,7 @@ fn answered(call: &str, status: u16, code: &str, reason: &str, message: &str) ->
     };
     let error = Error::new(kind, text);
     match hint(kind, call, name) {
-        Some(hint) => error.hint(hint),
+        Some(hint) => error.with_hint(hint),
         None => error,
     }
 }
@@ -115,7 +115,7 @@ pub(crate) fn of_operation(call: &str, operation: &Operation) -> Option<Error> {
         .and_then(|error| error.message.clone())
         .or_else(|| operation.http_error_message.clone())
         .unwrap_or_default();
-    Some(answered(call, status, "", &code, &message).call(call))
+    Some(answered(call, status, "", &code, &message).with_call(call))
 }
 
 /// What a failure of a call means. `code` is canonical, `reason` a service's own; either may be empty.

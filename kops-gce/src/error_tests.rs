@@ -82,5 +82,5 @@ fn a_denied_call_names_the_permission() {
         br#"{"error":{"message":"no","errors":[{"reason":"forbidden"}]}}"#,
     );
     assert_eq!(error.kind(), Denied);
-    assert!(error.advice().unwrap().contains("storage.objects.get"), "{error}");
+    assert!(error.hint().unwrap().contains("storage.objects.get"), "{error}");
 }

@@ -37,7 +37,8 @@ mod actions;
 mod builder;
 mod clients;
 mod cloud;
-mod dialect;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod error;
 pub mod extensions;
 pub mod kinds;
@@ -54,5 +55,6 @@ mod store;
 
 pub use builder::GceBuilder;
 pub use cloud::Gce;
-pub use dialect::GceDialect;
+#[cfg(feature = "cluster")]
+pub use cluster::GceDialect;
 pub use store::{GcsStore, GcsStores};

@@ -16,7 +16,7 @@
 //! Cloud Storage has no limit that a state store comes near, save one write a second to the same object
 //! (<https://cloud.google.com/storage/quotas>), which it answers with 429 and the store repeats.
 
-use kops_core::cloud::Bucket;
+use kops_core::cloud::TokenBucket;
 
 use crate::actions;
 
@@ -53,9 +53,9 @@ pub(crate) fn bucket_of(call: &str) -> &'static str {
 }
 
 /// All buckets.
-pub(crate) fn buckets() -> Vec<Bucket> {
+pub(crate) fn buckets() -> Vec<TokenBucket> {
     let a_minute =
-        |name, calls: f64| Bucket { name, capacity: calls / 6.0, per_second: calls * 5.0 / 6.0 / 60.0 };
+        |name, calls: f64| TokenBucket { name, capacity: calls / 6.0, per_second: calls * 5.0 / 6.0 / 60.0 };
     vec![
         a_minute(COMPUTE_LISTS, 1500.0),
         a_minute(COMPUTE_READS, 1500.0),

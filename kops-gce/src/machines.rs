@@ -122,7 +122,7 @@ impl Gce {
         let members = self.all(scope, cx).await?;
         members.into_iter().find(|member| member.machine.id == machine).ok_or_else(|| {
             Error::not_found(format!("the groups of {} have no machine {machine}", scope.name()))
-                .hint("it may have ended; list the machines again")
+                .with_hint("it may have ended; list the machines again")
         })
     }
 

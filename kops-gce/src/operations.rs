@@ -78,7 +78,7 @@ impl Operations {
             return error::of_operation(call, operation).map_or(Ok(false), Err);
         }
         let Some(name) = operation.name.clone() else {
-            return Err(Error::internal("the answer names no operation").call(call));
+            return Err(Error::internal("the answer names no operation").with_call(call));
         };
         let scope = scope.name().to_owned();
         let started = Started { scope, name, place: object.place.clone(), call, change };

@@ -18,8 +18,8 @@ use async_trait::async_trait;
 use google_cloud_auth::credentials::{CacheableResource, Credentials};
 use kops_core::clock::Clock;
 use kops_core::store::{
-    Bucket, Listing, Object, Place, Precondition, Range, Refusal, RetryingStore, StateStore, StoreOpener,
-    StoreUrl, Version,
+    Bucket, BucketError, Listing, Place, Precondition, Range, RetryingStore, StateStore, StoreOpener,
+    StoreUrl, StoredObject, Version,
 };
 use kops_core::{Error, ErrorKind, Result};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -119,7 +119,8 @@ impl GcsStore {
     pub fn new(builder: GceBuilder, place: Place) -> Result<Self> {
         let Connection { credentials, endpoints } = builder.connection()?;
         let client = Client::builder().timeout(ATTEMPT_TIMEOUT).build().map_err(|error| {
-            Error::internal(format!("no HTTP client: {}", kops_core::cloud::causes(&error))).source(error)
+            Error::internal(format!("no HTTP client: {}", kops_core::cloud::causes(&error)))
+                .with_source(error)
         })?;
         let endpoint = endpoints.storage.unwrap_or_else(|| ENDPOINT.to_owned());
         Ok(Self { client, credentials, endpoint, place })
@@ -137,7 +138,7 @@ impl GcsStore {
     }
 
     /// Makes a call that succeeds.
-    async fn send(&self, call: &str, mut request: RequestBuilder) -> Result<Answer, Refusal> {
+    async fn send(&self, call: &str, mut request: RequestBuilder) -> Result<Answer, BucketError> {
         match self.credentials.headers(http::Extensions::new()).await.map_err(error::from_credentials)? {
             CacheableResource::New { data, .. } => request = request.headers(data),
             CacheableResource::NotModified => {}
@@ -151,8 +152,8 @@ impl GcsStore {
                     kops_core::cloud::causes(&error.without_url())
                 ),
             )
-            .call(call)
-            .hint("check the network, and the endpoint if one is set")
+            .with_call(call)
+            .with_hint("check the network, and the endpoint if one is set")
         };
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
@@ -161,10 +162,10 @@ impl GcsStore {
         let body = response.bytes().await.map_err(failed)?.to_vec();
         match status {
             status if status.is_success() => Ok(Answer { generation, body }),
-            StatusCode::PRECONDITION_FAILED => Err(Refusal::Lost),
+            StatusCode::PRECONDITION_FAILED => Err(BucketError::PreconditionFailed),
             // A missing object and a missing bucket have the same status.
             StatusCode::NOT_FOUND if !String::from_utf8_lossy(&body).contains("bucket does not exist") => {
-                Err(Refusal::Missing)
+                Err(BucketError::NotFound)
             }
             status => Err(self.explain(call, error::from_answer(call, status.as_u16(), &body)).into()),
         }
@@ -175,7 +176,7 @@ impl GcsStore {
         match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotYetVisible => {
                 let make = format!("gcloud storage buckets create gs://{}", self.place.bucket());
-                self.place.missing(&make).call(call).source(error)
+                self.place.missing(&make).with_call(call).with_source(error)
             }
             ErrorKind::Denied => self.place.denied(
                 error,
@@ -187,7 +188,7 @@ impl GcsStore {
     }
 
     fn read<'a, T: Deserialize<'a>>(&self, call: &str, answer: &'a Answer) -> Result<T> {
-        serde_json::from_slice(&answer.body).map_err(|error| self.place.garbled(error).call(call))
+        serde_json::from_slice(&answer.body).map_err(|error| self.place.garbled(error).with_call(call))
     }
 }
 
@@ -197,10 +198,10 @@ impl Bucket for GcsStore {
         &self.place
     }
 
-    async fn get_object(&self, object: &str) -> Result<Object, Refusal> {
+    async fn get_object(&self, object: &str) -> Result<StoredObject, BucketError> {
         let request = self.of_object(Method::GET, object).query(&[("alt", "media")]);
         let answer = self.send("storage.objects.get", request).await?;
-        Ok(Object { version: self.place.version(answer.generation)?, bytes: answer.body })
+        Ok(StoredObject { version: self.place.version(answer.generation)?, bytes: answer.body })
     }
 
     async fn put_object(
@@ -208,7 +209,7 @@ impl Bucket for GcsStore {
         object: &str,
         bytes: Vec<u8>,
         condition: &Precondition,
-    ) -> Result<Version, Refusal> {
+    ) -> Result<Version, BucketError> {
         const CALL: &str = "storage.objects.create";
         let mut query = vec![("uploadType", "media"), ("name", object)];
         match condition {
@@ -222,13 +223,13 @@ impl Bucket for GcsStore {
         Ok(Version::new(self.read::<Meta>(CALL, &answer)?.generation))
     }
 
-    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), Refusal> {
+    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), BucketError> {
         let condition = expected.map(|version| ("ifGenerationMatch", version.as_str()));
         let request = self.of_object(Method::DELETE, object).query(&condition.as_slice());
         self.send("storage.objects.delete", request).await.map(drop)
     }
 
-    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, Refusal> {
+    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, BucketError> {
         const CALL: &str = "storage.objects.list";
         let mut listing = Listing::default();
         let mut query =

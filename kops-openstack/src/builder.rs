@@ -163,7 +163,7 @@ impl OpenstackBuilder {
         let config = match &self.source {
             Source::Nothing => {
                 return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials are given")
-                    .hint("use OpenstackBuilder::from_env, cloud, password or application_credential"));
+                    .with_hint("use OpenstackBuilder::from_env, cloud, password or application_credential"));
             }
             Source::Environment => match named_file() {
                 Some((file, cloud)) => return from_file(&file, &cloud),
@@ -212,7 +212,7 @@ fn named_file() -> Option<(String, String)> {
 fn from_file(file: &str, cloud: &str) -> Result<CloudConfig> {
     let unreadable = |why: String| {
         Error::new(kops_core::ErrorKind::Unauthenticated, format!("{file}, of OS_CLIENT_CONFIG_FILE: {why}"))
-            .hint("check the file; it is one as clouds.yaml")
+            .with_hint("check the file; it is one as clouds.yaml")
     };
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
     // Without an excerpt in the error: the file has passwords.
@@ -249,7 +249,7 @@ async fn identity(session: &Session) -> Result<Identity> {
         access_rules: Option<Vec<AccessRule>>,
     }
     let call = "GET identity/auth/tokens";
-    let explain = |error: osauth::Error| error::from_session(&error).call(call);
+    let explain = |error: osauth::Error| error::from_session(&error).with_call(call);
     let client = session.client();
     let identity = client.get_endpoint("identity", session.endpoint_filters()).await.map_err(explain)?;
     let identity = identity.as_str().trim_end_matches('/');
@@ -260,7 +260,7 @@ async fn identity(session: &Session) -> Result<Identity> {
     let signed = session.auth_type().authenticate(client.inner(), blank).await.map_err(explain)?;
     let token = signed.build().ok().and_then(|request| request.headers().get("x-auth-token").cloned());
     let Some(token) = token else {
-        return Err(Error::invalid("the credentials give no token").hint("authenticate with Keystone"));
+        return Err(Error::invalid("the credentials give no token").with_hint("authenticate with Keystone"));
     };
     let url = Url::parse(&url).map_err(|error| Error::invalid(format!("{url}: {error}")))?;
     let request = client.request(reqwest::Method::GET, url).header("x-subject-token", token);
@@ -268,7 +268,7 @@ async fn identity(session: &Session) -> Result<Identity> {
     let Answer { token } = request.header(header, version).fetch().await.map_err(explain)?;
     let project = token.project.ok_or_else(|| {
         Error::new(kops_core::ErrorKind::Unauthenticated, "the credentials are for no project")
-            .hint("set the project: OS_PROJECT_NAME, or project_name in clouds.yaml")
+            .with_hint("set the project: OS_PROJECT_NAME, or project_name in clouds.yaml")
     })?;
     let access_rules = token.application_credential.and_then(|it| it.access_rules);
     Ok(Identity { project: project.id, access_rules })

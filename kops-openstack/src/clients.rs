@@ -214,7 +214,7 @@ impl Clients {
                 ErrorKind::Unsupported,
                 format!("this cloud has no service of the type {}", service.name()),
             )
-            .hint("see `openstack catalog list`; the region or the interface may be another one"));
+            .with_hint("see `openstack catalog list`; the region or the interface may be another one"));
         };
         let mut url = base.clone();
         // Segment by segment, so that each is quoted as it must be.
@@ -249,14 +249,14 @@ impl Clients {
     pub(crate) async fn send(&self, cx: &Context, call: Call) -> Result<Value> {
         let name = call.name();
         let (service, only_looks) = (call.service, call.only_looks());
-        let request = self.request(&call).map_err(|error| error.call(&name))?;
+        let request = self.request(&call).map_err(|error| error.with_call(&name))?;
         let answer = async {
             let answer = request.send_unchecked().await.map_err(|error| error::unanswered(&name, &error))?;
             let status = answer.status();
             let headers = answer.headers().clone();
             let text = answer.text().await.map_err(|_| {
                 Error::new(ErrorKind::Unavailable, "the connection broke off in the middle of the answer")
-                    .call(&name)
+                    .with_call(&name)
             })?;
             if !status.is_success() {
                 return Err(error::answered(&name, status.as_u16(), &headers, &text));
@@ -266,13 +266,13 @@ impl Clients {
             }
             serde_json::from_str(&text).map_err(|error| {
                 Error::new(ErrorKind::Unavailable, format!("the answer makes no sense: {error}"))
-                    .call(&name)
-                    .hint("is this OpenStack? a proxy may stand between")
+                    .with_call(&name)
+                    .with_hint("is this OpenStack? a proxy may stand between")
             })
         };
         let answered = self.limiter.run(limits::bucket_of(service), only_looks, cx, answer).await;
         answered.map_err(|error| match error.kind() {
-            ErrorKind::Cancelled => error.call(&name),
+            ErrorKind::Cancelled => error.with_call(&name),
             _ => error,
         })
     }
@@ -331,7 +331,7 @@ pub(crate) fn parse<T: DeserializeOwned>(call: &str, value: Value) -> Result<T> 
 }
 
 fn senseless(call: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("the answer makes no sense: {why}")).call(call)
+    Error::new(ErrorKind::Unavailable, format!("the answer makes no sense: {why}")).with_call(call)
 }
 
 #[cfg(test)]

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use kops_core::Result;
 use kops_core::clock::Clock;
 use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Permissions, Scope};
-use kops_core::cluster::model::Dialect;
 use kops_core::graph::TaskGraph;
 
 use crate::clients::{Clients, Service};
 use crate::lower::Site;
-use crate::{OpenstackBuilder, OpenstackDialect, kinds, lower};
+use crate::{OpenstackBuilder, kinds, lower};
 
 /// A project of an OpenStack cloud.
 #[derive(Clone)]
@@ -89,10 +88,6 @@ impl Cloud for Openstack {
 
     fn clock(&self) -> Arc<dyn Clock> {
         self.clients.clock.clone()
-    }
-
-    fn dialect(&self) -> &dyn Dialect {
-        &OpenstackDialect
     }
 
     fn machines(&self) -> Option<&dyn Machines> {

@@ -24,17 +24,17 @@ pub(crate) fn answered(call: &str, status: u16, headers: &HeaderMap, body: &str)
         ("", message) => format!("HTTP status {status}: {message}"),
         (name, message) => format!("HTTP status {status}, {name}: {message}"),
     };
-    let mut error = Error::new(kind, text).call(call);
+    let mut error = Error::new(kind, text).with_call(call);
     if let Some(hint) = hint(kind, status) {
-        error = error.hint(hint);
+        error = error.with_hint(hint);
     }
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(id) = header("x-openstack-request-id").or_else(|| header("x-trans-id")) {
-        error = error.request_id(id);
+        error = error.with_request_id(id);
     }
     let wait = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     if let Some(seconds) = wait {
-        error = error.retry_after(Duration::from_secs(seconds));
+        error = error.with_retry_after(Duration::from_secs(seconds));
     }
     error
 }
@@ -44,13 +44,13 @@ pub(crate) fn unanswered(call: &str, error: &osauth::Error) -> Error {
     use osauth::ErrorKind as Os;
     match error.kind() {
         // A new token was needed and not given.
-        Os::AuthenticationFailed | Os::AccessDenied => from_session(error).call(call),
+        Os::AuthenticationFailed | Os::AccessDenied => from_session(error).with_call(call),
         Os::EndpointNotFound | Os::InvalidInput | Os::InvalidConfig => {
-            Error::invalid(format!("the request could not be made: {error}")).call(call)
+            Error::invalid(format!("the request could not be made: {error}")).with_call(call)
         }
         _ => Error::new(ErrorKind::Unavailable, format!("no answer: {error}"))
-            .call(call)
-            .hint("check the network and the addresses in `openstack catalog list`"),
+            .with_call(call)
+            .with_hint("check the network and the addresses in `openstack catalog list`"),
     }
 }
 
@@ -60,16 +60,20 @@ pub(crate) fn from_session(error: &osauth::Error) -> Error {
     let text = error.to_string();
     match error.kind() {
         Os::AuthenticationFailed => Error::new(ErrorKind::Unauthenticated, text)
-            .hint("check user, password, project and their domains, or the application credential"),
-        Os::AccessDenied => Error::new(ErrorKind::Denied, text).hint("the user needs a role in the project"),
-        Os::InvalidConfig | Os::InvalidInput => Error::new(ErrorKind::Unauthenticated, text).hint(
+            .with_hint("check user, password, project and their domains, or the application credential"),
+        Os::AccessDenied => {
+            Error::new(ErrorKind::Denied, text).with_hint("the user needs a role in the project")
+        }
+        Os::InvalidConfig | Os::InvalidInput => Error::new(ErrorKind::Unauthenticated, text).with_hint(
             "name a cloud of clouds.yaml with OS_CLOUD, or set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD, \
              OS_PROJECT_NAME and the domains",
         ),
         Os::ResourceNotFound | Os::EndpointNotFound => {
-            Error::not_found(text).hint("check the authentication URL, the region and the interface")
+            Error::not_found(text).with_hint("check the authentication URL, the region and the interface")
         }
-        _ => Error::new(ErrorKind::Unavailable, text).hint("check the network and the authentication URL"),
+        _ => {
+            Error::new(ErrorKind::Unavailable, text).with_hint("check the network and the authentication URL")
+        }
     }
 }
 

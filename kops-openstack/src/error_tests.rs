@@ -75,5 +75,5 @@ fn what_the_service_says_is_told() {
     for part in ["OverQuota", "Quota exceeded.", "POST network/networks", "req-1", "quota show"] {
         assert!(text.contains(part), "{part} in {text}");
     }
-    assert_eq!(error.wait().map(|wait| wait.as_secs()), Some(7));
+    assert_eq!(error.retry_after().map(|wait| wait.as_secs()), Some(7));
 }

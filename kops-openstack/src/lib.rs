@@ -45,7 +45,8 @@ mod actions;
 mod builder;
 mod clients;
 mod cloud;
-mod dialect;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod error;
 #[cfg(test)]
 mod error_tests;
@@ -61,6 +62,7 @@ mod tags;
 
 pub use builder::OpenstackBuilder;
 pub use cloud::Openstack;
-pub use dialect::OpenstackDialect;
+#[cfg(feature = "cluster")]
+pub use cluster::OpenstackDialect;
 pub use store::{SwiftStore, SwiftStores};
 pub use tags::{Metadata, Tags};

@@ -5,7 +5,7 @@
 //! and that a throttled call empties: from then on the calls of that service come slower for a while. What is
 //! limited from the start is how many calls are in flight.
 
-use kops_core::cloud::Bucket;
+use kops_core::cloud::TokenBucket;
 
 use crate::clients::Service;
 
@@ -19,6 +19,8 @@ pub(crate) fn bucket_of(service: Service) -> &'static str {
 }
 
 /// More than a service can answer, until it says otherwise.
-pub(crate) fn buckets() -> Vec<Bucket> {
-    Service::ALL.map(|service| Bucket { name: bucket_of(service), capacity: 50.0, per_second: 50.0 }).to_vec()
+pub(crate) fn buckets() -> Vec<TokenBucket> {
+    Service::ALL
+        .map(|service| TokenBucket { name: bucket_of(service), capacity: 50.0, per_second: 50.0 })
+        .to_vec()
 }

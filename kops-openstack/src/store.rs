@@ -17,8 +17,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kops_core::clock::Clock;
 use kops_core::store::{
-    Bucket, Listing, Object, Place, Precondition, Range, Refusal, RetryingStore, StateStore, StoreOpener,
-    StoreUrl, Version,
+    Bucket, BucketError, Listing, Place, Precondition, Range, RetryingStore, StateStore, StoreOpener,
+    StoreUrl, StoredObject, Version,
 };
 use kops_core::{ErrorKind, Result};
 use reqwest::Method;
@@ -106,7 +106,7 @@ impl SwiftStore {
     }
 
     /// Makes a call that succeeds.
-    async fn send(&self, call: Call, body: Option<Vec<u8>>, only_new: bool) -> Result<Answer, Refusal> {
+    async fn send(&self, call: Call, body: Option<Vec<u8>>, only_new: bool) -> Result<Answer, BucketError> {
         let name = call.name();
         let mut request = self.clients.request(&call)?;
         if only_new {
@@ -119,15 +119,16 @@ impl SwiftStore {
         }
         let answer = request.send_unchecked().await.map_err(|error| error::unanswered(&name, &error))?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let bytes = answer.bytes().await.map_err(|error| self.place.broke_off(error).call(&name))?.to_vec();
+        let bytes =
+            answer.bytes().await.map_err(|error| self.place.broke_off(error).with_call(&name))?.to_vec();
         match status {
             200..=299 => Ok(Answer { headers, bytes }),
-            412 => Err(Refusal::Lost),
+            412 => Err(BucketError::PreconditionFailed),
             // Swift answers alike whether the object is missing or its container.
-            404 if self.exists().await? => Err(Refusal::Missing),
+            404 if self.exists().await? => Err(BucketError::NotFound),
             404 => {
                 let make = format!("openstack container create {}", self.place.bucket());
-                Err(self.place.missing(&make).call(&name).into())
+                Err(self.place.missing(&make).with_call(&name).into())
             }
             _ => {
                 let error = error::answered(&name, status, &headers, &String::from_utf8_lossy(&bytes));
@@ -156,9 +157,13 @@ impl SwiftStore {
     }
 
     /// Makes sure that an object has a version now.
-    async fn look(&self, object: &str, expected: &Version) -> Result<(), Refusal> {
+    async fn look(&self, object: &str, expected: &Version) -> Result<(), BucketError> {
         let answer = self.send(self.of_object(Method::HEAD, object), None, false).await?;
-        if self.version(&answer.headers)? == *expected { Ok(()) } else { Err(Refusal::Lost) }
+        if self.version(&answer.headers)? == *expected {
+            Ok(())
+        } else {
+            Err(BucketError::PreconditionFailed)
+        }
     }
 }
 
@@ -168,9 +173,9 @@ impl Bucket for SwiftStore {
         &self.place
     }
 
-    async fn get_object(&self, object: &str) -> Result<Object, Refusal> {
+    async fn get_object(&self, object: &str) -> Result<StoredObject, BucketError> {
         let answer = self.send(self.of_object(Method::GET, object), None, false).await?;
-        Ok(Object { version: self.version(&answer.headers)?, bytes: answer.bytes })
+        Ok(StoredObject { version: self.version(&answer.headers)?, bytes: answer.bytes })
     }
 
     async fn put_object(
@@ -178,7 +183,7 @@ impl Bucket for SwiftStore {
         object: &str,
         bytes: Vec<u8>,
         condition: &Precondition,
-    ) -> Result<Version, Refusal> {
+    ) -> Result<Version, BucketError> {
         if let Precondition::Match(expected) = condition {
             self.look(object, expected).await?;
         }
@@ -189,21 +194,21 @@ impl Bucket for SwiftStore {
             self.clients.clock.sleep(SETTLES).await;
             // Gone already is lost as well.
             self.look(object, &made).await.map_err(|refusal| match refusal {
-                Refusal::Missing => Refusal::Lost,
+                BucketError::NotFound => BucketError::PreconditionFailed,
                 refusal => refusal,
             })?;
         }
         Ok(made)
     }
 
-    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), Refusal> {
+    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), BucketError> {
         if let Some(expected) = expected {
             self.look(object, expected).await?;
         }
         self.send(self.of_object(Method::DELETE, object), None, false).await.map(drop)
     }
 
-    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, Refusal> {
+    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, BucketError> {
         let mut listing = Listing::default();
         let mut marker = range.after.map(str::to_owned);
         loop {
@@ -219,9 +224,8 @@ impl Bucket for SwiftStore {
             let answer = self.send(call, None, false).await?;
             let page: Vec<Listed> = match answer.bytes.as_slice() {
                 b"" => Vec::new(),
-                bytes => {
-                    serde_json::from_slice(bytes).map_err(|error| self.place.garbled(error).call(&name))?
-                }
+                bytes => serde_json::from_slice(bytes)
+                    .map_err(|error| self.place.garbled(error).with_call(&name))?,
             };
             // The last page is an empty one: what Swift gives at most is its operator's choice.
             let Some(last) = page.last() else { return Ok(listing) };

@@ -67,8 +67,9 @@ impl<K: Filed> Files<K> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue, // Deleted meanwhile.
                 bytes => bytes.map_err(failed)?,
             };
-            let stored = serde_json::from_slice(&bytes)
-                .map_err(|error| Error::new(ErrorKind::Io, format!("{id}.json: {error}")).source(error))?;
+            let stored = serde_json::from_slice(&bytes).map_err(|error| {
+                Error::new(ErrorKind::Io, format!("{id}.json: {error}")).with_source(error)
+            })?;
             objects.push((id.to_owned(), stored));
         }
         Ok(objects)
@@ -85,7 +86,7 @@ impl<K: Filed> Files<K> {
         let path = self.path(K::KIND, id).with_extension("unfinished");
         fs::create_dir_all(self.root.join(K::KIND)).map_err(failed)?;
         let text = serde_json::to_vec_pretty(stored)
-            .map_err(|error| Error::internal("the specification does not serialise").source(error))?;
+            .map_err(|error| Error::internal("the specification does not serialise").with_source(error))?;
         fs::write(&path, text).map_err(failed)?;
         Ok(path)
     }
@@ -99,7 +100,7 @@ fn failed(error: io::Error) -> Error {
         io::ErrorKind::PermissionDenied => ErrorKind::Denied,
         _ => ErrorKind::Io,
     };
-    Error::new(kind, error.to_string()).source(error)
+    Error::new(kind, error.to_string()).with_source(error)
 }
 
 /// An object as the scope sees it: by its marks it is the scope's, or somebody else's.
@@ -156,7 +157,8 @@ impl<K: Filed> Handler for Files<K> {
 
     async fn create(&self, request: Create<'_, K::Resolved>) -> Result<Object<K::Resolved>> {
         let Create { scope, name, spec, retained, .. } = request;
-        let document = Document::of(spec).map_err(|error| Error::internal("no document").source(error))?;
+        let document =
+            Document::of(spec).map_err(|error| Error::internal("no document").with_source(error))?;
         let id = K::id(scope, name, &document).ok_or_else(|| Error::internal("something is not known"))?;
         let (scope_name, task) = (scope.name().to_owned(), name.to_owned());
         let stored = Stored { scope: scope_name, task, retained, uses: uses(spec), spec: spec.clone() };

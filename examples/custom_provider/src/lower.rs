@@ -30,7 +30,7 @@ pub(crate) fn lower(graph: &TaskGraph, handlers: &[Arc<dyn DynHandler>]) -> Resu
                     .map(|edge| Edge { on: native_key(&edge.on), wait: edge.wait })
                     .collect(),
             }),
-            Err(error) => problems.push(error.task(&task.key).to_string()),
+            Err(error) => problems.push(error.with_task(&task.key).to_string()),
         }
     }
     if problems.is_empty() {
@@ -68,7 +68,7 @@ fn specification(task: &Task) -> Result<Document> {
         }
         kind => return unsupported(&format!("objects of the kind {kind}")),
     };
-    document.map_err(|error| Error::internal("the specification is no document").source(error))
+    document.map_err(|error| Error::internal("the specification is no document").with_source(error))
 }
 
 /// A reference to an agnostic zone as one to the zone that stands for it.

@@ -32,12 +32,12 @@ impl Edited {
             Ok(path) => path,
             Err(_) => path,
         };
-        let advice = error.advice().map(|advice| format!("{advice}; ")).unwrap_or_default();
+        let advice = error.hint().map(|advice| format!("{advice}; ")).unwrap_or_default();
         let advice = format!(
             "{advice}nothing was written, and your text is kept in {path}: correct it there and run `{command} {path}`",
             path = kept.display()
         );
-        Error::new(error.kind(), error.message()).hint(advice)
+        Error::new(error.kind(), error.message()).with_hint(advice)
     }
 }
 
@@ -45,17 +45,19 @@ impl Edited {
 pub(crate) fn edit(text: &str, name: &str) -> Result<Edited> {
     let file = write(text, name).map_err(|error| {
         failed(format!("no file can be made to edit: {error}"))
-            .hint("set TMPDIR to a directory that can be written")
+            .with_hint("set TMPDIR to a directory that can be written")
     })?;
     let path = file.into_temp_path();
     let editor = environment::editor().unwrap_or_else(|| OsString::from("vi"));
     let shown = editor.to_string_lossy().into_owned();
     let status = command(&editor, &path).status().map_err(|error| {
         failed(format!("the editor `{shown}` does not start: {error}"))
-            .hint("set EDITOR, or use --set and --unset")
+            .with_hint("set EDITOR, or use --set and --unset")
     })?;
     if !status.success() {
-        return Err(failed(format!("the editor `{shown}` ended with {status}")).hint("nothing was changed"));
+        return Err(
+            failed(format!("the editor `{shown}` ended with {status}")).with_hint("nothing was changed")
+        );
     }
     let text = fs::read_to_string(&path)
         .map_err(|error| failed(format!("{} cannot be read: {error}", path.display())))?;

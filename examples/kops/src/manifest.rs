@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use kops_core::cluster::{Document, Manifest, Mode, Object, write_manifest};
+use kops_cluster::{AnyObject, Manifest, ManifestDocument, Mode, write_manifest};
 use kops_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use crate::output;
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) file: String,
-    pub(crate) document: Document,
+    pub(crate) document: ManifestDocument,
 }
 
 /// Reads files, `-` being the standard input; what is wrong in any of them is told at once.
@@ -49,8 +49,8 @@ fn read_file(path: &Path) -> Result<Vec<Source>> {
 pub(crate) fn parse(text: &str, file: &str) -> Result<Vec<Source>> {
     let named = |error: Error| {
         let named = Error::new(error.kind(), format!("{file}: {}", error.message()));
-        match error.advice() {
-            Some(advice) => named.hint(advice),
+        match error.hint() {
+            Some(advice) => named.with_hint(advice),
             None => named,
         }
     };
@@ -78,7 +78,7 @@ fn text(path: &Path) -> Result<String> {
             _ => ErrorKind::Io,
         };
         Error::new(kind, format!("{} cannot be read: {error}", name(path)))
-            .hint("give a file of YAML documents, or - for the standard input")
+            .with_hint("give a file of YAML documents, or - for the standard input")
     })
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn by_cluster(
 ) -> Result<BTreeMap<String, Vec<Source>>> {
     let clusters: Vec<String> = sources
         .iter()
-        .filter(|source| matches!(source.document.object, Object::Cluster(_)))
+        .filter(|source| matches!(source.document.object, AnyObject::Cluster(_)))
         .map(|source| source.document.object.name().to_owned())
         .collect();
     // What names no cluster belongs to the only one in sight.
@@ -102,14 +102,14 @@ pub(crate) fn by_cluster(
     for source in sources {
         let object = &source.document.object;
         let cluster = match object {
-            Object::Cluster(cluster) => cluster.name().to_owned(),
+            AnyObject::Cluster(cluster) => cluster.name().to_owned(),
             other => other.metadata().cluster().or(only).map(str::to_owned).ok_or_else(|| {
                 Error::invalid(format!(
                     "{}: {} does not say which cluster it belongs to",
                     source.file,
                     object.title()
                 ))
-                .hint("set the label kops.k8s.io/cluster, or give --name")
+                .with_hint("set the label kops.k8s.io/cluster, or give --name")
             })?,
         };
         found.entry(cluster).or_default().push(source);
@@ -118,11 +118,11 @@ pub(crate) fn by_cluster(
 }
 
 /// Prints objects so that they can be read again.
-pub(crate) fn print(objects: &[Object], format: ManifestFormat, single: bool) -> Result<()> {
+pub(crate) fn print(objects: &[AnyObject], format: ManifestFormat, single: bool) -> Result<()> {
     match format {
         ManifestFormat::Yaml => output::print(write_manifest(objects)?),
         ManifestFormat::Json => {
-            let mut documents = objects.iter().map(Object::to_document).collect::<Result<Vec<_>>>()?;
+            let mut documents = objects.iter().map(AnyObject::to_document).collect::<Result<Vec<_>>>()?;
             match (single, documents.len()) {
                 (true, 1) => output::print_json(&documents.remove(0)),
                 _ => output::print_json(&Value::Array(documents)),

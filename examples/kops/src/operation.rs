@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use kops_cluster::registry::ClusterStore;
 use kops_core::apply::{Report, events};
 use kops_core::plan::Plan;
-use kops_core::store::{ClusterStore, Lease, LeaseRequest};
+use kops_core::store::{Lease, LeaseRequest};
 use kops_core::{Engine, ErrorKind, Result};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use kops_core::cluster::{ClusterFiles, InstanceGroup, Path, Problem, Problems, Severity, validate};
-use kops_core::store::ClusterState;
+use kops_cluster::registry::ClusterState;
+use kops_cluster::{ClusterFiles, InstanceGroup, Path, Problem, Problems, Severity, validate};
 use kops_core::{Error, Result};
 
 use crate::manifest::Source;

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use kops_cluster::registry::{ClusterRegistry, ClusterStore};
 use kops_core::clock::SystemClock;
-use kops_core::store::{ClusterRegistry, ClusterStore, StateStore, StoreUrl};
+use kops_core::store::{StateStore, StoreUrl};
 use kops_core::{Error, Result};
 
 use crate::cli::Global;
@@ -22,7 +23,7 @@ impl State {
     pub(crate) async fn open(global: &Global) -> Result<Self> {
         let Some(url) = global.state.as_deref().filter(|url| !url.is_empty()) else {
             return Err(Error::invalid("no state store is given")
-                .hint("give --state or set KOPS_STATE_STORE, to file:///directory, or s3://, gs://, azureblob:// or swift:// with a bucket or container and a prefix"));
+                .with_hint("give --state or set KOPS_STATE_STORE, to file:///directory, or s3://, gs://, azureblob:// or swift:// with a bucket or container and a prefix"));
         };
         let store = cloud::stores().open(url).await?;
         let registry = ClusterRegistry::new(store, Arc::new(SystemClock::new()));
@@ -49,11 +50,11 @@ impl State {
         match (after_verb, self.name.as_deref()) {
             (Some(one), Some(other)) if one != other => {
                 Err(Error::invalid(format!("two clusters are named: {one} and, by --name, {other}"))
-                    .hint("name one; --name is also set by KOPS_CLUSTER_NAME"))
+                    .with_hint("name one; --name is also set by KOPS_CLUSTER_NAME"))
             }
             (Some(name), _) | (None, Some(name)) => Ok(name.to_owned()),
             (None, None) => Err(Error::invalid("no cluster is named")
-                .hint("give its name, or --name, or set KOPS_CLUSTER_NAME")),
+                .with_hint("give its name, or --name, or set KOPS_CLUSTER_NAME")),
         }
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use kops_cluster::registry::ClusterStore;
+use kops_cluster::{ClusterFiles, ClusterGraph, cluster_graph, scope_of, validate};
 use kops_core::cloud::{Cloud, IdentityClass};
-use kops_core::cluster::{ClusterFiles, ClusterGraph, plan_graph, scope_of, validate};
 use kops_core::graph::{Key, TaskGraph};
-use kops_core::store::ClusterStore;
 use kops_core::{Engine, Result};
 
 use crate::cloud;
@@ -26,7 +26,7 @@ impl Target {
         // What is wrong in itself is told without a look at the cloud, for which there may be no credentials.
         validate(&files.cluster, &files.instance_groups).into_result()?;
         let cloud = cloud::open(&files.cluster, state).await?;
-        let ClusterGraph { graph, warnings, .. } = plan_graph(files, &*cloud).map_err(refusal)?;
+        let ClusterGraph { graph, warnings, .. } = cluster_graph(files, &*cloud).map_err(refusal)?;
         warn_once(&warnings);
         Ok(Self { engine: engine(cloud, files, store)?, graph })
     }

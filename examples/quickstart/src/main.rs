@@ -8,8 +8,8 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use kops_core::cluster::{
-    ClusterFiles, DnsType, LoadBalancerType, NewCluster, TopologyKind, new_cluster, plan_graph,
+use kops_cluster::{
+    ClusterFiles, DnsType, LoadBalancerType, NewCluster, TopologyKind, cluster_graph, new_cluster,
 };
 use kops_core::graph::TaskGraph;
 use kops_core::resource::DnsZone;
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{} groups of machines", instance_groups.len());
     let mut files = ClusterFiles { cluster, instance_groups, ssh_keys: Vec::new() };
 
-    let planned = plan_graph(&files, &cloud)?;
+    let planned = cluster_graph(&files, &cloud)?;
     let engine = Engine::new(Arc::new(cloud.clone()), planned.scope).journal(Arc::new(Journal::in_memory()));
 
     step("Planned");
@@ -63,7 +63,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let nodes = nodes.ok_or("there is no group nodes-zone-b")?;
     nodes.spec.max_size = Some(5);
     nodes.spec.machine_type = Some("large".into());
-    let graph = plan_graph(&files, &cloud)?.graph;
+    let graph = cluster_graph(&files, &cloud)?.graph;
     let plan = engine.plan(&graph).await?;
     print!("{plan}");
     report(&engine.apply(&plan).await?.into_result()?);

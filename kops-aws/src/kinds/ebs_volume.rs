@@ -130,7 +130,7 @@ impl Handler for EbsVolumes {
                 "a volume does not shrink: it has {} GiB, {} are wanted",
                 object.spec.size, spec.size
             ))
-            .hint("set the size back; to use less, make another volume and copy"));
+            .with_hint("set the size back; to use less, make another volume and copy"));
         }
         if request.changed.contains("tags") {
             tags::set(&self.0, request.cx, &object.id, &spec.tags).await?;

@@ -148,7 +148,7 @@ impl Handler for HostedZones {
     }
 
     async fn update(&self, request: Update<'_, Zone>) -> Result<Object<Zone>> {
-        Err(Error::internal("a zone cannot be changed in place").task(request.name))
+        Err(Error::internal("a zone cannot be changed in place").with_task(request.name))
     }
 
     async fn delete(&self, request: Delete<'_, Zone>) -> Result<Deletion> {

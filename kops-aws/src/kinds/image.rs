@@ -60,7 +60,7 @@ impl Lookup for Images {
                 ErrorKind::Unsupported,
                 format!("the image `{parameter}` is kept in a parameter, and parameters are not looked up"),
             )
-            .hint("give the image's identifier (ami-…) or its owner and name"));
+            .with_hint("give the image's identifier (ami-…) or its owner and name"));
         }
         let (ids, names): (Vec<&str>, Vec<&str>) = selectors.iter().partition(|it| it.starts_with("ami-"));
         let names: Vec<_> = names.into_iter().filter_map(|it| Some((it, owned_name(it)?))).collect();

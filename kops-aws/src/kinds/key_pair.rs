@@ -37,7 +37,7 @@ impl KeyPair {
                 Ok(Self { public_key: format!("{algorithm} {digits}") })
             }
             _ => Err(Error::invalid("the SSH key is not a public key in OpenSSH's format")
-                .hint("it is one line, as in ~/.ssh/id_ed25519.pub: `ssh-ed25519 AAAA… comment`")),
+                .with_hint("it is one line, as in ~/.ssh/id_ed25519.pub: `ssh-ed25519 AAAA… comment`")),
         }
     }
 }
@@ -109,7 +109,7 @@ impl Handler for KeyPairs {
     }
 
     async fn update(&self, request: Update<'_, KeyPair>) -> Result<Object<KeyPair>> {
-        Err(Error::internal("a key pair cannot be changed in place").task(request.name))
+        Err(Error::internal("a key pair cannot be changed in place").with_task(request.name))
     }
 
     async fn delete(&self, request: Delete<'_, KeyPair>) -> Result<Deletion> {

@@ -34,7 +34,7 @@ pub(crate) fn encode(user_data: &Secret) -> Result<String> {
             "the user data has {} bytes; EC2 takes {MOST_USER_DATA}",
             text.len()
         ))
-        .hint("have it compressed, or fetch the larger part from elsewhere"));
+        .with_hint("have it compressed, or fetch the larger part from elsewhere"));
     }
     Ok(BASE64_STANDARD.encode(text))
 }

@@ -74,7 +74,7 @@ pub(crate) fn cidr(text: Option<&str>) -> Result<IpNet> {
 
 /// An answer that lacks what it is about: what was asked for may have been done.
 pub(crate) fn unanswered(call: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, "the answer does not say what was made").call(call)
+    Error::new(ErrorKind::Unavailable, "the answer does not say what was made").with_call(call)
 }
 
 /// Each object once, although more than one filter may have found it.

@@ -139,7 +139,7 @@ impl NetworkLoadBalancers {
                 ErrorKind::Unsupported,
                 "a load balancer that was made without security groups cannot get some",
             )
-            .hint("delete it, and it will be made anew"));
+            .with_hint("delete it, and it will be made anew"));
         }
         let groups = request.spec.security_groups.iter().map(ToString::to_string).collect();
         let set = self.0.elb.set_security_groups().load_balancer_arn(&request.object.id);

@@ -207,7 +207,9 @@ impl RecordSets {
         let name = bare(hosted_zone::name_of(zone));
         if scope.name().contains('.') && !is_under(scope.name(), &name) {
             return Err(Error::invalid(format!("the zone {name} does not contain {}", scope.name()))
-                .hint("records could not be found again there: use a zone that the cluster's name lies in"));
+                .with_hint(
+                    "records could not be found again there: use a zone that the cluster's name lies in",
+                ));
         }
         Ok(Zone { id: spec.zone.as_str().to_owned(), name })
     }
@@ -289,7 +291,7 @@ impl Handler for RecordSets {
 }
 
 fn incomplete(error: aws_sdk_route53::error::BuildError) -> Error {
-    Error::internal("an incomplete change of records").source(error)
+    Error::internal("an incomplete change of records").with_source(error)
 }
 
 /// A zone, with its name as names are compared.

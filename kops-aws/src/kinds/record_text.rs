@@ -82,7 +82,7 @@ pub(crate) fn write_values(
         ResourceRecord::builder().value(value).build()
     };
     let records = values.iter().map(record).collect::<Result<_, _>>();
-    records.map_err(|error| Error::internal("a record without a value").source(error))
+    records.map_err(|error| Error::internal("a record without a value").with_source(error))
 }
 
 /// A text as quoted pieces.

@@ -44,7 +44,7 @@ fn alias(balancer: Input<Id<LoadBalancer>>) -> Result<RecordTarget> {
             ErrorKind::Unsupported,
             "a record that links to a load balancer needs the balancer as a task of the graph",
         )
-        .hint("share the balancer with GraphBuilder::share"));
+        .with_hint("share the balancer with GraphBuilder::share"));
     };
     let output = |name: &str| Input::Output(OutputRef { output: name.to_owned(), ..balancer.clone() });
     Ok(RecordTarget::Alias {

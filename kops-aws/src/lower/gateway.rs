@@ -27,7 +27,7 @@ impl Lowered<Site> for NatGateway {
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let Some(subnet) = spec.subnet else {
             return Err(Error::new(ErrorKind::Unsupported, "on AWS a NAT gateway lives in a subnet")
-                .hint("name the public subnet that it is to live in"));
+                .with_hint("name the public subnet that it is to live in"));
         };
         let gateway =
             Ec2NatGateway { subnet: native(subnet), address: native(spec.address), tags: tags_with(cx, []) };

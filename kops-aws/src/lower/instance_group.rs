@@ -1,7 +1,7 @@
 //! An instance group becomes a launch template and an auto scaling group, and a hook for each moment at which
 //! its machines wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kops_core::graph::{Id, Input};
 use kops_core::lower::Lowered;
@@ -17,18 +17,13 @@ use crate::kinds::{
 };
 use crate::tags::{self, Tags};
 
-/// Where the cluster autoscaler reads what nodes of a group would be like: see the AWS provider of
-/// <https://github.com/kubernetes/autoscaler>, "Auto-Discovery Setup".
-const NODE_LABEL: &str = "k8s.io/cluster-autoscaler/node-template/label/";
-const NODE_TAINT: &str = "k8s.io/cluster-autoscaler/node-template/taint/";
-
 impl Lowered<Site> for InstanceGroup {
     type Native = AutoScalingGroup;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let extension = spec.extensions.get::<AwsInstanceGroup>()?.unwrap_or_default();
         check(&spec, &extension)?;
-        let mut tags = tags(&spec, cx);
+        let mut tags = tags(&spec, cx)?;
         let mixed = extension.mixed.as_ref().map(|mixed| policy(mixed, &spec, cx)).transpose()?;
         let mut behind: BTreeSet<Input<Id<TargetGroup>>> =
             extension.target_groups.iter().map(|arn| Input::Known(Id::new(arn))).collect();
@@ -78,7 +73,7 @@ const SHORTEST_LIFETIME: u32 = 86_400;
 fn check(spec: &InstanceGroup, extension: &AwsInstanceGroup) -> Result<()> {
     if !spec.zones.is_empty() {
         return Err(Error::invalid("on AWS the subnets of a group say which zones it is in")
-            .hint("leave the zones out and name a subnet in each"));
+            .with_hint("leave the zones out and name a subnet in each"));
     }
     if extension.max_instance_lifetime.is_some_and(|seconds| seconds < SHORTEST_LIFETIME) {
         return Err(Error::invalid("the longest lifetime of machines is at least a day (86400 seconds)"));
@@ -93,16 +88,13 @@ fn check(spec: &InstanceGroup, extension: &AwsInstanceGroup) -> Result<()> {
     Ok(())
 }
 
-/// The group's labels, and what the cluster autoscaler wants to know before there is a node.
-fn tags(spec: &InstanceGroup, cx: &Lowering<'_>) -> Tags {
+fn tags(spec: &InstanceGroup, cx: &Lowering<'_>) -> Result<Tags> {
     let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    #[cfg_attr(not(feature = "cluster"), expect(unused_mut, reason = "only clusters add tags"))]
     let mut tags = tags_with(cx, labels);
-    tags.extend(spec.node_labels.iter().map(|(key, value)| (format!("{NODE_LABEL}{key}"), value.clone())));
-    // Taints of one key and different effects share a tag: the autoscaler reads one.
-    let taints: BTreeMap<_, _> =
-        spec.taints.iter().map(|it| (&it.key, format!("{}:{:?}", it.value, it.effect))).collect();
-    tags.extend(taints.into_iter().map(|(key, taint)| (format!("{NODE_TAINT}{key}"), taint)));
-    tags
+    #[cfg(feature = "cluster")]
+    tags.extend(crate::cluster::nodes::tags(spec)?);
+    Ok(tags)
 }
 
 fn template(
@@ -168,7 +160,7 @@ fn policy(
     match (mixed.machine_types.is_empty(), &mixed.requirements) {
         (true, None) => {
             return Err(Error::invalid("a mixed group needs machine types, or what they must have")
-                .hint("list the types, or give the requirements"));
+                .with_hint("list the types, or give the requirements"));
         }
         (false, Some(_)) => {
             return Err(Error::invalid("a mixed group lists machine types or gives requirements, not both"));
@@ -181,7 +173,7 @@ fn policy(
     let counts_pools = spot_strategy == mixed_instances::LOWEST_PRICE;
     if mixed.spot_pools.is_some() && !counts_pools {
         return Err(Error::invalid(format!("spot pools are not counted with the strategy {spot_strategy}"))
-            .hint("leave the number of pools out"));
+            .with_hint("leave the number of pools out"));
     }
     Ok(MixedInstancesPolicy {
         instance_types: mixed.machine_types.iter().map(|it| instance_type(cx, it).id()).collect(),

@@ -68,7 +68,7 @@ fn protocol(listener: &Listener) -> Result<&'static str> {
             ErrorKind::Unsupported,
             format!("a network load balancer cannot listen on port {} like that", listener.port),
         )
-        .hint("it speaks TCP, TCP with a certificate, or UDP")),
+        .with_hint("it speaks TCP, TCP with a certificate, or UDP")),
     }
 }
 
@@ -104,7 +104,7 @@ pub(super) fn target_groups(
             ErrorKind::Unsupported,
             "which target groups a shared load balancer has is its owner's to say",
         )
-        .hint("name the target groups themselves: AwsInstanceGroup::target_groups"));
+        .with_hint("name the target groups themselves: AwsInstanceGroup::target_groups"));
     };
     let extension = spec.extensions.get::<AwsLoadBalancer>()?.unwrap_or_default();
     let group = |listener: &Listener| {

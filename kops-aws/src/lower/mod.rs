@@ -12,7 +12,6 @@ mod instance;
 mod instance_group;
 mod load_balancer;
 mod network;
-mod permissions;
 mod routes;
 mod ssh_key;
 mod subnet;
@@ -24,6 +23,9 @@ use kops_core::Result;
 use kops_core::cloud::Scope;
 use kops_core::graph::{Handle, Id, Input, TaskGraph};
 use kops_core::lower::{Lowered, Lowerings, every};
+
+#[cfg(feature = "cluster")]
+pub(crate) use identity::slot;
 
 use crate::kinds::{AvailabilityZone, Image, InstanceType, PARTS};
 use crate::tags::Tags;

@@ -15,11 +15,11 @@ impl Lowered<Site> for Network {
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let Some((&first, further)) = spec.cidrs.split_first() else {
             return Err(Error::invalid("a network needs an address range")
-                .hint("give one of 16 to 28 bits, for example 172.20.0.0/16"));
+                .with_hint("give one of 16 to 28 bits, for example 172.20.0.0/16"));
         };
         if let Some(other) = spec.cidrs.iter().find(|cidr| matches!(cidr, IpNet::V6(_))) {
             return Err(Error::new(ErrorKind::Unsupported, format!("{other} is no IPv4 range"))
-                .hint("AWS assigns IPv6 ranges itself: ask for one with `ipv6`"));
+                .with_hint("AWS assigns IPv6 ranges itself: ask for one with `ipv6`"));
         }
         let vpc = cx.add(
             name,

@@ -86,7 +86,7 @@ fn agree(name: &str, table: &str, spec: &Subnet, cx: &Lowering<'_>) -> Result<()
                 ErrorKind::Unsupported,
                 format!("it shares the route table {table} with Subnet/{other}, whose routes are others"),
             )
-            .hint("give subnets of one zone the same egress and the same routes"));
+            .with_hint("give subnets of one zone the same egress and the same routes"));
         }
     }
     Ok(())
@@ -143,7 +143,7 @@ fn existing(id: &str) -> Result<RouteTarget> {
         "nat" => Ok(RouteTarget::NatGateway(Id::new(id).into())),
         "eigw" => Ok(RouteTarget::EgressOnlyInternetGateway(Id::new(id).into())),
         "tgw" | "pcx" | "i" | "eni" | "vgw" if !rest.is_empty() => Ok(RouteTarget::Existing(id.to_owned())),
-        _ => Err(Error::new(ErrorKind::Unsupported, format!("`{id}` is nothing that a route can lead to")).hint(
+        _ => Err(Error::new(ErrorKind::Unsupported, format!("`{id}` is nothing that a route can lead to")).with_hint(
             "give a transit gateway (tgw-…), a peering (pcx-…), a NAT gateway (nat-…), an instance (i-…), a \
              network interface (eni-…) or a virtual private gateway (vgw-…)",
         )),

@@ -22,7 +22,7 @@ impl Lowered<Site> for Subnet {
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let Some(zone) = &spec.zone else {
             return Err(
-                Error::new(ErrorKind::Unsupported, "on AWS a subnet lies in one zone").hint("name it")
+                Error::new(ErrorKind::Unsupported, "on AWS a subnet lies in one zone").with_hint("name it")
             );
         };
         let zone = super::zone(cx, zone);

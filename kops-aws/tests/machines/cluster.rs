@@ -1,11 +1,11 @@
 //! Clusters as users specify them.
 
 use kops_aws::Aws;
-use kops_core::Engine;
-use kops_core::cluster::{
+use kops_cluster::{
     ClusterFiles, DnsType, InstanceGroup, LoadBalancerType, NewCluster, Role, SshCredential, TopologyKind,
-    new_cluster, plan_graph,
+    cluster_graph, new_cluster,
 };
+use kops_core::Engine;
 use kops_core::graph::TaskGraph;
 use kops_moto::{Fault, IMAGE, Moto};
 use serde_json::json;
@@ -39,7 +39,7 @@ fn ha() -> ClusterFiles {
 }
 
 fn graph(files: &ClusterFiles, lab: &Cluster) -> TaskGraph {
-    plan_graph(files, &*lab.aws).unwrap_or_else(|problems| panic!("{problems}")).graph
+    cluster_graph(files, &*lab.aws).unwrap_or_else(|problems| panic!("{problems}")).graph
 }
 
 /// An account with a zone and things of others, and the cluster to be made there.
@@ -56,7 +56,7 @@ async fn cluster() -> Cluster {
     let before = moto.snapshot();
     let aws = connect(&moto).await;
     let files = ha();
-    let scope = plan_graph(&files, &*aws).unwrap_or_else(|problems| panic!("{problems}")).scope;
+    let scope = cluster_graph(&files, &*aws).unwrap_or_else(|problems| panic!("{problems}")).scope;
     let engine = Engine::new(aws.clone(), scope);
     Cluster { lab: Lab { moto, engine, before }, aws, files }
 }

@@ -1,14 +1,15 @@
 //! Instance groups: launch templates, auto scaling groups, lifecycle hooks.
 
 use kops_aws::extensions::{AwsInstanceGroup, Hook, InstanceRequirements, MixedInstances, Transition};
+use kops_cluster::extensions::{Taint, TaintEffect};
 use kops_core::ErrorKind;
 use kops_core::graph::TaskGraph;
-use kops_core::resource::{InstanceGroup, SpotOptions, Taint, TaintEffect};
+use kops_core::resource::{InstanceGroup, SpotOptions};
 use kops_moto::Moto;
 use serde_json::{Value, json};
 
 use crate::lab::{CLUSTER, Lab};
-use crate::site::{Site, user_data};
+use crate::site::{Site, node_template, user_data};
 
 const GROUP: &str = "nodes.ha.example.com";
 
@@ -32,10 +33,7 @@ fn group(moto: &Moto) -> Value {
 async fn a_group_is_made_as_specified() {
     let lab = Lab::new().await;
     let taint = Taint { key: "gpu".into(), value: "yes".into(), effect: TaintEffect::NoSchedule };
-    lab.apply(&graph(|group| {
-        group.taints.insert(taint);
-    }))
-    .await;
+    lab.apply(&graph(|group| group.extensions = node_template([taint]))).await;
     let made = group(&lab.moto);
     assert_eq!((&made["MinSize"], &made["MaxSize"]), (&json!(1), &json!(3)));
     assert_eq!(made["EnabledMetrics"].as_array().unwrap().len(), 8);

@@ -2,8 +2,9 @@
 
 use kops_aws::Policy;
 use kops_aws::extensions::AwsIdentity;
+use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::graph::TaskGraph;
-use kops_core::resource::{Identity, Role};
+use kops_core::resource::Identity;
 use kops_moto::Fault;
 use serde_json::json;
 
@@ -21,7 +22,8 @@ fn graph(identity: Identity) -> TaskGraph {
 }
 
 fn node() -> Identity {
-    Identity { state_store: Some("s3://store/ha.example.com".to_owned()), ..Identity::of(Role::Node) }
+    let store = Some("s3://store/ha.example.com".to_owned());
+    ClusterIdentity::of(MachineRole::Node).state_store(store).identity().unwrap()
 }
 
 fn extended(extension: &AwsIdentity) -> TaskGraph {

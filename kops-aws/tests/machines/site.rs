@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use kops_cluster::extensions::{ClusterIdentity, MachineRole, NodeTemplate, Taint};
 use kops_core::cloud::Scope;
 use kops_core::graph::{GraphBuilder, Handle, Part, Secret};
 use kops_core::resource::{
-    Extensions, Firewall, HealthCheck, Identity, InstanceGroup, InternetGateway, Listener, LoadBalancer,
-    MachineOptions, Network, Protocol, Role, RootVolume, Scheme, SshKey, Subnet,
+    Extensions, Firewall, HealthCheck, InstanceGroup, InternetGateway, Listener, LoadBalancer,
+    MachineOptions, Network, Protocol, RootVolume, Scheme, SshKey, Subnet,
 };
 use kops_core::{Engine, graph::Input, graph::TaskGraph};
 use kops_moto::{IMAGE, Moto};
@@ -63,7 +64,7 @@ impl Site {
     /// A group of nodes with all that it usually has; `change` makes it another.
     pub(crate) fn group(&mut self, change: impl FnOnce(&mut InstanceGroup)) -> Handle<InstanceGroup> {
         let name = format!("nodes.{}", self.cluster);
-        let identity = self.graph.add(&name, Identity::of(Role::Node));
+        let identity = self.graph.add(&name, ClusterIdentity::of(MachineRole::Node).identity().unwrap());
         let key = self.graph.add(&format!("kubernetes.{}-1f", self.cluster), SshKey::new(KEY));
         let mut group =
             InstanceGroup { identity: Some(identity.id()), ssh_key: Some(key.id()), ..self.bare_group() };
@@ -99,9 +100,7 @@ impl Site {
             },
             spot: None,
             labels: [("k8s.io/role/node".to_owned(), "1".to_owned())].into(),
-            node_labels: [("pool".to_owned(), "a".to_owned())].into(),
-            taints: BTreeSet::new(),
-            extensions: Extensions::default(),
+            extensions: node_template([]),
         }
     }
 
@@ -138,4 +137,12 @@ pub(crate) fn user_data(secret: &str) -> Input<Secret> {
 pub(crate) fn tag(object: &Value, key: &str) -> Option<String> {
     let tags = object["Tags"].as_array()?;
     tags.iter().find(|it| it["Key"] == key).map(|it| it["Value"].as_str().unwrap().to_owned())
+}
+
+/// What every group's nodes carry: a label, and these taints.
+pub(crate) fn node_template(taints: impl IntoIterator<Item = Taint>) -> Extensions {
+    let mut extensions = Extensions::default();
+    let labels = [("pool".to_owned(), "a".to_owned())].into();
+    extensions.set(&NodeTemplate::new(labels, taints.into_iter().collect())).unwrap();
+    extensions
 }

@@ -301,7 +301,7 @@ impl<K: ArmKind> Arm<K> {
             None
         } else {
             let model = serde_json::from_slice::<K::Model>(&bytes).map_err(|error| {
-                Error::internal("the answer makes no sense").call(K::CALLS.write).source(error)
+                Error::internal("the answer makes no sense").with_call(K::CALLS.write).with_source(error)
             })?;
             Some(model)
         };
@@ -366,7 +366,7 @@ impl<K: ArmKind> Handler for Arm<K> {
         let site = Site { clients: &self.0, scope: request.scope, group: &group, name: &name };
         if !K::CONDITIONAL {
             match self.0.call(request.cx, K::CALLS.read, K::get(&self.0, &group, &name)).await {
-                Ok(_) => return Err(exists(&name).call(K::CALLS.write)),
+                Ok(_) => return Err(exists(&name).with_call(K::CALLS.write)),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -376,7 +376,9 @@ impl<K: ArmKind> Handler for Arm<K> {
         K::fill(request.spec, &mut model, &site)?;
         let put = K::put(&self.0, &group, &name, model.clone(), true)?;
         self.written(request.cx, &site, model, put).await.map_err(|error| match error.kind() {
-            ErrorKind::Conflict if K::CONDITIONAL => exists(&name).call(K::CALLS.write).source(error),
+            ErrorKind::Conflict if K::CONDITIONAL => {
+                exists(&name).with_call(K::CALLS.write).with_source(error)
+            }
             _ => error,
         })
     }
@@ -397,8 +399,8 @@ impl<K: ArmKind> Handler for Arm<K> {
             // Nothing was written: what is there now is read when the engine tries again.
             ErrorKind::Conflict if crate::error::is_precondition(&error) => {
                 Error::new(ErrorKind::DependencyViolation, format!("{name} was changed meanwhile"))
-                    .call(K::CALLS.write)
-                    .source(error)
+                    .with_call(K::CALLS.write)
+                    .with_source(error)
             }
             _ => error,
         })
@@ -417,7 +419,7 @@ pub(crate) const NETWORK_API: &str = "2024-03-01";
 /// One of the SDK's models as a document.
 pub(crate) fn document<M: Serialize>(model: &M) -> Result<Value> {
     serde_json::to_value(model)
-        .map_err(|error| Error::internal("a model of the SDK's cannot be written").source(error))
+        .map_err(|error| Error::internal("a model of the SDK's cannot be written").with_source(error))
 }
 
 /// A PUT over the version of a resource that a document was read as; the SDK cannot say which one that is.

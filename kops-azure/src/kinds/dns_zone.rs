@@ -178,7 +178,9 @@ impl Handler for Zones {
         let tags = tags::of_new(&request, &request.spec.tags);
         self.put(request.cx, request.scope, request.spec, &tags, true).await.map_err(|error| {
             match error.kind() {
-                ErrorKind::Conflict => arm::exists(&request.spec.name).call(PUBLIC.write).source(error),
+                ErrorKind::Conflict => {
+                    arm::exists(&request.spec.name).with_call(PUBLIC.write).with_source(error)
+                }
                 _ => error,
             }
         })

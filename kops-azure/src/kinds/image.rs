@@ -74,7 +74,7 @@ impl Images {
             }
             _ => {
                 return Err(Error::invalid(format!("{selector:?} is not an image"))
-                    .hint("write publisher:offer:sku:version, or the identifier of an image"));
+                    .with_hint("write publisher:offer:sku:version, or the identifier of an image"));
             }
         };
         match answer {

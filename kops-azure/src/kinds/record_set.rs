@@ -245,7 +245,7 @@ impl Handler for RecordSets {
         let metadata = tags::of_new(&request, &Tags::new());
         self.put(request.cx, request.scope, request.spec, &metadata, true).await.map_err(|error| {
             if error.kind() == ErrorKind::Conflict {
-                arm::exists(&request.spec.name).call(PUBLIC.write).source(error)
+                arm::exists(&request.spec.name).with_call(PUBLIC.write).with_source(error)
             } else {
                 error
             }

@@ -87,7 +87,7 @@ impl Handler for ResourceGroups {
     async fn create(&self, request: Create<'_, ResourceGroup>) -> Result<Object<ResourceGroup>> {
         let name = &request.spec.name;
         if self.get(request.cx, name).await?.is_some() {
-            return Err(arm::exists(name).call(CALLS.write));
+            return Err(arm::exists(name).with_call(CALLS.write));
         }
         let tags = tags::of_new(&request, &request.spec.tags);
         self.put(request.cx, request.scope, name, &tags).await
@@ -113,8 +113,8 @@ impl Handler for ResourceGroups {
                 ErrorKind::DependencyViolation,
                 format!("the group {name} still holds {} resources: {}", left.len(), shown.join(", ")),
             )
-            .call(CALLS.delete)
-            .hint("deleting the group would delete them too: delete or move them first"));
+            .with_call(CALLS.delete)
+            .with_hint("deleting the group would delete them too: delete or move them first"));
         }
         let delete = self.0.resources.resource_groups_client().delete(name, &self.0.subscription);
         arm::deleted(&self.0, request.cx, CALLS.delete, &request.object.id, sent(delete.send())).await

@@ -299,7 +299,7 @@ fn os_profile(spec: &VirtualMachineScaleSet<Closed>, name: &str) -> Result<Value
             return Err(Error::invalid(format!(
                 "the custom data has {size} KiB encoded, and Azure takes {most}"
             ))
-            .hint("make what machines run at first boot shorter"));
+            .with_hint("make what machines run at first boot shorter"));
         }
         profile["customData"] = json!(encoded);
     }
@@ -388,7 +388,7 @@ fn price(spot: &SpotTerms) -> Result<f64> {
     let Some(text) = &spot.max_price else { return Ok(-1.0) };
     let price = text.parse::<f64>().ok().filter(|price| *price > 0.0);
     price.ok_or_else(|| {
-        Error::invalid(format!("{text:?} is not a price")).hint("write it like 0.05, in US dollars")
+        Error::invalid(format!("{text:?} is not a price")).with_hint("write it like 0.05, in US dollars")
     })
 }
 

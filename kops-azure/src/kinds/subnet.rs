@@ -136,7 +136,7 @@ impl Handler for Subnets {
         let client = self.0.network.subnets_client();
         let get = client.get(group, parent, &name, &self.0.subscription);
         match self.0.call(request.cx, CALLS.read, sent(get.send())).await {
-            Ok(_) => return Err(arm::exists(&name).call(CALLS.write)),
+            Ok(_) => return Err(arm::exists(&name).with_call(CALLS.write)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -196,8 +196,9 @@ impl Subnets {
         self.0.remember(&format!("{network}/subnets/{name}"), &answer);
         let broken = |error| crate::error::from_sdk(CALLS.write, None, error);
         let bytes = answer.into_body().collect().await.map_err(broken)?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Error::internal("the answer makes no sense").call(CALLS.write).source(error))
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Error::internal("the answer makes no sense").with_call(CALLS.write).with_source(error)
+        })
     }
 
     /// A subnet that was just written, which is certainly ours.

@@ -114,7 +114,7 @@ impl Handler for VirtualNetworkLinks {
         let name = name(request.name);
         let put = self.put(request.cx, request.scope, request.spec, &name, &tags).await;
         put.map_err(|error| match error.kind() {
-            ErrorKind::Conflict => arm::exists(&name).call(CALLS.write).source(error),
+            ErrorKind::Conflict => arm::exists(&name).with_call(CALLS.write).with_source(error),
             _ => error,
         })
     }
@@ -164,7 +164,7 @@ impl VirtualNetworkLinks {
         let own = self.0.group(scope);
         if !bytes.is_empty() {
             let made = serde_json::from_slice(&bytes).map_err(|error| {
-                Error::internal("the answer makes no sense").call(CALLS.write).source(error)
+                Error::internal("the answer makes no sense").with_call(CALLS.write).with_source(error)
             })?;
             return Ok(observed(scope, &own, &made));
         }

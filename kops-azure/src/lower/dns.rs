@@ -51,7 +51,7 @@ fn address(balancer: Input<Id<LoadBalancer>>) -> Result<Input<String>> {
             ErrorKind::Unsupported,
             "a record that names a load balancer needs the balancer as a task of the graph",
         )
-        .hint("share the balancer with GraphBuilder::share"));
+        .with_hint("share the balancer with GraphBuilder::share"));
     };
     let output = AzureLoadBalancer::ADDRESS.name().to_owned();
     Ok(Input::Output(OutputRef { output, wait: Wait::Ready, ..balancer }))

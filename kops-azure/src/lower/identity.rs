@@ -4,17 +4,11 @@ use std::collections::BTreeSet;
 
 use kops_core::Result;
 use kops_core::lower::Lowered;
-use kops_core::resource::{Identity, Role};
+use kops_core::resource::Identity;
 
 use super::{Lowering, Site, group, labels, ready, text};
 use crate::extensions::{AzureIdentity, RoleOn};
 use crate::kinds::{RoleAssignment, UserAssignedIdentity};
-
-/// Manages everything in the resource group: load balancers, disks and routes for the cluster. kOps assigns the same.
-/// <https://learn.microsoft.com/en-us/azure/role-based-access-control/built-in-roles>
-const CONTRIBUTOR: &str = "b24988ac-6180-42a0-ab88-20f7382dd24c";
-/// Reads and writes blobs of a state store.
-const BLOB_CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
 
 impl Lowered<Site> for Identity {
     type Native = UserAssignedIdentity;
@@ -43,14 +37,11 @@ impl Lowered<Site> for Identity {
 /// The roles of an identity: on its resource group unless they say on what.
 fn roles(spec: &Identity) -> Result<BTreeSet<RoleOn>> {
     let extension = spec.extensions.get::<AzureIdentity>()?.unwrap_or_default();
-    let mut roles = extension.roles;
-    if spec.role == Role::ControlPlane {
-        roles.insert(RoleOn { role: CONTRIBUTOR.to_owned(), scope: None });
-        if let Some(account) = extension.storage_account {
-            roles.insert(RoleOn { role: BLOB_CONTRIBUTOR.to_owned(), scope: Some(account) });
-        }
-    }
-    Ok(roles)
+    #[cfg(feature = "cluster")]
+    let own = crate::cluster::identity::roles(spec, &extension)?;
+    #[cfg(not(feature = "cluster"))]
+    let own = [];
+    Ok(extension.roles.into_iter().chain(own).collect())
 }
 
 fn assignment_name(identity: &str, role: &RoleOn) -> String {

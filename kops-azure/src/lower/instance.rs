@@ -12,6 +12,6 @@ impl Lowered<Site> for Instance {
 
     fn lower(_: &str, _: Self, _: &mut Lowering<'_>) -> Result<()> {
         Err(Error::new(ErrorKind::Unsupported, "single machines are not supported on Azure")
-            .hint("use an instance group of one machine"))
+            .with_hint("use an instance group of one machine"))
     }
 }

@@ -1,6 +1,6 @@
 //! An instance group becomes a scale set.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kops_core::graph::{Handle, Id, Input, OutputRef, Setting};
 use kops_core::lower::Lowered;
@@ -15,11 +15,6 @@ use crate::kinds::{
 };
 use crate::tags;
 
-/// Where the cluster autoscaler reads what nodes of a group would be like: see the Azure provider of
-/// <https://github.com/kubernetes/autoscaler>, "Auto-Discovery Setup".
-const NODE_LABEL: &str = "k8s.io_cluster-autoscaler_node-template_label_";
-const NODE_TAINT: &str = "k8s.io_cluster-autoscaler_node-template_taint_";
-
 impl Lowered<Site> for InstanceGroup {
     type Native = VirtualMachineScaleSet;
 
@@ -29,12 +24,12 @@ impl Lowered<Site> for InstanceGroup {
         let mut subnets = spec.subnets.iter().cloned();
         let (Some(subnet), None) = (subnets.next(), subnets.next()) else {
             return Err(Error::new(ErrorKind::Unsupported, "the machines of a scale set are in one subnet")
-                .hint("name one: subnets span the zones on Azure"));
+                .with_hint("name one: subnets span the zones on Azure"));
         };
         let ssh_key = public_key(spec.ssh_key.as_ref(), cx)?;
         let zones = spec.zones.iter().map(|name| zone(cx, name)).collect::<Result<_>>()?;
         let user = extension.admin_user.unwrap_or_else(|| cx.provider().admin_user.clone());
-        let tags = tags(&spec, cx);
+        let tags = tags(&spec, cx)?;
         let set = VirtualMachineScaleSet {
             group: group(cx),
             machine_type: cx.looked_up::<VmSize>(&spec.machine_type).id(),
@@ -76,7 +71,7 @@ fn public_key(key: Option<&Input<Id<SshKey>>>, cx: &Lowering<'_>) -> Result<Inpu
             ErrorKind::Unsupported,
             "Azure makes no Linux machine that nobody can log in to",
         )
-        .hint("give the group an SSH key"));
+        .with_hint("give the group an SSH key"));
     };
     let own = cx.specs::<SshKey>()?.into_iter().find(|(name, _)| Lowering::is_for::<SshKey>(key, name));
     match (own, ready(kops_core::lower::native::<Site, _>(key.clone()))) {
@@ -85,7 +80,7 @@ fn public_key(key: Option<&Input<Id<SshKey>>>, cx: &Lowering<'_>) -> Result<Inpu
             Ok(Input::Output(OutputRef { output: SshPublicKey::PUBLIC_KEY.name().to_owned(), ..shared }))
         }
         (None, _) => Err(Error::new(ErrorKind::Unsupported, "the SSH key has to be a task of the graph")
-            .hint("share the key with GraphBuilder::share")),
+            .with_hint("share the key with GraphBuilder::share")),
     }
 }
 
@@ -96,7 +91,7 @@ fn check(spec: &InstanceGroup) -> Result<()> {
             spec.min, spec.max
         )));
     }
-    let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).hint(hint));
+    let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).with_hint(hint));
     if spec.options.detailed_monitoring {
         return unsupported(
             "Azure has no metrics in short intervals",
@@ -111,7 +106,7 @@ fn check(spec: &InstanceGroup) -> Result<()> {
 }
 
 fn disk(volume: &RootVolume) -> Result<ScaleSetDisk> {
-    let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).hint(hint));
+    let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).with_hint(hint));
     if volume.keep {
         return unsupported("disks of scale sets end with their machines", "leave deleteOnTermination out");
     }
@@ -136,15 +131,10 @@ fn data_disks(volumes: &BTreeMap<String, RootVolume>) -> Result<BTreeMap<u8, Sca
     (0_u8..).zip(volumes.values()).map(|(number, volume)| Ok((number, disk(volume)?))).collect()
 }
 
-fn tags(spec: &InstanceGroup, cx: &Lowering<'_>) -> tags::Tags {
+fn tags(spec: &InstanceGroup, cx: &Lowering<'_>) -> Result<tags::Tags> {
+    #[cfg_attr(not(feature = "cluster"), expect(unused_mut, reason = "only clusters add tags"))]
     let mut tags = labels(cx, &spec.labels);
-    let name = tags::name;
-    tags.extend(
-        spec.node_labels.iter().map(|(label, value)| (format!("{NODE_LABEL}{}", name(label)), value.clone())),
-    );
-    let taints: BTreeSet<_> = spec.taints.iter().collect();
-    tags.extend(taints.iter().map(|taint| {
-        (format!("{NODE_TAINT}{}", name(&taint.key)), format!("{}:{:?}", taint.value, taint.effect))
-    }));
-    tags
+    #[cfg(feature = "cluster")]
+    tags.extend(crate::cluster::nodes::tags(spec)?);
+    Ok(tags)
 }

@@ -34,7 +34,7 @@ impl Lowered<Site> for LoadBalancer {
                         ErrorKind::Unsupported,
                         "an internal load balancer on Azure has an address in one subnet",
                     )
-                    .hint("name one: subnets span the zones, and so does the balancer"));
+                    .with_hint("name one: subnets span the zones, and so does the balancer"));
                 };
                 Frontend::Internal(native(subnet))
             }
@@ -53,7 +53,7 @@ fn rule(listener: &Listener) -> Result<BalancerRule> {
                 ErrorKind::Unsupported,
                 format!("a load balancer of Azure cannot listen on port {} like that", listener.port),
             )
-            .hint("it passes on TCP or UDP, and ends no TLS"));
+            .with_hint("it passes on TCP or UDP, and ends no TLS"));
         }
     };
     let HealthCheck { port, https_path, interval, unhealthy, .. } = &listener.health_check;

@@ -81,8 +81,8 @@ fn subnets_stay_with_their_networks(native: &TaskGraph) -> Result<()> {
         });
         if !stays {
             return Err(Error::new(ErrorKind::Unsupported, "it is inside a network that is not retained")
-                .task(&subnet.key)
-                .hint("retain the network as well"));
+                .with_task(&subnet.key)
+                .with_hint("retain the network as well"));
         }
     }
     Ok(())
@@ -137,7 +137,7 @@ fn zone(cx: &mut Lowering<'_>, name: &str) -> Result<String> {
     let location = &cx.provider().location;
     let Some(number) = name.strip_prefix(location.as_str()).and_then(|it| it.strip_prefix('-')) else {
         return Err(Error::invalid(format!("{name} is not a zone of {location}"))
-            .hint(format!("name it like {location}-1")));
+            .with_hint(format!("name it like {location}-1")));
     };
     cx.looked_up::<AzureZone>(name);
     Ok(number.to_owned())

@@ -170,7 +170,7 @@ fn allowed(wall: &str, rule: &FirewallRule) -> Result<Draft> {
                 ErrorKind::Unsupported,
                 format!("rules on Azure cannot speak of IP protocol {number}"),
             )
-            .hint(
+            .with_hint(
                 "Azure's networks carry TCP, UDP, ICMP, ESP and AH: use a tunnel over UDP, such as VXLAN",
             ));
         }
@@ -188,7 +188,7 @@ fn allowed(wall: &str, rule: &FirewallRule) -> Result<Draft> {
                 ErrorKind::Unsupported,
                 format!("Azure has no prefix lists such as {list}"),
             )
-            .hint("write the ranges themselves"));
+            .with_hint("write the ranges themselves"));
         }
     };
     let inbound = rule.direction == Direction::Ingress;
@@ -247,7 +247,7 @@ fn numbered(drafts: Vec<Draft>) -> Result<BTreeSet<SecurityRule>> {
     let mut by_digest: BTreeMap<String, Draft> = BTreeMap::new();
     for draft in drafts {
         let text = serde_json::to_string(&draft.rule)
-            .map_err(|error| Error::internal("a rule does not serialise").source(error))?;
+            .map_err(|error| Error::internal("a rule does not serialise").with_source(error))?;
         by_digest.insert(names::guid(&text).replace('-', ""), draft);
     }
     let mut taken: BTreeSet<(bool, u16)> = BTreeSet::new();

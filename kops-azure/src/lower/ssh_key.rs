@@ -18,7 +18,7 @@ impl Lowered<Site> for SshKey {
                 ErrorKind::Unsupported,
                 format!("Azure takes no SSH keys of the kind {kind:?}"),
             )
-            .hint("use an RSA key of 2048 bits or more, or an Ed25519 key"));
+            .with_hint("use an RSA key of 2048 bits or more, or an Ed25519 key"));
         }
         let group = group(cx);
         let tags = labels(cx, []);

@@ -62,7 +62,7 @@ fn leading_to(cidr: ipnet::IpNet, target: &str) -> Result<AzureRoute> {
         return Ok(AzureRoute { cidr, next_hop: target.to_owned(), address: None });
     }
     Err(Error::new(ErrorKind::Unsupported, format!("a route on Azure cannot lead to {target}"))
-        .hint("write the address of an appliance, or VirtualNetworkGateway"))
+        .with_hint("write the address of an appliance, or VirtualNetworkGateway"))
 }
 
 /// The name of the task that an input points to, or the last part of a known identifier.

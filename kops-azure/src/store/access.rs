@@ -55,7 +55,7 @@ impl Access {
         // The decoder's own error would show a part of the key.
         let key = BASE64_STANDARD.decode(key.trim()).map_err(|_| {
             Error::invalid(format!("what is given as the key of the storage account {account} is none"))
-                .hint(format!("copy it from `az storage account keys list --account-name {account}`"))
+                .with_hint(format!("copy it from `az storage account keys list --account-name {account}`"))
         })?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
         Ok(Self::Key { account: account.to_owned(), key, clock })

@@ -1,12 +1,12 @@
 //! Clusters as users specify them.
 
 use kops_azure_emulator::REGION;
+use kops_cluster::{
+    ClusterFiles, DnsType, InstanceGroup, LoadBalancerType, NewCluster, Role, SshCredential, TopologyKind,
+    cluster_graph, new_cluster,
+};
 use kops_core::Engine;
 use kops_core::cloud::Cloud as _;
-use kops_core::cluster::{
-    ClusterFiles, DnsType, InstanceGroup, LoadBalancerType, NewCluster, Role, SshCredential, TopologyKind,
-    new_cluster, plan_graph,
-};
 use kops_core::graph::TaskGraph;
 
 use crate::lab::{CLUSTER, IMAGE, KEY, Lab, SIZE};
@@ -37,12 +37,12 @@ fn files(dns: DnsType, balancer: LoadBalancerType) -> ClusterFiles {
 }
 
 fn graph(files: &ClusterFiles, lab: &Lab) -> TaskGraph {
-    plan_graph(files, &*lab.azure).unwrap_or_else(|problems| panic!("{problems}")).graph
+    cluster_graph(files, &*lab.azure).unwrap_or_else(|problems| panic!("{problems}")).graph
 }
 
 async fn lab(files: &ClusterFiles) -> Lab {
     let mut lab = Lab::new().await;
-    let scope = plan_graph(files, &*lab.azure).unwrap_or_else(|problems| panic!("{problems}")).scope;
+    let scope = cluster_graph(files, &*lab.azure).unwrap_or_else(|problems| panic!("{problems}")).scope;
     lab.engine = Engine::new(lab.azure.clone(), scope);
     lab
 }
@@ -54,7 +54,7 @@ async fn a_cluster_comes_settles_changes_and_goes() {
     let plain = graph(&files, &lab);
     lab.try_apply(&plain).await.unwrap();
     let calls = lab.assert_settled(&plain).await;
-    let scope = plan_graph(&files, &*lab.azure).unwrap().scope;
+    let scope = cluster_graph(&files, &*lab.azure).unwrap().scope;
     let tasks = lab.azure.lower(&plain, &scope).unwrap().len();
     println!("a cluster of kOps': {tasks} native tasks, {calls} calls for a plan without changes");
     assert!(calls <= 40, "{:?}", lab.emulator.calls().by_action());
@@ -95,7 +95,7 @@ async fn without_names_machines_know_the_balancers_address() {
 async fn a_balancers_clients_are_let_in_to_the_machines_behind() {
     let files = files(DnsType::None, LoadBalancerType::Public);
     let lab = lab(&files).await;
-    let scope = plan_graph(&files, &*lab.azure).unwrap().scope;
+    let scope = cluster_graph(&files, &*lab.azure).unwrap().scope;
     let native = lab.azure.lower(&graph(&files, &lab), &scope).unwrap();
     let group: kops_azure::kinds::NetworkSecurityGroup = native.spec(CLUSTER).unwrap();
     let admits = group.rules.iter().any(|rule| {

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use kops_azure::Azure;
 use kops_azure_emulator::{Emulator, REGION};
+use kops_cluster::extensions::MachineRole;
 use kops_core::Result;
 use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{Key, Secret, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, InstanceGroup, Network, RecordType, Resource, Role, Scheme,
-    Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, InstanceGroup, Network, RecordType, Resource, Scheme, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use serde_json::json;
@@ -94,7 +94,7 @@ fn network(scope: &Scope, wish: Wish) -> TaskGraph {
 fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
     let cluster = scope.name();
     let mut site = Site::of(cluster);
-    let identity = site.identity("masters", Role::ControlPlane);
+    let identity = site.identity("masters", MachineRole::ControlPlane);
     let api = site.balancer(Scheme::Internal);
     let group = InstanceGroup {
         machine_type: wish.size.to_owned(),

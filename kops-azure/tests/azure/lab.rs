@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use kops_azure::{Azure, AzureBuilder};
 use kops_azure_emulator::{Emulator, REGION, Snapshot, TOKEN};
+use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::cloud::Scope;
 use kops_core::graph::{GraphBuilder, Handle, Secret, TaskGraph};
 use kops_core::plan::Plan;
 use kops_core::resource::{
     Access, Address, DnsRecord, DnsTarget, DnsZone, Extensions, Firewall, FirewallRule, FirewallRules,
     HealthCheck, Identity, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions,
-    NatGateway, Network, Peer, Protocol, RecordType, Role, RootVolume, Scheme, SshKey, Subnet, Volume,
+    NatGateway, Network, Peer, Protocol, RecordType, RootVolume, Scheme, SshKey, Subnet, Volume,
 };
 use kops_core::testing::FastClock;
 use kops_core::{Engine, Result};
@@ -166,8 +167,8 @@ impl Site {
         Self { graph, cluster: cluster.to_owned(), network, subnet, nodes, masters, key }
     }
 
-    pub(crate) fn identity(&mut self, name: &str, role: Role) -> Handle<Identity> {
-        self.graph.add(&format!("{name}.{}", self.cluster), Identity::of(role))
+    pub(crate) fn identity(&mut self, name: &str, role: MachineRole) -> Handle<Identity> {
+        self.graph.add(&format!("{name}.{}", self.cluster), ClusterIdentity::of(role).identity().unwrap())
     }
 
     pub(crate) fn balancer(&mut self, scheme: Scheme) -> Handle<LoadBalancer> {
@@ -201,8 +202,6 @@ impl Site {
             options: MachineOptions { public_ip: Some(false), ..MachineOptions::default() },
             spot: None,
             labels: [("k8s.io/role/node".to_owned(), "1".to_owned())].into(),
-            node_labels: [].into(),
-            taints: [].into(),
             extensions: Extensions::default(),
         }
     }
@@ -226,8 +225,8 @@ pub(crate) fn listener(port: u16) -> Listener {
 /// with its names, and so many groups of nodes.
 pub(crate) fn ha(groups: usize) -> TaskGraph {
     let mut site = Site::of(CLUSTER);
-    let masters = site.identity("masters", Role::ControlPlane);
-    let nodes = site.identity("nodes", Role::Node);
+    let masters = site.identity("masters", MachineRole::ControlPlane);
+    let nodes = site.identity("nodes", MachineRole::Node);
     let api = site.balancer(Scheme::Public);
     for zone in 1_u8..=3 {
         let group = InstanceGroup {

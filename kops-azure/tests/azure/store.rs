@@ -7,7 +7,7 @@ use kops_azure_emulator::azurite::{ACCOUNT, Azurite, KEY};
 use kops_core::ErrorKind;
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::store::conformance::bucket::{self, Fixture, Mishap, Verb};
-use kops_core::store::{Key, Precondition, Stores};
+use kops_core::store::{Precondition, StoreKey, Stores};
 
 struct Blobs(Azurite);
 
@@ -73,7 +73,7 @@ async fn a_wrong_key_is_refused_and_not_shown() {
     let stores = stores(&wrong, &azurite.endpoint(), Arc::new(SystemClock::new()));
     let url = format!("azureblob://{ACCOUNT}/{}", azurite.container());
     let store = stores.open(&url).await.unwrap();
-    let error = store.put(&Key::new("a").unwrap(), b"x".to_vec(), Precondition::Any).await.unwrap_err();
+    let error = store.put(&StoreKey::new("a").unwrap(), b"x".to_vec(), Precondition::Any).await.unwrap_err();
     // Azure says AuthenticationFailed, Azurite AuthorizationFailure.
     assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
     assert_eq!(azurite.writes(), 1, "what cannot succeed is not repeated");

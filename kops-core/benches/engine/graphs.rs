@@ -6,8 +6,8 @@ use kops_core::graph::{GraphBuilder, Handle, Input, Part, Secret, TaskGraph};
 use kops_core::resource::{
     Access, Address, DnsRecord, DnsTarget, DnsZone, Egress, Extensions, Firewall, FirewallRule,
     FirewallRules, HealthCheck, Identity, InstanceGroup, InternetGateway, Listener, LoadBalancer,
-    MachineOptions, NatGateway, Network, Peer, Protocol, RecordType, Role, RootVolume, Scheme, SshKey,
-    Subnet, Volume,
+    MachineOptions, NatGateway, Network, Peer, Protocol, RecordType, RootVolume, Scheme, SshKey, Subnet,
+    Volume,
 };
 
 const ZONES: [&str; 3] = ["a", "b", "c"];
@@ -78,8 +78,7 @@ fn add_cluster(graph: &mut GraphBuilder, name: &str) {
         let group = ["masters", "nodes", "bastion", "api"][number];
         graph.add(&named(group), FirewallRules { firewall: firewall.id(), rules });
     }
-    let identities = [("masters", Role::ControlPlane), ("nodes", Role::Node), ("bastions", Role::Bastion)]
-        .map(|(group, role)| graph.add(&named(group), Identity::of(role)));
+    let identities = ["masters", "nodes", "bastions"].map(|group| graph.add(&named(group), Identity::new()));
 
     let balancer = |graph: &mut GraphBuilder, part: &str, port| {
         let balancer = LoadBalancer {
@@ -135,8 +134,6 @@ fn add_cluster(graph: &mut GraphBuilder, name: &str) {
         options: MachineOptions::default(),
         spot: None,
         labels: BTreeMap::new(),
-        node_labels: BTreeMap::new(),
-        taints: BTreeSet::new(),
         extensions: Extensions::default(),
     };
     for (zone, subnet) in ZONES.iter().zip(&private) {

@@ -206,7 +206,7 @@ impl Worker<'_> {
                 ErrorKind::AlreadyExists,
                 "an object of this name exists and is not ours",
             )
-            .hint("rename one of the two, or delete that object if nobody needs it"));
+            .with_hint("rename one of the two, or delete that object if nobody needs it"));
         }
         Ok(None)
     }
@@ -299,7 +299,7 @@ impl Worker<'_> {
         let Some(wait) = attempts.after(&error, clock.elapsed()) else {
             return Err(attempts.exhausted(error));
         };
-        let error = Arc::new(error.task(key));
+        let error = Arc::new(error.with_task(key));
         self.events.send(Event::Retrying { task: key.clone(), error, wait });
         self.sleep(wait, cx).await
     }

@@ -13,8 +13,8 @@ pub struct NoJournal;
 impl IntentLog for NoJournal {
     async fn intend(&self, key: &str, _: &str, _: &[String]) -> Result<Intent> {
         Err(Error::new(ErrorKind::Unsupported, "objects of this kind cannot be found again after a crash")
-            .task(key)
-            .hint("give the engine a journal: Engine::journal"))
+            .with_task(key)
+            .with_hint("give the engine a journal: Engine::journal"))
     }
 
     async fn done(&self, _: &Intent, _: &str) -> Result<()> {

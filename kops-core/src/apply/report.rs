@@ -75,7 +75,7 @@ impl Report {
             return Ok(self);
         }
         let kind = self.failed.first().map_or(ErrorKind::Cancelled, |failed| failed.error.kind());
-        Err(Error::new(kind, self.to_string()).hint("run again: what has been done is kept"))
+        Err(Error::new(kind, self.to_string()).with_hint("run again: what has been done is kept"))
     }
 }
 
@@ -93,7 +93,7 @@ impl fmt::Display for Report {
             }
         }
         for failed in &self.failed {
-            write!(f, "\n  cannot {} {}: {}", failed.action, failed.task, failed.error)?;
+            write!(f, "\n  cannot {} {}: {}", failed.action, failed.task, failed.error.without_task())?;
             let blocked = self.blocked.iter().filter(|blocked| blocked.by == failed.task).count();
             if blocked > 0 {
                 write!(f, "\n    {blocked} steps wait for it")?;

@@ -241,12 +241,13 @@ impl<'a> Scheduler<'a> {
             }
             State::Failed(why) => self.fail(
                 index,
-                Error::new(ErrorKind::Failed, format!("{id}: {why}")).hint("run again: it will be replaced"),
+                Error::new(ErrorKind::Failed, format!("{id}: {why}"))
+                    .with_hint("run again: it will be replaced"),
             ),
             State::Deleting | State::Gone => self.fail(
                 index,
                 Error::new(ErrorKind::Conflict, format!("{id} was deleted as soon as it was made"))
-                    .hint("somebody else is at work on this; run again when they are done"),
+                    .with_hint("somebody else is at work on this; run again when they are done"),
             ),
         }
     }
@@ -372,7 +373,7 @@ impl<'a> Scheduler<'a> {
     }
 
     fn fail(&mut self, index: usize, error: Error) {
-        self.fail_shared(index, Arc::new(error.task(&self.work.steps[index].key)));
+        self.fail_shared(index, Arc::new(error.with_task(&self.work.steps[index].key)));
     }
 
     fn fail_shared(&mut self, index: usize, error: Arc<Error>) {

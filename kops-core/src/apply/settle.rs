@@ -135,14 +135,14 @@ fn verdict(
         (Goal::Gone, None | Some(State::Gone)) => return Some(Ok(None)),
         (Goal::Ready, Some(State::Failed(why))) => {
             return Some(Err(Error::new(ErrorKind::Failed, format!("{}: {why}", waiting.id))
-                .hint("run again: it will be replaced")));
+                .with_hint("run again: it will be replaced")));
         }
         (Goal::Ready, Some(State::Deleting | State::Gone)) => {
             return Some(Err(Error::new(
                 ErrorKind::Conflict,
                 format!("{} was deleted meanwhile", waiting.id),
             )
-            .hint("somebody else is at work on this; run again when they are done")));
+            .with_hint("somebody else is at work on this; run again when they are done")));
         }
         // It may have failed before, and listings lag; after a while it is the deletion that failed.
         (Goal::Gone, Some(State::Failed(why))) if waited > INVISIBLE => {
@@ -150,7 +150,7 @@ fn verdict(
                 ErrorKind::Failed,
                 format!("{} could not be deleted: {why}", waiting.id),
             )
-            .hint("see what still uses it; run again: it will be deleted again")));
+            .with_hint("see what still uses it; run again: it will be deleted again")));
         }
         (Goal::Ready, None) if waited > INVISIBLE => {
             return Some(Err(Error::not_found(format!("{} vanished after it was made", waiting.id))));
@@ -164,7 +164,7 @@ fn verdict(
             ErrorKind::DeadlineExceeded,
             format!("the {kind} {} {what} after {minutes} minutes", waiting.id),
         )
-        .hint("look at it in the cloud's console; run again to wait on"))
+        .with_hint("look at it in the cloud's console; run again to wait on"))
     })
 }
 

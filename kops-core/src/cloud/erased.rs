@@ -60,13 +60,14 @@ impl std::fmt::Debug for dyn DynHandler {
 }
 
 fn document<T: Serialize>(kind: &str, spec: &T) -> Result<Document> {
-    Document::of(spec)
-        .map_err(|error| Error::internal(format!("{kind}: the specification is no document")).source(error))
+    Document::of(spec).map_err(|error| {
+        Error::internal(format!("{kind}: the specification is no document")).with_source(error)
+    })
 }
 
 fn typed<T: DeserializeOwned>(kind: &str, document: &Document) -> Result<T> {
     T::deserialize(&**document).map_err(|error| {
-        Error::internal(format!("{kind}: the document does not fit the kind: {error}")).source(error)
+        Error::internal(format!("{kind}: the document does not fit the kind: {error}")).with_source(error)
     })
 }
 

@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// A token bucket.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bucket {
+pub struct TokenBucket {
     /// Its name, as given to [`Limiter::admit`].
     pub name: &'static str,
     /// How many calls can be made at once when it is full.
@@ -55,7 +55,7 @@ struct State {
 
 #[derive(Debug)]
 struct Level {
-    bucket: Bucket,
+    bucket: TokenBucket,
     tokens: f64,
     at: Duration,
     cautious_until: Duration,
@@ -114,7 +114,7 @@ impl Drop for Permit {
 
 impl Limiter {
     /// A limiter with these buckets, full, and so many calls in flight at most.
-    pub fn new(clock: Arc<dyn Clock>, buckets: impl IntoIterator<Item = Bucket>, slots: usize) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, buckets: impl IntoIterator<Item = TokenBucket>, slots: usize) -> Self {
         let at = clock.elapsed();
         let buckets = buckets
             .into_iter()
@@ -289,7 +289,7 @@ mod tests {
 
     fn limiter(slots: usize) -> (Limiter, Arc<SystemClock>) {
         let clock = Arc::new(SystemClock::new());
-        let bucket = Bucket { name: "writes", capacity: 2.0, per_second: 1.0 };
+        let bucket = TokenBucket { name: "writes", capacity: 2.0, per_second: 1.0 };
         (Limiter::new(clock.clone(), [bucket], slots), clock)
     }
 

@@ -67,5 +67,5 @@ impl<L: Lookup> Handler for LookedUp<L> {
 fn not_ours<L: Lookup>() -> Error {
     let kind = L::Kind::KIND;
     Error::new(ErrorKind::Unsupported, format!("objects of the kind {kind} can only be looked up"))
-        .hint("add the task with GraphBuilder::share")
+        .with_hint("add the task with GraphBuilder::share")
 }

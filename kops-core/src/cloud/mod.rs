@@ -31,7 +31,6 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::clock::Clock;
-use crate::cluster::model::{Dialect, General};
 use crate::graph::TaskGraph;
 
 pub use capabilities::Capabilities;
@@ -42,7 +41,7 @@ pub use handler::{
     Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Query, Replacement, Resolved,
     Timing, Update, Wanted,
 };
-pub use limits::{Bucket, Limiter, Permit};
+pub use limits::{Limiter, Permit, TokenBucket};
 pub use lookup::{Lookup, lookup};
 pub use machines::{Machine, MachineState, Machines};
 pub use mark::Mark;
@@ -76,11 +75,6 @@ pub trait Cloud: fmt::Debug + Send + Sync {
 
     /// The clock by which the engine waits.
     fn clock(&self) -> Arc<dyn Clock>;
-
-    /// What it makes of settings of a cluster specification that are in its own words.
-    fn dialect(&self) -> &dyn Dialect {
-        &General
-    }
 
     /// The machines of instance groups, if the provider can show them.
     fn machines(&self) -> Option<&dyn Machines> {

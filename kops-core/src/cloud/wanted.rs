@@ -20,7 +20,7 @@ impl<'a> Query<'a> {
             .map(|task| {
                 let spec = R::deserialize(&**task.spec).map_err(|error| {
                     Error::internal(format!("the specification of {}/{} is none", R::KIND, task.name))
-                        .source(error)
+                        .with_source(error)
                 })?;
                 Ok((task.name, spec))
             })

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::marker::PhantomData;
 
+use super::resource::{Output, Resource};
 use super::{Document, Edge, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, Wait, outputs_in};
-use crate::resource::{Output, Resource};
 use crate::{Error, Result};
 
 /// Collects tasks; [`build`](Self::build) checks them.

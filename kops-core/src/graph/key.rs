@@ -93,7 +93,7 @@ impl FromStr for Key {
         match text.split_once('/') {
             Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(Self::new(kind, name)),
             _ => Err(Error::invalid(format!("{text:?} is not the key of a task"))
-                .hint("a key is written Kind/name, as in Subnet/us-east-1a")),
+                .with_hint("a key is written Kind/name, as in Subnet/us-east-1a")),
         }
     }
 }

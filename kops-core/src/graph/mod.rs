@@ -23,6 +23,7 @@ mod builder;
 mod document;
 mod key;
 mod references;
+mod resource;
 mod value;
 
 use std::collections::HashMap;
@@ -30,7 +31,6 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::resource::Resource;
 use crate::{Error, Result};
 
 pub(crate) use builder::sort;
@@ -39,6 +39,7 @@ pub use document::Document;
 pub(crate) use document::{has_unknown, satisfied, shown};
 pub use key::Key;
 pub use references::{Reference, references};
+pub use resource::{At, Output, Resource};
 pub use value::{Closed, Data, Id, Input, Open, OutputRef, Part, Secret, Setting, Stage, Wait};
 pub(crate) use value::{REF, alike, marked};
 
@@ -150,7 +151,9 @@ impl Task {
     /// `Internal` when the document does not fit the kind.
     pub fn spec_as<R: Resource>(&self) -> Result<R> {
         R::deserialize(&*self.spec).map_err(|error| {
-            Error::internal(format!("its specification is not a {}", R::KIND)).task(&self.key).source(error)
+            Error::internal(format!("its specification is not a {}", R::KIND))
+                .with_task(&self.key)
+                .with_source(error)
         })
     }
 }

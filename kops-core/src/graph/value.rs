@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
 use super::key::Key;
-use crate::resource::Resource;
+use super::resource::Resource;
 
 /// What a field can hold: plain, comparable, serialisable data. Implemented for whatever qualifies.
 pub trait Data: Clone + fmt::Debug + Ord + Serialize + DeserializeOwned + Send + Sync + 'static {}

@@ -59,7 +59,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
     }
     planner.prune(&graph, &prune);
     if !planner.problems.is_empty() {
-        return Err(together(planner.problems));
+        return Err(Error::from_many(planner.problems));
     }
     let Planner { decisions, notes, deferred, warnings, .. } = planner;
     let steps = order(cloud, &graph, &snapshot, &decisions)?;
@@ -123,17 +123,6 @@ fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: &Pr
     }
     hasher.text(&snapshot.fingerprint());
     hasher.finish()
-}
-
-/// One error of many.
-fn together(mut problems: Vec<Error>) -> Error {
-    if problems.len() == 1
-        && let Some(only) = problems.pop()
-    {
-        return only;
-    }
-    let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    Error::invalid(format!("{} problems:\n  {}", told.len(), told.join("\n  ")))
 }
 
 /// What the reader is told about a decision.
@@ -269,7 +258,7 @@ impl<'a> Planner<'a> {
             return Ok(Cow::Borrowed(&task.spec));
         }
         let wanted = task.spec.substitute(&|key, output| self.outputs.get(key)?.get(output));
-        handler.canonical(&wanted).map(Cow::Owned).map_err(|error| error.task(&task.key))
+        handler.canonical(&wanted).map(Cow::Owned).map_err(|error| error.with_task(&task.key))
     }
 
     /// Of several objects under one key, the one that needs the least: no replacement before one, what others use
@@ -340,16 +329,18 @@ impl<'a> Planner<'a> {
         match (meant.next(), meant.next()) {
             (Some(object), None) => Ok(object),
             (None, _) => Err(Error::not_found(format!("there is no {} {selector:?}", key.kind()))
-                .task(key)
-                .hint("it should exist already; check its name or identifier, the region and the account")),
+                .with_task(key)
+                .with_hint(
+                    "it should exist already; check its name or identifier, the region and the account",
+                )),
             (Some(one), Some(other)) => Err(Error::invalid(format!(
                 "{selector:?} means more than one {}: {} and {}",
                 key.kind(),
                 one.object.id,
                 other.object.id
             ))
-            .task(key)
-            .hint("give the identifier instead")),
+            .with_task(key)
+            .with_hint("give the identifier instead")),
         }
     }
 
@@ -359,8 +350,8 @@ impl<'a> Planner<'a> {
                 crate::ErrorKind::AlreadyExists,
                 format!("{} exists and is not this scope's", object.object.id),
             )
-            .task(&task.key)
-            .hint("rename one of the two, or delete that object if nobody needs it")),
+            .with_task(&task.key)
+            .with_hint("rename one of the two, or delete that object if nobody needs it")),
             None => Ok(()),
         }
     }
@@ -447,8 +438,8 @@ fn judge(
             Mutability::Immutable => {
                 let (path, before, after) = (&field.path, &field.before, &field.after);
                 return Err(Error::invalid(format!("{path} cannot be changed from {before} to {after}"))
-                    .task(&task.key)
-                    .hint("set it back, or make a new object under another name and move over to it"));
+                    .with_task(&task.key)
+                    .with_hint("set it back, or make a new object under another name and move over to it"));
             }
             Mutability::Replace => {
                 field.forces_replacement = true;
@@ -465,8 +456,8 @@ fn judge(
             "{} cannot be changed without another object",
             forcing.join(", ")
         ))
-        .task(&task.key)
-        .hint("the object is retained, so it is not replaced; set the field back"));
+        .with_task(&task.key)
+        .with_hint("the object is retained, so it is not replaced; set the field back"));
     }
     let reason = Some(format!("{} cannot be changed in place", forcing.join(", ")));
     Ok((Some(Action::Replace), Note { reason, fields }))

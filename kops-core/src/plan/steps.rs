@@ -196,7 +196,7 @@ impl<'a> Builder<'a> {
                 }
                 (None, _) => {}
                 (Some(action), None) => {
-                    return Err(Error::internal(format!("nothing to {action}")).task(key));
+                    return Err(Error::internal(format!("nothing to {action}")).with_task(key));
                 }
             }
         }
@@ -279,7 +279,7 @@ impl<'a> Builder<'a> {
                 .map(|&step| format!("{} {}", self.steps[step].op.verb(), self.steps[step].key))
                 .collect();
             Error::invalid(format!("no order of replacement is possible: {}", path.join(" needs ")))
-                .hint("make the change in two steps: first move what uses the object elsewhere")
+                .with_hint("make the change in two steps: first move what uses the object elsewhere")
         })?;
         for &step in order.iter().rev() {
             let (call, settled) = self.duration(step);
@@ -316,7 +316,7 @@ pub(super) fn require_handler<'a>(cloud: &'a dyn Cloud, key: &Key) -> Result<&'a
     handler_of(cloud, key.kind()).map(|handler| &**handler).ok_or_else(|| {
         let known: Vec<_> = cloud.handlers().iter().map(|handler| handler.kind()).collect();
         Error::new(crate::ErrorKind::Unsupported, format!("{} has no kind {}", cloud.name(), key.kind()))
-            .task(key)
-            .hint(format!("it has {}", known.join(", ")))
+            .with_task(key)
+            .with_hint(format!("it has {}", known.join(", ")))
     })
 }

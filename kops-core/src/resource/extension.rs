@@ -41,13 +41,18 @@ impl Extensions {
         self.0.is_empty()
     }
 
+    /// The names of the extensions, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Sets an extension.
     ///
     /// # Errors
     /// `Internal` when it does not serialise.
     pub fn set<E: Extension>(&mut self, extension: &E) -> Result<()> {
         let value = serde_json::to_value(extension).map_err(|error| {
-            Error::internal(format!("the extension {} does not serialise", E::NAME)).source(error)
+            Error::internal(format!("the extension {} does not serialise", E::NAME)).with_source(error)
         })?;
         self.0.insert(E::NAME.to_owned(), value);
         Ok(())
@@ -60,7 +65,7 @@ impl Extensions {
     pub fn get<E: Extension>(&self) -> Result<Option<E>> {
         self.0.get(E::NAME).map_or(Ok(None), |value| {
             E::deserialize(value).map(Some).map_err(|error| {
-                Error::invalid(format!("the extension {} is malformed: {error}", E::NAME)).source(error)
+                Error::invalid(format!("the extension {} is malformed: {error}", E::NAME)).with_source(error)
             })
         })
     }

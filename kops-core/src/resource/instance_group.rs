@@ -1,7 +1,6 @@
 //! Groups of like machines.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -47,10 +46,6 @@ pub struct InstanceGroup<S: Stage = Open> {
     pub spot: Option<SpotOptions>,
     /// Labels beyond those of ownership.
     pub labels: BTreeMap<String, String>,
-    /// The labels its nodes carry in Kubernetes: an autoscaler wants to know before there is a node.
-    pub node_labels: BTreeMap<String, String>,
-    /// The taints its nodes carry in Kubernetes.
-    pub taints: BTreeSet<Taint>,
     /// What only one provider understands.
     #[serde(default, skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,
@@ -66,33 +61,4 @@ impl Resource for InstanceGroup {
 pub struct SpotOptions {
     /// The most to pay for a machine and hour, in the cloud's currency; the list price when `None`.
     pub max_price: Option<String>,
-}
-
-/// A taint of a Kubernetes node.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Taint {
-    /// The key.
-    pub key: String,
-    /// The value; often empty.
-    pub value: String,
-    /// What happens to pods that do not tolerate it.
-    pub effect: TaintEffect,
-}
-
-/// What a taint does to pods that do not tolerate it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum TaintEffect {
-    /// They are not scheduled here.
-    NoSchedule,
-    /// They are scheduled here only if nowhere else.
-    PreferNoSchedule,
-    /// Those running here are evicted.
-    NoExecute,
-}
-
-impl fmt::Display for Taint {
-    /// `key=value:Effect`, as kubectl writes it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}:{:?}", self.key, self.value, self.effect)
-    }
 }

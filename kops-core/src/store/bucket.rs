@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::{Entry, Key, Object, Place, Precondition, Prefix, StateStore, Version};
+use super::{Entry, Place, Precondition, Prefix, StateStore, StoreKey, StoredObject, Version};
 use crate::{Error, ErrorKind, Result};
 
 /// The calls of an object store, by the names that objects have there. Whatever implements it is a [`StateStore`].
@@ -18,7 +18,7 @@ pub trait Bucket: fmt::Debug + Send + Sync {
     fn place(&self) -> &Place;
 
     /// Reads an object.
-    async fn get_object(&self, object: &str) -> Result<Object, Refusal>;
+    async fn get_object(&self, object: &str) -> Result<StoredObject, BucketError>;
 
     /// Writes an object on a condition, and returns its new version.
     async fn put_object(
@@ -26,14 +26,14 @@ pub trait Bucket: fmt::Debug + Send + Sync {
         object: &str,
         bytes: Vec<u8>,
         condition: &Precondition,
-    ) -> Result<Version, Refusal>;
+    ) -> Result<Version, BucketError>;
 
     /// Deletes an object, if asked only at a version. That it is not there may be a success or
-    /// [`Refusal::Missing`].
-    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), Refusal>;
+    /// [`BucketError::NotFound`].
+    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), BucketError>;
 
     /// All pages of a listing.
-    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, Refusal>;
+    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, BucketError>;
 }
 
 /// What a listing is to show.
@@ -57,41 +57,42 @@ pub struct Listing {
 }
 
 /// Why a call to an object store did not do what it was asked.
-#[derive(Debug)]
-pub enum Refusal {
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
     /// There is no such object.
-    Missing,
+    #[error("there is no such object")]
+    NotFound,
     /// The condition did not hold.
-    Lost,
+    #[error("the condition of the request does not hold")]
+    PreconditionFailed,
     /// Anything else, in words.
-    Failed(Error),
-}
-
-impl From<Error> for Refusal {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
+    #[error(transparent)]
+    Failed(#[from] Error),
 }
 
 /// Where no object and no condition was named.
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<BucketError> for Error {
+    fn from(refusal: BucketError) -> Self {
         match refusal {
-            Refusal::Failed(error) => error,
-            Refusal::Missing => Self::not_found("the object store says that something is not there"),
-            Refusal::Lost => Self::new(ErrorKind::Conflict, "the object store is busy with another request"),
+            BucketError::Failed(error) => error,
+            BucketError::NotFound => Self::not_found("the object store says that something is not there"),
+            BucketError::PreconditionFailed => {
+                Self::new(ErrorKind::Conflict, "the object store is busy with another request")
+            }
         }
     }
 }
 
-impl Refusal {
+impl BucketError {
     /// As an error, where neither can be what was hoped for.
-    fn of(self, store: &dyn StateStore, key: &Key, condition: &Precondition) -> Error {
+    fn of(self, store: &dyn StateStore, key: &StoreKey, condition: &Precondition) -> Error {
         match (self, condition) {
             (Self::Failed(error), _) => error,
             // What was to be at a version is gone.
-            (Self::Lost, _) | (Self::Missing, Precondition::Match(_)) => condition.refusal(store, key),
-            (Self::Missing, _) => Error::not_found(format!("there is no {}/{key}", store.location())),
+            (Self::PreconditionFailed, _) | (Self::NotFound, Precondition::Match(_)) => {
+                condition.refusal(store, key)
+            }
+            (Self::NotFound, _) => Error::not_found(format!("there is no {}/{key}", store.location())),
         }
     }
 }
@@ -102,28 +103,28 @@ impl<B: Bucket> StateStore for B {
         self.place().location()
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Object>> {
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredObject>> {
         match self.get_object(&self.place().object(key)).await {
             Ok(object) => Ok(Some(object)),
-            Err(Refusal::Missing) => Ok(None),
+            Err(BucketError::NotFound) => Ok(None),
             Err(refusal) => Err(refusal.of(self, key, &Precondition::Any)),
         }
     }
 
-    async fn put(&self, key: &Key, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
+    async fn put(&self, key: &StoreKey, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
         let written = self.put_object(&self.place().object(key), bytes, &condition).await;
         written.map_err(|refusal| refusal.of(self, key, &condition))
     }
 
-    async fn delete(&self, key: &Key, expected: Option<&Version>) -> Result<()> {
+    async fn delete(&self, key: &StoreKey, expected: Option<&Version>) -> Result<()> {
         let condition = expected.cloned().map_or(Precondition::Any, Precondition::Match);
         match self.delete_object(&self.place().object(key), expected).await {
-            Err(Refusal::Missing) if expected.is_none() => Ok(()),
+            Err(BucketError::NotFound) if expected.is_none() => Ok(()),
             deleted => deleted.map_err(|refusal| refusal.of(self, key, &condition)),
         }
     }
 
-    async fn list(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>> {
+    async fn list(&self, prefix: &Prefix, after: Option<&StoreKey>) -> Result<Vec<Entry>> {
         let (prefix, first) = (self.place().under(prefix), after.map(|key| self.place().object(key)));
         let range = Range { prefix: &prefix, after: first.as_deref(), folded: false };
         let mut entries = Vec::new();

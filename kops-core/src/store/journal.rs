@@ -35,7 +35,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Key, MemoryStore, Object, Precondition, Prefix, StateStore, StateStoreExt as _, Version};
+use super::{
+    MemoryStore, Precondition, Prefix, StateStore, StateStoreExt as _, StoreKey, StoredObject, Version,
+};
 use crate::digest::Hasher;
 use crate::{Error, ErrorKind, Result};
 
@@ -77,7 +79,7 @@ pub trait IntentLog: fmt::Debug + Send + Sync {
 /// An object that was about to be made, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
-    at: Key,
+    at: StoreKey,
     version: Version,
     record: Record,
 }
@@ -131,22 +133,22 @@ impl Journal {
         Self::new(Arc::new(MemoryStore::new()), Prefix::root())
     }
 
-    async fn write(&self, at: &Key, record: &Record, condition: Precondition) -> Result<Version> {
+    async fn write(&self, at: &StoreKey, record: &Record, condition: Precondition) -> Result<Version> {
         let bytes = serde_json::to_vec_pretty(record)
-            .map_err(|error| Error::internal("an intent cannot be written").source(error))?;
+            .map_err(|error| Error::internal("an intent cannot be written").with_source(error))?;
         self.store.put(at, bytes, condition).await
     }
 
-    fn parse(&self, at: Key, object: &Object) -> Result<Intent> {
+    fn parse(&self, at: StoreKey, object: &StoredObject) -> Result<Intent> {
         let record = serde_json::from_slice(&object.bytes).map_err(|error| {
             Error::invalid(format!("{}/{at} is no intent that this program can read", self.store.location()))
-                .hint("use the program that wrote it")
-                .source(error)
+                .with_hint("use the program that wrote it")
+                .with_source(error)
         })?;
         Ok(Intent { at, version: object.version.clone(), record })
     }
 
-    async fn read(&self, at: &Key) -> Result<Option<Intent>> {
+    async fn read(&self, at: &StoreKey) -> Result<Option<Intent>> {
         self.store.get(at).await?.map(|object| self.parse(at.clone(), &object)).transpose()
     }
 }
@@ -216,7 +218,7 @@ impl IntentLog for Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::faulty::{Fault, FaultyStore};
+    use crate::testing::{FaultyStore, StoreFault};
 
     fn journal(store: &FaultyStore) -> Journal {
         Journal::new(Arc::new(store.clone()), Prefix::new(".kops/x/journal").unwrap())
@@ -246,7 +248,7 @@ mod tests {
     async fn the_same_intent_is_written_once() {
         let store = FaultyStore::default();
         let journal = journal(&store);
-        store.script([Fault::LoseAnswer]);
+        store.script([StoreFault::LoseAnswer]);
         assert_eq!(journal.intend("A/1", "d", &[]).await.unwrap_err().kind(), ErrorKind::Unavailable);
         let again = journal.intend("A/1", "d", &[]).await.unwrap();
         for (key, digest, existing) in
@@ -257,7 +259,7 @@ mod tests {
         assert_eq!(journal.entries().await.unwrap().len(), 4);
 
         // Once done it can be intended anew: what came of it is gone.
-        store.script([Fault::LoseAnswer]);
+        store.script([StoreFault::LoseAnswer]);
         assert!(journal.done(&again, "x").await.is_err());
         journal.done(&again, "x").await.unwrap();
         assert_eq!(journal.intend("A/1", "d", &[]).await.unwrap().object(), None);
@@ -274,7 +276,7 @@ mod tests {
         journal.done(&two, "y").await.unwrap();
         journal.forget("x").await.unwrap();
         journal.forget("x").await.unwrap();
-        store.script([Fault::LoseAnswer]);
+        store.script([StoreFault::LoseAnswer]);
         assert!(journal.abandon(&three).await.is_err());
         journal.abandon(&three).await.unwrap();
         let left = journal.entries().await.unwrap();
@@ -291,7 +293,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_intent_is_named() {
         let store = FaultyStore::default();
-        let at = Key::new(".kops/x/journal/odd").unwrap();
+        let at = StoreKey::new(".kops/x/journal/odd").unwrap();
         store.put(&at, b"?".to_vec(), Precondition::Any).await.unwrap();
         let error = journal(&store).entries().await.unwrap_err().to_string();
         assert!(error.contains(".kops/x/journal/odd is no intent"), "{error}");

@@ -21,15 +21,15 @@ const LONGEST_NAME: usize = 255;
 /// ```
 /// use kops_core::store::Key;
 ///
-/// assert_eq!(Key::new("ha.example.com/config")?.to_string(), "ha.example.com/config");
-/// assert!(Key::new("../etc/passwd").is_err());
-/// assert!(Key::new("/config").is_err());
+/// assert_eq!(StoreKey::new("ha.example.com/config")?.to_string(), "ha.example.com/config");
+/// assert!(StoreKey::new("../etc/passwd").is_err());
+/// assert!(StoreKey::new("/config").is_err());
 /// # Ok::<(), kops_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(String);
+pub struct StoreKey(String);
 
-impl Key {
+impl StoreKey {
     /// The key of that name.
     ///
     /// # Errors
@@ -51,13 +51,13 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl FromStr for Key {
+impl FromStr for StoreKey {
     type Err = Error;
 
     fn from_str(key: &str) -> Result<Self> {
@@ -68,13 +68,13 @@ impl FromStr for Key {
 /// Everything under a directory-like prefix, or the whole store.
 ///
 /// ```
-/// use kops_core::store::{Key, Prefix};
+/// use kops_core::store::{StoreKey, Prefix};
 ///
 /// let groups = Prefix::new("ha.example.com/instancegroup")?;
-/// assert_eq!(groups.key("nodes")?, Key::new("ha.example.com/instancegroup/nodes")?);
+/// assert_eq!(groups.key("nodes")?, StoreKey::new("ha.example.com/instancegroup/nodes")?);
 /// assert_eq!(groups.relative(&groups.key("nodes")?), Some("nodes"));
 /// // A prefix ends at a slash: this is another directory.
-/// assert!(!groups.contains(&Key::new("ha.example.com/instancegroups")?));
+/// assert!(!groups.contains(&StoreKey::new("ha.example.com/instancegroups")?));
 /// # Ok::<(), kops_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,7 +89,7 @@ impl Prefix {
     /// Everything under a path, given without a slash at its end.
     ///
     /// # Errors
-    /// `Invalid` as for [`Key::new`].
+    /// `Invalid` as for [`StoreKey::new`].
     pub fn new(directory: impl Into<String>) -> Result<Self> {
         let mut directory = directory.into();
         check(&directory)?;
@@ -105,26 +105,26 @@ impl Prefix {
     /// The key of this name under the prefix.
     ///
     /// # Errors
-    /// `Invalid` as for [`Key::new`].
-    pub fn key(&self, name: &str) -> Result<Key> {
-        Key::new(format!("{}{name}", self.0))
+    /// `Invalid` as for [`StoreKey::new`].
+    pub fn key(&self, name: &str) -> Result<StoreKey> {
+        StoreKey::new(format!("{}{name}", self.0))
     }
 
     /// The prefix under this one.
     ///
     /// # Errors
-    /// `Invalid` as for [`Key::new`].
+    /// `Invalid` as for [`StoreKey::new`].
     pub fn join(&self, directory: &str) -> Result<Self> {
         Self::new(format!("{}{directory}", self.0))
     }
 
     /// Whether a key is under the prefix.
-    pub fn contains(&self, key: &Key) -> bool {
+    pub fn contains(&self, key: &StoreKey) -> bool {
         self.relative(key).is_some()
     }
 
     /// The rest of a key that is under the prefix.
-    pub fn relative<'k>(&self, key: &'k Key) -> Option<&'k str> {
+    pub fn relative<'k>(&self, key: &'k StoreKey) -> Option<&'k str> {
         key.0.strip_prefix(&self.0)
     }
 }
@@ -182,19 +182,19 @@ mod tests {
             "a\nb",
             ".kops-local/lock",
         ] {
-            let error = Key::new(bad).unwrap_err();
+            let error = StoreKey::new(bad).unwrap_err();
             assert!(error.message().contains("no key"), "{bad}: {error}");
         }
-        assert!(Key::new("a".repeat(256)).is_err());
-        assert!(Key::new("a/".repeat(448) + "a").is_err());
+        assert!(StoreKey::new("a".repeat(256)).is_err());
+        assert!(StoreKey::new("a/".repeat(448) + "a").is_err());
         for good in ["a", ".kops/x/lock", "a/..b/c", "ä", "pki/ssh/public/admin/0f", "a b"] {
-            assert_eq!(Key::new(good).unwrap().as_str(), good);
+            assert_eq!(StoreKey::new(good).unwrap().as_str(), good);
         }
     }
 
     #[test]
     fn names_are_the_last_part() {
-        assert_eq!(Key::new("a/b/c").unwrap().name(), "c");
-        assert_eq!(Key::new("a").unwrap().name(), "a");
+        assert_eq!(StoreKey::new("a/b/c").unwrap().name(), "c");
+        assert_eq!(StoreKey::new("a").unwrap().name(), "a");
     }
 }

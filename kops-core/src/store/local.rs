@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 
 use super::key::RESERVED;
-use super::{Entry, Key, Object, Precondition, Prefix, StateStore, Version};
+use super::{Entry, Precondition, Prefix, StateStore, StoreKey, StoredObject, Version};
 use crate::{Error, ErrorKind, Result, digest};
 
 /// A store in a directory.
@@ -57,7 +57,7 @@ impl LocalStore {
         Ok(store)
     }
 
-    fn path(&self, key: &Key) -> PathBuf {
+    fn path(&self, key: &StoreKey) -> PathBuf {
         self.root.join(key.as_str())
     }
 
@@ -72,13 +72,15 @@ impl LocalStore {
     ) -> Result<T> {
         let store = self.clone();
         let done = tokio::task::spawn_blocking(move || work(&store)).await;
-        done.map_err(|error| Error::internal("a file operation of the state store broke off").source(error))?
+        done.map_err(|error| {
+            Error::internal("a file operation of the state store broke off").with_source(error)
+        })?
     }
 
-    fn read(&self, key: &Key) -> Result<Option<Object>> {
+    fn read(&self, key: &StoreKey) -> Result<Option<StoredObject>> {
         let path = self.path(key);
         match fs::read(&path) {
-            Ok(bytes) => Ok(Some(Object { version: version(&bytes), bytes })),
+            Ok(bytes) => Ok(Some(StoredObject { version: version(&bytes), bytes })),
             // Also a key that has this one's directory as a file, or is itself a directory of others.
             Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory | Io::IsADirectory) => {
                 self.must_exist()?;
@@ -88,7 +90,7 @@ impl LocalStore {
         }
     }
 
-    fn write(&self, key: &Key, bytes: &[u8], condition: &Precondition) -> Result<Version> {
+    fn write(&self, key: &StoreKey, bytes: &[u8], condition: &Precondition) -> Result<Version> {
         let _lock = self.lock()?;
         let current = self.read(key)?;
         if !condition.holds(current.as_ref().map(|object| &object.version)) {
@@ -103,7 +105,7 @@ impl LocalStore {
         Ok(version(bytes))
     }
 
-    fn remove(&self, key: &Key, expected: Option<&Version>) -> Result<()> {
+    fn remove(&self, key: &StoreKey, expected: Option<&Version>) -> Result<()> {
         let _lock = self.lock()?;
         let path = self.path(key);
         let current = self.read(key)?;
@@ -141,7 +143,7 @@ impl LocalStore {
                     "{} is an object, so there can be none below it",
                     directory.display()
                 ))
-                .hint("in a directory, a name is either a file or holds files; choose another name"),
+                .with_hint("in a directory, a name is either a file or holds files; choose another name"),
                 _ => self.failed("create", directory, error),
             })?;
             let above = directory.parent().unwrap_or(&self.root);
@@ -166,7 +168,7 @@ impl LocalStore {
                 ErrorKind::Unsupported,
                 format!("the file system of {} has no file locks", self.root.display()),
             )
-            .hint("keep the state store on a local disk, or in a bucket"),
+            .with_hint("keep the state store on a local disk, or in a bucket"),
             _ => self.failed("lock", &path, error),
         })
     }
@@ -176,17 +178,17 @@ impl LocalStore {
         match fs::metadata(&self.root) {
             Ok(metadata) if metadata.is_dir() => Ok(()),
             Ok(_) => Err(Error::invalid(format!("the state store {root} is a file"))
-                .hint("name the directory that holds the clusters")),
+                .with_hint("name the directory that holds the clusters")),
             Err(error) if error.kind() == Io::NotFound => {
                 Err(Error::not_found(format!("the directory of the state store, {root}, does not exist"))
-                    .hint(format!("check the path, or make a new store with `mkdir -p {root}`")))
+                    .with_hint(format!("check the path, or make a new store with `mkdir -p {root}`")))
             }
             Err(error) => Err(self.failed("open", &self.root, error)),
         }
     }
 
     /// All files under a directory, depth first, with their keys.
-    fn walk(&self, directory: &Path, each: &mut impl FnMut(Key, &Path) -> Result<Walk>) -> Result<Walk> {
+    fn walk(&self, directory: &Path, each: &mut impl FnMut(StoreKey, &Path) -> Result<Walk>) -> Result<Walk> {
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
             Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory) => return Ok(Walk::On),
@@ -208,19 +210,19 @@ impl LocalStore {
         Ok(Walk::On)
     }
 
-    fn key(&self, path: &Path) -> Result<Key> {
+    fn key(&self, path: &Path) -> Result<StoreKey> {
         let relative = path.strip_prefix(&self.root).unwrap_or(path);
         let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
-        parts.and_then(|parts| Key::new(parts.join("/")).ok()).ok_or_else(|| {
+        parts.and_then(|parts| StoreKey::new(parts.join("/")).ok()).ok_or_else(|| {
             Error::invalid(format!(
                 "the file {} has a name that no object of a state store can have",
                 path.display()
             ))
-            .hint("move it out of the state store")
+            .with_hint("move it out of the state store")
         })
     }
 
-    fn entries(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>> {
+    fn entries(&self, prefix: &Prefix, after: Option<&StoreKey>) -> Result<Vec<Entry>> {
         self.must_exist()?;
         let mut entries = Vec::new();
         self.walk(&self.root.join(prefix.as_str()), &mut |key, _| {
@@ -273,7 +275,9 @@ impl LocalStore {
             }
             _ => (ErrorKind::Io, "check the directory of the state store".to_owned()),
         };
-        Error::new(kind, format!("cannot {what} {}: {error}", path.display())).hint(hint).source(error)
+        Error::new(kind, format!("cannot {what} {}: {error}", path.display()))
+            .with_hint(hint)
+            .with_source(error)
     }
 }
 
@@ -289,22 +293,22 @@ impl StateStore for LocalStore {
         format!("file://{}", self.root.display())
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Object>> {
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredObject>> {
         let key = key.clone();
         self.blocking(move |store| store.read(&key)).await
     }
 
-    async fn put(&self, key: &Key, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
+    async fn put(&self, key: &StoreKey, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
         let key = key.clone();
         self.blocking(move |store| store.write(&key, &bytes, &condition)).await
     }
 
-    async fn delete(&self, key: &Key, expected: Option<&Version>) -> Result<()> {
+    async fn delete(&self, key: &StoreKey, expected: Option<&Version>) -> Result<()> {
         let (key, expected) = (key.clone(), expected.cloned());
         self.blocking(move |store| store.remove(&key, expected.as_ref())).await
     }
 
-    async fn list(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>> {
+    async fn list(&self, prefix: &Prefix, after: Option<&StoreKey>) -> Result<Vec<Entry>> {
         let (prefix, after) = (prefix.clone(), after.cloned());
         self.blocking(move |store| store.entries(&prefix, after.as_ref())).await
     }

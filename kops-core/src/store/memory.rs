@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Entry, Key, Object, Precondition, Prefix, StateStore, Version};
+use super::{Entry, Precondition, Prefix, StateStore, StoreKey, StoredObject, Version};
 use crate::Result;
 
 /// A store in memory. Clones share their content.
@@ -21,7 +21,7 @@ pub struct MemoryStore {
 
 #[derive(Default)]
 struct State {
-    objects: BTreeMap<Key, Object>,
+    objects: BTreeMap<StoreKey, StoredObject>,
     writes: u64,
 }
 
@@ -61,22 +61,22 @@ impl StateStore for MemoryStore {
         format!("memory://{}", self.name)
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Object>> {
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredObject>> {
         Ok(self.state().objects.get(key).cloned())
     }
 
-    async fn put(&self, key: &Key, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
+    async fn put(&self, key: &StoreKey, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
         let mut state = self.state();
         if !condition.holds(state.objects.get(key).map(|object| &object.version)) {
             return Err(condition.refusal(self, key));
         }
         state.writes += 1;
         let version = Version::new(state.writes.to_string());
-        state.objects.insert(key.clone(), Object { bytes, version: version.clone() });
+        state.objects.insert(key.clone(), StoredObject { bytes, version: version.clone() });
         Ok(version)
     }
 
-    async fn delete(&self, key: &Key, expected: Option<&Version>) -> Result<()> {
+    async fn delete(&self, key: &StoreKey, expected: Option<&Version>) -> Result<()> {
         let mut state = self.state();
         if let Some(expected) = expected
             && state.objects.get(key).map(|object| &object.version) != Some(expected)
@@ -87,7 +87,7 @@ impl StateStore for MemoryStore {
         Ok(())
     }
 
-    async fn list(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>> {
+    async fn list(&self, prefix: &Prefix, after: Option<&StoreKey>) -> Result<Vec<Entry>> {
         let state = self.state();
         let entries = state
             .objects
@@ -121,7 +121,7 @@ mod tests {
     #[tokio::test]
     async fn debug_shows_no_content() {
         let store = MemoryStore::named("x");
-        store.put(&Key::new("a/b").unwrap(), b"hunter2".to_vec(), Precondition::Any).await.unwrap();
+        store.put(&StoreKey::new("a/b").unwrap(), b"hunter2".to_vec(), Precondition::Any).await.unwrap();
         let debug = format!("{store:?}");
         assert!(debug.contains("a/b") && debug.contains("7 bytes"), "{debug}");
         assert!(!debug.contains("hunter2") && !debug.contains("104, 117"), "{debug}");

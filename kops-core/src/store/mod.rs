@@ -1,10 +1,10 @@
-//! The state store: where cluster specifications live, and who may work on them now.
+//! The state store: small objects under keys, and who may work on them now.
 //!
-//! The cloud is the state of a cluster; the store keeps what the cloud cannot tell: what was *wished for*
-//! (the specifications, in kOps' own layout and file formats, see [`layout`]), who is at work ([`lease`]) and
-//! which objects were about to be made that could not be found again by name or tag ([`journal`]).
+//! The cloud is the state; the store keeps what the cloud cannot tell: what was asked for (documents of whatever
+//! program uses it), who is at work ([`lease`]) and which objects were about to be created that could not be found
+//! again by name or tag ([`journal`]).
 //!
-//! Everything stands on one small contract, [`StateStore`]: a flat map from [`Key`]s to small objects in
+//! Everything stands on one small contract, [`StateStore`]: a flat map from [`StoreKey`]s to small objects in
 //! which every write can be made conditional on the version that was read. Nothing here is protected by a
 //! lock of this process, so any number of operators on any number of machines may share a store, and of two
 //! who change the same object at once, one is told ([`ErrorKind::Conflict`]).
@@ -20,10 +20,10 @@
 //! implements [`Bucket`], the calls of such a service, and is a [`StateStore`] by that.
 //!
 //! ```
-//! use kops_core::store::{Key, MemoryStore, Precondition, StateStore};
+//! use kops_core::store::{StoreKey, MemoryStore, Precondition, StateStore};
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! let store = MemoryStore::new();
-//! let key = Key::new("ha.example.com/config")?;
+//! let key = StoreKey::new("ha.example.com/config")?;
 //!
 //! let first = store.put(&key, b"one".to_vec(), Precondition::Absent).await?;
 //! store.put(&key, b"two".to_vec(), Precondition::Match(first.clone())).await?;
@@ -42,11 +42,8 @@
 mod bucket;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
-#[cfg(test)]
-mod faulty;
 pub mod journal;
 mod key;
-pub mod layout;
 pub mod lease;
 mod local;
 mod memory;
@@ -59,12 +56,9 @@ use std::fmt;
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-pub use self::bucket::{Bucket, Listing, Range, Refusal};
+pub use self::bucket::{Bucket, BucketError, Listing, Range};
 pub use self::journal::{Intent, IntentLog, Journal};
-pub use self::key::{Key, Prefix};
-pub use self::layout::{
-    ClusterRegistry, ClusterState, ClusterStore, Deletion, Listed, Stored, Versioned, ssh_fingerprint,
-};
+pub use self::key::{Prefix, StoreKey};
 pub use self::lease::{Holder, Lease, LeaseRequest};
 pub use self::local::LocalStore;
 pub use self::memory::MemoryStore;
@@ -98,7 +92,7 @@ pub trait StateStore: fmt::Debug + Send + Sync {
     ///
     /// # Behavior
     /// - No object at that key is `None`, not an error; so is a key that is only a prefix of others.
-    async fn get(&self, key: &Key) -> Result<Option<Object>>;
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredObject>>;
 
     /// Writes an object and returns its new version.
     ///
@@ -106,21 +100,21 @@ pub trait StateStore: fmt::Debug + Send + Sync {
     /// - [`Precondition::Absent`]: refused when there is an object.
     /// - [`Precondition::Match`]: refused when the object has another version or is gone.
     /// - Other content has another version.
-    async fn put(&self, key: &Key, bytes: Vec<u8>, condition: Precondition) -> Result<Version>;
+    async fn put(&self, key: &StoreKey, bytes: Vec<u8>, condition: Precondition) -> Result<Version>;
 
     /// Deletes an object, if asked only while it has the `expected` version.
     ///
     /// # Behavior
     /// - Without a version, deleting what is not there succeeds.
     /// - With a version, an object that has another one, or is gone, is a `Conflict`.
-    async fn delete(&self, key: &Key, expected: Option<&Version>) -> Result<()>;
+    async fn delete(&self, key: &StoreKey, expected: Option<&Version>) -> Result<()>;
 
     /// All objects under a prefix, at any depth; with `after`, only those whose key sorts behind it.
     ///
     /// # Behavior
     /// - Complete, however many pages it takes; sorted by the bytes of the key.
     /// - Nothing under the prefix is an empty list.
-    async fn list(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>>;
+    async fn list(&self, prefix: &Prefix, after: Option<&StoreKey>) -> Result<Vec<Entry>>;
 
     /// The names directly under a prefix that have objects under them in turn, like directories.
     ///
@@ -131,7 +125,7 @@ pub trait StateStore: fmt::Debug + Send + Sync {
 
 /// An object's bytes and the version they had when they were read.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Object {
+pub struct StoredObject {
     /// The content.
     pub bytes: Vec<u8>,
     /// The version to name in a conditional write.
@@ -139,7 +133,7 @@ pub struct Object {
 }
 
 /// Without the content: objects hold private keys.
-impl fmt::Debug for Object {
+impl fmt::Debug for StoredObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Object({} bytes, version {})", self.bytes.len(), self.version)
     }
@@ -149,7 +143,7 @@ impl fmt::Debug for Object {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Where the object is.
-    pub key: Key,
+    pub key: StoreKey,
     /// Its version.
     pub version: Version,
 }
@@ -206,14 +200,14 @@ impl Precondition {
     }
 
     /// The error of a conditional write that lost, the same for every store.
-    pub fn refusal(&self, store: &dyn StateStore, key: &Key) -> Error {
+    pub fn refusal(&self, store: &dyn StateStore, key: &StoreKey) -> Error {
         let object = format!("{}/{key}", store.location());
         let message = match self {
             Self::Absent => format!("{object} exists already"),
             Self::Match(version) => format!("{object} is no longer at version {version}"),
             Self::Any => format!("{object} is being written by somebody else"),
         };
-        Error::new(ErrorKind::Conflict, message).hint("read it again and repeat the change")
+        Error::new(ErrorKind::Conflict, message).with_hint("read it again and repeat the change")
     }
 }
 
@@ -221,14 +215,14 @@ impl Precondition {
 #[async_trait]
 pub trait StateStoreExt: StateStore {
     /// The object at a key that must be there.
-    async fn read(&self, key: &Key) -> Result<Object> {
+    async fn read(&self, key: &StoreKey) -> Result<StoredObject> {
         let object = self.get(key).await?;
         object.ok_or_else(|| Error::not_found(format!("there is no {}/{key}", self.location())))
     }
 
     /// The objects at several keys, read side by side, in the order of the keys; what is not there is left
     /// out.
-    async fn get_all(&self, keys: Vec<Key>) -> Result<Vec<(Key, Object)>> {
+    async fn get_all(&self, keys: Vec<StoreKey>) -> Result<Vec<(StoreKey, StoredObject)>> {
         stream::iter(keys)
             .map(|key| async move { Ok(self.get(&key).await?.map(|object| (key, object))) })
             .buffered(READS_AT_ONCE)

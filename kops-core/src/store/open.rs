@@ -37,7 +37,7 @@ impl FromStr for StoreUrl {
     fn from_str(url: &str) -> Result<Self> {
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err(Error::invalid(format!("`{url}` is not the URL of a state store: it has no scheme"))
-                .hint("write file:///directory or s3://bucket/prefix"));
+                .with_hint("write file:///directory or s3://bucket/prefix"));
         };
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         Ok(Self {
@@ -105,7 +105,7 @@ impl Stores {
         let Some(opener) = self.openers.get(&url.scheme) else {
             let known = self.openers.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             return Err(Error::invalid(format!("no state store is known for `{url}`"))
-                .hint(format!("this program knows {known}")));
+                .with_hint(format!("this program knows {known}")));
         };
         opener.open(&url).await
     }
@@ -130,10 +130,12 @@ impl StoreOpener for Files {
     async fn open(&self, url: &StoreUrl) -> Result<Arc<dyn StateStore>> {
         if !url.host.is_empty() && url.host != "localhost" {
             return Err(Error::invalid(format!("`{url}` names a host where a directory is wanted"))
-                .hint(format!("write file:///{}{} for an absolute path", url.host, url.path)));
+                .with_hint(format!("write file:///{}{} for an absolute path", url.host, url.path)));
         }
         if url.path.is_empty() {
-            return Err(Error::invalid(format!("`{url}` names no directory")).hint("write file:///directory"));
+            return Err(
+                Error::invalid(format!("`{url}` names no directory")).with_hint("write file:///directory")
+            );
         }
         Ok(Arc::new(LocalStore::new(Path::new(&url.path))))
     }
@@ -154,7 +156,7 @@ impl StoreOpener for Memories {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Key, Precondition};
+    use crate::store::{Precondition, StoreKey};
 
     #[test]
     fn urls_come_apart() {
@@ -182,7 +184,7 @@ mod tests {
     #[tokio::test]
     async fn a_memory_is_shared_by_name_within_one_value() {
         let (stores, others) = (Stores::new(), Stores::new());
-        let key = Key::new("a").unwrap();
+        let key = StoreKey::new("a").unwrap();
         let store = stores.open("memory://one").await.unwrap();
         store.put(&key, vec![1], Precondition::Absent).await.unwrap();
         assert!(stores.open("memory://one").await.unwrap().get(&key).await.unwrap().is_some());

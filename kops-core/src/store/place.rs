@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Key, Prefix, StoreUrl, Version};
+use super::{Prefix, StoreKey, StoreUrl, Version};
 use crate::error::Source;
 use crate::{Error, ErrorKind, Result};
 
@@ -10,12 +10,12 @@ use crate::{Error, ErrorKind, Result};
 /// there, and what is said when the bucket cannot be used.
 ///
 /// ```
-/// use kops_core::store::{Key, Place, StoreUrl};
+/// use kops_core::store::{StoreKey, Place, StoreUrl};
 ///
 /// let url: StoreUrl = "s3://my-bucket/clusters".parse()?;
 /// let place = Place::of(&url, "bucket")?;
 /// assert_eq!(place.bucket(), "my-bucket");
-/// assert_eq!(place.object(&Key::new("ha.example.com/config")?), "clusters/ha.example.com/config");
+/// assert_eq!(place.object(&StoreKey::new("ha.example.com/config")?), "clusters/ha.example.com/config");
 ///
 /// let error = Place::of(&"s3://".parse()?, "bucket").unwrap_err();
 /// assert_eq!(error.to_string(), "`s3://` names no bucket (write s3://bucket/prefix)");
@@ -38,7 +38,7 @@ impl Place {
     /// # Errors
     /// `Invalid` when one of them is missing, or the prefix is none; it says what such a URL looks like.
     pub fn of(url: &StoreUrl, form: &'static str) -> Result<Self> {
-        let advise = |error: Error| error.hint(format!("write {}://{form}/prefix", url.scheme));
+        let advise = |error: Error| error.with_hint(format!("write {}://{form}/prefix", url.scheme));
         let names = format!("{}{}", url.host, url.path);
         let (mut rest, mut kind, mut bucket) = (names.as_str(), "", "");
         let mut base = format!("{}:/", url.scheme);
@@ -65,7 +65,7 @@ impl Place {
     }
 
     /// What the object at a key is called in the bucket.
-    pub fn object(&self, key: &Key) -> String {
+    pub fn object(&self, key: &StoreKey) -> String {
         format!("{}{key}", self.prefix)
     }
 
@@ -78,17 +78,17 @@ impl Place {
     ///
     /// # Errors
     /// `Invalid` for an object that no state store can have made.
-    pub fn key(&self, object: &str) -> Result<Option<Key>> {
+    pub fn key(&self, object: &str) -> Result<Option<StoreKey>> {
         let name = object.strip_prefix(self.prefix.as_str()).unwrap_or(object);
         if name.is_empty() || name.ends_with('/') {
             return Ok(None);
         }
-        Key::new(name).map(Some).map_err(|error| {
+        StoreKey::new(name).map(Some).map_err(|error| {
             Error::invalid(format!(
                 "the {} {self} has an object that is not a state store's: {error}",
                 self.kind
             ))
-            .hint("move it out of the way of the state store")
+            .with_hint("move it out of the way of the state store")
         })
     }
 
@@ -102,23 +102,24 @@ impl Place {
                 ErrorKind::Unsupported,
                 format!("the {} {self} gives its objects no versions", self.kind),
             )
-            .hint("use an object store that does: conditional writes go by them")
+            .with_hint("use an object store that does: conditional writes go by them")
         })
     }
 
     /// There is no such bucket; `make` is the command that makes it.
     pub fn missing(&self, make: &str) -> Error {
-        Error::not_found(format!("the {} of the state store, {self}, does not exist", self.kind))
-            .hint(format!("check the name, or make it with `{make}`; a state store deserves versioning too"))
+        Error::not_found(format!("the {} of the state store, {self}, does not exist", self.kind)).with_hint(
+            format!("check the name, or make it with `{make}`; a state store deserves versioning too"),
+        )
     }
 
     /// The bucket may not be used as it has to be; `needs` is what for.
     pub fn denied(&self, refusal: Error, needs: &str) -> Error {
         let message = format!("no access to the {} {self}: {}", self.kind, refusal.message());
-        let error = Error::new(ErrorKind::Denied, message).hint(format!("a state store needs {needs}"));
-        match refusal.failed_call() {
-            Some(call) => error.call(call).source(refusal),
-            None => error.source(refusal),
+        let error = Error::new(ErrorKind::Denied, message).with_hint(format!("a state store needs {needs}"));
+        match refusal.call() {
+            Some(call) => error.with_call(call).with_source(refusal),
+            None => error.with_source(refusal),
         }
     }
 
@@ -128,14 +129,14 @@ impl Place {
             ErrorKind::Unavailable,
             format!("the answer about the {} {self} makes no sense", self.kind),
         )
-        .source(cause)
+        .with_source(cause)
     }
 
     /// An answer began and did not end.
     pub fn broke_off(&self, cause: impl Into<Source>) -> Error {
         let message =
             format!("the connection broke off in the middle of an answer about the {} {self}", self.kind);
-        Error::new(ErrorKind::Unavailable, message).source(cause)
+        Error::new(ErrorKind::Unavailable, message).with_source(cause)
     }
 }
 
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn objects_are_keys_under_the_prefix() {
         let place = place("s3://b/x", "bucket").unwrap();
-        let key = Key::new("a/b").unwrap();
+        let key = StoreKey::new("a/b").unwrap();
         assert_eq!(place.object(&key), "x/a/b");
         assert_eq!(place.under(&Prefix::new("a").unwrap()), "x/a/");
         assert_eq!(place.key("x/a/b").unwrap(), Some(key));
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     fn a_refusal_keeps_its_call() {
         let place = place("azureblob://a/c", "account/container").unwrap();
-        let error = place.denied(Error::new(ErrorKind::Denied, "no role").call("blobs/read"), "a role");
+        let error = place.denied(Error::new(ErrorKind::Denied, "no role").with_call("blobs/read"), "a role");
         assert_eq!(
             error.to_string(),
             "blobs/read: permission denied: no access to the container azureblob://a/c: no role (a state store needs a role)"

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{Entry, Key, Object, Precondition, Prefix, StateStore, Version};
+use super::{Entry, Precondition, Prefix, StateStore, StoreKey, StoredObject, Version};
 use crate::clock::Clock;
 use crate::retry::Attempts;
 use crate::{Error, ErrorKind, Result, RetryPolicy};
@@ -62,7 +62,7 @@ impl<S: StateStore> StateStore for RetryingStore<S> {
         self.inner.location()
     }
 
-    async fn get(&self, key: &Key) -> Result<Option<Object>> {
+    async fn get(&self, key: &StoreKey) -> Result<Option<StoredObject>> {
         let mut attempts = Attempts::new(self.policy);
         loop {
             match self.inner.get(key).await {
@@ -72,7 +72,7 @@ impl<S: StateStore> StateStore for RetryingStore<S> {
         }
     }
 
-    async fn put(&self, key: &Key, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
+    async fn put(&self, key: &StoreKey, bytes: Vec<u8>, condition: Precondition) -> Result<Version> {
         let mut attempts = Attempts::new(self.policy);
         let mut doubtful = false;
         loop {
@@ -92,7 +92,7 @@ impl<S: StateStore> StateStore for RetryingStore<S> {
         }
     }
 
-    async fn delete(&self, key: &Key, expected: Option<&Version>) -> Result<()> {
+    async fn delete(&self, key: &StoreKey, expected: Option<&Version>) -> Result<()> {
         let mut attempts = Attempts::new(self.policy);
         let mut doubtful = false;
         loop {
@@ -109,7 +109,7 @@ impl<S: StateStore> StateStore for RetryingStore<S> {
         }
     }
 
-    async fn list(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>> {
+    async fn list(&self, prefix: &Prefix, after: Option<&StoreKey>) -> Result<Vec<Entry>> {
         let mut attempts = Attempts::new(self.policy);
         loop {
             match self.inner.list(prefix, after).await {
@@ -134,11 +134,11 @@ impl<S: StateStore> StateStore for RetryingStore<S> {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::store::faulty::{Fault, FaultyStore};
     use crate::store::{StateStoreExt as _, conformance};
+    use crate::testing::{FaultyStore, StoreFault};
 
-    fn key() -> Key {
-        Key::new("a").unwrap()
+    fn key() -> StoreKey {
+        StoreKey::new("a").unwrap()
     }
 
     fn retrying() -> (FaultyStore, RetryingStore<FaultyStore>) {
@@ -154,25 +154,25 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn passing_failures_pass() {
         let (faulty, store) = retrying();
-        faulty.script([Fault::Refuse, Fault::Refuse]);
+        faulty.script([StoreFault::Refuse, StoreFault::Refuse]);
         let version = store.put(&key(), b"one".to_vec(), Precondition::Absent).await.unwrap();
         assert_eq!(faulty.calls().len(), 3);
-        faulty.script([Fault::Refuse]);
+        faulty.script([StoreFault::Refuse]);
         store.delete(&key(), Some(&version)).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn our_own_lost_write_is_a_success() {
         let (faulty, store) = retrying();
-        faulty.script([Fault::LoseAnswer]);
+        faulty.script([StoreFault::LoseAnswer]);
         let one = store.put(&key(), b"one".to_vec(), Precondition::Absent).await.unwrap();
-        faulty.script([Fault::LoseAnswer]);
+        faulty.script([StoreFault::LoseAnswer]);
         let two = store.put(&key(), b"two".to_vec(), Precondition::Match(one)).await.unwrap();
         assert_eq!(
             store.read(&key()).await.unwrap(),
-            Object { bytes: b"two".to_vec(), version: two.clone() }
+            StoredObject { bytes: b"two".to_vec(), version: two.clone() }
         );
-        faulty.script([Fault::LoseAnswer]);
+        faulty.script([StoreFault::LoseAnswer]);
         store.delete(&key(), Some(&two)).await.unwrap();
         assert!(store.get(&key()).await.unwrap().is_none());
     }
@@ -182,7 +182,7 @@ mod tests {
         let (faulty, store) = retrying();
         let one = faulty.inner.put(&key(), b"one".to_vec(), Precondition::Absent).await.unwrap();
         faulty.inner.put(&key(), b"theirs".to_vec(), Precondition::Any).await.unwrap();
-        for fault in [Fault::Pass, Fault::Refuse] {
+        for fault in [StoreFault::Pass, StoreFault::Refuse] {
             faulty.script([fault]);
             let late = store.put(&key(), b"ours".to_vec(), Precondition::Match(one.clone())).await;
             assert_eq!(late.unwrap_err().kind(), ErrorKind::Conflict);
@@ -197,11 +197,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_does_not_pass_is_given_up_in_time() {
         let (faulty, store) = retrying();
-        faulty.script([Fault::Refuse; 1000]);
+        faulty.script([StoreFault::Refuse; 1000]);
         let clock = SystemClock::new();
         let error = store.put(&key(), vec![], Precondition::Any).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);
-        assert!(error.advice().unwrap().contains("gave up after"), "{error}");
+        assert!(error.hint().unwrap().contains("gave up after"), "{error}");
         assert!(clock.elapsed() <= POLICY.deadline && clock.elapsed() >= POLICY.deadline / 2);
     }
 }

@@ -18,7 +18,6 @@ use crate::cloud::{
     Capabilities, Cloud, Create, Delete, Deletion, DynHandler, IdentityClass, Machines, Mutability, Observed,
     Permissions, Query, Replacement, Scope, Timing, Update,
 };
-use crate::cluster::model::Dialect;
 use crate::graph::{Document, TaskGraph};
 
 /// A cloud with somebody in between who makes calls of its handlers fail, get lost or never return.
@@ -102,10 +101,6 @@ impl Cloud for Saboteur {
 
     fn clock(&self) -> Arc<dyn Clock> {
         self.cloud.clock()
-    }
-
-    fn dialect(&self) -> &dyn Dialect {
-        self.cloud.dialect()
     }
 
     fn machines(&self) -> Option<&dyn Machines> {

@@ -189,5 +189,5 @@ impl Drop for Flight<'_> {
 }
 
 fn injected(kind: ErrorKind, of: &str, op: Op) -> Error {
-    Error::new(kind, "an injected fault").call(format!("memory:{of}:{op}"))
+    Error::new(kind, "an injected fault").with_call(format!("memory:{of}:{op}"))
 }

@@ -10,11 +10,10 @@ use kops_core::plan::Action;
 use kops_core::resource::{
     Access, Address, DnsRecord, DnsTarget, DnsZone, Extensions, Firewall, FirewallRule, FirewallRules,
     HealthCheck, Identity, Instance, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions,
-    NatGateway, Network, Peer, Protocol, RecordType, Resource, Role, RootVolume, Scheme, SshKey, Subnet,
-    Volume,
+    NatGateway, Network, Peer, Protocol, RecordType, Resource, RootVolume, Scheme, SshKey, Subnet, Volume,
 };
 use kops_core::testing::conformance::{Edit, Fixture, Item, Many, Requests};
-use kops_core::testing::{MemoryCloud, Stored};
+use kops_core::testing::{MemoryCloud, MemoryObject};
 
 pub(crate) const SECRET: &str = "hunter2-bootstrap-token";
 
@@ -110,7 +109,7 @@ fn cluster(scope: &Scope, wish: &Wish) -> Result<TaskGraph> {
     if wish.second_key {
         graph.add("second", SshKey::new("ssh-ed25519 CCCC second"));
     }
-    let identity = graph.add("nodes", Identity::of(Role::Node));
+    let identity = graph.add("nodes", Identity::new());
     for number in 0..wish.volumes {
         graph.add(
             &format!("etcd-{number}"),
@@ -146,8 +145,6 @@ fn cluster(scope: &Scope, wish: &Wish) -> Result<TaskGraph> {
             options: MachineOptions::default(),
             spot: None,
             labels: [("role".to_owned(), "node".to_owned())].into(),
-            node_labels: [].into(),
-            taints: [].into(),
             extensions: Extensions::default(),
         },
     );
@@ -237,7 +234,7 @@ impl Fixture for Memory {
     }
 
     async fn take_name(&self, scope: &Scope) -> Result<Option<Key>> {
-        self.cloud.plant::<Identity>(&format!("nodes.{}", scope.name()), &Identity::of(Role::Bastion))?;
+        self.cloud.plant::<Identity>(&format!("nodes.{}", scope.name()), &Identity::new())?;
         Ok(Some(Key::new(Identity::KIND, "nodes")))
     }
 
@@ -245,7 +242,7 @@ impl Fixture for Memory {
         // Users before what they use.
         for kind in [FirewallRules::KIND, Firewall::KIND, Network::KIND, Address::KIND, Identity::KIND] {
             let objects = self.cloud.objects()?.into_iter();
-            for Stored { id, .. } in objects.filter(|it| it.kind == kind && it.scope.is_none()) {
+            for MemoryObject { id, .. } in objects.filter(|it| it.kind == kind && it.scope.is_none()) {
                 match kind {
                     FirewallRules::KIND => self.cloud.remove(&Id::<FirewallRules>::new(id))?,
                     Firewall::KIND => self.cloud.remove(&Id::<Firewall>::new(id))?,

@@ -9,10 +9,11 @@ use fastrand::Rng;
 use kops_core::cloud::Scope;
 use kops_core::graph::{Handle, Input, Part, Secret, TaskGraph};
 use kops_core::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, Extensions, Firewall, FirewallRule, FirewallRules, HealthCheck,
-    Identity, Instance, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions, NatGateway,
-    Network, Peer, Protocol, RecordType, Role, RootVolume, Scheme, SshKey, Subnet, Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, Extension, Extensions, Firewall, FirewallRule, FirewallRules,
+    HealthCheck, Identity, Instance, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions,
+    NatGateway, Network, Peer, Protocol, RecordType, RootVolume, Scheme, SshKey, Subnet, Volume,
 };
+use serde::{Deserialize, Serialize};
 
 /// What there shall be. Things are known by small numbers; what a number means to a thing is the thing's.
 #[derive(Clone, Debug, Default)]
@@ -94,8 +95,11 @@ impl Model {
             .identities
             .iter()
             .map(|(number, store)| {
-                let state_store = store.then(|| "memory://store".to_owned());
-                graph.add(&format!("i{number}"), Identity { state_store, ..Identity::of(Role::Node) })
+                let mut identity = Identity::new();
+                if *store {
+                    identity.extensions.set(&ReadsStore { url: "memory://store".to_owned() }).unwrap();
+                }
+                graph.add(&format!("i{number}"), identity)
             })
             .collect();
         let mut balancers = Vec::new();
@@ -124,6 +128,16 @@ impl Model {
         }
         graph.build().unwrap()
     }
+}
+
+/// Something that an identity grants.
+#[derive(Serialize, Deserialize)]
+struct ReadsStore {
+    url: String,
+}
+
+impl Extension for ReadsStore {
+    const NAME: &'static str = "stress/ReadsStore";
 }
 
 fn toggle<T>(things: &mut BTreeMap<u8, T>, number: u8, thing: T) {
@@ -248,8 +262,6 @@ impl Net {
                     options: MachineOptions::default(),
                     spot: None,
                     labels: [].into(),
-                    node_labels: [].into(),
-                    taints: [].into(),
                     extensions: Extensions::default(),
                 },
             );

@@ -9,10 +9,10 @@ use fastrand::Rng;
 use kops_core::cloud::{Cloud, Context, IdentityClass, Scope};
 use kops_core::graph::{Lifecycle, TaskGraph};
 use kops_core::resource::{
-    Address, DnsZone, Firewall, FirewallRules, Identity, InstanceGroup, Network, Resource, Role, Volume,
+    Address, DnsZone, Firewall, FirewallRules, Identity, InstanceGroup, Network, Resource, Volume,
 };
 use kops_core::store::Journal;
-use kops_core::testing::{Chaos, Fault, Latencies, MemoryCloud, Stored};
+use kops_core::testing::{Chaos, Fault, Latencies, MemoryCloud, MemoryObject};
 use kops_core::{Engine, ErrorKind, Result};
 
 use crate::model::Model;
@@ -124,7 +124,7 @@ impl Story {
         let firewall = cloud.plant::<Firewall>("theirs", &firewall).unwrap();
         cloud.plant::<FirewallRules>("theirs", &FirewallRules { firewall, rules: [].into() }).unwrap();
         cloud.plant::<Address>("theirs", &Address {}).unwrap();
-        cloud.plant::<Identity>("theirs", &Identity::of(Role::Node)).unwrap();
+        cloud.plant::<Identity>("theirs", &Identity::new()).unwrap();
         cloud
             .plant::<DnsZone>("theirs", &DnsZone { name: "theirs.example".to_owned(), network: None })
             .unwrap();
@@ -182,7 +182,7 @@ impl Story {
     }
 
     /// With nothing going wrong any more, a few runs get there.
-    async fn converge(&mut self, graph: &TaskGraph, others: &[Stored]) -> Result<(), String> {
+    async fn converge(&mut self, graph: &TaskGraph, others: &[MemoryObject]) -> Result<(), String> {
         self.summary.calls += self.cloud.calls().total();
         self.cloud.heal();
         self.cloud.clock().sleep(LAG).await;
@@ -203,7 +203,7 @@ impl Story {
     }
 
     /// One object for each task, others' untouched, and no other.
-    async fn is_as(&mut self, graph: &TaskGraph, others: &[Stored]) -> Result<(), String> {
+    async fn is_as(&mut self, graph: &TaskGraph, others: &[MemoryObject]) -> Result<(), String> {
         // What is on its way out goes.
         self.cloud.clock().sleep(Duration::from_mins(2)).await;
         let objects = self.cloud.objects().unwrap();

@@ -376,7 +376,7 @@ impl<C: Collection> Compute<C> {
                         object.state = State::Deleting;
                     }
                 }
-                Progress::Failed(Change::Delete, error) => return Err(error.task(&id)),
+                Progress::Failed(Change::Delete, error) => return Err(error.with_task(&id)),
                 Progress::Failed(change, error) => {
                     if let Some(object) = Self::with_state(&mut found, &id, &change)? {
                         object.state = State::Failed(error.to_string());
@@ -541,12 +541,12 @@ impl<C: Collection> Handler for Compute<C> {
 
 fn document_of(spec: &impl serde::Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(spec)
-        .map_err(|error| Error::internal("a specification does not serialise").source(error))
+        .map_err(|error| Error::internal("a specification does not serialise").with_source(error))
 }
 
 fn spec_of<S: serde::de::DeserializeOwned>(document: &serde_json::Value) -> Result<S> {
     S::deserialize(document)
-        .map_err(|error| Error::internal("a specification does not come back").source(error))
+        .map_err(|error| Error::internal("a specification does not come back").with_source(error))
 }
 
 /// The filter of what carries a scope's mark: `field eq` takes a regular expression that the whole value has to

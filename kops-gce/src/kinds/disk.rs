@@ -157,7 +157,7 @@ impl Collection for Disks {
                 "a disk does not shrink: it has {size} GiB, {} are wanted",
                 spec.size
             ))
-            .hint("set the size back; to use less, make another disk and copy"));
+            .with_hint("set the size back; to use less, make another disk and copy"));
         }
         let differs = |wanted: &Setting<u32>, now: Option<i64>| {
             wanted.managed().filter(|wanted| i64::from(**wanted) != now.unwrap_or_default()).copied()

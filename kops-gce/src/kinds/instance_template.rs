@@ -79,7 +79,7 @@ impl Collection for InstanceTemplates {
 
     fn new_name(task: &str, spec: &InstanceTemplate<Closed>) -> Result<String> {
         let document = serde_json::to_vec(spec)
-            .map_err(|error| Error::internal("a template does not serialise").source(error))?;
+            .map_err(|error| Error::internal("a template does not serialise").with_source(error))?;
         let digest = Sha256::digest(&document);
         let digest = digest.iter().take(5).fold(String::new(), |digest, byte| format!("{digest}{byte:02x}"));
         Ok(names::template_name(task, &digest))

@@ -151,7 +151,7 @@ fn task_of(wanted: &[Wanted<'_>], spec: &Spec, account: &str) -> Result<Option<S
     for task in wanted {
         let other: ProjectIamBinding<Open> =
             serde_json::from_value((**task.spec).clone()).map_err(|error| {
-                Error::internal(format!("the specification of {} is none", task.name)).source(error)
+                Error::internal(format!("the specification of {} is none", task.name)).with_source(error)
             })?;
         let same_account = match &other.service_account {
             Input::Known(id) => *id == spec.service_account,

@@ -129,7 +129,9 @@ impl ResourceRecordSets {
         let domain = managed_zone::domain(zone).to_owned();
         if scope.name().contains('.') && !is_under(scope.name(), &domain) {
             return Err(Error::invalid(format!("the zone {domain} does not contain {}", scope.name()))
-                .hint("records could not be found again there: use a zone that the cluster's name lies in"));
+                .with_hint(
+                    "records could not be found again there: use a zone that the cluster's name lies in",
+                ));
         }
         Ok(Zone { id: id.as_str().to_owned(), domain })
     }

@@ -117,7 +117,7 @@ impl Handler for ServiceAccounts {
         let text = mark.text();
         if text.len() > LONGEST_MARK {
             return Err(Error::invalid("the names of cluster and task are too long for a service account")
-                .hint("shorten the cluster's name"));
+                .with_hint("shorten the cluster's name"));
         }
         let account =
             model::ServiceAccount::new().set_display_name(&request.spec.display_name).set_description(text);

@@ -77,7 +77,8 @@ impl Collection for Subnetworks {
     ) -> Result<Facts<Subnetwork<Closed>>> {
         let range = |text: Option<&str>| {
             text.unwrap_or_default().parse::<IpNet>().map_err(|error| {
-                Error::internal(format!("the range of the subnetwork {} is none", path.name)).source(error)
+                Error::internal(format!("the range of the subnetwork {} is none", path.name))
+                    .with_source(error)
             })
         };
         let secondary = model.secondary_ip_ranges.iter();

@@ -24,7 +24,7 @@ impl Lowered<Site> for Instance {
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         // Subnets do not tell zones here, and an agnostic machine names none: a label does.
         let Some(zone) = spec.labels.get(ZONE).cloned() else {
-            return Err(Error::invalid("it is in no zone").hint(format!("name one in the label {ZONE}")));
+            return Err(Error::invalid("it is in no zone").with_hint(format!("name one in the label {ZONE}")));
         };
         super::zone(cx, &zone)?;
         super::machine_type(cx, &zone, &spec.machine_type);

@@ -18,12 +18,13 @@ impl Lowered<Site> for InstanceGroup {
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let extension = spec.extensions.get::<GceInstanceGroup>()?.unwrap_or_default();
         if spec.zones.is_empty() {
-            return Err(
-                Error::invalid("it is in no zone").hint("name the zones that its machines are spread over")
-            );
+            return Err(Error::invalid("it is in no zone")
+                .with_hint("name the zones that its machines are spread over"));
         }
         let Some(subnet) = spec.subnets.first() else {
-            return Err(Error::invalid("it is in no subnet").hint("name the subnet that its machines are in"));
+            return Err(
+                Error::invalid("it is in no subnet").with_hint("name the subnet that its machines are in")
+            );
         };
         if spec.subnets.len() > 1 {
             return Err(unsupported(

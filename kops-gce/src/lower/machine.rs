@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kops_core::Result;
-use kops_core::cluster::INSTANCE_GROUP_LABEL;
 use kops_core::graph::{Id, Input, Secret};
 use kops_core::resource::{Firewall, Identity, LoadBalancer, MachineOptions, RootVolume, SshKey, Subnet};
 
@@ -16,6 +15,9 @@ use crate::labels;
 const TYPE: &str = "pd-balanced";
 /// The user that keys of SSH log in as, as in kOps.
 const USER: &str = "admin";
+
+/// The label by which kOps' tools know the group of a machine.
+const GROUP_LABEL: &str = "kops.k8s.io/instancegroup";
 
 /// What is asked of a machine.
 pub(super) struct Request<'a> {
@@ -98,7 +100,7 @@ fn metadata(request: &Request<'_>, cx: &Lowering<'_>) -> Result<BTreeMap<String,
     let known = |text: &str| Input::Known(Secret::new(text));
     // As in kOps, for its tools on the machine.
     let mut metadata = BTreeMap::from([("cluster-name".to_owned(), known(cx.scope().name()))]);
-    if let Some(group) = request.labels.get(INSTANCE_GROUP_LABEL) {
+    if let Some(group) = request.labels.get(GROUP_LABEL) {
         metadata.insert("kops-k8s-io-instance-group-name".to_owned(), known(group));
     }
     if let Some(user_data) = request.user_data {

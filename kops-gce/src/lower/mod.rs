@@ -74,7 +74,7 @@ fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
 }
 
 fn unsupported(message: impl Into<String>, hint: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Unsupported, message).hint(hint)
+    Error::new(ErrorKind::Unsupported, message).with_hint(hint)
 }
 
 /// A zone of the region: it is looked up, so that a misspelt one is found before anything is made.
@@ -82,7 +82,7 @@ fn zone(cx: &mut Lowering<'_>, name: &str) -> Result<()> {
     let region = &cx.provider().region;
     if name.rsplit_once('-').is_none_or(|(of, _)| of != region) {
         return Err(Error::invalid(format!("the zone {name} is not in the region {region}"))
-            .hint("name a zone of the region, or connect to the zone's region"));
+            .with_hint("name a zone of the region, or connect to the zone's region"));
     }
     cx.looked_up::<Zone>(name);
     Ok(())

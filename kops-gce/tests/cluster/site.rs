@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::graph::{GraphBuilder, Handle, Input, Secret, TaskGraph};
 use kops_core::resource::{
     Access, Address, Egress, Extensions, Firewall, FirewallRule, FirewallRules, HealthCheck, Identity,
     InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions, NatGateway, Network, Peer,
-    Protocol, Role, RootVolume, Scheme, SshKey, Subnet,
+    Protocol, RootVolume, Scheme, SshKey, Subnet,
 };
 use kops_gce_emulator::IMAGE;
 
@@ -68,7 +69,7 @@ impl Site {
         let among = FirewallRule::all_from(Peer::Group(firewall.id()));
         graph
             .add(&named("nodes"), FirewallRules { firewall: firewall.id(), rules: [out, ssh, among].into() });
-        let identity = graph.add(&named("nodes"), Identity::of(Role::Node));
+        let identity = graph.add(&named("nodes"), ClusterIdentity::of(MachineRole::Node).identity().unwrap());
         let key = graph.add(&named("key"), SshKey::new(KEY));
         Self { cluster: cluster.to_owned(), graph, network, subnet, firewall, identity, key }
     }
@@ -91,8 +92,6 @@ impl Site {
             options: MachineOptions::default(),
             spot: None,
             labels: [("kops.k8s.io/instancegroup".to_owned(), "nodes".to_owned())].into(),
-            node_labels: BTreeMap::new(),
-            taints: BTreeSet::new(),
             extensions: Extensions::default(),
         }
     }

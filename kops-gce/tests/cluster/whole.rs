@@ -1,9 +1,10 @@
 //! Clusters as users specify them.
 
-use kops_core::Engine;
-use kops_core::cluster::{
-    ClusterFiles, DnsType, LoadBalancerType, NewCluster, SshCredential, TopologyKind, new_cluster, plan_graph,
+use kops_cluster::{
+    ClusterFiles, DnsType, LoadBalancerType, NewCluster, SshCredential, TopologyKind, cluster_graph,
+    new_cluster,
 };
+use kops_core::Engine;
 use kops_core::graph::TaskGraph;
 use kops_gce_emulator::IMAGE;
 
@@ -39,7 +40,7 @@ fn ha(balancer: LoadBalancerType, dns: DnsType) -> ClusterFiles {
 
 /// The graph of a cluster with so many more groups of nodes, and a lab whose scope is the cluster's.
 pub(crate) fn graph_of(lab: &mut Lab, files: &ClusterFiles) -> TaskGraph {
-    let planned = plan_graph(files, &*lab.gce).unwrap_or_else(|problems| panic!("{problems}"));
+    let planned = cluster_graph(files, &*lab.gce).unwrap_or_else(|problems| panic!("{problems}"));
     lab.engine = Engine::new(lab.gce.clone(), planned.scope);
     planned.graph
 }

@@ -45,7 +45,7 @@ impl Lookup for ExternalNetworks {
                 "the cloud has more than one external network: {}",
                 names.join(", ")
             ))
-            .hint(
+            .with_hint(
                 "say which: OpenstackBuilder::external_network, router.externalNetwork in the specification",
             ));
         }

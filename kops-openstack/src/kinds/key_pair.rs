@@ -30,7 +30,7 @@ impl KeyPair {
         match (words.next(), words.next()) {
             (Some(kind), Some(key)) => Ok(Self { public_key: format!("{kind} {key}") }),
             _ => Err(Error::invalid("the SSH key is not a public key in OpenSSH's format")
-                .hint("it looks like `ssh-ed25519 AAAA… comment`")),
+                .with_hint("it looks like `ssh-ed25519 AAAA… comment`")),
         }
     }
 }

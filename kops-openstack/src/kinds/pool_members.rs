@@ -173,7 +173,7 @@ impl Handler for MemberSets {
 fn some(members: &BTreeSet<Member<Closed>>) -> Result<()> {
     if members.is_empty() {
         return Err(
-            Error::invalid("a pool without members needs no task for them").hint("leave the task out")
+            Error::invalid("a pool without members needs no task for them").with_hint("leave the task out")
         );
     }
     Ok(())

@@ -99,7 +99,9 @@ fn write(group: &str, rule: &Rule, mark: &Mark) -> Result<Value> {
         RulePeer::Group(remote) => (None, Some(remote.as_str())),
         RulePeer::PrefixList(list) => {
             let why = format!("{list} is a list of ranges, and OpenStack's rules take none");
-            return Err(kops_core::Error::new(ErrorKind::Unsupported, why).hint("name the ranges themselves"));
+            return Err(
+                kops_core::Error::new(ErrorKind::Unsupported, why).with_hint("name the ranges themselves")
+            );
         }
     };
     let v6 = cidr.is_some_and(|cidr| cidr.contains(':')) || rule.protocol == Protocol::IcmpV6;
@@ -233,7 +235,8 @@ impl RuleSets {
         match self.0.send(cx, Call::post(Service::Network, "security-group-rules", body)).await {
             // Somebody made one of them since they were listed: the next look finds which.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(kops_core::Error::new(ErrorKind::Unavailable, error.message().to_owned()).source(error))
+                Err(kops_core::Error::new(ErrorKind::Unavailable, error.message().to_owned())
+                    .with_source(error))
             }
             answer => answer.map(drop),
         }

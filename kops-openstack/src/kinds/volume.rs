@@ -147,7 +147,7 @@ impl Handler for Volumes {
                     "a volume of {} GiB does not shrink to {}",
                     object.spec.size, spec.size
                 ))
-                .hint("leave the size, or replace the volume by hand"));
+                .with_hint("leave the size, or replace the volume by hand"));
             }
             let body = json!({ "os-extend": { "new_size": spec.size } });
             let call = Call::post(Service::Volume, path("action"), body).microversion(EXTENDS_IN_USE);

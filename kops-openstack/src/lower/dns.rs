@@ -20,7 +20,7 @@ impl Lowered<Site> for DnsZone {
                 ErrorKind::Unsupported,
                 "OpenStack has no zones that only a network sees",
             )
-            .hint("use a public zone, or none"));
+            .with_hint("use a public zone, or none"));
         }
         cx.add(name, DesignateZone { name: bare_domain(&spec.name) });
         Ok(())
@@ -67,6 +67,6 @@ fn address(balancer: &Input<Id<LoadBalancer>>, cx: &Lowering<'_>) -> Result<Inpu
             ErrorKind::Unsupported,
             "whether a shared load balancer has a public address is not known",
         )
-        .hint("give the record the address itself")),
+        .with_hint("give the record the address itself")),
     }
 }

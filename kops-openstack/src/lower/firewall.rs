@@ -67,7 +67,7 @@ fn peers(rule: &FirewallRule, cx: &Lowering<'_>) -> Result<Vec<RulePeer>> {
                 ErrorKind::Unsupported,
                 format!("OpenStack keeps no prefix lists: {list}"),
             )
-            .hint("write the ranges"));
+            .with_hint("write the ranges"));
         }
         Peer::Group(group) => {
             let balancers = balancers_in(|it| it == group, cx)?;
@@ -97,7 +97,7 @@ fn ranges_of(balancer: &LoadBalancer, cx: &Lowering<'_>) -> Result<Vec<IpNet>> {
                     ErrorKind::Unsupported,
                     "the range of the load balancer's subnet is not known, and machines must let it in",
                 )
-                .hint("let the load balancer stand in a subnet of the graph"));
+                .with_hint("let the load balancer stand in a subnet of the graph"));
             }
         }
     }

@@ -30,6 +30,6 @@ impl Lowered<Site> for NatGateway {
             ErrorKind::Unsupported,
             "OpenStack has no NAT gateways: the router translates addresses",
         )
-        .hint("let private subnets go out by the internet gateway"))
+        .with_hint("let private subnets go out by the internet gateway"))
     }
 }

@@ -7,6 +7,9 @@ use kops_core::{Error, ErrorKind, Result};
 
 use super::{Lowering, Site};
 
+/// The extension that tells what a machine is in a Kubernetes cluster.
+const CLUSTER: &str = "kops/Identity";
+
 impl Lowered<Site> for Identity {
     /// None.
     type Native = Self;
@@ -14,12 +17,9 @@ impl Lowered<Site> for Identity {
     const IMPLICIT: bool = true;
 
     fn lower(_: &str, spec: Self, _: &mut Lowering<'_>) -> Result<()> {
-        if spec.extensions.is_empty() {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "machines of OpenStack have no identities to give policies to",
-        ))
+        // What a machine is in a cluster says nothing here: its credentials come another way.
+        let Some(extension) = spec.extensions.names().find(|name| *name != CLUSTER) else { return Ok(()) };
+        let message = format!("machines of OpenStack have no identities for {extension} to be said of");
+        Err(Error::new(ErrorKind::Unsupported, message))
     }
 }

@@ -69,7 +69,7 @@ fn port(
                 ErrorKind::Unsupported,
                 format!("a load balancer on OpenStack cannot listen on port {} like that", listener.port),
             )
-            .hint("it speaks TCP, without a certificate, or UDP"));
+            .with_hint("it speaks TCP, without a certificate, or UDP"));
         }
     };
     let task = format!("{name}-{}", listener.port);
@@ -98,7 +98,7 @@ fn port(
             ErrorKind::Unsupported,
             "on OpenStack a health check asks the port that clients are sent to",
         )
-        .hint("leave the port of the health check out"));
+        .with_hint("leave the port of the health check out"));
     }
     let kind = match (protocol, &check.https_path) {
         (_, Some(_)) => "HTTPS",

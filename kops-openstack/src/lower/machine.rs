@@ -78,13 +78,13 @@ fn network_of(subnet: &Input<Id<Subnet>>, cx: &Lowering<'_>) -> Result<Input<Id<
             ErrorKind::Unsupported,
             "the network of a shared subnet is not known, and a port needs it",
         )
-        .hint("have one network in the graph, shared or its own, beside the subnets")),
+        .with_hint("have one network in the graph, shared or its own, beside the subnets")),
     }
 }
 
 fn volume(volume: &RootVolume) -> Result<BootVolume> {
     let unsupported =
-        |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what.to_owned()).hint(hint));
+        |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what.to_owned()).with_hint(hint));
     let by_type = "choose a volume type that has it, see `openstack volume type list`";
     if volume.iops.is_some() || volume.throughput.is_some() {
         return unsupported("volumes on OpenStack have no speed of their own: their type has", by_type);

@@ -17,7 +17,7 @@ impl Lowered<Site> for Network {
                 ErrorKind::Unsupported,
                 "networks with IPv6 are not supported on OpenStack yet",
             )
-            .hint("use IPv4 ranges"));
+            .with_hint("use IPv4 ranges"));
         }
         let tags = tags_with(cx, []);
         cx.add(name, NeutronNetwork { tags });

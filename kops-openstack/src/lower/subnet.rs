@@ -41,7 +41,9 @@ impl Lowered<Site> for Subnet {
                     ErrorKind::Unsupported,
                     "on OpenStack the way out of a subnet is a router",
                 )
-                .hint("let it go out by the internet gateway, which becomes the router, or by nothing"));
+                .with_hint(
+                    "let it go out by the internet gateway, which becomes the router, or by nothing",
+                ));
             }
         }
         Ok(())
@@ -55,7 +57,7 @@ fn route(route: &Route) -> Result<HostRoute> {
             ErrorKind::Unsupported,
             format!("`{}` is nothing that a route can lead to on OpenStack", route.target),
         )
-        .hint("give the address of the next hop, in the subnet"));
+        .with_hint("give the address of the next hop, in the subnet"));
     }
     Ok(HostRoute { destination: route.cidr.trunc(), nexthop: route.target.clone() })
 }

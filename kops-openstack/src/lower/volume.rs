@@ -18,7 +18,7 @@ impl Lowered<Site> for Volume {
                 ErrorKind::Unsupported,
                 "speed and encryption of a volume on OpenStack are its type's",
             )
-            .hint("choose a volume type that has them, see `openstack volume type list`"));
+            .with_hint("choose a volume type that has them, see `openstack volume type list`"));
         }
         let labels = cx.scope().extra_labels().iter().chain(&spec.labels);
         let metadata = labels.map(|(key, value)| (tags::volume_key(key), value.clone())).collect();

@@ -295,8 +295,6 @@ impl Machines {
             options: MachineOptions::default(),
             spot: None,
             labels: [("team".to_owned(), "a".to_owned())].into(),
-            node_labels: [].into(),
-            taints: [].into(),
             extensions: Extensions::default(),
         };
         graph.add("nodes", group);

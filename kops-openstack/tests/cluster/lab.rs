@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kops_core::cloud::{Cloud as _, Permissions as _, Scope};
-use kops_core::cluster::{
+use kops_cluster::{
     CloudProvider, ClusterFiles, DnsType, InstanceGroup, LoadBalancerType, NewCluster, OpenstackCloud,
-    OpenstackLoadBalancer, Role, SshCredential, TopologyKind, new_cluster, plan_graph,
+    OpenstackLoadBalancer, Role, SshCredential, TopologyKind, cluster_graph, new_cluster,
 };
+use kops_core::cloud::{Cloud as _, Permissions as _, Scope};
 use kops_core::graph::TaskGraph;
 use kops_core::plan::Plan;
 use kops_core::{Engine, Result};
@@ -59,13 +59,13 @@ impl Site {
         let before = lab.inventory();
         let cloud = connect(&lab).await;
         let files = ha(&zone);
-        let scope = plan_graph(&files, &*cloud).unwrap_or_else(|problems| panic!("{problems}")).scope;
+        let scope = cluster_graph(&files, &*cloud).unwrap_or_else(|problems| panic!("{problems}")).scope;
         let engine = Engine::new(cloud.clone(), scope);
         Self { lab, cloud, engine, files, before }
     }
 
     pub(crate) fn graph(&self) -> TaskGraph {
-        plan_graph(&self.files, &*self.cloud).unwrap_or_else(|problems| panic!("{problems}")).graph
+        cluster_graph(&self.files, &*self.cloud).unwrap_or_else(|problems| panic!("{problems}")).graph
     }
 
     /// The group of a name, to be changed.

@@ -49,7 +49,7 @@ impl ProviderFlags {
             let Some(value) = value else { continue };
             if of != cloud {
                 return Err(Error::invalid(format!("--{flag} is for {of}, and the cluster is on {cloud}"))
-                    .hint("leave it out"));
+                    .with_hint("leave it out"));
             }
             changes.push(format!("spec.cloudProvider.{of}.{field}={value}"));
         }

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use kops_aws::{AwsBuilder, S3Stores};
+use kops_cluster::spec::defaults::CloudDefaults;
+use kops_cluster::{Cluster, ClusterCloud};
 use kops_core::Result;
 use kops_core::clock::SystemClock;
-use kops_core::cloud::Cloud;
-use kops_core::cluster::Cluster;
-use kops_core::cluster::defaults::CloudDefaults;
 use kops_core::store::StoreOpener;
 
 /// What opens `s3://` state stores.
@@ -16,7 +15,7 @@ pub(super) fn stores() -> impl StoreOpener + 'static {
 }
 
 /// AWS, in the region of the cluster's zones.
-pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn Cloud>> {
+pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn ClusterCloud>> {
     let defaults = CloudDefaults::of(cluster.spec.cloud_provider.as_ref());
     let mut zones = cluster.spec.networking.subnets.iter().filter_map(|subnet| subnet.zone.as_deref());
     let mut builder = AwsBuilder::from_env();

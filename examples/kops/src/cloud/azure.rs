@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use kops_azure::{AzureBuilder, BlobStores};
+use kops_cluster::{CloudProvider, Cluster, ClusterCloud};
 use kops_core::Result;
 use kops_core::clock::SystemClock;
-use kops_core::cloud::Cloud;
-use kops_core::cluster::{CloudProvider, Cluster};
 use kops_core::store::StoreOpener;
 
 /// What opens `azureblob://` state stores.
@@ -16,7 +15,7 @@ pub(super) fn stores() -> impl StoreOpener + 'static {
 
 /// The subscription and resource group of the specification, in the region of the cluster's subnets. A resource group
 /// that it names exists already, as in kOps; else the cluster has one of its own.
-pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn Cloud>> {
+pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn ClusterCloud>> {
     let mut builder = AzureBuilder::from_env();
     if let Some(location) = cluster.region() {
         builder = builder.location(location);

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use kops_cluster::{CloudProvider, Cluster, ClusterCloud};
 use kops_core::Result;
 use kops_core::clock::SystemClock;
-use kops_core::cloud::Cloud;
-use kops_core::cluster::{CloudProvider, Cluster};
 use kops_core::store::StoreOpener;
 use kops_gce::{GceBuilder, GcsStores};
 
@@ -15,7 +14,7 @@ pub(super) fn stores() -> impl StoreOpener + 'static {
 }
 
 /// The project of the specification, in the region of the cluster's subnets.
-pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn Cloud>> {
+pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn ClusterCloud>> {
     let mut builder = GceBuilder::from_env();
     let settings = cluster.spec.cloud_provider.as_ref().and_then(CloudProvider::gce);
     if let Some(project) = settings.and_then(|settings| settings.project.as_ref()) {

@@ -3,21 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kops_core::cloud::Cloud;
-use kops_core::cluster::{Cluster, DnsType};
+use kops_cluster::{Cluster, ClusterCloud, DnsType};
 use kops_core::resource::{DnsZone, Resource as _};
-use kops_core::testing::{MemoryCloud, Stored};
+use kops_core::testing::{MemoryCloud, MemoryObject};
 use kops_core::{Error, Result};
 
 use crate::environment;
 use crate::state::State;
 
 /// The embedded cloud beside the state store, or where the environment says.
-pub(super) fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn Cloud>> {
+pub(super) fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn ClusterCloud>> {
     let file = environment::memory_cloud().or_else(|| state.directory().as_deref().map(beside)).ok_or_else(
         || {
-            Error::invalid("the embedded cloud has no place to be kept in")
-                .hint("set KOPS_MEMORY_CLOUD to a file, or use a state store of the form file:///directory")
+            Error::invalid("the embedded cloud has no place to be kept in").with_hint(
+                "set KOPS_MEMORY_CLOUD to a file, or use a state store of the form file:///directory",
+            )
         },
     )?;
     let cloud = MemoryCloud::builder().file(file).build();
@@ -32,7 +32,7 @@ pub(super) fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn Cloud>> {
 
 /// Makes a public DNS zone in the embedded cloud, unless it is there.
 fn host_zone(cloud: &MemoryCloud, name: &str) -> Result<()> {
-    let is_it = |zone: &Stored| zone.kind == DnsZone::KIND && zone.spec["name"] == name;
+    let is_it = |zone: &MemoryObject| zone.kind == DnsZone::KIND && zone.spec["name"] == name;
     if !cloud.objects()?.iter().any(is_it) {
         let zone = DnsZone { name: name.to_owned(), network: None };
         cloud.plant::<DnsZone>(&DnsZone::selector(name, false), &zone)?;

@@ -8,8 +8,7 @@ mod openstack;
 
 use std::sync::Arc;
 
-use kops_core::cloud::Cloud;
-use kops_core::cluster::{CloudProvider, Cluster};
+use kops_cluster::{CloudProvider, Cluster, ClusterCloud};
 use kops_core::store::Stores;
 use kops_core::{Error, ErrorKind, Result};
 
@@ -28,10 +27,10 @@ pub(crate) fn stores() -> Stores {
 }
 
 /// Connects to the cloud of a cluster.
-pub(crate) async fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn Cloud>> {
+pub(crate) async fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn ClusterCloud>> {
     let provider = cluster.spec.cloud_provider.as_ref().ok_or_else(|| {
         Error::invalid(format!("the specification of {} names no cloud", cluster.name()))
-            .hint(format!("set spec.cloudProvider to {CLOUDS}"))
+            .with_hint(format!("set spec.cloudProvider to {CLOUDS}"))
     })?;
     // Boxed: what connecting takes along would be part of every command.
     match provider {
@@ -42,7 +41,7 @@ pub(crate) async fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn Clo
         CloudProvider::Memory(_) => memory::open(cluster, state),
         other => {
             Err(Error::new(ErrorKind::Unsupported, format!("this program knows no cloud {}", other.name()))
-                .hint(format!("it knows {CLOUDS}")))
+                .with_hint(format!("it knows {CLOUDS}")))
         }
     }
 }

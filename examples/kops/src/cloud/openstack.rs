@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use kops_cluster::{CloudProvider, Cluster, ClusterCloud};
 use kops_core::Result;
 use kops_core::clock::SystemClock;
-use kops_core::cloud::Cloud;
-use kops_core::cluster::{CloudProvider, Cluster};
 use kops_core::store::StoreOpener;
 use kops_openstack::{OpenstackBuilder, SwiftStores};
 
@@ -15,7 +14,7 @@ pub(super) fn stores() -> impl StoreOpener + 'static {
 }
 
 /// The cloud, with what the specification says of its router.
-pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn Cloud>> {
+pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn ClusterCloud>> {
     let mut builder = OpenstackBuilder::from_env();
     let settings = cluster.spec.cloud_provider.as_ref().and_then(CloudProvider::openstack);
     if let Some(router) = settings.and_then(|settings| settings.router.as_ref()) {

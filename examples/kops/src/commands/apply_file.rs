@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use kops_core::cluster::{ClusterFiles, Object, SshCredential};
-use kops_core::store::{ClusterState, ClusterStore, Versioned};
+use kops_cluster::registry::{ClusterState, ClusterStore, Versioned};
+use kops_cluster::{AnyObject, ClusterFiles, SshCredential};
 use kops_core::{Error, ErrorKind, Result};
 
 use super::{delete_cluster, delete_group};
@@ -38,21 +38,21 @@ pub(super) async fn replace(state: &State, arguments: &Manifest) -> Result<()> {
 pub(super) async fn delete(state: &State, files: &[PathBuf], consent: Consent) -> Result<()> {
     for (name, sources) in by_cluster(state, files)? {
         // With the cluster goes all that belongs to it.
-        if sources.iter().any(|source| matches!(source.document.object, Object::Cluster(_))) {
+        if sources.iter().any(|source| matches!(source.document.object, AnyObject::Cluster(_))) {
             delete_cluster::delete(state, &name, consent).await?;
             continue;
         }
         for source in sources {
             match source.document.object {
-                Object::InstanceGroup(group) => {
+                AnyObject::InstanceGroup(group) => {
                     delete_group::delete(state, &name, group.name(), consent).await?;
                 }
-                Object::SshCredential(key) if consent.yes => {
+                AnyObject::SshCredential(key) if consent.yes => {
                     let store = state.registry().cluster(&name)?;
                     store.delete_ssh_key(&key.spec.public_key).await?;
                     output::print(format!("Deleted the SSH key of cluster {name} from the state store."))?;
                 }
-                Object::SshCredential(_) => {
+                AnyObject::SshCredential(_) => {
                     output::print(format!(
                         "The SSH key of cluster {name} would be deleted; run again with --yes."
                     ))?;
@@ -84,7 +84,7 @@ async fn write(state: &State, files: &[PathBuf], mode: Mode) -> Result<()> {
 struct Change {
     store: ClusterStore,
     before: Option<ClusterState>,
-    after: Vec<Object>,
+    after: Vec<AnyObject>,
 }
 
 impl Change {
@@ -97,7 +97,7 @@ impl Change {
         let known = before.clone().map(ClusterFiles::from);
         let mut files = known.clone();
         // What belongs to a cluster is put into it.
-        sources.sort_by_key(|source| !matches!(source.document.object, Object::Cluster(_)));
+        sources.sort_by_key(|source| !matches!(source.document.object, AnyObject::Cluster(_)));
         for source in &sources {
             check_mode(&source.file, &source.document.object, before.as_ref(), mode, &store)?;
             put(&mut files, source)?;
@@ -122,17 +122,21 @@ impl Change {
 }
 
 fn brings_cluster(sources: &[Source]) -> bool {
-    sources.iter().any(|source| matches!(source.document.object, Object::Cluster(_)))
+    sources.iter().any(|source| matches!(source.document.object, AnyObject::Cluster(_)))
 }
 
 /// Writes an object; says whether there was one in its place.
-async fn write_object(store: &ClusterStore, before: Option<&ClusterState>, object: Object) -> Result<bool> {
+async fn write_object(
+    store: &ClusterStore,
+    before: Option<&ClusterState>,
+    object: AnyObject,
+) -> Result<bool> {
     match object {
-        Object::Cluster(cluster) => match before {
+        AnyObject::Cluster(cluster) => match before {
             Some(before) => store.update(&before.cluster, &cluster).await.map(|_| true),
             None => store.create(&cluster).await.map(|_| false),
         },
-        Object::InstanceGroup(group) => {
+        AnyObject::InstanceGroup(group) => {
             let base = before.and_then(|before| {
                 before.instance_groups.iter().find(|base| base.object.name() == group.name())
             });
@@ -141,7 +145,7 @@ async fn write_object(store: &ClusterStore, before: Option<&ClusterState>, objec
                 None => store.create_instance_group(&group).await.map(|_| false),
             }
         }
-        Object::SshCredential(key) => {
+        AnyObject::SshCredential(key) => {
             let key = key.spec.public_key.trim();
             store.add_ssh_key(key).await?;
             // Machines take one key: the new one is in the place of those before it.
@@ -153,29 +157,29 @@ async fn write_object(store: &ClusterStore, before: Option<&ClusterState>, objec
             }
             Ok(!others.is_empty())
         }
-        Object::Keyset(_) => Err(unserved("the file", &object)),
+        AnyObject::Keyset(_) => Err(unserved("the file", &object)),
     }
 }
 
 /// Refuses to create what is there, and to replace what is not, or is newer than the file.
 fn check_mode(
     file: &str,
-    object: &Object,
+    object: &AnyObject,
     before: Option<&ClusterState>,
     mode: Mode,
     store: &ClusterStore,
 ) -> Result<()> {
     let stored = match object {
-        Object::Cluster(_) => before.map(|before| before.cluster.generation()),
-        Object::InstanceGroup(group) => before.and_then(|before| {
+        AnyObject::Cluster(_) => before.map(|before| before.cluster.generation()),
+        AnyObject::InstanceGroup(group) => before.and_then(|before| {
             let mut groups = before.instance_groups.iter();
             groups.find(|base| base.object.name() == group.name()).map(Versioned::generation)
         }),
-        Object::SshCredential(_) => match mode {
+        AnyObject::SshCredential(_) => match mode {
             Mode::Create => before.filter(|before| !before.ssh_keys.is_empty()).map(|_| 0),
             Mode::Replace | Mode::Put => return Ok(()),
         },
-        Object::Keyset(_) => return Err(unserved(file, object)),
+        AnyObject::Keyset(_) => return Err(unserved(file, object)),
     };
     let title = object.title();
     match (mode, stored) {
@@ -183,10 +187,10 @@ fn check_mode(
             ErrorKind::AlreadyExists,
             format!("{file}: {title} is in {} already", store.config_base()),
         )
-        .hint("nothing was written; use `kops replace -f` to change what is there")),
+        .with_hint("nothing was written; use `kops replace -f` to change what is there")),
         (Mode::Replace, None) => {
             Err(Error::not_found(format!("{file}: {title} is not in {}", store.config_base()))
-                .hint("nothing was written; use `kops create -f`, or `kops replace --force -f`"))
+                .with_hint("nothing was written; use `kops create -f`, or `kops replace --force -f`"))
         }
         (Mode::Replace | Mode::Put, Some(stored)) => {
             // A text that was got from the store says which state it was made from.
@@ -199,7 +203,7 @@ fn check_mode(
                         store.config_base()
                     ),
                 )
-                .hint("nothing was written; get it again and repeat the change, or take metadata.generation out of the file to overwrite the other change")),
+                .with_hint("nothing was written; get it again and repeat the change, or take metadata.generation out of the file to overwrite the other change")),
                 _ => Ok(()),
             }
         }
@@ -210,24 +214,24 @@ fn check_mode(
 /// Puts an object into the specification that will be.
 fn put(files: &mut Option<ClusterFiles>, source: &Source) -> Result<()> {
     match (&source.document.object, files.as_mut()) {
-        (Object::Cluster(cluster), Some(files)) => files.cluster = (**cluster).clone(),
-        (Object::Cluster(cluster), None) => {
+        (AnyObject::Cluster(cluster), Some(files)) => files.cluster = (**cluster).clone(),
+        (AnyObject::Cluster(cluster), None) => {
             *files = Some(ClusterFiles {
                 cluster: (**cluster).clone(),
                 instance_groups: Vec::new(),
                 ssh_keys: Vec::new(),
             });
         }
-        (Object::InstanceGroup(group), Some(files)) => specification::put(files, (**group).clone()),
-        (Object::SshCredential(key), Some(files)) => files.ssh_keys = vec![(**key).clone()],
+        (AnyObject::InstanceGroup(group), Some(files)) => specification::put(files, (**group).clone()),
+        (AnyObject::SshCredential(key), Some(files)) => files.ssh_keys = vec![(**key).clone()],
         // There is no cluster: reading it has failed already.
-        (Object::InstanceGroup(_) | Object::SshCredential(_), None) => {}
-        (other @ Object::Keyset(_), _) => return Err(unserved(&source.file, other)),
+        (AnyObject::InstanceGroup(_) | AnyObject::SshCredential(_), None) => {}
+        (other @ AnyObject::Keyset(_), _) => return Err(unserved(&source.file, other)),
     }
     Ok(())
 }
 
-fn unserved(file: &str, object: &Object) -> Error {
+fn unserved(file: &str, object: &AnyObject) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{file}: {} cannot be written from a file", object.title()))
-        .hint("give documents of kind Cluster, InstanceGroup or SSHCredential")
+        .with_hint("give documents of kind Cluster, InstanceGroup or SSHCredential")
 }

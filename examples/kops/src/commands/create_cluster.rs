@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::str::FromStr;
 
-use kops_core::clock::{Clock as _, SystemClock};
-use kops_core::cluster::{
-    ClusterFiles, NewCluster, Object, Problems, Resource, SshCredential, TopologyKind, new_cluster, set,
+use kops_cluster::registry::ClusterStore;
+use kops_cluster::{
+    AnyObject, ApiObject, ClusterFiles, NewCluster, Problems, SshCredential, TopologyKind, new_cluster, set,
     unset,
 };
-use kops_core::store::ClusterStore;
+use kops_core::clock::{Clock as _, SystemClock};
 use kops_core::{Error, ErrorKind, Result};
 
 use super::update::{finish, show_text};
@@ -25,9 +25,9 @@ pub(super) fn print(global: &Global, arguments: &CreateCluster) -> Result<()> {
     let name = arguments.cluster.clone().or_else(|| global.name.clone()).unwrap_or_default();
     let base = global.state.as_ref().map(|url| format!("{}/{name}", url.trim_end_matches('/')));
     let files = make(&name, base, arguments)?;
-    let groups = files.instance_groups.into_iter().map(Object::from);
-    let keys = files.ssh_keys.into_iter().map(Object::from);
-    let objects: Vec<Object> = std::iter::once(files.cluster.into()).chain(groups).chain(keys).collect();
+    let groups = files.instance_groups.into_iter().map(AnyObject::from);
+    let keys = files.ssh_keys.into_iter().map(AnyObject::from);
+    let objects: Vec<AnyObject> = std::iter::once(files.cluster.into()).chain(groups).chain(keys).collect();
     manifest::print(&objects, arguments.output.unwrap_or_default(), false)
 }
 
@@ -81,7 +81,7 @@ async fn refuse_existing(store: &ClusterStore) -> Result<()> {
             ErrorKind::AlreadyExists,
             format!("there is a cluster {} in the state store already", store.name()),
         )
-        .hint(format!(
+        .with_hint(format!(
             "change it with `kops edit cluster {0}` and `kops update cluster {0}`, or choose another name",
             store.name()
         ))),
@@ -118,7 +118,7 @@ fn make(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> R
         Some(file) => {
             let text = fs::read_to_string(file).map_err(|error| {
                 Error::new(ErrorKind::Io, format!("--ssh-public-key {}: {error}", file.display()))
-                    .hint("give a file such as ~/.ssh/id_ed25519.pub")
+                    .with_hint("give a file such as ~/.ssh/id_ed25519.pub")
             })?;
             vec![ssh_credential(name, &text)]
         }
@@ -132,7 +132,7 @@ fn make(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> R
 fn ssh_credential(cluster: &str, text: &str) -> SshCredential {
     let mut credential = SshCredential::default();
     "admin".clone_into(&mut credential.metadata.name);
-    let label = kops_core::cluster::CLUSTER_LABEL.to_owned();
+    let label = kops_cluster::CLUSTER_LABEL.to_owned();
     credential.metadata.labels.insert(label, cluster.to_owned());
     text.trim().clone_into(&mut credential.spec.public_key);
     credential
@@ -155,11 +155,11 @@ fn split(changes: &Changes) -> (Changes, Changes) {
 }
 
 /// Changes fields as `--set` and `--unset` say.
-pub(super) fn change<T: Resource>(object: &mut T, changes: &Changes) -> Result<()> {
+pub(super) fn change<T: ApiObject>(object: &mut T, changes: &Changes) -> Result<()> {
     for text in &changes.set {
         let Some((path, value)) = text.split_once('=') else {
             return Err(Error::invalid(format!("--set {text}: there is no value"))
-                .hint("write it as --set spec.kubernetesVersion=1.34.1"));
+                .with_hint("write it as --set spec.kubernetesVersion=1.34.1"));
         };
         set(object, path.trim(), value)?;
     }
@@ -232,7 +232,7 @@ fn word<T: FromStr<Err = Error>>(flag: &str, text: Option<&str>) -> Result<Optio
         Ok(value) => Ok(Some(value)),
         Err(error) => {
             let wrong = Error::invalid(format!("--{flag} {text}: {}", error.message()));
-            Err(wrong.hint(error.advice().unwrap_or("see kops create cluster --help").to_lowercase()))
+            Err(wrong.with_hint(error.hint().unwrap_or("see kops create cluster --help").to_lowercase()))
         }
     }
 }
@@ -240,7 +240,7 @@ fn word<T: FromStr<Err = Error>>(flag: &str, text: Option<&str>) -> Result<Optio
 fn labels(texts: &[String]) -> Result<BTreeMap<String, String>> {
     let label = |text: &String| {
         let (key, value) = text.split_once('=').ok_or_else(|| {
-            Error::invalid(format!("--cloud-labels {text}: there is no value")).hint("write key=value")
+            Error::invalid(format!("--cloud-labels {text}: there is no value")).with_hint("write key=value")
         })?;
         Ok((key.trim().to_owned(), value.trim().to_owned()))
     };

@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal};
 
-use kops_core::cluster::{
-    ClusterFiles, INSTANCE_GROUP_LABEL, InstanceGroup, Mode, Object, Resource as _, Role, SubnetType,
+use kops_cluster::{
+    AnyObject, ApiObject as _, ClusterFiles, INSTANCE_GROUP_LABEL, InstanceGroup, Mode, Role, SubnetType,
     populate,
 };
 use kops_core::{Error, ErrorKind, Result};
@@ -23,12 +23,16 @@ pub(super) async fn create(state: &State, arguments: &CreateGroup) -> Result<()>
             ErrorKind::AlreadyExists,
             format!("cluster {} has an instance group {} already", store.name(), arguments.group),
         )
-        .hint(format!("change it with: kops edit ig {} --name {}", arguments.group, store.name())));
+        .with_hint(format!(
+            "change it with: kops edit ig {} --name {}",
+            arguments.group,
+            store.name()
+        )));
     }
     let mut group = draft(&before, arguments);
     change(&mut group, &arguments.changes)?;
     if arguments.dry_run {
-        return manifest::print(&[Object::from(group)], arguments.output.unwrap_or_default(), true);
+        return manifest::print(&[AnyObject::from(group)], arguments.output.unwrap_or_default(), true);
     }
     // Whoever says with flags what the group shall be like need not be asked.
     let asks = arguments.edit.unwrap_or_else(|| arguments.changes.is_empty() && io::stdin().is_terminal());

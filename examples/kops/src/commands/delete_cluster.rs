@@ -1,7 +1,7 @@
 //! `kops delete cluster`.
 
-use kops_core::cluster::ClusterFiles;
-use kops_core::store::{ClusterStore, Deletion};
+use kops_cluster::ClusterFiles;
+use kops_cluster::registry::{ClusterDeletion, ClusterStore};
 use kops_core::{ErrorKind, Result};
 
 use super::update::show_text;
@@ -55,5 +55,5 @@ async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore) 
             span(report.took)
         ))?;
     }
-    store.delete(Deletion::KnownOnly).await
+    store.delete(ClusterDeletion::KnownOnly).await
 }

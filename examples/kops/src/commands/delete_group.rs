@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use kops_core::cluster::ClusterFiles;
-use kops_core::cluster::model::Names;
+use kops_cluster::ClusterFiles;
+use kops_cluster::model::Names;
+use kops_cluster::registry::{ClusterState, ClusterStore};
 use kops_core::graph::Key;
 use kops_core::plan::Plan;
 use kops_core::resource::{self, Resource as _};
-use kops_core::store::{ClusterState, ClusterStore};
 use kops_core::{Engine, Result};
 
 use super::edit::unknown_group;

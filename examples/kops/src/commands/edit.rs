@@ -1,7 +1,7 @@
 //! `kops edit`.
 
-use kops_core::cluster::{ClusterFiles, InstanceGroup, Object, Resource as _};
-use kops_core::store::{ClusterStore, Versioned};
+use kops_cluster::registry::{ClusterStore, Versioned};
+use kops_cluster::{AnyObject, ApiObject as _, ClusterFiles, InstanceGroup};
 use kops_core::{Error, Result};
 
 use super::create_cluster::change;
@@ -23,7 +23,7 @@ pub(super) async fn cluster(state: &State, arguments: &EditCluster) -> Result<()
         let mut after = before.clone();
         let sources = sources(edited)?;
         match sources.first().map(|source| &source.document.object) {
-            Some(Object::Cluster(cluster)) => after.cluster = (**cluster).clone(),
+            Some(AnyObject::Cluster(cluster)) => after.cluster = (**cluster).clone(),
             Some(other) => return Err(another_kind(other, "Cluster")),
             None => change(&mut after.cluster, &arguments.changes)?,
         }
@@ -48,7 +48,7 @@ pub(super) async fn group(state: &State, arguments: &EditGroup) -> Result<()> {
         let sources = sources(edited)?;
         let mut group = (*base.object).clone();
         match sources.first().map(|source| &source.document.object) {
-            Some(Object::InstanceGroup(edited)) => group = (**edited).clone(),
+            Some(AnyObject::InstanceGroup(edited)) => group = (**edited).clone(),
             Some(other) => return Err(another_kind(other, "InstanceGroup")),
             None => change(&mut group, &arguments.changes)?,
         }
@@ -65,7 +65,7 @@ pub(super) async fn group(state: &State, arguments: &EditGroup) -> Result<()> {
 pub(super) fn unknown_group(store: &ClusterStore, files: &ClusterFiles, name: &str) -> Error {
     let known: Vec<&str> = files.instance_groups.iter().map(InstanceGroup::name).collect();
     Error::not_found(format!("cluster {} has no instance group {name}", store.name()))
-        .hint(format!("it has {}", known.join(", ")))
+        .with_hint(format!("it has {}", known.join(", ")))
 }
 
 /// The text as the user left it in an editor, unless flags say what to change.
@@ -79,14 +79,14 @@ fn sources(edited: Option<&Edited>) -> Result<Vec<Source>> {
         edited.map(|edited| manifest::parse(&edited.text, "your text")).transpose()?.unwrap_or_default();
     if sources.len() > 1 {
         return Err(Error::invalid("your text holds more than one document")
-            .hint("leave one; kops replace -f takes several"));
+            .with_hint("leave one; kops replace -f takes several"));
     }
     Ok(sources)
 }
 
-fn another_kind(object: &Object, wanted: &str) -> Error {
+fn another_kind(object: &AnyObject, wanted: &str) -> Error {
     Error::invalid(format!("your text is a {}, not a {wanted}", object.kind()))
-        .hint("leave the kind as it was")
+        .with_hint("leave the kind as it was")
 }
 
 /// Keeps the user's text when it could not be written.

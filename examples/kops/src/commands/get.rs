@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use kops_core::cluster::{Cluster, ClusterFiles, InstanceGroup, Object, populate};
-use kops_core::store::Versioned;
+use kops_cluster::registry::Versioned;
+use kops_cluster::{AnyObject, Cluster, ClusterFiles, InstanceGroup, populate};
 use kops_core::{Error, Result};
 
 use super::edit::unknown_group;
@@ -62,7 +62,7 @@ async fn clusters(state: &State, arguments: &GetClusters, format: GetFormat) -> 
     let single = names.len() == 1;
     match document_format(format) {
         Some(format) => {
-            let objects: Vec<Object> = clusters.into_iter().map(Object::from).collect();
+            let objects: Vec<AnyObject> = clusters.into_iter().map(AnyObject::from).collect();
             manifest::print(&objects, format, single)
         }
         None if clusters.is_empty() => {
@@ -89,7 +89,7 @@ async fn groups(state: &State, arguments: &GetGroups, format: GetFormat) -> Resu
     }
     match document_format(format) {
         Some(format) => {
-            let objects: Vec<Object> = groups.into_iter().map(Object::from).collect();
+            let objects: Vec<AnyObject> = groups.into_iter().map(AnyObject::from).collect();
             manifest::print(&objects, format, arguments.groups.len() == 1)
         }
         None => output::print(group_table(&files.cluster, &groups).to_string()),
@@ -102,8 +102,8 @@ async fn all(state: &State, name: Option<&str>, format: GetFormat) -> Result<()>
     let ClusterFiles { cluster, instance_groups: groups, .. } = ClusterFiles::from(stored);
     match document_format(format) {
         Some(format) => {
-            let groups = groups.into_iter().map(Object::from);
-            let objects: Vec<Object> = std::iter::once(Object::from(cluster)).chain(groups).collect();
+            let groups = groups.into_iter().map(AnyObject::from);
+            let objects: Vec<AnyObject> = std::iter::once(AnyObject::from(cluster)).chain(groups).collect();
             manifest::print(&objects, format, false)
         }
         None => output::print(format!(
@@ -164,5 +164,5 @@ fn zones(cluster: &Cluster, group: &InstanceGroup) -> Vec<String> {
 /// The error of a cloud that cannot show machines.
 pub(super) fn no_machines(cloud: &str) -> Error {
     Error::new(kops_core::ErrorKind::Unsupported, format!("machines of {cloud} cannot be shown"))
-        .hint("use the cloud's own tools")
+        .with_hint("use the cloud's own tools")
 }

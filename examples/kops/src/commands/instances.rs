@@ -1,8 +1,8 @@
 //! `kops get instances`.
 
+use kops_cluster::model::Names;
+use kops_cluster::{ClusterFiles, InstanceGroup, scope_of};
 use kops_core::cloud::{Context, Machine, MachineState};
-use kops_core::cluster::model::Names;
-use kops_core::cluster::{ClusterFiles, InstanceGroup, scope_of};
 use kops_core::{Error, Result};
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ pub(super) async fn get(state: &State, name: Option<&str>, format: GetFormat) ->
         GetFormat::Yaml => {
             let documents: Vec<Value> = rows.iter().map(Row::document).collect();
             let text = serde_saphyr::to_string(&documents)
-                .map_err(|error| Error::internal("machines cannot be written as YAML").source(error))?;
+                .map_err(|error| Error::internal("machines cannot be written as YAML").with_source(error))?;
             output::print(text)
         }
     }

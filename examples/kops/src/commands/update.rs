@@ -1,9 +1,9 @@
 //! `kops update cluster`.
 
+use kops_cluster::registry::ClusterStore;
+use kops_cluster::{ClusterFiles, populate};
 use kops_core::apply::Report;
-use kops_core::cluster::{ClusterFiles, populate};
 use kops_core::plan::{Plan, TextOptions};
-use kops_core::store::ClusterStore;
 use kops_core::{Error, Result};
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ pub(super) fn show_text(plan: &Plan, full: bool, applied: bool) -> Result<()> {
 }
 
 fn document(plan: &Plan) -> Result<Value> {
-    serde_json::to_value(plan).map_err(|error| Error::internal("a plan cannot be written").source(error))
+    serde_json::to_value(plan).map_err(|error| Error::internal("a plan cannot be written").with_source(error))
 }
 
 /// What came of the application of a plan, as JSON.

@@ -5,7 +5,7 @@ mod table;
 use std::fmt::Display;
 use std::io::{self, ErrorKind as IoKind, IsTerminal, Write};
 
-use kops_core::cluster::Problem;
+use kops_cluster::Problem;
 use kops_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 

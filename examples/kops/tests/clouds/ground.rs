@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kops_core::cluster::{ClusterFiles, LoadBalancerType, NewCluster, SshCredential, new_cluster};
+use kops_cluster::{ClusterFiles, LoadBalancerType, NewCluster, SshCredential, new_cluster};
 use kops_core::graph::{GraphBuilder, Handle, TaskGraph};
 use kops_core::resource::{
     Address, Extensions, Firewall, HealthCheck, InstanceGroup, InternetGateway, Listener, LoadBalancer,
@@ -19,7 +19,7 @@ pub(crate) fn cluster(
     offline: &Offline,
     options: fn(&mut NewCluster, &Offline),
     edit: fn(&mut ClusterFiles, &Offline),
-) -> Result<ClusterFiles, kops_core::cluster::Problems> {
+) -> Result<ClusterFiles, kops_cluster::Problems> {
     let mut new = NewCluster {
         name: "demo.example.com".to_owned(),
         cloud: offline.cloud.name().to_owned(),
@@ -138,8 +138,6 @@ pub(crate) fn group(on: &Ground<'_>) -> InstanceGroup {
         options: MachineOptions::default(),
         spot: None,
         labels: BTreeMap::new(),
-        node_labels: BTreeMap::new(),
-        taints: BTreeSet::new(),
         extensions: Extensions::default(),
     }
 }

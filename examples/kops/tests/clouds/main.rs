@@ -16,9 +16,9 @@ mod rows;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use kops_cluster::cluster_graph;
 use kops_core::ErrorKind;
 use kops_core::cloud::Scope;
-use kops_core::cluster::plan_graph;
 use kops_core::graph::TaskGraph;
 
 use ground::Ground;
@@ -33,7 +33,7 @@ fn cell(row: &Row, offline: &Offline) -> String {
     let refusal = match row.ask {
         Ask::Data(told) => return told(offline),
         Ask::Cluster(options, edit) => match ground::cluster(offline, options, edit)
-            .and_then(|files| plan_graph(&files, &*offline.cloud))
+            .and_then(|files| cluster_graph(&files, &*offline.cloud))
         {
             Ok(planned) => lowered(row, offline, &planned.graph, &planned.scope),
             Err(problems) => Some(problems.to_string()),
@@ -92,7 +92,7 @@ async fn the_readme_says_what_works_on_which_cloud() {
 async fn what_rows_stand_on_is_possible_everywhere() {
     for offline in offline::all().await.unwrap() {
         let files = ground::cluster(&offline, |_, _| {}, |_, _| {}).unwrap();
-        let planned = plan_graph(&files, &*offline.cloud).unwrap_or_else(|it| panic!("{it}"));
+        let planned = cluster_graph(&files, &*offline.cloud).unwrap_or_else(|it| panic!("{it}"));
         offline.cloud.lower(&planned.graph, &planned.scope).unwrap();
         let ground = Ground::new(&offline);
         let mut with_group = Ground::new(&offline);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use kops_aws::{AwsBuilder, S3Stores};
 use kops_azure::{AzureBuilder, BlobStores};
+use kops_cluster::ClusterCloud;
 use kops_core::Result;
 use kops_core::clock::SystemClock;
-use kops_core::cloud::Cloud;
 use kops_core::store::{StateStore, Stores};
 use kops_core::testing::MemoryCloud;
 use kops_gce::{GceBuilder, GcsStores};
@@ -18,7 +18,7 @@ use crate::keystone;
 pub(crate) struct Offline {
     /// What people call it.
     pub(crate) title: &'static str,
-    pub(crate) cloud: Arc<dyn Cloud>,
+    pub(crate) cloud: Arc<dyn ClusterCloud>,
     /// A state store of the cloud's.
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) zones: [&'static str; 3],

@@ -1,13 +1,14 @@
 //! The rows of the table: what a platform team asks for, and how it is asked.
 
-use kops_core::cloud::Scope;
-use kops_core::cluster::{
+use kops_cluster::extensions::{ClusterIdentity, MachineRole};
+use kops_cluster::{
     ClusterFiles, DnsType, LoadBalancerClass, LoadBalancerType, NewCluster, TopologyKind, set,
 };
+use kops_core::cloud::Scope;
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{
-    DnsRecord, DnsTarget, DnsZone, FirewallRule, FirewallRules, Identity, Instance, MachineOptions, Network,
-    Peer, Protocol, RecordType, Role, RootVolume, Scheme, SpotOptions, Volume,
+    DnsRecord, DnsTarget, DnsZone, FirewallRule, FirewallRules, Instance, MachineOptions, Network, Peer,
+    Protocol, RecordType, RootVolume, Scheme, SpotOptions, Volume,
 };
 
 use crate::ground::{Ground, group, listener, network};
@@ -170,7 +171,7 @@ pub(crate) const ROWS: &[Row] = &[
     }),
     data("machines have identities", |on| {
         let mut graph = TaskGraph::builder();
-        graph.add("nodes", Identity::of(Role::Node));
+        graph.add("nodes", ClusterIdentity::of(MachineRole::Node).identity().unwrap());
         let native = on.cloud.lower(&graph.build().unwrap(), &Scope::new("demo.example.com")).unwrap();
         // Where there are none, the task becomes nothing.
         yes(native.tasks().next().is_some())

@@ -13,9 +13,7 @@ use jiff::Timestamp;
 
 use super::{content, ensure, run_except};
 use crate::clock::{Clock, SystemClock};
-use crate::store::{
-    ClusterRegistry, Entry, Holder, Key, LeaseRequest, Precondition, Prefix, StateStore, Stores,
-};
+use crate::store::{Entry, Holder, LeaseRequest, Precondition, Prefix, StateStore, StoreKey, Stores};
 use crate::{Error, ErrorKind, Result};
 
 /// What an error must never show.
@@ -117,7 +115,7 @@ async fn contract(fixture: &dyn Fixture) -> Result<()> {
     let bucket = fixture.make();
     let under = open(fixture, &format!("{bucket}/some/clusters")).await?;
     run_except(under.clone(), fixture.cannot()).await?;
-    under.put(&Key::new("other")?, vec![], Precondition::Any).await?;
+    under.put(&StoreKey::new("other")?, vec![], Precondition::Any).await?;
     // A thousand objects take a while, and pages do not go by where they are.
     let without: Vec<&str> = fixture.cannot().iter().copied().chain(["pages"]).collect();
     run_except(open(fixture, &bucket).await?, &without).await
@@ -130,8 +128,8 @@ async fn prefix(fixture: &dyn Fixture) -> Result<()> {
     ensure(root.location() == bucket, format!("`{bucket}` is at {}", root.location()))?;
     let location = under.location();
     ensure(location == format!("{bucket}/clusters"), format!("`{bucket}/clusters/` is at {location}"))?;
-    under.put(&Key::new("x/config")?, vec![], Precondition::Absent).await?;
-    root.put(&Key::new("clustersx/config")?, vec![], Precondition::Absent).await?;
+    under.put(&StoreKey::new("x/config")?, vec![], Precondition::Absent).await?;
+    root.put(&StoreKey::new("clustersx/config")?, vec![], Precondition::Absent).await?;
     fixture.put(&bucket, "clusters/");
     fixture.put(&bucket, "clusters/empty/");
     let listed =
@@ -157,13 +155,15 @@ async fn not_a_key(fixture: &dyn Fixture) -> Result<()> {
 /// A lease lives in a bucket: it keeps others out, and passes on.
 async fn lease(fixture: &dyn Fixture) -> Result<()> {
     let store = open(fixture, &fixture.make()).await?;
-    let registry = ClusterRegistry::new(store, Arc::new(SystemClock::new()));
-    let cluster = registry.cluster("x.example.com")?;
-    let request = |who: &str| LeaseRequest::new(Holder::new(who, "update cluster"));
-    let lease = cluster.lock(request("ann@desk")).await?;
-    says(&failed(cluster.lock(request("bob@lap")).await, ErrorKind::Locked)?, "ann@desk")?;
+    let (key, clock) = (StoreKey::new(".kops/x.example.com/lock")?, Arc::new(SystemClock::new()));
+    let acquire = |who: &str| {
+        let request = LeaseRequest::new(Holder::new(who, "update cluster"));
+        request.acquire(store.clone(), key.clone(), clock.clone())
+    };
+    let lease = acquire("ann@desk").await?;
+    says(&failed(acquire("bob@lap").await, ErrorKind::Locked)?, "ann@desk")?;
     lease.release().await?;
-    let lease = cluster.lock(request("bob@lap")).await?;
+    let lease = acquire("bob@lap").await?;
     ensure(lease.epoch() == 2, format!("the second lease has the epoch {}", lease.epoch()))?;
     lease.remove().await
 }
@@ -173,7 +173,7 @@ async fn what_passes(fixture: &dyn Fixture) -> Result<()> {
     let bucket = fixture.make();
     let store = open(fixture, &format!("{bucket}/clusters")).await?;
     for how in [Mishap::Throttled, Mishap::Unavailable, Mishap::Dropped, Mishap::Lost] {
-        let key = Key::new(format!("{how:?}"))?;
+        let key = StoreKey::new(format!("{how:?}"))?;
         let before = fixture.writes();
         fixture.fail(&bucket, Verb::Put, how);
         let version = store.put(&key, CONTENT.into(), Precondition::Absent).await?;
@@ -222,7 +222,7 @@ async fn no_answer(fixture: &dyn Fixture) -> Result<()> {
     let read = match opened {
         // A store that connects when it is opened may say so then.
         Err(error) => Err(error),
-        Ok(store) => store.get(&Key::new("a")?).await,
+        Ok(store) => store.get(&StoreKey::new("a")?).await,
     };
     says(&failed(read, ErrorKind::Unavailable)?, endpoint)
 }
@@ -259,7 +259,7 @@ fn failed<T>(outcome: Result<T>, kind: ErrorKind) -> Result<Error> {
 }
 
 async fn every_call(store: &dyn StateStore, kind: ErrorKind) -> Result<Vec<Error>> {
-    let a = Key::new("a")?;
+    let a = StoreKey::new("a")?;
     let version = || crate::store::Version::new("1");
     Ok(vec![
         failed(store.get(&a).await, kind)?,

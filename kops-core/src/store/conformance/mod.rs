@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, join_all};
 
-use super::{Key, Object, Precondition, Prefix, StateStore, StateStoreExt as _, Version};
+use super::{Precondition, Prefix, StateStore, StateStoreExt as _, StoreKey, StoredObject, Version};
 use crate::{Error, ErrorKind, Result};
 
 /// Enough for a second page where a page has 1,000 keys.
@@ -98,7 +98,7 @@ fn refused<T>(outcome: Result<T>, what: &str) -> Result<()> {
     }
 }
 
-async fn content(store: &dyn StateStore, key: &Key) -> Result<Option<Vec<u8>>> {
+async fn content(store: &dyn StateStore, key: &StoreKey) -> Result<Option<Vec<u8>>> {
     Ok(store.get(key).await?.map(|object| object.bytes))
 }
 
@@ -119,7 +119,7 @@ async fn read_what_was_written(store: Arc<dyn StateStore>, at: Prefix) -> Result
         let key = at.key(name)?;
         let version = store.put(&key, bytes.clone(), Precondition::Any).await?;
         let found = store.get(&key).await?;
-        ensure(found == Some(Object { bytes, version }), format!("`{name}` reads as {found:?}"))?;
+        ensure(found == Some(StoredObject { bytes, version }), format!("`{name}` reads as {found:?}"))?;
         ensure(
             store.list(&at, None).await?.iter().any(|entry| entry.key == key),
             format!("`{name}` is not listed"),
@@ -223,13 +223,13 @@ async fn no_lost_update(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
         })
     });
     for racer in join_all(racers).await {
-        racer.map_err(|error| Error::internal("a racer broke off").source(error))??;
+        racer.map_err(|error| Error::internal("a racer broke off").with_source(error))??;
     }
     let counted = number(&store.read(&key).await?)?;
     ensure(counted == RACERS, format!("{RACERS} steps were counted as {counted}"))
 }
 
-fn number(object: &Object) -> Result<usize> {
+fn number(object: &StoredObject) -> Result<usize> {
     let text = String::from_utf8_lossy(&object.bytes);
     text.parse().map_err(|_| Error::new(ErrorKind::Failed, "a number does not read back"))
 }
@@ -239,7 +239,7 @@ type Raced = std::result::Result<Result<Version>, tokio::task::JoinError>;
 fn winners(raced: Vec<Raced>) -> Result<Vec<usize>> {
     let mut winners = Vec::new();
     for (racer, outcome) in raced.into_iter().enumerate() {
-        match outcome.map_err(|error| Error::internal("a racer broke off").source(error))? {
+        match outcome.map_err(|error| Error::internal("a racer broke off").with_source(error))? {
             Ok(_) => winners.push(racer),
             Err(error) if error.kind() == ErrorKind::Conflict => {}
             Err(error) => return Err(error),
@@ -288,12 +288,12 @@ async fn directories(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
 }
 
 async fn pages(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
-    let keys: Vec<Key> = (0..MANY).map(|n| at.key(&format!("{n:04}/x"))).collect::<Result<_>>()?;
+    let keys: Vec<StoreKey> = (0..MANY).map(|n| at.key(&format!("{n:04}/x"))).collect::<Result<_>>()?;
     for some in keys.chunks(RACERS) {
         let writes = some.iter().map(|key| store.put(key, b"x".to_vec(), Precondition::Any));
         join_all(writes).await.into_iter().collect::<Result<Vec<_>>>()?;
     }
-    let listed: Vec<Key> = store.list(&at, None).await?.into_iter().map(|entry| entry.key).collect();
+    let listed: Vec<StoreKey> = store.list(&at, None).await?.into_iter().map(|entry| entry.key).collect();
     ensure(listed == keys, format!("of {MANY} objects {} are listed, or in another order", listed.len()))?;
     let names = store.directories(&at).await?;
     ensure(names.len() == MANY, format!("of {MANY} directories {} are listed", names.len()))
@@ -316,19 +316,19 @@ mod tests {
             "careless://".to_owned()
         }
 
-        async fn get(&self, key: &Key) -> Result<Option<Object>> {
+        async fn get(&self, key: &StoreKey) -> Result<Option<StoredObject>> {
             self.0.get(key).await
         }
 
-        async fn put(&self, key: &Key, bytes: Vec<u8>, _: Precondition) -> Result<Version> {
+        async fn put(&self, key: &StoreKey, bytes: Vec<u8>, _: Precondition) -> Result<Version> {
             self.0.put(key, bytes, Precondition::Any).await
         }
 
-        async fn delete(&self, key: &Key, _: Option<&Version>) -> Result<()> {
+        async fn delete(&self, key: &StoreKey, _: Option<&Version>) -> Result<()> {
             self.0.delete(key, None).await
         }
 
-        async fn list(&self, prefix: &Prefix, after: Option<&Key>) -> Result<Vec<Entry>> {
+        async fn list(&self, prefix: &Prefix, after: Option<&StoreKey>) -> Result<Vec<Entry>> {
             let mut entries = self.0.list(prefix, after).await?;
             entries.truncate(1_000);
             Ok(entries)

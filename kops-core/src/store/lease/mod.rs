@@ -46,7 +46,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use self::process::Process;
 pub use self::record::{Holder, Record};
-use super::{Key, Precondition, StateStore, Version};
+use super::{Precondition, StateStore, StoreKey, Version};
 use crate::clock::Clock;
 use crate::{Error, ErrorKind, Result};
 
@@ -68,11 +68,11 @@ type OnWait = Arc<dyn Fn(&Record, Duration) + Send + Sync>;
 /// use std::sync::Arc;
 ///
 /// use kops_core::clock::SystemClock;
-/// use kops_core::store::{Holder, Key, LeaseRequest, MemoryStore, StateStore};
+/// use kops_core::store::{Holder, StoreKey, LeaseRequest, MemoryStore, StateStore};
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
 /// let store: Arc<dyn StateStore> = Arc::new(MemoryStore::new());
 /// let clock = Arc::new(SystemClock::new());
-/// let key = Key::new(".kops/ha.example.com/lock")?;
+/// let key = StoreKey::new(".kops/ha.example.com/lock")?;
 ///
 /// let ours = LeaseRequest::new(Holder::new("ann@desk", "update cluster"));
 /// let lease = ours.acquire(store.clone(), key.clone(), clock.clone()).await?;
@@ -122,7 +122,12 @@ impl LeaseRequest {
     ///
     /// # Errors
     /// `Locked` when somebody else holds it; whatever the store says.
-    pub async fn acquire(self, store: Arc<dyn StateStore>, key: Key, clock: Arc<dyn Clock>) -> Result<Lease> {
+    pub async fn acquire(
+        self,
+        store: Arc<dyn StateStore>,
+        key: StoreKey,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Lease> {
         let nonce = nonce();
         let began = clock.elapsed();
         let mut watch = Watch::default();
@@ -161,7 +166,7 @@ impl LeaseRequest {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) if error.kind().is_transient() && attempts > 1 => {
                     attempts -= 1;
-                    clock.sleep(error.wait().unwrap_or_else(|| poll(self.ttl))).await;
+                    clock.sleep(error.retry_after().unwrap_or_else(|| poll(self.ttl))).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -183,7 +188,7 @@ impl fmt::Debug for LeaseRequest {
 ///
 /// # Errors
 /// Whatever the store says; `Invalid` when the object is no lease.
-pub async fn holder(store: &dyn StateStore, key: &Key) -> Result<Option<Record>> {
+pub async fn holder(store: &dyn StateStore, key: &StoreKey) -> Result<Option<Record>> {
     Ok(Found::read(store, key).await?.map(|found| found.record).filter(|record| record.holder.is_some()))
 }
 
@@ -277,12 +282,12 @@ struct Found {
 }
 
 impl Found {
-    async fn read(store: &dyn StateStore, key: &Key) -> Result<Option<Self>> {
+    async fn read(store: &dyn StateStore, key: &StoreKey) -> Result<Option<Self>> {
         let Some(object) = store.get(key).await? else { return Ok(None) };
         let record = Record::from_bytes(&object.bytes).map_err(|error| {
             Error::invalid(format!("{}/{key} is no lock that this program can read", store.location()))
-                .hint("use the program that wrote it; or delete it, if nobody is at work")
-                .source(error)
+                .with_hint("use the program that wrote it; or delete it, if nobody is at work")
+                .with_source(error)
         })?;
         Ok(Some(Self { record, version: object.version }))
     }
@@ -291,7 +296,7 @@ impl Found {
 /// The object as we wrote it last.
 struct Held {
     store: Arc<dyn StateStore>,
-    key: Key,
+    key: StoreKey,
     record: Record,
     version: Version,
 }
@@ -341,7 +346,8 @@ impl Held {
     fn ended(&self, outcome: Result<()>) -> Result<()> {
         outcome.map_err(|error| match error.kind() {
             ErrorKind::Locked => lost(error.message()),
-            _ => error.hint(format!("the lock expires by itself within {} s", self.record.ttl().as_secs())),
+            _ => error
+                .with_hint(format!("the lock expires by itself within {} s", self.record.ttl().as_secs())),
         })
     }
 }
@@ -352,7 +358,7 @@ fn is_conflict<T>(outcome: &Result<T>) -> bool {
 
 fn lost(why: &str) -> Error {
     Error::new(ErrorKind::Locked, format!("the lock was lost: {why}"))
-        .hint("what was done stays done; run the command again for the rest")
+        .with_hint("what was done stays done; run the command again for the rest")
 }
 
 /// What a contender has seen so far.

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
 use super::Process;
-use crate::store::Key;
+use crate::store::StoreKey;
 use crate::{Error, ErrorKind, Result};
 
 /// Who holds a lease, and what for: shown to everybody who is refused.
@@ -83,7 +83,7 @@ impl Record {
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
         serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::internal("a lock cannot be written").source(error))
+            .map_err(|error| Error::internal("a lock cannot be written").with_source(error))
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> serde_json::Result<Self> {
@@ -91,7 +91,7 @@ impl Record {
     }
 
     /// Tells another contender who is at work, since when, and what to do.
-    pub(super) fn refusal(&self, store: &str, key: &Key, now: Timestamp) -> Error {
+    pub(super) fn refusal(&self, store: &str, key: &StoreKey, now: Timestamp) -> Error {
         let holder = self.holder.as_ref().map_or_else(|| "somebody".to_owned(), Holder::to_string);
         let age = |since| now.duration_since(since).max(SignedDuration::ZERO).as_secs();
         Error::new(
@@ -105,7 +105,7 @@ impl Record {
                 second(self.expires()),
             ),
         )
-        .hint("wait until they are done; if they died, the lock expires by itself and the next run takes it over")
+        .with_hint("wait until they are done; if they died, the lock expires by itself and the next run takes it over")
     }
 }
 

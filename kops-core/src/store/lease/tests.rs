@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::store::faulty::{Fault, FaultyStore};
 use crate::store::{MemoryStore, Prefix, StateStoreExt as _};
+use crate::testing::{FaultyStore, StoreFault};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TTL: Duration = Duration::from_mins(1);
@@ -46,8 +46,8 @@ fn since(clock: &Arc<dyn Clock>, began: Duration) -> Duration {
     clock.elapsed().saturating_sub(began)
 }
 
-fn key() -> Key {
-    Key::new(".kops/ha.example.com/lock").unwrap()
+fn key() -> StoreKey {
+    StoreKey::new(".kops/ha.example.com/lock").unwrap()
 }
 
 /// A holder on a machine that nothing is known of.
@@ -234,7 +234,7 @@ async fn a_removed_lease_is_lost() {
 async fn two_heartbeats_may_fail() {
     let (store, clock) = (FaultyStore::default(), TestClock::right());
     let lease = acquire(request("a"), &(Arc::new(store.clone()) as _), &clock).await.unwrap();
-    store.script([Fault::Refuse, Fault::LoseAnswer, Fault::LoseAnswer]);
+    store.script([StoreFault::Refuse, StoreFault::LoseAnswer, StoreFault::LoseAnswer]);
     clock.sleep(10 * TTL).await;
     lease.check().unwrap();
     lease.release().await.unwrap();
@@ -243,7 +243,7 @@ async fn two_heartbeats_may_fail() {
 /// The holder stops before anybody may take over: that is what makes takeovers by watching sound.
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_cannot_renew_stops_before_it_can_be_taken_over() {
-    for fault in [Fault::Refuse, Fault::Hang] {
+    for fault in [StoreFault::Refuse, StoreFault::Hang] {
         let (store, clock) = (FaultyStore::default(), TestClock::right());
         let lease = acquire(request("a"), &(Arc::new(store.clone()) as _), &clock).await.unwrap();
         store.script([fault; 100]);
@@ -263,19 +263,19 @@ async fn a_holder_that_cannot_renew_stops_before_it_can_be_taken_over() {
 async fn lost_answers_do_not_lock_oneself_out() {
     let (store, clock) = (FaultyStore::default(), TestClock::right());
     let erased: Arc<dyn StateStore> = Arc::new(store.clone());
-    store.script([Fault::LoseAnswer]);
+    store.script([StoreFault::LoseAnswer]);
     let lease = acquire(request("a"), &erased, &clock).await.unwrap();
     assert_eq!(lease.epoch(), 1);
     let lock = key();
     assert_eq!(store.calls(), [format!("get {lock}"), format!("put {lock}"), format!("get {lock}")]);
     // Of a renewal that timed out it is not known whether it arrived.
-    store.script([Fault::LoseAnswer]);
+    store.script([StoreFault::LoseAnswer]);
     clock.sleep(21 * SECOND).await;
     lease.release().await.unwrap();
-    store.script([Fault::Refuse, Fault::Refuse]);
+    store.script([StoreFault::Refuse, StoreFault::Refuse]);
     let lease = acquire(request("b"), &erased, &clock).await.unwrap();
     lease.remove().await.unwrap();
-    store.script([Fault::Refuse; 10]);
+    store.script([StoreFault::Refuse; 10]);
     assert_eq!(acquire(request("c"), &erased, &clock).await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 

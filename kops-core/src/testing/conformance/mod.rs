@@ -234,12 +234,12 @@ pub enum Verdict {
 
 /// What came of all rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct ConformanceReport {
     /// The rules by name, in the order they ran.
     pub rules: Vec<(&'static str, Verdict)>,
 }
 
-impl Report {
+impl ConformanceReport {
     /// Whether no rule is broken.
     pub fn is_clean(&self) -> bool {
         !self.rules.iter().any(|(_, verdict)| matches!(verdict, Verdict::Broken(_)))
@@ -262,7 +262,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ConformanceReport {
     /// A line for each rule.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, verdict) in &self.rules {
@@ -322,13 +322,13 @@ pub fn goes_wrong(rule: &str) -> bool {
 }
 
 /// Runs every rule, one after the other.
-pub async fn run(fixture: &dyn Fixture) -> Report {
+pub async fn run(fixture: &dyn Fixture) -> ConformanceReport {
     run_only(fixture, |_| true).await
 }
 
 /// Runs the rules whose names `wanted` chooses.
-pub async fn run_only(fixture: &dyn Fixture, wanted: impl Fn(&str) -> bool) -> Report {
-    let mut report = Report::default();
+pub async fn run_only(fixture: &dyn Fixture, wanted: impl Fn(&str) -> bool) -> ConformanceReport {
+    let mut report = ConformanceReport::default();
     for (name, rule) in RULES.iter().filter(|(name, _)| wanted(name)) {
         let verdict = rule(fixture).await;
         fixture.heard(name, &verdict);

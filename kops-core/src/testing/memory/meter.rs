@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::cloud::Bucket;
+use crate::cloud::TokenBucket;
 use crate::resource::{DnsRecord, DnsZone, Identity, NatGateway, Resource as _, Volume};
 use crate::testing::Op;
 
 /// A bucket with the calls that draw from it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
-    pub(super) bucket: Bucket,
+    pub(super) bucket: TokenBucket,
     draws: fn(&str, Op) -> bool,
 }
 
@@ -22,7 +22,7 @@ pub(super) struct Allowance {
 /// a second is on the safe side.
 pub(super) fn realistic() -> Vec<Allowance> {
     let bucket = |name, capacity, per_second, draws| Allowance {
-        bucket: Bucket { name, capacity, per_second },
+        bucket: TokenBucket { name, capacity, per_second },
         draws,
     };
     vec![
@@ -36,7 +36,7 @@ pub(super) fn realistic() -> Vec<Allowance> {
 }
 
 /// The bucket that a call draws from.
-pub(super) fn bucket_of(allowance: &[Allowance], kind: &str, op: Op) -> Option<Bucket> {
+pub(super) fn bucket_of(allowance: &[Allowance], kind: &str, op: Op) -> Option<TokenBucket> {
     allowance.iter().find(|it| (it.draws)(kind, op)).map(|it| it.bucket)
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Meter {
 
 impl Meter {
     /// Draws a token, if there is one.
-    pub(super) fn draw(&self, bucket: Bucket, now: Duration) -> bool {
+    pub(super) fn draw(&self, bucket: TokenBucket, now: Duration) -> bool {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let (tokens, at) = levels.entry(bucket.name).or_insert((bucket.capacity, now));
         let refilled = now.saturating_sub(*at).as_secs_f64() * bucket.per_second;
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_bucket_empties_and_refills() {
-        let bucket = Bucket { name: "b", capacity: 2.0, per_second: 1.0 };
+        let bucket = TokenBucket { name: "b", capacity: 2.0, per_second: 1.0 };
         let meter = Meter::default();
         let at = Duration::from_millis;
         let drawn = [at(0), at(0), at(0), at(500), at(1500), at(1500)].map(|now| meter.draw(bucket, now));

@@ -42,7 +42,8 @@ use super::fault::{Call, Fault, Op};
 use super::tap::{Calls, Tap};
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::{
-    Bucket, Capabilities, Cloud, Context, DynHandler, IdentityClass, Limiter, Machines, Outputs, Scope, State,
+    Capabilities, Cloud, Context, DynHandler, IdentityClass, Limiter, Machines, Outputs, Scope, State,
+    TokenBucket,
 };
 use crate::graph::{Document, Id, TaskGraph};
 use crate::resource::{
@@ -177,7 +178,7 @@ impl MemoryCloudBuilder {
     /// The cloud.
     pub fn build(self) -> MemoryCloud {
         let limiter = self.pace.map(|slots| {
-            let buckets: Vec<Bucket> = self.settings.allowance.iter().map(|it| it.bucket).collect();
+            let buckets: Vec<TokenBucket> = self.settings.allowance.iter().map(|it| it.bucket).collect();
             Limiter::new(self.clock.clone(), buckets, slots)
         });
         let inner = Arc::new(Inner {
@@ -202,7 +203,7 @@ impl MemoryCloudBuilder {
 /// An object of a [`MemoryCloud`], whoever's it is.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Stored {
+pub struct MemoryObject {
     /// The kind.
     pub kind: String,
     /// The identifier.
@@ -257,7 +258,7 @@ impl MemoryCloud {
     /// The least time in which the cloud's rate limits let these calls through, all buckets full at the start:
     /// zero without rate limits.
     pub fn least_time(&self, calls: &Calls) -> Duration {
-        let mut drawn: BTreeMap<&str, (Bucket, f64)> = BTreeMap::new();
+        let mut drawn: BTreeMap<&str, (TokenBucket, f64)> = BTreeMap::new();
         for (kind, op, count) in calls.counts() {
             if let Some(bucket) = meter::bucket_of(&self.inner.settings.allowance, kind, op) {
                 #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53 calls")]
@@ -284,11 +285,11 @@ impl MemoryCloud {
     ///
     /// # Errors
     /// `Io` when the cloud is in a file that cannot be read.
-    pub fn objects(&self) -> Result<Vec<Stored>> {
+    pub fn objects(&self) -> Result<Vec<MemoryObject>> {
         let now = self.inner.now();
         self.inner.storage.read(|world| {
             world.settle(now);
-            let stored = world.everything().map(|(kind, record)| Stored {
+            let stored = world.everything().map(|(kind, record)| MemoryObject {
                 kind: kind.to_owned(),
                 id: record.id.clone(),
                 scope: record.labels.get(SCOPE).cloned(),
@@ -391,14 +392,14 @@ impl Inner {
             () = cx.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "nobody waits for it any more")),
             done = call => done,
         }
-        .map_err(|error| error.call(name()))
+        .map_err(|error| error.with_call(name()))
     }
 
     /// There, and back.
     async fn travel<T>(
         &self,
         op: Op,
-        bucket: Option<Bucket>,
+        bucket: Option<TokenBucket>,
         fault: Option<Fault>,
         work: impl FnOnce(&mut World, Moment) -> Result<T>,
     ) -> Result<T> {

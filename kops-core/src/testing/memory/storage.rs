@@ -111,7 +111,7 @@ impl Kept {
         io::Read::read_to_string(&mut file, &mut text).map_err(|error| failed("read", path, error))?;
         self.world = serde_json::from_str(&text).map_err(|error| {
             Error::new(ErrorKind::Io, format!("{} holds no memory cloud: {error}", path.display()))
-                .hint("name another file, or remove this one")
+                .with_hint("name another file, or remove this one")
         })?;
         self.stamp = Some(stamp);
         Ok(())
@@ -119,7 +119,7 @@ impl Kept {
 
     fn save(&mut self, path: &Path) -> Result<()> {
         let text = serde_json::to_vec(&self.world)
-            .map_err(|error| Error::internal("the memory cloud does not serialise").source(error))?;
+            .map_err(|error| Error::internal("the memory cloud does not serialise").with_source(error))?;
         let unfinished = beside(path, "unfinished");
         let write = || -> io::Result<Stamp> {
             let mut file = private().write(true).truncate(true).open(&unfinished)?;
@@ -158,6 +158,6 @@ fn beside(path: &Path, what: &str) -> PathBuf {
 
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("cannot {what} {}: {error}", path.display()))
-        .hint("the memory cloud's file must be in a directory that can be written to")
-        .source(error)
+        .with_hint("the memory cloud's file must be in a directory that can be written to")
+        .with_source(error)
 }

@@ -138,7 +138,7 @@ impl Record {
 
     pub(super) fn spec_as<R: Resource>(&self) -> Result<R::Resolved> {
         R::Resolved::deserialize(&*self.spec).map_err(|error| {
-            Error::internal(format!("what is stored of {} is no {}", self.id, R::KIND)).source(error)
+            Error::internal(format!("what is stored of {} is no {}", self.id, R::KIND)).with_source(error)
         })
     }
 }
@@ -427,7 +427,7 @@ fn unknown(kind: &str, id: &str) -> Error {
 }
 
 pub(super) fn document<T: Serialize>(spec: &T) -> Result<Document> {
-    Document::of(spec).map_err(|error| Error::internal("the specification is no document").source(error))
+    Document::of(spec).map_err(|error| Error::internal("the specification is no document").with_source(error))
 }
 
 /// The members in which two documents differ.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kops_core::testing::{MemoryCloud, Stored};
+use kops_core::testing::{MemoryCloud, MemoryObject};
 use serde_json::Value;
 
 use super::{CREATE, HA, desk};
@@ -215,7 +215,7 @@ fn a_cluster_can_be_in_an_existing_network() {
     let cloud = MemoryCloud::builder().file(desk.path("state/.memory-cloud.json")).build();
     let objects = cloud.objects().unwrap();
     let id = |kind: &str, task: &str| {
-        let named = |it: &&Stored| it.kind == kind && it.task.as_deref() == Some(task);
+        let named = |it: &&MemoryObject| it.kind == kind && it.task.as_deref() == Some(task);
         objects.iter().find(named).unwrap().id.clone()
     };
     let guest = |network: &str| {

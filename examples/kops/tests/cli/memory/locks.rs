@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kops_cluster::registry::{ClusterRegistry, ClusterStore};
 use kops_core::clock::SystemClock;
-use kops_core::store::{ClusterRegistry, ClusterStore, Holder, LeaseRequest, LocalStore};
+use kops_core::store::{Holder, LeaseRequest, LocalStore};
 
 use super::{CREATE, HA, desk};
 use crate::common::{Desk, Run, summary};

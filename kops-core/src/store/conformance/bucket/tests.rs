@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::store::{
-    Bucket, Listing, Object, Place, Range, Refusal, RetryingStore, StoreOpener, StoreUrl, Version,
+    Bucket, BucketError, Listing, Place, Range, RetryingStore, StoreOpener, StoreUrl, StoredObject, Version,
 };
 
 /// What is wrong with a service, or with the store that speaks to it.
@@ -23,7 +23,7 @@ enum Flaw {
 
 #[derive(Debug, Default)]
 struct Service {
-    buckets: BTreeMap<String, BTreeMap<String, Object>>,
+    buckets: BTreeMap<String, BTreeMap<String, StoredObject>>,
     mishaps: Vec<(Verb, Mishap)>,
     writes: usize,
     versions: usize,
@@ -79,7 +79,7 @@ impl Fixture for Memory {
 
     fn put(&self, _: &str, object: &str) {
         let mut service = self.service.lock().unwrap();
-        let nothing = Object { bytes: vec![], version: Version::new("0") };
+        let nothing = StoredObject { bytes: vec![], version: Version::new("0") };
         service.buckets.get_mut("state").unwrap().insert(object.to_owned(), nothing);
     }
 
@@ -101,9 +101,9 @@ impl MemoryBucket {
     fn call<T>(
         &self,
         verb: Option<Verb>,
-        work: impl FnOnce(&mut BTreeMap<String, Object>, &mut usize) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        let passing = |kind, what: &str| Err(Refusal::Failed(Error::new(kind, what)));
+        work: impl FnOnce(&mut BTreeMap<String, StoredObject>, &mut usize) -> Result<T, BucketError>,
+    ) -> Result<T, BucketError> {
+        let passing = |kind, what: &str| Err(BucketError::Failed(Error::new(kind, what)));
         if let Some(endpoint) = &self.memory.endpoint {
             return passing(ErrorKind::Unavailable, &format!("no answer from {endpoint}"));
         }
@@ -119,7 +119,7 @@ impl MemoryBucket {
         if *denied {
             let refusal = Error::new(ErrorKind::Denied, "you may not");
             let curt = self.memory.flaw == Flaw::Curt;
-            return Err(Refusal::Failed(if curt { refusal } else { self.place.denied(refusal, "much") }));
+            return Err(BucketError::Failed(if curt { refusal } else { self.place.denied(refusal, "much") }));
         }
         if self.memory.flaw == Flaw::Obliging {
             buckets.entry(self.place.bucket().to_owned()).or_default();
@@ -138,8 +138,8 @@ impl Bucket for MemoryBucket {
         &self.place
     }
 
-    async fn get_object(&self, object: &str) -> Result<Object, Refusal> {
-        self.call(None, |objects, _| objects.get(object).cloned().ok_or(Refusal::Missing))
+    async fn get_object(&self, object: &str) -> Result<StoredObject, BucketError> {
+        self.call(None, |objects, _| objects.get(object).cloned().ok_or(BucketError::NotFound))
     }
 
     async fn put_object(
@@ -147,37 +147,37 @@ impl Bucket for MemoryBucket {
         object: &str,
         bytes: Vec<u8>,
         condition: &Precondition,
-    ) -> Result<Version, Refusal> {
+    ) -> Result<Version, BucketError> {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let written = self.call(Some(Verb::Put), |objects, versions| {
             if !condition.holds(objects.get(object).map(|found| &found.version)) {
-                return Err(Refusal::Lost);
+                return Err(BucketError::PreconditionFailed);
             }
             *versions += 1;
             let version = Version::new(versions.to_string());
-            objects.insert(object.to_owned(), Object { bytes, version: version.clone() });
+            objects.insert(object.to_owned(), StoredObject { bytes, version: version.clone() });
             Ok(version)
         });
         match written {
-            Err(Refusal::Failed(error)) if self.memory.flaw == Flaw::Talkative => {
-                Err(error.source(text).into())
+            Err(BucketError::Failed(error)) if self.memory.flaw == Flaw::Talkative => {
+                Err(error.with_source(text).into())
             }
             written => written,
         }
     }
 
-    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), Refusal> {
+    async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), BucketError> {
         self.call(Some(Verb::Delete), |objects, _| {
-            let found = objects.get(object).ok_or(Refusal::Missing)?;
+            let found = objects.get(object).ok_or(BucketError::NotFound)?;
             if expected.is_some_and(|expected| *expected != found.version) {
-                return Err(Refusal::Lost);
+                return Err(BucketError::PreconditionFailed);
             }
             objects.remove(object);
             Ok(())
         })
     }
 
-    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, Refusal> {
+    async fn list_objects(&self, range: Range<'_>) -> Result<Listing, BucketError> {
         self.call(None, |objects, _| {
             let mut listing = Listing::default();
             // The other way round: a store must not rely on an order.

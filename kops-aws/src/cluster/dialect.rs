@@ -1,0 +1,269 @@
+//! What a cluster's specification says in AWS's words.
+
+use std::collections::BTreeSet;
+
+use kops_cluster::cloud::{Dialect, Purpose, extend};
+use kops_cluster::extensions::MachineRole;
+use kops_cluster::model::dns_zone;
+use kops_cluster::{
+    Cluster, InstanceGroup, InstanceRequirements, MinMax, MixedInstancesPolicy, Opaque, Path, Problems,
+};
+use kops_core::graph::Handle;
+use kops_core::resource::{self, Identity, LoadBalancer};
+
+use crate::Policy;
+use crate::extensions::{self, AwsIdentity, AwsInstanceGroup, AwsLoadBalancer, MixedInstances};
+use crate::quantity;
+
+/// Puts what a specification says in AWS's words into [`extensions`] of the tasks.
+///
+/// ```
+/// use kops_aws::AwsDialect;
+/// use kops_cluster::cloud::Dialect;
+///
+/// assert!(AwsDialect.group_fields().contains(&"mixedInstancesPolicy"));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AwsDialect;
+
+impl Dialect for AwsDialect {
+    fn group_fields(&self) -> &[&str] {
+        &[
+            "capacityRebalance",
+            "cpuCredits",
+            "externalLoadBalancers",
+            "instanceInterruptionBehavior",
+            "instanceProtection",
+            "maxInstanceLifetime",
+            "mixedInstancesPolicy",
+            "rootVolume.optimization",
+            "suspendProcesses",
+            "tenancy",
+        ]
+    }
+
+    fn cluster_fields(&self) -> &[&str] {
+        &[
+            "additionalPolicies",
+            "api.loadBalancer.accessLog",
+            "api.loadBalancer.sslPolicy",
+            "externalPolicies",
+            "iam.permissionsBoundary",
+        ]
+    }
+
+    fn instance_group(
+        &self,
+        _: &Cluster,
+        group: &InstanceGroup,
+        task: &mut resource::InstanceGroup,
+        problems: &mut Problems,
+    ) {
+        let spec = &group.spec;
+        let extension = AwsInstanceGroup {
+            mixed: spec.mixed_instances_policy.as_ref().map(|policy| mixed(policy, problems)),
+            interruption_behavior: spec.instance_interruption_behavior.clone(),
+            tenancy: spec.tenancy.clone(),
+            cpu_credits: spec.cpu_credits.clone(),
+            ebs_optimized: spec
+                .root_volume
+                .as_ref()
+                .and_then(|volume| volume.optimization)
+                .unwrap_or_default(),
+            capacity_rebalance: spec.capacity_rebalance.unwrap_or_default(),
+            instance_protection: spec.instance_protection.unwrap_or_default(),
+            suspended_processes: spec.suspend_processes.iter().cloned().collect(),
+            max_instance_lifetime: lifetime(group, problems),
+            target_groups: target_groups(group, problems),
+            ..AwsInstanceGroup::default()
+        };
+        extend(&mut task.extensions, &extension, problems);
+    }
+
+    fn load_balancer(
+        &self,
+        cluster: &Cluster,
+        purpose: Purpose,
+        task: &mut LoadBalancer,
+        problems: &mut Problems,
+    ) {
+        let mut extension = AwsLoadBalancer::default();
+        match purpose {
+            Purpose::Bastion => {
+                extension
+                    .target_group_names
+                    .extend(task.listeners.iter().map(|it| (it.port, "bastion".to_owned())));
+            }
+            Purpose::Api => api(cluster, task, &mut extension, problems),
+        }
+        extend(&mut task.extensions, &extension, problems);
+    }
+
+    fn identity(&self, cluster: &Cluster, role: MachineRole, task: &mut Identity, problems: &mut Problems) {
+        let spec = &cluster.spec;
+        let names: &[&str] = match role {
+            // kOps has called it both.
+            MachineRole::ControlPlane => &["control-plane", "master"],
+            MachineRole::Node => &["node"],
+            MachineRole::Bastion => &["bastion"],
+        };
+        let iam = spec.iam.as_ref();
+        let extension = AwsIdentity {
+            additional_policy: names.iter().find_map(|name| additional_policy(cluster, name, problems)),
+            policy_arns: names
+                .iter()
+                .filter_map(|name| spec.external_policies.get(*name))
+                .flatten()
+                .cloned()
+                .collect(),
+            permissions_boundary: iam.and_then(|iam| iam.permissions_boundary.clone()),
+            dns_zones: dns_zone(cluster)
+                .filter(|_| role == MachineRole::ControlPlane)
+                .iter()
+                .map(Handle::id)
+                .collect(),
+            container_registry: role != MachineRole::Bastion
+                && iam.and_then(|iam| iam.allow_container_registry).unwrap_or_default(),
+        };
+        extend(&mut task.extensions, &extension, problems);
+    }
+}
+
+/// The names of target groups, and what else is said about the API's load balancer.
+fn api(cluster: &Cluster, task: &LoadBalancer, extension: &mut AwsLoadBalancer, problems: &mut Problems) {
+    for listener in &task.listeners {
+        let name = match (listener.port, &listener.certificate) {
+            (_, Some(_)) => "tls".to_owned(),
+            (443 | 8443, None) => "tcp".to_owned(),
+            (port, None) => format!("api-{port}"),
+        };
+        extension.target_group_names.insert(listener.port, name);
+    }
+    let Some(spec) = &cluster.spec.api.load_balancer else { return };
+    extension.ssl_policy.clone_from(&spec.ssl_policy);
+    let Some(log) = &spec.access_log else { return };
+    let path = Path::of("spec.api.loadBalancer.accessLog");
+    if log.interval.is_some() {
+        problems.error(path.key("interval"), "a network load balancer has no interval", "leave it out");
+    }
+    match &log.bucket {
+        Some(bucket) if !bucket.is_empty() => {
+            let prefix = log.bucket_prefix.clone().unwrap_or_default();
+            extension.access_log = Some(extensions::AccessLog { bucket: bucket.clone(), prefix });
+        }
+        _ => problems.error(path.key("bucket"), "it is missing", "name the bucket that takes the log"),
+    }
+}
+
+fn additional_policy(cluster: &Cluster, role: &str, problems: &mut Problems) -> Option<Policy> {
+    let text = cluster.spec.additional_policies.get(role)?;
+    // kOps takes the statements alone.
+    let policy = match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(statements @ serde_json::Value::Array(_)) => Policy::of_statements(&statements),
+        _ => Policy::parse(text),
+    };
+    match policy {
+        Ok(policy) => Some(policy),
+        Err(error) => {
+            let path = Path::of("spec.additionalPolicies").key(role);
+            problems.error(path, error.message(), "write a list of statements in JSON");
+            None
+        }
+    }
+}
+
+fn lifetime(group: &InstanceGroup, problems: &mut Problems) -> Option<u32> {
+    let text = group.spec.max_instance_lifetime.as_ref()?;
+    let seconds = quantity::seconds(&text.0);
+    if seconds.is_none() {
+        problems.error(
+            Path::of("spec.maxInstanceLifetime"),
+            "it is not a time",
+            "write hours, minutes and seconds, such as 720h or 24h30m",
+        );
+    }
+    // Zero is kOps' way of saying that there is no limit.
+    seconds.filter(|seconds| *seconds > 0)
+}
+
+fn target_groups(group: &InstanceGroup, problems: &mut Problems) -> BTreeSet<String> {
+    let path = Path::of("spec.externalLoadBalancers");
+    let mut arns = BTreeSet::new();
+    for (at, balancer) in group.spec.external_load_balancers.iter().enumerate() {
+        match (&balancer.target_group_arn, &balancer.load_balancer_name) {
+            (Some(arn), None) => drop(arns.insert(arn.clone())),
+            _ => problems.error(
+                path.index(at),
+                "classic load balancers are not supported",
+                "name a target group by its targetGroupARN, and no loadBalancerName",
+            ),
+        }
+    }
+    arns
+}
+
+fn mixed(policy: &MixedInstancesPolicy, problems: &mut Problems) -> MixedInstances {
+    let path = Path::of("spec.mixedInstancesPolicy");
+    let mut number = |value: Option<i64>, field: &str| {
+        let value = value?;
+        let number = u32::try_from(value).ok();
+        if number.is_none() {
+            problems.error(path.key(field), format!("{value} is not a count"), "write 0 or more");
+        }
+        number
+    };
+    let (base, above, pools) = (
+        number(policy.on_demand_base, "onDemandBase"),
+        number(policy.on_demand_above_base, "onDemandAboveBase"),
+        number(policy.spot_instance_pools, "spotInstancePools"),
+    );
+    MixedInstances {
+        machine_types: policy.instances.clone(),
+        requirements: policy.instance_requirements.as_ref().map(|it| requirements(it, &path, problems)),
+        on_demand_strategy: policy.on_demand_allocation_strategy.clone(),
+        on_demand_base: base,
+        on_demand_above_base: above,
+        spot_strategy: policy.spot_allocation_strategy.clone(),
+        spot_pools: pools,
+    }
+}
+
+fn requirements(
+    required: &InstanceRequirements,
+    path: &Path,
+    problems: &mut Problems,
+) -> extensions::InstanceRequirements {
+    let path = path.key("instanceRequirements");
+    let (min_cpus, max_cpus) = bounds(required.cpu.as_ref(), &path.key("cpu"), quantity::count, problems);
+    let (min_memory, max_memory) =
+        bounds(required.memory.as_ref(), &path.key("memory"), quantity::mebibytes, problems);
+    extensions::InstanceRequirements {
+        min_cpus,
+        max_cpus,
+        min_memory,
+        max_memory,
+        excluded: required.excluded_instance_types.iter().cloned().collect(),
+    }
+}
+
+fn bounds(
+    bounds: Option<&MinMax>,
+    path: &Path,
+    read: fn(&serde_json::Value) -> Option<u32>,
+    problems: &mut Problems,
+) -> (u32, Option<u32>) {
+    let mut bound = |value: Option<&Opaque>, field: &str| {
+        let value = value?;
+        let number = read(&value.0);
+        if number.is_none() {
+            problems.error(
+                path.key(field),
+                format!("{} is not a quantity", value.0),
+                "write such as 2 or 4Gi",
+            );
+        }
+        number
+    };
+    let Some(bounds) = bounds else { return (0, None) };
+    (bound(bounds.min.as_ref(), "min").unwrap_or_default(), bound(bounds.max.as_ref(), "max"))
+}

@@ -1,0 +1,24 @@
+//! What the cluster autoscaler wants to know of a group's nodes before there is one, as tags of the group: see the AWS
+//! provider of <https://github.com/kubernetes/autoscaler>, "Auto-Discovery Setup".
+
+use std::collections::BTreeMap;
+
+use kops_cluster::extensions::NodeTemplate;
+use kops_core::Result;
+use kops_core::resource::InstanceGroup;
+
+use crate::tags::Tags;
+
+const NODE_LABEL: &str = "k8s.io/cluster-autoscaler/node-template/label/";
+const NODE_TAINT: &str = "k8s.io/cluster-autoscaler/node-template/taint/";
+
+/// The tags that tell the labels and taints of a group's nodes.
+pub(crate) fn tags(spec: &InstanceGroup) -> Result<Tags> {
+    let template = spec.extensions.get::<NodeTemplate>()?.unwrap_or_default();
+    let labels = template.labels.iter().map(|(key, value)| (format!("{NODE_LABEL}{key}"), value.clone()));
+    // Taints of one key and different effects share a tag: the autoscaler reads one.
+    let taints: BTreeMap<_, _> =
+        template.taints.iter().map(|it| (&it.key, format!("{}:{:?}", it.value, it.effect))).collect();
+    let taints = taints.into_iter().map(|(key, taint)| (format!("{NODE_TAINT}{key}"), taint));
+    Ok(labels.chain(taints).collect())
+}

@@ -1,0 +1,18 @@
+//! Kubernetes clusters on Azure: what [`kops_cluster`] asks of the provider.
+
+mod dialect;
+pub(crate) mod identity;
+pub(crate) mod nodes;
+
+use kops_cluster::ClusterCloud;
+use kops_cluster::cloud::Dialect;
+
+use crate::Azure;
+
+pub use dialect::AzureDialect;
+
+impl ClusterCloud for Azure {
+    fn dialect(&self) -> &dyn Dialect {
+        &AzureDialect
+    }
+}

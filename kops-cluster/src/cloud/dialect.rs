@@ -1,0 +1,233 @@
+//! What a specification says in the words of one cloud.
+//!
+//! Some settings mean something on one cloud only: an allocation strategy for spot machines, a policy in a
+//! cloud's own language. The model does not know them; it hands the specification to the provider's
+//! [`Dialect`], which puts what it understands into the typed extensions of a task. A setting that is set
+//! and that the dialect does not claim is refused with its path (or, if it only tunes, warned of): nothing is
+//! silently dropped.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::spec::{Cluster, InstanceGroup, Path, Problems};
+use kops_core::resource::{self, Extension, Extensions, Identity, LoadBalancer};
+
+use crate::extensions::MachineRole;
+
+/// Translates what a specification says in a cloud's own words.
+///
+/// Every method may be left out: [`NoDialect`] is the dialect that claims nothing.
+///
+/// ```
+/// use kops_cluster::cloud::{Dialect, extend};
+/// use kops_cluster::{Cluster, InstanceGroup, Problems};
+/// use kops_core::resource::{self, Extension};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Default, PartialEq, Serialize, Deserialize)]
+/// struct Tenancy { dedicated: bool }
+/// impl Extension for Tenancy {
+///     const NAME: &'static str = "example/Tenancy";
+/// }
+///
+/// #[derive(Debug)]
+/// struct Example;
+/// impl Dialect for Example {
+///     fn group_fields(&self) -> &[&str] {
+///         &["tenancy"]
+///     }
+///
+///     fn instance_group(
+///         &self,
+///         _: &Cluster,
+///         group: &InstanceGroup,
+///         task: &mut resource::InstanceGroup,
+///         problems: &mut Problems,
+///     ) {
+///         let dedicated = group.spec.tenancy.as_deref() == Some("dedicated");
+///         extend(&mut task.extensions, &Tenancy { dedicated }, problems);
+///     }
+/// }
+/// ```
+pub trait Dialect: fmt::Debug + Send + Sync {
+    /// The fields of [`GROUP_FIELDS`] that this dialect acts on, as they are called there.
+    fn group_fields(&self) -> &[&str] {
+        &[]
+    }
+
+    /// The fields of [`CLUSTER_FIELDS`] that this dialect acts on, as they are called there.
+    fn cluster_fields(&self) -> &[&str] {
+        &[]
+    }
+
+    /// Adds to a group's task what the specification says in the cloud's words. Paths of problems start at
+    /// `spec`.
+    fn instance_group(
+        &self,
+        _cluster: &Cluster,
+        _group: &InstanceGroup,
+        _task: &mut resource::InstanceGroup,
+        _problems: &mut Problems,
+    ) {
+    }
+
+    /// The same for a load balancer, the API's or the bastion's.
+    fn load_balancer(
+        &self,
+        _cluster: &Cluster,
+        _purpose: Purpose,
+        _task: &mut LoadBalancer,
+        _problems: &mut Problems,
+    ) {
+    }
+
+    /// The same for what machines of a role may do.
+    fn identity(
+        &self,
+        _cluster: &Cluster,
+        _role: MachineRole,
+        _task: &mut Identity,
+        _problems: &mut Problems,
+    ) {
+    }
+}
+
+/// Hands an extension on to a task, unless it says nothing.
+pub fn extend<E: Extension + Default + PartialEq>(
+    extensions: &mut Extensions,
+    extension: &E,
+    problems: &mut Problems,
+) {
+    if *extension != E::default() {
+        hand_on(extensions, extension, problems);
+    }
+}
+
+/// Hands an extension on to a task.
+pub(crate) fn hand_on(extensions: &mut Extensions, extension: &impl Extension, problems: &mut Problems) {
+    if let Err(error) = extensions.set(extension) {
+        problems.error(Path::of("spec"), error.to_string(), "report this: it is a defect");
+    }
+}
+
+/// What a load balancer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It stands in front of the API.
+    Api,
+    /// It stands in front of the bastion.
+    Bastion,
+}
+
+/// The dialect of a cloud that has no words of its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoDialect;
+
+impl Dialect for NoDialect {}
+
+/// The settings of an instance group that mean something on some clouds only, below `spec`.
+pub const GROUP_FIELDS: &[&str] = &[
+    "capacityRebalance",
+    "cpuCredits",
+    "externalLoadBalancers",
+    "gcpProvisioningModel",
+    "guestAccelerators",
+    "instanceInterruptionBehavior",
+    "instanceProtection",
+    "maxInstanceLifetime",
+    "mixedInstancesPolicy",
+    "rootVolume.optimization",
+    "spotDurationInMinutes",
+    "suspendProcesses",
+    "tenancy",
+    "warmPool",
+];
+
+/// The settings of a cluster that mean something on some clouds only, below `spec`.
+pub const CLUSTER_FIELDS: &[&str] = &[
+    "additionalPolicies",
+    "api.loadBalancer.accessLog",
+    "api.loadBalancer.idleTimeoutSeconds",
+    "api.loadBalancer.sslPolicy",
+    "externalPolicies",
+    "iam.permissionsBoundary",
+    "iam.serviceAccountExternalPermissions",
+    "networking.topology.bastion.idleTimeoutSeconds",
+];
+
+/// Those of the settings that only tune: where they are not claimed they have no effect, as in kOps, and a
+/// warning says so.
+const TUNING: &[&str] = &[
+    "api.loadBalancer.idleTimeoutSeconds",
+    "networking.topology.bastion.idleTimeoutSeconds",
+    "rootVolume.optimization",
+];
+
+/// Refuses what is set in the words of a cloud and not claimed by its dialect. `spec` is the document of the
+/// specification.
+pub(crate) fn refuse_unclaimed(spec: &Value, fields: &[&str], claimed: &[&str], problems: &mut Problems) {
+    for field in fields.iter().filter(|field| !claimed.contains(*field)) {
+        let value = field.split('.').try_fold(spec, |value, key| value.get(key));
+        if value.is_some_and(|value| !is_empty(value)) {
+            let path = Path::of("spec").join(&Path::of(field));
+            if TUNING.contains(field) {
+                problems.warn(path, "it has no effect on this cloud", "leave it out");
+            } else {
+                problems.error(
+                    path,
+                    "this cloud cannot do it",
+                    "leave it out, or choose a cloud that has it",
+                );
+            }
+        }
+    }
+}
+
+/// An object without members is set: `warmPool: {}` asks for a pool with the usual settings.
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::schema::{Schema, Shape};
+
+    fn shape_at(mut shape: &'static Shape, field: &str) -> Option<&'static Shape> {
+        for key in field.split('.') {
+            shape = shape.field(key)?;
+        }
+        Some(shape)
+    }
+
+    #[test]
+    fn every_field_exists() {
+        for field in GROUP_FIELDS {
+            assert!(shape_at(crate::spec::InstanceGroupSpec::SHAPE, field).is_some(), "{field}");
+        }
+        for field in TUNING {
+            assert!(GROUP_FIELDS.contains(field) || CLUSTER_FIELDS.contains(field), "{field}");
+        }
+        for field in CLUSTER_FIELDS {
+            assert!(shape_at(crate::spec::ClusterSpec::SHAPE, field).is_some(), "{field}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_claims_is_refused_with_its_path() {
+        let spec = serde_json::json!({"tenancy": "host", "cpuCredits": "unlimited", "warmPool": {}, "suspendProcesses": []});
+        let mut problems = Problems::new();
+        refuse_unclaimed(&spec, GROUP_FIELDS, &["cpuCredits"], &mut problems);
+        let problems: Vec<_> = problems.iter().map(|problem| problem.path.to_string()).collect();
+        assert_eq!(problems, ["spec.tenancy", "spec.warmPool"]);
+    }
+
+    #[test]
+    fn what_only_tunes_is_a_warning() {
+        let spec = serde_json::json!({"rootVolume": {"optimization": true, "size": 8}});
+        let mut problems = Problems::new();
+        refuse_unclaimed(&spec, GROUP_FIELDS, &[], &mut problems);
+        assert!(!problems.has_errors() && !problems.is_empty(), "{problems}");
+    }
+}

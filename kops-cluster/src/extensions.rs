@@ -1,0 +1,110 @@
+//! What agnostic kinds carry for a cluster: typed extensions that every provider with feature `cluster` understands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use kops_core::Result;
+use kops_core::resource::{Extension, Identity};
+use serde::{Deserialize, Serialize};
+
+/// Extends an [`Identity`](kops_core::resource::Identity): what its machines are in the cluster. The provider knows what
+/// such machines need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ClusterIdentity {
+    /// What the machines are.
+    pub role: MachineRole,
+    /// The cluster's directory in the state store that the machines read, as a URL.
+    pub state_store: Option<String>,
+}
+
+impl ClusterIdentity {
+    /// What machines of a role need.
+    pub fn of(role: MachineRole) -> Self {
+        Self { role, state_store: None }
+    }
+
+    /// With the cluster's directory in the state store, as a URL.
+    pub fn state_store(mut self, url: Option<String>) -> Self {
+        self.state_store = url;
+        self
+    }
+
+    /// An identity for such machines.
+    ///
+    /// # Errors
+    /// None: all of its fields serialise.
+    pub fn identity(&self) -> Result<Identity> {
+        let mut identity = Identity::new();
+        identity.extensions.set(self)?;
+        Ok(identity)
+    }
+}
+
+impl Extension for ClusterIdentity {
+    const NAME: &'static str = "kops/Identity";
+}
+
+/// Extends an [`InstanceGroup`](kops_core::resource::InstanceGroup): what its machines will be as Kubernetes nodes, which
+/// an autoscaler wants to know before there is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct NodeTemplate {
+    /// The labels of the nodes.
+    pub labels: BTreeMap<String, String>,
+    /// The taints of the nodes.
+    pub taints: BTreeSet<Taint>,
+}
+
+impl NodeTemplate {
+    /// Nodes with these labels and taints.
+    pub fn new(labels: BTreeMap<String, String>, taints: BTreeSet<Taint>) -> Self {
+        Self { labels, taints }
+    }
+}
+
+impl Extension for NodeTemplate {
+    const NAME: &'static str = "kops/InstanceGroup";
+}
+
+/// What a machine is in a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum MachineRole {
+    /// Runs the control plane: manages load balancers, disks and addresses for the cluster.
+    ControlPlane,
+    /// Runs workloads.
+    Node,
+    /// A bastion host; has no permissions in the cloud.
+    Bastion,
+}
+
+/// A taint of a Kubernetes node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Taint {
+    /// The key.
+    pub key: String,
+    /// The value; often empty.
+    pub value: String,
+    /// What happens to pods that do not tolerate it.
+    pub effect: TaintEffect,
+}
+
+/// What a taint does to pods that do not tolerate it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TaintEffect {
+    /// They are not scheduled here.
+    NoSchedule,
+    /// They are scheduled here only if nowhere else.
+    PreferNoSchedule,
+    /// Those running here are evicted.
+    NoExecute,
+}
+
+impl fmt::Display for Taint {
+    /// `key=value:Effect`, as kubectl writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}:{:?}", self.key, self.value, self.effect)
+    }
+}

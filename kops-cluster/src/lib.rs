@@ -1,0 +1,51 @@
+//! Kubernetes clusters on [`kops_core`]: kOps' specifications, and the way from them to a task graph.
+//!
+//! ```text
+//! ClusterFiles ─ populate, validate ─ model ─▶ TaskGraph ─▶ kops_core::Engine
+//! ```
+//!
+//! - [`spec`]: `kops.k8s.io` Cluster, InstanceGroup, SSHCredential and Keyset: reading, writing, versions, defaults,
+//!   validation.
+//! - [`model`]: from a specification to a graph of provider-agnostic tasks.
+//! - [`registry`]: clusters in a state store, in kOps' layout.
+//! - [`bootstrap`]: what machines start with.
+//! - [`extensions`]: what agnostic tasks carry for a cluster.
+//! - [`cloud`]: what a cluster asks of a provider beyond [`Cloud`](kops_core::cloud::Cloud): [`ClusterCloud`].
+//!
+//! What is used most is re-exported here.
+//!
+//! ```
+//! # #[cfg(feature = "testing")]
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! use std::sync::Arc;
+//!
+//! use kops_cluster::{ClusterFiles, NewCluster, cluster_graph, new_cluster};
+//! use kops_core::Engine;
+//! use kops_core::testing::MemoryCloud;
+//!
+//! let (cluster, instance_groups) = new_cluster(&NewCluster {
+//!     name: "demo.example.com".into(),
+//!     cloud: "memory".into(),
+//!     zones: vec!["zone-1a".into()],
+//!     ..NewCluster::default()
+//! })?;
+//! let files = ClusterFiles { cluster, instance_groups, ..ClusterFiles::default() };
+//!
+//! let cloud = Arc::new(MemoryCloud::new());
+//! let desired = cluster_graph(&files, &*cloud)?;
+//! let plan = Engine::new(cloud, desired.scope).plan(&desired.graph).await?;
+//! assert!(plan.changes.iter().any(|change| change.task.as_str() == "InstanceGroup/nodes-zone-1a.demo.example.com"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+
+pub mod bootstrap;
+pub mod cloud;
+pub mod extensions;
+pub mod model;
+pub mod registry;
+pub mod spec;
+
+pub use cloud::ClusterCloud;
+pub use model::{ClusterGraph, cluster_graph, cluster_graph_with, scope_of};
+pub use spec::*;

@@ -1,0 +1,246 @@
+//! How the Kubernetes API is reached.
+//!
+//! By a load balancer, public or internal, or by DNS alone. Machines of the cluster use the name
+//! `api.internal.<cluster>` where the cluster has a DNS zone, and the load balancer's own name where it has
+//! none. kOps lets that name resolve to the machines of the control plane, kept up to date by a controller in
+//! the cluster; here it is the load balancer's whenever there is one, because a machine that joins by kubeadm
+//! has to find the API before any controller runs.
+
+use crate::extensions::MachineRole;
+use std::collections::BTreeSet;
+
+use super::dns::Dns;
+use super::draft::{Draft, is_open};
+use super::firewall::{Wall, Walls, peer_of};
+use super::network::{Site, balancer_subnets};
+use crate::bootstrap::Endpoint;
+use crate::cloud::Purpose;
+use crate::spec::{AccessSource, ApiLoadBalancer, LoadBalancerClass, Path};
+use kops_core::graph::{Handle, Id, Input};
+use kops_core::resource::{self, FirewallRule, HealthCheck, Listener, LoadBalancer, Peer, Protocol, Scheme};
+
+/// The port of the API, on load balancers and on machines alike, as kOps has it.
+pub(crate) const PORT: u16 = 443;
+
+/// The port for clients that bring their own certificates, when the usual one ends TLS with another's.
+const PLAIN_PORT: u16 = 8443;
+
+/// The load balancer before the API, if the cluster has one.
+pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Option<Handle<LoadBalancer>> {
+    let cluster = draft.blueprint.cluster;
+    let spec = cluster.spec.api.load_balancer.as_ref()?;
+    check(draft, spec);
+    let around = firewalls(draft, site, walls, spec);
+    let subnets = subnets(draft, site, spec);
+    let mut balancer = LoadBalancer {
+        network: site.network.id(),
+        subnets,
+        scheme: if spec.is_public() { Scheme::Public } else { Scheme::Internal },
+        firewalls: around.iter().map(|wall| wall.handle.id()).collect(),
+        listeners: listeners(draft, spec),
+        cross_zone: spec.cross_zone_load_balancing.unwrap_or(false),
+        extensions: resource::Extensions::default(),
+    };
+    draft.blueprint.dialect.load_balancer(cluster, Purpose::Api, &mut balancer, &mut draft.problems);
+    let handle = draft.graph.add(&draft.names.scoped("api"), balancer);
+    if spec.is_public()
+        && let Some(gateway) = &site.gateway
+    {
+        draft.graph.after(&handle, gateway);
+    }
+    Some(handle)
+}
+
+/// Where machines of the cluster find the API.
+pub(super) fn endpoint(
+    draft: &mut Draft<'_>,
+    dns: Option<&Dns>,
+    balancer: Option<&Handle<LoadBalancer>>,
+) -> Option<Endpoint> {
+    let host = match (dns, balancer) {
+        (Some(_), _) => Input::Known(draft.names.internal("api")),
+        (None, Some(balancer)) => balancer.get(LoadBalancer::DNS_NAME),
+        (None, None) => {
+            draft.problems.error(
+                Path::of("spec.api"),
+                "nobody could find the API: it has neither a load balancer nor a DNS name",
+                "set api.loadBalancer, or a DNS type other than None",
+            );
+            return None;
+        }
+    };
+    Some(Endpoint { host, port: PORT })
+}
+
+fn listeners(draft: &Draft<'_>, spec: &ApiLoadBalancer) -> Vec<Listener> {
+    let listener = |port, target_port| Listener {
+        port,
+        protocol: Protocol::Tcp,
+        target_port,
+        health_check: HealthCheck::default(),
+        certificate: None,
+    };
+    let mut listeners = vec![Listener { certificate: spec.ssl_certificate.clone(), ..listener(PORT, PORT) }];
+    if spec.ssl_certificate.is_some() {
+        listeners.push(listener(PLAIN_PORT, PORT));
+    }
+    let joining = draft.blueprint.bootstrap.join_services();
+    listeners.extend(joining.iter().map(|service| listener(service.port, service.port)));
+    listeners
+}
+
+/// The firewalls around the load balancer; the first is its own or the one named instead.
+fn firewalls(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls, spec: &ApiLoadBalancer) -> Vec<Wall> {
+    let own = match &spec.security_group_override {
+        Some(id) => {
+            draft.problems.warn(
+                Path::of("spec.api.loadBalancer.securityGroupOverride"),
+                format!("{id} is used as it is, no rule is added to it"),
+                format!("see to it that it lets clients and machines of the cluster reach port {PORT}"),
+            );
+            Walls::shared(draft, id)
+        }
+        None => walls.add(draft, site, &draft.names.scoped("api-elb"), "Security group for api ELB"),
+    };
+    let access = &draft.blueprint.cluster.spec.api.access;
+    walls.admit(&own, access, PORT);
+    if spec.ssl_certificate.is_some() {
+        walls.admit(&own, access, PLAIN_PORT);
+    }
+    for source in access {
+        walls.allow(&own, FirewallRule::packet_too_big(peer_of(source)));
+    }
+    from_machines(draft, site, walls, spec, &own);
+    for wall in walls.of(MachineRole::ControlPlane).to_vec() {
+        walls.allow(&wall, FirewallRule::tcp(PORT, own.peer()));
+        for service in draft.blueprint.bootstrap.join_services() {
+            walls.allow(&wall, FirewallRule::tcp(service.port, own.peer()));
+        }
+        walls.allow(&wall, FirewallRule::packet_too_big(own.peer()));
+        walls.allow(&own, FirewallRule::packet_too_big(wall.peer()));
+    }
+    let more = spec.additional_security_groups.iter().map(|id| Walls::shared(draft, id));
+    let mut around = vec![own];
+    around.extend(more);
+    around
+}
+
+/// Machines of the cluster reach the API through the load balancer too: an internal one as themselves, a
+/// public one under the addresses of their NAT gateways.
+fn from_machines(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls, spec: &ApiLoadBalancer, own: &Wall) {
+    let joining = draft.blueprint.bootstrap.join_services();
+    let ports = std::iter::once(PORT).chain(joining.iter().map(|service| service.port));
+    let peers: Vec<Peer> = if spec.is_public() {
+        site.nat_addresses.iter().cloned().map(Peer::Address).collect()
+    } else {
+        let machines =
+            [MachineRole::ControlPlane, MachineRole::Node].into_iter().flat_map(|role| walls.of(role));
+        machines.map(Wall::peer).collect()
+    };
+    let open = is_open_to_all(&draft.blueprint.cluster.spec.api.access);
+    for port in ports.filter(|port| !(open && *port == PORT)) {
+        for peer in &peers {
+            walls.allow(own, FirewallRule::tcp(port, peer.clone()));
+        }
+    }
+    if spec.is_public() && !open {
+        warn_of_strangers(draft, site);
+    }
+}
+
+fn is_open_to_all(access: &[AccessSource]) -> bool {
+    access
+        .iter()
+        .any(|source| matches!(source, AccessSource::Cidr(ipnet::IpNet::V4(all)) if all.prefix_len() == 0))
+}
+
+/// Machines whose address on the internet is not known may be kept out of a public load balancer.
+fn warn_of_strangers(draft: &mut Draft<'_>, site: &Site) {
+    let used: BTreeSet<&str> = draft
+        .groups_of(MachineRole::ControlPlane)
+        .chain(draft.groups_of(MachineRole::Node))
+        .flat_map(|group| group.spec.subnets.iter().map(String::as_str))
+        .collect();
+    let open = draft.networking().subnets.iter().filter(|subnet| is_open(subnet)).map(|subnet| &subnet.name);
+    let strangers: BTreeSet<&str> =
+        open.chain(&site.unknown_addresses).map(String::as_str).filter(|name| used.contains(name)).collect();
+    if !strangers.is_empty() {
+        let strangers = strangers.into_iter().collect::<Vec<_>>().join(", ");
+        draft.problems.warn(
+            Path::of("spec.api.access"),
+            format!(
+                "machines in {strangers} reach the public load balancer of the API from addresses that are not \
+                 known beforehand"
+            ),
+            "see to it that their addresses are in the list, or make the load balancer internal",
+        );
+    }
+}
+
+fn subnets(
+    draft: &mut Draft<'_>,
+    site: &Site,
+    spec: &ApiLoadBalancer,
+) -> BTreeSet<Input<Id<resource::Subnet>>> {
+    let path = Path::of("spec.api.loadBalancer.subnets");
+    let chosen = if spec.subnets.is_empty() {
+        balancer_subnets(draft, site, spec.is_public())
+    } else {
+        let mut chosen = BTreeSet::new();
+        for (at, wanted) in spec.subnets.iter().enumerate() {
+            match site.subnets.get(&wanted.name) {
+                Some(subnet) => drop(chosen.insert(subnet.id())),
+                None => draft.problems.error(
+                    path.index(at).key("name"),
+                    format!("there is no subnet {:?}", wanted.name),
+                    "name a subnet of the cluster",
+                ),
+            }
+        }
+        chosen
+    };
+    if chosen.is_empty() && spec.subnets.is_empty() && draft.blueprint.capabilities.zonal_subnets {
+        let (kind, fix) =
+            if spec.is_public() { ("public", "Public or Utility") } else { ("private", "Private") };
+        draft.problems.error(
+            Path::of("spec.api.loadBalancer.type"),
+            format!("no {kind} subnet can hold the load balancer of the API"),
+            format!("add a subnet of type {fix}, or change the type of the load balancer"),
+        );
+    }
+    chosen
+}
+
+fn check(draft: &mut Draft<'_>, spec: &ApiLoadBalancer) {
+    let capabilities = &draft.blueprint.capabilities;
+    let path = Path::of("spec.api.loadBalancer");
+    let possible = if spec.is_public() {
+        capabilities.public_load_balancers
+    } else {
+        capabilities.internal_load_balancers
+    };
+    if !possible {
+        draft.problems.error(
+            path.key("type"),
+            format!(
+                "this cloud has no {} load balancers",
+                if spec.is_public() { "public" } else { "internal" }
+            ),
+            "choose the other type, or reach the API by DNS (api.dns: {})",
+        );
+    }
+    if spec.class == Some(LoadBalancerClass::Classic) {
+        draft.problems.error(
+            path.key("class"),
+            "classic load balancers are not supported",
+            "use class: Network",
+        );
+    }
+    if spec.use_for_internal_api == Some(false) {
+        draft.problems.warn(
+            path.key("useForInternalApi"),
+            "machines of the cluster use the load balancer in any case",
+            "leave it out",
+        );
+    }
+}

@@ -1,0 +1,90 @@
+//! The graph while it is being made, and what every part of the model looks things up in.
+
+use std::collections::BTreeMap;
+
+use super::{Blueprint, Names};
+use crate::extensions::MachineRole;
+use crate::spec::{InstanceGroup, Networking, Path, Problems, SubnetSpec, SubnetType};
+use kops_core::graph::{GraphBuilder, Handle, Key};
+use kops_core::resource::{Firewall, Resource};
+
+/// The graph in the making.
+pub(super) struct Draft<'a> {
+    pub(super) blueprint: &'a Blueprint<'a>,
+    pub(super) names: Names<'a>,
+    pub(super) graph: GraphBuilder,
+    /// Of the cluster; those of groups are named after their group as they are found.
+    pub(super) problems: Problems,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(blueprint: &'a Blueprint<'a>) -> Self {
+        Self {
+            blueprint,
+            names: Names::of(blueprint.cluster.name()),
+            graph: GraphBuilder::default(),
+            problems: Problems::new(),
+        }
+    }
+
+    pub(super) fn networking(&self) -> &'a Networking {
+        &self.blueprint.cluster.spec.networking
+    }
+
+    /// Reports something wrong with an instance group.
+    pub(super) fn group_error(&mut self, group: &InstanceGroup, path: Path, message: String, fix: String) {
+        let mut problems = Problems::new();
+        problems.error(path, message, fix);
+        self.add_group_problems(group, problems);
+    }
+
+    /// Takes over what is wrong with an instance group.
+    pub(super) fn add_group_problems(&mut self, group: &InstanceGroup, mut problems: Problems) {
+        problems.name_object(&format!("InstanceGroup/{}", group.name()));
+        self.problems.extend(problems);
+    }
+
+    /// The groups of a role, in the order of the specification.
+    pub(super) fn groups_of(&self, role: MachineRole) -> impl Iterator<Item = &'a InstanceGroup> {
+        self.blueprint.groups.iter().filter(move |group| role_of(group) == Some(role))
+    }
+
+    pub(super) fn has(&self, role: MachineRole) -> bool {
+        self.groups_of(role).next().is_some()
+    }
+
+    /// A firewall that somebody else keeps; several may name the same one.
+    pub(super) fn shared_firewall(&mut self, id: &str) -> Handle<Firewall> {
+        if self.graph.contains(&Key::new(Firewall::KIND, id)) {
+            Handle::named(id)
+        } else {
+            self.graph.share(id, id)
+        }
+    }
+}
+
+/// What machines of a group are to the cloud; `None` for roles that the model does not know.
+pub(super) fn role_of(group: &InstanceGroup) -> Option<MachineRole> {
+    match group.role() {
+        crate::spec::Role::ControlPlane => Some(MachineRole::ControlPlane),
+        crate::spec::Role::Node => Some(MachineRole::Node),
+        crate::spec::Role::Bastion => Some(MachineRole::Bastion),
+        _ => None,
+    }
+}
+
+/// Whether a subnet's machines and load balancers can have public addresses.
+pub(super) fn is_open(subnet: &SubnetSpec) -> bool {
+    matches!(subnet.r#type, None | Some(SubnetType::Public | SubnetType::Utility))
+}
+
+/// A map by zone that keeps subnets without a zone together under the empty name.
+pub(super) fn by_zone<'a>(
+    subnets: impl IntoIterator<Item = &'a SubnetSpec>,
+) -> BTreeMap<&'a str, Vec<&'a SubnetSpec>> {
+    let mut zones: BTreeMap<&str, Vec<&SubnetSpec>> = BTreeMap::new();
+    for subnet in subnets {
+        zones.entry(subnet.zone.as_deref().unwrap_or_default()).or_default().push(subnet);
+    }
+    zones
+}

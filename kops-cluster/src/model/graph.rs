@@ -1,0 +1,94 @@
+//! From what users write to a graph, in one call.
+
+use super::{Blueprint, ClusterModel, build, scope_of};
+use crate::ClusterCloud;
+use crate::bootstrap::{CloudInit, NodeBootstrap};
+use crate::spec::{ClusterFiles, Path, Problem, Problems, populate, validate};
+use kops_core::cloud::Scope;
+use kops_core::graph::TaskGraph;
+
+/// A cluster's graph, and the scope that owns what it makes.
+#[derive(Clone, Debug)]
+pub struct ClusterGraph {
+    /// The owner.
+    pub scope: Scope,
+    /// What shall exist.
+    pub graph: TaskGraph,
+    /// What is worth saying about the specification.
+    pub warnings: Vec<Problem>,
+}
+
+/// Turns what users write into what a cloud shall hold: fills the specification in, checks it, and makes its
+/// graph. Machines are prepared by [`CloudInit`].
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// use kops_cluster::{ClusterFiles, NewCluster, new_cluster, cluster_graph};
+/// use kops_core::testing::MemoryCloud;
+///
+/// let (cluster, instance_groups) = new_cluster(&NewCluster {
+///     name: "demo.example.com".into(),
+///     cloud: "memory".into(),
+///     zones: vec!["zone-1a".into()],
+///     ..NewCluster::default()
+/// })
+/// .unwrap();
+/// let files = ClusterFiles { cluster, instance_groups, ssh_keys: Vec::new() };
+///
+/// let planned = cluster_graph(&files, &MemoryCloud::new()).unwrap();
+/// assert_eq!(planned.scope.name(), "demo.example.com");
+/// assert!(planned.graph.tasks().any(|task| task.key.as_str() == "InstanceGroup/nodes-zone-1a.demo.example.com"));
+/// // From here: Engine::new(cloud, planned.scope).plan(&planned.graph)
+/// # }
+/// ```
+///
+/// # Errors
+/// All that is wrong, each with its path and a fix; warnings are among them.
+pub fn cluster_graph(files: &ClusterFiles, cloud: &dyn ClusterCloud) -> Result<ClusterGraph, Problems> {
+    cluster_graph_with(files, cloud, &CloudInit::default())
+}
+
+/// [`cluster_graph`] with another way of making machines members of the cluster.
+///
+/// # Errors
+/// As [`cluster_graph`].
+pub fn cluster_graph_with(
+    files: &ClusterFiles,
+    cloud: &dyn ClusterCloud,
+    bootstrap: &dyn NodeBootstrap,
+) -> Result<ClusterGraph, Problems> {
+    let provider = files.cluster.spec.cloud_provider.as_ref();
+    if let Some(provider) = provider.filter(|provider| provider.name() != cloud.name()) {
+        let mut problems = Problems::new();
+        problems.error(
+            Path::of("spec.cloudProvider"),
+            format!("the cluster is for {}, and the cloud at hand is {}", provider.name(), cloud.name()),
+            "use the cloud that the cluster is for",
+        );
+        return Err(problems);
+    }
+    let (cluster, groups) = populate(&files.cluster, &files.instance_groups);
+    let blueprint = Blueprint {
+        cluster: &cluster,
+        groups: &groups,
+        ssh_keys: &files.ssh_keys,
+        capabilities: cloud.capabilities(),
+        dialect: cloud.dialect(),
+        bootstrap,
+    };
+    let mut problems = validate(&files.cluster, &files.instance_groups);
+    for key in &files.ssh_keys {
+        problems.extend(key.validate());
+    }
+    match build(&blueprint) {
+        Ok(ClusterModel { graph, warnings }) if !problems.has_errors() => {
+            let warnings = problems.into_iter().chain(warnings).collect();
+            Ok(ClusterGraph { scope: scope_of(&files.cluster), graph, warnings })
+        }
+        Ok(_) => Err(problems),
+        Err(more) => {
+            problems.extend_new(more);
+            Err(problems)
+        }
+    }
+}

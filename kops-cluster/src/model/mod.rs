@@ -1,0 +1,135 @@
+//! From a specification to a graph: what a cluster needs, in terms that every cloud understands.
+//!
+//! [`build`] is a pure function of a [`Blueprint`]: the specification, what the cloud can do, the cloud's
+//! [`Dialect`] and what machines run at first boot ([`NodeBootstrap`]). Each
+//! concern has a file: network, firewalls, API, bastion, names in DNS, disks of etcd, identities, groups of
+//! machines. The model says *what the cluster needs*; what a load balancer or a group of machines becomes in
+//! a cloud is the provider's lowering to say.
+//!
+//! Tasks are named as kOps names objects (see [`Names`]), so that clusters it has made are recognised.
+//!
+//! Everything wrong is found in one pass; a graph comes out only when nothing is. Known weaknesses: IPv6 is
+//! refused; firewalls of somebody else's that stand in for own ones get no rules; the names of an API without
+//! a load balancer are placeholders until something in the cluster publishes them.
+
+mod api;
+mod bastion;
+mod dns;
+mod draft;
+mod etcd;
+mod firewall;
+mod graph;
+mod groups;
+mod identities;
+mod names;
+mod network;
+mod ssh_key;
+#[cfg(test)]
+mod tests;
+
+use crate::bootstrap::NodeBootstrap;
+use crate::cloud::{CLUSTER_FIELDS, Dialect, refuse_unclaimed};
+use crate::extensions::MachineRole;
+use crate::spec::version::{self, ApiVersion, Kind};
+use crate::spec::{Cluster, InstanceGroup, Path, Problem, Problems, SshCredential};
+use kops_core::cloud::{Capabilities, Scope};
+use kops_core::graph::TaskGraph;
+
+pub use dns::dns_zone;
+pub use graph::{ClusterGraph, cluster_graph, cluster_graph_with};
+pub use names::Names;
+
+use draft::Draft;
+
+/// What a graph is made from.
+#[derive(Clone, Debug)]
+pub struct Blueprint<'a> {
+    /// The cluster, filled in by [`populate`](crate::spec::populate()).
+    pub cluster: &'a Cluster,
+    /// Its groups of machines, filled in too.
+    pub groups: &'a [InstanceGroup],
+    /// Who may log in to machines.
+    pub ssh_keys: &'a [SshCredential],
+    /// What the cloud can do.
+    pub capabilities: Capabilities,
+    /// What the cloud makes of settings in its own words.
+    pub dialect: &'a dyn Dialect,
+    /// What machines run at first boot.
+    pub bootstrap: &'a dyn NodeBootstrap,
+}
+
+/// A graph made from a specification.
+#[derive(Clone, Debug)]
+pub struct ClusterModel {
+    /// The graph.
+    pub graph: TaskGraph,
+    /// What is worth saying about the specification.
+    pub warnings: Vec<Problem>,
+}
+
+/// Makes the graph of a cluster.
+///
+/// # Errors
+/// All that is wrong, each with its path and a fix; warnings are among them.
+pub fn build(blueprint: &Blueprint<'_>) -> Result<ClusterModel, Problems> {
+    let mut draft = Draft::new(blueprint);
+    check(&mut draft);
+    let site = network::build(&mut draft);
+    let mut walls = firewall::build(&mut draft, &site);
+    let dns = dns::zone(&mut draft);
+    let api = api::build(&mut draft, &site, &mut walls);
+    let bastion = bastion::build(&mut draft, &site, &mut walls);
+    walls.finish(&mut draft);
+    let endpoint = api::endpoint(&mut draft, dns.as_ref(), api.as_ref());
+    dns::records(&mut draft, dns.as_ref(), api.as_ref(), bastion.as_ref());
+    etcd::build(&mut draft);
+    identities::build(&mut draft);
+    let ssh_key = ssh_key::build(&mut draft);
+    let common = groups::Common { site: &site, ssh_key, endpoint, api, bastion };
+    groups::build(&mut draft, &common);
+
+    let Draft { graph, mut problems, .. } = draft;
+    problems.name_object(&format!("Cluster/{}", blueprint.cluster.name()));
+    problems.update(|problem| problem.path = in_words_of_documents(problem));
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    match graph.build() {
+        Ok(graph) => Ok(ClusterModel { graph, warnings: problems.into_iter().collect() }),
+        Err(error) => {
+            // Two things of one name, which no check above has seen.
+            problems.error(Path::root(), error.message(), "give things different names");
+            Err(problems)
+        }
+    }
+}
+
+/// The scope that owns a cluster's objects.
+pub fn scope_of(cluster: &Cluster) -> Scope {
+    Scope::new(cluster.name()).labels(cluster.spec.cloud_labels.clone())
+}
+
+/// What concerns the cluster as a whole.
+fn check(draft: &mut Draft<'_>) {
+    let blueprint = draft.blueprint;
+    if let Ok(document) = serde_json::to_value(&blueprint.cluster.spec) {
+        refuse_unclaimed(&document, CLUSTER_FIELDS, blueprint.dialect.cluster_fields(), &mut draft.problems);
+    }
+    if !draft.has(MachineRole::ControlPlane) {
+        draft.problems.error(
+            Path::root(),
+            "it has no instance group of role ControlPlane",
+            "add a group for each machine of the control plane",
+        );
+    }
+}
+
+/// A problem's path as users write it: specifications are kept in kOps' v1alpha2.
+fn in_words_of_documents(problem: &Problem) -> Path {
+    let kind = match problem.object.split_once('/') {
+        Some(("InstanceGroup", _)) => Kind::InstanceGroup,
+        Some(("SSHCredential", _)) => Kind::SshCredential,
+        _ => Kind::Cluster,
+    };
+    version::to_version(ApiVersion::V1Alpha2, kind, &problem.path)
+}

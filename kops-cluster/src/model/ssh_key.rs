@@ -1,0 +1,31 @@
+//! Who may log in to machines.
+
+use super::draft::Draft;
+use crate::registry::ssh_fingerprint;
+use crate::spec::{Path, Problems};
+use kops_core::graph::Handle;
+use kops_core::resource::SshKey;
+
+/// The key of the machines: an existing one of the cloud, or the one that the specification brings.
+pub(super) fn build(draft: &mut Draft<'_>) -> Option<Handle<SshKey>> {
+    if let Some(name) = draft.blueprint.cluster.spec.ssh_key_name.as_ref().filter(|name| !name.is_empty()) {
+        return Some(draft.graph.share(name, name));
+    }
+    let keys = draft.blueprint.ssh_keys;
+    let key = keys.first()?;
+    let path = Path::of("spec.publicKey");
+    let mut problems = Problems::new();
+    if keys.len() > 1 {
+        problems.error(
+            path.clone(),
+            format!("it is one of {} SSH keys, and machines take one", keys.len()),
+            "keep one SSHCredential; further keys can be added to machines by additionalUserData",
+        );
+    }
+    let fingerprint = ssh_fingerprint(&key.spec.public_key)
+        .map_err(|error| problems.error(path, error.message(), error.hint().unwrap_or_default()));
+    problems.name_object(&format!("SSHCredential/{}", key.metadata.name));
+    draft.problems.extend(problems);
+    let name = draft.names.ssh_key(&fingerprint.ok()?);
+    Some(draft.graph.add(&name, SshKey::new(key.spec.public_key.trim())))
+}

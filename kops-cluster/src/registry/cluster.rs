@@ -1,0 +1,378 @@
+//! One cluster of a store.
+
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::document::{self, Stored, Versioned};
+use super::{APPLIED_VERSION, COMPLETED, INSTANCE_GROUPS, Paths, SSH_KEYS, is_known, ssh_fingerprint};
+use crate::spec::{ApiObject as _, CLUSTER_LABEL, Cluster, ClusterFiles, InstanceGroup, SshCredential};
+use kops_core::clock::Clock;
+use kops_core::store::{
+    Entry, Journal, Lease, LeaseRequest, Precondition, Prefix, StateStore, StateStoreExt as _, StoreKey,
+    StoredObject,
+};
+use kops_core::{Error, ErrorKind, Result};
+
+/// How many objects are deleted at once.
+const DELETIONS_AT_ONCE: usize = 32;
+/// How many foreign objects a refusal names.
+const NAMED: usize = 5;
+
+/// One cluster of a store: its specification, its instance groups, its SSH keys, and who works on it.
+#[derive(Clone, Debug)]
+pub struct ClusterStore {
+    store: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+    name: String,
+    at: Paths,
+}
+
+/// All of a cluster that users specify.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterState {
+    /// The cluster.
+    pub cluster: Versioned<Cluster>,
+    /// Its instance groups, by name.
+    pub instance_groups: Vec<Versioned<InstanceGroup>>,
+    /// The public SSH keys of its administrators, by fingerprint.
+    pub ssh_keys: Vec<SshCredential>,
+}
+
+impl From<ClusterState> for ClusterFiles {
+    fn from(state: ClusterState) -> Self {
+        Self {
+            cluster: *state.cluster.object,
+            instance_groups: state.instance_groups.into_iter().map(|group| *group.object).collect(),
+            ssh_keys: state.ssh_keys,
+        }
+    }
+}
+
+/// What to do about objects that kOps does not know when a cluster's are deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClusterDeletion {
+    /// Refuse, and delete nothing.
+    #[default]
+    KnownOnly,
+    /// Delete them too.
+    Everything,
+}
+
+impl ClusterStore {
+    pub(super) fn new(store: Arc<dyn StateStore>, clock: Arc<dyn Clock>, name: &str) -> Result<Self> {
+        Ok(Self { store, clock, name: name.to_owned(), at: Paths::of(name)? })
+    }
+
+    /// The cluster's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The URL of the cluster's directory: kOps' `configBase`.
+    pub fn config_base(&self) -> String {
+        format!("{}/{}", self.store.location(), self.name)
+    }
+
+    /// The whole cluster, with one list call and each object read once, side by side.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such cluster; `Invalid` for what cannot be read.
+    pub async fn read(&self) -> Result<ClusterState> {
+        let config = self.at.config()?;
+        let (cluster, listed) = futures_util::join!(
+            document::read(&*self.store, &config),
+            self.store.list(&self.at.cluster, Some(&config))
+        );
+        let cluster = self.explain(cluster).await?;
+        let (groups, keys) = (self.at.cluster.join(INSTANCE_GROUPS)?, self.at.cluster.join(SSH_KEYS)?);
+        let wanted = listed?
+            .into_iter()
+            .map(|entry| entry.key)
+            .filter(|key| groups.contains(key) || keys.contains(key));
+        let mut state = ClusterState { cluster, instance_groups: Vec::new(), ssh_keys: Vec::new() };
+        for (key, object) in self.store.get_all(wanted.collect()).await? {
+            if groups.contains(&key) {
+                state.instance_groups.push(Versioned::from_object(&*self.store, &key, object)?);
+            } else {
+                state.ssh_keys.push(self.ssh_key(&key, object)?);
+            }
+        }
+        Ok(state)
+    }
+
+    /// The cluster's specification.
+    ///
+    /// # Errors
+    /// As [`ClusterStore::read`].
+    pub async fn cluster(&self) -> Result<Versioned<Cluster>> {
+        self.explain(document::read(&*self.store, &self.at.config()?).await).await
+    }
+
+    /// Writes the specification of a new cluster.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when there is one of that name.
+    pub async fn create(&self, cluster: &Cluster) -> Result<Versioned<Cluster>> {
+        self.same_name(&cluster.metadata.name)?;
+        document::create(&*self.store, &self.at.config()?, cluster, self.clock.now()).await
+    }
+
+    /// Replaces the specification that a change began with.
+    ///
+    /// # Errors
+    /// `Conflict`, naming both generations, when somebody else changed it meanwhile.
+    pub async fn update(&self, base: &Versioned<Cluster>, cluster: &Cluster) -> Result<Versioned<Cluster>> {
+        document::update(&*self.store, &self.at.config()?, base, cluster).await
+    }
+
+    /// The specification of an instance group.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none of that name; `Invalid` when it cannot be read.
+    pub async fn instance_group(&self, name: &str) -> Result<Versioned<InstanceGroup>> {
+        document::read(&*self.store, &self.at.instance_group(name)?).await.map_err(|error| {
+            match error.kind() {
+                ErrorKind::NotFound => {
+                    Error::not_found(format!("cluster {} has no instance group {name}", self.name))
+                        .with_source(error)
+                }
+                _ => error,
+            }
+        })
+    }
+
+    /// Writes the specification of a new instance group.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when there is one of that name; `Invalid` when it is labelled as another cluster's.
+    pub async fn create_instance_group(&self, group: &InstanceGroup) -> Result<Versioned<InstanceGroup>> {
+        let key = self.at.instance_group(&group.metadata.name)?;
+        document::create(&*self.store, &key, &*self.label(group)?, self.clock.now()).await
+    }
+
+    /// Replaces the specification of an instance group that a change began with.
+    ///
+    /// # Errors
+    /// `Conflict`, naming both generations, when somebody else changed it meanwhile.
+    pub async fn update_instance_group(
+        &self,
+        base: &Versioned<InstanceGroup>,
+        group: &InstanceGroup,
+    ) -> Result<Versioned<InstanceGroup>> {
+        let key = self.at.instance_group(&base.object.metadata.name)?;
+        document::update(&*self.store, &key, base, &*self.label(group)?).await
+    }
+
+    /// Deletes the specification of an instance group.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody else changed it since it was read.
+    pub async fn delete_instance_group(&self, base: &Versioned<InstanceGroup>) -> Result<()> {
+        self.store.delete(&self.at.instance_group(&base.object.metadata.name)?, Some(&base.version)).await
+    }
+
+    /// The public SSH keys of the administrators, by fingerprint.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn ssh_keys(&self) -> Result<Vec<SshCredential>> {
+        let listed = self.store.list(&self.at.cluster.join(SSH_KEYS)?, None).await?;
+        let keys = self.store.get_all(listed.into_iter().map(|entry| entry.key).collect()).await?;
+        keys.into_iter().map(|(key, object)| self.ssh_key(&key, object)).collect()
+    }
+
+    /// Adds a public SSH key, given as a line of `authorized_keys`; one that is there stays as it is.
+    ///
+    /// # Errors
+    /// `Invalid` when it is none.
+    pub async fn add_ssh_key(&self, public_key: &str) -> Result<()> {
+        let key = self.ssh_key_at(public_key)?;
+        match self.store.put(&key, public_key.as_bytes().to_vec(), Precondition::Absent).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(()),
+            outcome => outcome.map(drop),
+        }
+    }
+
+    /// Removes a public SSH key, if it is there.
+    ///
+    /// # Errors
+    /// `Invalid` when it is none.
+    pub async fn delete_ssh_key(&self, public_key: &str) -> Result<()> {
+        self.store.delete(&self.ssh_key_at(public_key)?, None).await
+    }
+
+    /// Notes the specification with all defaults, as it was applied.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn write_completed(&self, cluster: &Cluster) -> Result<()> {
+        self.same_name(&cluster.metadata.name)?;
+        let bytes = cluster.to_yaml()?.into_bytes();
+        self.store.put(&self.at.cluster.key(COMPLETED)?, bytes, Precondition::Any).await.map(drop)
+    }
+
+    /// The version of the program that last applied the cluster, kOps or another.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn applied_version(&self) -> Result<Option<String>> {
+        let object = self.store.get(&self.at.cluster.key(APPLIED_VERSION)?).await?;
+        Ok(object.map(|object| String::from_utf8_lossy(&object.bytes).trim().to_owned()))
+    }
+
+    /// Notes the version of the program that applied the cluster.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn write_applied_version(&self, version: &str) -> Result<()> {
+        let key = self.at.cluster.key(APPLIED_VERSION)?;
+        self.store.put(&key, version.as_bytes().to_vec(), Precondition::Any).await.map(drop)
+    }
+
+    /// Deletes all that the store has of the cluster: specifications, keys, secrets and etcd backups, as kOps
+    /// does, and the journal. Call it while holding the lease; then [`Lease::remove`] that too.
+    ///
+    /// The specification goes last, so that a deletion that was interrupted can be repeated.
+    ///
+    /// # Errors
+    /// `NotFound` when there is nothing; `Conflict` when there are objects that kOps does not know, unless
+    /// [`ClusterDeletion::Everything`] is asked for, and when somebody changes the specification meanwhile.
+    pub async fn delete(&self, deletion: ClusterDeletion) -> Result<()> {
+        let journal = self.journal_at()?;
+        let (found, intents) =
+            futures_util::join!(self.store.list(&self.at.cluster, None), self.store.list(&journal, None));
+        let (found, intents) = (found?, intents?);
+        if found.is_empty() {
+            return Err(self.absent(None).await);
+        }
+        if deletion == ClusterDeletion::KnownOnly {
+            self.only_known(&found)?;
+        }
+        let config = self.at.config()?;
+        let (last, first): (Vec<Entry>, Vec<Entry>) =
+            found.into_iter().partition(|entry| entry.key == config);
+        let deletions = first.iter().chain(&intents).map(|entry| self.store.delete(&entry.key, None));
+        stream::iter(deletions).buffer_unordered(DELETIONS_AT_ONCE).try_collect::<()>().await?;
+        for entry in last {
+            self.store.delete(&entry.key, Some(&entry.version)).await?;
+        }
+        Ok(())
+    }
+
+    /// Where the lease of the cluster is.
+    ///
+    /// # Errors
+    /// None for a cluster with a name of usual length.
+    pub fn lock_key(&self) -> Result<StoreKey> {
+        self.at.ours.key("lock")
+    }
+
+    /// Takes the lease of the cluster.
+    ///
+    /// # Errors
+    /// `Locked`, with who is at work, when somebody else holds it.
+    pub async fn lock(&self, request: LeaseRequest) -> Result<Lease> {
+        request.acquire(self.store.clone(), self.lock_key()?, self.clock.clone()).await
+    }
+
+    /// The journal of the cluster.
+    ///
+    /// # Errors
+    /// None for a cluster with a name of usual length.
+    pub fn journal(&self) -> Result<Journal> {
+        Ok(Journal::new(self.store.clone(), self.journal_at()?))
+    }
+
+    fn journal_at(&self) -> Result<Prefix> {
+        self.at.ours.join("journal")
+    }
+
+    fn ssh_key_at(&self, public_key: &str) -> Result<StoreKey> {
+        self.at.cluster.join(SSH_KEYS)?.key(&ssh_fingerprint(public_key)?.replace(':', ""))
+    }
+
+    fn ssh_key(&self, key: &StoreKey, object: StoredObject) -> Result<SshCredential> {
+        let text = String::from_utf8(object.bytes).map_err(|_| {
+            Error::invalid(format!("{}/{key} is no public SSH key", self.store.location()))
+                .with_hint("delete it, and add the key again")
+        })?;
+        let mut credential = SshCredential::default();
+        "admin".clone_into(&mut credential.metadata.name);
+        credential.metadata.labels.insert(CLUSTER_LABEL.to_owned(), self.name.clone());
+        credential.spec.public_key = text;
+        Ok(credential)
+    }
+
+    fn same_name(&self, name: &str) -> Result<()> {
+        if name == self.name {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("the specification is of cluster {name}, not of {}", self.name)))
+    }
+
+    /// The group with the label that ties it to this cluster, as kOps writes it.
+    fn label(&self, group: &InstanceGroup) -> Result<Box<InstanceGroup>> {
+        let mut group = Box::new(group.clone());
+        let label =
+            group.metadata.labels.entry(CLUSTER_LABEL.to_owned()).or_insert_with(|| self.name.clone());
+        if *label == self.name {
+            return Ok(group);
+        }
+        let (name, other) = (&group.metadata.name, label.clone());
+        Err(Error::invalid(format!(
+            "InstanceGroup/{name} is labelled as of cluster {other}, not of {}",
+            self.name
+        ))
+        .with_hint(format!("set metadata.labels[\"{CLUSTER_LABEL}\"] to {}", self.name)))
+    }
+
+    fn only_known(&self, found: &[Entry]) -> Result<()> {
+        let foreign: Vec<&str> = found
+            .iter()
+            .filter_map(|entry| self.at.cluster.relative(&entry.key))
+            .filter(|key| !is_known(key))
+            .collect();
+        let Some(named) = foreign.get(..foreign.len().min(NAMED)).filter(|named| !named.is_empty()) else {
+            return Ok(());
+        };
+        let more = match foreign.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Err(Error::new(
+            ErrorKind::Conflict,
+            format!("{} has objects that are not kOps': {}{more}", self.config_base(), named.join(", ")),
+        )
+        .with_hint("nothing was deleted; move them away, or force the deletion of everything"))
+    }
+
+    /// Turns the failure to find the specification into one that helps.
+    async fn explain<T: Stored>(&self, outcome: Result<Versioned<T>>) -> Result<Versioned<T>> {
+        match outcome {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(self.absent(Some(error)).await),
+            outcome => outcome,
+        }
+    }
+
+    async fn absent(&self, error: Option<Error>) -> Error {
+        let others = match self.store.directories(&Prefix::root()).await {
+            Ok(names) => names.into_iter().filter(|name| Paths::of(name).is_ok()).collect::<Vec<_>>(),
+            // The store itself is missing: that is what the reader has to know.
+            Err(store) => return error.unwrap_or(store),
+        };
+        let absent = Error::not_found(format!(
+            "there is no cluster {} in the state store {}",
+            self.name,
+            self.store.location()
+        ));
+        let absent = match others.as_slice() {
+            [] => absent.with_hint("it is empty; check its URL, or create the cluster first"),
+            others => absent.with_hint(format!("it has {}", others.join(", "))),
+        };
+        match error {
+            Some(error) => absent.with_source(error),
+            None => absent,
+        }
+    }
+}

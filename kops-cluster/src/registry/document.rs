@@ -1,0 +1,181 @@
+//! One specification in the store: read leniently, written under its version and generation.
+
+use std::fmt;
+
+use jiff::{Timestamp, Unit};
+
+use crate::spec::{ApiObject, Cluster, InstanceGroup, Mode, ObjectMeta, Problem};
+use kops_core::store::{Precondition, StateStore, StateStoreExt as _, StoreKey, StoredObject, Version};
+use kops_core::{Error, ErrorKind, Result};
+
+/// A kind of specification that has a file of its own in the store.
+pub trait Stored: ApiObject + Clone + PartialEq + fmt::Debug + Send + Sync {
+    /// Reads a text; what this program does not know is kept, and a warning.
+    ///
+    /// # Errors
+    /// What makes the text unreadable, with its place.
+    fn parse(text: &str) -> Result<(Self, Vec<Problem>)>;
+    /// Name, labels and history.
+    fn metadata_mut(&mut self) -> &mut ObjectMeta;
+    /// Whether both ask for the same.
+    fn same_spec(&self, other: &Self) -> bool;
+}
+
+macro_rules! stored {
+    ($($type:ident),*) => { $(
+        impl Stored for $type {
+            fn parse(text: &str) -> Result<(Self, Vec<Problem>)> {
+                Self::from_yaml(text, Mode::Lenient)
+            }
+
+            fn metadata_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
+            }
+
+            fn same_spec(&self, other: &Self) -> bool {
+                self.spec == other.spec
+            }
+        }
+    )* };
+}
+
+stored!(Cluster, InstanceGroup);
+
+/// A specification and the version it was read at, which a later write replaces.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Versioned<T> {
+    /// The specification; boxed, since a cluster's is several thousand bytes, too many to await by value.
+    pub object: Box<T>,
+    /// Its version in the store.
+    pub version: Version,
+    /// What reading it found odd: fields this program does not know, kept for those who do.
+    pub warnings: Vec<Problem>,
+}
+
+impl<T: Stored> Versioned<T> {
+    /// How often the specification was changed.
+    pub fn generation(&self) -> i64 {
+        self.object.metadata().generation.unwrap_or_default()
+    }
+
+    pub(super) fn from_object(store: &dyn StateStore, key: &StoreKey, stored: StoredObject) -> Result<Self> {
+        let place = format!("{}/{key}", store.location());
+        let text = String::from_utf8(stored.bytes).map_err(|_| {
+            Error::invalid(format!("{place} is not a text")).with_hint("restore it from a backup")
+        })?;
+        let (mut object, warnings) = T::parse(&text).map_err(|error| {
+            let message = format!("{place}: {}", error.message());
+            let hint = error.hint().unwrap_or("correct the file in the state store").to_owned();
+            Error::new(error.kind(), message).with_hint(hint)
+        })?;
+        // The file's name counts: it is what others call the object. `config` is called as its directory.
+        let name = match key.name() {
+            super::CONFIG => key.as_str().split('/').next().unwrap_or_default(),
+            name => name,
+        };
+        let metadata = object.metadata_mut();
+        if metadata.name.is_empty() {
+            name.clone_into(&mut metadata.name);
+        } else if metadata.name != name {
+            let other = &metadata.name;
+            return Err(Error::invalid(format!("{place} holds the {} {other}, not {name}", T::KIND))
+                .with_hint("move the file to where it belongs, or correct metadata.name"));
+        }
+        Ok(Self { object: Box::new(object), version: stored.version, warnings })
+    }
+}
+
+/// Writes a new specification.
+pub(super) async fn create<T: Stored>(
+    store: &dyn StateStore,
+    key: &StoreKey,
+    object: &T,
+    now: Timestamp,
+) -> Result<Versioned<T>> {
+    let title = title(object);
+    let mut object = Box::new(object.clone());
+    object.metadata_mut().creation_timestamp.get_or_insert_with(|| seconds(now));
+    let bytes = object.to_yaml()?.into_bytes();
+    match store.put(key, bytes, Precondition::Absent).await {
+        Ok(version) => Ok(Versioned { object, version, warnings: Vec::new() }),
+        Err(error) if error.kind() == ErrorKind::Conflict => Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!("{title} is in the state store {} already", store.location()),
+        )
+        .with_hint("change that one, or choose another name")
+        .with_source(error)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Replaces the version that the edit began with.
+pub(super) async fn update<T: Stored>(
+    store: &dyn StateStore,
+    key: &StoreKey,
+    base: &Versioned<T>,
+    object: &T,
+) -> Result<Versioned<T>> {
+    let before = base.object.metadata();
+    if object.metadata().name != before.name {
+        let title = title(&*base.object);
+        return Err(Error::invalid(format!("{title} cannot be renamed to {}", object.metadata().name))
+            .with_hint("make another one, and delete this one"));
+    }
+    let created = before.creation_timestamp.clone();
+    let mut object = Box::new(object.clone());
+    let same_spec = object.same_spec(&base.object);
+    let metadata = object.metadata_mut();
+    metadata.creation_timestamp = metadata.creation_timestamp.take().or(created);
+    metadata.generation = if same_spec { before.generation } else { Some(base.generation() + 1) };
+    if object == base.object {
+        return Ok(base.clone());
+    }
+    let bytes = object.to_yaml()?.into_bytes();
+    match store.put(key, bytes, Precondition::Match(base.version.clone())).await {
+        Ok(version) => Ok(Versioned { object, version, warnings: base.warnings.clone() }),
+        Err(error) if error.kind() == ErrorKind::Conflict => Err(overtaken(store, key, base, error).await),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says between which two states of a specification an edit was caught.
+async fn overtaken<T: Stored>(
+    store: &dyn StateStore,
+    key: &StoreKey,
+    base: &Versioned<T>,
+    error: Error,
+) -> Error {
+    let title = title(&*base.object);
+    let began = format!("generation {} (version {})", base.generation(), base.version);
+    let now = match store.get(key).await {
+        Ok(None) => "it was deleted".to_owned(),
+        Ok(Some(object)) => {
+            let version = object.version.clone();
+            match Versioned::<T>::from_object(store, key, object) {
+                Ok(now) => format!("the state store has generation {} (version {version})", now.generation()),
+                Err(_) => format!("the state store has version {version}, which cannot be read"),
+            }
+        }
+        Err(_) => "the state store has another one".to_owned(),
+    };
+    Error::new(
+        ErrorKind::Conflict,
+        format!("{title} was changed by somebody else: this change began at {began}, and meanwhile {now}"),
+    )
+    .with_hint("nothing was written; read it again and repeat the change")
+    .with_source(error)
+}
+
+fn title<T: Stored>(object: &T) -> String {
+    format!("{}/{}", T::KIND, object.metadata().name)
+}
+
+/// A time as Kubernetes writes it.
+fn seconds(time: Timestamp) -> String {
+    time.round(Unit::Second).unwrap_or(time).to_string()
+}
+
+/// Reads one specification.
+pub(super) async fn read<T: Stored>(store: &dyn StateStore, key: &StoreKey) -> Result<Versioned<T>> {
+    Versioned::from_object(store, key, store.read(key).await?)
+}

@@ -1,0 +1,92 @@
+//! Clusters in a state store: kOps' own layout, so that clusters made by kOps can be read, and the reverse.
+//!
+//! | key | content | by |
+//! |---|---|---|
+//! | `<cluster>/config` | the Cluster, as its users specify it | [`ClusterStore::cluster`] |
+//! | `<cluster>/instancegroup/<name>` | an InstanceGroup | [`ClusterStore::instance_group`] |
+//! | `<cluster>/pki/ssh/public/admin/<fingerprint>` | a public SSH key, as one line | [`ClusterStore::ssh_keys`] |
+//! | `<cluster>/cluster-completed.spec` | the Cluster with all defaults, as last applied | [`ClusterStore::write_completed`] |
+//! | `<cluster>/kops-version.txt` | the version of the program that last applied | [`ClusterStore::write_applied_version`] |
+//! | `.kops/<cluster>/lock` | the [lease](kops_core::store::lease) | [`ClusterStore::lock`] |
+//! | `.kops/<cluster>/journal/<digest>` | an [intent](kops_core::store::journal) | [`ClusterStore::journal`] |
+//!
+//! # Living beside the original kOps
+//! kOps refuses to delete a cluster when it finds a file under `<cluster>/` that it does not know. So the lease
+//! and the journal, which kOps has none of, lie outside, under `.kops/`. kOps takes every key of the store that
+//! ends in `/config` for a cluster, so no key of ours ends so, not even for a cluster of that name. What kOps
+//! does not do is take our lease or check generations: working with both on the same cluster *at the same
+//! time* is as unsafe as it is with two of kOps.
+//!
+//! # Edits
+//! What was read is [`Versioned`], and changing it needs that value: a write says which version it
+//! replaces. Of two edits that began at the same version the second is refused, and the error names the
+//! generation that each began and ended with. `metadata.generation` grows when a specification changed, not
+//! when only labels or annotations did, as in kOps.
+//!
+//! # Reading
+//! [`ClusterStore::read`] reads a whole cluster with one list call and each object once, side by side. The
+//! list begins behind `<cluster>/config`, and so skips the thousands of etcd backups under
+//! `<cluster>/backups/` that a cluster collects over the years.
+
+mod cluster;
+mod clusters;
+mod document;
+mod ssh;
+#[cfg(test)]
+mod tests;
+
+pub use self::cluster::{ClusterDeletion, ClusterState, ClusterStore};
+pub use self::clusters::{ClusterRegistry, Listed};
+pub use self::document::{Stored, Versioned};
+pub use self::ssh::ssh_fingerprint;
+use kops_core::store::{Prefix, StoreKey};
+use kops_core::{Error, Result};
+
+/// The top-level name of what kOps knows nothing of.
+const OURS: &str = ".kops";
+
+const CONFIG: &str = "config";
+const INSTANCE_GROUPS: &str = "instancegroup";
+const SSH_KEYS: &str = "pki/ssh/public/admin";
+const COMPLETED: &str = "cluster-completed.spec";
+const APPLIED_VERSION: &str = "kops-version.txt";
+
+/// Whether kOps writes an object of this key, relative to the cluster's: others are somebody else's.
+fn is_known(relative: &str) -> bool {
+    // `cluster.spec` is what versions before 1.12 called the completed specification.
+    const FILES: [&str; 4] = [CONFIG, COMPLETED, APPLIED_VERSION, "cluster.spec"];
+    const DIRECTORIES: [&str; 8] =
+        ["addons", "backups", "clusteraddons", "igconfig", INSTANCE_GROUPS, "manifests", "pki", "secrets"];
+    FILES.contains(&relative)
+        || relative.split_once('/').is_some_and(|(directory, _)| DIRECTORIES.contains(&directory))
+}
+
+/// Where the parts of one cluster are.
+#[derive(Clone, Debug)]
+struct Paths {
+    cluster: Prefix,
+    ours: Prefix,
+}
+
+impl Paths {
+    fn of(cluster: &str) -> Result<Self> {
+        let letters = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        let starts_well = cluster.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !starts_well || !cluster.chars().all(letters) {
+            return Err(Error::invalid(format!("`{}` is no name of a cluster", cluster.escape_debug()))
+                .with_hint("use a DNS name, such as ha.example.com"));
+        }
+        Ok(Self { cluster: Prefix::new(cluster)?, ours: Prefix::new(format!("{OURS}/{cluster}"))? })
+    }
+
+    fn config(&self) -> Result<StoreKey> {
+        self.cluster.key(CONFIG)
+    }
+
+    fn instance_group(&self, name: &str) -> Result<StoreKey> {
+        if name.is_empty() || name.contains('/') {
+            return Err(Error::invalid(format!("`{}` is no name of an instance group", name.escape_debug())));
+        }
+        self.cluster.join(INSTANCE_GROUPS)?.key(name)
+    }
+}

@@ -1,0 +1,74 @@
+//! Public SSH keys, and the fingerprints that are their names.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest as _, Md5};
+
+use kops_core::{Error, Result};
+
+/// The MD5 fingerprint of a public key, as 16 lower-case hexadecimal bytes between colons: what kOps names
+/// keys by in clouds, and, without the colons, in its store. It identifies; nothing is kept safe by it.
+///
+/// ```
+/// use kops_cluster::registry::ssh_fingerprint;
+///
+/// let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ann@desk";
+/// assert_eq!(ssh_fingerprint(key)?, "0f:a2:0a:d7:38:3e:65:45:08:6b:63:84:1c:ff:dc:ba");
+/// # Ok::<(), kops_core::Error>(())
+/// ```
+///
+/// # Errors
+/// `Invalid` when it is not a line of `authorized_keys`; the text is not repeated.
+pub fn ssh_fingerprint(public_key: &str) -> Result<String> {
+    let blob = blob(public_key).ok_or_else(|| {
+        let what =
+            if public_key.contains("PRIVATE KEY") { "it is a private key" } else { "it cannot be read" };
+        Error::invalid(format!("the text is not a public SSH key: {what}"))
+            .with_hint("give the content of a file such as ~/.ssh/id_ed25519.pub")
+    })?;
+    let bytes: Vec<String> = Md5::digest(blob).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(bytes.join(":"))
+}
+
+/// The key itself, of a line `[options] type base64 [comment]`. It begins with its type once more, so that
+/// any word can be tried.
+fn blob(line: &str) -> Option<Vec<u8>> {
+    let mut lines = line.lines().filter(|line| !line.trim().is_empty());
+    let (line, None) = (lines.next()?, lines.next()) else { return None };
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    words.windows(2).find_map(|pair| {
+        let blob = STANDARD.decode(pair[1]).ok()?;
+        let (length, rest) = blob.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        (rest.get(..length)? == pair[0].as_bytes()).then_some(blob)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+
+    #[test]
+    fn comment_options_and_line_ends_do_not_count() {
+        let plain = ssh_fingerprint(KEY).unwrap();
+        for line in
+            [format!("{KEY} a comment\r\n"), format!("\n{KEY}\n\n"), format!("command=\"x y\",no-pty {KEY}")]
+        {
+            assert_eq!(ssh_fingerprint(&line).unwrap(), plain, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_public_key_is_refused_and_not_repeated() {
+        let two = format!("{KEY}\n{KEY}");
+        let private = "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n";
+        for text in ["", "hunter2", "ssh-ed25519", "ssh-ed25519 hunter2", "ssh-rsa AAAAB3Nz", &two, private] {
+            let error = ssh_fingerprint(text).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains("id_ed25519.pub") && !shown.contains("hunter2"), "{shown}");
+        }
+        assert!(ssh_fingerprint(private).unwrap_err().to_string().contains("it is a private key"));
+    }
+}

@@ -1,0 +1,369 @@
+//! New clusters from a handful of options, as `kops create cluster` makes them.
+
+mod groups;
+mod network;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde_json::json;
+
+use super::defaults::{
+    ANYWHERE, CHANNEL, CloudDefaults, KUBERNETES_VERSION, NETWORK_PLUGIN, NON_MASQUERADE_CIDR,
+};
+use super::path::Path;
+use super::problem::Problems;
+use super::schema::{Opaque, choice, nearest};
+use super::types::{
+    AccessSource, ApiDns, ApiLoadBalancer, CloudProvider, Cluster, ClusterSpec, DnsType, Iam, InstanceGroup,
+    LoadBalancerClass, LoadBalancerType, Networking,
+};
+use super::validate::{cluster_name, kubernetes_version, validate};
+
+choice! {
+    /// Whether machines have public addresses.
+    pub enum TopologyKind {
+        /// They have.
+        Public => "public",
+        /// They have not; utility subnets stand in front of them.
+        Private => "private",
+    }
+}
+
+/// What a new cluster should be like: the options of `kops create cluster`.
+///
+/// Only `name`, `cloud` and `zones` must be given.
+///
+/// ```
+/// use kops_cluster::{NewCluster, new_cluster};
+///
+/// let (cluster, groups) = new_cluster(&NewCluster {
+///     name: "demo.example.com".into(),
+///     cloud: "aws".into(),
+///     zones: vec!["us-east-1a".into(), "us-east-1b".into(), "us-east-1c".into()],
+///     control_plane_count: Some(3),
+///     ..NewCluster::default()
+/// })?;
+/// assert_eq!(cluster.region().as_deref(), Some("us-east-1"));
+/// assert_eq!(cluster.spec.etcd_clusters[0].members.len(), 3);
+/// let names: Vec<&str> = groups.iter().map(|group| group.name()).collect();
+/// assert_eq!(names[..2], ["control-plane-us-east-1a", "control-plane-us-east-1b"]);
+/// assert_eq!(names[3..], ["nodes-us-east-1a", "nodes-us-east-1b", "nodes-us-east-1c"]);
+///
+/// // Whatever is wrong is told at once, each with a fix.
+/// let problems = new_cluster(&NewCluster { name: "demo".into(), bastion: true, ..NewCluster::default() }).unwrap_err();
+/// assert!(problems.errors().count() >= 4);
+/// # Ok::<(), kops_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct NewCluster {
+    /// The name: a DNS name.
+    pub name: String,
+    /// The cloud: `aws`, `memory` …
+    pub cloud: String,
+    /// The zones of the nodes: a group of nodes to each.
+    pub zones: Vec<String>,
+    /// The zones of the control plane; those of the nodes unless given.
+    pub control_plane_zones: Vec<String>,
+    /// How many control-plane machines: an odd number. One to each of `control_plane_zones`, or one.
+    pub control_plane_count: Option<u32>,
+    /// Their machine type.
+    pub control_plane_size: Option<String>,
+    /// Their image.
+    pub control_plane_image: Option<String>,
+    /// The size of the disk they start from, in GiB.
+    pub control_plane_volume_size: Option<i32>,
+    /// Further security groups for them.
+    pub control_plane_security_groups: Vec<String>,
+    /// How many nodes, over all zones; one to a zone unless given.
+    pub node_count: Option<u32>,
+    /// Their machine type.
+    pub node_size: Option<String>,
+    /// Their image.
+    pub node_image: Option<String>,
+    /// The size of the disk they start from, in GiB.
+    pub node_volume_size: Option<i32>,
+    /// Further security groups for them.
+    pub node_security_groups: Vec<String>,
+    /// The image of all machines.
+    pub image: Option<String>,
+    /// Whether machines have public addresses.
+    pub topology: TopologyKind,
+    /// Whether there is a bastion; only in front of private machines.
+    pub bastion: bool,
+    /// The load balancer of the API. Without one the API is found by DNS, where that is possible.
+    pub api_load_balancer: Option<LoadBalancerType>,
+    /// Its class; the cloud's usual one unless given.
+    pub api_load_balancer_class: Option<LoadBalancerClass>,
+    /// How the cluster's names are published.
+    pub dns: DnsType,
+    /// The zone for its names.
+    pub dns_zone: Option<String>,
+    /// The network plugin: `cilium`, `calico` …
+    pub networking: String,
+    /// The addresses of the network.
+    pub network_cidr: Option<String>,
+    /// Further blocks of addresses of the network.
+    pub additional_network_cidrs: Vec<String>,
+    /// An existing network.
+    pub network_id: Option<String>,
+    /// Existing subnets for the machines, in the order of the zones (those of nodes and control plane together,
+    /// sorted).
+    pub subnets: Vec<String>,
+    /// Existing utility subnets, in the same order.
+    pub utility_subnets: Vec<String>,
+    /// The version of Kubernetes.
+    pub kubernetes_version: Option<String>,
+    /// The channel.
+    pub channel: Option<String>,
+    /// Who may reach the API; everybody unless given.
+    pub admin_access: Vec<String>,
+    /// Who may reach machines by SSH; who may reach the API unless given.
+    pub ssh_access: Vec<String>,
+    /// An existing key pair of the cloud.
+    pub ssh_key_name: Option<String>,
+    /// The names of the etcd clusters.
+    pub etcd_clusters: Vec<String>,
+    /// Whether their volumes are encrypted; as usual on the cloud unless given.
+    pub encrypt_etcd_storage: Option<bool>,
+    /// The type of their volumes.
+    pub etcd_storage_type: Option<String>,
+    /// Labels for everything in the cloud.
+    pub cloud_labels: BTreeMap<String, String>,
+    /// Where the configuration is kept: `<store>/<name>`.
+    pub config_base: Option<String>,
+    /// The project (GCE).
+    pub project: Option<String>,
+}
+
+impl Default for NewCluster {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            cloud: String::new(),
+            zones: Vec::new(),
+            control_plane_zones: Vec::new(),
+            control_plane_count: None,
+            control_plane_size: None,
+            control_plane_image: None,
+            control_plane_volume_size: None,
+            control_plane_security_groups: Vec::new(),
+            node_count: None,
+            node_size: None,
+            node_image: None,
+            node_volume_size: None,
+            node_security_groups: Vec::new(),
+            image: None,
+            topology: TopologyKind::Public,
+            bastion: false,
+            api_load_balancer: None,
+            api_load_balancer_class: None,
+            dns: DnsType::None,
+            dns_zone: None,
+            networking: NETWORK_PLUGIN.to_owned(),
+            network_cidr: None,
+            additional_network_cidrs: Vec::new(),
+            network_id: None,
+            subnets: Vec::new(),
+            utility_subnets: Vec::new(),
+            kubernetes_version: None,
+            channel: None,
+            admin_access: Vec::new(),
+            ssh_access: Vec::new(),
+            ssh_key_name: None,
+            etcd_clusters: vec!["main".to_owned(), "events".to_owned()],
+            encrypt_etcd_storage: None,
+            etcd_storage_type: None,
+            cloud_labels: BTreeMap::new(),
+            config_base: None,
+            project: None,
+        }
+    }
+}
+
+/// Builds the specifications of a new cluster.
+///
+/// What is fixed once a cluster exists is written out (addresses, version, images, machine types); the rest is
+/// left to [`populate`](super::populate).
+///
+/// # Errors
+/// Everything that is wrong with the options (the paths are their names on the command line), or else with
+/// what would come of them.
+pub fn new_cluster(options: &NewCluster) -> Result<(Cluster, Vec<InstanceGroup>), Problems> {
+    let mut problems = Problems::new();
+    let provider = check_options(options, &mut problems);
+    let cloud = CloudDefaults::of(provider.as_ref());
+
+    let mut cluster = Cluster::named(&options.name);
+    let spec = &mut cluster.spec;
+    spec.cloud_provider = provider;
+    fill_plain(spec, options);
+    spec.api.access = sources("admin-access", &options.admin_access, &mut problems);
+    let ssh = if options.ssh_access.is_empty() { &options.admin_access } else { &options.ssh_access };
+    spec.ssh_access = sources("ssh-access", ssh, &mut Problems::new());
+    if !options.ssh_access.is_empty() {
+        sources("ssh-access", &options.ssh_access, &mut problems);
+    }
+    network::fill(spec, options, cloud, &mut problems);
+    choose_plugin(spec, &options.networking, &mut problems);
+    fill_api(spec, options, cloud);
+    let groups = groups::build(options, spec, cloud, &mut problems);
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    let found = validate(&cluster, &groups);
+    if found.has_errors() { Err(found) } else { Ok((cluster, groups)) }
+}
+
+/// The path of an option.
+fn option(name: &str) -> Path {
+    Path::root().key(name)
+}
+
+/// Checks what can be checked before anything is built; returns the cloud.
+fn check_options(options: &NewCluster, problems: &mut Problems) -> Option<CloudProvider> {
+    cluster_name(&options.name, &option("name"), problems);
+    if let Some(version) = &options.kubernetes_version {
+        kubernetes_version(version, &option("kubernetes-version"), problems);
+    }
+    let provider = CloudProvider::by_name(&options.cloud)
+        .filter(|provider| CloudDefaults::by_name(provider.name()).is_some_and(|cloud| cloud.served));
+    if provider.is_none() {
+        let message = if options.cloud.is_empty() {
+            "it is missing".to_owned()
+        } else {
+            format!("{:?} is not served", options.cloud)
+        };
+        problems.error(option("cloud"), message, format!("use one of {}", CloudDefaults::served_names()));
+    }
+    if options.zones.is_empty() {
+        problems.error(option("zones"), "it is missing", "give at least one zone");
+    }
+    for (name, zones) in [("zones", &options.zones), ("control-plane-zones", &options.control_plane_zones)] {
+        for (at, zone) in zones.iter().enumerate() {
+            if zones[..at].contains(zone) {
+                problems.error(
+                    option(name).index(at),
+                    format!("{zone} is there twice"),
+                    "name each zone once",
+                );
+            }
+        }
+    }
+    if options.bastion && options.topology == TopologyKind::Public {
+        problems.error(
+            option("bastion"),
+            "machines with public addresses need no bastion",
+            "use a private topology, or no bastion",
+        );
+    }
+    if options.topology == TopologyKind::Public && !options.utility_subnets.is_empty() {
+        problems.error(
+            option("utility-subnets"),
+            "a public topology has no utility subnets",
+            "use a private topology, or leave them out",
+        );
+    }
+    if options.etcd_clusters.is_empty() {
+        problems.error(
+            option("etcd-clusters"),
+            "there must be one",
+            "name main, and events unless you store them there",
+        );
+    }
+    for (name, count) in
+        [("control-plane-count", options.control_plane_count), ("node-count", options.node_count)]
+    {
+        if count.is_some_and(|count| i32::try_from(count).is_err()) {
+            problems.error(option(name), "that is too many", "give a number of machines");
+        }
+    }
+    if options.control_plane_count == Some(0) {
+        problems.error(option("control-plane-count"), "a cluster has a control plane", "give an odd number");
+    }
+    provider
+}
+
+/// What follows from the options without any thought.
+fn fill_plain(spec: &mut ClusterSpec, options: &NewCluster) {
+    spec.channel = Some(options.channel.clone().unwrap_or_else(|| CHANNEL.to_owned()));
+    let version = options.kubernetes_version.clone().unwrap_or_else(|| KUBERNETES_VERSION.to_owned());
+    spec.kubernetes_version = Some(version);
+    spec.config_store.base.clone_from(&options.config_base);
+    spec.ssh_key_name.clone_from(&options.ssh_key_name);
+    spec.dns_zone.clone_from(&options.dns_zone);
+    spec.cloud_labels.clone_from(&options.cloud_labels);
+    spec.authorization = Some(Opaque(json!({ "rbac": {} })));
+    spec.kubelet = Some(Opaque(json!({ "anonymousAuth": false })));
+    spec.iam = Some(Iam { allow_container_registry: Some(true), legacy: Some(false), ..Iam::default() });
+    if let Some(CloudProvider::Gce(gce)) = &mut spec.cloud_provider {
+        gce.project.clone_from(&options.project);
+    }
+}
+
+/// Reads who may reach something; everybody unless given.
+fn sources(name: &str, texts: &[String], problems: &mut Problems) -> Vec<AccessSource> {
+    if texts.is_empty() {
+        return ANYWHERE.iter().filter_map(|text| AccessSource::from_str(text).ok()).collect();
+    }
+    let mut sources = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        match AccessSource::from_str(text) {
+            Ok(source) => sources.push(source),
+            Err(error) => {
+                problems.error(option(name).index(at), error.message(), error.hint().unwrap_or_default());
+            }
+        }
+    }
+    sources
+}
+
+/// The other names that kOps takes for plugins.
+const PLUGIN_ALIASES: &[(&str, &str)] = &[
+    ("amazon-vpc-routed-eni", "amazonvpc"),
+    ("kube-router", "kuberouter"),
+    ("flannel-vxlan", "flannel"),
+    ("kopeio-vxlan", "kopeio"),
+];
+
+fn choose_plugin(spec: &mut ClusterSpec, name: &str, problems: &mut Problems) {
+    let name = PLUGIN_ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| *name);
+    let Some(slot) = spec.networking.plugin_mut(name) else {
+        let all = Networking::PLUGINS.join(", ");
+        let fix = match nearest(name, Networking::PLUGINS.iter().copied()) {
+            Some(close) => format!("did you mean {close}? There are {all}"),
+            None => format!("use one of {all}"),
+        };
+        problems.error(option("networking"), format!("there is no network plugin {name:?}"), fix);
+        return;
+    };
+    *slot = Some(Opaque(match name {
+        "cilium" => json!({ "enableNodePort": true }),
+        "flannel" => json!({ "backend": "vxlan" }),
+        _ => json!({}),
+    }));
+    // These do the work of kube-proxy themselves.
+    if matches!(name, "cilium" | "kuberouter") {
+        spec.kube_proxy = Some(Opaque(json!({ "enabled": false })));
+    }
+}
+
+fn fill_api(spec: &mut ClusterSpec, options: &NewCluster, cloud: &CloudDefaults) {
+    let balanced = options.api_load_balancer.is_some()
+        || options.api_load_balancer_class.is_some()
+        || options.topology == TopologyKind::Private
+        || options.dns == DnsType::None;
+    if balanced {
+        spec.api.load_balancer = Some(ApiLoadBalancer {
+            r#type: Some(options.api_load_balancer.unwrap_or(LoadBalancerType::Public)),
+            class: options.api_load_balancer_class.or(cloud.load_balancer_class),
+            ..ApiLoadBalancer::default()
+        });
+    } else {
+        spec.api.dns = Some(ApiDns::default());
+    }
+    if options.dns != DnsType::None {
+        spec.api.public_name = Some(format!("api.{}", options.name));
+    }
+    spec.networking.non_masquerade_cidr = NON_MASQUERADE_CIDR.parse().ok();
+}

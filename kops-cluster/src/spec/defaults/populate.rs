@@ -1,0 +1,179 @@
+//! A user's specification, filled in.
+
+use ipnet::IpNet;
+
+use super::subnets::assign_cidrs;
+use super::{CHANNEL, CloudDefaults, ETCD_VOLUME_SIZE, KUBERNETES_VERSION, NON_MASQUERADE_CIDR};
+use crate::spec::types::{
+    ApiDns, ApiLoadBalancer, Cluster, ClusterSpec, DnsType, EtcdCluster, InstanceGroup,
+    InstanceMetadataOptions, LoadBalancerType, Manager, Networking, Role, SubnetType, Topology, UpdatePolicy,
+};
+
+/// Fills in everything that a specification leaves open.
+///
+/// A pure function: the same specification gives the same result, and what it gives it leaves as it is. It
+/// never fails; what cannot be filled in (addresses in a network that has no room, an image on a cloud that
+/// has no usual one) stays open, and [`validate`](crate::spec::validate()) says so.
+///
+/// Who may reach machines and API is never filled in: an empty list admits nobody.
+pub fn populate(cluster: &Cluster, groups: &[InstanceGroup]) -> (Cluster, Vec<InstanceGroup>) {
+    let mut cluster = cluster.clone();
+    let cloud = CloudDefaults::of(cluster.spec.cloud_provider.as_ref());
+    let name = cluster.name().to_owned();
+    populate_cluster(&mut cluster.spec, &name, cloud);
+    let groups = groups.iter().map(|group| populate_group(group, &cluster.spec, cloud)).collect();
+    (cluster, groups)
+}
+
+fn populate_cluster(spec: &mut ClusterSpec, name: &str, cloud: &CloudDefaults) {
+    spec.channel.get_or_insert_with(|| CHANNEL.to_owned());
+    let kubernetes = spec.kubernetes_version.get_or_insert_with(|| KUBERNETES_VERSION.to_owned()).clone();
+    spec.cluster_dns_domain.get_or_insert_with(|| "cluster.local".to_owned());
+    spec.update_policy.get_or_insert(UpdatePolicy::Automatic);
+    spec.iam.get_or_insert_default().legacy.get_or_insert(false);
+    populate_network(&mut spec.networking, cloud);
+    populate_api(spec, name, cloud);
+    for etcd in &mut spec.etcd_clusters {
+        populate_etcd(etcd, &kubernetes, cloud);
+    }
+}
+
+fn populate_network(networking: &mut Networking, cloud: &CloudDefaults) {
+    if networking.network_id.is_none() && networking.network_cidr.is_none() {
+        networking.network_cidr = parsed(cloud.network_cidr);
+    }
+    for subnet in &mut networking.subnets {
+        subnet.r#type.get_or_insert(SubnetType::Public);
+        if let Some(zone) = &subnet.zone
+            && subnet.region.is_none()
+            && cloud.regional_subnets
+        {
+            subnet.region = (cloud.region_of)(zone);
+        }
+    }
+    let pool = networking
+        .network_cidr
+        .or_else(|| if networking.network_id.is_none() { parsed(cloud.subnet_pool) } else { None });
+    if let Some(pool) = pool {
+        assign_cidrs(pool, &mut networking.subnets, cloud.longest_subnet_prefix);
+    }
+    let topology = networking.topology.get_or_insert_with(Topology::default);
+    topology.dns.get_or_insert(DnsType::Public);
+    let all = networking.non_masquerade_cidr.or_else(|| parsed(Some(NON_MASQUERADE_CIDR)));
+    networking.non_masquerade_cidr = all;
+    if let Some(IpNet::V4(all)) = all {
+        // Services have the first eighth, pods the second half: 100.64.0.0/13 and 100.96.0.0/11 of the usual.
+        let part = |bits: u8, at: usize| {
+            let prefix = all.prefix_len().checked_add(bits)?;
+            all.trunc().subnets(prefix).ok()?.nth(at).map(IpNet::V4)
+        };
+        networking.service_cluster_ip_range = networking.service_cluster_ip_range.or_else(|| part(3, 0));
+        networking.pod_cidr = networking.pod_cidr.or_else(|| part(1, 1));
+    }
+}
+
+fn populate_api(spec: &mut ClusterSpec, name: &str, cloud: &CloudDefaults) {
+    let dns = spec.networking.dns_type();
+    let private = spec.networking.subnets.iter().any(|subnet| subnet.r#type == Some(SubnetType::Private));
+    let api = &mut spec.api;
+    if api.dns.is_none() && api.load_balancer.is_none() {
+        if private || dns == DnsType::None {
+            api.load_balancer = Some(ApiLoadBalancer::default());
+        } else {
+            api.dns = Some(ApiDns::default());
+        }
+    }
+    if let Some(balancer) = &mut api.load_balancer {
+        balancer.r#type.get_or_insert(LoadBalancerType::Public);
+        balancer.class = balancer.class.or(cloud.load_balancer_class);
+    }
+    if dns != DnsType::None && !name.is_empty() {
+        api.public_name.get_or_insert_with(|| format!("api.{name}"));
+    }
+}
+
+fn populate_etcd(etcd: &mut EtcdCluster, kubernetes: &str, cloud: &CloudDefaults) {
+    if etcd.version.is_none() {
+        etcd.version = etcd_version(kubernetes).map(str::to_owned);
+    }
+    for member in &mut etcd.members {
+        member.volume_size.get_or_insert(ETCD_VOLUME_SIZE);
+        if member.volume_type.is_none() {
+            member.volume_type = cloud.volume_type.map(str::to_owned);
+        }
+        if let Some((iops, throughput)) = cloud.volume_performance
+            && member.volume_type.as_deref() == cloud.volume_type
+        {
+            member.volume_iops.get_or_insert(iops);
+            member.volume_throughput.get_or_insert(throughput);
+        }
+    }
+}
+
+fn populate_group(group: &InstanceGroup, cluster: &ClusterSpec, cloud: &CloudDefaults) -> InstanceGroup {
+    let mut group = group.clone();
+    let role = group.role();
+    let spec = &mut group.spec;
+    spec.role = Some(role);
+    spec.manager.get_or_insert(Manager::CloudGroup);
+    if spec.image.is_none() {
+        spec.image = cloud.image.map(str::to_owned);
+    }
+    if spec.machine_type.is_none() {
+        spec.machine_type = cloud.machine_type(role).map(str::to_owned);
+    }
+    // Two nodes survive the loss of one; of the others there is one to a group.
+    let usual = if role == Role::Node { 2 } else { 1 };
+    let min = *spec.min_size.get_or_insert_with(|| spec.max_size.map_or(usual, |max| max.min(usual)));
+    spec.max_size.get_or_insert(min.max(usual));
+    if spec.subnets.is_empty() {
+        let fits = |r#type| r#type != Some(SubnetType::Utility);
+        spec.subnets =
+            cluster.networking.subnets.iter().filter(|s| fits(s.r#type)).map(|s| s.name.clone()).collect();
+    }
+    let volume = spec.root_volume.get_or_insert_default();
+    volume.size.get_or_insert_with(|| root_volume_size(role));
+    if volume.r#type.is_none() {
+        volume.r#type = cloud.volume_type.map(str::to_owned);
+    }
+    if let Some((iops, throughput)) = cloud.volume_performance
+        && volume.r#type.as_deref() == cloud.volume_type
+    {
+        volume.iops.get_or_insert(iops);
+        volume.throughput.get_or_insert(throughput);
+    }
+    if cloud.encrypt_volumes {
+        volume.encryption.get_or_insert(true);
+    }
+    if cloud.metadata_tokens {
+        let metadata = spec.instance_metadata.get_or_insert_with(InstanceMetadataOptions::default);
+        metadata.http_tokens.get_or_insert_with(|| "required".to_owned());
+        metadata.http_put_response_hop_limit.get_or_insert(1);
+    }
+    group
+}
+
+/// The size of the disk that machines of a role start from, in GiB.
+pub fn root_volume_size(role: Role) -> i32 {
+    match role {
+        Role::Bastion => 32,
+        Role::Node => 128,
+        Role::ControlPlane | Role::ApiServer | Role::Etcd | Role::Scheduler | Role::KubeControllerManager => {
+            64
+        }
+    }
+}
+
+/// The version of etcd that goes with a version of Kubernetes.
+pub fn etcd_version(kubernetes: &str) -> Option<&'static str> {
+    let version = semver::Version::parse(kubernetes.strip_prefix('v').unwrap_or(kubernetes)).ok()?;
+    Some(match (version.major, version.minor) {
+        (..=1, ..34) => "3.5.31",
+        (..=1, ..37) => "3.6.12",
+        _ => "3.7.0",
+    })
+}
+
+fn parsed(cidr: Option<&str>) -> Option<IpNet> {
+    cidr.and_then(|cidr| cidr.parse().ok())
+}

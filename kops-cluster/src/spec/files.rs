@@ -1,0 +1,47 @@
+//! The documents of one cluster, together.
+
+use super::object::AnyObject;
+use super::path::Path;
+use super::problem::Problems;
+use super::types::{Cluster, InstanceGroup, SshCredential};
+
+/// A cluster as users write it: the documents of one cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClusterFiles {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// Its groups of machines.
+    pub instance_groups: Vec<InstanceGroup>,
+    /// Who may log in to machines.
+    pub ssh_keys: Vec<SshCredential>,
+}
+
+impl ClusterFiles {
+    /// Takes the documents of one cluster; documents of kinds that make no objects in a cloud are left out.
+    ///
+    /// # Errors
+    /// When there is no cluster among them, or more than one.
+    pub fn from_objects(objects: impl IntoIterator<Item = AnyObject>) -> Result<Self, Problems> {
+        let mut clusters = Vec::new();
+        let mut files = Self::default();
+        for object in objects {
+            match object {
+                AnyObject::Cluster(cluster) => clusters.push(*cluster),
+                AnyObject::InstanceGroup(group) => files.instance_groups.push(*group),
+                AnyObject::SshCredential(key) => files.ssh_keys.push(*key),
+                AnyObject::Keyset(_) => {}
+            }
+        }
+        let count = clusters.len();
+        if let (Some(cluster), 1) = (clusters.pop(), count) {
+            return Ok(Self { cluster, ..files });
+        }
+        let mut problems = Problems::new();
+        problems.error(
+            Path::root(),
+            format!("there are {count} documents of kind Cluster"),
+            "give the documents of one cluster",
+        );
+        Err(problems)
+    }
+}

@@ -1,0 +1,242 @@
+//! What is wrong with a specification: everything at once, each with its place and a fix.
+
+use std::fmt;
+
+use super::path::Path;
+use kops_core::Error;
+use serde::Serialize;
+
+/// How much a [`Problem`] matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing is done until it is fixed.
+    Error,
+    /// The caller shows it and goes on.
+    Warning,
+}
+
+/// A place in the text of a manifest, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Location {
+    /// The document in the file.
+    pub document: usize,
+    /// The line in the file.
+    pub line: u64,
+    /// The column in the line.
+    pub column: u64,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// One thing that is wrong, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Whether it stops the work.
+    pub severity: Severity,
+    /// The object, as `Cluster/ha.example.com`; empty when it is not known.
+    pub object: String,
+    /// The field, in the words of the API version that the user wrote.
+    pub path: Path,
+    /// Where in the text it is, if it came from one.
+    pub location: Option<Location>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lead = Vec::new();
+        if !self.object.is_empty() {
+            lead.push(self.object.clone());
+        }
+        if let Some(location) = self.location {
+            lead.push(location.to_string());
+        }
+        if !self.path.is_root() {
+            lead.push(self.path.to_string());
+        }
+        for part in lead {
+            write!(f, "{part}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if !self.fix.is_empty() {
+            write!(f, " ({})", self.fix)?;
+        }
+        Ok(())
+    }
+}
+
+/// All that is wrong, errors and warnings, in the order in which it was found. Serialises as the list of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Problems {
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// The report that an error was made from, if it was: for programs that show problems by their paths.
+    ///
+    /// ```
+    /// use kops_cluster::{Path, Problems};
+    ///
+    /// let mut problems = Problems::new();
+    /// problems.error(Path::of("spec.subnets"), "it is empty", "name a subnet");
+    /// let error = kops_core::Error::from(problems.clone());
+    /// assert_eq!(Problems::of(&error), Some(&problems));
+    /// ```
+    pub fn of(error: &Error) -> Option<&Self> {
+        std::error::Error::source(error)?.downcast_ref()
+    }
+
+    /// Nothing wrong yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an error.
+    pub fn error(&mut self, path: Path, message: impl Into<String>, fix: impl Into<String>) {
+        self.add(Severity::Error, path, message, fix);
+    }
+
+    /// Adds a warning.
+    pub fn warn(&mut self, path: Path, message: impl Into<String>, fix: impl Into<String>) {
+        self.add(Severity::Warning, path, message, fix);
+    }
+
+    /// Adds a problem of a severity known at run time.
+    pub fn add(
+        &mut self,
+        severity: Severity,
+        path: Path,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.list.push(Problem {
+            severity,
+            object: String::new(),
+            path,
+            location: None,
+            message: message.into(),
+            fix: fix.into(),
+        });
+    }
+
+    /// Takes over the problems of another report.
+    pub fn extend(&mut self, other: Self) {
+        self.list.extend(other.list);
+    }
+
+    /// Takes over the problems of another report of the same specification, but for those with fields of which
+    /// this one has something to say already.
+    pub(crate) fn extend_new(&mut self, other: Self) {
+        let known = self.list.len();
+        for problem in other.list {
+            let told = |it: &Problem| it.object == problem.object && it.path == problem.path;
+            if !self.list[..known].iter().any(told) {
+                self.list.push(problem);
+            }
+        }
+    }
+
+    /// Every problem.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.list.iter()
+    }
+
+    /// What stops the work.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter().filter(|problem| problem.severity == Severity::Error)
+    }
+
+    /// What is only worth saying.
+    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
+        self.list.iter().filter(|problem| problem.severity == Severity::Warning)
+    }
+
+    /// Whether nothing at all is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether something stops the work.
+    pub fn has_errors(&self) -> bool {
+        self.errors().next().is_some()
+    }
+
+    /// The warnings, or all errors as one [`Error`].
+    ///
+    /// # Errors
+    /// When there are errors.
+    pub fn into_result(self) -> Result<Vec<Problem>, Error> {
+        if self.has_errors() { Err(self.into()) } else { Ok(self.list) }
+    }
+
+    /// Says of every problem that has none yet which object it belongs to.
+    pub(crate) fn name_object(&mut self, object: &str) {
+        for problem in self.list.iter_mut().filter(|problem| problem.object.is_empty()) {
+            object.clone_into(&mut problem.object);
+        }
+    }
+
+    /// Puts the problems in the order of the text.
+    pub(crate) fn sort_by_location(&mut self) {
+        self.list.sort_by_key(|problem| problem.location);
+    }
+
+    /// Changes every problem, to speak of other paths or to add places.
+    pub(crate) fn update(&mut self, change: impl FnMut(&mut Problem)) {
+        self.list.iter_mut().for_each(change);
+    }
+}
+
+impl From<Problems> for Error {
+    /// One error that lists all errors of the report, a line to each; [`Problems::of`] finds the report in it again.
+    fn from(problems: Problems) -> Self {
+        let errors: Vec<String> = problems.errors().map(ToString::to_string).collect();
+        let message = match errors.as_slice() {
+            [one] => one.clone(),
+            _ => format!("{} problems:\n  {}", errors.len(), errors.join("\n  ")),
+        };
+        Self::invalid(message).with_source(problems)
+    }
+}
+
+impl IntoIterator for Problems {
+    type Item = Problem;
+    type IntoIter = std::vec::IntoIter<Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.list {
+            let kind = match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            writeln!(f, "{kind}: {problem}")?;
+        }
+        Ok(())
+    }
+}

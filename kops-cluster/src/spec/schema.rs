@@ -1,0 +1,429 @@
+//! What a specification may hold, as data.
+//!
+//! Every type of a specification is declared once, with `spec!` or `choice!`. The declaration gives the
+//! Rust type, its serialisation, and a [`Shape`]: the names and types of its fields as a constant. From the
+//! shape come the things that serialisation alone cannot give: *every* unknown field and *every* wrong type of
+//! a document in one pass, each with its path; "did you mean"; and setting a field by its path with a value of
+//! its type.
+//!
+//! Fields that a type does not know are kept in its `unknown` map and written back where they were.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::path::Path;
+use super::problem::{Problems, Severity};
+
+/// Fields that this version does not know, kept as they were written.
+pub type Unknown = BTreeMap<String, Value>;
+
+/// What may stand in a place of a document.
+#[derive(Debug)]
+pub enum Shape {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number within bounds.
+    Integer {
+        /// The least value the type holds.
+        min: i64,
+        /// The greatest value the type holds.
+        max: i64,
+    },
+    /// Any text.
+    Text,
+    /// Text that messages do not repeat.
+    Secret,
+    /// Text of a certain form.
+    Form(&'static Form),
+    /// A number or text: `1` or `25%`.
+    IntegerOrText,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A list.
+    List(&'static Shape),
+    /// A map with free keys.
+    Map(&'static Shape),
+    /// An object with fields of its own.
+    Object(&'static [Field]),
+    /// An object of which exactly one field is set.
+    OneOf(&'static [Field]),
+    /// Anything: kept as it is, looked into by nobody here.
+    Opaque,
+}
+
+/// A field of an object.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name in documents.
+    pub name: &'static str,
+    /// What it holds.
+    pub shape: &'static Shape,
+}
+
+/// Text of a certain form.
+#[derive(Debug)]
+pub struct Form {
+    /// What is expected, with an example: `a CIDR such as 10.0.0.0/16`.
+    pub expects: &'static str,
+    /// Whether a text has the form.
+    pub fits: fn(&str) -> bool,
+}
+
+impl Shape {
+    /// The fields of an object; empty for everything else.
+    pub fn fields(&self) -> &'static [Field] {
+        match self {
+            Self::Object(fields) | Self::OneOf(fields) => fields,
+            _ => &[],
+        }
+    }
+
+    /// The shape of a field.
+    pub fn field(&self, name: &str) -> Option<&'static Shape> {
+        self.fields().iter().find(|field| field.name == name).map(|field| field.shape)
+    }
+
+    /// What is expected, for a message.
+    pub fn expects(&self) -> String {
+        match self {
+            Self::Bool => "true or false".to_owned(),
+            Self::Integer { .. } => "a whole number".to_owned(),
+            Self::Text | Self::Secret => "text".to_owned(),
+            Self::Form(form) => form.expects.to_owned(),
+            Self::IntegerOrText => "a whole number or a percentage such as 25%".to_owned(),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
+            Self::List(of) => format!("a list (of {})", of.expects()),
+            Self::Map(of) => format!("a map (to {})", of.expects()),
+            Self::Object(_) | Self::OneOf(_) => "an object".to_owned(),
+            Self::Opaque => "any value".to_owned(),
+        }
+    }
+}
+
+/// A type that can stand in a specification.
+pub trait Schema {
+    /// What its documents look like.
+    const SHAPE: &'static Shape;
+}
+
+impl Schema for bool {
+    const SHAPE: &'static Shape = &Shape::Bool;
+}
+impl Schema for i32 {
+    const SHAPE: &'static Shape = &Shape::Integer { min: i32::MIN as i64, max: i32::MAX as i64 };
+}
+impl Schema for i64 {
+    const SHAPE: &'static Shape = &Shape::Integer { min: i64::MIN, max: i64::MAX };
+}
+impl Schema for String {
+    const SHAPE: &'static Shape = &Shape::Text;
+}
+impl Schema for IpNet {
+    const SHAPE: &'static Shape = &Shape::Form(&Form {
+        expects: "a CIDR such as 10.0.0.0/16",
+        fits: |text| text.parse::<IpNet>().is_ok(),
+    });
+}
+impl<T: Schema> Schema for Option<T> {
+    const SHAPE: &'static Shape = T::SHAPE;
+}
+impl<T: Schema + 'static> Schema for Vec<T> {
+    const SHAPE: &'static Shape = &Shape::List(T::SHAPE);
+}
+impl<T: Schema + 'static> Schema for BTreeMap<String, T> {
+    const SHAPE: &'static Shape = &Shape::Map(T::SHAPE);
+}
+
+/// Settings that nothing here looks into: kept, and written back exactly as they were.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Opaque(pub Value);
+
+impl Schema for Opaque {
+    const SHAPE: &'static Shape = &Shape::Opaque;
+}
+
+impl From<Value> for Opaque {
+    fn from(value: Value) -> Self {
+        Self(value)
+    }
+}
+
+/// A count or a share: `1`, `25%`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum IntOrString {
+    /// A count.
+    Int(i64),
+    /// A share in percent, or a count written as text.
+    Text(String),
+}
+
+impl Schema for IntOrString {
+    const SHAPE: &'static Shape = &Shape::IntegerOrText;
+}
+
+/// Whether a field is left out when written.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Declares a type of a specification: `name: Type => "documentName"`.
+macro_rules! spec {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $( $(#[$field_meta:meta])* $field:ident : $type:ty => $document:literal, )*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(default)]
+        pub struct $name {
+            $(
+                $(#[$field_meta])*
+                #[serde(rename = $document, skip_serializing_if = "crate::spec::schema::is_default")]
+                pub $field: $type,
+            )*
+            /// Fields that this version does not know, kept as they were written.
+            #[serde(flatten)]
+            pub unknown: $crate::spec::Unknown,
+        }
+
+        impl $crate::spec::schema::Schema for $name {
+            const SHAPE: &'static $crate::spec::schema::Shape = &$crate::spec::schema::Shape::Object(&[
+                $( $crate::spec::schema::Field {
+                    name: $document,
+                    shape: <$type as $crate::spec::schema::Schema>::SHAPE,
+                }, )*
+            ]);
+        }
+    };
+}
+pub(crate) use spec;
+
+/// Declares one of a few words.
+macro_rules! choice {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident { $( $(#[$word_meta:meta])* $word:ident => $document:literal, )* }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $( $(#[$word_meta])* #[serde(rename = $document)] $word, )*
+        }
+
+        impl $name {
+            /// All there are.
+            pub const ALL: &'static [Self] = &[$( Self::$word, )*];
+
+            /// The word in documents.
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$word => $document, )* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = ::kops_core::Error;
+
+            /// Reads the word, in whatever case.
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|word| word.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
+                    ::kops_core::Error::invalid(format!("{text:?} is not known"))
+                        .with_hint(format!("use one of {}", [$( $document, )*].join(", ")))
+                })
+            }
+        }
+
+        impl $crate::spec::schema::Schema for $name {
+            const SHAPE: &'static $crate::spec::schema::Shape =
+                &$crate::spec::schema::Shape::Choice(&[$( $document, )*]);
+        }
+    };
+}
+pub(crate) use choice;
+
+/// The closest of `names` to a misspelt one, if any is close.
+pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = name.to_lowercase();
+    names
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        // A third of the letters may be wrong: more than that and the guess confuses.
+        .filter(|(distance, candidate)| *distance <= (candidate.len().max(lower.len()) / 3).max(1))
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Reports everything in `value` that does not fit `shape`, and takes out what cannot be read, so that the
+/// rest can be looked at further.
+///
+/// `null` is taken out as well: to Kubernetes tools a field that is null is absent.
+pub(crate) fn check(
+    value: &mut Value,
+    shape: &'static Shape,
+    path: &Path,
+    unknown: Severity,
+    problems: &mut Problems,
+) {
+    if !fits(value, shape, path, unknown, problems) {
+        *value = Value::Null;
+    }
+}
+
+/// Whether `value` can be read as `shape`; what is inside it is cleaned on the way.
+fn fits(
+    value: &mut Value,
+    shape: &'static Shape,
+    path: &Path,
+    unknown: Severity,
+    problems: &mut Problems,
+) -> bool {
+    let good = match (shape, &mut *value) {
+        (Shape::Opaque, _)
+        | (Shape::Bool, Value::Bool(_))
+        | (Shape::Text | Shape::Secret | Shape::IntegerOrText, Value::String(_)) => true,
+        (Shape::Integer { min, max }, Value::Number(number)) => {
+            number.as_i64().is_some_and(|number| (*min..=*max).contains(&number))
+        }
+        (Shape::Form(form), Value::String(text)) => (form.fits)(text),
+        (Shape::IntegerOrText, Value::Number(number)) => number.is_i64(),
+        (Shape::Choice(words), Value::String(text)) => words.contains(&text.as_str()),
+        (Shape::List(of), Value::Array(items)) => return list_fits(items, of, path, unknown, problems),
+        (Shape::Map(of), Value::Object(entries)) => {
+            entries
+                .retain(|key, value| !value.is_null() && fits(value, of, &path.key(key), unknown, problems));
+            true
+        }
+        (Shape::Object(fields), Value::Object(entries)) => {
+            object_fits(entries, fields, path, unknown, problems);
+            true
+        }
+        (Shape::OneOf(fields), Value::Object(entries)) => {
+            return one_of_fits(entries, fields, path, unknown, problems);
+        }
+        _ => false,
+    };
+    if !good {
+        problems.error(path.clone(), wrong(value, shape), remedy(value, shape));
+    }
+    good
+}
+
+fn list_fits(
+    items: &mut [Value],
+    of: &'static Shape,
+    path: &Path,
+    unknown: Severity,
+    problems: &mut Problems,
+) -> bool {
+    let mut good = true;
+    for (at, item) in items.iter_mut().enumerate() {
+        if !fits(item, of, &path.index(at), unknown, problems) {
+            // An empty object keeps its neighbours' numbers right; other lists are given up as a whole.
+            if matches!(of, Shape::Object(_)) {
+                *item = Value::Object(Map::new());
+            } else {
+                good = false;
+            }
+        }
+    }
+    good
+}
+
+fn object_fits(
+    entries: &mut Map<String, Value>,
+    fields: &'static [Field],
+    path: &Path,
+    unknown: Severity,
+    problems: &mut Problems,
+) {
+    entries.retain(|key, value| {
+        let here = path.key(key);
+        if let Some(field) = fields.iter().find(|field| field.name == key) {
+            return !value.is_null() && fits(value, field.shape, &here, unknown, problems);
+        }
+        let fix = match nearest(key, fields.iter().map(|field| field.name)) {
+            Some(close) => format!("did you mean {close}?"),
+            None if unknown == Severity::Warning => "it is kept, and has no effect".to_owned(),
+            None => "remove it, or correct its name".to_owned(),
+        };
+        problems.add(unknown, here, format!("there is no field {key:?} here"), fix);
+        true
+    });
+}
+
+fn one_of_fits(
+    entries: &mut Map<String, Value>,
+    fields: &'static [Field],
+    path: &Path,
+    unknown: Severity,
+    problems: &mut Problems,
+) -> bool {
+    entries.retain(|_, value| !value.is_null());
+    let names = || fields.iter().map(|field| field.name);
+    let choices = names().collect::<Vec<_>>().join(", ");
+    if entries.len() != 1 {
+        let found = entries.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let message = if found.is_empty() {
+            "nothing is chosen".to_owned()
+        } else {
+            format!("{found} exclude each other")
+        };
+        problems.error(path.clone(), message, format!("set exactly one of {choices}"));
+        return false;
+    }
+    let Some((key, value)) = entries.iter_mut().next() else { return false };
+    if let Some(field) = fields.iter().find(|field| field.name == key) {
+        return fits(value, field.shape, &path.key(key), unknown, problems);
+    }
+    let fix = match nearest(key, names()) {
+        Some(close) => format!("did you mean {close}? There are {choices}"),
+        None => format!("use one of {choices}"),
+    };
+    problems.error(path.clone(), format!("{key:?} is not known"), fix);
+    false
+}
+
+/// What a value is, for a message.
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => format!("{text:?}"),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+fn wrong(value: &Value, shape: &Shape) -> String {
+    let found = if matches!(shape, Shape::Secret) { "the value".to_owned() } else { describe(value) };
+    format!("{found} is not {}", shape.expects())
+}
+
+fn remedy(value: &Value, shape: &Shape) -> String {
+    match (shape, value) {
+        (Shape::Text, Value::Bool(_) | Value::Number(_)) => format!("write it in quotes: \"{value}\""),
+        (Shape::Choice(words), Value::String(text)) => match nearest(text, words.iter().copied()) {
+            Some(close) => format!("did you mean {close}?"),
+            None => format!("use {}", shape.expects()),
+        },
+        (Shape::Bool, Value::String(text)) if text.parse::<bool>().is_ok() => {
+            "write it without quotes".to_owned()
+        }
+        (Shape::Integer { .. }, Value::String(text)) if text.parse::<i64>().is_ok() => {
+            "write it without quotes".to_owned()
+        }
+        _ => format!("use {}", shape.expects()),
+    }
+}

@@ -1,0 +1,37 @@
+//! The types of the specifications, in the shape that the project works with.
+//!
+//! It is the shape of kOps' newer API: settings stand together by subject (`networking`, `api`,
+//! `cloudProvider`) instead of in one flat list. Documents in other versions are converted at the edge (see
+//! [`ApiVersion`](super::ApiVersion)). Fields that change machines and cloud objects are typed; settings of
+//! Kubernetes components, which nothing here acts on yet, are [`Opaque`](super::Opaque).
+
+mod api;
+mod cloud;
+mod cluster;
+mod etcd;
+mod iam;
+mod instance_group;
+mod instances;
+mod keys;
+mod networking;
+
+pub use api::{
+    AccessLog, Api, ApiDns, ApiLoadBalancer, LoadBalancerClass, LoadBalancerSubnet, LoadBalancerType,
+};
+pub use cloud::{
+    AwsCloud, AzureCloud, CloudConfig, CloudProvider, GceCloud, MemoryCloudSettings, OpenstackBlockStorage,
+    OpenstackCloud, OpenstackLoadBalancer, OpenstackMonitor, OpenstackNetwork, OpenstackRouter, OtherCloud,
+};
+pub use cluster::{Cluster, ClusterSpec, ConfigStore, RollingUpdate, UpdatePolicy, WarmPool};
+pub use etcd::{EtcdBackups, EtcdCluster, EtcdManager, EtcdMember};
+pub use iam::{AwsPermissions, Iam, ServiceAccountPermission};
+pub use instance_group::{InstanceGroup, InstanceGroupSpec, Manager, Role};
+pub use instances::{
+    ExternalLoadBalancer, GuestAccelerator, IamProfile, InstanceMetadataOptions, InstanceRequirements,
+    MinMax, MixedInstancesPolicy, RootVolumeSpec, UserData, VolumeMount, VolumeSpec,
+};
+pub use keys::{KeyItem, Keyset, KeysetSpec, KeysetType, SecretText, SshCredential, SshCredentialSpec};
+pub use networking::{
+    AccessSource, Bastion, BastionLoadBalancer, DnsType, Networking, RouteSpec, SubnetSpec, SubnetType,
+    Topology,
+};

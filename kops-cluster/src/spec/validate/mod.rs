@@ -1,0 +1,176 @@
+//! What is wrong with a specification, all of it at once.
+//!
+//! Each rule is a few lines in the file of its subject; rules look at the specification as
+//! [`populate`] fills it in, so that they judge what would be built. Nothing here asks a cloud: whether an
+//! image, a zone or a network exists is known only there.
+
+mod api;
+mod etcd;
+mod groups;
+mod network;
+mod parts;
+mod text;
+mod unused;
+
+use semver::Version;
+
+use super::defaults::{CloudDefaults, NEWEST_KUBERNETES, OLDEST_KUBERNETES, populate};
+use super::object::ApiObject;
+use super::path::Path;
+use super::problem::Problems;
+use super::types::{Cluster, ClusterSpec, InstanceGroup, Role, SshCredential};
+use super::version::{self, ApiVersion, Kind};
+
+/// Finds everything that is wrong with a cluster and its instance groups.
+///
+/// Paths are those of v1alpha2. Warnings tell of settings that have no effect (yet).
+///
+/// ```
+/// use kops_cluster::{NewCluster, new_cluster, validate};
+///
+/// let options =
+///     NewCluster { name: "demo.example.com".into(), cloud: "aws".into(), zones: vec!["us-east-1a".into()], ..NewCluster::default() };
+/// let (mut cluster, groups) = new_cluster(&options).unwrap();
+/// cluster.spec.networking.subnets[0].cidr = Some("10.9.0.0/30".parse().unwrap());
+/// let problems: Vec<String> = validate(&cluster, &groups).errors().map(ToString::to_string).collect();
+/// assert_eq!(problems[0], "Cluster/demo.example.com: spec.subnets[0].cidr: \
+///     10.9.0.0/30 is outside the network 172.20.0.0/16 (use addresses of the network)");
+/// assert!(problems[1].contains("is too small"));
+/// ```
+pub fn validate(cluster: &Cluster, groups: &[InstanceGroup]) -> Problems {
+    let (cluster, groups) = populate(cluster, groups);
+    let cloud = CloudDefaults::of(cluster.spec.cloud_provider.as_ref());
+    let at = Path::of("spec");
+
+    let mut found = Problems::new();
+    cluster_name(cluster.name(), &Path::of("metadata.name"), &mut found);
+    check_cloud(&cluster.spec, &at, cloud, &mut found);
+    let version = cluster.spec.kubernetes_version.as_deref().unwrap_or_default();
+    kubernetes_version(version, &at.key("kubernetesVersion"), &mut found);
+    network::check(&cluster.spec, &groups, cloud, &mut found);
+    api::check(&cluster.spec, cloud, &mut found);
+    etcd::check(&cluster.spec, &groups, cloud, &mut found);
+    roles(&groups, &at, &mut found);
+    parts::cluster(&cluster.spec, &at, cloud, &mut found);
+    unused::cluster(&cluster, &mut found);
+    found.update(|problem| {
+        problem.path = version::to_version(ApiVersion::V1Alpha2, Kind::Cluster, &problem.path);
+    });
+    found.name_object(&format!("Cluster/{}", cluster.name()));
+
+    for (number, group) in groups.iter().enumerate() {
+        let mut of_group = Problems::new();
+        if groups[..number].iter().any(|other| other.name() == group.name()) {
+            of_group.error(
+                Path::of("metadata.name"),
+                "another group has this name",
+                "give each group its own name",
+            );
+        }
+        groups::check(group, &cluster, cloud, &mut of_group);
+        unused::group(group, &mut of_group);
+        of_group.update(|problem| {
+            problem.path = version::to_version(ApiVersion::V1Alpha2, Kind::InstanceGroup, &problem.path);
+        });
+        of_group.name_object(&format!("InstanceGroup/{}", group.name()));
+        found.extend(of_group);
+    }
+    found
+}
+
+impl SshCredential {
+    /// Finds what is wrong with the key.
+    pub fn validate(&self) -> Problems {
+        let mut found = Problems::new();
+        let mut words = self.spec.public_key.split_whitespace();
+        let known =
+            ["ssh-rsa", "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"];
+        let known = words.next().is_some_and(|word| known.contains(&word));
+        if !known || words.next().is_none_or(|key| key.len() < 16) {
+            // The text is not repeated: somebody may have put a private key there.
+            found.error(
+                Path::of("spec.publicKey"),
+                "it is not a public SSH key",
+                "give the line of a .pub file: ssh-ed25519 AAAA… or ssh-rsa AAAA…",
+            );
+        }
+        found.name_object(&format!("{}/{}", Self::KIND, self.metadata.name));
+        found
+    }
+}
+
+/// The longest name below the cluster's own: `kops-controller.internal.<name>`.
+const LONGEST_PREFIX: usize = "kops-controller.internal.".len();
+
+/// Whether a cluster may have a name.
+pub(super) fn cluster_name(name: &str, at: &Path, problems: &mut Problems) {
+    if name.is_empty() {
+        problems.error(at.clone(), "the cluster has no name", "give it a DNS name such as demo.example.com");
+        return;
+    }
+    if let Some(why) = text::not_dns_name(name) {
+        problems.error(
+            at.clone(),
+            format!("{name:?} is not a DNS name: {why}"),
+            "use a name such as demo.example.com",
+        );
+    } else if !name.contains('.') {
+        problems.error(
+            at.clone(),
+            format!("{name:?} is not a full DNS name"),
+            format!("add a domain: {name}.example.com, or {name}.k8s.local without DNS"),
+        );
+    }
+    if name.len() + LONGEST_PREFIX > 253 {
+        problems.error(at.clone(), "it is too long for the names below it", "use at most 228 letters");
+    }
+}
+
+fn check_cloud(spec: &ClusterSpec, at: &Path, cloud: &CloudDefaults, problems: &mut Problems) {
+    match &spec.cloud_provider {
+        None => problems.error(
+            at.key("cloudProvider"),
+            "no cloud is chosen",
+            format!("set it to one of {}", CloudDefaults::served_names()),
+        ),
+        Some(provider) if !cloud.served => problems.error(
+            at.key("cloudProvider"),
+            format!("{} is not served", provider.name()),
+            format!("use one of {}", CloudDefaults::served_names()),
+        ),
+        Some(_) => {}
+    }
+}
+
+/// Whether a version of Kubernetes is served.
+pub(super) fn kubernetes_version(text: &str, at: &Path, problems: &mut Problems) {
+    let at = at.clone();
+    let Ok(version) = Version::parse(text.strip_prefix('v').unwrap_or(text)) else {
+        problems.error(at, format!("{text:?} is not a version"), "write all three numbers, as in 1.34.1");
+        return;
+    };
+    let minor = (version.major, version.minor);
+    let range = format!(
+        "use {}.{} to {}.{}",
+        OLDEST_KUBERNETES.0, OLDEST_KUBERNETES.1, NEWEST_KUBERNETES.0, NEWEST_KUBERNETES.1
+    );
+    if minor < OLDEST_KUBERNETES {
+        problems.error(at, format!("{version} is too old"), range);
+    } else if minor > NEWEST_KUBERNETES {
+        problems.error(at, format!("{version} is newer than what is known"), range);
+    }
+}
+
+/// Whether the groups make a cluster.
+fn roles(groups: &[InstanceGroup], at: &Path, problems: &mut Problems) {
+    if !groups.iter().any(InstanceGroup::is_control_plane) {
+        problems.error(
+            at.clone(),
+            "no instance group has the control plane",
+            "add an instance group with role Master to each zone of the control plane",
+        );
+    }
+    if !groups.iter().any(|group| group.role() == Role::Node) {
+        problems.warn(at.clone(), "no instance group has nodes", "add an instance group with role Node");
+    }
+}

@@ -1,0 +1,418 @@
+//! Networks, subnets and topology.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::text::{host_bits, not_dns_label, not_dns_name};
+use crate::spec::defaults::{CloudDefaults, overlap};
+use crate::spec::path::Path;
+use crate::spec::problem::Problems;
+use crate::spec::types::{ClusterSpec, InstanceGroup, Networking, SubnetSpec, SubnetType};
+
+pub(super) fn check(
+    spec: &ClusterSpec,
+    groups: &[InstanceGroup],
+    cloud: &CloudDefaults,
+    problems: &mut Problems,
+) {
+    let at = Path::of("spec.networking");
+    let networking = &spec.networking;
+    blocks(networking, &at, cloud, problems);
+    inner_ranges(networking, &at, problems);
+    plugin(networking, &at, problems);
+    if networking.subnets.is_empty() {
+        problems.error(
+            at.key("subnets"),
+            "there are no subnets",
+            "give at least one, with a name, a zone and a type",
+        );
+    }
+    for (number, subnet) in networking.subnets.iter().enumerate() {
+        let here = at.key("subnets").index(number);
+        subnet_place(subnet, &networking.subnets[..number], &here, cloud, problems);
+        subnet_addresses(subnet, networking, number, &here, cloud, problems);
+        subnet_ways_out(subnet, networking, &here, cloud, problems);
+    }
+    regions(networking, &at, cloud, problems);
+    topology(spec, groups, &at.key("topology"), problems);
+}
+
+/// The blocks of addresses of the network itself.
+fn blocks(networking: &Networking, at: &Path, cloud: &CloudDefaults, problems: &mut Problems) {
+    let first = networking.network_cidr.iter().map(|cidr| (at.key("networkCIDR"), cidr));
+    let others = networking.additional_network_cidrs.iter().enumerate();
+    let others = others.map(|(number, cidr)| (at.key("additionalNetworkCIDRs").index(number), cidr));
+    let all: Vec<(Path, &IpNet)> = first.chain(others).collect();
+    for (number, (here, cidr)) in all.iter().enumerate() {
+        host_bits(cidr, here, problems);
+        if let Some((shortest, longest)) = cloud.network_prefixes
+            && !(shortest..=longest).contains(&cidr.prefix_len())
+        {
+            problems.error(
+                here.clone(),
+                format!("{cidr} is not between /{shortest} and /{longest}"),
+                format!("use a block such as {}", cloud.network_cidr.unwrap_or("10.0.0.0/16")),
+            );
+        }
+        if let Some((_, other)) = all[..number].iter().find(|(_, other)| overlap(other, cidr)) {
+            problems.error(
+                here.clone(),
+                format!("{cidr} overlaps {other}"),
+                "use blocks that do not overlap",
+            );
+        }
+    }
+    if networking.network_cidr.is_none()
+        && !networking.additional_network_cidrs.is_empty()
+        && networking.network_id.is_none()
+    {
+        problems.error(
+            at.key("networkCIDR"),
+            "it is missing beside further blocks",
+            "give the network's first block",
+        );
+    }
+}
+
+/// The ranges of pods and services.
+fn inner_ranges(networking: &Networking, at: &Path, problems: &mut Problems) {
+    let ranges = [
+        ("nonMasqueradeCIDR", networking.non_masquerade_cidr),
+        ("serviceClusterIPRange", networking.service_cluster_ip_range),
+        ("podCIDR", networking.pod_cidr),
+    ];
+    let shares_network = pods_live_in_the_network(networking);
+    for (name, range) in ranges {
+        let Some(range) = range else { continue };
+        host_bits(&range, &at.key(name), problems);
+        let may_share = shares_network && name != "serviceClusterIPRange";
+        if let Some(block) = networking.network_cidrs().find(|block| overlap(block, &range))
+            && !may_share
+            && range.prefix_len() > 0
+        {
+            problems.error(
+                at.key(name),
+                format!("{range} overlaps the network {block}"),
+                "use a range of its own, such as one within 100.64.0.0/10",
+            );
+        }
+    }
+    if let (Some(services), Some(pods)) = (networking.service_cluster_ip_range, networking.pod_cidr)
+        && overlap(&services, &pods)
+    {
+        problems.error(
+            at.key("podCIDR"),
+            format!("{pods} overlaps the services' {services}"),
+            "use ranges of pods and services that do not overlap",
+        );
+    }
+    let Some(all) = networking.non_masquerade_cidr else { return };
+    for (name, range) in &ranges[1..] {
+        if let Some(range) = range.filter(|range| same_family(range, &all) && !all.contains(range))
+            && !shares_network
+        {
+            problems.error(
+                at.key(*name),
+                format!("{range} is outside {all}"),
+                "use a range within nonMasqueradeCIDR, or widen that",
+            );
+        }
+    }
+}
+
+/// Whether pods have addresses of the network itself.
+fn pods_live_in_the_network(networking: &Networking) -> bool {
+    let cilium_eni = |settings: &crate::spec::Opaque| {
+        settings.0.get("ipam").and_then(serde_json::Value::as_str) == Some("eni")
+    };
+    networking.amazonvpc.is_some() || networking.cilium.as_ref().is_some_and(cilium_eni)
+}
+
+fn same_family(a: &IpNet, b: &IpNet) -> bool {
+    matches!((a, b), (IpNet::V4(_), IpNet::V4(_)) | (IpNet::V6(_), IpNet::V6(_)))
+}
+
+fn plugin(networking: &Networking, at: &Path, problems: &mut Problems) {
+    let chosen: Vec<&str> = networking.plugins().map(|(name, _)| name).collect();
+    if chosen.len() == 1 {
+        return;
+    }
+    let all = Networking::PLUGINS.join(", ");
+    if chosen.is_empty() {
+        problems.error(
+            at.clone(),
+            "no network plugin is chosen",
+            format!("set exactly one of {all}: cilium: {{}}"),
+        );
+    } else {
+        problems.error(
+            at.clone(),
+            format!("{} exclude each other", chosen.join(" and ")),
+            "keep exactly one of them",
+        );
+    }
+}
+
+/// Its name, zone and region.
+fn subnet_place(
+    subnet: &SubnetSpec,
+    before: &[SubnetSpec],
+    at: &Path,
+    cloud: &CloudDefaults,
+    problems: &mut Problems,
+) {
+    if subnet.name.is_empty() {
+        problems.error(at.key("name"), "the subnet has no name", "name it, after its zone for example");
+    } else if let Some(why) = not_dns_label(&subnet.name) {
+        problems.error(
+            at.key("name"),
+            format!("{:?} is not a name: {why}", subnet.name),
+            "use a name such as us-east-1a",
+        );
+    } else if before.iter().any(|other| other.name == subnet.name) {
+        problems.error(
+            at.key("name"),
+            format!("another subnet is called {}", subnet.name),
+            "give each its own name",
+        );
+    }
+    if cloud.regional_subnets {
+        if subnet.region.is_none() {
+            problems.error(at.key("region"), "the subnet has no region", "name the region it is in");
+        }
+        return;
+    }
+    match subnet.zone.as_deref() {
+        None | Some("") => problems.error(
+            at.key("zone"),
+            "the subnet has no zone",
+            format!("name the zone it is in, such as {}", cloud.zone_example),
+        ),
+        Some(zone) if (cloud.region_of)(zone).is_none() => problems.error(
+            at.key("zone"),
+            format!("{zone:?} is not the name of a zone"),
+            format!("use a name such as {}", cloud.zone_example),
+        ),
+        Some(_) => {}
+    }
+}
+
+/// Its addresses.
+fn subnet_addresses(
+    subnet: &SubnetSpec,
+    networking: &Networking,
+    number: usize,
+    at: &Path,
+    cloud: &CloudDefaults,
+    problems: &mut Problems,
+) {
+    if let Some(ipv6) = &subnet.ipv6_cidr
+        && !ipv6.starts_with("/64#")
+        && !matches!(ipv6.parse(), Ok(IpNet::V6(_)))
+    {
+        problems.error(
+            at.key("ipv6CIDR"),
+            format!("{ipv6:?} is not an IPv6 range"),
+            "write a CIDR such as 2001:db8::/64, or /64#0 for the first /64 of the network's block",
+        );
+    }
+    let here = at.key("cidr");
+    let Some(cidr) = subnet.cidr else {
+        let ipv6_only = subnet.r#type == Some(SubnetType::Private) && subnet.ipv6_cidr.is_some();
+        if !subnet.is_shared() && !ipv6_only {
+            let message = match networking.network_cidr {
+                Some(network) => format!("{network} has no room left for its addresses"),
+                None => "its addresses cannot be chosen without knowing the network's".to_owned(),
+            };
+            problems.error(here, message, "give its addresses, or a larger networkCIDR");
+        }
+        return;
+    };
+    host_bits(&cidr, &here, problems);
+    let mut blocks = networking.network_cidrs().peekable();
+    if let Some(network) = blocks.peek().copied().copied()
+        && !blocks.any(|block| block.contains(&cidr))
+    {
+        problems.error(
+            here.clone(),
+            format!("{cidr} is outside the network {network}"),
+            "use addresses of the network",
+        );
+    }
+    if cidr.prefix_len() > cloud.longest_subnet_prefix && matches!(cidr, IpNet::V4(_)) {
+        problems.error(
+            here.clone(),
+            format!("{cidr} is too small"),
+            format!("use a /{} or larger", cloud.longest_subnet_prefix),
+        );
+    }
+    let others = networking.subnets[..number].iter();
+    if let Some((other, theirs)) =
+        others.filter_map(|other| Some((other, other.cidr?))).find(|(_, it)| overlap(it, &cidr))
+    {
+        problems.error(
+            here.clone(),
+            format!("{cidr} overlaps {theirs} of subnet {}", other.name),
+            "use ranges that do not overlap",
+        );
+    }
+    let inner = [networking.pod_cidr, networking.service_cluster_ip_range];
+    if !pods_live_in_the_network(networking)
+        && let Some(range) =
+            inner.into_iter().flatten().find(|range| overlap(range, &cidr) && range.prefix_len() > 0)
+    {
+        problems.error(
+            here,
+            format!("{cidr} overlaps {range}, where pods or services are"),
+            "use other addresses",
+        );
+    }
+}
+
+/// Existing subnets, egress, routes.
+fn subnet_ways_out(
+    subnet: &SubnetSpec,
+    networking: &Networking,
+    at: &Path,
+    cloud: &CloudDefaults,
+    problems: &mut Problems,
+) {
+    if subnet.is_shared() && networking.network_id.is_none() {
+        problems.error(
+            at.key("id"),
+            "an existing subnet is in an existing network",
+            "name that network in networkID, or remove the id to make a new subnet",
+        );
+    }
+    if let Some(egress) = subnet.egress.as_deref() {
+        if subnet.is_public() {
+            problems.error(at.key("egress"), "a public subnet needs no other way out", "remove it");
+        }
+        if egress != "External" && is_other_id(egress, cloud.egress) {
+            problems.error(
+                at.key("egress"),
+                format!("{egress:?} is nothing that traffic can go out by"),
+                format!("use External, or an id that begins with one of {}", cloud.egress.join(", ")),
+            );
+        }
+    }
+    if let Some(address) = &subnet.public_ip
+        && address.parse::<std::net::IpAddr>().is_err()
+    {
+        problems.error(
+            at.key("publicIP"),
+            format!("{address:?} is not an address"),
+            "write it like 203.0.113.7",
+        );
+    }
+    for (number, route) in subnet.additional_routes.iter().enumerate() {
+        let here = at.key("additionalRoutes").index(number);
+        if subnet.is_shared() {
+            problems.error(
+                here.clone(),
+                "an existing subnet keeps its own routes",
+                "add the route to its route table",
+            );
+        }
+        match &route.cidr {
+            None => problems.error(here.key("cidr"), "the route has no destination", "give a CIDR"),
+            Some(cidr) => {
+                host_bits(cidr, &here.key("cidr"), problems);
+                if networking.network_cidrs().any(|block| block.contains(cidr)) {
+                    problems.error(
+                        here.key("cidr"),
+                        format!("{cidr} is within the network"),
+                        "route to other addresses",
+                    );
+                }
+            }
+        }
+        if is_other_id(&route.target, cloud.route_targets) {
+            problems.error(
+                here.key("target"),
+                format!("{:?} is nothing that a route can lead to", route.target),
+                format!("use an id that begins with one of {}", cloud.route_targets.join(", ")),
+            );
+        }
+    }
+}
+
+/// Whether an id is none of those that begin in one of these ways; of other clouds' ids nothing is known.
+fn is_other_id(id: &str, beginnings: &[&str]) -> bool {
+    !beginnings.is_empty() && !beginnings.iter().any(|beginning| id.starts_with(beginning))
+}
+
+/// All subnets are in one region.
+fn regions(networking: &Networking, at: &Path, cloud: &CloudDefaults, problems: &mut Problems) {
+    if !cloud.zones_name_regions {
+        return;
+    }
+    let regions: BTreeSet<String> = networking
+        .subnets
+        .iter()
+        .filter_map(|subnet| subnet.region.clone().or_else(|| (cloud.region_of)(subnet.zone.as_deref()?)))
+        .collect();
+    if regions.len() > 1 {
+        let all = regions.iter().map(String::as_str).collect::<Vec<_>>().join(" and ");
+        problems.error(
+            at.key("subnets"),
+            format!("they are in {all}"),
+            "a cluster is in one region: use zones of one",
+        );
+    }
+}
+
+fn topology(spec: &ClusterSpec, groups: &[InstanceGroup], at: &Path, problems: &mut Problems) {
+    let cloud = CloudDefaults::of(spec.cloud_provider.as_ref());
+    let networking = &spec.networking;
+    let of = |r#type| networking.subnets.iter().any(|subnet| subnet.r#type == Some(r#type));
+    let private = of(SubnetType::Private) || of(SubnetType::DualStack);
+
+    for (number, subnet) in networking.subnets.iter().enumerate() {
+        let needs_front =
+            subnet.r#type == Some(SubnetType::Private) && !subnet.is_shared() && subnet.egress.is_none();
+        let has_front = networking.subnets.iter().any(|other| other.is_public() && other.zone == subnet.zone);
+        if needs_front && !has_front && cloud.utility_subnets {
+            let zone = subnet.zone.as_deref().unwrap_or("its zone");
+            problems.error(
+                Path::of("spec.networking.subnets").index(number),
+                format!("nothing leads out of this private subnet: there is no utility subnet in {zone}"),
+                format!("add a subnet of type Utility in {zone}, or say by egress which way out there is"),
+            );
+        }
+    }
+    let Some(topology) = &networking.topology else { return };
+    for (name, kind) in [("controlPlane", &topology.control_plane), ("nodes", &topology.nodes)] {
+        match kind.as_deref() {
+            Some("private") if !private => problems.error(
+                at.key(name),
+                "private machines need private subnets",
+                "add subnets of type Private and Utility, or set it to public",
+            ),
+            None | Some("private" | "public") => {}
+            Some(other) => {
+                problems.error(at.key(name), format!("{other:?} is not known"), "use public or private");
+            }
+        }
+    }
+    let bastions = groups.iter().any(InstanceGroup::is_bastion);
+    if let Some(bastion) = &topology.bastion {
+        if !bastions {
+            problems.error(
+                at.key("bastion"),
+                "no instance group has role Bastion",
+                "add an instance group with role Bastion, or remove this",
+            );
+        }
+        if let Some(name) = &bastion.public_name
+            && let Some(why) = not_dns_name(name)
+        {
+            problems.error(
+                at.key("bastion").key("publicName"),
+                format!("{name:?} is not a DNS name: {why}"),
+                "use a name such as bastion.demo.example.com",
+            );
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Settings that have no effect yet: nobody should wonder why. Those that have none on a cloud are refused by
+//! the model, which knows the cloud's [`Dialect`](crate::model::Dialect).
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::spec::path::Path;
+use crate::spec::problem::Problems;
+use crate::spec::types::{Cluster, InstanceGroup};
+
+/// Settings of a cluster that nothing acts on yet, below `spec`.
+const CLUSTER: &[&str] = &[
+    "addons",
+    "assets",
+    "authentication",
+    "authorization",
+    "certManager",
+    "cloudConfig",
+    "cloudControllerManager",
+    "clusterAutoscaler",
+    "containerRuntime",
+    "containerd",
+    "controlPlaneKubelet",
+    "dnsControllerGossipConfig",
+    "docker",
+    "encryptionConfig",
+    "externalDns",
+    "fileAssets",
+    "gossipConfig",
+    "hooks",
+    "karpenter",
+    "kubeAPIServer",
+    "kubeControllerManager",
+    "kubeDNS",
+    "kubeProxy",
+    "kubeScheduler",
+    "kubelet",
+    "masterInternalName",
+    "metricsServer",
+    "nodeAuthorization",
+    "nodeProblemDetector",
+    "ntp",
+    "serviceAccountIssuerDiscovery",
+    "snapshotController",
+    "target",
+    "useHostCertificates",
+    "networking.egressProxy",
+    "networking.isolateControlPlane",
+    "iam.useServiceAccountExternalPermissions",
+    "cloudProvider.aws.ebsCSIDriver",
+    "cloudProvider.aws.nodeTerminationHandler",
+    "cloudProvider.aws.loadBalancerController",
+    "cloudProvider.aws.podIdentityWebhook",
+    "cloudProvider.aws.warmPool",
+    "cloudProvider.aws.spotinstProduct",
+    "cloudProvider.aws.spotinstOrientation",
+    "cloudProvider.aws.nodeIPFamilies",
+    "cloudProvider.aws.disableSecurityGroupIngress",
+    "cloudProvider.aws.elbSecurityGroup",
+    "cloudProvider.aws.nlbSecurityGroupMode",
+    "cloudProvider.aws.useIPBasedNodeNames",
+    "cloudProvider.azure.routeTableName",
+    "cloudProvider.azure.tenantID",
+    "cloudProvider.gce.multizone",
+    "cloudProvider.gce.nodeTags",
+    "cloudProvider.gce.nodeInstancePrefix",
+    "cloudProvider.gce.pdCSIDriver",
+    "cloudProvider.openstack.blockStorage",
+    "cloudProvider.openstack.insecureSkipVerify",
+    "cloudProvider.openstack.loadbalancer.enableIngressHostname",
+    "cloudProvider.openstack.loadbalancer.floatingNetwork",
+    "cloudProvider.openstack.loadbalancer.floatingNetworkID",
+    "cloudProvider.openstack.loadbalancer.floatingSubnet",
+    "cloudProvider.openstack.loadbalancer.ingressHostnameSuffix",
+    "cloudProvider.openstack.loadbalancer.manageSecurityGroups",
+    "cloudProvider.openstack.loadbalancer.method",
+    "cloudProvider.openstack.loadbalancer.subnetID",
+    "cloudProvider.openstack.loadbalancer.useOctavia",
+    "cloudProvider.openstack.metadata",
+    "cloudProvider.openstack.monitor",
+    "cloudProvider.openstack.network",
+    "cloudProvider.openstack.router.availabilityZoneHints",
+    "cloudProvider.openstack.router.externalSubnet",
+];
+
+/// What new clusters have in any case, or what is done in any case: no news to anybody.
+fn usual(path: &str, value: &Value) -> bool {
+    match path {
+        "authorization" => *value == json!({ "rbac": {} }),
+        "kubelet" => *value == json!({ "anonymousAuth": false }),
+        "kubeProxy" => *value == json!({ "enabled": false }),
+        "cloudProvider.openstack.loadbalancer.method" => *value == "ROUND_ROBIN",
+        "cloudProvider.openstack.loadbalancer.useOctavia" => *value == true,
+        _ => false,
+    }
+}
+
+/// Settings of a group that nothing acts on yet, below `spec`.
+const GROUP: &[&str] = &["autoscale", "autoscalePriority", "containerd", "fileAssets", "hooks", "kubelet"];
+
+pub(super) fn cluster(cluster: &Cluster, problems: &mut Problems) {
+    let spec = value(&cluster.spec);
+    for path in CLUSTER {
+        if let Some(value) = at(&spec, path)
+            && !usual(path, value)
+        {
+            no_effect_yet(path, problems);
+        }
+    }
+}
+
+pub(super) fn group(group: &InstanceGroup, problems: &mut Problems) {
+    let spec = value(&group.spec);
+    for path in GROUP {
+        if at(&spec, path).is_some() {
+            no_effect_yet(path, problems);
+        }
+    }
+}
+
+fn value<T: Serialize>(spec: &T) -> Value {
+    // What cannot be written is a defect that writing reports.
+    serde_json::to_value(spec).unwrap_or_default()
+}
+
+fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(spec, |value, key| value.get(key))
+}
+
+fn no_effect_yet(path: &str, problems: &mut Problems) {
+    problems.warn(
+        Path::of("spec").join(&Path::of(path)),
+        "it is kept, but nothing acts on it yet",
+        "do not rely on it; where the cluster depends on it, see to it on the machines",
+    );
+}

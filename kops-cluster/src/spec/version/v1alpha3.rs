@@ -1,0 +1,111 @@
+//! v1alpha3: the version whose shape the types have, but for a few names.
+//!
+//! Its fields were flat before kOps 1.27 and are grouped since; both are read.
+
+use serde_json::{Value, json};
+
+use super::Kind;
+use super::moves::{self, Move, each, rename};
+use super::v1alpha2::cloud_of;
+use crate::spec::problem::Problems;
+
+/// The fields of a cluster that stand elsewhere: renamed ones, then those of the flat form.
+pub(super) const CLUSTER: &[Move] = &[
+    Move::new("externalDNS", "externalDns"),
+    Move::new("cloudProvider.do", "cloudProvider.digitalocean"),
+    Move::new("api.loadBalancer.useForInternalAPI", "api.loadBalancer.useForInternalApi"),
+    Move::old("topology.masters", "networking.topology.controlPlane"),
+    Move::old("topology", "networking.topology"),
+    Move::old("networkID", "networking.networkID"),
+    Move::old("networkCIDR", "networking.networkCIDR"),
+    Move::old("additionalNetworkCIDRs", "networking.additionalNetworkCIDRs"),
+    Move::old("subnets", "networking.subnets"),
+    Move::old("nonMasqueradeCIDR", "networking.nonMasqueradeCIDR"),
+    Move::old("podCIDR", "networking.podCIDR"),
+    Move::old("serviceClusterIPRange", "networking.serviceClusterIPRange"),
+    Move::old("egressProxy", "networking.egressProxy"),
+    Move::old("isolateMasters", "networking.isolateControlPlane"),
+    Move::old("tagSubnets", "networking.tagSubnets"),
+    Move::old("masterPublicName", "api.publicName"),
+    Move::old("additionalSANs", "api.additionalSANs"),
+    Move::old("kubernetesAPIAccess", "api.access"),
+    Move::old("masterKubelet", "controlPlaneKubelet"),
+    Move::old("configBase", "configStore.base"),
+    Move::old("keyStore", "configStore.keypairs"),
+    Move::old("secretStore", "configStore.secrets"),
+    Move::old("additionalPolicies.master", "additionalPolicies.control-plane"),
+    Move::old("externalPolicies.master", "externalPolicies.control-plane"),
+    Move { cloud: Some("gce"), ..Move::old("project", "cloudProvider.gce.project") },
+];
+
+/// The fields of an instance group that stand elsewhere: those of the flat form.
+pub(super) const INSTANCE_GROUP: &[Move] = &[
+    Move::old("rootVolumeSize", "rootVolume.size"),
+    Move::old("rootVolumeType", "rootVolume.type"),
+    Move::old("rootVolumeIOPS", "rootVolume.iops"),
+    Move::old("rootVolumeThroughput", "rootVolume.throughput"),
+    Move::old("rootVolumeOptimization", "rootVolume.optimization"),
+    Move::old("rootVolumeEncryption", "rootVolume.encryption"),
+    Move::old("rootVolumeEncryptionKey", "rootVolume.encryptionKey"),
+];
+
+pub(super) fn read(kind: Kind, spec: &mut Value, problems: &mut Problems) {
+    each(spec, "hooks", read_hook);
+    match kind {
+        Kind::Cluster => {
+            let cloud = cloud_of(spec);
+            moves::read_grouped(spec, CLUSTER, cloud.as_deref(), problems);
+            read_cluster_words(spec);
+        }
+        Kind::InstanceGroup => {
+            moves::read_grouped(spec, INSTANCE_GROUP, None, problems);
+            each(spec, "externalLoadBalancers", |balancer| {
+                rename(balancer, "targetGroupARN", "targetGroupArn");
+            });
+            if spec.get("role").and_then(Value::as_str) == Some("Master") {
+                spec["role"] = json!("ControlPlane");
+            }
+        }
+        Kind::SshCredential | Kind::Keyset => {}
+    }
+}
+
+/// The words of settings that are kept as they are: v1alpha2's.
+fn read_cluster_words(spec: &mut Value) {
+    if let Some(dns) = spec.pointer_mut("/networking/topology/dns")
+        && let Some(word) =
+            dns.as_object_mut().filter(|object| object.len() == 1).and_then(|object| object.remove("type"))
+    {
+        *dns = word;
+    }
+    if let Some(external_dns) = spec.get_mut("externalDns")
+        && external_dns.get("provider").and_then(Value::as_str) == Some("none")
+    {
+        *external_dns = json!({ "disable": true });
+    }
+    each(spec, "api.loadBalancer.subnets", |subnet| rename(subnet, "allocationID", "allocationId"));
+    each(spec, "etcdClusters", |cluster| {
+        each(cluster, "etcdMembers", |member| rename(member, "kmsKeyID", "kmsKeyId"));
+    });
+    if let Some(cilium) = spec.pointer_mut("/networking/cilium") {
+        opposite(cilium, "masquerade", "disableMasquerade");
+        opposite(cilium, "installIptablesRules", "IPTablesRulesNoinstall");
+    }
+}
+
+fn read_hook(hook: &mut Value) {
+    opposite(hook, "enabled", "disabled");
+    each(hook, "roles", |role| {
+        if role.as_str() == Some("ControlPlane") {
+            *role = json!("Master");
+        }
+    });
+}
+
+/// A switch that says the opposite under another name.
+fn opposite(object: &mut Value, from: &str, to: &str) {
+    if let Some(switch) = object.get(from).and_then(Value::as_bool) {
+        rename(object, from, to);
+        object[to] = Value::Bool(!switch);
+    }
+}

@@ -1,0 +1,301 @@
+//! YAML text to values and back.
+//!
+//! Reading keeps, beside each document's value, the line and column of every field, so that problems found
+//! much later can still point into the text. Writing gives what Kubernetes' tools write: block style, lists
+//! not indented, keys sorted, and every string quoted that YAML 1.1 (which the Go tools read) would take for
+//! something else.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use serde_saphyr::Spanned;
+
+use super::path::Path;
+use super::problem::Location;
+use kops_core::{Error, Result};
+
+/// The line and column of every field of a document, by path.
+pub(crate) type Lines = HashMap<Path, Location>;
+
+/// One document of a YAML text.
+#[derive(Debug)]
+pub(crate) struct YamlDocument {
+    /// Which document of the text it is, from 1; empty ones are counted and left out.
+    pub(crate) number: usize,
+    pub(crate) value: Value,
+    pub(crate) lines: Lines,
+}
+
+/// Reads every document of a text.
+///
+/// # Errors
+/// Malformed YAML, with document, line and column.
+pub(crate) fn read(text: &str) -> Result<Vec<YamlDocument>> {
+    let options = serde_saphyr::options! {
+        // The error's text is ours to lay out; no excerpt of the file, which may hold secrets.
+        with_snippet: false,
+        // An octal mode such as 0644 means the same to kOps' own reader.
+        legacy_octal_numbers: true,
+    };
+    let nodes: Vec<Spanned<Node>> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
+        let whole = error.without_snippet().to_string();
+        // It ends with the place, which is told first here.
+        let message = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message);
+        match error.location() {
+            Some(at) if at.line() > 0 => Error::invalid(format!(
+                "malformed YAML in document {}, line {}, column {}: {message}",
+                document_at(text, at.line()),
+                at.line(),
+                at.column()
+            )),
+            _ => Error::invalid(format!("malformed YAML: {message}")),
+        }
+        .with_hint("correct the text there; indentation, a missing colon or an unclosed quote are the usual causes")
+    })?;
+    let documents = nodes.into_iter().filter_map(|node| {
+        let number = document_at(text, node.referenced.line());
+        let mut lines = Lines::new();
+        let value = node.value.into_value(&Path::root(), number, &mut lines);
+        (!value.is_null()).then_some(YamlDocument { number, value, lines })
+    });
+    Ok(documents.collect())
+}
+
+/// The document that a line is in, from 1.
+fn document_at(text: &str, line: u64) -> usize {
+    let lines = usize::try_from(line).unwrap_or(usize::MAX);
+    let mut number = 1;
+    let mut begun = false;
+    for line in text.lines().take(lines) {
+        if line == "---" || line.starts_with("--- ") {
+            // The first marker opens the first document rather than ending one.
+            if begun {
+                number += 1;
+            }
+            begun = true;
+        } else if !line.trim().is_empty() && !line.trim_start().starts_with(['#', '%']) {
+            begun = true;
+        }
+    }
+    number
+}
+
+/// Writes a document with its keys sorted.
+pub(crate) fn write(value: &Value) -> Result<String> {
+    let options = serde_saphyr::ser_options! {
+        // Long lines stay whole: folding would spread an image name or a key over several.
+        folded_wrap_chars: usize::MAX,
+    };
+    serde_saphyr::to_string_with_options(&sorted(value), options)
+        .map_err(|error| Error::internal("a specification cannot be written as YAML").with_source(error))
+}
+
+/// The same value with the keys of all its objects sorted, as Kubernetes' tools write them.
+pub(crate) fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(entries) => {
+            let mut entries: Vec<_> =
+                entries.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
+
+/// A node of a document, with the places of everything in it.
+enum Node {
+    Scalar(Value),
+    List(Vec<Spanned<Node>>),
+    Map(Vec<(Spanned<Key>, Spanned<Node>)>),
+}
+
+impl Node {
+    fn into_value(self, path: &Path, document: usize, lines: &mut Lines) -> Value {
+        match self {
+            Self::Scalar(value) => value,
+            Self::List(items) => items
+                .into_iter()
+                .enumerate()
+                .map(|(at, item)| {
+                    let here = path.index(at);
+                    lines.insert(here.clone(), location(item.referenced, document));
+                    item.value.into_value(&here, document, lines)
+                })
+                .collect(),
+            Self::Map(entries) => {
+                let entries = entries.into_iter().map(|(key, value)| {
+                    let here = path.key(&key.value.0);
+                    lines.insert(here.clone(), location(key.referenced, document));
+                    (key.value.0, value.value.into_value(&here, document, lines))
+                });
+                Value::Object(entries.collect::<Map<_, _>>())
+            }
+        }
+    }
+}
+
+fn location(at: serde_saphyr::Location, document: usize) -> Location {
+    Location { document, line: at.line(), column: at.column() }
+}
+
+/// The key of a map: documents of Kubernetes have none but texts; `1: x` has the key `"1"` there.
+struct Key(String);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NodeVisitor;
+
+        impl<'de> Visitor<'de> for NodeVisitor {
+            type Value = Node;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any YAML value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Node, E> {
+                Ok(Node::Scalar(Value::Null))
+            }
+
+            fn visit_none<E>(self) -> Result<Node, E> {
+                Ok(Node::Scalar(Value::Null))
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+                Node::deserialize(deserializer)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+                Ok(Node::Scalar(Value::Bool(value)))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+                Ok(Node::Scalar(Value::from(value)))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+                Ok(Node::Scalar(Value::from(value)))
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
+                Number::from_f64(value)
+                    .map(|number| Node::Scalar(Value::Number(number)))
+                    .ok_or_else(|| E::custom("a number must be finite"))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+                Ok(Node::Scalar(Value::from(value)))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = access.next_element()? {
+                    items.push(item);
+                }
+                Ok(Node::List(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = access.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Node::Map(entries))
+            }
+        }
+
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_and_their_places_are_read() {
+        let documents =
+            read("---\na: 1\nb:\n  c: [x, \"1.34\"]\n---\n# nothing\n---\nd: ~\ne: yes\n").unwrap();
+        assert_eq!(documents.len(), 2);
+        assert_eq!(documents[0].value, json!({"a": 1, "b": {"c": ["x", "1.34"]}}));
+        assert_eq!(documents[0].number, 1);
+        let place = documents[0].lines[&"b.c[1]".parse().unwrap()];
+        assert_eq!((place.document, place.line, place.column), (1, 4, 10));
+        assert_eq!(documents[1].value, json!({"d": null, "e": true}));
+        assert_eq!(documents[1].number, 3);
+    }
+
+    #[test]
+    fn malformed_text_is_told_where() {
+        let error = read("a: 1\n---\nb: [1, 2\nc: 3\n").unwrap_err().to_string();
+        assert!(error.contains("document 2, line "), "{error}");
+        assert!(error.contains("column "), "{error}");
+        let error = read("a: 1\na: 2\n").unwrap_err().to_string();
+        assert!(error.contains("document 1, line 2, column 1"), "{error}");
+    }
+
+    #[test]
+    fn what_yaml_1_1_would_misread_is_quoted() {
+        let tricky = [
+            "true",
+            "yes",
+            "on",
+            "n",
+            "null",
+            "~",
+            "1.34",
+            "1e3",
+            "0x10",
+            "010",
+            "1:30",
+            "2017-01-01",
+            "2017-01-01T00:00:00Z",
+            "",
+            " x",
+            "x: y",
+            "# x",
+            "- x",
+            "*",
+            "&a",
+            "!t",
+            "%",
+            "@",
+            "{}",
+            "[]",
+            "=",
+            "<<",
+            "a\nb\n",
+            "a\n\n",
+            "\ta",
+            "\u{7f}",
+            "é",
+            "1_000",
+            ".inf",
+            "-",
+            "?",
+            "0o17",
+            "+1",
+            "x #y",
+            "'",
+            "\"",
+            "\\",
+        ];
+        for text in tricky {
+            let written = write(&json!({ "k": text, "l": [text] })).unwrap();
+            let read = read(&written).unwrap();
+            assert_eq!(read[0].value, json!({ "k": text, "l": [text] }), "{written}");
+        }
+        assert_eq!(write(&json!({"b": ["x"], "a": "1.34"})).unwrap(), "a: \"1.34\"\nb:\n- x\n");
+    }
+}

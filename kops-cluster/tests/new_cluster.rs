@@ -119,11 +119,11 @@ fn existing_networks_are_used() {
     assert!(cluster.spec.networking.subnets.iter().all(|subnet| subnet.cidr.is_none()));
     expect(
         &NewCluster { network_id: None, ..options.clone() },
-        "network-id: existing subnets are in an existing network",
+        "network-id: existing subnets require an existing network",
     );
     expect(
         &NewCluster { subnets: vec!["subnet-a".to_owned()], ..options },
-        "subnets: there are 1 of them for 3 places (give one for each of us-east-1a, us-east-1b, us-east-1c, in this order)",
+        "subnets: there are 1 subnets for 3 zones or regions (specify one for each of us-east-1a, us-east-1b, us-east-1c, in this order)",
     );
 }
 
@@ -216,17 +216,17 @@ fn every_wrong_option_is_told_at_once() {
     let expected = [
         "name: \"Demo\" is not a DNS name",
         "kubernetes-version: \"latest\" is not a version",
-        "cloud: \"aws2\" is not served (use one of aws, gce, azure, openstack, memory)",
-        "zones: it is missing",
+        "cloud: \"aws2\" is not supported (use one of aws, gce, azure, openstack, memory)",
+        "zones: is required",
         "bastion: machines with public addresses need no bastion",
         "utility-subnets: a public topology has no utility subnets",
         "admin-access[0]: \"home\" is not a CIDR",
         "ssh-access[1]: \"work\" is not a CIDR",
         "network-cidr: \"10.0.0.0\" is not a CIDR",
         "additional-network-cidrs[1]: \"x\" is not a CIDR",
-        "networking: there is no network plugin \"celium\" (did you mean cilium?",
-        "control-plane-count: 2 control-plane machines make no better a majority than 1",
-        "etcd-clusters[1]: main is there twice",
+        "networking: unknown network plugin \"celium\" (did you mean cilium?",
+        "control-plane-count: 2 control-plane machines tolerate no more failures than 1",
+        "etcd-clusters[1]: main is listed twice",
     ];
     for expected in expected {
         assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected}\nin {found:#?}");
@@ -235,25 +235,22 @@ fn every_wrong_option_is_told_at_once() {
 
 #[test]
 fn each_wrong_option_is_told() {
-    expect(&NewCluster { cloud: String::new(), ..options() }, "cloud: it is missing");
-    expect(&NewCluster { cloud: "hetzner".to_owned(), ..options() }, "cloud: \"hetzner\" is not served");
+    expect(&NewCluster { cloud: String::new(), ..options() }, "cloud: is required");
+    expect(&NewCluster { cloud: "hetzner".to_owned(), ..options() }, "cloud: \"hetzner\" is not supported");
     expect(
         &NewCluster { zones: zones("us-east-1", "aba"), ..options() },
-        "zones[2]: us-east-1a is there twice",
+        "zones[2]: us-east-1a is listed twice",
     );
     expect(
         &NewCluster { control_plane_count: Some(0), ..options() },
-        "control-plane-count: a cluster has a control plane",
+        "control-plane-count: a cluster needs a control plane",
     );
-    expect(
-        &NewCluster { control_plane_count: Some(11), ..options() },
-        "control-plane-count: 11 are too many",
-    );
-    expect(&NewCluster { node_count: Some(u32::MAX), ..options() }, "node-count: that is too many");
-    expect(&NewCluster { etcd_clusters: vec![], ..options() }, "etcd-clusters: there must be one");
+    expect(&NewCluster { control_plane_count: Some(11), ..options() }, "control-plane-count: 11 is too many");
+    expect(&NewCluster { node_count: Some(u32::MAX), ..options() }, "node-count: is too large");
+    expect(&NewCluster { etcd_clusters: vec![], ..options() }, "etcd-clusters: at least one is required");
     expect(
         &NewCluster { control_plane_zones: zones("us-east-1", "ab"), ..options() },
-        "control-plane-zones: 2 control-plane machines make no better",
+        "control-plane-zones: 2 control-plane machines tolerate no more",
     );
     expect(
         &NewCluster {
@@ -261,7 +258,7 @@ fn each_wrong_option_is_told() {
             control_plane_count: Some(1),
             ..options()
         },
-        "control-plane-count: 1 machines cannot be in 3 zones",
+        "control-plane-count: 1 machines cannot be distributed over 3 zones",
     );
     // What only shows in the result speaks of its fields.
     expect(
@@ -270,6 +267,6 @@ fn each_wrong_option_is_told() {
     );
     expect(
         &NewCluster { network_cidr: Some("10.0.0.0/27".to_owned()), ..options() },
-        "Cluster/demo.example.com: spec.subnets[0].cidr: 10.0.0.0/27 has no room left",
+        "Cluster/demo.example.com: spec.subnets[0].cidr: 10.0.0.0/27 has no room",
     );
 }

@@ -10,14 +10,14 @@ use kops_core::{Error, ErrorKind, Result};
 
 /// A kind of specification that has a file of its own in the store.
 pub trait Stored: ApiObject + Clone + PartialEq + fmt::Debug + Send + Sync {
-    /// Reads a text; what this program does not know is kept, and a warning.
+    /// Parses a text; unknown fields are kept, with a warning.
     ///
     /// # Errors
-    /// What makes the text unreadable, with its place.
+    /// Why the text cannot be read, with the location.
     fn parse(text: &str) -> Result<(Self, Vec<Problem>)>;
     /// Name, labels and history.
     fn metadata_mut(&mut self) -> &mut ObjectMeta;
-    /// Whether both ask for the same.
+    /// Whether both have the same specification.
     fn same_spec(&self, other: &Self) -> bool;
 }
 
@@ -41,14 +41,14 @@ macro_rules! stored {
 
 stored!(Cluster, InstanceGroup);
 
-/// A specification and the version it was read at, which a later write replaces.
+/// A specification and the version at which it was read, which a later write replaces.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Versioned<T> {
     /// The specification; boxed, since a cluster's is several thousand bytes, too many to await by value.
     pub object: Box<T>,
     /// Its version in the store.
     pub version: Version,
-    /// What reading it found odd: fields this program does not know, kept for those who do.
+    /// Warnings from reading it: unknown fields, which are preserved.
     pub warnings: Vec<Problem>,
 }
 
@@ -68,7 +68,7 @@ impl<T: Stored> Versioned<T> {
             let hint = error.hint().unwrap_or("correct the file in the state store").to_owned();
             Error::new(error.kind(), message).with_hint(hint)
         })?;
-        // The file's name counts: it is what others call the object. `config` is called as its directory.
+        // The file's name counts, because other objects refer to it. `config` has the name of its directory.
         let name = match key.name() {
             super::CONFIG => key.as_str().split('/').next().unwrap_or_default(),
             name => name,
@@ -100,15 +100,15 @@ pub(super) async fn create<T: Stored>(
         Ok(version) => Ok(Versioned { object, version, warnings: Vec::new() }),
         Err(error) if error.kind() == ErrorKind::Conflict => Err(Error::new(
             ErrorKind::AlreadyExists,
-            format!("{title} is in the state store {} already", store.location()),
+            format!("{title} already exists in state store {}", store.location()),
         )
-        .with_hint("change that one, or choose another name")
+        .with_hint("update it, or choose another name")
         .with_source(error)),
         Err(error) => Err(error),
     }
 }
 
-/// Replaces the version that the edit began with.
+/// Replaces the version that the edit is based on.
 pub(super) async fn update<T: Stored>(
     store: &dyn StateStore,
     key: &StoreKey,
@@ -119,7 +119,7 @@ pub(super) async fn update<T: Stored>(
     if object.metadata().name != before.name {
         let title = title(&*base.object);
         return Err(Error::invalid(format!("{title} cannot be renamed to {}", object.metadata().name))
-            .with_hint("make another one, and delete this one"));
+            .with_hint("create a new one, and delete this one"));
     }
     let created = before.creation_timestamp.clone();
     let mut object = Box::new(object.clone());
@@ -138,7 +138,7 @@ pub(super) async fn update<T: Stored>(
     }
 }
 
-/// Says between which two states of a specification an edit was caught.
+/// Reports the two states of a specification between which an edit was overtaken.
 async fn overtaken<T: Stored>(
     store: &dyn StateStore,
     key: &StoreKey,
@@ -160,9 +160,9 @@ async fn overtaken<T: Stored>(
     };
     Error::new(
         ErrorKind::Conflict,
-        format!("{title} was changed by somebody else: this change began at {began}, and meanwhile {now}"),
+        format!("{title} was changed in the meantime: this change is based on {began}, but {now}"),
     )
-    .with_hint("nothing was written; read it again and repeat the change")
+    .with_hint("nothing was written; read it again and retry the change")
     .with_source(error)
 }
 

@@ -1,4 +1,4 @@
-//! The cloud itself.
+//! The provider.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,7 +12,7 @@ use kops_core::graph::TaskGraph;
 use crate::clients::Clients;
 use crate::{GceBuilder, kinds, lower};
 
-/// A project of Google Cloud in one region.
+/// A Google Cloud project in one region.
 #[derive(Clone)]
 pub struct Gce {
     clients: Clients,

@@ -1,7 +1,7 @@
-//! Step 3, lowering: agnostic tasks become tasks of the cloud's own kinds.
+//! Step 3, lowering: from agnostic tasks to tasks of the cloud's own kinds.
 //!
-//! Pure, and complete: every problem of the graph is told at once, and what the cloud cannot do is refused here,
-//! before anything is made.
+//! It is pure and complete: all problems of the graph are reported at once, and what the cloud does not
+//! support is rejected here, before anything is created.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) fn lower(graph: &TaskGraph, handlers: &[Arc<dyn DynHandler>]) -> Resu
     let mut problems = Vec::new();
     for task in graph.tasks() {
         let is_native = handlers.iter().any(|handler| handler.kind() == task.key.kind());
-        // Somebody else's object has no specification, and tasks of our own kinds pass through.
+        // A shared object has no specification, and tasks of our own kinds are kept as they are.
         let spec = if is_native || task.spec.is_null() { Ok(task.spec.clone()) } else { specification(task) };
         match spec {
             Ok(spec) => native.insert(Task {
@@ -40,7 +40,7 @@ pub(crate) fn lower(graph: &TaskGraph, handlers: &[Arc<dyn DynHandler>]) -> Resu
     }
 }
 
-/// The key of the task that stands for another.
+/// The key of the native task for an agnostic one.
 fn native_key(key: &Key) -> Key {
     match key.kind() {
         DnsZone::KIND => Key::new(Zone::KIND, key.name()),
@@ -66,12 +66,12 @@ fn specification(task: &Task) -> Result<Document> {
             let DnsRecord { name, record_type, ttl, .. } = record;
             Document::of(&Entry::<Open> { zone: native_zone(record.zone), name, record_type, ttl, values })
         }
-        kind => return unsupported(&format!("objects of the kind {kind}")),
+        kind => return unsupported(&format!("objects of kind {kind}")),
     };
-    document.map_err(|error| Error::internal("the specification is no document").with_source(error))
+    document.map_err(|error| Error::internal("the specification is not a document").with_source(error))
 }
 
-/// A reference to an agnostic zone as one to the zone that stands for it.
+/// A reference to an agnostic zone as one to its native zone.
 fn native_zone(zone: Input<Id<DnsZone>>) -> Input<Id<Zone>> {
     match zone {
         Input::Known(id) => Input::Known(Id::new(id.into_string())),

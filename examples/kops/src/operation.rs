@@ -35,7 +35,7 @@ impl Operation {
                     && !told.swap(true, Ordering::Relaxed)
                 {
                     output::note(format_args!(
-                        "waiting for {holder}, who has the lock since {}",
+                        "waiting for the lock, held by {holder} since {}",
                         record.acquired
                     ));
                 }

@@ -1,4 +1,4 @@
-//! Google Cloud; credentials are the application default ones.
+//! Google Cloud, with application default credentials.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use kops_core::clock::SystemClock;
 use kops_core::store::StoreOpener;
 use kops_gce::{GceBuilder, GcsStores};
 
-/// What opens `gs://` state stores.
+/// The opener of `gs://` state stores.
 pub(super) fn stores() -> impl StoreOpener + 'static {
     GcsStores::new(GceBuilder::from_env(), Arc::new(SystemClock::new()))
 }

@@ -1,4 +1,4 @@
-//! From a name to a cloud: the one place of this program that knows which providers there are.
+//! From a name to a cloud: the only place of this program that knows the providers.
 
 mod aws;
 mod azure;
@@ -14,10 +14,10 @@ use kops_core::{Error, ErrorKind, Result};
 
 use crate::state::State;
 
-/// The clouds, as a sentence names them.
+/// The names of the clouds, for messages.
 const CLOUDS: &str = "aws, gce, openstack, azure or memory";
 
-/// The kinds of state stores, beside directories.
+/// The supported state stores, in addition to directories.
 pub(crate) fn stores() -> Stores {
     Stores::new()
         .with("s3", aws::stores())
@@ -29,19 +29,17 @@ pub(crate) fn stores() -> Stores {
 /// Connects to the cloud of a cluster.
 pub(crate) async fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn ClusterCloud>> {
     let provider = cluster.spec.cloud_provider.as_ref().ok_or_else(|| {
-        Error::invalid(format!("the specification of {} names no cloud", cluster.name()))
+        Error::invalid(format!("the specification of {} has no cloud", cluster.name()))
             .with_hint(format!("set spec.cloudProvider to {CLOUDS}"))
     })?;
-    // Boxed: what connecting takes along would be part of every command.
+    // Boxed, because the connecting future would be part of every command's.
     match provider {
         CloudProvider::Aws(_) => Box::pin(aws::open(cluster)).await,
         CloudProvider::Gce(_) => Box::pin(gce::open(cluster)).await,
         CloudProvider::Azure(_) => Box::pin(azure::open(cluster)).await,
         CloudProvider::Openstack(_) => Box::pin(openstack::open(cluster)).await,
         CloudProvider::Memory(_) => memory::open(cluster, state),
-        other => {
-            Err(Error::new(ErrorKind::Unsupported, format!("this program knows no cloud {}", other.name()))
-                .with_hint(format!("it knows {CLOUDS}")))
-        }
+        other => Err(Error::new(ErrorKind::Unsupported, format!("cloud {} is not supported", other.name()))
+            .with_hint(format!("use {CLOUDS}"))),
     }
 }

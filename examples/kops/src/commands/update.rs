@@ -59,7 +59,7 @@ async fn apply(
     finish(store, &files, report, arguments.output == PlanFormat::Text).await
 }
 
-/// Notes what was applied, and says so.
+/// Records what was applied, and reports it.
 pub(super) async fn finish(
     store: &ClusterStore,
     files: &ClusterFiles,
@@ -73,7 +73,7 @@ pub(super) async fn finish(
         store.write_applied_version(env!("CARGO_PKG_VERSION"))
     )?;
     if tell && !report.done.is_empty() {
-        output::print(format!("\nApplied: {} done in {}.", report.done.len(), span(report.took)))?;
+        output::print(format!("\nApplied {} changes in {}.", report.done.len(), span(report.took)))?;
     }
     Ok(())
 }
@@ -88,20 +88,21 @@ fn show(plan: &Plan, arguments: &UpdateCluster) -> Result<()> {
     }
 }
 
-/// Prints a plan for people, and what to do to apply it.
+/// Prints a plan as text, and how to apply it.
 pub(super) fn show_text(plan: &Plan, full: bool, applied: bool) -> Result<()> {
     output::print(plan.text(TextOptions { full, color: output::color() }))?;
     if applied || plan.is_empty() {
         return Ok(());
     }
-    output::print("\nNothing was changed; run again with --yes to apply this.")
+    output::print("\nNothing was changed; run again with --yes to apply the plan.")
 }
 
 fn document(plan: &Plan) -> Result<Value> {
-    serde_json::to_value(plan).map_err(|error| Error::internal("a plan cannot be written").with_source(error))
+    serde_json::to_value(plan)
+        .map_err(|error| Error::internal("a plan cannot be serialised").with_source(error))
 }
 
-/// What came of the application of a plan, as JSON.
+/// The result of applying a plan, as JSON.
 fn result(report: &Report) -> Value {
     let failed = report.failed.iter().map(
         |failed| json!({ "task": failed.task, "action": failed.action, "error": failed.error.to_string() }),

@@ -8,7 +8,7 @@ use kops_core::Result;
 use kops_core::resource::{Extension, Identity};
 use serde::{Deserialize, Serialize};
 
-/// Extends an [`Identity`](kops_core::resource::Identity) with the role of its machines in the cluster, from
+/// Extends an [`Identity`] with the role of its machines in the cluster, from
 /// which the provider derives the permissions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -659,7 +659,7 @@ fn machines() {
     expect_of_group(
         NODES,
         &[("spec.externalLoadBalancers", "[{}]")],
-        "spec.externalLoadBalancers[0]: it must name either",
+        "spec.externalLoadBalancers[0]: must refer to either",
     );
     expect_of_group(
         NODES,

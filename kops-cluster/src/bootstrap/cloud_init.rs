@@ -190,7 +190,7 @@ fn kubelet(group: &InstanceGroup) -> String {
     format!("KUBELET_EXTRA_ARGS=\"{}\"\n", arguments.trim_end())
 }
 
-/// The labels that a kubelet may set on its own node. It refuses to start with any other label of
+/// The labels that a kubelet may set on its own node. It does not start with any other label of
 /// `kubernetes.io` or `k8s.io`:
 /// <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction>.
 fn own_labels(labels: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {

@@ -191,7 +191,7 @@ fn among_machines(draft: &Draft<'_>, walls: &mut Walls) {
 }
 
 /// What nodes may reach on the control plane: everything but etcd. Pods are reached through their machines,
-/// so single ports cannot be told apart.
+/// so single ports cannot be distinguished.
 fn node_to_control_plane(draft: &Draft<'_>, from: &Wall) -> Vec<FirewallRule> {
     let networking = draft.networking();
     let cilium = networking.cilium.as_ref().map(|settings| &settings.0);

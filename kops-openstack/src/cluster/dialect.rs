@@ -77,7 +77,7 @@ fn annotation(
     match name {
         "osVolumeBoot" => match value {
             "true" => {}
-            // What else is said of the volume is refused when lowering, rather than dropped.
+            // Other settings of the volume are rejected by lowering, rather than ignored.
             "false" => task.root_volume.size = 0,
             _ => return Err(wrong("use true or false")),
         },

@@ -9,7 +9,7 @@ spec! {
     pub struct Api {
         /// The API's name resolves to the control-plane machines.
         dns: Option<ApiDns> => "dns",
-        /// A load balancer stands in front of the control-plane machines.
+        /// The API is reached through a load balancer in front of the control-plane machines.
         load_balancer: Option<ApiLoadBalancer> => "loadBalancer",
         /// The DNS name of the API for users.
         public_name: Option<String> => "publicName",

@@ -75,8 +75,10 @@ fn by_hand(changes: &Changes, text: impl FnOnce() -> Result<String>, name: &str)
 
 /// The object in the edited text; none if flags specify the changes.
 fn sources(edited: Option<&Edited>) -> Result<Vec<Source>> {
-    let sources =
-        edited.map(|edited| manifest::parse(&edited.text, "your text")).transpose()?.unwrap_or_default();
+    let sources = edited
+        .map(|edited| manifest::parse(&edited.text, "the edited text"))
+        .transpose()?
+        .unwrap_or_default();
     if sources.len() > 1 {
         return Err(Error::invalid("the edited text contains more than one document")
             .with_hint("keep one; kops replace -f accepts several"));

@@ -76,7 +76,10 @@ fn addresses_must_fit() {
 fn groups_must_fit_their_role_and_cluster() {
     refused_file(
         |text| text.replacen("  maxSize: 1\n  minSize: 1\n", "  maxSize: 2\n  minSize: 2\n", 1),
-        &["InstanceGroup/control-plane-zone-1a: line ", "a control-plane group has exactly one machine"],
+        &[
+            "InstanceGroup/control-plane-zone-1a: line ",
+            "a control-plane group must have exactly one machine",
+        ],
     );
     refused_file(
         |text| text.replace("subnets:\n  - zone-1a\n", "subnets:\n  - zone-9z\n"),

@@ -62,7 +62,7 @@ fn a_text_that_is_wrong_is_kept() {
 
     editor(&mut desk, "sed -i 's/subnets:/subnets:\\n  - nowhere/' \"$1\"");
     let error = desk.fails(&["edit", "ig", "nodes-zone-1a", "--name", HA]);
-    assert!(error.contains("nowhere") && error.contains("kept in"), "{error}");
+    assert!(error.contains("nowhere") && error.contains("saved in"), "{error}");
 
     editor(&mut desk, "exit 3");
     let error = desk.fails(&["edit", "cluster", HA]);
@@ -85,8 +85,8 @@ fn an_edit_that_was_overtaken_is_refused() {
         ),
     );
     let error = desk.fails(&["edit", "ig", "nodes-zone-1a", "--name", HA]);
-    assert!(error.contains("began at generation 1") && error.contains("generation 2"), "{error}");
-    assert!(error.contains("kept in"), "{error}");
+    assert!(error.contains("based on generation 1") && error.contains("generation 2"), "{error}");
+    assert!(error.contains("saved in"), "{error}");
     assert_eq!(max_size(&desk), "maxSize: 5");
 }
 

@@ -1,6 +1,6 @@
 //! The paved path: observe, plan, apply.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -9,7 +9,7 @@ use crate::apply::{self, EventSink, NoJournal, Report, Worker};
 use crate::cloud::{Cloud, Context, Scope};
 use crate::graph::{Key, TaskGraph};
 use crate::observe::observe;
-use crate::plan::{self, Action, Inputs, Plan, Prune};
+use crate::plan::{self, Change, Inputs, Plan, Pruning, SavedPlan};
 use crate::retry::RetryPolicy;
 use crate::store::IntentLog;
 use crate::{Error, ErrorKind, Result, Snapshot};
@@ -140,9 +140,7 @@ impl Engine {
     /// Those of lowering and of the cloud's listings; `Invalid` when the graph is impossible on the cloud as
     /// it is.
     pub async fn plan(&self, graph: &TaskGraph) -> Result<Plan> {
-        let graph = self.cloud.lower(graph, &self.scope)?;
-        let snapshot = self.observe_native(&graph).await?;
-        self.plan_from(graph, snapshot)
+        self.plan_as(graph, self.pruning()).await
     }
 
     /// What applying the native `graph` to the cloud as it was in `snapshot` would do. No I/O.
@@ -154,7 +152,7 @@ impl Engine {
         graph: impl Into<Arc<TaskGraph>>,
         snapshot: impl Into<Arc<Snapshot>>,
     ) -> Result<Plan> {
-        self.plan_pruning(graph.into(), snapshot.into(), if self.prune { Prune::All } else { Prune::Nothing })
+        self.plan_pruning(graph.into(), snapshot.into(), self.pruning())
     }
 
     /// What deleting the scope's objects of these native tasks would do, whatever else is pending. Changes
@@ -192,27 +190,58 @@ impl Engine {
     pub async fn plan_deletion(&self, tasks: &BTreeSet<Key>) -> Result<Plan> {
         let graph = TaskGraph::default();
         let snapshot = self.observe_native(&graph).await?;
-        self.plan_pruning(Arc::new(graph), snapshot.into(), Prune::These(tasks.clone()))
+        self.plan_pruning(Arc::new(graph), snapshot.into(), Pruning::Only(tasks.clone()))
     }
 
-    fn plan_pruning(&self, graph: Arc<TaskGraph>, snapshot: Arc<Snapshot>, prune: Prune) -> Result<Plan> {
+    fn pruning(&self) -> Pruning {
+        if self.prune { Pruning::All } else { Pruning::None }
+    }
+
+    async fn plan_as(&self, graph: &TaskGraph, pruning: Pruning) -> Result<Plan> {
+        let graph = self.cloud.lower(graph, &self.scope)?;
+        let snapshot = self.observe_native(&graph).await?;
+        self.plan_pruning(graph.into(), snapshot.into(), pruning)
+    }
+
+    fn plan_pruning(&self, graph: Arc<TaskGraph>, snapshot: Arc<Snapshot>, pruning: Pruning) -> Result<Plan> {
         let (cloud, scope) = (&*self.cloud, &self.scope);
-        plan::plan(Inputs { cloud, scope, graph, snapshot, prune })
+        plan::plan(Inputs { cloud, scope, graph, snapshot, pruning })
     }
 
-    /// Carries out a plan that this engine made, after making sure that the cloud is still as it was then; but for
-    /// objects that the plan deletes and that are gone already, as when an earlier run that broke off had begun to
-    /// delete them.
+    /// Refuses what was planned for another scope or another cloud.
+    fn require_own(&self, scope: &Scope, cloud: &str) -> Result<()> {
+        if *scope == self.scope && cloud == self.cloud.name() {
+            return Ok(());
+        }
+        // Scopes of one name differ in the rest.
+        let name = |it: &Scope| match serde_json::to_string(it) {
+            Ok(whole) if scope.name() == self.scope.name() && *scope != self.scope => whole,
+            _ => it.name().to_owned(),
+        };
+        Err(Error::invalid(format!(
+            "the plan is for {} on {cloud}, the engine for {} on {}",
+            name(scope),
+            name(&self.scope),
+            self.cloud.name()
+        ))
+        .with_hint("apply it with the engine that made it, or plan again with this one"))
+    }
+
+    /// Carries out a plan as it was shown, or refuses it: plans again, and goes on if the outcome is the same. It may
+    /// lack deletions that have happened meanwhile, as when an earlier run was broken off while it deleted.
     ///
     /// # Errors
-    /// `Conflict` when the cloud has moved on. Failures of steps are in the report: see
+    /// `Invalid` when the plan is for another scope or another cloud; `Conflict`, with what differs, when something
+    /// else would be done now than the plan says. Failures of steps are in the report: see
     /// [`Report::into_result`].
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
-        let work = plan.work.as_ref().ok_or_else(|| read_back(plan))?;
+        let work = &plan.work;
+        self.require_own(&work.scope, &work.cloud)?;
         let snapshot = Arc::new(self.observe_native(&work.graph).await?);
-        let now = self.plan_pruning(work.graph.clone(), snapshot.clone(), work.prune.clone())?;
-        if now.fingerprint != plan.fingerprint && !only_deletions_are_done(plan, &work.snapshot, &snapshot) {
-            return Err(stale(plan, &now));
+        let now = self.plan_pruning(work.graph.clone(), snapshot.clone(), work.pruning.clone())?;
+        let is_there = |task: &Key, id: &str| snapshot.has_live(task.kind(), id);
+        if now.fingerprint != plan.fingerprint && !work.decided.is_continued_by(&now.work.decided, is_there) {
+            return Err(stale(&plan.headline(), &plan.changes, &now));
         }
         self.apply_now(&now).await
     }
@@ -221,16 +250,11 @@ impl Engine {
     /// callers that hold a lease on the scope from before the plan was made.
     ///
     /// # Errors
-    /// As [`apply`](Self::apply).
+    /// `Invalid` when the plan is for another scope or another cloud. Failures of steps are in the report: see
+    /// [`Report::into_result`].
     pub async fn apply_now(&self, plan: &Plan) -> Result<Report> {
-        let work = plan.work.as_ref().ok_or_else(|| read_back(plan))?;
-        if work.scope != self.scope {
-            return Err(Error::invalid(format!(
-                "the plan is for {}, the engine for {}",
-                work.scope.name(),
-                self.scope.name()
-            )));
-        }
+        let work = &*plan.work;
+        self.require_own(&work.scope, &work.cloud)?;
         self.settle_journal(&work.snapshot).await?;
         let worker = Worker {
             cloud: &*self.cloud,
@@ -245,17 +269,21 @@ impl Engine {
         Ok(apply::run(&worker, work, &self.cancel).await)
     }
 
-    /// Carries out a plan that was serialised and read back: plans `graph` again and applies it if the
-    /// outcome is the same.
+    /// Carries out a plan that was serialised and read back, perhaps by another process: plans `graph` again, pruning
+    /// as the plan did, and goes on if the outcome is the same. For the plan of a
+    /// [deletion](Self::plan_deletion) `graph` is the empty one.
     ///
     /// # Errors
-    /// `Conflict` when the graph or the cloud has changed since the plan was made.
-    pub async fn apply_saved(&self, saved: &Plan, graph: &TaskGraph) -> Result<Report> {
-        let plan = self.plan(graph).await?;
-        if plan.fingerprint != saved.fingerprint {
-            return Err(stale(saved, &plan));
+    /// `Invalid` when the plan is for another scope or another cloud; `Conflict`, with what differs, when something
+    /// else would be done now than the plan says. Failures of steps are in the report: see
+    /// [`Report::into_result`].
+    pub async fn apply_saved(&self, saved: &SavedPlan, graph: &TaskGraph) -> Result<Report> {
+        self.require_own(saved.scope(), saved.cloud())?;
+        let now = self.plan_as(graph, saved.pruning().clone()).await?;
+        if now.fingerprint != saved.fingerprint() {
+            return Err(stale(&saved.headline(), saved.changes(), &now));
         }
-        self.apply_now(&plan).await
+        self.apply_now(&now).await
     }
 
     /// Writes down whose the objects are that observation found for open intents.
@@ -275,23 +303,11 @@ impl Engine {
     }
 }
 
-fn read_back(plan: &Plan) -> Error {
-    Error::invalid(format!("the plan for {} was read back and lacks its graph", plan.scope))
-        .with_hint("apply it with Engine::apply_saved, together with the graph")
-}
-
-/// Whether the cloud is as it was when it was planned, less objects that the plan deletes.
-fn only_deletions_are_done(plan: &Plan, then: &Snapshot, now: &Snapshot) -> bool {
-    let deletions = plan.changes.iter().filter(|change| change.action == Action::Delete);
-    let gone: HashSet<(&str, &str)> = deletions
-        .filter_map(|change| Some((change.task.kind(), change.id.as_deref()?)))
-        .filter(|(kind, id)| !now.has_live(kind, id))
-        .collect();
-    then.without(|kind, id| gone.contains(&(kind, id))).fingerprint() == now.fingerprint()
-}
-
-fn stale(then: &Plan, now: &Plan) -> Error {
-    let changes = |plan: &Plan| plan.headline();
+fn stale(headline: &str, changes: &[Change], now: &Plan) -> Error {
+    let differs = match plan::divergence(changes, &now.changes) {
+        nothing if nothing.is_empty() => "the specification, or what is pruned".to_owned(),
+        differs => differs,
+    };
     Error::new(ErrorKind::Conflict, "the plan is out of date: the cloud or the specification has changed")
-        .with_hint(format!("plan again; then: {} now: {}", changes(then), changes(now)))
+        .with_hint(format!("plan again; then: {headline} now: {} different: {differs}", now.headline()))
 }

@@ -12,12 +12,24 @@ use crate::graph::Key;
 #[derive(Clone, Default, PartialEq)]
 pub struct Snapshot {
     objects: BTreeMap<String, Vec<Arc<Observed>>>,
+    /// Kinds that may not be listed, and why.
+    left_out: BTreeMap<String, String>,
 }
 
 impl Snapshot {
     pub(crate) fn insert(&mut self, kind: &str, mut objects: Vec<Observed>) {
         objects.sort_by(|a, b| a.object.id.cmp(&b.object.id));
         self.objects.insert(kind.to_owned(), objects.into_iter().map(Arc::new).collect());
+    }
+
+    pub(crate) fn leave_out(&mut self, kind: &str, why: String) {
+        self.left_out.insert(kind.to_owned(), why);
+    }
+
+    /// The kinds that the credentials may not list and that the graph does not use, with the cloud's refusal. Whether
+    /// the scope has objects of them is not known.
+    pub fn left_out(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.left_out.iter().map(|(kind, why)| (kind.as_str(), why.as_str()))
     }
 
     /// The objects of a kind, by identifier.
@@ -64,7 +76,7 @@ impl Snapshot {
             let stay = all.iter().filter(|it| !is_left_out(kind, &it.object.id)).cloned().collect();
             (kind.clone(), stay)
         };
-        Self { objects: self.objects.iter().map(keep).collect() }
+        Self { objects: self.objects.iter().map(keep).collect(), left_out: self.left_out.clone() }
     }
 
     /// A digest of everything that a plan depends on. Objects that become ready, or vanish after their
@@ -84,6 +96,9 @@ impl Snapshot {
                 hasher.text(alias);
             }
             hasher.document(&object.spec);
+        }
+        for kind in self.left_out.keys() {
+            hasher.text(kind).text("left out");
         }
         hasher.finish()
     }

@@ -184,6 +184,13 @@ impl Plan {
         steps.map(|step| step.remaining).max().unwrap_or_default()
     }
 
+    /// The kinds that the credentials may not list and that the graph does not use, with the cloud's refusal: whether
+    /// the scope has objects of them is not known, and none is deleted. Empty for a plan that was read back; the
+    /// warnings say it there.
+    pub fn left_out(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.work.iter().flat_map(|work| work.snapshot.left_out())
+    }
+
     /// The change of a task.
     pub fn change(&self, task: &Key) -> Option<&Change> {
         self.changes.iter().find(|change| change.task == *task)

@@ -292,7 +292,9 @@ impl Engine {
             self.check(plan, run)?;
             let snapshot = Arc::new(self.observe_native(&work.graph, &work.prune, run).await?);
             let now = self.plan_pruning(work.graph.clone(), snapshot.clone(), work.prune.clone())?;
-            if now.fingerprint != plan.fingerprint && !only_deletions_are_done(plan, &work.snapshot, &snapshot) {
+            if now.fingerprint != plan.fingerprint
+                && !only_deletions_are_done(plan, &work.snapshot, &snapshot)
+            {
                 return Err(stale(plan, &now));
             }
             self.carry_out(&now, run).await
@@ -337,7 +339,6 @@ impl Engine {
         options: RunOptions,
     ) -> Result<Report> {
         self.in_run(options, async |run| {
-            self.check(saved, run)?;
             let plan = self.plan_in(graph, run).await?;
             if plan.fingerprint != saved.fingerprint {
                 return Err(stale(saved, &plan));

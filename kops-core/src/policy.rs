@@ -87,8 +87,7 @@ impl fmt::Display for Refusal {
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        let error =
-            Self::new(ErrorKind::PolicyViolation, format!("{}: {}", refusal.policy, refusal.reason));
+        let error = Self::new(ErrorKind::PolicyViolation, format!("{}: {}", refusal.policy, refusal.reason));
         match &refusal.task {
             Some(task) => error.with_task(task),
             None => error,

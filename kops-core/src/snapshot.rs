@@ -65,9 +65,10 @@ impl Snapshot {
         self.len() == 0
     }
 
-    /// Whether an object is there and not on its way out.
+    /// Whether an object is there and not on its way out, or may be: of a kind that was left out nothing is known.
     pub(crate) fn has_live(&self, kind: &str, id: &str) -> bool {
-        self.of(kind).iter().any(|it| it.object.id == id && it.object.state.is_live())
+        self.left_out.contains_key(kind)
+            || self.of(kind).iter().any(|it| it.object.id == id && it.object.state.is_live())
     }
 
     /// The snapshot as if some objects had not been there.

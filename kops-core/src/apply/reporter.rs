@@ -9,11 +9,11 @@ use tracing::Span;
 use super::event::EventKind;
 use super::report::{Blocked, Cancelled, Done, Failed, Report, Stopped};
 use super::run::Run;
+use crate::Error;
 use crate::clock::Clock;
 use crate::cloud::Context;
 use crate::graph::Key;
 use crate::plan::{Action, Op, Step};
-use crate::Error;
 
 /// A step at work: what its calls take along, and how often they were tried.
 pub(crate) struct Doing<'a> {

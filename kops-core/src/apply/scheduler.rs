@@ -13,11 +13,11 @@ use crate::graph::{Document, Key, Task, Wait};
 use crate::plan::{Op, Step, Work};
 use crate::{Error, ErrorKind, Result};
 
+use super::Worker;
 use super::report::{Report, Stopped};
 use super::reporter::{Doing, Reporter};
 use super::run::{guarded, panicked};
 use super::settle::{Goal, Look, Settling};
-use super::Worker;
 
 /// Carries out the steps of `work`; returns when all are decided.
 pub(crate) async fn run(worker: &Worker<'_>, work: &Work) -> Report {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::cloud::{
     Cloud, DynHandler, IdentityClass, Observed, Replacement, Scope, State, Timing, handler_of,
 };
-use crate::graph::{Key, TaskGraph, Wait, sort};
+use crate::graph::{Key, Lifecycle, TaskGraph, Wait, sort};
 use crate::{Error, Result, Snapshot};
 
 use super::{Action, Prune};
@@ -190,9 +190,20 @@ impl<'a> Builder<'a> {
                 (Some(Action::Delete), Some(object)) => {
                     self.push_end(key, object, Op::Delete { object: (*object).clone() });
                 }
-                (None, Some(object)) if object.object.state == State::Pending && awaited.contains(key) => {
-                    let step = self.push(key, Op::Settle { object: (*object).clone() });
-                    self.made.insert(key.clone(), step);
+                (None, Some(object)) if object.object.state == State::Pending => {
+                    let op = Op::Settle { object: (*object).clone() };
+                    if awaited.contains(key) {
+                        let step = self.push(key, op);
+                        self.made.insert(key.clone(), step);
+                    } else if self
+                        .graph
+                        .get(key)
+                        .is_some_and(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }))
+                    {
+                        // No change needs it, but the graph is not what it should be before it is ready. It stands
+                        // by itself: whether an object is ready must not decide whether there is an order.
+                        self.push(key, op);
+                    }
                 }
                 (None, _) => {}
                 (Some(action), None) => {

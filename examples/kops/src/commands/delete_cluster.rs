@@ -2,7 +2,8 @@
 
 use kops_cluster::ClusterFiles;
 use kops_cluster::registry::{ClusterDeletion, ClusterStore};
-use kops_core::{ErrorKind, Result};
+use kops_core::plan::Plan;
+use kops_core::{Error, ErrorKind, Result};
 
 use super::update::show_text;
 use crate::cli::Consent;
@@ -44,9 +45,10 @@ pub(super) async fn delete(state: &State, name: &str, consent: Consent) -> Resul
 async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore) -> Result<()> {
     let files = ClusterFiles::from(store.read().await?);
     let target = Target::none(&files, state, store).await?;
-    let engine = operation.engine(target.engine);
-    let plan = engine.plan(&target.graph).await?;
+    let engine = target.engine;
+    let plan = engine.plan_with(&target.graph, operation.options()).await?;
     show_text(&plan, false, true)?;
+    require_whole(&plan)?;
     let report = operation.apply(&engine, &plan).await?.into_result()?;
     if !report.done.is_empty() {
         output::print(format!(
@@ -56,4 +58,18 @@ async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore) 
         ))?;
     }
     store.delete(ClusterDeletion::KnownOnly).await
+}
+
+/// Refuses to forget a cluster of which objects may be left that nobody would find again.
+fn require_whole(plan: &Plan) -> Result<()> {
+    let kinds: Vec<_> = plan.left_out().map(|(kind, _)| kind).collect();
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    let kinds = kinds.join(", ");
+    Err(Error::new(
+        ErrorKind::Denied,
+        format!("whether the cluster has objects of these kinds is not known: {kinds}"),
+    )
+    .with_hint("run it with credentials that may list them: see the plan's warnings"))
 }

@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::stage::{Stage, must_fail, play, skipped};
 use super::{Fixture, Verdict, broken, ensure};
 use crate::ErrorKind;
-use crate::{Result, RunOptions};
 use crate::apply::EventSink;
 use crate::graph::TaskGraph;
 use crate::plan::{Plan, TextOptions};
 use crate::testing::{Fault, Op};
+use crate::{Result, RunOptions};
 
 /// Listings read all their pages.
 pub async fn pages(fixture: &dyn Fixture) -> Verdict {

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use crate::apply::{self, NoJournal, Report, Run, Worker};
+use crate::apply::{self, NoJournal, Report, Run, RunOptions, Worker};
 use crate::cloud::{Cloud, IdentityClass, Priority, Scope, handler_of};
 use crate::graph::{Key, Lifecycle, TaskGraph};
 use crate::observe::observe;
-use crate::options::RunOptions;
 use crate::plan::{self, Action, Inputs, Plan, Prune};
 use crate::policy::{Policies, Policy, Refusal};
 use crate::retry::RetryPolicy;

@@ -73,7 +73,6 @@ pub mod graph;
 pub mod guide;
 pub mod lower;
 mod observe;
-mod options;
 pub mod plan;
 mod policy;
 pub mod resource;
@@ -83,10 +82,9 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use apply::Report;
+pub use apply::{Report, RunOptions};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
-pub use options::RunOptions;
 pub use plan::Plan;
 pub use policy::{Policy, Refusal};
 pub use retry::RetryPolicy;

@@ -113,6 +113,7 @@ impl Worker<'_> {
                 Ok(object) => return Ok(object),
                 Err(error) => error,
             };
+            tracing::debug!(%error, kind = %error.kind(), "creating failed");
             making.doubtful |= error.kind().is_ambiguous();
             let exists = error.kind() == ErrorKind::AlreadyExists;
             let lost = error.kind().is_ambiguous()

@@ -16,6 +16,7 @@
 mod carry_out;
 mod event;
 mod journal;
+mod options;
 mod report;
 mod reporter;
 mod run;
@@ -23,6 +24,7 @@ mod scheduler;
 mod settle;
 
 pub use event::{EVENT_FORMAT, Event, EventKind, EventSink, EventStream, RunId};
+pub use options::RunOptions;
 pub use report::{Blocked, Cancelled, Done, Failed, REPORT_FORMAT, Report, Stopped};
 
 pub(crate) use carry_out::{Worker, likeness};

@@ -9,11 +9,12 @@ use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, EventKind, EventSink, RunId};
+use super::options::RunOptions;
 use super::report::{Report, Stopped};
 use crate::clock::Clock;
 use crate::cloud::{Context, Memo, Priority, Scope};
 use crate::policy::Policies;
-use crate::{Error, Result, RunOptions};
+use crate::{Error, Result};
 
 /// One run.
 #[derive(Debug)]

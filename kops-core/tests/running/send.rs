@@ -11,7 +11,8 @@ use kops_core::cloud::{
 use kops_core::graph::{Document, Key, TaskGraph};
 use kops_core::plan::Plan;
 use kops_core::store::{
-    Intent, IntentLog, Lease, LeaseRequest, Precondition, Prefix, StateStore, StoreKey, Stores, Version,
+    Intent, IntentLog, Lease, LeaseRequest, Precondition, Prefix, StateStore, StateStoreExt as _, StoreKey,
+    Stores, Version,
 };
 use kops_core::testing::{MemoryCloud, Saboteur};
 use kops_core::{Engine, RunOptions, clock::Clock};
@@ -104,6 +105,8 @@ fn stores(store: &Arc<dyn StateStore>, stores: &Stores, key: &StoreKey, prefix: 
     send(store.delete(key, Some(version)));
     send(store.list(prefix, None));
     send(store.directories(prefix));
+    send(store.read(key));
+    send(store.get_all(vec![key.clone()]));
 }
 
 #[expect(dead_code, reason = "what it says is said to the compiler")]

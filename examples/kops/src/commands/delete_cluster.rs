@@ -73,3 +73,26 @@ fn require_whole(plan: &Plan) -> Result<()> {
     )
     .with_hint("run it with credentials that may list them: see the plan's warnings"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kops_core::Engine;
+    use kops_core::cloud::Scope;
+    use kops_core::graph::TaskGraph;
+    use kops_core::testing::{Fault, MemoryCloud};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cluster_is_not_forgotten_while_it_may_have_objects_that_were_not_looked_at() {
+        let cloud = MemoryCloud::new();
+        let engine = Engine::new(Arc::new(cloud.clone()), Scope::new("ha.example.com"));
+        assert!(require_whole(&engine.plan(&TaskGraph::default()).await.unwrap()).is_ok());
+        cloud.inject(|call| (call.kind == "DnsZone").then_some(Fault::Refuse(ErrorKind::Denied)));
+        let error = require_whole(&engine.plan(&TaskGraph::default()).await.unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert!(error.to_string().contains("not known: DnsZone"), "{error}");
+    }
+}

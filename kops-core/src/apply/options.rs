@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::EventSink;
+use super::event::EventSink;
 use crate::policy::{Policies, Policy};
 
 /// What one run (an observation, a plan, an application) is given besides its input. The default listens to nothing,
@@ -72,7 +72,7 @@ impl RunOptions {
     }
 
     /// Ends the run, as cancelling does, so long after its start; the report then says
-    /// [`DeadlineExceeded`](crate::apply::Stopped::DeadlineExceeded).
+    /// [`DeadlineExceeded`](super::Stopped::DeadlineExceeded).
     pub fn deadline(mut self, time: Duration) -> Self {
         self.deadline = Some(time);
         self

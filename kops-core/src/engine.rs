@@ -7,9 +7,9 @@ use tracing::Instrument as _;
 
 use crate::apply::{self, NoJournal, Report, Run, RunOptions, Worker};
 use crate::cloud::{Cloud, IdentityClass, Priority, Scope, handler_of};
-use crate::graph::{Key, Lifecycle, TaskGraph};
+use crate::graph::{Key, TaskGraph};
 use crate::observe::observe;
-use crate::plan::{self, Action, Inputs, Plan, Prune};
+use crate::plan::{self, Change, Inputs, Plan, Pruning, SavedPlan};
 use crate::policy::{Policies, Policy, Refusal};
 use crate::retry::RetryPolicy;
 use crate::store::IntentLog;
@@ -114,10 +114,6 @@ impl Engine {
         self.policies.refusals(plan)
     }
 
-    fn pruning(&self) -> Prune {
-        if self.prune { Prune::All } else { Prune::Nothing }
-    }
-
     fn run(&self, options: RunOptions) -> Run {
         Run::new(&self.scope, self.cloud.clock(), options)
     }
@@ -132,9 +128,9 @@ impl Engine {
     }
 
     /// Observes what planning the native `graph` takes.
-    async fn observe_native(&self, graph: &TaskGraph, prune: &Prune, run: &Run) -> Result<Snapshot> {
+    async fn observe_native(&self, graph: &TaskGraph, pruning: &Pruning, run: &Run) -> Result<Snapshot> {
         let mut used: HashSet<&str> = graph.tasks().map(|task| task.key.kind()).collect();
-        if let Prune::These(tasks) = prune {
+        if let Pruning::Only(tasks) = pruning {
             used.extend(tasks.iter().map(Key::kind));
         }
         let (cx, journal) = (run.context(Priority::default()), self.journal_in_use());
@@ -174,15 +170,7 @@ impl Engine {
     /// # Errors
     /// As [`plan`](Self::plan); `Cancelled` or `DeadlineExceeded` as the options say.
     pub async fn plan_with(&self, graph: &TaskGraph, options: RunOptions) -> Result<Plan> {
-        self.plan_in(graph, &self.run(options)).await
-    }
-
-    async fn plan_in(&self, graph: &TaskGraph, run: &Run) -> Result<Plan> {
-        let graph = self.cloud.lower(graph, &self.scope)?;
-        // Told before anything is asked of the cloud, and again for graphs that come another way.
-        self.require_journal(&graph)?;
-        let snapshot = self.observe_native(&graph, &self.pruning(), run).await?;
-        self.plan_from(graph, snapshot)
+        self.plan_as(graph, self.pruning(), &self.run(options)).await
     }
 
     /// # Errors
@@ -194,7 +182,7 @@ impl Engine {
         let journaled = |key: &Key| {
             handler_of(&*self.cloud, key.kind()).is_some_and(|it| it.identity() == IdentityClass::Journal)
         };
-        let made = graph.tasks().filter(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }));
+        let made = graph.tasks().filter(|task| !task.is_shared());
         let errors: Vec<_> = made
             .filter(|task| journaled(&task.key))
             .map(|task| {
@@ -259,24 +247,55 @@ impl Engine {
     /// # Errors
     /// As [`plan_deletion`](Self::plan_deletion); `Cancelled` or `DeadlineExceeded` as the options say.
     pub async fn plan_deletion_with(&self, tasks: &BTreeSet<Key>, options: RunOptions) -> Result<Plan> {
-        let (graph, prune) = (TaskGraph::default(), Prune::These(tasks.clone()));
-        let snapshot = self.observe_native(&graph, &prune, &self.run(options)).await?;
-        self.plan_pruning(Arc::new(graph), snapshot.into(), prune)
+        let (graph, pruning) = (TaskGraph::default(), Pruning::Only(tasks.clone()));
+        let snapshot = self.observe_native(&graph, &pruning, &self.run(options)).await?;
+        self.plan_pruning(Arc::new(graph), snapshot.into(), pruning)
     }
 
-    fn plan_pruning(&self, graph: Arc<TaskGraph>, snapshot: Arc<Snapshot>, prune: Prune) -> Result<Plan> {
+    fn pruning(&self) -> Pruning {
+        if self.prune { Pruning::All } else { Pruning::None }
+    }
+
+    async fn plan_as(&self, graph: &TaskGraph, pruning: Pruning, run: &Run) -> Result<Plan> {
+        let graph = self.cloud.lower(graph, &self.scope)?;
+        // Told before anything is asked of the cloud, and again for graphs that come another way.
+        self.require_journal(&graph)?;
+        let snapshot = self.observe_native(&graph, &pruning, run).await?;
+        self.plan_pruning(graph.into(), snapshot.into(), pruning)
+    }
+
+    fn plan_pruning(&self, graph: Arc<TaskGraph>, snapshot: Arc<Snapshot>, pruning: Pruning) -> Result<Plan> {
         let (cloud, scope) = (&*self.cloud, &self.scope);
         self.require_journal(&graph)?;
-        plan::plan(Inputs { cloud, scope, graph, snapshot, prune })
+        plan::plan(Inputs { cloud, scope, graph, snapshot, pruning })
     }
 
-    /// Carries out a plan that this engine made, after making sure that the cloud is still as it was then; but for
-    /// objects that the plan deletes and that are gone already, as when an earlier run that broke off had begun to
-    /// delete them.
+    /// Refuses what was planned for another scope or another cloud.
+    fn require_own(&self, scope: &Scope, cloud: &str) -> Result<()> {
+        if *scope == self.scope && cloud == self.cloud.name() {
+            return Ok(());
+        }
+        // Scopes of one name differ in the rest.
+        let name = |it: &Scope| match serde_json::to_string(it) {
+            Ok(whole) if scope.name() == self.scope.name() && *scope != self.scope => whole,
+            _ => it.name().to_owned(),
+        };
+        Err(Error::invalid(format!(
+            "the plan is for {} on {cloud}, the engine for {} on {}",
+            name(scope),
+            name(&self.scope),
+            self.cloud.name()
+        ))
+        .with_hint("apply it with the engine that made it, or plan again with this one"))
+    }
+
+    /// Carries out a plan as it was shown, or refuses it: plans again, and goes on if the outcome is the same. It may
+    /// lack deletions that have happened meanwhile, as when an earlier run was broken off while it deleted.
     ///
     /// # Errors
-    /// `Conflict` when the cloud has moved on; `PolicyViolation` when a [policy](Self::policy) does not allow the plan.
-    /// Failures of steps are in the report: see [`Report::into_result`].
+    /// `Invalid` when the plan is for another scope or another cloud; `Conflict`, with what differs, when something
+    /// else would be done now than the plan says; `PolicyViolation` when a [policy](Self::policy) does not allow the plan. Failures of steps are in the report: see
+    /// [`Report::into_result`].
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
         self.apply_with(plan, RunOptions::new()).await
     }
@@ -287,14 +306,16 @@ impl Engine {
     /// As [`apply`](Self::apply); `Cancelled` or `DeadlineExceeded` when the run is stopped before its first step.
     pub async fn apply_with(&self, plan: &Plan, options: RunOptions) -> Result<Report> {
         self.in_run(options, async |run| {
-            let work = plan.work.as_ref().ok_or_else(|| read_back(plan))?;
+            let work = &plan.work;
+            self.require_own(&work.scope, &work.cloud)?;
             self.check(plan, run)?;
-            let snapshot = Arc::new(self.observe_native(&work.graph, &work.prune, run).await?);
-            let now = self.plan_pruning(work.graph.clone(), snapshot.clone(), work.prune.clone())?;
+            let snapshot = Arc::new(self.observe_native(&work.graph, &work.pruning, run).await?);
+            let now = self.plan_pruning(work.graph.clone(), snapshot.clone(), work.pruning.clone())?;
+            let is_there = |task: &Key, id: &str| snapshot.has_live(task.kind(), id);
             if now.fingerprint != plan.fingerprint
-                && !only_deletions_are_done(plan, &work.snapshot, &snapshot)
+                && !work.decided.is_continued_by(&now.work.decided, is_there)
             {
-                return Err(stale(plan, &now));
+                return Err(stale(&plan.headline(), &plan.changes, &now));
             }
             self.carry_out(&now, run).await
         })
@@ -305,7 +326,8 @@ impl Engine {
     /// callers that hold a lease on the scope from before the plan was made.
     ///
     /// # Errors
-    /// As [`apply`](Self::apply).
+    /// `Invalid` when the plan is for another scope or another cloud. Failures of steps are in the report: see
+    /// [`Report::into_result`].
     pub async fn apply_now(&self, plan: &Plan) -> Result<Report> {
         self.apply_now_with(plan, RunOptions::new()).await
     }
@@ -318,12 +340,13 @@ impl Engine {
         self.in_run(options, async |run| self.carry_out(plan, run).await).await
     }
 
-    /// Carries out a plan that was serialised and read back: plans `graph` again and applies it if the
-    /// outcome is the same.
+    /// Carries out a plan that was serialised and read back, perhaps by another process: plans `graph` again, pruning
+    /// as the plan did, and goes on if the outcome is the same. For the plan of a
+    /// [deletion](Self::plan_deletion) `graph` is the empty one.
     ///
     /// # Errors
-    /// `Conflict` when the graph or the cloud has changed since the plan was made; otherwise as [`apply`](Self::apply).
-    pub async fn apply_saved(&self, saved: &Plan, graph: &TaskGraph) -> Result<Report> {
+    /// As [`apply`](Self::apply).
+    pub async fn apply_saved(&self, saved: &SavedPlan, graph: &TaskGraph) -> Result<Report> {
         self.apply_saved_with(saved, graph, RunOptions::new()).await
     }
 
@@ -333,16 +356,17 @@ impl Engine {
     /// As [`apply_saved`](Self::apply_saved) and [`apply_with`](Self::apply_with).
     pub async fn apply_saved_with(
         &self,
-        saved: &Plan,
+        saved: &SavedPlan,
         graph: &TaskGraph,
         options: RunOptions,
     ) -> Result<Report> {
         self.in_run(options, async |run| {
-            let plan = self.plan_in(graph, run).await?;
-            if plan.fingerprint != saved.fingerprint {
-                return Err(stale(saved, &plan));
+            self.require_own(saved.scope(), saved.cloud())?;
+            let now = self.plan_as(graph, saved.pruning().clone(), run).await?;
+            if now.fingerprint != saved.fingerprint() {
+                return Err(stale(&saved.headline(), saved.changes(), &now));
             }
-            self.carry_out(&plan, run).await
+            self.carry_out(&now, run).await
         })
         .await
     }
@@ -372,14 +396,8 @@ impl Engine {
     }
 
     async fn carry_out(&self, plan: &Plan, run: &Run) -> Result<Report> {
-        let work = plan.work.as_ref().ok_or_else(|| read_back(plan))?;
-        if work.scope != self.scope {
-            return Err(Error::invalid(format!(
-                "the plan is for {}, the engine for {}",
-                work.scope.name(),
-                self.scope.name()
-            )));
-        }
+        let work = &*plan.work;
+        self.require_own(&work.scope, &work.cloud)?;
         self.check(plan, run)?;
         let journal = self.journal_in_use();
         run.until_stopped(settle_journal(journal, &work.snapshot)).await?;
@@ -412,23 +430,11 @@ async fn settle_journal(journal: &dyn IntentLog, snapshot: &Snapshot) -> Result<
     Ok(())
 }
 
-fn read_back(plan: &Plan) -> Error {
-    Error::invalid(format!("the plan for {} was read back and lacks its graph", plan.scope))
-        .with_hint("apply it with Engine::apply_saved, together with the graph")
-}
-
-/// Whether the cloud is as it was when it was planned, less objects that the plan deletes.
-fn only_deletions_are_done(plan: &Plan, then: &Snapshot, now: &Snapshot) -> bool {
-    let deletions = plan.changes.iter().filter(|change| change.action == Action::Delete);
-    let gone: HashSet<(&str, &str)> = deletions
-        .filter_map(|change| Some((change.task.kind(), change.id.as_deref()?)))
-        .filter(|(kind, id)| !now.has_live(kind, id))
-        .collect();
-    then.without(|kind, id| gone.contains(&(kind, id))).fingerprint() == now.fingerprint()
-}
-
-fn stale(then: &Plan, now: &Plan) -> Error {
-    let changes = |plan: &Plan| plan.headline();
+fn stale(headline: &str, changes: &[Change], now: &Plan) -> Error {
+    let differs = match plan::divergence(changes, &now.changes) {
+        nothing if nothing.is_empty() => "the specification, or what is pruned".to_owned(),
+        differs => differs,
+    };
     Error::new(ErrorKind::Conflict, "the plan is out of date: the cloud or the specification has changed")
-        .with_hint(format!("plan again; then: {} now: {}", changes(then), changes(now)))
+        .with_hint(format!("plan again; then: {headline} now: {} different: {differs}", now.headline()))
 }

@@ -352,11 +352,11 @@ fn in_place(handler: &dyn DynHandler, wanted: &Document, observed: &Observed) ->
 }
 
 fn require_known(wanted: &Document) -> Result<()> {
-    if !has_unknown(wanted) {
+    if !has_unknown(wanted.as_value()) {
         return Ok(());
     }
     let mut missing = Vec::new();
-    outputs_in(wanted, &mut missing);
+    outputs_in(wanted.as_value(), &mut missing);
     let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
     Err(Error::internal(format!("not known although its task is done: {}", missing.join(", "))))
 }
@@ -364,12 +364,8 @@ fn require_known(wanted: &Document) -> Result<()> {
 /// A digest of what can be seen of an object.
 pub(crate) fn likeness(handler: &dyn DynHandler, document: &Document) -> String {
     let mut hasher = Hasher::default();
-    if let serde_json::Value::Object(members) = &**document {
-        for (name, value) in members {
-            if handler.mutability(name) != Mutability::WriteOnly {
-                hasher.text(name).document(value);
-            }
-        }
+    if let serde_json::Value::Object(members) = document.as_value() {
+        hasher.members(members.iter().filter(|(name, _)| handler.mutability(name) != Mutability::WriteOnly));
     }
     hasher.finish()
 }

@@ -18,21 +18,24 @@ use std::time::Duration;
 use crate::cloud::{
     Cloud, DynHandler, IdentityClass, Observed, Replacement, Scope, State, Timing, handler_of,
 };
-use crate::graph::{Key, Lifecycle, TaskGraph, Wait, sort};
+use crate::graph::{Key, TaskGraph, Wait, sort};
 use crate::{Error, Result, Snapshot};
 
-use super::{Action, Prune};
+use super::fingerprint::Decided;
+use super::{Action, Pruning};
 
 /// Everything that carrying out a plan needs.
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) scope: Scope,
+    pub(crate) cloud: String,
     pub(crate) graph: Arc<TaskGraph>,
-    pub(crate) prune: Prune,
+    pub(crate) pruning: Pruning,
     pub(crate) snapshot: Arc<Snapshot>,
     /// The objects of the tasks whose object exists and stays.
     pub(crate) objects: HashMap<Key, Arc<Observed>>,
     pub(crate) steps: Vec<Step>,
+    pub(crate) decided: Decided,
 }
 
 /// One thing to do.
@@ -195,11 +198,7 @@ impl<'a> Builder<'a> {
                     if awaited.contains(key) {
                         let step = self.push(key, op);
                         self.made.insert(key.clone(), step);
-                    } else if self
-                        .graph
-                        .get(key)
-                        .is_some_and(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }))
-                    {
+                    } else if self.graph.get(key).is_some_and(|task| !task.is_shared()) {
                         // No change needs it, but the graph is not what it should be before it is ready. It stands
                         // by itself: whether an object is ready must not decide whether there is an order.
                         self.push(key, op);

@@ -34,6 +34,7 @@ async fn what_takes_longer_fails_and_the_next_run_keeps_waiting() {
 
     let plan = engine.plan(&volume()).await.unwrap();
     assert!(plan.is_empty(), "it was made: {plan}");
+    assert_eq!(plan.pending, [key("Volume/data")]);
     let report = engine.apply(&plan).await.unwrap().into_result().unwrap();
     assert!(report.took > Duration::from_mins(10), "{:?}", report.took);
     assert_eq!(report.done[0].task, key("Volume/data"));

@@ -45,8 +45,8 @@ fn the_engine(engine: Engine, graph: TaskGraph, plan: Plan, keys: BTreeSet<Key>)
         e, g, p, k: e.apply_with(&p, options());
         e, g, p, k: e.apply_now(&p);
         e, g, p, k: e.apply_now_with(&p, options());
-        e, g, p, k: e.apply_saved(&p, &g);
-        e, g, p, k: e.apply_saved_with(&p, &g, options());
+        e, g, p, k: e.apply_saved(&p.saved(), &g);
+        e, g, p, k: e.apply_saved_with(&p.saved(), &g, options());
     }
 }
 

@@ -24,7 +24,8 @@ pub(super) async fn update(state: &State, arguments: &UpdateCluster) -> Result<O
         let (target, _) = read(state, &store).await?;
         let plan = target.engine.prune(arguments.prune).plan(&target.graph).await?;
         show(&plan, arguments)?;
-        let pending = arguments.detailed_exitcode && !plan.is_empty();
+        let converged = plan.is_empty() && plan.pending.is_empty();
+        let pending = arguments.detailed_exitcode && !converged;
         return Ok(if pending { Outcome::Pending } else { Outcome::Done });
     }
     let operation = Operation::begin(&store, "update cluster", arguments.consent.patience()).await?;

@@ -82,7 +82,7 @@ pub async fn secrets(fixture: &dyn Fixture) -> Verdict {
         let Some(secret) = fixture.secret() else { return Ok(skipped("name a secret")) };
         let graph = stage.graph()?;
         let text = format!("{:?}", stage.native()?.tasks().map(|task| task.spec.clone()).collect::<Vec<_>>());
-        let carried = stage.native()?.tasks().any(|task| (*task.spec).to_string().contains(secret));
+        let carried = stage.native()?.tasks().any(|task| task.spec.as_value().to_string().contains(secret));
         ensure(carried, || "the fixture's secret is not in its graph".to_owned())?;
         let mut shown = vec![("the graph", text)];
         let engine = stage.engine();

@@ -89,6 +89,8 @@ fn json_is_one_document_and_nothing_else() {
         "deferred",
         "fingerprint",
         "format",
+        "pending",
+        "pruning",
         "scope",
         "summary",
         "unchanged",

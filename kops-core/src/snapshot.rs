@@ -11,12 +11,24 @@ use crate::graph::Key;
 #[derive(Clone, Default, PartialEq)]
 pub struct Snapshot {
     objects: BTreeMap<String, Vec<Arc<Observed>>>,
+    /// Kinds that may not be listed, and why.
+    left_out: BTreeMap<String, String>,
 }
 
 impl Snapshot {
     pub(crate) fn insert(&mut self, kind: &str, mut objects: Vec<Observed>) {
         objects.sort_by(|a, b| a.object.id.cmp(&b.object.id));
         self.objects.insert(kind.to_owned(), objects.into_iter().map(Arc::new).collect());
+    }
+
+    pub(crate) fn leave_out(&mut self, kind: &str, why: String) {
+        self.left_out.insert(kind.to_owned(), why);
+    }
+
+    /// The kinds that the credentials may not list and that the graph does not use, with the cloud's refusal. Whether
+    /// the scope has objects of them is not known.
+    pub fn left_out(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.left_out.iter().map(|(kind, why)| (kind.as_str(), why.as_str()))
     }
 
     /// The objects of a kind, by identifier.
@@ -52,9 +64,10 @@ impl Snapshot {
         self.len() == 0
     }
 
-    /// Whether an object exists and is not being deleted.
+    /// Whether an object is there and not on its way out, or may be: of a kind that was left out nothing is known.
     pub(crate) fn has_live(&self, kind: &str, id: &str) -> bool {
-        self.of(kind).iter().any(|it| it.object.id == id && it.object.state.is_live())
+        self.left_out.contains_key(kind)
+            || self.of(kind).iter().any(|it| it.object.id == id && it.object.state.is_live())
     }
 }
 

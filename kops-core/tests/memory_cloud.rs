@@ -368,6 +368,41 @@ async fn faults_befall_calls_as_the_script_says() {
     assert!(matches!(broken.object.state, State::Failed(_)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_listing_is_broken_off_and_a_cancelled_change_is_finished() {
+    let latencies = Latencies::default().call(Duration::from_secs(10));
+    for builder in [MemoryCloud::builder(), MemoryCloud::builder().paced(4)] {
+        let cloud = builder.latencies(latencies.clone()).build();
+        let mut client = Client::new(&cloud, "s");
+        let cancelled = |client: &Client| {
+            let cancel = client.cx.cancel.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                cancel.cancel();
+            })
+        };
+        cancelled(&client);
+        client.create::<Network>("n", &network()).await.unwrap();
+        assert_eq!(cloud.objects().unwrap().len(), 1);
+
+        // What is cancelled before it is sent is not made.
+        assert_eq!(kind(client.create::<Network>("m", &network()).await), Some(ErrorKind::Cancelled));
+        assert_eq!(cloud.objects().unwrap().len(), 1);
+
+        client.cx = Context::default();
+        cancelled(&client);
+        let began = tokio::time::Instant::now();
+        let query = Query {
+            scope: &client.scope,
+            filter: Filter::Scope { wanted: &[], shared: &[] },
+            cx: &client.cx,
+        };
+        let listed = client.handler(Network::KIND).list(&query).await;
+        assert_eq!(kind(listed), Some(ErrorKind::Cancelled));
+        assert!(began.elapsed() < Duration::from_secs(2));
+    }
+}
+
 #[tokio::test]
 async fn after_a_crash_no_call_returns_until_the_cloud_is_revived() {
     for (fault, made) in [(Fault::CrashBefore, 0), (Fault::CrashAfter, 1)] {

@@ -46,6 +46,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
         }
     }
     planner.prune(&graph, &pruning);
+    planner.warn_of_left_out();
     if !planner.problems.is_empty() {
         return Err(Error::from_many(planner.problems));
     }
@@ -344,6 +345,14 @@ impl<'a> Planner<'a> {
             .with_hint("rename one of the two, or delete that object if nobody needs it")),
             None => Ok(()),
         }
+    }
+
+    /// Says which kinds nothing is known of.
+    fn warn_of_left_out(&mut self) {
+        let left_out = self.snapshot.left_out();
+        self.warnings.extend(
+            left_out.map(|(kind, why)| format!("{kind} was not looked at: {why}; nothing of it is deleted")),
+        );
     }
 
     /// Decides about the objects that no task wants.

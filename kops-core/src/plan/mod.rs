@@ -218,6 +218,12 @@ impl Plan {
         self.work.steps.iter().map(|step| step.remaining).max().unwrap_or_default()
     }
 
+    /// The kinds that the credentials may not list and that the graph does not use, with the cloud's refusal: whether
+    /// the scope has objects of them is not known, and none is deleted. The [warnings](Self::warnings) say it, too.
+    pub fn left_out(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.work.snapshot.left_out()
+    }
+
     /// The change of a task.
     pub fn change(&self, task: &Key) -> Option<&Change> {
         self.changes.iter().find(|change| change.task == *task)

@@ -45,12 +45,14 @@ pub(crate) use value::{REF, alike, marked};
 
 /// What the engine may do with a task's object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Lifecycle {
     /// Created, kept as specified, deleted when no longer wanted.
     #[default]
     Managed,
     /// Somebody else's: looked up by `selector` (an identifier or a name the kind understands), never
     /// touched. It must exist.
+    #[non_exhaustive]
     Shared {
         /// How the object is found.
         selector: String,
@@ -59,6 +61,13 @@ pub enum Lifecycle {
     Retained,
     /// Created when missing; never changed afterwards.
     CreateOnly,
+}
+
+impl Lifecycle {
+    /// Somebody else's, found by an identifier or a name that the kind understands.
+    pub fn shared(selector: impl Into<String>) -> Self {
+        Self::Shared { selector: selector.into() }
+    }
 }
 
 /// A task waits for another.

@@ -1,4 +1,14 @@
 //! The provider-agnostic kinds. What a kind is, see [`crate::graph::Resource`].
+//!
+//! A specification is made by a constructor that takes what is required; the rest has a usual value, is set by methods
+//! named after the members, and can be assigned, too. Later versions add members, never a required one:
+//!
+//! ```
+//! use kops_core::resource::{HealthCheck, Listener};
+//!
+//! let mut api = Listener::tcp(443).target_port(8443).health_check(HealthCheck::new().https_path("/healthz"));
+//! api.health_check.interval_seconds = 30;
+//! ```
 
 mod address;
 mod dns;
@@ -9,6 +19,7 @@ mod identity;
 mod instance;
 mod instance_group;
 mod load_balancer;
+mod machine_disk;
 mod network;
 mod ssh_key;
 mod subnet;
@@ -20,9 +31,10 @@ pub use extension::{Extension, Extensions};
 pub use firewall::{Direction, Firewall, FirewallRule, FirewallRules, Peer, Ports, Protocol};
 pub use gateway::{InternetGateway, NatGateway};
 pub use identity::Identity;
-pub use instance::{Instance, MachineOptions, RootVolume};
+pub use instance::{Instance, MachineOptions};
 pub use instance_group::{InstanceGroup, SpotOptions};
 pub use load_balancer::{HealthCheck, Listener, LoadBalancer, Scheme};
+pub use machine_disk::MachineDisk;
 pub use network::Network;
 pub use ssh_key::SshKey;
 pub use subnet::{Access, Egress, Route, Subnet};

@@ -52,10 +52,8 @@ fn contents(cloud: &MemoryCloud) -> BTreeMap<String, String> {
 /// A cloud in which somebody has a zone and a network already.
 fn cloud() -> MemoryCloud {
     let cloud = MemoryCloud::new();
-    cloud
-        .plant::<DnsZone>("example.com", &DnsZone { name: "example.com".to_owned(), network: None })
-        .unwrap();
-    let network = Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false };
+    cloud.plant::<DnsZone>("example.com", &DnsZone::new("example.com")).unwrap();
+    let network = Network::new(["10.0.0.0/16".parse().unwrap()]);
     cloud.plant::<Network>("theirs", &network).unwrap();
     cloud
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::setters::setters;
+use crate::setters;
 use crate::{Error, ErrorKind};
 
 /// For how long, and how often, to try again.

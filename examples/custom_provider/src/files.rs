@@ -110,7 +110,7 @@ fn object<S>(scope: &Scope, id: &str, stored: Stored<S>) -> Object<S> {
     } else {
         Object::foreign(id, stored.spec)
     };
-    Object { retained: stored.retained, ..object }
+    object.retained(stored.retained)
 }
 
 fn uses<S: Serialize>(spec: &S) -> BTreeSet<String> {
@@ -147,7 +147,7 @@ impl<K: Filed> Handler for Files<K> {
                 let object = object(query.scope, &id, stored);
                 match object.owner {
                     Owner::Scope => Some(object),
-                    _ if wants.is_some() => Some(Object { name: wants, ..object }),
+                    _ if wants.is_some() => Some(object.name(wants)),
                     _ => selected.then_some(object),
                 }
             }

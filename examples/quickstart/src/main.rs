@@ -21,7 +21,7 @@ use kops_core::{Engine, Report};
 async fn main() -> Result<(), Box<dyn Error>> {
     let cloud = MemoryCloud::new();
     // The names of the cluster go into a zone that is there already, and stays.
-    cloud.plant::<DnsZone>("example.com", &DnsZone { name: "example.com".into(), network: None })?;
+    cloud.plant::<DnsZone>("example.com", &DnsZone::new("example.com"))?;
 
     step("A specification, as `kops create cluster` writes it");
     let (cluster, instance_groups) = new_cluster(&NewCluster {

@@ -135,7 +135,7 @@ pub(crate) fn object<S>(query: &Query<'_>, arn: &str, name: &str, tags: &Tags, s
     match (object.owner, query.filter) {
         (Owner::Other, Filter::Scope { wanted, .. }) => {
             let task = holder(query, wanted, name).map(str::to_owned);
-            Object { name: task, ..object }
+            object.name(task)
         }
         _ => object,
     }

@@ -134,7 +134,7 @@ impl Handler for InstanceProfiles {
                 answer => drop(answer?),
             }
         }
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Profile>) -> Result<Deletion> {

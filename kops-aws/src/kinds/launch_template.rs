@@ -241,7 +241,7 @@ impl Handler for LaunchTemplates {
         } else if changed.contains("latest_is_default") {
             self.make_default(&request, version.clone()).await?;
         }
-        let object = Object { spec: (*spec).clone(), ..(*object).clone() };
+        let object = ((*object).clone()).spec((*spec).clone());
         Ok(object.output(LaunchTemplate::LATEST_VERSION, version))
     }
 

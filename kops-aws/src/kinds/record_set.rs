@@ -159,7 +159,7 @@ impl RecordSets {
                 && let Some(spec) = object(zone, &want.which, Some(record))
             {
                 let object = Object::foreign(want.which.id(&zone.id), spec);
-                objects.push(Object { name: Some(want.task.clone()), ..object });
+                objects.push(object.name(want.task.clone()));
             }
         }
         Ok(objects)
@@ -235,7 +235,7 @@ impl Handler for RecordSets {
         let (wanted, asked, query) = match query.filter {
             Filter::Scope { wanted, .. } => (wants(wanted), None, query.clone()),
             // Somebody waits for a change: what an observation saw would not do.
-            Filter::Ids(ids) => (Vec::new(), Some(ids), Query { cx: &fresh, ..query.clone() }),
+            Filter::Ids(ids) => (Vec::new(), Some(ids), query.clone().cx(&fresh)),
         };
         let zones = self.zones(&query, &wanted).await?;
         let found = try_join_all(zones.iter().map(|zone| self.in_zone(&query, zone, &wanted))).await?;
@@ -268,7 +268,7 @@ impl Handler for RecordSets {
             (ChangeAction::Upsert, mark_record(&mark, &Which::of_spec(spec), &zone)?),
         ];
         self.change(request.cx, &zone.id, changes).await?;
-        Ok(Object { spec: spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(spec.clone()))
     }
 
     /// A deletion has to say what the record holds; it may have changed since it was observed.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use kops_core::graph::{Id, Input};
 use kops_core::lower::Lowered;
-use kops_core::resource::{InstanceGroup, RootVolume};
+use kops_core::resource::{InstanceDisk, InstanceGroup};
 use kops_core::{Error, Result};
 
 use super::load_balancer::target_groups;
@@ -138,7 +138,7 @@ fn template(
     }
 }
 
-fn block_device(device: Input<String>, volume: &RootVolume) -> BlockDevice {
+fn block_device(device: Input<String>, volume: &InstanceDisk) -> BlockDevice {
     BlockDevice {
         device,
         size: volume.size,

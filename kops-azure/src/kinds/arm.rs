@@ -204,7 +204,7 @@ pub(crate) fn looking_anew<'a>(query: &Query<'a>, cx: &'a mut Context) -> Query<
     if matches!(query.filter, Filter::Ids(_)) {
         cx.memo = Memo::default();
     }
-    Query { scope: query.scope, filter: query.filter, cx }
+    Query::new(query.scope, query.filter, cx)
 }
 
 /// The resource groups to look in: the scope's own, and those that resources are named in.
@@ -272,7 +272,7 @@ impl<K: ArmKind> Arm<K> {
         // Machines of a scale set and their disks inherit its tags, the one that names the task included. What was made
         // for a task is called after it.
         if object.name.as_deref().is_some_and(|task| !K::name(task).eq_ignore_ascii_case(&head.name)) {
-            object = Object { name: None, owner: Owner::Other, ..object };
+            object = object.name(None).owner(Owner::Other);
         }
         Ok(match state(head.state.as_deref()) {
             State::Failed(_) if K::mends() && !polling => object,

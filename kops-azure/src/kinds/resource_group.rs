@@ -54,7 +54,7 @@ impl Handler for ResourceGroups {
     }
 
     fn timing(&self) -> Timing {
-        Timing { vanish: Duration::from_secs(20), ..Timing::default() }
+        Timing::new().vanish(Duration::from_secs(20))
     }
 
     /// A read for each group in question, which is one in all but unusual cases.

@@ -108,7 +108,7 @@ impl Handler for RoleAssignments {
         let create = client.create(spec.scope.trim_start_matches('/'), name, parameters);
         let made: models::RoleAssignment = self.0.fetch(request.cx, CALLS.write, sent(create.send())).await?;
         let object = self.observed(request.scope, &made, &[]);
-        Ok(Object { spec: RoleAssignment { identity: spec.identity.clone(), ..object.spec }, ..object })
+        Ok(object.spec(RoleAssignment { identity: spec.identity.clone(), ..object.spec }))
     }
 
     async fn update(

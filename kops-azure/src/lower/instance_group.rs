@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kops_core::graph::{Handle, Id, Input, OutputRef, Setting};
 use kops_core::lower::Lowered;
-use kops_core::resource::{Identity, InstanceGroup, RootVolume, SshKey};
+use kops_core::resource::{Identity, InstanceDisk, InstanceGroup, SshKey};
 use kops_core::{Error, ErrorKind, Result};
 
 use super::volume::USUAL_SKU;
@@ -105,7 +105,7 @@ fn check(spec: &InstanceGroup) -> Result<()> {
     Ok(())
 }
 
-fn disk(volume: &RootVolume) -> Result<ScaleSetDisk> {
+fn disk(volume: &InstanceDisk) -> Result<ScaleSetDisk> {
     let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).with_hint(hint));
     if volume.keep {
         return unsupported("disks of scale sets end with their machines", "leave deleteOnTermination out");
@@ -127,7 +127,7 @@ fn disk(volume: &RootVolume) -> Result<ScaleSetDisk> {
 }
 
 /// Disks by their numbers, in the order of their device names: Azure has no others.
-fn data_disks(volumes: &BTreeMap<String, RootVolume>) -> Result<BTreeMap<u8, ScaleSetDisk>> {
+fn data_disks(volumes: &BTreeMap<String, InstanceDisk>) -> Result<BTreeMap<u8, ScaleSetDisk>> {
     (0_u8..).zip(volumes.values()).map(|(number, volume)| Ok((number, disk(volume)?))).collect()
 }
 

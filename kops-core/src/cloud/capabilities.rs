@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::setters::setters;
+use crate::setters;
 
 /// What a provider can do.
 ///

@@ -8,7 +8,7 @@ use super::{Context, Object, Scope};
 use crate::Result;
 use crate::graph::{Document, Reference};
 use crate::resource::Resource;
-use crate::setters::setters;
+use crate::setters;
 
 /// The closed specification of a handler's kind.
 pub type Resolved<H> = <<H as Handler>::Kind as Resource>::Resolved;

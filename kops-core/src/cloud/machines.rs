@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Scope};
 use crate::Result;
-use crate::setters::setters;
+use crate::setters;
 
 /// What can be done with single machines of instance groups.
 ///

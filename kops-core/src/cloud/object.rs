@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::resource::Output;
-use crate::setters::setters;
+use crate::setters;
 
 /// An object as observed.
 ///

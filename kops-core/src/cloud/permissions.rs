@@ -33,10 +33,7 @@ pub struct MissingPermission {
 
 impl MissingPermission {
     /// An action, and the kinds of objects that need it.
-    pub fn new<K: Into<String>>(
-        action: impl Into<String>,
-        needed_for: impl IntoIterator<Item = K>,
-    ) -> Self {
+    pub fn new<K: Into<String>>(action: impl Into<String>, needed_for: impl IntoIterator<Item = K>) -> Self {
         Self { action: action.into(), needed_for: needed_for.into_iter().map(Into::into).collect() }
     }
 }

@@ -225,7 +225,7 @@ mod tests {
     use crate::resource::{InternetGateway, Network, Subnet};
 
     fn subnet(network: Input<Id<Network>>) -> Subnet {
-        Subnet::new(network, "10.0.0.0/24".parse().unwrap(), "a")
+        Subnet::new(network, "10.0.0.0/24".parse().unwrap()).zone("a")
     }
 
     #[test]

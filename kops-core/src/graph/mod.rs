@@ -10,8 +10,8 @@
 //! use kops_core::resource::{Network, Subnet};
 //!
 //! let mut graph = TaskGraph::builder();
-//! let network = graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse()?], ..Network::default() });
-//! graph.add("a", Subnet::new(network.id(), "10.0.0.0/24".parse()?, "zone-a"));
+//! let network = graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
+//! graph.add("a", Subnet::new(network.id(), "10.0.0.0/24".parse()?).zone("zone-a"));
 //! let graph = graph.build()?;
 //!
 //! let order: Vec<_> = graph.tasks().map(|task| task.key.as_str()).collect();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, LoadBalancer, Network, Resource};
 use crate::graph::{Closed, Id, Open, Stage};
-use crate::setters::setters;
+use crate::setters;
 
 /// A DNS zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, Network, Resource};
 use crate::graph::{Closed, Id, Open, Stage};
-use crate::setters::setters;
+use crate::setters;
 
 /// A group of machines that share rules: a security group, a network tag.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

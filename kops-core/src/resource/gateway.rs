@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, At, Network, Output, Resource, Subnet};
 use crate::graph::{Closed, Id, Open, Stage};
-use crate::setters::setters;
+use crate::setters;
 
 /// The network's door to the internet, for machines with public addresses.
 ///

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Extensions, Resource};
-use crate::setters::setters;
+use crate::setters;
 
 /// An identity that machines run under: a role with its policy, a service account.
 ///

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{At, Firewall, Identity, MachineDisk, Output, Resource, SshKey, Subnet};
+use super::{At, Firewall, Identity, InstanceDisk, Output, Resource, SshKey, Subnet};
 use crate::graph::{Closed, Id, Open, Secret, Stage};
-use crate::setters::setters;
+use crate::setters;
 
 /// A single machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub struct Instance<S: Stage = Open> {
     /// What it runs at first boot, plain (not encoded).
     pub user_data: Option<At<S, Secret>>,
     /// Its system disk.
-    pub root_disk: MachineDisk,
+    pub root_disk: InstanceDisk,
     /// Further switches.
     pub options: MachineOptions,
     /// Labels beyond those of ownership.
@@ -40,23 +40,19 @@ impl<S: Stage> Instance<S> {
     ///
     /// ```
     /// use kops_core::graph::TaskGraph;
-    /// use kops_core::resource::{Instance, MachineDisk, MachineOptions, Network, Subnet};
+    /// use kops_core::resource::{Instance, InstanceDisk, MachineOptions, Network, Subnet};
     ///
     /// let mut graph = TaskGraph::builder();
     /// let network = graph.add("shop", Network::new(["10.0.0.0/16".parse()?]));
     /// let subnet = graph.add("shop", Subnet::new(network.id(), "10.0.0.0/24".parse()?).zone("a"));
     /// let database = Instance::new(subnet.id(), "debian-13", "m6i.large")
-    ///     .root_disk(MachineDisk::new(64))
+    ///     .root_disk(InstanceDisk::new(64))
     ///     .options(MachineOptions::new().public_ip(false))
     ///     .label("role", "database");
     /// graph.add("database", database);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn new(
-        subnet: At<S, Id<Subnet>>,
-        image: impl Into<String>,
-        machine_type: impl Into<String>,
-    ) -> Self {
+    pub fn new(subnet: At<S, Id<Subnet>>, image: impl Into<String>, machine_type: impl Into<String>) -> Self {
         Self {
             subnet,
             image: image.into(),
@@ -65,7 +61,7 @@ impl<S: Stage> Instance<S> {
             identity: None,
             ssh_key: None,
             user_data: None,
-            root_disk: MachineDisk::default(),
+            root_disk: InstanceDisk::default(),
             options: MachineOptions::default(),
             labels: BTreeMap::new(),
         }
@@ -81,7 +77,7 @@ impl<S: Stage> Instance<S> {
         /// Sets what it runs at first boot, plain (not encoded).
         option user_data: At<S, Secret>;
         /// Sets its system disk.
-        set root_disk: MachineDisk;
+        set root_disk: InstanceDisk;
         /// Sets further switches.
         set options: MachineOptions;
         /// Adds labels.

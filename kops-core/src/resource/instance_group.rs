@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    At, Extensions, Firewall, Identity, LoadBalancer, MachineDisk, MachineOptions, Resource, SshKey, Subnet,
+    At, Extensions, Firewall, Identity, InstanceDisk, LoadBalancer, MachineOptions, Resource, SshKey, Subnet,
 };
 use crate::graph::{Closed, Id, Open, Secret, Stage};
-use crate::setters::setters;
+use crate::setters;
 
 /// A group of like machines that the cloud keeps at a size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,9 +37,9 @@ pub struct InstanceGroup<S: Stage = Open> {
     /// What a machine runs at first boot, plain (not encoded).
     pub user_data: Option<At<S, Secret>>,
     /// The machines' system disks.
-    pub root_disk: MachineDisk,
+    pub root_disk: InstanceDisk,
     /// Further disks of each machine, by device name.
-    pub disks: BTreeMap<String, MachineDisk>,
+    pub disks: BTreeMap<String, InstanceDisk>,
     /// The load balancers that its machines are behind.
     pub load_balancers: BTreeSet<At<S, Id<LoadBalancer>>>,
     /// Further switches of the machines.
@@ -58,7 +58,7 @@ impl<S: Stage> InstanceGroup<S> {
     ///
     /// ```
     /// use kops_core::graph::TaskGraph;
-    /// use kops_core::resource::{InstanceGroup, MachineDisk, Network, Subnet};
+    /// use kops_core::resource::{InstanceGroup, InstanceDisk, Network, Subnet};
     ///
     /// let mut graph = TaskGraph::builder();
     /// let network = graph.add("shop", Network::new(["10.0.0.0/16".parse()?]));
@@ -66,7 +66,7 @@ impl<S: Stage> InstanceGroup<S> {
     /// let workers = InstanceGroup::new([subnet.id()], "debian-13", "m6i.large")
     ///     .min(2)
     ///     .max(5)
-    ///     .disk("/dev/sdb", MachineDisk::new(100));
+    ///     .disk("/dev/sdb", InstanceDisk::new(100));
     /// graph.add("workers", workers);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -86,7 +86,7 @@ impl<S: Stage> InstanceGroup<S> {
             identity: None,
             ssh_key: None,
             user_data: None,
-            root_disk: MachineDisk::default(),
+            root_disk: InstanceDisk::default(),
             disks: BTreeMap::new(),
             load_balancers: BTreeSet::new(),
             options: MachineOptions::default(),
@@ -112,7 +112,7 @@ impl<S: Stage> InstanceGroup<S> {
         /// Sets what a machine runs at first boot, plain (not encoded).
         option user_data: At<S, Secret>;
         /// Sets the machines' system disks.
-        set root_disk: MachineDisk;
+        set root_disk: InstanceDisk;
         /// Adds load balancers that its machines are behind.
         extend load_balancers: At<S, Id<LoadBalancer>>;
         /// Sets further switches of the machines.
@@ -126,7 +126,7 @@ impl<S: Stage> InstanceGroup<S> {
     }
 
     /// Adds a disk to each machine, by device name.
-    pub fn disk(mut self, device: impl Into<String>, disk: MachineDisk) -> Self {
+    pub fn disk(mut self, device: impl Into<String>, disk: InstanceDisk) -> Self {
         self.disks.insert(device.into(), disk);
         self
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, Extensions, Firewall, Network, Output, Protocol, Resource, Subnet};
 use crate::graph::{Closed, Id, Open, Stage};
-use crate::setters::setters;
+use crate::setters;
 
 /// A load balancer for TCP, with its listeners and one target group each.
 ///
@@ -49,10 +49,7 @@ impl<S: Stage> LoadBalancer<S> {
     /// graph.add("front", front);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn new(
-        network: At<S, Id<Network>>,
-        subnets: impl IntoIterator<Item = At<S, Id<Subnet>>>,
-    ) -> Self {
+    pub fn new(network: At<S, Id<Network>>, subnets: impl IntoIterator<Item = At<S, Id<Subnet>>>) -> Self {
         Self {
             network,
             subnets: subnets.into_iter().collect(),

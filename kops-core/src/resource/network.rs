@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::Resource;
-use crate::setters::setters;
+use crate::setters;
 
 /// A private network: a VPC, a VNet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, InternetGateway, NatGateway, Network, Resource};
 use crate::graph::{Closed, Id, Open, Stage};
-use crate::setters::setters;
+use crate::setters;
 
 /// A part of a network, in one zone where the cloud's subnets are zonal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

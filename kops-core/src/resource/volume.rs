@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Resource;
-use crate::setters::setters;
+use crate::setters;
 
 /// A disk in a zone, attached by whoever finds it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

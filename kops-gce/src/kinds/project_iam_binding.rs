@@ -119,7 +119,7 @@ impl Handler for ProjectIamBindings {
                     Filter::Ids(_) => None,
                 };
                 let name = name.unwrap_or_else(|| id.clone());
-                found.push(Object { retained: account.retained, ..Object::owned(id, name, spec) });
+                found.push(Object::owned(id, name, spec).retained(account.retained));
             }
         }
         if let Filter::Ids(ids) = query.filter {
@@ -132,7 +132,7 @@ impl Handler for ProjectIamBindings {
         let spec = request.spec;
         self.change(request.cx, |policy| add(policy, spec)).await?;
         let object = Object::owned(id_of(spec), request.name, spec.clone());
-        Ok(Object { retained: request.retained, ..object })
+        Ok(object.retained(request.retained))
     }
 
     async fn update(&self, _: Update<'_, Spec>) -> Result<Object<Spec>> {

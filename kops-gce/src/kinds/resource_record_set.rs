@@ -115,7 +115,7 @@ impl ResourceRecordSets {
                 && let Some(spec) = spec_of(zone, &want.which, Some(record))
             {
                 let object = Object::foreign(id_of(&zone.id, &want.which), spec);
-                objects.push(Object { name: Some(want.task.clone()), ..object });
+                objects.push(object.name(want.task.clone()));
             }
         }
         Ok(objects)
@@ -173,7 +173,7 @@ impl Handler for ResourceRecordSets {
         // Somebody waits for a change: what an observation saw would not do.
         let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
-        let query = Query { cx, ..query.clone() };
+        let query = query.clone().cx(cx);
         let zones = self.zones(query.scope, &wanted, cx).await?;
         let found = try_join_all(zones.iter().map(|zone| self.in_zone(&query, zone, &wanted))).await?;
         let mut found: Vec<_> = found.into_iter().flatten().collect();
@@ -204,7 +204,7 @@ impl Handler for ResourceRecordSets {
         }
         let deletions = now.get(&which_of(spec)).cloned().into_iter().collect();
         self.change(request.cx, &zone, deletions, additions).await?;
-        Ok(Object { spec: spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Record>) -> Result<Deletion> {

@@ -88,7 +88,7 @@ impl Handler for ServiceAccounts {
     }
 
     fn timing(&self) -> Timing {
-        Timing { poll: Duration::from_secs(2), ..Timing::default() }
+        Timing::new().poll(Duration::from_secs(2))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<ServiceAccount>>> {
@@ -139,7 +139,7 @@ impl Handler for ServiceAccounts {
         let mask = FieldMask::default().set_paths(["displayName"]);
         let patch = self.0.iam.patch_service_account().set_service_account(account).set_update_mask(mask);
         self.0.call(request.cx, "iam.serviceAccounts.update", patch.send()).await?;
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, ServiceAccount>) -> Result<Deletion> {

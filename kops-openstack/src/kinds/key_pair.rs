@@ -77,7 +77,7 @@ impl Handler for KeyPairs {
                 Filter::Scope { wanted, shared } => {
                     let taken = wanted.iter().find(|task| names::key_pair(task.name) == object.id);
                     if let (None, Some(task)) = (&object.name, taken) {
-                        return Some(Object { name: Some(task.name.to_owned()), ..object });
+                        return Some(object.name(task.name.to_owned()));
                     }
                     object.name.is_some() || shared.contains(&object.id.as_str())
                 }

@@ -34,7 +34,7 @@ pub(super) fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn ClusterCl
 fn host_zone(cloud: &MemoryCloud, name: &str) -> Result<()> {
     let is_it = |zone: &MemoryObject| zone.kind == DnsZone::KIND && zone.spec["name"] == name;
     if !cloud.objects()?.iter().any(is_it) {
-        let zone = DnsZone { name: name.to_owned(), network: None };
+        let zone = DnsZone::new(name);
         cloud.plant::<DnsZone>(&DnsZone::selector(name, false), &zone)?;
     }
     Ok(())

@@ -25,7 +25,7 @@ impl Dialect for Polyglot {
 
 /// The clouds served, with zones and what there is.
 fn clouds() -> Vec<(&'static str, [&'static str; 3], Capabilities)> {
-    let router = Capabilities { nat_gateways: false, zonal_nat_gateways: false, ..zonal() };
+    let router = zonal().nat_gateways(false).zonal_nat_gateways(false);
     vec![
         ("aws", ["us-east-1a", "us-east-1b", "us-east-1c"], zonal()),
         ("memory", ["zone-1a", "zone-1b", "zone-1c"], zonal()),

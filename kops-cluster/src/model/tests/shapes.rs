@@ -18,7 +18,7 @@ use kops_core::resource::{
 
 fn selector(graph: &kops_core::graph::TaskGraph, kind: &str, name: &str) -> String {
     match &graph.get(&Key::new(kind, name)).unwrap().lifecycle {
-        Lifecycle::Shared { selector } => selector.clone(),
+        Lifecycle::Shared { selector, .. } => selector.clone(),
         other => panic!("{kind}/{name} is {other:?}"),
     }
 }
@@ -226,7 +226,7 @@ fn where_subnets_span_zones_one_nat_gateway_serves_all() {
     assert_eq!(names(&graph, "Volume").len(), 6);
 
     // Where nothing translates addresses for a network, the gateway does.
-    let routers = kops_core::cloud::Capabilities { nat_gateways: false, ..regional() };
+    let routers = regional().nat_gateways(false);
     let graph = try_build(&files, routers).unwrap().graph;
     let subnet: Subnet = graph.spec("us-test1.ha.example.com").unwrap();
     assert!(matches!(subnet.egress, Egress::Internet(_)));

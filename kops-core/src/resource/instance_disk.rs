@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::setters::setters;
+use crate::setters;
 
 /// A disk of a machine: its system disk, or a further one.
 ///
 /// One that outlives machines, and is attached by whoever finds it, is a [`Volume`](super::Volume).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct MachineDisk {
+pub struct InstanceDisk {
     /// Size in GiB.
     pub size_gib: u32,
     /// The cloud's name of the disk type; the cloud's choice when `None`.
@@ -27,20 +27,20 @@ pub struct MachineDisk {
     pub keep: bool,
 }
 
-impl Default for MachineDisk {
+impl Default for InstanceDisk {
     /// 20 GiB, which holds the usual image of a Linux distribution.
     fn default() -> Self {
         Self::new(20)
     }
 }
 
-impl MachineDisk {
+impl InstanceDisk {
     /// A disk of the cloud's choice.
     ///
     /// ```
-    /// use kops_core::resource::MachineDisk;
+    /// use kops_core::resource::InstanceDisk;
     ///
-    /// let disk = MachineDisk::new(64).disk_type("gp3").iops(4000).throughput_mibps(250).encrypted(true);
+    /// let disk = InstanceDisk::new(64).disk_type("gp3").iops(4000).throughput_mibps(250).encrypted(true);
     /// assert_eq!(disk.size_gib, 64);
     /// ```
     pub fn new(size_gib: u32) -> Self {

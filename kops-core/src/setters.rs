@@ -11,6 +11,7 @@
 /// - `text name;` takes whatever becomes a `String`, for a member that is an `Option<String>`.
 /// - `option name: T;` takes a `T` or an `Option<T>`.
 /// - `extend name: T;` adds the items to a member that is a collection of `T`.
+/// - `texts name;` adds whatever becomes a `String` to a member that is a collection of `String`s.
 ///
 /// ```
 /// /// What only this provider understands.
@@ -74,6 +75,14 @@ macro_rules! setters {
         $(#[$doc])*
         pub fn $name(mut self, $name: impl IntoIterator<Item = $type>) -> Self {
             self.$name.extend($name);
+            self
+        }
+        $crate::setters! { $($rest)* }
+    };
+    ($(#[$doc:meta])* texts $name:ident; $($rest:tt)*) => {
+        $(#[$doc])*
+        pub fn $name(mut self, $name: impl IntoIterator<Item = impl Into<String>>) -> Self {
+            self.$name.extend($name.into_iter().map(Into::into));
             self
         }
         $crate::setters! { $($rest)* }

@@ -65,7 +65,7 @@ pub(super) fn endpoint(
             return None;
         }
     };
-    Some(Endpoint { host, port: PORT })
+    Some(Endpoint::new(host, PORT))
 }
 
 fn listeners(draft: &Draft<'_>, spec: &ApiLoadBalancer) -> Vec<Listener> {

@@ -74,7 +74,7 @@ fn add(draft: &mut Draft<'_>, common: &Common<'_>, group: &InstanceGroup, role: 
     }
     // Without an endpoint there is nothing to join, which has been said.
     if let Some(endpoint) = &common.endpoint {
-        let machine = BootMachine { cluster: blueprint.cluster, group, role, endpoint };
+        let machine = BootMachine::new(blueprint.cluster, group, role, endpoint);
         task.user_data = blueprint.bootstrap.user_data(&machine, &mut problems);
     }
     blueprint.dialect.instance_group(blueprint.cluster, group, &mut task, &mut problems);

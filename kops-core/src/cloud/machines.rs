@@ -82,7 +82,7 @@ impl Machine {
         /// Sets the host name inside the network.
         option private_dns: String;
         /// Adds reasons why it is not what its group would make today.
-        extend outdated: String;
+        texts outdated;
     }
 }
 

@@ -65,7 +65,7 @@ impl<S> Object<S> {
         /// Sets its outputs.
         set outputs: Outputs;
         /// Adds names by which a selector may mean it.
-        extend aliases: String;
+        texts aliases;
         /// Sets whether it is marked never to be deleted.
         set retained: bool;
     }

@@ -98,7 +98,7 @@ impl<S: Stage> InstanceGroup<S> {
 
     setters! {
         /// Adds zones that its machines are spread over.
-        extend zones: String;
+        texts zones;
         /// Sets the fewest machines.
         set min: u32;
         /// Sets the most machines.

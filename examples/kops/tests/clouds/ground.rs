@@ -20,22 +20,18 @@ pub(crate) fn cluster(
     options: fn(&mut NewCluster, &Offline),
     edit: fn(&mut ClusterFiles, &Offline),
 ) -> Result<ClusterFiles, kops_cluster::Problems> {
-    let mut new = NewCluster {
-        name: "demo.example.com".to_owned(),
-        cloud: offline.cloud.name().to_owned(),
-        zones: vec![offline.zones[0].to_owned()],
-        control_plane_size: Some("large".to_owned()),
-        node_size: Some("large".to_owned()),
-        image: Some("image".to_owned()),
-        api_load_balancer: Some(LoadBalancerType::Public),
-        ..NewCluster::default()
-    };
+    let mut new = NewCluster::new("demo.example.com", offline.cloud.name().to_owned())
+        .zones([offline.zones[0]])
+        .control_plane_size("large")
+        .node_size("large")
+        .image("image")
+        .api_load_balancer(LoadBalancerType::Public);
     options(&mut new, offline);
     let (cluster, instance_groups) = new_cluster(&new)?;
     let mut key = SshCredential::default();
     "admin".clone_into(&mut key.metadata.name);
     KEY.clone_into(&mut key.spec.public_key);
-    let mut files = ClusterFiles { cluster, instance_groups, ssh_keys: vec![key] };
+    let mut files = ClusterFiles::new(cluster, instance_groups, [key]);
     edit(&mut files, offline);
     Ok(files)
 }

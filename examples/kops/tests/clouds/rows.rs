@@ -70,7 +70,7 @@ pub(crate) const ROWS: &[Row] = &[
     created("names in a private DNS zone", |it, _| it.dns = DnsType::Private),
     created("subnets in an existing network", |it, cloud| {
         it.network_id = Some(cloud.network.to_owned());
-        it.network_cidr = Some("10.0.0.0/16".to_owned());
+        it.network_cidr = "10.0.0.0/16".parse().ok();
     }),
     created("existing subnets", |it, cloud| {
         it.network_id = Some(cloud.network.to_owned());

@@ -344,15 +344,15 @@ impl NodeBootstrap for Kops {
 #[test]
 fn what_machines_join_by_is_passed_on() {
     let files = ha_private();
-    let bootstrap = Kops(vec![JoinService { name: "kops-controller".to_owned(), port: 3988 }]);
-    let blueprint = Blueprint {
-        cluster: &files.cluster,
-        groups: &files.instance_groups,
-        ssh_keys: &files.ssh_keys,
-        capabilities: zonal(),
-        dialect: &NoDialect,
-        bootstrap: &bootstrap,
-    };
+    let bootstrap = Kops(vec![JoinService::new("kops-controller", 3988)]);
+    let blueprint = Blueprint::new(
+        &files.cluster,
+        &files.instance_groups,
+        &files.ssh_keys,
+        zonal(),
+        &NoDialect,
+        &bootstrap,
+    );
     let graph = build(&blueprint).unwrap().graph;
     let balancer: LoadBalancer = graph.spec("api.ha.example.com").unwrap();
     assert!(balancer.listeners.iter().map(|listener| listener.port).eq([443, 3988]));

@@ -77,14 +77,14 @@ pub(super) fn regional() -> Capabilities {
 }
 
 pub(super) fn try_build(files: &ClusterFiles, capabilities: Capabilities) -> Result<ClusterModel, Problems> {
-    build(&Blueprint {
-        cluster: &files.cluster,
-        groups: &files.instance_groups,
-        ssh_keys: &files.ssh_keys,
+    build(&Blueprint::new(
+        &files.cluster,
+        &files.instance_groups,
+        &files.ssh_keys,
         capabilities,
-        dialect: &NoDialect,
-        bootstrap: &CloudInit::default(),
-    })
+        &NoDialect,
+        &CloudInit::default(),
+    ))
 }
 
 pub(super) fn graph(files: &ClusterFiles) -> TaskGraph {

@@ -213,6 +213,7 @@ fn shown(
     let zone = machine.zones.first().map(|zone| format!("{}-{zone}", machine.resource.location));
     let host = properties.and_then(|it| it.os_profile.as_ref()).and_then(|it| it.computer_name.clone());
     let latest = properties.and_then(|it| it.latest_model_applied).unwrap_or(true);
+    let address = addresses.get(&id.to_ascii_lowercase()).cloned();
     Machine::new(
         id,
         task.to_owned(),
@@ -224,7 +225,7 @@ fn shown(
             _ => MachineState::Running,
         },
     )
-    .private_ip(addresses.get(&id.to_ascii_lowercase()).cloned())
+    .private_ip(address)
     .private_dns(host)
     .outdated(if latest {
         Vec::new()

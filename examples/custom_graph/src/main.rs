@@ -3,7 +3,6 @@
 
 #![expect(clippy::print_stdout, reason = "a program shows what it does")]
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 

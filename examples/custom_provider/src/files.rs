@@ -136,7 +136,7 @@ impl<K: Filed> Handler for Files<K> {
         let all = self.read(K::KIND)?;
         let found = all.into_iter().filter_map(|(id, stored): (_, Stored<K::Resolved>)| match query.filter {
             Filter::Ids(ids) => ids.contains(&id).then(|| object(query.scope, &id, stored)),
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 // Who holds a name that the graph wants is shown with the name of the task that wants it, so
                 // that the plan can refuse it.
                 let holds = |task: &&kops_core::cloud::Wanted<'_>| {

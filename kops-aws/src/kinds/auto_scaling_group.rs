@@ -212,7 +212,7 @@ impl Handler for AutoScalingGroups {
         };
         match query.filter {
             Filter::Ids(names) => Ok(objects(&self.named(query, names).await?)),
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 let ours = shared_listing(&self.0, query).await?;
                 let known = ours.iter().filter_map(|group| group.auto_scaling_group_name.as_deref());
                 let names = named::missing(known, wanted, shared);

@@ -84,7 +84,7 @@ impl Handler for NatGateways {
         gateway.tags = Some(tags::ec2(&tags));
         let object = observed(request.scope, &gateway);
         // The address may not be in the answer yet.
-        Ok(object.spec(Ec2NatGateway { address: spec.address.clone(), ..object.spec }))
+        Ok(object.map(|seen| Ec2NatGateway { address: spec.address.clone(), ..seen }))
     }
 
     async fn update(

@@ -9,7 +9,7 @@ use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{Key, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    DnsRecord, DnsTarget, DnsZone, Instance, InstanceDisk, InstanceGroup, Listener, MachineOptions, Protocol,
+    DnsRecord, DnsTarget, DnsZone, Instance, InstanceDisk, InstanceGroup, MachineOptions, Protocol,
     RecordType, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};

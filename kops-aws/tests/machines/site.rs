@@ -1,13 +1,11 @@
 //! A small network to put machines and load balancers into.
 
-use std::collections::BTreeSet;
-
 use kops_cluster::extensions::{ClusterIdentity, MachineRole, NodeTemplate, Taint};
 use kops_core::cloud::Scope;
 use kops_core::graph::{GraphBuilder, Handle, Part, Secret};
 use kops_core::resource::{
     Extensions, Firewall, HealthCheck, InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer,
-    MachineOptions, Network, Protocol, Scheme, SshKey, Subnet,
+    MachineOptions, Network, Scheme, SshKey, Subnet,
 };
 use kops_core::{Engine, graph::Input, graph::TaskGraph};
 use kops_moto::{IMAGE, Moto};

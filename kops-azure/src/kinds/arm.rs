@@ -236,7 +236,7 @@ pub(crate) fn asked_for<S>(
             let wanted: HashSet<String> = wanted.iter().map(|id| id.to_ascii_lowercase()).collect();
             objects.into_iter().filter(|object| wanted.contains(&object.id.to_ascii_lowercase())).collect()
         }
-        Filter::Scope { wanted, shared } => {
+        Filter::Scope { wanted, shared, .. } => {
             let names: HashMap<String, &str> =
                 wanted.iter().map(|task| (called(task.name).to_ascii_lowercase(), task.name)).collect();
             let keep = |mut object: Object<S>| {
@@ -305,7 +305,7 @@ impl<K: ArmKind> Arm<K> {
             })?;
             Some(model)
         };
-        let fresh = Context { memo: Memo::default(), ..cx.clone() };
+        let fresh = cx.fresh();
         let around = K::around(&self.0, &fresh, site.group).await?;
         if let Some(model) = shown {
             return self.object(cx, site, &model, &around, true).await;

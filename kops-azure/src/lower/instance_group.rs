@@ -37,8 +37,8 @@ impl Lowered<Site> for InstanceGroup {
             max_size: spec.max,
             zones,
             image: cx.looked_up::<Image>(&spec.image).id(),
-            os_disk: disk(&spec.root_volume)?,
-            data_disks: data_disks(&spec.volumes)?,
+            os_disk: disk(&spec.root_disk)?,
+            data_disks: data_disks(&spec.disks)?,
             subnet: native(subnet),
             security_groups: spec.firewalls.into_iter().map(native).collect(),
             public_ip: spec.options.public_ip.unwrap_or(false),
@@ -116,14 +116,14 @@ fn disk(volume: &InstanceDisk) -> Result<ScaleSetDisk> {
             "leave encryptionKey out",
         );
     }
-    if volume.iops.is_some() || volume.throughput.is_some() {
+    if volume.iops.is_some() || volume.throughput_mibps.is_some() {
         return unsupported(
             "what a disk of a scale set can do follows from its size and SKU",
             "leave iops and throughput out",
         );
     }
-    let sku = volume.volume_type.clone().unwrap_or_else(|| USUAL_SKU.to_owned());
-    Ok(ScaleSetDisk { size: volume.size, sku })
+    let sku = volume.disk_type.clone().unwrap_or_else(|| USUAL_SKU.to_owned());
+    Ok(ScaleSetDisk { size: volume.size_gib, sku })
 }
 
 /// Disks by their numbers, in the order of their device names: Azure has no others.

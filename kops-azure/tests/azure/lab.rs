@@ -9,9 +9,9 @@ use kops_core::cloud::Scope;
 use kops_core::graph::{GraphBuilder, Handle, Secret, TaskGraph};
 use kops_core::plan::Plan;
 use kops_core::resource::{
-    Access, Address, DnsRecord, DnsTarget, DnsZone, Extensions, Firewall, FirewallRule, FirewallRules,
-    HealthCheck, Identity, InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer,
-    MachineOptions, NatGateway, Network, Peer, Protocol, RecordType, Scheme, SshKey, Subnet, Volume,
+    Access, Address, DnsRecord, DnsTarget, DnsZone, Firewall, FirewallRule, FirewallRules, Identity,
+    InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions, NatGateway,
+    Network, Peer, RecordType, Scheme, SshKey, Subnet, Volume,
 };
 use kops_core::testing::FastClock;
 use kops_core::{Engine, Result};

@@ -225,7 +225,7 @@ impl Worker<'_> {
     async fn list(&self, making: &Making<'_>) -> Result<Vec<Observed>> {
         let wanted = [Wanted { name: making.task.key.name(), spec: making.wanted }];
         // A memo of its own: what was true a moment ago is of no use here.
-        let cx = Context { memo: crate::cloud::Memo::default(), ..making.cx.clone() };
+        let cx = making.cx.fresh();
         let filter = Filter::Scope { wanted: &wanted, shared: &[] };
         making.handler.list(&Query { scope: self.scope, filter, cx: &cx }).await
     }

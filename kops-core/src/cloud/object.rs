@@ -54,6 +54,8 @@ impl<S> Object<S> {
     }
 
     setters! {
+        /// Sets the cloud's identifier.
+        into id: String;
         /// Sets the name of the task it was made for.
         option name: String;
         /// Sets whose it is.

@@ -93,9 +93,6 @@ impl Resource for DnsRecord {
 }
 
 /// The type of a DNS record.
-///
-/// Exhaustive, as are the other choices among the agnostic kinds: a provider handles every one of them, and is to be
-/// told by the compiler when another comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RecordType {

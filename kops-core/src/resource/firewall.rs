@@ -81,6 +81,10 @@ impl<S: Stage> FirewallRule<S> {
     }
 
     setters! {
+        /// Sets into which direction it allows.
+        set direction: Direction;
+        /// Sets the other side.
+        set peer: Peer<S>;
         /// Sets which ports of the receiver: see [`FirewallRule::ports`](Self#structfield.ports).
         option ports: Ports;
     }

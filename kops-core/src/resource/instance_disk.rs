@@ -10,7 +10,7 @@ use crate::setters;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InstanceDisk {
-    /// Size in GiB.
+    /// Size in GiB; `0` for the disk that a machine type brings along, on clouds where it does.
     pub size_gib: u32,
     /// The cloud's name of the disk type; the cloud's choice when `None`.
     pub disk_type: Option<String>,

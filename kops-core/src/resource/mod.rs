@@ -9,6 +9,9 @@
 //! let mut api = Listener::tcp(443).target_port(8443).health_check(HealthCheck::new().https_path("/healthz"));
 //! api.health_check.interval_seconds = 30;
 //! ```
+//!
+//! Choices ([`Protocol`], [`Peer`], [`Egress`], …) are exhaustive on purpose: a provider answers each of them, and when
+//! another comes the compiler tells it where.
 
 mod address;
 mod dns;

@@ -454,7 +454,7 @@ impl<C: Collection> Handler for Compute<C> {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Resolved<Self>>>> {
         match query.filter {
-            Filter::Scope { wanted, shared } => self.of_scope(query, wanted, shared).await,
+            Filter::Scope { wanted, shared, .. } => self.of_scope(query, wanted, shared).await,
             Filter::Ids(ids) => self.of_ids(query, ids).await,
         }
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use google_cloud_iam_admin_v1::model;
 use google_cloud_wkt::FieldMask;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Memo, Mutability, Object, Owner,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Owner,
     Query, Scope, Timing, Update,
 };
 use kops_core::resource::Resource;
@@ -93,13 +93,13 @@ impl Handler for ServiceAccounts {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<ServiceAccount>>> {
         // Somebody waits for a change: what an observation saw would not do.
-        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let accounts = all(&self.0, cx).await?;
         let mut found: Vec<_> = accounts.iter().map(|account| object(query.scope, account)).collect();
         match query.filter {
             Filter::Ids(ids) => found.retain(|object| ids.contains(&object.id)),
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 for object in found.iter_mut().filter(|object| object.owner == Owner::Other) {
                     let holds = |task: &str| address(&self.0, task) == object.id;
                     object.name = wanted.iter().map(|it| it.name).find(|task| holds(task)).map(str::to_owned);

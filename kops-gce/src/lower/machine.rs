@@ -66,10 +66,10 @@ fn disk(device: &str, image: Option<Input<Id<Image>>>, volume: &InstanceDisk) ->
     MachineDisk {
         device: device.to_owned(),
         image,
-        size: volume.size,
-        disk_type: volume.volume_type.clone().unwrap_or_else(|| TYPE.to_owned()),
+        size: volume.size_gib,
+        disk_type: volume.disk_type.clone().unwrap_or_else(|| TYPE.to_owned()),
         iops: volume.iops,
-        throughput: volume.throughput,
+        throughput: volume.throughput_mibps,
         kms_key: volume.kms_key.clone(),
         auto_delete: !volume.keep,
     }

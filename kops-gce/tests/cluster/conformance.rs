@@ -9,7 +9,7 @@ use kops_core::graph::{GraphBuilder, Handle, Key, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
     Address, DnsRecord, DnsTarget, DnsZone, Egress, Firewall, FirewallRule, FirewallRules, InstanceGroup,
-    InternetGateway, Listener, NatGateway, Network, Peer, RecordType, Resource, Scheme, Subnet, Volume,
+    InternetGateway, NatGateway, Network, Peer, RecordType, Resource, Scheme, Subnet, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use serde_json::json;

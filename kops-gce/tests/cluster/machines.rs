@@ -1,7 +1,5 @@
 //! Single kinds of machines and disks.
 
-use std::collections::BTreeMap;
-
 use kops_core::ErrorKind;
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{Instance, InstanceDisk, InstanceGroup, MachineOptions, Volume};

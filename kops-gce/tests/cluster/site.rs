@@ -1,13 +1,12 @@
 //! A cluster in small: a network with a private subnet and NAT, firewalls, a load balancer, identities and groups.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::graph::{GraphBuilder, Handle, Input, Secret, TaskGraph};
 use kops_core::resource::{
-    Access, Address, Egress, Extensions, Firewall, FirewallRule, FirewallRules, HealthCheck, Identity,
-    InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions, NatGateway,
-    Network, Peer, Protocol, Scheme, SshKey, Subnet,
+    Access, Address, Egress, Firewall, FirewallRule, FirewallRules, Identity, InstanceDisk, InstanceGroup,
+    InternetGateway, Listener, LoadBalancer, NatGateway, Network, Peer, Scheme, SshKey, Subnet,
 };
 use kops_gce_emulator::IMAGE;
 

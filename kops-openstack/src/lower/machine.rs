@@ -86,20 +86,20 @@ fn volume(volume: &InstanceDisk) -> Result<BootVolume> {
     let unsupported =
         |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what.to_owned()).with_hint(hint));
     let by_type = "choose a volume type that has it, see `openstack volume type list`";
-    if volume.iops.is_some() || volume.throughput.is_some() {
+    if volume.iops.is_some() || volume.throughput_mibps.is_some() {
         return unsupported("volumes on OpenStack have no speed of their own: their type has", by_type);
     }
     if volume.encrypted || volume.kms_key.is_some() {
         return unsupported("volumes on OpenStack are encrypted by their type", by_type);
     }
-    Ok(BootVolume { size: volume.size, volume_type: volume.volume_type.clone(), keep: volume.keep })
+    Ok(BootVolume { size: volume.size_gib, volume_type: volume.disk_type.clone(), keep: volume.keep })
 }
 
 /// The volume that a server boots from. One without a size is the flavor's disk.
 fn boot_volume(root: &InstanceDisk) -> Result<Option<BootVolume>> {
     let root = volume(root)?;
-    if root.size == 0 && (root.keep || root.volume_type.is_some()) {
+    if root.size_gib == 0 && (root.keep || root.disk_type.is_some()) {
         return Err(Error::invalid("a volume to boot from needs a size"));
     }
-    Ok((root.size > 0).then_some(root))
+    Ok((root.size_gib > 0).then_some(root))
 }

@@ -35,10 +35,7 @@ fn balanced(source: &str) -> GraphBuilder {
         LoadBalancer::new(network.id(), [subnet.id()])
             .scheme(Scheme::Public)
             .firewalls([around.id()])
-            .listeners([kops_core::resource::Listener::new(kops_core::resource::Protocol::Tcp, 443)
-                .target_port(443)
-                .health_check(kops_core::resource::HealthCheck::default())])
-            .extensions(kops_core::resource::Extensions::default()),
+            .listen(kops_core::resource::Listener::tcp(443)),
     );
     graph
 }

@@ -8,9 +8,9 @@ use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{Document, GraphBuilder, Handle, Input, Key, Part, Secret, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, Extensions, Firewall, FirewallRule, FirewallRules, HealthCheck,
-    InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions, Network, Peer,
-    Protocol, RecordType, Resource, Scheme, SshKey, Subnet, Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, Firewall, FirewallRule, FirewallRules, InstanceDisk,
+    InstanceGroup, InternetGateway, Listener, LoadBalancer, Network, Peer, Protocol, RecordType, Resource,
+    Scheme, SshKey, Subnet, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests, Verdict};
 use kops_core::{Result, RetryPolicy};

@@ -1,12 +1,12 @@
 //! What is asked for stands on something: a plain cluster, or a network with a subnet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kops_cluster::{ClusterFiles, LoadBalancerType, NewCluster, SshCredential, new_cluster};
 use kops_core::graph::{GraphBuilder, Handle, TaskGraph};
 use kops_core::resource::{
-    Address, Extensions, Firewall, HealthCheck, InstanceDisk, InstanceGroup, InternetGateway, Listener,
-    LoadBalancer, MachineOptions, NatGateway, Network, Protocol, Scheme, SshKey, Subnet,
+    Address, Firewall, InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer, NatGateway,
+    Network, Scheme, SshKey, Subnet,
 };
 
 use crate::offline::Offline;

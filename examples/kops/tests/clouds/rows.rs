@@ -7,8 +7,8 @@ use kops_cluster::{
 use kops_core::cloud::Scope;
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{
-    DnsRecord, DnsTarget, DnsZone, FirewallRule, FirewallRules, Instance, InstanceDisk, MachineOptions,
-    Network, Peer, Protocol, RecordType, Scheme, SpotOptions, Volume,
+    DnsRecord, DnsTarget, DnsZone, FirewallRule, FirewallRules, Instance, InstanceDisk, Network, Peer,
+    Protocol, RecordType, Scheme, SpotOptions, Volume,
 };
 
 use crate::ground::{Ground, group, listener, network};
@@ -123,7 +123,7 @@ pub(crate) const ROWS: &[Row] = &[
     tasks("a NAT gateway with an address of its own", |on| on.gateway()),
     tasks("rules by the cloud's prefix lists", |on| {
         let rules = [FirewallRule::tcp(22, Peer::PrefixList("pl-0123456789abcdef0".to_owned()))];
-        on.graph.add("wall", FirewallRules::new(on.wall.id(), rules.into()));
+        on.graph.add("wall", FirewallRules::new(on.wall.id(), rules));
     }),
     tasks("a load balancer for UDP", |on| {
         on.balance("udp", Scheme::Public, listener(|it| it.protocol = Protocol::Udp));

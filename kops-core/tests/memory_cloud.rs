@@ -196,7 +196,7 @@ async fn fields_change_as_far_as_the_cloud_lets_them() {
     let made = client.create::<Volume>("d", &disk).await.unwrap();
     let larger = disk.clone().size_gib(16);
     let grown = client.update::<Volume>(&made, &larger).await.unwrap();
-    assert_eq!(grown.object.spec["size"], 16);
+    assert_eq!(grown.object.spec["size_gib"], 16);
     assert_eq!(
         kind(client.update::<Volume>(&made, &disk).await),
         Some(ErrorKind::Invalid),

@@ -121,7 +121,7 @@ fn machine_state(found: &FoundServer) -> Option<MachineState> {
         State::Deleting => MachineState::Terminating,
         _ if found.metadata.contains_key(tags::DETACHED) => MachineState::Detached,
         State::Pending => MachineState::Pending,
-        State::Ready | State::Failed(_) => MachineState::Running,
+        _ => MachineState::Running,
     })
 }
 

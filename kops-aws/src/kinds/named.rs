@@ -21,6 +21,6 @@ pub(crate) fn missing<'a>(
 pub(crate) fn show<S>(object: Object<S>, name: &str) -> Object<S> {
     match object.owner {
         Owner::Other => object.name(name.to_owned()),
-        Owner::Scope | Owner::Unknown => object,
+        _ => object,
     }
 }

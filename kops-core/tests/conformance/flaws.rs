@@ -193,7 +193,7 @@ impl DynHandler for FlawedHandler {
                 let lists = self.lists.fetch_add(1, Ordering::Relaxed);
                 for observed in &mut found {
                     let mut shown = Value::clone(&observed.object.spec);
-                    if let Some(size) = shown.get_mut("size") {
+                    if let Some(size) = shown.get_mut("size_gib") {
                         *size = lists.into();
                     }
                     observed.object.spec = shown.into();

@@ -54,7 +54,7 @@ pub(crate) fn object<S>(scope: &Scope, id: &str, tags: &Tags, spec: S) -> Object
     let name = task(scope, tags);
     let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
     let retained = is_retained(tags);
-    Object { name: name.map(str::to_owned), owner, retained, ..Object::foreign(id, spec) }
+    Object::foreign(id, spec).name(name.map(str::to_owned)).owner(owner).retained(retained)
 }
 
 /// Whether an object with these tags, and what is inside it, is never to be deleted.
@@ -172,8 +172,7 @@ mod tests {
     fn what_we_make_is_known_again() {
         let scope = Scope::new("ha.example.com").labels(tags(&[("team", "a")]));
         let cx = Context::default();
-        let request =
-            Create { scope: &scope, name: "b.ha.example.com", spec: &(), retained: true, token: "", cx: &cx };
+        let request = Create::new(&scope, "b.ha.example.com", &(), "", &cx).retained(true);
         let made = of_new(&request, &tags(&[("role", "x")]));
         let object = object(&scope, "id", &made, ());
         assert_eq!((object.name.as_deref(), object.owner), (Some("b.ha.example.com"), Owner::Scope));

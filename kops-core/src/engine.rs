@@ -31,7 +31,7 @@ use crate::{Error, ErrorKind, Result, Snapshot};
 /// let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("demo"));
 ///
 /// let mut graph = TaskGraph::builder();
-/// graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ..Network::default() });
+/// graph.add("main", Network::new(["10.0.0.0/16".parse().unwrap()]));
 /// let graph = graph.build()?;
 ///
 /// let plan = engine.plan(&graph).await?;
@@ -222,7 +222,7 @@ impl Engine {
     /// # let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("demo"));
     /// # let mut graph = TaskGraph::builder();
     /// for name in ["one", "other"] {
-    ///     graph.add(name, Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ..Network::default() });
+    ///     graph.add(name, Network::new(["10.0.0.0/16".parse().unwrap()]));
     /// }
     /// engine.apply(&engine.plan(&graph.build()?).await?).await?.into_result()?;
     ///

@@ -42,7 +42,7 @@
 //!     Lowerings { cloud: "Example", kinds: &[entry::<Here, Address>()], parts: &[] };
 //!
 //! let mut graph = TaskGraph::builder();
-//! graph.add("door", Address {});
+//! graph.add("door", Address::new());
 //! let native = LOWERINGS.lower(&graph.build()?, &Scope::new("demo"), &Here, &["FloatingIp"].into())?;
 //! assert!(native.get(Handle::<FloatingIp>::named("door").key()).is_some());
 //! # Ok::<(), kops_core::Error>(())

@@ -63,8 +63,8 @@ fn specification(task: &Task) -> Result<Document> {
         DnsRecord::KIND => {
             let record: DnsRecord = task.spec_as()?;
             let DnsTarget::Values(values) = record.target else { return unsupported("load balancers") };
-            let DnsRecord { name, record_type, ttl, .. } = record;
-            Document::of(&Entry::<Open> { zone: native_zone(record.zone), name, record_type, ttl, values })
+            let DnsRecord { zone, name, record_type, ttl_seconds: ttl, .. } = record;
+            Document::of(&Entry::<Open> { zone: native_zone(zone), name, record_type, ttl, values })
         }
         kind => unsupported(&format!("objects of the kind {kind}")),
     }

@@ -36,7 +36,7 @@ fn host_zone(cloud: &MemoryCloud, name: &str) -> Result<()> {
         zone.kind == DnsZone::KIND && zone.spec.get("name").is_some_and(|it| it == name)
     };
     if !cloud.objects()?.iter().any(is_it) {
-        let zone = DnsZone { name: name.to_owned(), network: None };
+        let zone = DnsZone::new(name);
         cloud.plant::<DnsZone>(&DnsZone::selector(name, false), &zone)?;
     }
     Ok(())

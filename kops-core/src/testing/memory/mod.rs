@@ -64,7 +64,7 @@ pub use world::World;
 /// use kops_core::testing::MemoryCloud;
 ///
 /// let cloud = MemoryCloud::new();
-/// let theirs = cloud.plant::<Network>("theirs", &Network { cidrs: vec!["10.9.0.0/16".parse()?], ipv6: false })?;
+/// let theirs = cloud.plant::<Network>("theirs", &Network::new(["10.9.0.0/16".parse()?]))?;
 /// assert_eq!(cloud.objects()?.len(), 1);
 /// assert!(cloud.exists(&theirs)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

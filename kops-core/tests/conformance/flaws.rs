@@ -54,6 +54,8 @@ enum Flaw {
     Babbles,
     /// Shows another size each time.
     Fidgets,
+    /// Shows another output each time.
+    Wavers,
     /// Sees nothing.
     IsBlind,
     /// Deletes only what it is asked to delete twice.
@@ -201,6 +203,12 @@ impl DynHandler for FlawedHandler {
                     observed.object.spec = shown.into();
                 }
             }
+            Flaw::Wavers => {
+                let lists = self.lists.fetch_add(1, Ordering::Relaxed);
+                for observed in &mut found {
+                    observed.object.outputs.set(Output::<Network, usize>::new("seen"), lists);
+                }
+            }
             Flaw::Remembers if !found.is_empty() => {
                 let mut seen = self.seen.lock().unwrap();
                 found.clone_from(seen.entry(scope.name().to_owned()).or_insert(found.clone()));
@@ -269,6 +277,7 @@ const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::AsksOneByOne, "budget"),
     (Flaw::Babbles, "secrets"),
     (Flaw::Fidgets, "stable"),
+    (Flaw::Wavers, "stable"),
     (Flaw::IsBlind, "stale"),
     (Flaw::NeedsAsking, "throttled"),
     (Flaw::NeedsAsking, "failed_anywhere"),

@@ -398,6 +398,8 @@ impl Engine {
     async fn carry_out(&self, plan: &Plan, run: &Run) -> Result<Report> {
         let work = &*plan.work;
         self.require_own(&work.scope, &work.cloud)?;
+        // It may be another engine's of the same scope, which had one.
+        self.require_journal(&work.graph)?;
         self.check(plan, run)?;
         let journal = self.journal_in_use();
         run.until_stopped(settle_journal(journal, &work.snapshot)).await?;

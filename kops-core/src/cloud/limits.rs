@@ -188,8 +188,10 @@ impl Limiter {
     ) -> Result<T> {
         let cancelled = || Error::new(ErrorKind::Cancelled, "the call was cancelled");
         let _permit = tokio::select! {
-            permit = self.admit(bucket, cx.priority) => permit,
+            // A permit may be there at once: that does not make a cancelled call wanted.
+            biased;
             () = cx.cancel.cancelled() => return Err(cancelled()),
+            permit = self.admit(bucket, cx.priority) => permit,
         };
         let answer = tokio::select! {
             answer = request => answer,

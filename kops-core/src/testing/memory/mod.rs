@@ -380,14 +380,15 @@ impl Inner {
         let name = || format!("memory:{kind}:{op}");
         let bucket = meter::bucket_of(&self.settings.allowance, kind, op);
         let call = self.tap.call(kind, op, None, |fault| self.travel(op, bucket, fault, work));
-        let done = match &self.limiter {
-            Some(limiter) => limiter.run(bucket.map_or("", |it| it.name), !op.mutates(), cx, call).await,
-            None => tokio::select! {
+        let done = if let Some(limiter) = &self.limiter {
+            limiter.run(bucket.map_or("", |it| it.name), !op.mutates(), cx, call).await
+        } else {
+            tokio::select! {
                 biased;
                 () = cx.cancel.cancelled(), if !op.mutates() => Err(cancelled()),
                 () = std::future::ready(()), if cx.cancel.is_cancelled() => Err(cancelled()),
                 done = call => done,
-            },
+            }
         };
         done.map_err(|error| error.with_call(name()))
     }

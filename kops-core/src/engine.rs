@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{self, EventSink, NoJournal, Report, Worker};
 use crate::cloud::{Cloud, Context, Scope};
 use crate::graph::{Key, TaskGraph};
+use crate::lower::Native;
 use crate::observe::observe;
 use crate::plan::{self, Action, Inputs, Plan, Prune};
 use crate::retry::RetryPolicy;
 use crate::store::IntentLog;
-use crate::{Error, ErrorKind, Result, Snapshot};
+use crate::{Error, ErrorKind, GraphOutputs, Result, Snapshot};
 
 /// Plans graphs for a cloud and applies the plans.
 ///
@@ -131,7 +132,7 @@ impl Engine {
     /// # Errors
     /// Those of lowering and of the cloud's listings.
     pub async fn observe(&self, graph: &TaskGraph) -> Result<Snapshot> {
-        self.observe_native(&self.cloud.lower(graph, &self.scope)?).await
+        self.observe_native(self.lower(graph)?.graph()).await
     }
 
     /// What applying `graph` would do. Changes nothing.
@@ -140,21 +141,38 @@ impl Engine {
     /// Those of lowering and of the cloud's listings; `Invalid` when the graph is impossible on the cloud as
     /// it is.
     pub async fn plan(&self, graph: &TaskGraph) -> Result<Plan> {
-        let graph = self.cloud.lower(graph, &self.scope)?;
-        let snapshot = self.observe_native(&graph).await?;
-        self.plan_from(graph, snapshot)
+        let native = self.lower(graph)?;
+        let snapshot = self.observe_native(native.graph()).await?;
+        self.plan_from(native, snapshot)
     }
 
-    /// What applying the native `graph` to the cloud as it was in `snapshot` would do. No I/O.
+    /// The outputs of a graph's tasks as the cloud is now: those of tasks whose objects exist, but for what applying the
+    /// graph would change. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub async fn outputs(&self, graph: &TaskGraph) -> Result<GraphOutputs> {
+        Ok(self.plan(graph).await?.outputs())
+    }
+
+    /// The graph in the cloud's own kinds.
+    ///
+    /// # Errors
+    /// Those of [`Cloud::lower`].
+    pub fn lower(&self, graph: &TaskGraph) -> Result<Native> {
+        self.cloud.lower(graph, &self.scope, &[])
+    }
+
+    /// What applying native tasks to the cloud as it was in `snapshot` would do. No I/O.
     ///
     /// # Errors
     /// `Invalid` when the graph is impossible on the cloud as it was.
     pub fn plan_from(
         &self,
-        graph: impl Into<Arc<TaskGraph>>,
+        native: impl Into<Arc<Native>>,
         snapshot: impl Into<Arc<Snapshot>>,
     ) -> Result<Plan> {
-        self.plan_pruning(graph.into(), snapshot.into(), if self.prune { Prune::All } else { Prune::Nothing })
+        self.plan_pruning(native.into(), snapshot.into(), if self.prune { Prune::All } else { Prune::Nothing })
     }
 
     /// What deleting the scope's objects of these native tasks would do, whatever else is pending. Changes
@@ -190,14 +208,14 @@ impl Engine {
     /// # Errors
     /// Those of the cloud's listings.
     pub async fn plan_deletion(&self, tasks: &BTreeSet<Key>) -> Result<Plan> {
-        let graph = TaskGraph::default();
-        let snapshot = self.observe_native(&graph).await?;
-        self.plan_pruning(Arc::new(graph), snapshot.into(), Prune::These(tasks.clone()))
+        let native = Arc::new(Native::default());
+        let snapshot = self.observe_native(native.graph()).await?;
+        self.plan_pruning(native, snapshot.into(), Prune::These(tasks.clone()))
     }
 
-    fn plan_pruning(&self, graph: Arc<TaskGraph>, snapshot: Arc<Snapshot>, prune: Prune) -> Result<Plan> {
+    fn plan_pruning(&self, native: Arc<Native>, snapshot: Arc<Snapshot>, prune: Prune) -> Result<Plan> {
         let (cloud, scope) = (&*self.cloud, &self.scope);
-        plan::plan(Inputs { cloud, scope, graph, snapshot, prune })
+        plan::plan(Inputs { cloud, scope, native, snapshot, prune })
     }
 
     /// Carries out a plan that this engine made, after making sure that the cloud is still as it was then; but for
@@ -210,7 +228,7 @@ impl Engine {
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
         let work = plan.work.as_ref().ok_or_else(|| read_back(plan))?;
         let snapshot = Arc::new(self.observe_native(&work.graph).await?);
-        let now = self.plan_pruning(work.graph.clone(), snapshot.clone(), work.prune.clone())?;
+        let now = self.plan_pruning(work.native.clone(), snapshot.clone(), work.prune.clone())?;
         if now.fingerprint != plan.fingerprint && !only_deletions_are_done(plan, &work.snapshot, &snapshot) {
             return Err(stale(plan, &now));
         }

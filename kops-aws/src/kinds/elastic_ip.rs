@@ -26,6 +26,7 @@ impl ElasticIp {
 
 impl Resource for ElasticIp {
     const KIND: &'static str = "ElasticIp";
+    const OUTPUTS: &'static [&'static str] = &[Self::IP.name()];
     type Resolved = Self;
 }
 

@@ -99,6 +99,7 @@ impl Ec2Instance {
 
 impl Resource for Ec2Instance {
     const KIND: &'static str = "Ec2Instance";
+    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name(), Self::PUBLIC_IP.name()];
     type Resolved = Ec2Instance<Closed>;
 }
 

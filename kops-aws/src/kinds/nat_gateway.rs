@@ -37,6 +37,7 @@ impl Ec2NatGateway {
 
 impl Resource for Ec2NatGateway {
     const KIND: &'static str = "Ec2NatGateway";
+    const OUTPUTS: &'static [&'static str] = &[Self::PUBLIC_IP.name()];
     type Resolved = Ec2NatGateway<Closed>;
 }
 

@@ -62,6 +62,7 @@ impl Vpc {
 
 impl Resource for Vpc {
     const KIND: &'static str = "Vpc";
+    const OUTPUTS: &'static [&'static str] = &[Self::IPV6_CIDR.name()];
     type Resolved = Self;
 }
 

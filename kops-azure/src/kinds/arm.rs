@@ -249,7 +249,7 @@ pub(crate) fn asked_for<S>(
                     return Some(object);
                 }
                 let meant =
-                    |selector: &&&str| object.is_meant_by(selector) || ids::same(&object.id, selector);
+                    |selector: &&&str| object.matches(selector) || ids::same(&object.id, selector);
                 let selector = shared.iter().find(meant).map(|it| (*it).to_owned())?;
                 Some(object.alias(selector))
             };

@@ -128,7 +128,7 @@ impl Worker<'_> {
     async fn make_journaled(&self, making: &mut Making<'_>, token: &str) -> Result<Observed> {
         let _alone = self.journaling.lock().await;
         let key = &making.task.key;
-        let digest = likeness(making.handler, making.wanted);
+        let digest = content_digest(making.handler, making.wanted);
         let entries = self.journal.entries().await?;
         let alike = |it: &&Intent| it.key() == key.as_str() && it.content_digest() == digest;
         // Made once, and observation has not found it: it is gone, or not visible yet.
@@ -325,7 +325,7 @@ fn is_the_one(making: &Making<'_>, observed: &Observed) -> bool {
     match object.owner {
         Owner::Scope => object.name.as_deref() == Some(making.task.key.name()),
         Owner::Other => false,
-        Owner::Unknown => likeness(making.handler, &object.spec) == likeness(making.handler, making.wanted),
+        Owner::Unknown => content_digest(making.handler, &object.spec) == content_digest(making.handler, making.wanted),
     }
 }
 
@@ -354,7 +354,7 @@ fn require_known(wanted: &Document) -> Result<()> {
 }
 
 /// A digest of what can be seen of an object.
-pub(crate) fn likeness(handler: &dyn DynHandler, document: &Document) -> String {
+pub(crate) fn content_digest(handler: &dyn DynHandler, document: &Document) -> String {
     let mut hasher = Hasher::default();
     if let serde_json::Value::Object(members) = &**document {
         for (name, value) in members {

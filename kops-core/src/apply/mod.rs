@@ -19,5 +19,5 @@ pub use event::{Event, EventSink, EventStream, events};
 pub use journal::NoJournal;
 pub use report::{Blocked, Done, Failed, Report};
 
-pub(crate) use carry_out::{Worker, likeness};
+pub(crate) use carry_out::{Worker, content_digest};
 pub(crate) use scheduler::run;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::graph::Key;
 use crate::plan::Action;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, GraphOutputs, Result};
 
 /// What came of every step of a plan. Nothing is left out: each is done, failed, blocked or not begun.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Report {
     pub not_begun: Vec<Key>,
     /// How long it all took.
     pub took: Duration,
+    /// What the graph's tasks put out, as far as their objects exist now.
+    pub(crate) outputs: GraphOutputs,
 }
 
 /// A step that was done.
@@ -61,6 +63,11 @@ pub struct Blocked {
 }
 
 impl Report {
+    /// The outputs of the graph's tasks, as far as their objects exist now.
+    pub fn outputs(&self) -> GraphOutputs {
+        self.outputs.clone()
+    }
+
     /// Whether everything was done.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.blocked.is_empty() && self.not_begun.is_empty()

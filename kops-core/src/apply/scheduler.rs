@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cloud::{Context, Deletion, DynHandler, Filter, Memo, Observed, Priority, Query, State, Timing};
 use crate::graph::{Document, Key, Task, Wait};
 use crate::plan::{Action, Op, Step, Work};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, GraphOutputs, Result};
 
 use super::settle::{Goal, Look, Settling};
 use super::{Blocked, Done, Event, Failed, Report, Worker};
@@ -130,6 +130,8 @@ impl<'a> Scheduler<'a> {
             }
         }
         self.report.took = self.now();
+        let objects = self.objects.iter().map(|(key, object)| (key.clone(), (object.clone(), &[] as &[_])));
+        self.report.outputs = GraphOutputs::new(self.work.native.clone(), objects);
     }
 
     fn now(&self) -> Duration {

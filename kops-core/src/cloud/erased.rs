@@ -28,6 +28,8 @@ pub struct Observed {
 pub trait DynHandler: Send + Sync {
     /// The name of the kind.
     fn kind(&self) -> &'static str;
+    /// The names of the kind's outputs: see [`Resource::OUTPUTS`].
+    fn outputs(&self) -> &'static [&'static str];
     /// See [`Handler::identity`].
     fn identity(&self) -> IdentityClass;
     /// See [`Handler::mutability`].
@@ -73,7 +75,7 @@ fn typed<T: DeserializeOwned>(kind: &str, document: &Document) -> Result<T> {
 
 fn erase<H: Handler>(handler: &H, object: Object<Resolved<H>>) -> Result<Observed> {
     let mut references = references(&object.spec);
-    references.extend(handler.further_references(&object.spec));
+    references.extend(handler.extra_references(&object.spec));
     let spec = document(H::Kind::KIND, &object.spec)?;
     Ok(Observed { object: object.map(|_| spec), references })
 }
@@ -87,6 +89,10 @@ fn unerase<H: Handler>(object: &Object<Document>) -> Result<Object<Resolved<H>>>
 impl<H: Handler> DynHandler for H {
     fn kind(&self) -> &'static str {
         H::Kind::KIND
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        H::Kind::OUTPUTS
     }
 
     fn identity(&self) -> IdentityClass {

@@ -46,7 +46,7 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// Objects that a specification refers to by other means than an [`Id`](crate::graph::Id).
-    fn further_references(&self, _spec: &Resolved<Self>) -> Vec<Reference>
+    fn extra_references(&self, _spec: &Resolved<Self>) -> Vec<Reference>
     where
         Self: Sized,
     {

@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::marker::PhantomData;
 
 use super::resource::{Output, Resource};
-use super::{Document, Edge, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, Wait, outputs_in};
+use super::{Document, Edge, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, Wait, no_such_output, outputs_in};
 use crate::{Error, Result};
 
 /// Collects tasks; [`build`](Self::build) checks them.
@@ -13,6 +13,8 @@ use crate::{Error, Result};
 pub struct GraphBuilder {
     tasks: Vec<Task>,
     index: HashMap<Key, usize>,
+    /// The outputs of the kinds that were added by their types.
+    outputs: HashMap<&'static str, &'static [&'static str]>,
     problems: Vec<String>,
 }
 
@@ -67,6 +69,7 @@ impl GraphBuilder {
     #[expect(clippy::needless_pass_by_value, reason = "the graph takes the specification over")]
     pub fn add_as<R: Resource>(&mut self, name: &str, spec: R, lifecycle: Lifecycle) -> Handle<R> {
         let handle = Handle::named(name);
+        self.outputs.insert(R::KIND, R::OUTPUTS);
         match Document::of(&spec) {
             Ok(spec) => self.insert(Task { key: handle.key.clone(), spec, lifecycle, edges: Vec::new() }),
             Err(error) => self.problems.push(format!("{}: not a document: {error}", handle.key)),
@@ -77,6 +80,7 @@ impl GraphBuilder {
     /// Adds an object that exists and is somebody else's; `selector` says which.
     pub fn share<R: Resource>(&mut self, name: &str, selector: impl Into<String>) -> Handle<R> {
         let handle = Handle::named(name);
+        self.outputs.insert(R::KIND, R::OUTPUTS);
         let lifecycle = Lifecycle::Shared { selector: selector.into() };
         self.insert(Task {
             key: handle.key.clone(),
@@ -126,7 +130,7 @@ impl GraphBuilder {
         }
     }
 
-    /// Checks the graph: keys unique, references pointing somewhere, no cycle.
+    /// Checks the graph: keys unique, references pointing to tasks and outputs that exist, no cycle.
     ///
     /// # Errors
     /// `Invalid`, with every problem found and the tasks it concerns.
@@ -134,6 +138,9 @@ impl GraphBuilder {
         for task in &mut self.tasks {
             let mut outputs = Vec::new();
             outputs_in(&task.spec, &mut outputs);
+            self.problems.extend(outputs.iter().filter_map(|output| {
+                no_such_output(&task.key, output, self.outputs.get(output.task.kind())?)
+            }));
             let declared = std::mem::take(&mut task.edges);
             let taken = outputs.into_iter().map(|output| Edge { on: output.task, wait: output.wait });
             let mut seen = HashSet::new();
@@ -222,7 +229,7 @@ fn cycle(needs: &[Vec<usize>], waiting: &[usize]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::{InternetGateway, Network, Subnet};
+    use crate::resource::{Address, InternetGateway, Network, Subnet};
 
     fn subnet(network: Input<Id<Network>>) -> Subnet {
         Subnet::new(network, "10.0.0.0/24".parse().unwrap(), "a")
@@ -234,6 +241,30 @@ mod tests {
         graph.add("a", subnet(Handle::named("gone").id()));
         let error = graph.build().unwrap_err().to_string();
         assert_eq!(error, "Subnet/a refers to Network/gone, which is not in the graph");
+    }
+
+    #[test]
+    fn an_output_that_does_not_exist_is_told_with_what_there_is() {
+        let mut graph = TaskGraph::builder();
+        let network = graph.add("n", Network::default());
+        let address = graph.add("a", Address {});
+        graph.add("s", subnet(network.get(Output::new("nope"))));
+        graph.add("key", SshKeyOf { ip: address.get(Output::new("Ipp")) });
+        let error = graph.build().unwrap_err().to_string();
+        let nope = "Subnet/s refers to ${Network/n.nope}, but Network has no output \"nope\": it has id; ";
+        let near = "SshKeyOf/key refers to ${Address/a.Ipp}, but Address has no output \"Ipp\": it has id, ip; \
+                    did you mean \"ip\"?";
+        assert_eq!(error, format!("{nope}{near}"));
+    }
+
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct SshKeyOf {
+        ip: Input<String>,
+    }
+
+    impl Resource for SshKeyOf {
+        const KIND: &'static str = "SshKeyOf";
+        type Resolved = Self;
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! A graph is built once and checked once: [`TaskGraph::builder`] collects tasks, [`GraphBuilder::build`]
 //! refuses duplicates, references to tasks or outputs that do not exist, and cycles, all problems at once,
 //! each with the tasks' names. A [`TaskGraph`] is therefore always sound, and its tasks come in an order in
-//! which every task follows those it needs.
+//! which every task follows those it needs. (Outputs of tasks that came as documents are checked when planning,
+//! where the cloud's handlers know them.)
 //!
 //! ```
 //! use kops_core::graph::TaskGraph;
@@ -24,6 +25,7 @@ mod document;
 mod key;
 mod references;
 mod resource;
+mod suggest;
 mod value;
 
 use std::collections::HashMap;
@@ -34,6 +36,7 @@ use serde_json::Value;
 use crate::{Error, Result};
 
 pub(crate) use builder::sort;
+pub(crate) use suggest::no_such_output;
 pub use builder::{GraphBuilder, Handle};
 pub use document::Document;
 pub(crate) use document::{has_unknown, satisfied, shown};

@@ -12,13 +12,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cloud::{Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
+use crate::cloud::{Class, Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
 use crate::digest::Hasher;
 use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph, satisfied};
+use crate::lower::Native;
 use crate::resource::Output;
-use crate::{Error, Result, Snapshot};
+use crate::{Error, GraphOutputs, Result, Snapshot};
 
 use super::compare::{differences, members};
+use super::outputs;
 use super::steps::{Decision, Op, Step, Work, order, require_handler};
 use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Summary};
 
@@ -26,8 +28,7 @@ use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Summary};
 pub(crate) struct Inputs<'a> {
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) scope: &'a Scope,
-    /// Native.
-    pub(crate) graph: Arc<TaskGraph>,
+    pub(crate) native: Arc<Native>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) prune: Prune,
 }
@@ -49,9 +50,11 @@ pub(crate) enum Prune {
 /// `Invalid` with everything that makes the graph impossible on this cloud as it is: shared objects that do
 /// not exist, names that others hold, fields that cannot be changed.
 pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
-    let Inputs { cloud, scope, graph, snapshot, prune } = inputs;
+    let Inputs { cloud, scope, native, snapshot, prune } = inputs;
+    let graph = native.graph().clone();
     let fingerprint = fingerprint(scope, &graph, &snapshot, &prune);
     let mut planner = Planner::new(cloud, &snapshot);
+    planner.problems = outputs::missing(cloud, &graph);
     for task in graph.tasks() {
         if let Err(error) = planner.decide(task) {
             planner.problems.push(error);
@@ -61,7 +64,9 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
     if !planner.problems.is_empty() {
         return Err(Error::from_many(planner.problems));
     }
-    let Planner { decisions, notes, deferred, warnings, .. } = planner;
+    let Planner { decisions, notes, deferred, warnings, outputs, .. } = planner;
+    let known = outputs.into_iter().map(|(key, known)| (key, (known.object.clone(), known.volatile)));
+    let outputs = GraphOutputs::new(native.clone(), known);
     let steps = order(cloud, &graph, &snapshot, &decisions)?;
     let mut plan = Plan {
         format: FORMAT.to_owned(),
@@ -90,7 +95,9 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
         };
         let waits_for = waits.remove(&(decision.key.clone(), action == Action::Delete)).unwrap_or_default();
         let Note { reason, fields } = note;
-        plan.changes.push(Change { task: decision.key, action, id, reason, fields, waits_for });
+        let origin = native.origin(&decision.key).cloned();
+        let class = class_of(cloud, &decision.key);
+        plan.changes.push(Change { task: decision.key, origin, class, action, id, reason, fields, waits_for });
     }
     let count = |action| plan.changes.iter().filter(|change| change.action == action).count();
     plan.summary = Summary {
@@ -100,7 +107,8 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
         delete: count(Action::Delete),
         unchanged: plan.unchanged.len(),
     };
-    plan.work = Some(Arc::new(Work { scope: scope.clone(), graph, prune, objects, snapshot, steps }));
+    let scope = scope.clone();
+    plan.work = Some(Arc::new(Work { scope, native, graph, prune, objects, snapshot, outputs, steps }));
     Ok(plan)
 }
 
@@ -179,7 +187,7 @@ pub(crate) fn output_of(observed: &Observed, output: &str) -> Option<Value> {
     if output == ID {
         return Some(Value::String(observed.object.id.clone()));
     }
-    observed.object.outputs.get(output).cloned()
+    observed.object.outputs.value(output).cloned()
 }
 
 impl<'a> Planner<'a> {
@@ -325,7 +333,7 @@ impl<'a> Planner<'a> {
             .snapshot
             .of(key.kind())
             .iter()
-            .filter(|it| it.object.state.is_live() && it.object.is_meant_by(selector));
+            .filter(|it| it.object.state.is_live() && it.object.matches(selector));
         match (meant.next(), meant.next()) {
             (Some(object), None) => Ok(object),
             (None, _) => Err(Error::not_found(format!("there is no {} {selector:?}", key.kind()))
@@ -383,8 +391,11 @@ impl<'a> Planner<'a> {
             if matches!(prune, Prune::Nothing) && !duplicate {
                 let id = Some(observed.object.id.clone());
                 let (fields, waits_for) = (Vec::new(), Vec::new());
+                let class = class_of(self.cloud, &key);
                 self.deferred.push(Change {
                     task: key,
+                    origin: None,
+                    class,
                     action: Action::Delete,
                     id,
                     reason,
@@ -412,6 +423,11 @@ impl<'a> Planner<'a> {
 /// The snapshot's own text of a kind, which lives as long as the snapshot.
 fn kind_of<'a>(snapshot: &'a Snapshot, key: &Key) -> &'a str {
     snapshot.kind(key.kind()).unwrap_or_default()
+}
+
+/// What objects of a key's kind are for.
+fn class_of(cloud: &dyn Cloud, key: &Key) -> Class {
+    cloud.class(key.kind()).unwrap_or_default()
 }
 
 fn top_member(path: &str) -> &str {

@@ -12,6 +12,7 @@
 mod compare;
 mod draw;
 mod make;
+mod outputs;
 mod steps;
 mod text;
 
@@ -23,6 +24,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::GraphOutputs;
+use crate::cloud::Class;
 use crate::graph::{Key, Wait};
 
 pub(crate) use compare::differences;
@@ -76,11 +79,18 @@ pub struct Summary {
     pub unchanged: usize,
 }
 
-/// What will be done about one task or object.
+/// What will be done about one native task or object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// The task.
+    /// The native task.
     pub task: Key,
+    /// The task of the graph as it was written that this is done for; `None` for objects that no task of it knows any
+    /// more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Key>,
+    /// What objects of its kind are for.
+    #[serde(default)]
+    pub class: Class,
     /// What will be done.
     pub action: Action,
     /// The identifier of the object as it is, if there is one.
@@ -182,6 +192,12 @@ impl Plan {
     pub fn critical_path(&self) -> Duration {
         let steps = self.work.iter().flat_map(|work| &work.steps);
         steps.map(|step| step.remaining).max().unwrap_or_default()
+    }
+
+    /// What is known of the outputs of the graph's tasks: those of objects that exist and stay, but for what an update is
+    /// about to change.
+    pub fn outputs(&self) -> GraphOutputs {
+        self.work.as_ref().map(|work| work.outputs.clone()).unwrap_or_default()
     }
 
     /// The change of a task.

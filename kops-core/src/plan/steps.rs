@@ -19,7 +19,8 @@ use crate::cloud::{
     Cloud, DynHandler, IdentityClass, Observed, Replacement, Scope, State, Timing, handler_of,
 };
 use crate::graph::{Key, TaskGraph, Wait, sort};
-use crate::{Error, Result, Snapshot};
+use crate::lower::Native;
+use crate::{Error, GraphOutputs, Result, Snapshot};
 
 use super::{Action, Prune};
 
@@ -27,11 +28,15 @@ use super::{Action, Prune};
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) scope: Scope,
+    pub(crate) native: Arc<Native>,
+    /// Its tasks.
     pub(crate) graph: Arc<TaskGraph>,
     pub(crate) prune: Prune,
     pub(crate) snapshot: Arc<Snapshot>,
     /// The objects of the tasks whose object exists and stays.
     pub(crate) objects: HashMap<Key, Arc<Observed>>,
+    /// What is known of outputs beforehand.
+    pub(crate) outputs: GraphOutputs,
     pub(crate) steps: Vec<Step>,
 }
 

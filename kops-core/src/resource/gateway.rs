@@ -39,5 +39,6 @@ impl NatGateway {
 
 impl Resource for NatGateway {
     const KIND: &'static str = "NatGateway";
+    const OUTPUTS: &'static [&'static str] = &[Self::PUBLIC_IP.name()];
     type Resolved = NatGateway<Closed>;
 }

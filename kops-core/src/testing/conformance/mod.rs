@@ -65,7 +65,7 @@ use crate::{Error, ErrorKind, Result, RetryPolicy};
 
 pub use faults::{cancelled, crashed_anywhere, failed_anywhere, lost_answers, throttled};
 pub use ownership::{deleted, foreign, lifecycles, shared, taken_name};
-pub use planning::{changed, drifted, lowered, repeated, stable, stale};
+pub use planning::{changed, classified, drifted, lowered, repeated, stable, stale};
 pub use reading::{budget, pages, secrets, unsupported};
 
 /// A provider to be tested, and what to test it with.
@@ -279,8 +279,9 @@ impl fmt::Display for ConformanceReport {
 type Rule = for<'a> fn(&'a dyn Fixture) -> BoxFuture<'a, Verdict>;
 
 /// The rules, by name.
-const RULES: [(&str, Rule); 20] = [
+const RULES: [(&str, Rule); 21] = [
     ("lowered", |fixture| Box::pin(lowered(fixture))),
+    ("classified", |fixture| Box::pin(classified(fixture))),
     ("repeated", |fixture| Box::pin(repeated(fixture))),
     ("stable", |fixture| Box::pin(stable(fixture))),
     ("stale", |fixture| Box::pin(stale(fixture))),

@@ -149,7 +149,7 @@ pub async fn lifecycles(fixture: &dyn Fixture) -> Verdict {
 
         stage.apply(&native).await?;
         for edit in fixture.edits(&stage.scope)? {
-            let edited = stage.cloud.lower(&edit.graph, &stage.scope)?;
+            let edited = stage.lower(&edit.graph)?;
             let created = with_lifecycle(&edited, |_| Some(Lifecycle::CreateOnly))?;
             let plan = stage.engine().plan(&created).await?;
             let change =

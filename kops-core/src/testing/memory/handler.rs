@@ -113,7 +113,7 @@ impl<R: MemoryKind> Handler for MemoryHandler<R> {
             let held = record.name.as_ref()?;
             names.iter().find(|(name, _)| name == held).map(|(_, task)| *task)
         };
-        let is_selected = |record: &Record| shared.iter().any(|selector| record.is_meant_by(selector));
+        let is_selected = |record: &Record| shared.iter().any(|selector| record.matches(selector));
         let found = self.pages(query, |record| {
             class == IdentityClass::Journal
                 || record.is_of(query.scope)

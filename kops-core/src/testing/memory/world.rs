@@ -104,7 +104,7 @@ impl Record {
         self.gone_at.is_none()
     }
 
-    pub(super) fn is_meant_by(&self, selector: &str) -> bool {
+    pub(super) fn matches(&self, selector: &str) -> bool {
         self.id == selector || self.aliases.iter().any(|alias| alias == selector)
     }
 
@@ -158,8 +158,7 @@ impl World {
 
     /// What an object puts out.
     pub fn output<R: Resource, T: DeserializeOwned>(&self, id: &Id<R>, output: Output<R, T>) -> Option<T> {
-        let value = self.record(R::KIND, id.as_str())?.outputs.get(output.name())?;
-        serde_json::from_value(value.clone()).ok()
+        self.record(R::KIND, id.as_str())?.outputs.get(output).ok()?
     }
 
     pub(super) fn of(&self, kind: &str) -> impl Iterator<Item = &Record> {

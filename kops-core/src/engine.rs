@@ -172,7 +172,11 @@ impl Engine {
         native: impl Into<Arc<Native>>,
         snapshot: impl Into<Arc<Snapshot>>,
     ) -> Result<Plan> {
-        self.plan_pruning(native.into(), snapshot.into(), if self.prune { Prune::All } else { Prune::Nothing })
+        self.plan_pruning(
+            native.into(),
+            snapshot.into(),
+            if self.prune { Prune::All } else { Prune::Nothing },
+        )
     }
 
     /// What deleting the scope's objects of these native tasks would do, whatever else is pending. Changes

@@ -109,6 +109,10 @@ async fn list(
     for task in graph.tasks().filter(|task| task.key.kind() == handler.kind()) {
         match &task.lifecycle {
             Lifecycle::Shared { selector } => shared.push(selector.as_str()),
+            Lifecycle::Adopted { selector } => {
+                shared.push(selector.as_str());
+                wanted.push(Wanted { name: task.key.name(), spec: &task.spec });
+            }
             _ => wanted.push(Wanted { name: task.key.name(), spec: &task.spec }),
         }
     }

@@ -14,7 +14,7 @@ use aws_sdk_ec2::types::{
 };
 use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, State,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, State,
     Timing, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Secret, Setting, Stage};
@@ -315,6 +315,14 @@ impl Handler for Instances {
             self.set_metadata(&request).await?;
         }
         Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Machine>) -> Result<Object<Machine>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, Machine>) -> Result<Deletion> {

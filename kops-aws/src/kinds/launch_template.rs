@@ -225,7 +225,8 @@ impl Handler for LaunchTemplates {
         if changed.contains("tags") {
             tags::set(&self.0, cx, &object.id, &spec.tags).await?;
         }
-        let latest = || object.outputs.value(LaunchTemplate::LATEST_VERSION.name()).and_then(|it| it.as_str());
+        let latest =
+            || object.outputs.value(LaunchTemplate::LATEST_VERSION.name()).and_then(|it| it.as_str());
         let mut version = latest().unwrap_or_default().to_owned();
         if changed.iter().any(|member| is_of_version(member)) {
             let create = self

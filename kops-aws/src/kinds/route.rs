@@ -138,7 +138,8 @@ impl Handler for Routes {
             let (Some(id), Some(task)) = (table.route_table_id(), tags::task(query.scope, &tags)) else {
                 continue;
             };
-            let wanted: Vec<_> = wanted.iter().filter(|(_, it)| refers_to(&it.table, id, Some(task))).collect();
+            let wanted: Vec<_> =
+                wanted.iter().filter(|(_, it)| refers_to(&it.table, id, Some(task))).collect();
             for route in
                 table.routes().iter().filter(|route| route.origin() == Some(&RouteOrigin::CreateRoute))
             {

@@ -11,6 +11,8 @@ use crate::kinds::{Ec2Instance, Image, RootDisk};
 impl Lowered<Site> for Instance {
     type Native = Ec2Instance;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
+
     const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PRIVATE_IP.name(), Ec2Instance::PRIVATE_IP.name())];
 

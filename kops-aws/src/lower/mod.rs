@@ -44,12 +44,7 @@ pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 ///
 /// # Errors
 /// Everything that AWS cannot do, at once.
-pub(crate) fn lower(
-    graph: &TaskGraph,
-    scope: &Scope,
-    region: &str,
-    kinds: &HashSet<&str>,
-) -> Result<Native> {
+pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, region: &str, kinds: &HashSet<&str>) -> Result<Native> {
     LOWERINGS.lower(graph, scope, &Site { region: region.to_owned() }, kinds)
 }
 

@@ -1,6 +1,6 @@
 //! Lowering of networks: pure, on graphs and nothing else.
 
-use kops_core::graph::{TaskGraph, GraphBuilder, Key, Lifecycle, Wait};
+use kops_core::graph::{GraphBuilder, Key, Lifecycle, TaskGraph, Wait};
 use kops_core::resource::{
     Access, Address, Egress, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network,
     Peer, Resource, Route as Way, Subnet,

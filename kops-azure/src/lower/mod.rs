@@ -60,12 +60,7 @@ pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 ///
 /// # Errors
 /// Everything that Azure cannot do, at once.
-pub(crate) fn lower(
-    graph: &TaskGraph,
-    scope: &Scope,
-    site: &Site,
-    kinds: &HashSet<&str>,
-) -> Result<Native> {
+pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, site: &Site, kinds: &HashSet<&str>) -> Result<Native> {
     let native = LOWERINGS.lower(graph, scope, site, kinds)?;
     subnets_stay_with_their_networks(native.graph())?;
     Ok(native)

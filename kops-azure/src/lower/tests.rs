@@ -1,6 +1,6 @@
 //! Lowering: pure, on graphs and nothing else.
 
-use kops_core::graph::{TaskGraph, GraphBuilder, Handle, Key};
+use kops_core::graph::{GraphBuilder, Handle, Key, TaskGraph};
 use kops_core::resource::{
     Address, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network, Peer, Resource,
     SshKey, Subnet, Volume,

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use crate::cloud::{
-    Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed, Owner,
-    Query, Scope, Update, Wanted,
+    Adopt, Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed,
+    Owner, Query, Scope, Update, Wanted,
 };
 use crate::digest::Hasher;
 use crate::graph::{Document, Key, Lifecycle, Task, has_unknown, outputs_in};
@@ -269,6 +269,38 @@ impl Worker<'_> {
         }
     }
 
+    /// Marks an object as the task's, and changes its members `changed`. Whatever a lost answer or a crash leaves
+    /// undone is done by repeating it: an object that bears the marks already is one to be changed.
+    pub(crate) async fn adopt(
+        &self,
+        handler: &dyn DynHandler,
+        task: &Task,
+        object: &Observed,
+        wanted: &Document,
+        changed: &BTreeSet<String>,
+        cx: &Context,
+    ) -> Result<Observed> {
+        require_known(wanted)?;
+        let request = Adopt {
+            scope: self.scope,
+            name: task.key.name(),
+            object: &object.object,
+            retained: task.lifecycle == Lifecycle::Retained,
+            cx,
+        };
+        let mut attempts = Attempts::new(self.retry);
+        let adopted = loop {
+            match handler.adopt(request.clone()).await {
+                Ok(object) => break object,
+                Err(error) => self.pause(&task.key, error, &mut attempts, cx).await?,
+            }
+        };
+        if changed.is_empty() {
+            return Ok(adopted);
+        }
+        self.update(handler, &task.key, &adopted, wanted, changed, cx).await
+    }
+
     /// Deletes an object.
     pub(crate) async fn delete(
         &self,
@@ -325,7 +357,9 @@ fn is_the_one(making: &Making<'_>, observed: &Observed) -> bool {
     match object.owner {
         Owner::Scope => object.name.as_deref() == Some(making.task.key.name()),
         Owner::Other => false,
-        Owner::Unknown => content_digest(making.handler, &object.spec) == content_digest(making.handler, making.wanted),
+        Owner::Unknown => {
+            content_digest(making.handler, &object.spec) == content_digest(making.handler, making.wanted)
+        }
     }
 }
 

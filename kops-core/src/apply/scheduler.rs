@@ -169,7 +169,7 @@ impl<'a> Scheduler<'a> {
         let task = self.work.graph.get(&step.key);
         // Everything it needs is done, so its specification is known now.
         let wanted = match &step.op {
-            Op::Create | Op::Update { .. } => task
+            Op::Create | Op::Update { .. } | Op::Adopt { .. } => task
                 .ok_or_else(|| Error::internal("a step without a task"))
                 .and_then(|task| Ok((task, self.resolve(handler, task)?))),
             _ => Err(Error::internal("a step that wants nothing")),
@@ -184,10 +184,23 @@ impl<'a> Scheduler<'a> {
                     Err(error) => Err(error),
                 },
                 Op::Update { object, changed } => match wanted {
-                    Ok((_, wanted)) => worker
-                        .update(handler, &step.key, object, &wanted, changed, &cx)
-                        .await
-                        .map(|object| Answer::Object(Box::new(object))),
+                    Ok((task, wanted)) => {
+                        let wanted = wanted.with_members_of(&object.object.spec, &task.options.ignored);
+                        worker
+                            .update(handler, &step.key, object, &wanted, changed, &cx)
+                            .await
+                            .map(|object| Answer::Object(Box::new(object)))
+                    }
+                    Err(error) => Err(error),
+                },
+                Op::Adopt { object, changed } => match wanted {
+                    Ok((task, wanted)) => {
+                        let wanted = wanted.with_members_of(&object.object.spec, &task.options.ignored);
+                        worker
+                            .adopt(handler, task, object, &wanted, changed, &cx)
+                            .await
+                            .map(|object| Answer::Object(Box::new(object)))
+                    }
                     Err(error) => Err(error),
                 },
                 Op::Delete { object } => {

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement, Resolved,
-    Timing, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement,
+    Resolved, Timing, Update,
 };
 use crate::graph::{Document, Reference, references};
 use crate::resource::Resource;
@@ -51,6 +51,10 @@ pub trait DynHandler: Send + Sync {
     async fn create(&self, request: Create<'_, Document>) -> Result<Observed>;
     /// See [`Handler::update`].
     async fn update(&self, request: Update<'_, Document>) -> Result<Observed>;
+    /// See [`Handler::can_adopt`].
+    fn can_adopt(&self) -> bool;
+    /// See [`Handler::adopt`].
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed>;
     /// See [`Handler::delete`].
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion>;
 }
@@ -140,6 +144,16 @@ impl<H: Handler> DynHandler for H {
         let (object, spec) = (unerase::<H>(object)?, typed(H::Kind::KIND, spec)?);
         let request = Update { scope, name, object: &object, spec: &spec, changed, token, cx };
         erase(self, Handler::update(self, request).await?)
+    }
+
+    fn can_adopt(&self) -> bool {
+        Handler::can_adopt(self)
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
+        let Adopt { scope, name, object, retained, cx } = request;
+        let object = unerase::<H>(object)?;
+        erase(self, Handler::adopt(self, Adopt { scope, name, object: &object, retained, cx }).await?)
     }
 
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {

@@ -42,8 +42,8 @@ pub use class::Class;
 pub use context::{Context, Memo, Priority};
 pub use erased::{DynHandler, Observed};
 pub use handler::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Query, Replacement, Resolved,
-    Timing, Update, Wanted,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Query, Replacement,
+    Resolved, Timing, Update, Wanted,
 };
 pub use limits::{Limiter, Permit, TokenBucket};
 pub use lookup::{Lookup, lookup};

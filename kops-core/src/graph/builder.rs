@@ -5,7 +5,10 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::marker::PhantomData;
 
 use super::resource::{Output, Resource};
-use super::{Document, Edge, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, Wait, no_such_output, outputs_in};
+use super::{
+    Document, Edge, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, TaskOptions, Wait, no_such_output,
+    outputs_in,
+};
 use crate::{Error, Result};
 
 /// Collects tasks; [`build`](Self::build) checks them.
@@ -71,7 +74,7 @@ impl GraphBuilder {
         let handle = Handle::named(name);
         self.outputs.insert(R::KIND, R::OUTPUTS);
         match Document::of(&spec) {
-            Ok(spec) => self.insert(Task { key: handle.key.clone(), spec, lifecycle, edges: Vec::new() }),
+            Ok(spec) => self.insert(Task::new(handle.key.clone(), spec, lifecycle)),
             Err(error) => self.problems.push(format!("{}: not a document: {error}", handle.key)),
         }
         handle
@@ -82,13 +85,33 @@ impl GraphBuilder {
         let handle = Handle::named(name);
         self.outputs.insert(R::KIND, R::OUTPUTS);
         let lifecycle = Lifecycle::Shared { selector: selector.into() };
-        self.insert(Task {
-            key: handle.key.clone(),
-            spec: Document::default(),
-            lifecycle,
-            edges: Vec::new(),
-        });
+        self.insert(Task::new(handle.key.clone(), Document::default(), lifecycle));
         handle
+    }
+
+    /// Adds an object that exists, is somebody else's, and shall be as specified and ours from now on; `selector` says
+    /// which. See [`Lifecycle::Adopted`].
+    pub fn adopt<R: Resource>(&mut self, name: &str, spec: R, selector: impl Into<String>) -> Handle<R> {
+        self.add_as(name, spec, Lifecycle::Adopted { selector: selector.into() })
+    }
+
+    /// Says that a task was called otherwise before: an object that was made under the former name is kept and marked
+    /// with the new one. Kinds whose objects cannot be marked anew say so when planning. Once applied, it may go.
+    pub fn renamed<R: Resource>(&mut self, task: &Handle<R>, from: &str) {
+        self.option(&task.key, |options| options.former_name = Some(from.to_owned()));
+    }
+
+    /// Leaves a member of a task's specification alone once the object exists: it is set when the object is made, and not
+    /// compared afterwards.
+    pub fn ignore<R: Resource>(&mut self, task: &Handle<R>, member: &str) {
+        self.option(&task.key, |options| options.ignored.extend([member.to_owned()]));
+    }
+
+    fn option(&mut self, key: &Key, change: impl FnOnce(&mut TaskOptions)) {
+        match self.index.get(key) {
+            Some(&position) => change(&mut self.tasks[position].options),
+            None => self.problems.push(format!("{key}: no such task to say something of")),
+        }
     }
 
     /// Adds a task as a document; for lowerings that pass tasks through.
@@ -149,6 +172,13 @@ impl GraphBuilder {
         for task in &self.tasks {
             for edge in task.edges.iter().filter(|edge| !self.index.contains_key(&edge.on)) {
                 self.problems.push(format!("{} refers to {}, which is not in the graph", task.key, edge.on));
+            }
+        }
+        for task in &self.tasks {
+            let Some(former) = &task.options.former_name else { continue };
+            let former = Key::new(task.key.kind(), former);
+            if self.index.contains_key(&former) {
+                self.problems.push(format!("{} was {former}, which is in the graph, too", task.key));
             }
         }
         if self.problems.is_empty() {

@@ -28,7 +28,7 @@ mod resource;
 mod suggest;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,13 +36,13 @@ use serde_json::Value;
 use crate::{Error, Result};
 
 pub(crate) use builder::sort;
-pub(crate) use suggest::no_such_output;
 pub use builder::{GraphBuilder, Handle};
 pub use document::Document;
 pub(crate) use document::{has_unknown, satisfied, shown};
 pub use key::Key;
 pub use references::{Reference, references};
 pub use resource::{At, Output, Resource};
+pub(crate) use suggest::no_such_output;
 pub use value::{Closed, Data, Id, Input, Open, OutputRef, Part, Secret, Setting, Stage, Wait};
 pub(crate) use value::{REF, alike, marked};
 
@@ -62,6 +62,26 @@ pub enum Lifecycle {
     Retained,
     /// Created when missing; never changed afterwards.
     CreateOnly,
+    /// Somebody else's until now: looked up by `selector`, as a shared one is, and taken over. From then on it is
+    /// managed, and the selector says nothing any more; it is also deleted when no longer wanted. It must exist. Kinds
+    /// whose objects cannot be taken over say so when planning.
+    Adopted {
+        /// How the object is found.
+        selector: String,
+    },
+}
+
+/// What else is said of a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct TaskOptions {
+    /// What the task was called before: an object of that name is kept, see [`GraphBuilder::renamed`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub former_name: Option<String>,
+    /// Members of the specification that are not compared, see [`GraphBuilder::ignore`].
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub ignored: BTreeSet<String>,
 }
 
 /// A task waits for another.
@@ -84,6 +104,8 @@ pub struct Task {
     pub lifecycle: Lifecycle,
     /// What it waits for: the tasks it takes outputs from, then those named by `after`.
     pub edges: Vec<Edge>,
+    /// What else is said of it.
+    pub options: TaskOptions,
 }
 
 /// A checked graph of tasks.
@@ -148,6 +170,11 @@ impl TaskGraph {
 }
 
 impl Task {
+    /// A task that waits for nothing but the tasks that its specification refers to.
+    pub fn new(key: Key, spec: Document, lifecycle: Lifecycle) -> Self {
+        Self { key, spec, lifecycle, edges: Vec::new(), options: TaskOptions::default() }
+    }
+
     /// The specification as its type.
     ///
     /// # Errors

@@ -14,7 +14,8 @@ pub(crate) fn no_such_output(task: &Key, output: &OutputRef, known: &[&'static s
         return None;
     }
     let kind = output.task.kind();
-    let there_is = format!("{task} refers to {output}, but {kind} has no output {name:?}: it has {}", all.join(", "));
+    let there_is =
+        format!("{task} refers to {output}, but {kind} has no output {name:?}: it has {}", all.join(", "));
     let lower = name.to_lowercase();
     let near = all
         .iter()

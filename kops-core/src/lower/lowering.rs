@@ -58,6 +58,11 @@ impl<'a, P> Lowering<'a, P> {
         Ok((self.native.build()?, self.origins))
     }
 
+    /// Whether a native task stands for the one that is being lowered.
+    fn stands_for_origin(&self, native: &Key) -> bool {
+        self.origin.as_ref().is_some_and(|origin| self.lowerings.counterpart(origin) == *native)
+    }
+
     /// Notes that a native task is there for the task that is being lowered.
     fn made(&mut self, native: &Key) {
         let origins = self.origins.entry(native.clone()).or_default();
@@ -88,12 +93,7 @@ impl<'a, P> Lowering<'a, P> {
                 }
                 let key = Key::new(entry.native, task.key.name());
                 self.made(&key);
-                self.native.insert(Task {
-                    key,
-                    spec: Document::default(),
-                    lifecycle: task.lifecycle.clone(),
-                    edges: Vec::new(),
-                });
+                self.native.insert(Task::new(key, Document::default(), task.lifecycle.clone()));
                 Ok(())
             }
             Some(entry) => (entry.lower)(task, self),
@@ -111,9 +111,14 @@ impl<'a, P> Lowering<'a, P> {
 
     /// Adds a task, with the lifecycle of the one that is being lowered.
     pub fn add<R: Resource>(&mut self, name: &str, spec: R) -> Handle<R> {
-        let handle = self.native.add_as(name, spec, self.lifecycle.clone());
+        let handle = Handle::<R>::named(name);
+        let lifecycle = match &self.lifecycle {
+            // The selector means the object that stands for the task; what is beside it is made.
+            Lifecycle::Adopted { .. } if !self.stands_for_origin(handle.key()) => Lifecycle::Managed,
+            lifecycle => lifecycle.clone(),
+        };
         self.made(handle.key());
-        handle
+        self.native.add_as(name, spec, lifecycle)
     }
 
     /// Adds a task that several agnostic ones need, unless one of them has done so already; it is retained if

@@ -54,10 +54,11 @@
 //! # Ok::<(), kops_core::Error>(())
 //! ```
 
+mod former;
 mod lowering;
 mod native;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -79,6 +80,10 @@ pub trait Lowered<P: 'static>: Resource {
 
     /// Its outputs that have another name there, with that name.
     const OUTPUT_NAMES: &'static [(&'static str, &'static str)] = &[];
+
+    /// Its members that are called otherwise there, with what they are called: for
+    /// [`GraphBuilder::ignore`](crate::graph::GraphBuilder::ignore).
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[];
 
     /// Whether the cloud does by itself what the kind asks for, so that no object stands for it: the door to the
     /// internet of a network that always has one. Who waits for such a task waits for what it would wait for.
@@ -104,6 +109,7 @@ pub struct LoweringEntry<P: 'static> {
     /// The outputs of the agnostic kind.
     outputs: &'static [&'static str],
     output_names: &'static [(&'static str, &'static str)],
+    member_names: &'static [(&'static str, &'static str)],
     implicit: bool,
     outlet: fn(&Task, &str) -> Option<(&'static str, &'static str)>,
     lower: fn(&Task, &mut Lowering<'_, P>) -> Result<()>,
@@ -116,6 +122,7 @@ pub const fn entry<P: 'static, A: Lowered<P>>() -> LoweringEntry<P> {
         native: A::Native::KIND,
         outputs: <A as Resource>::OUTPUTS,
         output_names: A::OUTPUT_NAMES,
+        member_names: A::MEMBER_NAMES,
         implicit: A::IMPLICIT,
         outlet: |task, output| A::OUTLET.and_then(|outlet| outlet(&task.spec_as().ok()?, output)),
         lower: |task, cx| A::lower(task.key.name(), task.spec_as()?, cx),
@@ -225,8 +232,67 @@ impl<P> Lowerings<P> {
             return Err(Error::from_many(problems));
         }
         let (native, origins) = cx.finish(graph)?;
+        let native = self.with_ignored_members(graph, native)?;
+        let native = self.with_former_names(graph, native, &origins, scope, provider, kinds)?;
         self.parts_stay_with_their_wholes(&native)?;
         Ok(Native::new(native, origins, |native| self.stand_ins(graph, native)))
+    }
+
+    /// Says of the tasks that stand for others which of their members are not compared.
+    fn with_ignored_members(&self, graph: &TaskGraph, native: TaskGraph) -> Result<TaskGraph> {
+        let ignoring =
+            |task: &&Task| !task.options.ignored.is_empty() && self.entry_of(task.key.kind()).is_some();
+        let ignoring: HashMap<Key, &Task> =
+            graph.tasks().filter(ignoring).map(|task| (self.counterpart(&task.key), task)).collect();
+        if ignoring.is_empty() {
+            return Ok(native);
+        }
+        let mut told = TaskGraph::builder();
+        let mut problems = Vec::new();
+        for task in native.tasks() {
+            let mut task = task.clone();
+            if let Some(agnostic) = ignoring.get(&task.key) {
+                match self.ignored(agnostic, &task) {
+                    Ok(ignored) => task.options.ignored = ignored,
+                    Err(error) => problems.push(error.with_task(&agnostic.key)),
+                }
+            }
+            told.insert(task);
+        }
+        if problems.is_empty() { told.build() } else { Err(Error::from_many(problems)) }
+    }
+
+    /// The members of a native task that stand for those of an agnostic one which are not compared.
+    fn ignored(&self, agnostic: &Task, native: &Task) -> Result<BTreeSet<String>> {
+        let names = self.entry_of(agnostic.key.kind()).map_or(&[] as &[_], |entry| entry.member_names);
+        let there = |member: &String| {
+            let name =
+                names.iter().find(|(name, _)| name == member).map_or(member.as_str(), |(_, name)| name);
+            native.spec.get(name).map(|_| name.to_owned()).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Unsupported,
+                    format!("{member:?} is no member of its own on {}: it cannot be ignored", self.cloud),
+                )
+                .with_hint(format!("what stands for the task is {}", native.key))
+            })
+        };
+        agnostic.options.ignored.iter().map(there).collect()
+    }
+
+    /// Says of the native tasks of a renamed task what they were called before: as the tasks are that lowering makes of the
+    /// graph with the former names.
+    fn with_former_names(
+        &self,
+        graph: &TaskGraph,
+        native: TaskGraph,
+        origins: &HashMap<Key, Vec<Key>>,
+        scope: &Scope,
+        provider: &P,
+        kinds: &HashSet<&str>,
+    ) -> Result<TaskGraph> {
+        let Some(formers) = former::FormerNames::of(graph) else { return Ok(native) };
+        let before = self.lower(&formers.graph(graph)?, scope, provider, kinds)?;
+        formers.told(native, origins, &before)
     }
 
     /// An agnostic kind that the cloud fulfils without an object has no outputs that another kind could take.
@@ -235,9 +301,8 @@ impl<P> Lowerings<P> {
             // What a provider's own lowering makes of such a reference is up to it.
             return Ok(());
         }
-        let implicit = |output: &OutputRef| {
-            self.is_implicit(&output.task) && !kinds.contains(output.task.kind())
-        };
+        let implicit =
+            |output: &OutputRef| self.is_implicit(&output.task) && !kinds.contains(output.task.kind());
         match task.spec.outputs().into_iter().find(implicit) {
             None => Ok(()),
             Some(output) => Err(Error::new(

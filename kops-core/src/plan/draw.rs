@@ -19,6 +19,7 @@ impl Plan {
                 Action::Update => "khaki",
                 Action::Replace => "plum",
                 Action::Delete => "lightpink",
+                Action::Adopt => "lightblue",
             };
             let label = format!("{}\\n{}", escape(change.task.kind()), escape(change.task.name()));
             let _ = writeln!(out, "  n{node} [label=\"{label}\", fillcolor={color}];");
@@ -45,6 +46,9 @@ impl Plan {
         }
         out.push_str("  classDef create fill:#9f9\n  classDef update fill:#fe8\n");
         out.push_str("  classDef replace fill:#dad\n  classDef delete fill:#fbb\n");
+        if self.summary.adopt > 0 {
+            out.push_str("  classDef adopt fill:#bdf\n");
+        }
         out
     }
 

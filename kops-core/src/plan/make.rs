@@ -81,7 +81,8 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
         work: None,
     };
     let mut waits = dependencies(&steps);
-    let stays = |decision: &&Decision<'_>| matches!(decision.action, None | Some(Action::Update));
+    let stays =
+        |decision: &&Decision<'_>| matches!(decision.action, None | Some(Action::Update | Action::Adopt));
     let objects = decisions
         .iter()
         .filter(stays)
@@ -97,7 +98,16 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
         let Note { reason, fields } = note;
         let origin = native.origin(&decision.key).cloned();
         let class = class_of(cloud, &decision.key);
-        plan.changes.push(Change { task: decision.key, origin, class, action, id, reason, fields, waits_for });
+        plan.changes.push(Change {
+            task: decision.key,
+            origin,
+            class,
+            action,
+            id,
+            reason,
+            fields,
+            waits_for,
+        });
     }
     let count = |action| plan.changes.iter().filter(|change| change.action == action).count();
     plan.summary = Summary {
@@ -105,6 +115,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
         update: count(Action::Update),
         replace: count(Action::Replace),
         delete: count(Action::Delete),
+        adopt: count(Action::Adopt),
         unchanged: plan.unchanged.len(),
     };
     let scope = scope.clone();
@@ -125,6 +136,10 @@ fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: &Pr
     };
     for task in graph.tasks() {
         hasher.text(task.key.as_str()).document(&task.spec).text(&format!("{:?}", task.lifecycle));
+        hasher.text(task.options.former_name.as_deref().unwrap_or_default());
+        for member in &task.options.ignored {
+            hasher.text(member);
+        }
         for edge in &task.edges {
             hasher.text(edge.on.as_str()).text(&format!("{:?}", edge.wait));
         }
@@ -138,6 +153,13 @@ fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: &Pr
 struct Note {
     reason: Option<String>,
     fields: Vec<FieldChange>,
+}
+
+/// Objects of which a task takes one over.
+struct TakeOver<'a> {
+    objects: Vec<&'a Arc<Observed>>,
+    /// The task's former key; `None` when the object is somebody else's.
+    from: Option<Key>,
 }
 
 struct Planner<'a> {
@@ -227,6 +249,9 @@ impl<'a> Planner<'a> {
             self.outputs.insert(task.key.clone(), Known { object, volatile: &[] });
             return Ok(());
         }
+        if let Some(found) = self.to_take_over(task)? {
+            return self.take_over(handler, task, &found);
+        }
         self.refuse_taken_name(task)?;
         let candidates = self.by_key.remove(&task.key).unwrap_or_default();
         if let [only] = candidates[..]
@@ -238,7 +263,7 @@ impl<'a> Planner<'a> {
         let wanted = self.wanted(handler, task)?;
         let (live, dying): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|it| it.object.state.is_live());
-        let Some((object, fields)) = self.best_match(handler, &wanted, &live) else {
+        let Some((object, fields)) = self.best_match(handler, task, &wanted, &live) else {
             let note = Note { reason: None, fields: members(&wanted) };
             self.settle(task, Some(Action::Create), None, note, BTreeSet::new(), dying);
             return Ok(());
@@ -275,6 +300,7 @@ impl<'a> Planner<'a> {
     fn best_match(
         &self,
         handler: &dyn DynHandler,
+        task: &Task,
         wanted: &Document,
         live: &[&'a Arc<Observed>],
     ) -> Option<(&'a Arc<Observed>, Vec<FieldChange>)> {
@@ -283,6 +309,7 @@ impl<'a> Planner<'a> {
                 let fields: Vec<_> = differences(wanted, &observed.object.spec)
                     .into_iter()
                     .filter(|field| handler.mutability(top_member(&field.path)) != Mutability::WriteOnly)
+                    .filter(|field| !task.options.ignored.contains(top_member(&field.path)))
                     .collect();
                 (*observed, fields)
             })
@@ -303,8 +330,12 @@ impl<'a> Planner<'a> {
 
     /// The short way to the most frequent answer: the object is as it shall be, to the letter.
     fn is_as_wanted(&self, task: &Task, observed: &Observed) -> bool {
+        let compared = match &task.options.ignored {
+            none if none.is_empty() => Cow::Borrowed(&task.spec),
+            ignored => Cow::Owned(task.spec.without(ignored)),
+        };
         matches!(observed.object.state, State::Ready | State::Pending)
-            && satisfied(&task.spec, &observed.object.spec, &|task, output, actual| {
+            && satisfied(&compared, &observed.object.spec, &|task, output, actual| {
                 self.outputs.get(task).is_some_and(|known| known.is(output, actual))
             })
     }
@@ -350,6 +381,83 @@ impl<'a> Planner<'a> {
             .with_task(key)
             .with_hint("give the identifier instead")),
         }
+    }
+
+    /// The objects that a task takes over: that of somebody else's which it adopts, or those made under its former name.
+    /// `None` when it has an object of its own, or nothing to take over.
+    fn to_take_over(&self, task: &Task) -> Result<Option<TakeOver<'a>>> {
+        let live = |key: &Key| -> Vec<&'a Arc<Observed>> {
+            let all = self.by_key.get(key).into_iter().flatten();
+            all.filter(|it| it.object.state.is_live()).copied().collect()
+        };
+        if !live(&task.key).is_empty() {
+            return Ok(None);
+        }
+        if let Lifecycle::Adopted { selector } = &task.lifecycle {
+            let object = self.shared(&task.key, selector)?;
+            if object.object.owner == Owner::Scope {
+                let name = object.object.name.as_deref().unwrap_or(&object.object.id);
+                return Err(Error::invalid(format!(
+                    "{} is this scope's already, as {}/{name}",
+                    object.object.id,
+                    task.key.kind()
+                ))
+                .with_task(&task.key)
+                .with_hint("if the task was renamed, say so with GraphBuilder::renamed"));
+            }
+            return Ok(Some(TakeOver { objects: vec![object], from: None }));
+        }
+        let Some(former) = &task.options.former_name else { return Ok(None) };
+        let former = Key::new(task.key.kind(), former);
+        let objects = live(&former);
+        Ok((!objects.is_empty()).then_some(TakeOver { objects, from: Some(former) }))
+    }
+
+    fn take_over(&mut self, handler: &dyn DynHandler, task: &'a Task, found: &TakeOver<'a>) -> Result<()> {
+        let wanted = self.wanted(handler, task)?;
+        let Some((object, fields)) = self.best_match(handler, task, &wanted, &found.objects) else {
+            return Err(Error::internal("nothing to take over").with_task(&task.key));
+        };
+        let (action, note) = judge(handler, task, object, fields)?;
+        let replaced = action == Some(Action::Replace);
+        if replaced && found.from.is_none() {
+            let why = note.reason.unwrap_or_default();
+            return Err(Error::invalid(format!("{} cannot be adopted as it is: {why}", object.object.id))
+                .with_task(&task.key)
+                .with_hint(
+                    "specify those fields as the object has them, or add the task without adopting it",
+                ));
+        }
+        if !replaced && !handler.can_adopt() {
+            let (what, hint) = match &found.from {
+                None => ("adopted", "share it, or have another one made"),
+                Some(_) => {
+                    ("renamed", "keep the task's name, or leave out that it was renamed: it is made anew")
+                }
+            };
+            return Err(Error::new(
+                crate::ErrorKind::Unsupported,
+                format!("objects of the kind {} cannot be {what}", task.key.kind()),
+            )
+            .with_task(&task.key)
+            .with_hint(hint));
+        }
+        self.matched.insert((kind_of(self.snapshot, &task.key), &object.object.id));
+        let changed: BTreeSet<_> =
+            note.fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
+        if replaced {
+            self.settle(task, Some(Action::Replace), Some(object), note, changed, Vec::new());
+            return Ok(());
+        }
+        let volatile = handler.volatile_outputs(&changed);
+        self.outputs.insert(task.key.clone(), Known { object, volatile });
+        let reason = match &found.from {
+            None => "it exists and is not this scope's yet".to_owned(),
+            Some(former) => format!("it was {former}"),
+        };
+        let note = Note { reason: Some(reason), ..note };
+        self.settle(task, Some(Action::Adopt), Some(object), note, changed, Vec::new());
+        Ok(())
     }
 
     fn refuse_taken_name(&self, task: &Task) -> Result<()> {
@@ -485,7 +593,7 @@ fn dependencies(steps: &[Step]) -> HashMap<(Key, bool), Vec<Dependency>> {
     for step in steps {
         let deletes = match step.op {
             Op::Delete { .. } => true,
-            Op::Create | Op::Update { .. } => false,
+            Op::Create | Op::Update { .. } | Op::Adopt { .. } => false,
             Op::Settle { .. } | Op::Vanish { .. } => continue,
         };
         let waits = step

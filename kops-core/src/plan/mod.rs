@@ -75,6 +75,9 @@ pub struct Summary {
     pub replace: usize,
     /// Deleted.
     pub delete: usize,
+    /// Taken over, or marked anew.
+    #[serde(default)]
+    pub adopt: usize,
     /// Left as they are.
     pub unchanged: usize,
 }
@@ -115,7 +118,7 @@ pub struct Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.action, self.task)?;
-        if ![Action::Update, Action::Replace].contains(&self.action) {
+        if ![Action::Update, Action::Replace, Action::Adopt].contains(&self.action) {
             return Ok(());
         }
         let fields: BTreeSet<_> = self.fields.iter().map(|field| field.path.as_str()).collect();
@@ -140,6 +143,9 @@ pub enum Action {
     Replace,
     /// The object will be deleted.
     Delete,
+    /// The object will be marked as the task's, and changed where it differs: it was somebody else's, or another task's
+    /// that has been renamed.
+    Adopt,
 }
 
 impl fmt::Display for Action {
@@ -149,6 +155,7 @@ impl fmt::Display for Action {
             Self::Update => "update",
             Self::Replace => "replace",
             Self::Delete => "delete",
+            Self::Adopt => "adopt",
         })
     }
 }

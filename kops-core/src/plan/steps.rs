@@ -58,6 +58,8 @@ pub(crate) enum Op {
     Create,
     /// Change the task's object.
     Update { object: Arc<Observed>, changed: BTreeSet<String> },
+    /// Mark an object as the task's, and change it.
+    Adopt { object: Arc<Observed>, changed: BTreeSet<String> },
     /// Delete an object.
     Delete { object: Arc<Observed> },
     /// Wait until an object that exists works.
@@ -72,6 +74,7 @@ impl Op {
         match self {
             Self::Create { .. } => Some(Action::Create),
             Self::Update { .. } => Some(Action::Update),
+            Self::Adopt { .. } => Some(Action::Adopt),
             Self::Delete { .. } => Some(Action::Delete),
             Self::Settle { .. } | Self::Vanish { .. } => None,
         }
@@ -82,6 +85,7 @@ impl Op {
         match self {
             Self::Create { .. } => "create",
             Self::Update { .. } => "update",
+            Self::Adopt { .. } => "adopt",
             Self::Delete { .. } => "delete",
             Self::Settle { .. } | Self::Vanish { .. } => "wait for",
         }
@@ -158,7 +162,10 @@ impl<'a> Builder<'a> {
         let awaited: BTreeSet<&Key> = decisions
             .iter()
             .filter(|decision| {
-                matches!(decision.action, Some(Action::Create | Action::Update | Action::Replace))
+                matches!(
+                    decision.action,
+                    Some(Action::Create | Action::Update | Action::Replace | Action::Adopt)
+                )
             })
             .filter_map(|decision| self.graph.get(&decision.key))
             .flat_map(|task| &task.edges)
@@ -189,6 +196,11 @@ impl<'a> Builder<'a> {
                 }
                 (Some(Action::Update), Some(object)) => {
                     let op = Op::Update { object: (*object).clone(), changed: changed.clone() };
+                    let step = self.push(key, op);
+                    self.made.insert(key.clone(), step);
+                }
+                (Some(Action::Adopt), Some(object)) => {
+                    let op = Op::Adopt { object: (*object).clone(), changed: changed.clone() };
                     let step = self.push(key, op);
                     self.made.insert(key.clone(), step);
                 }
@@ -308,7 +320,7 @@ impl<'a> Builder<'a> {
         let timing = self.handlers.get(step.key.kind()).map_or(Timing::default(), |it| it.timing());
         match step.op {
             Op::Create => (timing.call, timing.call + timing.settle),
-            Op::Update { .. } => (timing.call, timing.call),
+            Op::Update { .. } | Op::Adopt { .. } => (timing.call, timing.call),
             Op::Delete { .. } => (timing.call, timing.call + timing.vanish),
             Op::Settle { .. } => (Duration::ZERO, timing.settle),
             Op::Vanish { .. } => (Duration::ZERO, timing.vanish),

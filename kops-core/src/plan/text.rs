@@ -22,7 +22,7 @@ const FEW: usize = 3;
 const WIDTH: usize = 72;
 
 impl Plan {
-    /// The plan as text: `+` is made, `~` changed, `±` made anew, `-` deleted.
+    /// The plan as text: `+` is made, `~` changed, `±` made anew, `-` deleted, `→` taken over.
     pub fn text(&self, options: TextOptions) -> String {
         let mut out = String::new();
         let _ = writeln!(out, "{}", self.headline());
@@ -57,6 +57,7 @@ impl Plan {
             (summary.update, "update"),
             (summary.replace, "replace"),
             (summary.delete, "delete"),
+            (summary.adopt, "adopt"),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)
@@ -73,6 +74,7 @@ fn write_change(out: &mut String, change: &Change, full: bool, color: bool) {
         Action::Update => ("~", "33"),
         Action::Replace => ("±", "35"),
         Action::Delete => ("-", "31"),
+        Action::Adopt => ("→", "36"),
     };
     let mark = if color { format!("\x1b[{paint}m{mark}\x1b[0m") } else { mark.to_owned() };
     let _ = write!(out, "  {mark} {}{}", change.task.name(), in_brackets(change.id.as_deref()));

@@ -15,8 +15,8 @@ use super::tap::{Calls, Tap};
 use crate::Result;
 use crate::clock::Clock;
 use crate::cloud::{
-    Capabilities, Class, Cloud, Create, Delete, Deletion, DynHandler, IdentityClass, Machines, Mutability, Observed,
-    Permissions, Query, Replacement, Scope, Timing, Update,
+    Adopt, Capabilities, Class, Cloud, Create, Delete, Deletion, DynHandler, IdentityClass, Machines,
+    Mutability, Observed, Permissions, Query, Replacement, Scope, Timing, Update,
 };
 use crate::graph::{Document, TaskGraph};
 use crate::lower::Native;
@@ -173,6 +173,15 @@ impl DynHandler for Sabotaged {
     async fn update(&self, request: Update<'_, Document>) -> Result<Observed> {
         let token = request.token;
         self.tap.call(self.kind(), Op::Update, Some(token), |_| self.inner.update(request)).await
+    }
+
+    fn can_adopt(&self) -> bool {
+        self.inner.can_adopt()
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
+        let id = request.object.id.as_str();
+        self.tap.call(self.kind(), Op::Update, Some(id), |_| self.inner.adopt(request)).await
     }
 
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kops_core::clock::Clock;
 use kops_core::cloud::{
-    Capabilities, Class, Cloud, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed,
-    Owner, Query, Replacement, Scope, Timing, Update,
+    Adopt, Capabilities, Class, Cloud, Create, Delete, Deletion, DynHandler, Filter, IdentityClass,
+    Mutability, Observed, Owner, Query, Replacement, Scope, Timing, Update,
 };
 use kops_core::graph::{Document, TaskGraph};
 use kops_core::lower::Native;
@@ -45,6 +45,8 @@ enum Flaw {
     HidesHolders,
     /// Finds nothing by a selector.
     IgnoresSelectors,
+    /// Says that it has taken over what it has not.
+    AdoptsInWordsOnly,
     /// Forgets that an object is to be retained.
     ForgetsRetention,
     /// Fails to delete what is gone.
@@ -245,6 +247,19 @@ impl DynHandler for FlawedHandler {
         self.inner.update(Update { scope: &scope, ..request }).await.map(|observed| self.told(observed))
     }
 
+    fn can_adopt(&self) -> bool {
+        self.inner.can_adopt()
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
+        let scope = self.scope(request.scope);
+        if self.flaw == Flaw::AdoptsInWordsOnly {
+            let object = request.adopted();
+            return Ok(Observed { object, references: Vec::new() });
+        }
+        self.inner.adopt(Adopt { scope: &scope, ..request }).await.map(|observed| self.told(observed))
+    }
+
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {
         let scope = self.scope(request.scope);
         if self.flaw == Flaw::IgnoresDeletions {
@@ -276,6 +291,7 @@ const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::IgnoresScopes, "foreign"),
     (Flaw::HidesHolders, "taken_name"),
     (Flaw::IgnoresSelectors, "shared"),
+    (Flaw::AdoptsInWordsOnly, "adopted"),
     (Flaw::ForgetsRetention, "lifecycles"),
     (Flaw::MissesTheGone, "lost_answers"),
     (Flaw::ReadsOnePage, "pages"),

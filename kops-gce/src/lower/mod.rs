@@ -42,12 +42,7 @@ pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 ///
 /// # Errors
 /// Everything that Google Cloud cannot do, at once.
-pub(crate) fn lower(
-    graph: &TaskGraph,
-    scope: &Scope,
-    region: &str,
-    kinds: &HashSet<&str>,
-) -> Result<Native> {
+pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, region: &str, kinds: &HashSet<&str>) -> Result<Native> {
     let site = Site { region: region.to_owned() };
     LOWERINGS.lower(graph, scope, &site, kinds)?.try_map(when_ready)
 }

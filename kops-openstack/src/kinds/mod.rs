@@ -89,10 +89,7 @@ pub(crate) const PARTS: &[(&str, &str)] = &[
 /// What objects of each kind are for.
 pub(crate) const CLASSES: &[(Class, &[&str])] = &[
     (Class::Data, &[CinderVolume::KIND, <VolumeAttachment>::KIND]),
-    (
-        Class::Compute,
-        &[KeyPair::KIND, ServerGroup::KIND, <NovaServer>::KIND, Flavor::KIND, Image::KIND],
-    ),
+    (Class::Compute, &[KeyPair::KIND, ServerGroup::KIND, <NovaServer>::KIND, Flavor::KIND, Image::KIND]),
     (
         Class::Network,
         &[

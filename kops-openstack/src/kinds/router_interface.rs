@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Update, refers_to,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Update,
+    refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};

@@ -90,7 +90,8 @@ impl Handler for VolumeAttachments {
             let volume_mark = volume::mark(&self.0, query.scope, it)?;
             let task = tasks.get(server).map(|mark| mark.task.as_str());
             let is_wanted = |spec: &VolumeAttachment| {
-                refers_to(&spec.server, server, task) && refers_to(&spec.volume, &it.id, Some(&volume_mark.task))
+                refers_to(&spec.server, server, task)
+                    && refers_to(&spec.volume, &it.id, Some(&volume_mark.task))
             };
             let (name, _) = wanted.iter().find(|(_, spec)| is_wanted(spec))?;
             let object = object(server, &it.id);

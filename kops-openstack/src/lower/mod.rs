@@ -45,12 +45,7 @@ pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 ///
 /// # Errors
 /// Everything that OpenStack cannot do, at once.
-pub(crate) fn lower(
-    graph: &TaskGraph,
-    scope: &Scope,
-    site: &Site,
-    kinds: &HashSet<&str>,
-) -> Result<Native> {
+pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, site: &Site, kinds: &HashSet<&str>) -> Result<Native> {
     LOWERINGS.lower(graph, scope, site, kinds)
 }
 

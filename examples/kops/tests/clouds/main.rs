@@ -11,6 +11,8 @@
 mod ground;
 mod keystone;
 mod offline;
+mod outputs;
+mod own_kinds;
 mod rows;
 
 use std::fmt::Write as _;

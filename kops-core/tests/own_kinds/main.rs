@@ -64,8 +64,8 @@ async fn own_kinds_are_planned_made_and_deleted_with_the_rest() {
     let ada = Key::new("DatabaseUser", "ada");
     let change = plan.change(&ada).unwrap();
     assert_eq!((change.origin.as_ref(), change.class), (Some(&ada), Class::Data));
-    let waits: Vec<_> = change.waits_for.iter().map(|it| it.task.as_str()).collect();
-    assert_eq!(waits, ["Address/door", "Instance/db"]);
+    let waits: BTreeSet<_> = change.waits_for.iter().map(|it| it.task.as_str()).collect();
+    assert_eq!(waits, ["Address/door", "Instance/db"].into());
 
     let report = engine.apply(&plan).await.unwrap().into_result().unwrap();
     let outputs = report.outputs();

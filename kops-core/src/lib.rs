@@ -75,6 +75,7 @@ pub mod lower;
 mod observe;
 mod outputs;
 pub mod plan;
+mod policy;
 pub mod resource;
 mod retry;
 mod snapshot;
@@ -82,10 +83,11 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use apply::Report;
+pub use apply::{Report, RunOptions};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use outputs::GraphOutputs;
 pub use plan::Plan;
+pub use policy::{Policy, Refusal};
 pub use retry::RetryPolicy;
 pub use snapshot::Snapshot;

@@ -157,8 +157,7 @@ impl<K: Filed> Handler for Files<K> {
 
     async fn create(&self, request: Create<'_, K::Resolved>) -> Result<Object<K::Resolved>> {
         let Create { scope, name, spec, retained, .. } = request;
-        let document =
-            Document::of(spec).map_err(|error| Error::internal("no document").with_source(error))?;
+        let document = Document::of(spec)?;
         let id = K::id(scope, name, &document).ok_or_else(|| Error::internal("something is not known"))?;
         let (scope_name, task) = (scope.name().to_owned(), name.to_owned());
         let stored = Stored { scope: scope_name, task, retained, uses: uses(spec), spec: spec.clone() };

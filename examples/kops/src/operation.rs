@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kops_cluster::registry::ClusterStore;
-use kops_core::apply::{Report, events};
+use kops_core::apply::{EventSink, Report};
 use kops_core::plan::Plan;
 use kops_core::store::{Lease, LeaseRequest};
-use kops_core::{Engine, ErrorKind, Result};
+use kops_core::{Engine, ErrorKind, Result, RunOptions};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -55,16 +55,16 @@ impl Operation {
         })
     }
 
-    /// An engine that stops when the work is to stop.
-    pub(crate) fn engine(&self, engine: Engine) -> Engine {
-        engine.cancel(self.cancel.clone())
+    /// Options of runs that stop when the work is to stop.
+    pub(crate) fn options(&self) -> RunOptions {
+        RunOptions::new().cancel(self.cancel.clone())
     }
 
     /// Carries out a plan that was made under the lock, and shows how it goes.
     pub(crate) async fn apply(&self, engine: &Engine, plan: &Plan) -> Result<Report> {
-        let (sink, stream) = events();
+        let (sink, stream) = EventSink::channel();
         let progress = tokio::spawn(Progress::new(plan, engine.cloud().clock()).show(stream));
-        let report = engine.clone().events(sink).apply_now(plan).await;
+        let report = engine.apply_now_with(plan, self.options().events(sink)).await;
         // It ends with the stream; should it have failed, the report says all the same.
         let _ = progress.await;
         self.lease.check()?;

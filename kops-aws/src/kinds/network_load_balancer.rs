@@ -178,6 +178,7 @@ impl Handler for NetworkLoadBalancers {
             settle: Duration::from_mins(2),
             vanish: Duration::from_secs(10),
             poll: Duration::from_secs(10),
+            ..Timing::default()
         }
     }
 

@@ -208,7 +208,7 @@ impl DynHandler for FlawedHandler {
             Flaw::Fidgets => {
                 let lists = self.lists.fetch_add(1, Ordering::Relaxed);
                 for observed in &mut found {
-                    let mut shown = Value::clone(&observed.object.spec);
+                    let mut shown: Value = observed.object.spec.decode()?;
                     if let Some(size) = shown.get_mut("size") {
                         *size = lists.into();
                     }

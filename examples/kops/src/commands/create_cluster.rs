@@ -67,8 +67,8 @@ async fn apply(
 ) -> Result<()> {
     refuse_existing(store).await?;
     let target = Target::of(files, state, store).await?;
-    let engine = operation.engine(target.engine);
-    let plan = engine.plan(&target.graph).await?;
+    let engine = target.engine;
+    let plan = engine.plan_with(&target.graph, operation.options()).await?;
     show_text(&plan, false, true)?;
     write(store, files).await?;
     let report = operation.apply(&engine, &plan).await?;

@@ -40,7 +40,7 @@ fn id(key: &Key) -> String {
 /// The document with the identifiers of what it refers to.
 fn known(document: &Document, native: &Native) -> Document {
     fn fill(value: &mut Value, native: &Native) {
-        if let Some(key) = value.pointer("/$ref/task").and_then(Value::as_str) {
+        if let Some(key) = value.pointer("/\u{1}ref/task").and_then(Value::as_str) {
             let key: Key = key.parse().unwrap();
             let lifecycle = &native.graph().get(&key).unwrap().lifecycle;
             *value = match lifecycle {

@@ -134,13 +134,15 @@ pub async fn adopted(fixture: &dyn Fixture) -> Verdict {
         let needed = |key: &Key| native.tasks().any(|task| task.edges.iter().any(|edge| edge.on == *key));
         let own = |task: &&Task| !matches!(task.lifecycle, Lifecycle::Shared { .. }) && !needed(&task.key);
         let can = |task: &&Task| handler_of(&*stage.cloud, task.key.kind()).is_some_and(|it| it.can_adopt());
-        if let Some(cannot) = native.tasks().filter(own).find(|task| !can(task)) {
+        let cannot = native.tasks().filter(own).find(|task| !can(task));
+        if let Some(cannot) = cannot {
             let (graph, _) = renamed(&native, cannot)?;
             let error = must_fail(stage.engine().plan(&graph).await, "the new name of what cannot have one")?;
             ensure(error.kind() == ErrorKind::Unsupported, || format!("refused as something else: {error}"))?;
         }
         let Some(task) = native.tasks().filter(own).find(can) else {
-            return Ok(skipped("make an object that could be adopted"));
+            let nothing = || skipped("make an object that could have another name");
+            return Ok(if cannot.is_some() { Verdict::Held } else { nothing() });
         };
         let (graph, key) = renamed(&native, task)?;
         let plan = stage.apply(&graph).await?;

@@ -13,8 +13,12 @@ pub(crate) const STATE_STORE: &str = "StateStore";
 /// The kind under which the actions of the permission check itself are listed; all of them can be missing.
 pub(crate) const CHECK: &str = "PermissionCheck";
 
+/// The kind under which the action is listed that looks whose an object is before it is adopted.
+pub(crate) const ADOPTION: &str = "Adoption";
+
 /// All of them.
 pub(crate) const ALL: &[Actions] = &[
+    Actions { kind: ADOPTION, read: &["ec2:DescribeTags"], write: &[] },
     Actions {
         kind: "Vpc",
         read: &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute"],

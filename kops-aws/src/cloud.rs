@@ -1,13 +1,13 @@
 //! The cloud itself.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use kops_core::Result;
 use kops_core::clock::Clock;
-use kops_core::cloud::{Capabilities, Cloud, Context, DynHandler, Machines, Permissions, Scope};
+use kops_core::cloud::{Capabilities, Class, Cloud, Context, DynHandler, Machines, Permissions, Scope};
 use kops_core::graph::TaskGraph;
+use kops_core::lower::{Native, passing};
 
 use crate::AwsBuilder;
 use crate::clients::Clients;
@@ -89,9 +89,12 @@ impl Cloud for Aws {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
-        let native_kinds: HashSet<_> = self.handlers.iter().map(|handler| handler.kind()).collect();
-        lower::lower(graph, scope, &self.region, &native_kinds)
+    fn class(&self, kind: &str) -> Option<Class> {
+        Class::in_table(kinds::CLASSES, kind)
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
+        lower::lower(graph, scope, &self.region, &passing(&self.handlers, own))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

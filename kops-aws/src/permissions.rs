@@ -41,7 +41,7 @@ impl Permissions for Aws {
         scope: &Scope,
         cx: &Context,
     ) -> Result<Vec<MissingPermission>> {
-        let left_out = [actions::CHECK, actions::MACHINES];
+        let left_out = [actions::CHECK, actions::MACHINES, actions::ADOPTION];
         let needed = Actions::needed(actions::ALL, graph, &[actions::STATE_STORE], &left_out);
         let caller = self.identity_in(cx).await?;
         let account = caller.split(':').nth(4).unwrap_or_default();

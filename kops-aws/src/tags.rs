@@ -18,8 +18,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
-use kops_core::Result;
-use kops_core::cloud::{Context, Create, Mark, MarkTags, Object, Owner, Scope};
+use kops_core::cloud::{Adopt, Context, Create, Mark, MarkTags, Object, Owner, Scope};
+use kops_core::{Error, ErrorKind, Result};
 
 use crate::clients::Clients;
 
@@ -43,9 +43,7 @@ pub(crate) fn cluster(name: &str) -> Tag {
 pub(crate) fn of_new<S>(request: &Create<'_, S>, further: &Tags) -> Tags {
     let mut tags = request.scope.extra_labels().clone();
     tags.extend(further.clone());
-    MARK.write(&Mark::of_new(request), &mut tags);
-    tags.insert(owned(request.scope.name()), "owned".to_owned());
-    tags.insert(NAME.to_owned(), request.name.to_owned());
+    tags.extend(marks(request.scope, request.name, request.retained));
     tags
 }
 
@@ -139,6 +137,36 @@ pub(crate) async fn set(clients: &Clients, cx: &Context, id: &str, tags: &Tags) 
     Ok(())
 }
 
+/// Marks an object of EC2 as the scope's: what all kinds whose objects are marked by tags adopt them with.
+pub(crate) async fn adopt<S: Clone + Sync>(clients: &Clients, request: &Adopt<'_, S>) -> Result<Object<S>> {
+    let Adopt { scope, name, object, retained, cx } = *request;
+    if object.owner != Owner::Scope {
+        let of_object = Filter::builder().name("resource-id").values(&object.id).build();
+        let call = clients.ec2.describe_tags().filters(of_object);
+        let found = clients.call(cx, "ec2:DescribeTags", call.send()).await?;
+        let other = found
+            .tags()
+            .iter()
+            .find(|tag| tag.key() == Some(CLUSTER) && tag.value() != Some(scope.name()))
+            .and_then(|tag| tag.value());
+        if let Some(other) = other {
+            return Err(Error::new(ErrorKind::Conflict, format!("{} is {other}'s", object.id))
+                .with_hint(format!("have it given up there first, or remove its tag {CLUSTER}")));
+        }
+    }
+    set(clients, cx, &object.id, &marks(scope, name, retained)).await?;
+    Ok(request.adopted())
+}
+
+/// The tags of ownership.
+fn marks(scope: &Scope, task: &str, retained: bool) -> Tags {
+    let mut tags = Tags::new();
+    MARK.write(&Mark { cluster: scope.name().to_owned(), task: task.to_owned(), retained }, &mut tags);
+    tags.insert(owned(scope.name()), "owned".to_owned());
+    tags.insert(NAME.to_owned(), task.to_owned());
+    tags
+}
+
 /// Tags in EC2's form.
 pub(crate) fn ec2(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| tag(key, value)).collect()
@@ -178,6 +206,17 @@ mod tests {
         assert_eq!((object.name.as_deref(), object.owner), (Some("b.ha.example.com"), Owner::Scope));
         assert!(object.retained);
         assert_eq!(further(&made), tags(&[("role", "x"), ("team", "a")]));
+    }
+
+    #[test]
+    fn what_is_adopted_is_known_again() {
+        let scope = Scope::new("ha.example.com");
+        let mut theirs = tags(&[(NAME, "something of theirs"), ("team", "b")]);
+        assert_eq!(object(&scope, "id", &theirs, ()).owner, Owner::Other);
+        theirs.extend(marks(&scope, "b.ha.example.com", false));
+        let ours = object(&scope, "id", &theirs, ());
+        assert_eq!((ours.name.as_deref(), ours.owner), (Some("b.ha.example.com"), Owner::Scope));
+        assert_eq!(further(&theirs), tags(&[("team", "b")]));
     }
 
     #[test]

@@ -16,7 +16,7 @@ fn graph(kinds: &[&str]) -> TaskGraph {
     let mut graph = TaskGraph::builder();
     for kind in kinds {
         let (key, spec) = (Key::new(kind, "test"), Document::default());
-        graph.insert(Task { key, spec, lifecycle: Lifecycle::Managed, edges: Vec::new() });
+        graph.insert(Task::new(key, spec, Lifecycle::Managed));
     }
     graph.build().unwrap()
 }

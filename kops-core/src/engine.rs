@@ -8,12 +8,13 @@ use tracing::Instrument as _;
 use crate::apply::{self, NoJournal, Report, Run, RunOptions, Worker};
 use crate::cloud::{Cloud, IdentityClass, Priority, Scope, handler_of};
 use crate::graph::{Key, TaskGraph};
+use crate::lower::Native;
 use crate::observe::observe;
 use crate::plan::{self, Change, Inputs, Plan, Pruning, SavedPlan};
 use crate::policy::{Policies, Policy, Refusal};
 use crate::retry::RetryPolicy;
 use crate::store::IntentLog;
-use crate::{Error, ErrorKind, Result, Snapshot};
+use crate::{Error, ErrorKind, GraphOutputs, Result, Snapshot};
 
 /// Plans graphs for a cloud and applies the plans.
 ///
@@ -152,8 +153,7 @@ impl Engine {
     /// # Errors
     /// As [`observe`](Self::observe); `Cancelled` or `DeadlineExceeded` as the options say.
     pub async fn observe_with(&self, graph: &TaskGraph, options: RunOptions) -> Result<Snapshot> {
-        let graph = self.cloud.lower(graph, &self.scope)?;
-        self.observe_native(&graph, &self.pruning(), &self.run(options)).await
+        self.observe_native(self.lower(graph)?.graph(), &self.pruning(), &self.run(options)).await
     }
 
     /// What applying `graph` would do. Changes nothing.
@@ -194,16 +194,33 @@ impl Engine {
         if errors.is_empty() { Ok(()) } else { Err(Error::from_many(errors)) }
     }
 
-    /// What applying the native `graph` to the cloud as it was in `snapshot` would do. No I/O.
+    /// The outputs of a graph's tasks as the cloud is now: those of tasks whose objects exist, but for what applying the
+    /// graph would change. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub async fn outputs(&self, graph: &TaskGraph) -> Result<GraphOutputs> {
+        Ok(self.plan(graph).await?.outputs())
+    }
+
+    /// The graph in the cloud's own kinds.
+    ///
+    /// # Errors
+    /// Those of [`Cloud::lower`].
+    pub fn lower(&self, graph: &TaskGraph) -> Result<Native> {
+        self.cloud.lower(graph, &self.scope, &[])
+    }
+
+    /// What applying native tasks to the cloud as it was in `snapshot` would do. No I/O.
     ///
     /// # Errors
     /// `Invalid` when the graph is impossible on the cloud as it was.
     pub fn plan_from(
         &self,
-        graph: impl Into<Arc<TaskGraph>>,
+        native: impl Into<Arc<Native>>,
         snapshot: impl Into<Arc<Snapshot>>,
     ) -> Result<Plan> {
-        self.plan_pruning(graph.into(), snapshot.into(), self.pruning())
+        self.plan_pruning(native.into(), snapshot.into(), self.pruning())
     }
 
     /// What deleting the scope's objects of these native tasks would do, whatever else is pending. Changes
@@ -247,9 +264,9 @@ impl Engine {
     /// # Errors
     /// As [`plan_deletion`](Self::plan_deletion); `Cancelled` or `DeadlineExceeded` as the options say.
     pub async fn plan_deletion_with(&self, tasks: &BTreeSet<Key>, options: RunOptions) -> Result<Plan> {
-        let (graph, pruning) = (TaskGraph::default(), Pruning::Only(tasks.clone()));
-        let snapshot = self.observe_native(&graph, &pruning, &self.run(options)).await?;
-        self.plan_pruning(Arc::new(graph), snapshot.into(), pruning)
+        let (native, pruning) = (Arc::new(Native::default()), Pruning::Only(tasks.clone()));
+        let snapshot = self.observe_native(native.graph(), &pruning, &self.run(options)).await?;
+        self.plan_pruning(native, snapshot.into(), pruning)
     }
 
     fn pruning(&self) -> Pruning {
@@ -257,17 +274,17 @@ impl Engine {
     }
 
     async fn plan_as(&self, graph: &TaskGraph, pruning: Pruning, run: &Run) -> Result<Plan> {
-        let graph = self.cloud.lower(graph, &self.scope)?;
+        let native = self.lower(graph)?;
         // Told before anything is asked of the cloud, and again for graphs that come another way.
-        self.require_journal(&graph)?;
-        let snapshot = self.observe_native(&graph, &pruning, run).await?;
-        self.plan_pruning(graph.into(), snapshot.into(), pruning)
+        self.require_journal(native.graph())?;
+        let snapshot = self.observe_native(native.graph(), &pruning, run).await?;
+        self.plan_pruning(native.into(), snapshot.into(), pruning)
     }
 
-    fn plan_pruning(&self, graph: Arc<TaskGraph>, snapshot: Arc<Snapshot>, pruning: Pruning) -> Result<Plan> {
+    fn plan_pruning(&self, native: Arc<Native>, snapshot: Arc<Snapshot>, pruning: Pruning) -> Result<Plan> {
         let (cloud, scope) = (&*self.cloud, &self.scope);
-        self.require_journal(&graph)?;
-        plan::plan(Inputs { cloud, scope, graph, snapshot, pruning })
+        self.require_journal(native.graph())?;
+        plan::plan(Inputs { cloud, scope, native, snapshot, pruning })
     }
 
     /// Refuses what was planned for another scope or another cloud.
@@ -310,7 +327,7 @@ impl Engine {
             self.require_own(&work.scope, &work.cloud)?;
             self.check(plan, run)?;
             let snapshot = Arc::new(self.observe_native(&work.graph, &work.pruning, run).await?);
-            let now = self.plan_pruning(work.graph.clone(), snapshot.clone(), work.pruning.clone())?;
+            let now = self.plan_pruning(work.native.clone(), snapshot.clone(), work.pruning.clone())?;
             let is_there = |task: &Key, id: &str| snapshot.has_live(task.kind(), id);
             if now.fingerprint != plan.fingerprint
                 && !work.decided.is_continued_by(&now.work.decided, is_there)

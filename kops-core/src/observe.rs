@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::apply::{guarded, likeness};
+use crate::apply::{content_digest, guarded};
 use crate::cloud::{Cloud, Context, DynHandler, Filter, Observed, Owner, Query, Scope, Wanted};
 use crate::graph::{Key, Lifecycle, TaskGraph};
 use crate::retry::{Attempts, RetryPolicy};
@@ -87,7 +87,7 @@ fn made_for(
         .filter(|object| object.owner == Owner::Unknown && object.state.is_live())
         .filter(|object| !intent.existing().contains(&object.id))
         .filter(|object| !makers.contains_key(&(handler.kind().to_owned(), object.id.clone())))
-        .find(|object| likeness(handler, &object.spec) == intent.content_digest())
+        .find(|object| content_digest(handler, &object.spec) == intent.content_digest())
         .map(|object| object.id.clone())
 }
 
@@ -119,6 +119,10 @@ async fn list(
     for task in graph.tasks().filter(|task| task.key.kind() == handler.kind()) {
         match &task.lifecycle {
             Lifecycle::Shared { selector } => shared.push(selector.as_str()),
+            Lifecycle::Adopted { selector } => {
+                shared.push(selector.as_str());
+                wanted.push(Wanted { name: task.key.name(), spec: &task.spec });
+            }
             _ => wanted.push(Wanted { name: task.key.name(), spec: &task.spec }),
         }
     }

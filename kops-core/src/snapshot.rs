@@ -71,6 +71,21 @@ impl Snapshot {
     }
 }
 
+/// A snapshot of objects, each with its kind: to plan without a cloud.
+impl<K: Into<String>> FromIterator<(K, Observed)> for Snapshot {
+    fn from_iter<I: IntoIterator<Item = (K, Observed)>>(objects: I) -> Self {
+        let mut by_kind: BTreeMap<String, Vec<Observed>> = BTreeMap::new();
+        for (kind, object) in objects {
+            by_kind.entry(kind.into()).or_default().push(object);
+        }
+        let mut snapshot = Self::default();
+        for (kind, objects) in by_kind {
+            snapshot.insert(&kind, objects);
+        }
+        snapshot
+    }
+}
+
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.objects.iter().map(|(kind, objects)| (kind, objects.len()));

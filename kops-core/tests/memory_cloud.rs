@@ -130,7 +130,7 @@ async fn a_gateway_stays_while_addresses_are_in_use_behind_it() {
     let nat = NatGateway::new(Id::new(&network.object.id), Id::new(&address.object.id))
         .subnet(Id::new(&utility.object.id));
     let nat = client.create::<NatGateway>("nat", &nat).await.unwrap();
-    assert_eq!(nat.object.outputs.get("public_ip"), address.object.outputs.get("ip"));
+    assert_eq!(nat.object.outputs.value("public_ip"), address.object.outputs.value("ip"));
     assert_eq!(kind(client.delete::<InternetGateway>(&door).await), Some(ErrorKind::DependencyViolation));
     assert_eq!(kind(client.delete::<Address>(&address).await), Some(ErrorKind::DependencyViolation));
     client.delete::<NatGateway>(&nat).await.unwrap();
@@ -399,7 +399,7 @@ async fn what_the_cloud_cannot_do_is_told_when_lowering() {
     let network = graph.add("n", network().ipv6(true));
     graph.add("z", DnsZone::new("x").network(network.id()));
     graph.share::<Network>("theirs", "n");
-    let error = cloud.lower(&graph.build().unwrap(), &Scope::new("s")).unwrap_err();
+    let error = cloud.lower(&graph.build().unwrap(), &Scope::new("s"), &[]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     for problem in ["Network/n: this cloud has no IPv6", "DnsZone/z", "Network/theirs"] {
         assert!(error.to_string().contains(problem), "{error}");
@@ -494,6 +494,7 @@ struct Queue {
 
 impl Resource for Queue {
     const KIND: &'static str = "Queue";
+    const OUTPUTS: &'static [&'static str] = &[Self::URL.name()];
     type Resolved = Self;
 }
 
@@ -520,6 +521,6 @@ async fn kinds_of_others_join_in() {
     let client = Client::new(&MemoryCloud::builder().kind::<Queue>().build(), "s");
     assert_eq!(kind(client.create::<Queue>("q", &Queue { length: 0 }).await), Some(ErrorKind::Invalid));
     let queue = client.create::<Queue>("q", &Queue { length: 3 }).await.unwrap();
-    assert!(queue.object.outputs.get("url").is_some());
+    assert!(queue.object.outputs.value("url").is_some());
     assert_eq!(kind(client.create::<Queue>("q", &Queue { length: 3 }).await), Some(ErrorKind::AlreadyExists));
 }

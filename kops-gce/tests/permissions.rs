@@ -25,11 +25,11 @@ async fn what_is_missing_is_told_with_what_needs_it() {
     let google = Emulator::start();
     let gce = connect(&google).await;
     let scope = Scope::new("ha.example.com");
-    let native = gce.lower(&graph(), &scope).unwrap();
+    let native = gce.lower(&graph(), &scope, &[]).unwrap();
     let cx = Context::default();
-    assert!(gce.missing(&native, &scope, &cx).await.unwrap().is_empty());
+    assert!(gce.missing(native.graph(), &scope, &cx).await.unwrap().is_empty());
     google.deny(&["compute.networks.create", "compute.disks.*"]);
-    let missing = gce.missing(&native, &scope, &cx).await.unwrap();
+    let missing = gce.missing(native.graph(), &scope, &cx).await.unwrap();
     let missing: Vec<_> = missing.iter().map(|it| (it.action.as_str(), it.needed_for.join(" "))).collect();
     assert_eq!(
         missing,

@@ -46,11 +46,14 @@ use std::sync::Arc;
 
 use kops_core::Result;
 use kops_core::clock::{Clock, SystemClock};
-use kops_core::cloud::{Capabilities, Cloud, DynHandler, Scope};
-use kops_core::graph::TaskGraph;
+use kops_core::cloud::{Capabilities, Class, Cloud, DynHandler, Scope};
+use kops_core::graph::{Open, TaskGraph};
+use kops_core::lower::{Native, passing};
+use kops_core::resource::Resource as _;
 
 use files::Files;
 pub use kinds::{Entry, TransferKey, Zone};
+use lower::{LOWERINGS, Site};
 
 /// The cloud: a directory, with a directory in it for each kind and a file in that for each object.
 ///
@@ -90,8 +93,16 @@ impl Cloud for ZoneDirectory {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, _scope: &Scope) -> Result<TaskGraph> {
-        lower::lower(graph, &self.handlers)
+    fn class(&self, kind: &str) -> Option<Class> {
+        match kind {
+            Zone::<Open>::KIND | Entry::<Open>::KIND => Some(Class::Dns),
+            TransferKey::KIND => Some(Class::Identity),
+            _ => None,
+        }
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
+        LOWERINGS.lower(graph, scope, &Site, &passing(&self.handlers, own))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

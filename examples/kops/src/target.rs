@@ -39,14 +39,7 @@ impl Target {
 
     /// The native tasks that are there for one task of the graph alone.
     pub(crate) fn native_tasks_of(&self, key: &Key) -> Result<BTreeSet<Key>> {
-        let mut others = TaskGraph::builder();
-        for task in self.graph.tasks().filter(|task| task.key != *key) {
-            others.insert(task.clone());
-        }
-        let lower = |graph: &TaskGraph| self.engine.cloud().lower(graph, self.engine.scope());
-        let (all, others) = (lower(&self.graph)?, lower(&others.build()?)?);
-        let keys = all.tasks().map(|task| &task.key);
-        Ok(keys.filter(|key| others.get(key).is_none()).cloned().collect())
+        Ok(self.engine.lower(&self.graph)?.only_for(key))
     }
 }
 

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types;
 use futures_util::future::try_join;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update, means,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -78,11 +78,11 @@ impl Handler for DhcpOptionsAssociations {
             let (id, options) = (vpc.vpc_id()?, vpc.dhcp_options_id()?);
             let tags = tags::read(vpc.tags());
             let task = tags::task(query.scope, &tags)?;
-            let asked_for = wanted.iter().find(|(_, it)| means(&it.vpc, id, Some(task)));
+            let asked_for = wanted.iter().find(|(_, it)| refers_to(&it.vpc, id, Some(task)));
             // Without an association a VPC has the region's options, which look like anybody's. So those of
             // others count only where others' are wanted.
             let wants_others = asked_for
-                .is_some_and(|(_, it)| !ours.iter().any(|(id, task)| means(&it.options, id, Some(task))));
+                .is_some_and(|(_, it)| !ours.iter().any(|(id, task)| refers_to(&it.options, id, Some(task))));
             if !ours.contains_key(options) && !wants_others {
                 return None;
             }

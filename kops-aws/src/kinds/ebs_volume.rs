@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, Filter as By, ResourceType, VolumeState, VolumeType};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope, State,
-    Timing, Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope,
+    State, Timing, Update,
 };
 use kops_core::graph::{Document, Setting};
 use kops_core::resource::Resource;
@@ -148,6 +148,14 @@ impl Handler for EbsVolumes {
             self.0.call(request.cx, "ec2:ModifyVolume", modify.send()).await?;
         }
         Ok(object.clone().spec(spec.clone()))
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, EbsVolume>) -> Result<Object<EbsVolume>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, EbsVolume>) -> Result<Deletion> {

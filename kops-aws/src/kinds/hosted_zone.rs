@@ -39,6 +39,7 @@ impl HostedZone {
 
 impl Resource for HostedZone {
     const KIND: &'static str = "HostedZone";
+    const OUTPUTS: &'static [&'static str] = &[Self::NAME.name()];
     type Resolved = HostedZone<Closed>;
 }
 
@@ -117,7 +118,7 @@ impl Handler for HostedZones {
         found.retain(|object| match query.filter {
             Filter::Ids(ids) => ids.contains(&object.id),
             Filter::Scope { shared, .. } => {
-                object.owner == Owner::Scope || shared.iter().any(|selector| object.is_meant_by(selector))
+                object.owner == Owner::Scope || shared.iter().any(|selector| object.matches(selector))
             }
         });
         Ok(found)

@@ -14,7 +14,7 @@ use aws_sdk_ec2::types::{
 };
 use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, State,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, State,
     Timing, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Secret, Setting, Stage};
@@ -99,6 +99,7 @@ impl Ec2Instance {
 
 impl Resource for Ec2Instance {
     const KIND: &'static str = "Ec2Instance";
+    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name(), Self::PUBLIC_IP.name()];
     type Resolved = Ec2Instance<Closed>;
 }
 
@@ -313,6 +314,14 @@ impl Handler for Instances {
             self.set_metadata(&request).await?;
         }
         Ok(request.object.clone().spec(request.spec.clone()))
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Machine>) -> Result<Object<Machine>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, Machine>) -> Result<Deletion> {

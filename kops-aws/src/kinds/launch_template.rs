@@ -114,6 +114,7 @@ impl LaunchTemplate {
 
 impl Resource for LaunchTemplate {
     const KIND: &'static str = "LaunchTemplate";
+    const OUTPUTS: &'static [&'static str] = &[Self::LATEST_VERSION.name()];
     type Resolved = LaunchTemplate<Closed>;
 }
 
@@ -224,7 +225,8 @@ impl Handler for LaunchTemplates {
         if changed.contains("tags") {
             tags::set(&self.0, cx, &object.id, &spec.tags).await?;
         }
-        let latest = || object.outputs.get(LaunchTemplate::LATEST_VERSION.name()).and_then(|it| it.as_str());
+        let latest =
+            || object.outputs.value(LaunchTemplate::LATEST_VERSION.name()).and_then(|it| it.as_str());
         let mut version = latest().unwrap_or_default().to_owned();
         if changed.iter().any(|member| is_of_version(member)) {
             let create = self

@@ -60,7 +60,7 @@ mod instance_type;
 
 use std::sync::Arc;
 
-use kops_core::cloud::{DynHandler, lookup};
+use kops_core::cloud::{Class, DynHandler, lookup};
 use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
@@ -113,6 +113,49 @@ pub(crate) const PARTS: &[(&str, &str)] = &[
     (<LifecycleHook>::KIND, <AutoScalingGroup>::KIND),
     (<NetworkLoadBalancerListener>::KIND, <NetworkLoadBalancer>::KIND),
     (<IamRolePolicy>::KIND, <IamRole>::KIND),
+];
+
+/// What objects of each kind are for.
+pub(crate) const CLASSES: &[(Class, &[&str])] = &[
+    (Class::Data, &[EbsVolume::KIND]),
+    (
+        Class::Compute,
+        &[
+            <KeyPair>::KIND,
+            <Ec2Instance>::KIND,
+            <LaunchTemplate>::KIND,
+            <AutoScalingGroup>::KIND,
+            <LifecycleHook>::KIND,
+            Image::KIND,
+            InstanceType::KIND,
+        ],
+    ),
+    (
+        Class::Network,
+        &[
+            Vpc::KIND,
+            <VpcCidrBlock>::KIND,
+            <DhcpOptions>::KIND,
+            <DhcpOptionsAssociation>::KIND,
+            <Ec2InternetGateway>::KIND,
+            <EgressOnlyInternetGateway>::KIND,
+            <Ec2Subnet>::KIND,
+            <ElasticIp>::KIND,
+            <Ec2NatGateway>::KIND,
+            <RouteTable>::KIND,
+            <Route>::KIND,
+            <RouteTableAssociation>::KIND,
+            <SecurityGroup>::KIND,
+            <SecurityGroupRules>::KIND,
+            <NetworkLoadBalancer>::KIND,
+            <NetworkLoadBalancerListener>::KIND,
+            <TargetGroup>::KIND,
+        ],
+    ),
+    (Class::Identity, &[<IamRole>::KIND, <IamRolePolicy>::KIND, <InstanceProfile>::KIND]),
+    (Class::Dns, &[<HostedZone>::KIND, <RecordSet>::KIND]),
+    // What a region is made of.
+    (Class::Other, &[AvailabilityZone::KIND]),
 ];
 
 /// A handler for every kind.

@@ -71,6 +71,7 @@ impl NetworkLoadBalancer {
 
 impl Resource for NetworkLoadBalancer {
     const KIND: &'static str = "NetworkLoadBalancer";
+    const OUTPUTS: &'static [&'static str] = &[Self::DNS_NAME.name(), Self::DNS_ZONE.name()];
     type Resolved = NetworkLoadBalancer<Closed>;
 }
 

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, IpPermission, ResourceType};
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope,
-    Update, means,
+    Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open};
 use kops_core::resource::Direction;
@@ -87,7 +87,7 @@ impl Handler for RuleSets {
         let object = |group: &types::SecurityGroup| {
             let id = group.group_id()?;
             let task = tasks.get(id)?;
-            let asked_for = wanted.iter().find(|(_, it)| means(&it.group, id, Some(task)));
+            let asked_for = wanted.iter().find(|(_, it)| refers_to(&it.group, id, Some(task)));
             let task_of = |id: &str| tasks.get(id).map(String::as_str);
             let wants = |rule: &Rule| asked_for.is_some_and(|(_, wanted)| wanted.want(rule, task_of));
             let rules: Rules = all_rules(group)

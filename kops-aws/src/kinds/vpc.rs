@@ -10,8 +10,8 @@ use aws_sdk_ec2::types::{
 use futures_util::future::{try_join, try_join_all};
 use ipnet::IpNet;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query,
-    Scope, State, Update,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner,
+    Query, Scope, State, Update,
 };
 use kops_core::graph::Setting;
 use kops_core::resource::{Output, Resource};
@@ -62,6 +62,7 @@ impl Vpc {
 
 impl Resource for Vpc {
     const KIND: &'static str = "Vpc";
+    const OUTPUTS: &'static [&'static str] = &[Self::IPV6_CIDR.name()];
     type Resolved = Self;
 }
 
@@ -154,6 +155,14 @@ impl Handler for Vpcs {
             now.spec.tags.extend(spec.tags.clone());
         }
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Vpc>) -> Result<Object<Vpc>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, Vpc>) -> Result<Deletion> {

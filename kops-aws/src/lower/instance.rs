@@ -11,7 +11,9 @@ use crate::kinds::{Ec2Instance, Image, RootDisk};
 impl Lowered<Site> for Instance {
     type Native = Ec2Instance;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
+
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PRIVATE_IP.name(), Ec2Instance::PRIVATE_IP.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {

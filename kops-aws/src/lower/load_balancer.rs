@@ -16,7 +16,7 @@ const DEREGISTRATION_DELAY: u32 = 30;
 impl Lowered<Site> for LoadBalancer {
     type Native = NetworkLoadBalancer;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::DNS_NAME.name(), NetworkLoadBalancer::DNS_NAME.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {

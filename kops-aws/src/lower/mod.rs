@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, HashSet};
 use kops_core::Result;
 use kops_core::cloud::Scope;
 use kops_core::graph::{Handle, Id, Input, TaskGraph};
-use kops_core::lower::{Lowered, Lowerings, every};
+use kops_core::lower::{Lowered, Lowerings, Native, every};
 
 #[cfg(feature = "cluster")]
 pub(crate) use identity::slot;
@@ -30,7 +30,7 @@ pub(crate) use identity::slot;
 use crate::kinds::{AvailabilityZone, Image, InstanceType, PARTS};
 use crate::tags::Tags;
 
-const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "AWS", kinds: &every::<Site>(), parts: PARTS };
+const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "AWS", kinds: every::<Site>(), parts: PARTS };
 
 /// What lowering knows of AWS.
 pub(crate) struct Site {
@@ -40,17 +40,12 @@ pub(crate) struct Site {
 /// A graph on its way to AWS's kinds.
 pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 
-/// A graph of agnostic and native tasks as one of native tasks only.
+/// A graph of agnostic and native tasks as one of native tasks only; the tasks of `kinds` pass through.
 ///
 /// # Errors
 /// Everything that AWS cannot do, at once.
-pub(crate) fn lower(
-    graph: &TaskGraph,
-    scope: &Scope,
-    region: &str,
-    native_kinds: &HashSet<&str>,
-) -> Result<TaskGraph> {
-    LOWERINGS.lower(graph, scope, &Site { region: region.to_owned() }, native_kinds)
+pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, region: &str, kinds: &HashSet<&str>) -> Result<Native> {
+    LOWERINGS.lower(graph, scope, &Site { region: region.to_owned() }, kinds)
 }
 
 /// A reference to an agnostic object as one to the object that stands for it.

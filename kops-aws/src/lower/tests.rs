@@ -1,6 +1,6 @@
 //! Lowering of networks: pure, on graphs and nothing else.
 
-use kops_core::graph::{GraphBuilder, Key, Lifecycle, Wait};
+use kops_core::graph::{GraphBuilder, Key, Lifecycle, TaskGraph, Wait};
 use kops_core::resource::{
     Access, Address, Egress, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network,
     Peer, Resource, Route as Way, Subnet,
@@ -17,7 +17,7 @@ const CLUSTER: &str = "ha.example.com";
 fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
     let native = HashSet::from([Vpc::KIND, RouteTable::KIND]);
     let scope = Scope::new(CLUSTER).labels([("team".to_owned(), "a".to_owned())].into());
-    lower(&graph.build().unwrap(), &scope, "eu-central-1", &native)
+    lower(&graph.build().unwrap(), &scope, "eu-central-1", &native).map(Native::into_graph)
 }
 
 struct Net {

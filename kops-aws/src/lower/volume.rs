@@ -14,6 +14,8 @@ const USUAL_TYPE: &str = "gp3";
 impl Lowered<Site> for Volume {
     type Native = EbsVolume;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
+
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let volume = EbsVolume {

@@ -248,8 +248,7 @@ pub(crate) fn asked_for<S>(
                     object.name = Some((*task).to_owned());
                     return Some(object);
                 }
-                let meant =
-                    |selector: &&&str| object.is_meant_by(selector) || ids::same(&object.id, selector);
+                let meant = |selector: &&&str| object.matches(selector) || ids::same(&object.id, selector);
                 let selector = shared.iter().find(meant).map(|it| (*it).to_owned())?;
                 Some(object.alias(selector))
             };

@@ -165,7 +165,7 @@ impl Handler for Zones {
                         object.name = Some((*task).to_owned());
                         return Some(object);
                     }
-                    shared.iter().any(|selector| object.is_meant_by(selector)).then_some(object)
+                    shared.iter().any(|selector| object.matches(selector)).then_some(object)
                 })
                 .collect(),
         })

@@ -81,6 +81,7 @@ impl AzureLoadBalancer {
 
 impl Resource for AzureLoadBalancer {
     const KIND: &'static str = "AzureLoadBalancer";
+    const OUTPUTS: &'static [&'static str] = &[Self::ADDRESS.name()];
     type Resolved = AzureLoadBalancer<Closed>;
 }
 

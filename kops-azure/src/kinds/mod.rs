@@ -42,7 +42,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use kops_core::cloud::{DynHandler, lookup};
+use kops_core::cloud::{Class, DynHandler, lookup};
+use kops_core::resource::Resource as _;
 use kops_core::{Error, Result};
 use serde::Serialize;
 
@@ -70,6 +71,29 @@ pub use virtual_network_link::VirtualNetworkLink;
 pub use vm_size::{AzureZone, VmSize};
 
 pub(crate) use network_security_group::OURS;
+
+/// What objects of each kind are for.
+pub(crate) const CLASSES: &[(Class, &[&str])] = &[
+    (Class::Data, &[<ManagedDisk>::KIND]),
+    (Class::Compute, &[<SshPublicKey>::KIND, <VirtualMachineScaleSet>::KIND, Image::KIND, VmSize::KIND]),
+    (
+        Class::Network,
+        &[
+            <VirtualNetwork>::KIND,
+            <AzureSubnet>::KIND,
+            <NetworkSecurityGroup>::KIND,
+            <ApplicationSecurityGroup>::KIND,
+            <RouteTable>::KIND,
+            <PublicIpAddress>::KIND,
+            <AzureNatGateway>::KIND,
+            <AzureLoadBalancer>::KIND,
+        ],
+    ),
+    (Class::Identity, &[<UserAssignedIdentity>::KIND, <RoleAssignment>::KIND]),
+    (Class::Dns, &[<AzureDnsZone>::KIND, <VirtualNetworkLink>::KIND, <AzureRecordSet>::KIND]),
+    // What everything is in, and what a region is made of.
+    (Class::Other, &[ResourceGroup::KIND, AzureZone::KIND]),
+];
 
 /// A handler for every kind.
 pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {

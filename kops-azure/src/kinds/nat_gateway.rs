@@ -40,6 +40,7 @@ impl AzureNatGateway {
 
 impl Resource for AzureNatGateway {
     const KIND: &'static str = "AzureNatGateway";
+    const OUTPUTS: &'static [&'static str] = &[Self::PUBLIC_IP.name()];
     type Resolved = AzureNatGateway<Closed>;
 }
 

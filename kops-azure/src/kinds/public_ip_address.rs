@@ -33,6 +33,7 @@ impl PublicIpAddress {
 
 impl Resource for PublicIpAddress {
     const KIND: &'static str = "PublicIpAddress";
+    const OUTPUTS: &'static [&'static str] = &[Self::ADDRESS.name()];
     type Resolved = PublicIpAddress<Closed>;
 }
 

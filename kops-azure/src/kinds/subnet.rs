@@ -102,7 +102,7 @@ impl Handler for Subnets {
                 if object.owner == Owner::Scope {
                     let called = |(task, spec): &&(&str, AzureSubnet)| {
                         name(task).eq_ignore_ascii_case(ids::name(&object.id))
-                            && kops_core::cloud::means(&spec.network, &within.id, mine)
+                            && kops_core::cloud::refers_to(&spec.network, &within.id, mine)
                     };
                     object.name = match wanted.iter().find(called) {
                         Some((task, _)) => Some((*task).to_owned()),

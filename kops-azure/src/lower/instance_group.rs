@@ -18,6 +18,8 @@ use crate::tags;
 impl Lowered<Site> for InstanceGroup {
     type Native = VirtualMachineScaleSet;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
+
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         check(&spec)?;
         let extension = spec.extensions.get::<AzureInstanceGroup>()?.unwrap_or_default();

@@ -15,7 +15,7 @@ impl Lowered<Site> for LoadBalancer {
     type Native = AzureLoadBalancer;
 
     /// Clients reach it at an address: names are for records to give.
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::DNS_NAME.name(), AzureLoadBalancer::ADDRESS.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Lowering: pure, on graphs and nothing else.
 
-use kops_core::graph::{GraphBuilder, Handle, Key};
+use kops_core::graph::{GraphBuilder, Handle, Key, TaskGraph};
 use kops_core::resource::{
     Address, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network, Peer, Resource,
     SshKey, Subnet, Volume,
@@ -16,7 +16,7 @@ fn site() -> Site {
 }
 
 fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
-    lower(&graph.build().unwrap(), &Scope::new(CLUSTER), &site(), &HashSet::new())
+    lower(&graph.build().unwrap(), &Scope::new(CLUSTER), &site(), &HashSet::new()).map(Native::into_graph)
 }
 
 fn network(graph: &mut GraphBuilder) -> Handle<Network> {

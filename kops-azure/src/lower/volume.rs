@@ -14,6 +14,8 @@ pub(super) const USUAL_SKU: &str = "StandardSSD_LRS";
 impl Lowered<Site> for Volume {
     type Native = ManagedDisk;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
+
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         // A disk without a zone can be attached to machines without one only.
         let zone = if spec.zone.is_empty() { None } else { Some(zone(cx, &spec.zone)?) };

@@ -51,7 +51,7 @@ async fn a_cluster_comes_settles_changes_and_goes() {
     lab.try_apply(&plain).await.unwrap();
     let calls = lab.assert_settled(&plain).await;
     let scope = cluster_graph(&files, &*lab.azure).unwrap().scope;
-    let tasks = lab.azure.lower(&plain, &scope).unwrap().len();
+    let tasks = lab.azure.lower(&plain, &scope, &[]).unwrap().graph().len();
     println!("a cluster of kOps': {tasks} native tasks, {calls} calls for a plan without changes");
     assert!(calls <= 40, "{:?}", lab.emulator.calls().by_action());
 
@@ -92,8 +92,8 @@ async fn a_balancers_clients_are_let_in_to_the_machines_behind() {
     let files = files(DnsType::None, LoadBalancerType::Public);
     let lab = lab(&files).await;
     let scope = cluster_graph(&files, &*lab.azure).unwrap().scope;
-    let native = lab.azure.lower(&graph(&files, &lab), &scope).unwrap();
-    let group: kops_azure::kinds::NetworkSecurityGroup = native.spec(CLUSTER).unwrap();
+    let native = lab.azure.lower(&graph(&files, &lab), &scope, &[]).unwrap();
+    let group: kops_azure::kinds::NetworkSecurityGroup = native.graph().spec(CLUSTER).unwrap();
     let admits = group.rules.iter().any(|rule| {
         let to = serde_json::to_string(&rule.to).unwrap();
         let from = serde_json::to_string(&rule.from).unwrap();

@@ -16,7 +16,7 @@ async fn a_cluster_is_made_and_deleted_and_leaves_nothing() {
     let graph = ha(1);
     lab.apply(&graph).await;
     let plain = lab.assert_settled(&graph).await;
-    let objects = lab.azure.lower(&graph, &Scope::new(CLUSTER)).unwrap().len();
+    let objects = lab.azure.lower(&graph, &Scope::new(CLUSTER), &[]).unwrap().graph().len();
     println!("{objects} native tasks, {plain} calls for a plan without changes");
     assert!(plain <= 40, "{plain} calls: {:?}", lab.emulator.calls().by_action());
 

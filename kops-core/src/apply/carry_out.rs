@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use crate::cloud::{
-    Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed, Owner,
-    Query, Scope, Update, Wanted,
+    Adopt, Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed,
+    Owner, Query, Scope, Update, Wanted,
 };
 use crate::digest::Hasher;
 use crate::graph::{Document, Key, Lifecycle, Task, has_unknown, outputs_in};
@@ -130,7 +130,7 @@ impl Worker<'_> {
     async fn make_journaled(&self, making: &mut Making<'_>, token: &str) -> Result<Observed> {
         let _alone = self.journaling.lock().await;
         let key = &making.task.key;
-        let digest = likeness(making.handler, making.wanted);
+        let digest = content_digest(making.handler, making.wanted);
         let entries = self.journal.entries().await?;
         let alike = |it: &&Intent| it.key() == key.as_str() && it.content_digest() == digest;
         // Made once, and observation has not found it: it is gone, or not visible yet.
@@ -271,6 +271,38 @@ impl Worker<'_> {
         }
     }
 
+    /// Marks an object as the task's, and changes its members `changed`. Whatever a lost answer or a crash leaves
+    /// undone is done by repeating it: an object that bears the marks already is one to be changed.
+    pub(crate) async fn adopt(
+        &self,
+        handler: &dyn DynHandler,
+        task: &Task,
+        object: &Observed,
+        wanted: &Document,
+        changed: &BTreeSet<String>,
+        doing: &Doing<'_>,
+    ) -> Result<Observed> {
+        require_known(wanted)?;
+        let request = Adopt {
+            scope: self.scope,
+            name: task.key.name(),
+            object: &object.object,
+            retained: task.lifecycle == Lifecycle::Retained,
+            cx: &doing.cx,
+        };
+        let mut attempts = Attempts::new(self.retry);
+        let adopted = loop {
+            match handler.adopt(request.clone()).await {
+                Ok(object) => break object,
+                Err(error) => self.pause(error, &mut attempts, doing).await?,
+            }
+        };
+        if changed.is_empty() {
+            return Ok(adopted);
+        }
+        self.update(handler, &adopted, wanted, changed, doing).await
+    }
+
     /// Deletes an object.
     pub(crate) async fn delete(
         &self,
@@ -333,7 +365,9 @@ fn is_the_one(making: &Making<'_>, observed: &Observed) -> bool {
     match object.owner {
         Owner::Scope => object.name.as_deref() == Some(making.task.key.name()),
         Owner::Other => false,
-        Owner::Unknown => likeness(making.handler, &object.spec) == likeness(making.handler, making.wanted),
+        Owner::Unknown => {
+            content_digest(making.handler, &object.spec) == content_digest(making.handler, making.wanted)
+        }
     }
 }
 
@@ -362,7 +396,7 @@ fn require_known(wanted: &Document) -> Result<()> {
 }
 
 /// A digest of what can be seen of an object.
-pub(crate) fn likeness(handler: &dyn DynHandler, document: &Document) -> String {
+pub(crate) fn content_digest(handler: &dyn DynHandler, document: &Document) -> String {
     let mut hasher = Hasher::default();
     if let serde_json::Value::Object(members) = document.as_value() {
         hasher.members(members.iter().filter(|(name, _)| handler.mutability(name) != Mutability::WriteOnly));

@@ -27,7 +27,7 @@ pub use event::{EVENT_FORMAT, Event, EventKind, EventSink, EventStream, RunId};
 pub use options::RunOptions;
 pub use report::{Blocked, Cancelled, Done, Failed, REPORT_FORMAT, Report, Stopped};
 
-pub(crate) use carry_out::{Worker, likeness};
+pub(crate) use carry_out::{Worker, content_digest};
 pub(crate) use journal::NoJournal;
 pub(crate) use run::{Run, guarded};
 pub(crate) use scheduler::run as carry_out;

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::event::RunId;
 use crate::graph::Key;
 use crate::plan::Action;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, GraphOutputs, Result};
 
 /// The version of the JSON form of [`Report`]; grows when a member changes its meaning or goes.
 pub const REPORT_FORMAT: &str = "kops.report/v1";
@@ -41,6 +41,8 @@ pub struct Report {
     pub stopped: Option<Stopped>,
     /// How long the run took.
     pub took: Duration,
+    /// What the graph's tasks put out, as far as their objects exist now.
+    pub(crate) outputs: GraphOutputs,
 }
 
 /// Why a run ended before everything was decided.
@@ -139,6 +141,11 @@ pub struct Blocked {
 }
 
 impl Report {
+    /// The outputs of the graph's tasks, as far as their objects exist now.
+    pub fn outputs(&self) -> GraphOutputs {
+        self.outputs.clone()
+    }
+
     pub(super) fn new(run: RunId, scope: Arc<str>) -> Self {
         Self {
             run,
@@ -150,6 +157,7 @@ impl Report {
             not_started: Vec::new(),
             stopped: None,
             took: Duration::ZERO,
+            outputs: GraphOutputs::default(),
         }
     }
 
@@ -229,7 +237,8 @@ impl Serialize for Report {
             not_started: &'a [Key],
         }
         let complete = self.is_complete();
-        let Self { run, scope, done, failed, cancelled, blocked, not_started, stopped, took } = self;
+        let Self { run, scope, done, failed, cancelled, blocked, not_started, stopped, took, outputs: _ } =
+            self;
         let (run, stopped, took_ms, format) = (*run, *stopped, *took, REPORT_FORMAT);
         Form { format, run, scope, complete, stopped, took_ms, done, failed, cancelled, blocked, not_started }
             .serialize(serializer)

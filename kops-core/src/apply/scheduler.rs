@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use crate::cloud::{Deletion, DynHandler, Filter, Observed, Priority, Query, State, Timing};
 use crate::graph::{Document, Key, Task, Wait};
 use crate::plan::{Op, Step, Work};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, GraphOutputs, Result};
 
 use super::Worker;
 use super::report::{Report, Stopped};
@@ -23,7 +23,9 @@ use super::settle::{Goal, Look, Settling};
 pub(crate) async fn run(worker: &Worker<'_>, work: &Work) -> Report {
     let mut scheduler = Scheduler::new(worker, work);
     scheduler.run().await;
-    scheduler.reporter.end(scheduler.stopped)
+    let objects = scheduler.objects.into_iter().map(|(key, object)| (key, (object, &[] as &[_])));
+    let outputs = GraphOutputs::new(work.native.clone(), objects);
+    Report { outputs, ..scheduler.reporter.end(scheduler.stopped) }
 }
 
 /// Something that came back.
@@ -146,7 +148,9 @@ impl<'a> Scheduler<'a> {
         let handler = self.handlers.get(step.key.kind()).copied();
         // Everything it needs is done, so its specification is known now.
         let wanted = match (&step.op, handler) {
-            (Op::Create | Op::Update { .. }, Some(handler)) => self.wanted(handler, &step.key),
+            (Op::Create | Op::Update { .. } | Op::Adopt { .. }, Some(handler)) => {
+                self.wanted(handler, &step.key)
+            }
             _ => Err(Error::internal("a step that wants nothing")),
         };
         async move {
@@ -159,8 +163,15 @@ impl<'a> Scheduler<'a> {
                     Ok(Answer::Object(Box::new(object)))
                 }
                 Op::Update { object, changed } => {
-                    let (_, wanted) = wanted?;
+                    let (task, wanted) = wanted?;
+                    let wanted = wanted.with_members_of(&object.object.spec, &task.options.ignored);
                     let object = worker.update(handler, object, &wanted, changed, &doing).await?;
+                    Ok(Answer::Object(Box::new(object)))
+                }
+                Op::Adopt { object, changed } => {
+                    let (task, wanted) = wanted?;
+                    let wanted = wanted.with_members_of(&object.object.spec, &task.options.ignored);
+                    let object = worker.adopt(handler, task, object, &wanted, changed, &doing).await?;
                     Ok(Answer::Object(Box::new(object)))
                 }
                 Op::Delete { object } => {

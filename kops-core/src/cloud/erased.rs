@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement, Resolved,
-    Timing, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement,
+    Resolved, Timing, Update,
 };
 use crate::graph::{Document, Reference, references};
 use crate::resource::Resource;
@@ -36,6 +36,8 @@ impl Observed {
 pub trait DynHandler: Send + Sync {
     /// The name of the kind.
     fn kind(&self) -> &'static str;
+    /// The names of the kind's outputs: see [`Resource::OUTPUTS`].
+    fn outputs(&self) -> &'static [&'static str];
     /// See [`Handler::identity`].
     fn identity(&self) -> IdentityClass;
     /// See [`Handler::mutability`].
@@ -57,6 +59,10 @@ pub trait DynHandler: Send + Sync {
     async fn create(&self, request: Create<'_, Document>) -> Result<Observed>;
     /// See [`Handler::update`].
     async fn update(&self, request: Update<'_, Document>) -> Result<Observed>;
+    /// See [`Handler::can_adopt`].
+    fn can_adopt(&self) -> bool;
+    /// See [`Handler::adopt`].
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed>;
     /// See [`Handler::delete`].
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion>;
 }
@@ -81,7 +87,7 @@ fn typed<T: DeserializeOwned>(kind: &str, document: &Document) -> Result<T> {
 
 fn erase<H: Handler>(handler: &H, object: Object<Resolved<H>>) -> Result<Observed> {
     let mut references = references(&object.spec);
-    references.extend(handler.further_references(&object.spec));
+    references.extend(handler.extra_references(&object.spec));
     let spec = document(H::Kind::KIND, &object.spec)?;
     Ok(Observed { object: object.map(|_| spec), references })
 }
@@ -95,6 +101,10 @@ fn unerase<H: Handler>(object: &Object<Document>) -> Result<Object<Resolved<H>>>
 impl<H: Handler> DynHandler for H {
     fn kind(&self) -> &'static str {
         H::Kind::KIND
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        H::Kind::OUTPUTS
     }
 
     fn identity(&self) -> IdentityClass {
@@ -142,6 +152,16 @@ impl<H: Handler> DynHandler for H {
         let (object, spec) = (unerase::<H>(object)?, typed(H::Kind::KIND, spec)?);
         let request = Update { scope, name, object: &object, spec: &spec, changed, token, cx };
         erase(self, Handler::update(self, request).await?)
+    }
+
+    fn can_adopt(&self) -> bool {
+        Handler::can_adopt(self)
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
+        let Adopt { scope, name, object, retained, cx } = request;
+        let object = unerase::<H>(object)?;
+        erase(self, Handler::adopt(self, Adopt { scope, name, object: &object, retained, cx }).await?)
     }
 
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {

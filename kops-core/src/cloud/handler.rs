@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Context, Object, Scope};
-use crate::Result;
+use super::{Context, Object, Owner, Scope};
 use crate::graph::{Document, Reference};
 use crate::resource::Resource;
 use crate::setters;
+use crate::{Error, ErrorKind, Result};
 
 /// The closed specification of a handler's kind.
 pub type Resolved<H> = <<H as Handler>::Kind as Resource>::Resolved;
@@ -47,7 +47,7 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// Objects that a specification refers to by other means than an [`Id`](crate::graph::Id).
-    fn further_references(&self, _spec: &Resolved<Self>) -> Vec<Reference>
+    fn extra_references(&self, _spec: &Resolved<Self>) -> Vec<Reference>
     where
         Self: Sized,
     {
@@ -84,6 +84,27 @@ pub trait Handler: Send + Sync + 'static {
     /// # Behavior
     /// - Repeating it after a failure half way is harmless.
     async fn update(&self, request: Update<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>>;
+
+    /// Whether [`adopt`](Self::adopt) is there: asked when planning.
+    fn can_adopt(&self) -> bool {
+        false
+    }
+
+    /// Marks an object as the scope's, made for the task: an object of somebody else's that is taken over, or one of the
+    /// scope's whose task has another name now. Returns it as it is then.
+    ///
+    /// # Behavior
+    /// - Sets the marks of ownership, and changes nothing else.
+    /// - From then on [`list`](Self::list) shows the object as the scope's, with the task's name.
+    /// - Repeating it is harmless.
+    /// - An object that bears the mark of another scope is left alone, with an error of the kind
+    ///   [`Conflict`](crate::ErrorKind::Conflict).
+    ///
+    /// # Errors
+    /// By default `Unsupported`: objects of the kind bear no marks, or their names follow from their tasks'.
+    async fn adopt(&self, _request: Adopt<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
+        Err(Error::new(ErrorKind::Unsupported, "objects of this kind cannot be taken over"))
+    }
 
     /// Deletes an object.
     ///
@@ -309,6 +330,47 @@ impl<'a, S> Update<'a, S> {
         cx: &'a Context,
     ) -> Self {
         Self { scope, name, object, spec, changed, token, cx }
+    }
+}
+
+/// Asks for an object to be marked as the scope's.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Adopt<'a, S> {
+    /// The scope that will own it.
+    pub scope: &'a Scope,
+    /// The task's name.
+    pub name: &'a str,
+    /// The object as it is.
+    pub object: &'a Object<S>,
+    /// Whether to mark it never to be deleted.
+    pub retained: bool,
+    /// What the call takes along.
+    pub cx: &'a Context,
+}
+
+impl<'a, S> Adopt<'a, S> {
+    /// Asks for an object to be marked as the one of a task.
+    pub fn new(
+        scope: &'a Scope,
+        name: &'a str,
+        object: &'a Object<S>,
+        retained: bool,
+        cx: &'a Context,
+    ) -> Self {
+        Self { scope, name, object, retained, cx }
+    }
+}
+
+impl<S: Clone> Adopt<'_, S> {
+    /// The object with the marks that are asked for, for answering when they have been set.
+    pub fn adopted(&self) -> Object<S> {
+        Object {
+            name: Some(self.name.to_owned()),
+            owner: Owner::Scope,
+            retained: self.retained,
+            ..self.object.clone()
+        }
     }
 }
 

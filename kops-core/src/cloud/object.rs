@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::resource::Output;
 use crate::setters;
+use crate::{Error, Result};
 
 /// An object as observed.
 ///
@@ -98,8 +100,8 @@ impl<S> Object<S> {
         }
     }
 
-    /// Whether `selector` means this object.
-    pub fn is_meant_by(&self, selector: &str) -> bool {
+    /// Whether this is the object that `selector` selects: by its identifier or one of its aliases.
+    pub fn matches(&self, selector: &str) -> bool {
         self.id == selector || self.aliases.iter().any(|alias| alias == selector)
     }
 }
@@ -152,8 +154,29 @@ impl Outputs {
         }
     }
 
-    /// The output of a name.
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    /// An output as its type; `None` while it is not known.
+    ///
+    /// ```
+    /// use kops_core::cloud::Outputs;
+    /// use kops_core::resource::Address;
+    ///
+    /// let mut outputs = Outputs::default();
+    /// outputs.set(Address::IP, "192.0.2.1".to_owned());
+    /// assert_eq!(outputs.get(Address::IP)?.as_deref(), Some("192.0.2.1"));
+    /// # Ok::<(), kops_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Internal` when the value is of another type.
+    pub fn get<R, T: DeserializeOwned>(&self, output: Output<R, T>) -> Result<Option<T>> {
+        let Some(value) = self.value(output.name()) else { return Ok(None) };
+        T::deserialize(value).map(Some).map_err(|error| {
+            Error::internal(format!("the output {:?} is of another type", output.name())).with_source(error)
+        })
+    }
+
+    /// An output by its name, as JSON.
+    pub fn value(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 

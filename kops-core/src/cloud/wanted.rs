@@ -29,7 +29,7 @@ impl<'a> Query<'a> {
 }
 
 /// Whether an identifier, known or not yet, is that of the object `id`, which was made for `task`.
-pub fn means<R: Resource>(input: &Input<Id<R>>, id: &str, task: Option<&str>) -> bool {
+pub fn refers_to<R: Resource>(input: &Input<Id<R>>, id: &str, task: Option<&str>) -> bool {
     match input {
         Input::Known(known) => known.as_str() == id,
         Input::Output(output) => output.task.kind() == R::KIND && Some(output.task.name()) == task,

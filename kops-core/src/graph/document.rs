@@ -1,5 +1,6 @@
 //! Documents: specifications as the engine sees them, with marks for what is not known or not to be shown.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -93,6 +94,26 @@ impl Document {
     /// those to native ones.
     pub fn map_outputs(&self, change: &dyn Fn(OutputRef) -> OutputRef) -> Self {
         Self(map_outputs(&self.0, change))
+    }
+
+    /// The document without some members.
+    pub(crate) fn without(&self, members: &BTreeSet<String>) -> Self {
+        let mut value = self.0.clone();
+        if let Value::Object(all) = &mut value {
+            all.retain(|name, _| !members.contains(name));
+        }
+        Self(value)
+    }
+
+    /// The document with some members as another has them.
+    pub(crate) fn with_members_of(&self, other: &Self, members: &BTreeSet<String>) -> Self {
+        let mut value = self.0.clone();
+        if let (Value::Object(all), Value::Object(theirs)) = (&mut value, &other.0) {
+            for (name, member) in all.iter_mut().filter(|(name, _)| members.contains(*name)) {
+                *member = theirs.get(name).cloned().unwrap_or_default();
+            }
+        }
+        Self(value)
     }
 
     /// Puts in what is known.

@@ -1,9 +1,10 @@
 //! The task graph: what shall exist, and what needs what.
 //!
 //! A graph is built once and checked once: [`TaskGraph::builder`] collects tasks, [`GraphBuilder::build`]
-//! refuses duplicates, kinds that are not in UpperCamelCase, references to tasks that do not exist, and cycles, all
-//! problems at once, each with the tasks' names. A [`TaskGraph`] is therefore always sound, and its tasks come in an order in
-//! which every task follows those it needs.
+//! refuses duplicates, kinds that are not in UpperCamelCase, references to tasks or outputs that do not exist, and
+//! cycles, all problems at once, each with the tasks' names. A [`TaskGraph`] is therefore always sound, and its tasks come
+//! in an order in which every task follows those it needs. (Outputs of tasks that came as documents are checked when
+//! planning, where the cloud's handlers know them.)
 //!
 //! ```
 //! use kops_core::graph::TaskGraph;
@@ -28,9 +29,10 @@ mod key;
 mod references;
 mod resource;
 mod saved;
+mod suggest;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -45,6 +47,7 @@ pub use key::Key;
 pub use references::{Reference, references};
 pub use resource::{At, Output, Resource};
 pub use saved::GRAPH_FORMAT;
+pub(crate) use suggest::no_such_output;
 pub use value::{Closed, Data, Id, Input, Open, OutputRef, Part, Secret, Setting, Stage, Wait};
 pub(crate) use value::{REF, alike, is_mark, marked};
 
@@ -67,6 +70,32 @@ pub enum Lifecycle {
     Retained,
     /// Created when missing; never changed afterwards.
     CreateOnly,
+    /// Somebody else's until now: looked up by `selector`, as a shared one is, and taken over. From then on it is
+    /// managed, and the selector says nothing any more; it is also deleted when no longer wanted. It must exist. Kinds
+    /// whose objects cannot be taken over say so when planning.
+    Adopted {
+        /// How the object is found.
+        selector: String,
+    },
+}
+
+/// What else is said of a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct TaskOptions {
+    /// What the task was called before: an object of that name is kept, see [`GraphBuilder::renamed`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub former_name: Option<String>,
+    /// Members of the specification that are not compared, see [`GraphBuilder::ignore`].
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub ignored: BTreeSet<String>,
+}
+
+impl TaskOptions {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Lifecycle {
@@ -102,6 +131,9 @@ pub struct Task {
     /// What it waits for: the tasks it takes outputs from, then those named by `after`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<Edge>,
+    /// What else is said of it.
+    #[serde(default, skip_serializing_if = "TaskOptions::is_default")]
+    pub options: TaskOptions,
 }
 
 /// A checked graph of tasks.
@@ -181,6 +213,11 @@ impl TaskGraph {
 }
 
 impl Task {
+    /// A task that waits for nothing but the tasks that its specification refers to.
+    pub fn new(key: Key, spec: Document, lifecycle: Lifecycle) -> Self {
+        Self { key, spec, lifecycle, edges: Vec::new(), options: TaskOptions::default() }
+    }
+
     /// The specification as its type.
     ///
     /// # Errors

@@ -63,12 +63,14 @@ mod tests {
         let host = Input::concat(["host=".into(), balancer.get(LoadBalancer::DNS_NAME)]);
         let script: BTreeMap<&str, Input<Secret>> =
             [("joined", host.into_secret()), ("known", Secret::new("hunter2").into())].into();
-        graph.insert(Task {
-            key: Key::new("Machine", "m"),
-            spec: Document::of(&script).unwrap(),
-            lifecycle: Lifecycle::CreateOnly,
-            edges: Vec::new(),
-        });
+        graph.insert(Task::new(
+            Key::new("Machine", "m"),
+            Document::of(&script).unwrap(),
+            Lifecycle::CreateOnly,
+        ));
+        let renamed = graph.add("new", Network { cidrs: Vec::new(), ipv6: false });
+        graph.renamed(&renamed, "old");
+        graph.ignore(&renamed, "cidrs");
         graph.build().unwrap()
     }
 

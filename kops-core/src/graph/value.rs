@@ -70,6 +70,13 @@ pub struct OutputRef {
     pub wait: Wait,
 }
 
+impl OutputRef {
+    /// An output that is taken as soon as the object exists.
+    pub(crate) fn created(task: &Key, output: &str) -> Self {
+        Self { task: task.clone(), output: output.to_owned(), wait: Wait::Created }
+    }
+}
+
 impl fmt::Display for OutputRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "${{{}.{}}}", self.task, self.output)

@@ -28,6 +28,7 @@ pub(super) fn dot(changes: &[Change]) -> String {
             Action::Update => "khaki",
             Action::Replace => "plum",
             Action::Delete => "lightpink",
+            Action::Adopt => "lightblue",
         };
         let label = format!("{}\\n{}", escape(change.task.kind()), escape(change.task.name()));
         let _ = writeln!(out, "  n{node} [label=\"{label}\", fillcolor={color}];");
@@ -52,6 +53,9 @@ pub(super) fn mermaid(changes: &[Change]) -> String {
     }
     out.push_str("  classDef create fill:#9f9\n  classDef update fill:#fe8\n");
     out.push_str("  classDef replace fill:#dad\n  classDef delete fill:#fbb\n");
+    if changes.iter().any(|change| change.action == Action::Adopt) {
+        out.push_str("  classDef adopt fill:#bdf\n");
+    }
     out
 }
 

@@ -56,6 +56,7 @@ impl Decided {
         hasher.count(graph.len());
         for task in graph.tasks() {
             hasher.text(task.key.as_str()).document(task.spec.as_value()).value(&task.lifecycle);
+            hasher.value(&task.options);
             hasher.count(task.edges.len());
             for edge in &task.edges {
                 hasher.text(edge.on.as_str()).value(&edge.wait);
@@ -157,7 +158,7 @@ impl Orders {
 /// What a step does; `None` for mere waiting.
 pub(super) fn doing(step: &Step) -> Option<Doing> {
     match &step.op {
-        Op::Create | Op::Update { .. } => Some((step.key.clone(), None)),
+        Op::Create | Op::Update { .. } | Op::Adopt { .. } => Some((step.key.clone(), None)),
         Op::Delete { object } => Some((step.key.clone(), Some(object.object.id.clone()))),
         Op::Settle { .. } | Op::Vanish { .. } => None,
     }

@@ -12,13 +12,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cloud::{Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
+use crate::cloud::{Class, Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
 use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph, satisfied};
+use crate::lower::Native;
 use crate::resource::Output;
-use crate::{Error, Result, Snapshot};
+use crate::{Error, GraphOutputs, Result, Snapshot};
 
 use super::compare::{differences, members};
 use super::fingerprint::{Decided, Doing, Orders, doing};
+use super::outputs;
 use super::steps::{Decision, Op, Step, Work, order, require_handler};
 use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Pruning, Summary};
 
@@ -26,8 +28,7 @@ use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Pruning, Summ
 pub(crate) struct Inputs<'a> {
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) scope: &'a Scope,
-    /// Native.
-    pub(crate) graph: Arc<TaskGraph>,
+    pub(crate) native: Arc<Native>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) pruning: Pruning,
 }
@@ -38,8 +39,10 @@ pub(crate) struct Inputs<'a> {
 /// `Invalid` with everything that makes the graph impossible on this cloud as it is: shared objects that do
 /// not exist, names that others hold, fields that cannot be changed.
 pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
-    let Inputs { cloud, scope, graph, snapshot, pruning } = inputs;
+    let Inputs { cloud, scope, native, snapshot, pruning } = inputs;
+    let graph = native.graph().clone();
     let mut planner = Planner::new(cloud, &snapshot);
+    planner.problems = outputs::missing(cloud, &graph);
     for task in graph.tasks() {
         if let Err(error) = planner.decide(task) {
             planner.problems.push(error);
@@ -50,12 +53,15 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
     if !planner.problems.is_empty() {
         return Err(Error::from_many(planner.problems));
     }
-    let Planner { decisions, notes, deferred, warnings, .. } = planner;
+    let Planner { decisions, notes, deferred, warnings, outputs, .. } = planner;
+    let known = outputs.into_iter().map(|(key, known)| (key, (known.object.clone(), known.volatile)));
+    let outputs = GraphOutputs::new(native.clone(), known);
     let steps = order(cloud, &graph, &snapshot, &decisions)?;
     let mut waits = dependencies(&steps);
     let mut orders = Orders::of(&steps);
     let mut decided = Decided::new(cloud.name(), scope, &graph, &pruning, &deferred);
-    let stays = |decision: &&Decision<'_>| matches!(decision.action, None | Some(Action::Update));
+    let stays =
+        |decision: &&Decision<'_>| matches!(decision.action, None | Some(Action::Update | Action::Adopt));
     let objects = decisions
         .iter()
         .filter(stays)
@@ -72,7 +78,9 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
         let deleted = id.clone().filter(|_| action == Action::Delete);
         let waits_for = waits.remove(&(task.clone(), deleted)).unwrap_or_default();
         let Note { reason, fields, wanted } = note;
-        let change = Change { task, action, id, reason, fields, waits_for };
+        let origin = native.origin(&task).cloned();
+        let class = class_of(cloud, &task);
+        let change = Change { task, origin, class, action, id, reason, fields, waits_for };
         decided.add(&change, wanted.as_deref(), &mut orders);
         changes.push(change);
     }
@@ -84,6 +92,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
         update: count(Action::Update),
         replace: count(Action::Replace),
         delete: count(Action::Delete),
+        adopt: count(Action::Adopt),
         unchanged: unchanged.len(),
     };
     let fingerprint = decided.fingerprint();
@@ -91,10 +100,12 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
     let work = Work {
         scope: scope.clone(),
         cloud: cloud.name().to_owned(),
-        graph: graph.clone(),
+        native,
+        graph,
         pruning: pruning.clone(),
         objects,
         snapshot: snapshot.clone(),
+        outputs,
         steps,
         decided,
     };
@@ -121,6 +132,13 @@ struct Note<'a> {
     fields: Vec<FieldChange>,
     /// The whole specification of what is made or changed.
     wanted: Option<Cow<'a, Document>>,
+}
+
+/// Objects of which a task takes one over.
+struct TakeOver<'a> {
+    objects: Vec<&'a Arc<Observed>>,
+    /// The task's former key; `None` when the object is somebody else's.
+    from: Option<Key>,
 }
 
 struct Planner<'a> {
@@ -170,7 +188,7 @@ pub(crate) fn output_of(observed: &Observed, output: &str) -> Option<Value> {
     if output == ID {
         return Some(Value::String(observed.object.id.clone()));
     }
-    observed.object.outputs.get(output).cloned()
+    observed.object.outputs.value(output).cloned()
 }
 
 impl<'a> Planner<'a> {
@@ -210,6 +228,9 @@ impl<'a> Planner<'a> {
             self.outputs.insert(task.key.clone(), Known { object, volatile: &[] });
             return Ok(());
         }
+        if let Some(found) = self.to_take_over(task)? {
+            return self.take_over(handler, task, &found);
+        }
         self.refuse_taken_name(task)?;
         let candidates = self.by_key.remove(&task.key).unwrap_or_default();
         if let [only] = candidates[..]
@@ -221,7 +242,7 @@ impl<'a> Planner<'a> {
         let wanted = self.wanted(handler, task)?;
         let (live, dying): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|it| it.object.state.is_live());
-        let Some((object, fields)) = self.best_match(handler, &wanted, &live) else {
+        let Some((object, fields)) = self.best_match(handler, task, &wanted, &live) else {
             let note = Note { reason: None, fields: members(&wanted), wanted: Some(wanted) };
             self.settle(task, Some(Action::Create), None, note, BTreeSet::new(), dying);
             return Ok(());
@@ -258,6 +279,7 @@ impl<'a> Planner<'a> {
     fn best_match(
         &self,
         handler: &dyn DynHandler,
+        task: &Task,
         wanted: &Document,
         live: &[&'a Arc<Observed>],
     ) -> Option<(&'a Arc<Observed>, Vec<FieldChange>)> {
@@ -266,6 +288,7 @@ impl<'a> Planner<'a> {
                 let fields: Vec<_> = differences(wanted, &observed.object.spec)
                     .into_iter()
                     .filter(|field| handler.mutability(top_member(&field.path)) != Mutability::WriteOnly)
+                    .filter(|field| !task.options.ignored.contains(top_member(&field.path)))
                     .collect();
                 (*observed, fields)
             })
@@ -286,8 +309,12 @@ impl<'a> Planner<'a> {
 
     /// The short way to the most frequent answer: the object is as it shall be, to the letter.
     fn is_as_wanted(&self, task: &Task, observed: &Observed) -> bool {
+        let compared = match &task.options.ignored {
+            none if none.is_empty() => Cow::Borrowed(&task.spec),
+            ignored => Cow::Owned(task.spec.without(ignored)),
+        };
         matches!(observed.object.state, State::Ready | State::Pending)
-            && satisfied(task.spec.as_value(), observed.object.spec.as_value(), &|task, output, actual| {
+            && satisfied(compared.as_value(), observed.object.spec.as_value(), &|task, output, actual| {
                 self.outputs.get(task).is_some_and(|known| known.is(output, actual))
             })
     }
@@ -316,7 +343,7 @@ impl<'a> Planner<'a> {
             .snapshot
             .of(key.kind())
             .iter()
-            .filter(|it| it.object.state.is_live() && it.object.is_meant_by(selector));
+            .filter(|it| it.object.state.is_live() && it.object.matches(selector));
         match (meant.next(), meant.next()) {
             (Some(object), None) => Ok(object),
             (None, _) => Err(Error::not_found(format!("there is no {} {selector:?}", key.kind()))
@@ -333,6 +360,83 @@ impl<'a> Planner<'a> {
             .with_task(key)
             .with_hint("give the identifier instead")),
         }
+    }
+
+    /// The objects that a task takes over: that of somebody else's which it adopts, or those made under its former name.
+    /// `None` when it has an object of its own, or nothing to take over.
+    fn to_take_over(&self, task: &Task) -> Result<Option<TakeOver<'a>>> {
+        let live = |key: &Key| -> Vec<&'a Arc<Observed>> {
+            let all = self.by_key.get(key).into_iter().flatten();
+            all.filter(|it| it.object.state.is_live()).copied().collect()
+        };
+        if !live(&task.key).is_empty() {
+            return Ok(None);
+        }
+        if let Lifecycle::Adopted { selector } = &task.lifecycle {
+            let object = self.shared(&task.key, selector)?;
+            if object.object.owner == Owner::Scope {
+                let name = object.object.name.as_deref().unwrap_or(&object.object.id);
+                return Err(Error::invalid(format!(
+                    "{} is this scope's already, as {}/{name}",
+                    object.object.id,
+                    task.key.kind()
+                ))
+                .with_task(&task.key)
+                .with_hint("if the task was renamed, say so with GraphBuilder::renamed"));
+            }
+            return Ok(Some(TakeOver { objects: vec![object], from: None }));
+        }
+        let Some(former) = &task.options.former_name else { return Ok(None) };
+        let former = Key::new(task.key.kind(), former);
+        let objects = live(&former);
+        Ok((!objects.is_empty()).then_some(TakeOver { objects, from: Some(former) }))
+    }
+
+    fn take_over(&mut self, handler: &dyn DynHandler, task: &'a Task, found: &TakeOver<'a>) -> Result<()> {
+        let wanted = self.wanted(handler, task)?;
+        let Some((object, fields)) = self.best_match(handler, task, &wanted, &found.objects) else {
+            return Err(Error::internal("nothing to take over").with_task(&task.key));
+        };
+        let (action, reason, fields) = judge(handler, task, object, fields)?;
+        let replaced = action == Some(Action::Replace);
+        if replaced && found.from.is_none() {
+            let why = reason.unwrap_or_default();
+            return Err(Error::invalid(format!("{} cannot be adopted as it is: {why}", object.object.id))
+                .with_task(&task.key)
+                .with_hint(
+                    "specify those fields as the object has them, or add the task without adopting it",
+                ));
+        }
+        if !replaced && !handler.can_adopt() {
+            let (what, hint) = match &found.from {
+                None => ("adopted", "share it, or have another one made"),
+                Some(_) => {
+                    ("renamed", "keep the task's name, or leave out that it was renamed: it is made anew")
+                }
+            };
+            return Err(Error::new(
+                crate::ErrorKind::Unsupported,
+                format!("objects of the kind {} cannot be {what}", task.key.kind()),
+            )
+            .with_task(&task.key)
+            .with_hint(hint));
+        }
+        self.matched.insert((kind_of(self.snapshot, &task.key), &object.object.id));
+        let changed: BTreeSet<_> = fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
+        if replaced {
+            let note = Note { reason, fields, wanted: Some(wanted) };
+            self.settle(task, Some(Action::Replace), Some(object), note, changed, Vec::new());
+            return Ok(());
+        }
+        let volatile = handler.volatile_outputs(&changed);
+        self.outputs.insert(task.key.clone(), Known { object, volatile });
+        let reason = match &found.from {
+            None => "it exists and is not this scope's yet".to_owned(),
+            Some(former) => format!("it was {former}"),
+        };
+        let note = Note { reason: Some(reason), fields, wanted: Some(wanted) };
+        self.settle(task, Some(Action::Adopt), Some(object), note, changed, Vec::new());
+        Ok(())
     }
 
     fn refuse_taken_name(&self, task: &Task) -> Result<()> {
@@ -382,8 +486,11 @@ impl<'a> Planner<'a> {
             if *pruning == Pruning::None && !duplicate {
                 let id = Some(observed.object.id.clone());
                 let (fields, waits_for) = (Vec::new(), Vec::new());
+                let class = class_of(self.cloud, &key);
                 self.deferred.push(Change {
                     task: key,
+                    origin: None,
+                    class,
                     action: Action::Delete,
                     id,
                     reason,
@@ -411,6 +518,11 @@ impl<'a> Planner<'a> {
 /// The snapshot's own text of a kind, which lives as long as the snapshot.
 fn kind_of<'a>(snapshot: &'a Snapshot, key: &Key) -> &'a str {
     snapshot.kind(key.kind()).unwrap_or_default()
+}
+
+/// What objects of a key's kind are for.
+fn class_of(cloud: &dyn Cloud, key: &Key) -> Class {
+    cloud.class(key.kind()).unwrap_or_default()
 }
 
 fn top_member(path: &str) -> &str {

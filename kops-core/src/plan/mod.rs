@@ -24,6 +24,7 @@ mod diverge;
 mod draw;
 mod fingerprint;
 mod make;
+mod outputs;
 mod saved;
 mod steps;
 mod text;
@@ -36,7 +37,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::cloud::Scope;
+use crate::GraphOutputs;
+use crate::cloud::{Class, Scope};
 use crate::graph::{Key, Wait};
 
 pub(crate) use compare::differences;
@@ -107,15 +109,25 @@ pub struct Summary {
     pub replace: usize,
     /// Objects to delete.
     pub delete: usize,
+    /// Objects to take over, or to mark anew.
+    #[serde(default)]
+    pub adopt: usize,
     /// Tasks whose objects need no change, pending ones among them.
     pub unchanged: usize,
 }
 
-/// What will be done about one task or object.
+/// What will be done about one native task or object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// The task.
+    /// The native task.
     pub task: Key,
+    /// The task of the graph as it was written that this is done for; `None` for objects that no task of it knows any
+    /// more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Key>,
+    /// What objects of its kind are for.
+    #[serde(default)]
+    pub class: Class,
     /// What will be done.
     pub action: Action,
     /// The identifier of the object as it is, if there is one.
@@ -140,7 +152,7 @@ pub struct Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.action, self.task)?;
-        if ![Action::Update, Action::Replace].contains(&self.action) {
+        if ![Action::Update, Action::Replace, Action::Adopt].contains(&self.action) {
             return Ok(());
         }
         let fields: BTreeSet<_> = self.fields.iter().map(|field| field.path.as_str()).collect();
@@ -165,6 +177,9 @@ pub enum Action {
     Replace,
     /// The object will be deleted.
     Delete,
+    /// The object will be marked as the task's, and changed where it differs: it was somebody else's, or another task's
+    /// that has been renamed.
+    Adopt,
 }
 
 impl fmt::Display for Action {
@@ -174,6 +189,7 @@ impl fmt::Display for Action {
             Self::Update => "update",
             Self::Replace => "replace",
             Self::Delete => "delete",
+            Self::Adopt => "adopt",
         })
     }
 }
@@ -222,6 +238,12 @@ impl Plan {
     /// the scope has objects of them is not known, and none is deleted. The [warnings](Self::warnings) say it, too.
     pub fn left_out(&self) -> impl Iterator<Item = (&str, &str)> {
         self.work.snapshot.left_out()
+    }
+
+    /// What is known of the outputs of the graph's tasks: those of objects that exist and stay, but for what an update is
+    /// about to change.
+    pub fn outputs(&self) -> GraphOutputs {
+        self.work.outputs.clone()
     }
 
     /// The change of a task.

@@ -19,7 +19,8 @@ use crate::cloud::{
     Cloud, DynHandler, IdentityClass, Observed, Replacement, Scope, State, Timing, handler_of,
 };
 use crate::graph::{Key, TaskGraph, Wait, sort};
-use crate::{Error, Result, Snapshot};
+use crate::lower::Native;
+use crate::{Error, GraphOutputs, Result, Snapshot};
 
 use super::fingerprint::Decided;
 use super::{Action, Pruning};
@@ -29,11 +30,15 @@ use super::{Action, Pruning};
 pub(crate) struct Work {
     pub(crate) scope: Scope,
     pub(crate) cloud: String,
+    pub(crate) native: Arc<Native>,
+    /// Its tasks.
     pub(crate) graph: Arc<TaskGraph>,
     pub(crate) pruning: Pruning,
     pub(crate) snapshot: Arc<Snapshot>,
     /// The objects of the tasks whose object exists and stays.
     pub(crate) objects: HashMap<Key, Arc<Observed>>,
+    /// What is known of outputs beforehand.
+    pub(crate) outputs: GraphOutputs,
     pub(crate) steps: Vec<Step>,
     pub(crate) decided: Decided,
 }
@@ -56,6 +61,8 @@ pub(crate) enum Op {
     Create,
     /// Change the task's object.
     Update { object: Arc<Observed>, changed: BTreeSet<String> },
+    /// Mark an object as the task's, and change it.
+    Adopt { object: Arc<Observed>, changed: BTreeSet<String> },
     /// Delete an object.
     Delete { object: Arc<Observed> },
     /// Wait until an object that exists works.
@@ -70,6 +77,7 @@ impl Op {
         match self {
             Self::Create { .. } => Some(Action::Create),
             Self::Update { .. } => Some(Action::Update),
+            Self::Adopt { .. } => Some(Action::Adopt),
             Self::Delete { .. } => Some(Action::Delete),
             Self::Settle { .. } | Self::Vanish { .. } => None,
         }
@@ -80,6 +88,7 @@ impl Op {
         match self {
             Self::Create { .. } => "create",
             Self::Update { .. } => "update",
+            Self::Adopt { .. } => "adopt",
             Self::Delete { .. } => "delete",
             Self::Settle { .. } | Self::Vanish { .. } => "wait for",
         }
@@ -156,7 +165,10 @@ impl<'a> Builder<'a> {
         let awaited: BTreeSet<&Key> = decisions
             .iter()
             .filter(|decision| {
-                matches!(decision.action, Some(Action::Create | Action::Update | Action::Replace))
+                matches!(
+                    decision.action,
+                    Some(Action::Create | Action::Update | Action::Replace | Action::Adopt)
+                )
             })
             .filter_map(|decision| self.graph.get(&decision.key))
             .flat_map(|task| &task.edges)
@@ -187,6 +199,11 @@ impl<'a> Builder<'a> {
                 }
                 (Some(Action::Update), Some(object)) => {
                     let op = Op::Update { object: (*object).clone(), changed: changed.clone() };
+                    let step = self.push(key, op);
+                    self.made.insert(key.clone(), step);
+                }
+                (Some(Action::Adopt), Some(object)) => {
+                    let op = Op::Adopt { object: (*object).clone(), changed: changed.clone() };
                     let step = self.push(key, op);
                     self.made.insert(key.clone(), step);
                 }
@@ -313,7 +330,7 @@ impl<'a> Builder<'a> {
         let timing = self.handlers.get(step.key.kind()).map_or(Timing::default(), |it| it.timing());
         match step.op {
             Op::Create => (timing.call, timing.call + timing.settle),
-            Op::Update { .. } => (timing.call, timing.call),
+            Op::Update { .. } | Op::Adopt { .. } => (timing.call, timing.call),
             Op::Delete { .. } => (timing.call, timing.call + timing.vanish),
             Op::Settle { .. } => (Duration::ZERO, timing.settle),
             Op::Vanish { .. } => (Duration::ZERO, timing.vanish),

@@ -62,6 +62,7 @@ impl Said<'_> {
             (summary.update, "update"),
             (summary.replace, "replace"),
             (summary.delete, "delete"),
+            (summary.adopt, "adopt"),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)
@@ -85,6 +86,7 @@ fn write_change(out: &mut String, change: &Change, options: TextOptions) {
         Action::Update => ("~", "33"),
         Action::Replace => ("±", "35"),
         Action::Delete => ("-", "31"),
+        Action::Adopt => ("→", "36"),
     };
     let mark = if options.color { format!("\x1b[{paint}m{mark}\x1b[0m") } else { mark.to_owned() };
     let _ = write!(out, "  {mark} {}{}", change.task.name(), in_brackets(change.id.as_deref()));

@@ -21,5 +21,6 @@ impl Address {
 
 impl Resource for Address {
     const KIND: &'static str = "Address";
+    const OUTPUTS: &'static [&'static str] = &[Self::IP.name()];
     type Resolved = Self;
 }

@@ -61,5 +61,6 @@ impl NatGateway {
 
 impl Resource for NatGateway {
     const KIND: &'static str = "NatGateway";
+    const OUTPUTS: &'static [&'static str] = &[Self::PUBLIC_IP.name()];
     type Resolved = NatGateway<Closed>;
 }

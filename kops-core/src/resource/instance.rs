@@ -98,6 +98,7 @@ impl Instance {
 
 impl Resource for Instance {
     const KIND: &'static str = "Instance";
+    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name()];
     type Resolved = Instance<Closed>;
 }
 

@@ -88,6 +88,7 @@ impl LoadBalancer {
 
 impl Resource for LoadBalancer {
     const KIND: &'static str = "LoadBalancer";
+    const OUTPUTS: &'static [&'static str] = &[Self::DNS_NAME.name()];
     type Resolved = LoadBalancer<Closed>;
 }
 

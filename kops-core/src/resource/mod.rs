@@ -45,3 +45,31 @@ pub use volume::Volume;
 
 #[doc(no_inline)]
 pub use crate::graph::{At, Output, Resource};
+
+use crate::cloud::Class;
+
+/// What objects of the agnostic kinds are for.
+pub(crate) const CLASSES: &[(Class, &[&str])] = &[
+    (Class::Data, &[Volume::KIND]),
+    (Class::Compute, &[<Instance>::KIND, <InstanceGroup>::KIND, SshKey::KIND]),
+    (
+        Class::Network,
+        &[
+            Network::KIND,
+            <Subnet>::KIND,
+            <InternetGateway>::KIND,
+            <NatGateway>::KIND,
+            Address::KIND,
+            <Firewall>::KIND,
+            <FirewallRules>::KIND,
+            <LoadBalancer>::KIND,
+        ],
+    ),
+    (Class::Identity, &[Identity::KIND]),
+    (Class::Dns, &[<DnsZone>::KIND, <DnsRecord>::KIND]),
+];
+
+/// The names of the agnostic kinds.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    CLASSES.iter().flat_map(|(_, kinds)| kinds.iter().copied())
+}

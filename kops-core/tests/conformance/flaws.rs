@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kops_core::clock::Clock;
 use kops_core::cloud::{
-    Capabilities, Cloud, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed,
-    Owner, Query, Replacement, Scope, Timing, Update,
+    Adopt, Capabilities, Class, Cloud, Create, Delete, Deletion, DynHandler, Filter, IdentityClass,
+    Mutability, Observed, Owner, Query, Replacement, Scope, Timing, Update,
 };
 use kops_core::graph::{Document, TaskGraph};
-use kops_core::resource::{Network, Output};
+use kops_core::lower::Native;
+use kops_core::resource::{Network, Output, Resource as _, SshKey};
 use kops_core::testing::MemoryCloud;
 use kops_core::testing::conformance::{self, Verdict};
 use kops_core::{Error, Result};
@@ -24,6 +25,8 @@ use crate::fixture::{Memory, SECRET};
 enum Flaw {
     /// Lowers the same graph to another each time.
     LowersAtRandom,
+    /// Does not say what a kind is for.
+    LeavesUnclassified,
     /// Lowers what it cannot do.
     PromisesTooMuch,
     /// Shows what the creating call was asked for, not what it did.
@@ -42,6 +45,8 @@ enum Flaw {
     HidesHolders,
     /// Finds nothing by a selector.
     IgnoresSelectors,
+    /// Says that it has taken over what it has not.
+    AdoptsInWordsOnly,
     /// Forgets that an object is to be retained.
     ForgetsRetention,
     /// Fails to delete what is gone.
@@ -100,17 +105,22 @@ impl Cloud for Flawed {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
+    fn class(&self, kind: &str) -> Option<Class> {
+        let unknown = self.flaw == Flaw::LeavesUnclassified && kind == SshKey::KIND;
+        self.inner.class(kind).filter(|_| !unknown)
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
         match self.flaw {
-            Flaw::PromisesTooMuch => Ok(graph.clone()),
+            Flaw::PromisesTooMuch => Ok(Native::from(graph.clone())),
             Flaw::LowersAtRandom => {
                 let mut more = TaskGraph::builder();
                 graph.tasks().for_each(|task| more.insert(task.clone()));
                 let name = format!("surprise-{}", self.lowered.fetch_add(1, Ordering::Relaxed));
                 more.add(&name, Network::new(["10.1.0.0/16".parse().unwrap()]));
-                more.build()
+                more.build().map(Native::from)
             }
-            _ => self.inner.lower(graph, scope),
+            _ => self.inner.lower(graph, scope, own),
         }
     }
 
@@ -144,6 +154,10 @@ impl FlawedHandler {
 impl DynHandler for FlawedHandler {
     fn kind(&self) -> &'static str {
         self.inner.kind()
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        self.inner.outputs()
     }
 
     fn identity(&self) -> IdentityClass {
@@ -243,6 +257,24 @@ impl DynHandler for FlawedHandler {
         self.inner.update(request).await.map(|observed| self.told(observed))
     }
 
+    fn can_adopt(&self) -> bool {
+        self.inner.can_adopt()
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
+        let scope = self.scope(request.scope);
+        if self.flaw == Flaw::AdoptsInWordsOnly {
+            let object = request.adopted();
+            return Ok(Observed::new(object, Vec::new()));
+        }
+        {
+            let mut request = request;
+            request.scope = &scope;
+            self.inner.adopt(request).await
+        }
+        .map(|observed| self.told(observed))
+    }
+
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {
         let scope = self.scope(request.scope);
         if self.flaw == Flaw::IgnoresDeletions {
@@ -266,6 +298,7 @@ impl DynHandler for FlawedHandler {
 /// Each flaw with a rule that finds it.
 const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::LowersAtRandom, "lowered"),
+    (Flaw::LeavesUnclassified, "classified"),
     (Flaw::PromisesTooMuch, "unsupported"),
     (Flaw::Boasts, "repeated"),
     (Flaw::IgnoresUpdates, "changed"),
@@ -275,6 +308,7 @@ const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::IgnoresScopes, "foreign"),
     (Flaw::HidesHolders, "taken_name"),
     (Flaw::IgnoresSelectors, "shared"),
+    (Flaw::AdoptsInWordsOnly, "adopted"),
     (Flaw::ForgetsRetention, "lifecycles"),
     (Flaw::MissesTheGone, "lost_answers"),
     (Flaw::ReadsOnePage, "pages"),

@@ -25,6 +25,7 @@ pub(crate) struct Host<S: Stage = Open> {
 
 impl Resource for Host {
     const KIND: &'static str = "Host";
+    const OUTPUTS: &'static [&'static str] = &[Self::ADDRESS.name()];
     type Resolved = Host<Closed>;
 }
 

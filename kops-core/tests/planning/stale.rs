@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kops_core::clock::Clock;
-use kops_core::cloud::{Capabilities, Cloud, DynHandler, Scope};
+use kops_core::cloud::{Capabilities, Class, Cloud, DynHandler, Scope};
 use kops_core::graph::{Id, Setting, TaskGraph};
+use kops_core::lower::Native;
 use kops_core::resource::{Address, DnsRecord, Network, Resource as _};
 use kops_core::store::Journal;
 use kops_core::testing::{MemoryCloud, MemoryKind};
@@ -108,8 +109,12 @@ impl Cloud for Renamed {
         self.0.handlers()
     }
 
-    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
-        self.0.lower(graph, scope)
+    fn class(&self, kind: &str) -> Option<Class> {
+        self.0.class(kind)
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
+        self.0.lower(graph, scope, own)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

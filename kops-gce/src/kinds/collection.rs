@@ -313,7 +313,7 @@ impl<C: Collection> Compute<C> {
             if object.owner == Owner::Other {
                 object.name = holders.get(&object.id).map(|task| (*task).to_owned());
             }
-            let meant = shared.iter().any(|selector| object.is_meant_by(selector));
+            let meant = shared.iter().any(|selector| object.matches(selector));
             if meant {
                 C::complete(&self.clients, &mut object, query.cx).await?;
             }

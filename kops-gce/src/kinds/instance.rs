@@ -52,6 +52,7 @@ impl GceInstance {
 
 impl Resource for GceInstance {
     const KIND: &'static str = "GceInstance";
+    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name()];
     type Resolved = GceInstance<Closed>;
 }
 

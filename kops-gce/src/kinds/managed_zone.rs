@@ -100,7 +100,7 @@ impl Handler for ManagedZones {
         found.retain(|object| match query.filter {
             Filter::Ids(ids) => ids.contains(&object.id),
             Filter::Scope { shared, .. } => {
-                object.name.is_some() || shared.iter().any(|selector| object.is_meant_by(selector))
+                object.name.is_some() || shared.iter().any(|selector| object.matches(selector))
             }
         });
         Ok(found)

@@ -28,7 +28,8 @@ mod zone;
 
 use std::sync::Arc;
 
-use kops_core::cloud::{DynHandler, lookup};
+use kops_core::cloud::{Class, DynHandler, lookup};
+use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
 use crate::names;
@@ -60,6 +61,41 @@ pub(crate) use instance::list as list_instances;
 
 /// Kinds of objects without marks of their own, and the kind whose object each is inside of.
 pub(crate) const PARTS: &[(&str, &str)] = &[("ProjectIamBinding", "ServiceAccount")];
+
+/// What objects of each kind are for.
+pub(crate) const CLASSES: &[(Class, &[&str])] = &[
+    (Class::Data, &[Disk::KIND]),
+    (
+        Class::Compute,
+        &[
+            <GceInstance>::KIND,
+            <InstanceTemplate>::KIND,
+            <InstanceGroupManager>::KIND,
+            Image::KIND,
+            MachineType::KIND,
+            MetadataSshKey::KIND,
+        ],
+    ),
+    (
+        Class::Network,
+        &[
+            GceNetwork::KIND,
+            <Subnetwork>::KIND,
+            <GceFirewall>::KIND,
+            <Router>::KIND,
+            <GceAddress>::KIND,
+            RegionHealthCheck::KIND,
+            <BackendService>::KIND,
+            <ForwardingRule>::KIND,
+            NetworkTag::KIND,
+            DefaultInternetGateway::KIND,
+        ],
+    ),
+    (Class::Identity, &[ServiceAccount::KIND, <ProjectIamBinding>::KIND]),
+    (Class::Dns, &[<ManagedZone>::KIND, <ResourceRecordSet>::KIND]),
+    // What a region is made of.
+    (Class::Other, &[Zone::KIND]),
+];
 
 /// A handler for each kind.
 pub(crate) fn handlers(clients: &Clients) -> Arc<[Arc<dyn DynHandler>]> {

@@ -105,7 +105,7 @@ impl Handler for ServiceAccounts {
                     object.name = wanted.iter().map(|it| it.name).find(|task| holds(task)).map(str::to_owned);
                 }
                 found.retain(|object| {
-                    object.name.is_some() || shared.iter().any(|selector| object.is_meant_by(selector))
+                    object.name.is_some() || shared.iter().any(|selector| object.matches(selector))
                 });
             }
         }

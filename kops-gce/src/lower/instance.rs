@@ -18,7 +18,7 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 impl Lowered<Site> for Instance {
     type Native = GceInstance;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PRIVATE_IP.name(), GceInstance::PRIVATE_IP.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {

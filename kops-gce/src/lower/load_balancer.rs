@@ -32,7 +32,7 @@ const PORTS: usize = 5;
 impl Lowered<Site> for LoadBalancer {
     type Native = GceAddress;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::DNS_NAME.name(), GceAddress::IP.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {

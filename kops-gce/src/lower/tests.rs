@@ -1,6 +1,6 @@
 //! Lowering: pure, on graphs and nothing else.
 
-use kops_core::graph::{GraphBuilder, Handle, Key};
+use kops_core::graph::{GraphBuilder, Handle, Key, TaskGraph};
 use kops_core::resource::{Address, Egress, Identity, InstanceGroup, NatGateway, Network, Resource, Subnet};
 
 use super::*;
@@ -8,6 +8,7 @@ use crate::kinds::{InstanceGroupManager, InstanceTemplate, Router, ServiceAccoun
 
 fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
     lower(&graph.build().unwrap(), &Scope::new("ha.example.com"), "europe-west1", &HashSet::new())
+        .map(Native::into_graph)
 }
 
 fn spec<R: Resource>(graph: &TaskGraph, name: &str) -> R {

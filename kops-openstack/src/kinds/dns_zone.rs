@@ -100,7 +100,7 @@ impl Handler for Zones {
         let asked_for = |object: &Object<DesignateZone>| match query.filter {
             Filter::Ids(ids) => ids.contains(&object.id),
             Filter::Scope { shared, .. } => {
-                object.name.is_some() || shared.iter().any(|selector| object.is_meant_by(selector))
+                object.name.is_some() || shared.iter().any(|selector| object.matches(selector))
             }
         };
         Ok(objects.filter(asked_for).collect())

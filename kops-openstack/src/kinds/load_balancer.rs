@@ -43,6 +43,7 @@ impl OctaviaLoadBalancer {
 
 impl Resource for OctaviaLoadBalancer {
     const KIND: &'static str = "OctaviaLoadBalancer";
+    const OUTPUTS: &'static [&'static str] = &[Self::ADDRESS.name(), Self::PORT.name()];
     type Resolved = OctaviaLoadBalancer<Closed>;
 }
 

@@ -43,7 +43,7 @@ mod image;
 
 use std::sync::Arc;
 
-use kops_core::cloud::{DynHandler, lookup};
+use kops_core::cloud::{Class, DynHandler, lookup};
 use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
@@ -84,6 +84,34 @@ pub(crate) const PARTS: &[(&str, &str)] = &[
     (<SecurityGroupRules>::KIND, SecurityGroup::KIND),
     (<PoolMembers>::KIND, <Pool>::KIND),
     (<VolumeAttachment>::KIND, CinderVolume::KIND),
+];
+
+/// What objects of each kind are for.
+pub(crate) const CLASSES: &[(Class, &[&str])] = &[
+    (Class::Data, &[CinderVolume::KIND, <VolumeAttachment>::KIND]),
+    (Class::Compute, &[KeyPair::KIND, ServerGroup::KIND, <NovaServer>::KIND, Flavor::KIND, Image::KIND]),
+    (
+        Class::Network,
+        &[
+            NeutronNetwork::KIND,
+            <NeutronSubnet>::KIND,
+            <Router>::KIND,
+            <RouterInterface>::KIND,
+            SecurityGroup::KIND,
+            <SecurityGroupRules>::KIND,
+            <NeutronPort>::KIND,
+            <FloatingIp>::KIND,
+            <OctaviaLoadBalancer>::KIND,
+            <Listener>::KIND,
+            <Pool>::KIND,
+            <PoolMembers>::KIND,
+            <HealthMonitor>::KIND,
+            ExternalNetwork::KIND,
+        ],
+    ),
+    (Class::Dns, &[DesignateZone::KIND, <RecordSet>::KIND]),
+    // What a region is made of.
+    (Class::Other, &[AvailabilityZone::KIND]),
 ];
 
 /// A handler for every kind.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, State,
-    Timing, Update, means,
+    Timing, Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -126,7 +126,7 @@ impl Handler for MemberSets {
             let twig = twigs.get(id)?;
             let mark = found.balanced.common.mark(&self.0, query.scope);
             let task = mark.as_ref().map(|mark| mark.task.as_str());
-            let asked_for = wanted.iter().find(|(_, it)| means(&it.pool, id, task));
+            let asked_for = wanted.iter().find(|(_, it)| refers_to(&it.pool, id, task));
             let members: BTreeSet<Member<Closed>> = twig
                 .members
                 .iter()

@@ -39,6 +39,7 @@ impl Router {
 
 impl Resource for Router {
     const KIND: &'static str = "Router";
+    const OUTPUTS: &'static [&'static str] = &[Self::EXTERNAL_IP.name()];
     type Resolved = Router<Closed>;
 }
 

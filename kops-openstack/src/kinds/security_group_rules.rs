@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query,
-    Update, means,
+    Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open};
 use kops_core::resource::{Direction, Ports, Protocol};
@@ -154,7 +154,7 @@ impl Handler for RuleSets {
         let object = |group: &FoundGroup| {
             let id = group.common.id.as_str();
             let mark = marks.get(id)?;
-            let asked_for = wanted.iter().find(|(_, it)| means(&it.group, id, Some(&mark.task)));
+            let asked_for = wanted.iter().find(|(_, it)| refers_to(&it.group, id, Some(&mark.task)));
             let task_of = |id: &str| marks.get(id).map(|mark| mark.task.as_str());
             let wants = |rule: &Rule| asked_for.is_some_and(|(_, wanted)| wanted.want(rule, task_of));
             let is_ours = |it: &FoundRule| {

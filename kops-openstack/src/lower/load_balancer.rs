@@ -19,7 +19,7 @@ use crate::kinds::{
 impl Lowered<Site> for LoadBalancer {
     type Native = OctaviaLoadBalancer;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::DNS_NAME.name(), OctaviaLoadBalancer::ADDRESS.name())];
 
     /// A public one is reached under its floating address.

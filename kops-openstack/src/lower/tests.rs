@@ -1,6 +1,6 @@
 //! Lowering: pure, on graphs and nothing else.
 
-use kops_core::graph::{GraphBuilder, Key};
+use kops_core::graph::{GraphBuilder, Key, TaskGraph};
 use kops_core::resource::{
     Address, Firewall, FirewallRule, FirewallRules, InternetGateway, LoadBalancer, NatGateway, Network, Peer,
     Resource, Scheme, Subnet,
@@ -15,6 +15,7 @@ use crate::kinds::{
 fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
     let site = Site { external_network: "public".to_owned(), name_servers: Vec::new() };
     lower(&graph.build().unwrap(), &Scope::new("ha.example.com"), &site, &HashSet::new())
+        .map(Native::into_graph)
 }
 
 /// A network with a load balancer in a firewall of its own, before machines in another.

@@ -12,6 +12,8 @@ use crate::tags;
 impl Lowered<Site> for Volume {
     type Native = CinderVolume;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "metadata")];
+
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         if spec.iops.is_some() || spec.throughput_mibps.is_some() || spec.encrypted || spec.kms_key.is_some()
         {

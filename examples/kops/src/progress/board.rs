@@ -198,6 +198,7 @@ fn present(action: Action) -> &'static str {
         Action::Create => "creating",
         Action::Update => "updating",
         Action::Replace => "replacing",
+        Action::Adopt => "adopting",
         Action::Delete => "deleting",
     }
 }
@@ -207,6 +208,7 @@ fn past(action: Action) -> &'static str {
         Action::Create => "created",
         Action::Update => "updated",
         Action::Replace => "replaced",
+        Action::Adopt => "adopted",
         Action::Delete => "deleted",
     }
 }

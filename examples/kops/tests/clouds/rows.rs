@@ -164,9 +164,9 @@ pub(crate) const ROWS: &[Row] = &[
     data("machines have identities", |on| {
         let mut graph = TaskGraph::builder();
         graph.add("nodes", ClusterIdentity::of(MachineRole::Node).identity().unwrap());
-        let native = on.cloud.lower(&graph.build().unwrap(), &Scope::new("demo.example.com")).unwrap();
+        let native = on.cloud.lower(&graph.build().unwrap(), &Scope::new("demo.example.com"), &[]).unwrap();
         // Where there are none, the task becomes nothing.
-        yes(native.tasks().next().is_some())
+        yes(native.graph().tasks().next().is_some())
     }),
     data("`surge`: a machine more for the time of a replacement", |on| yes(on.cloud.capabilities().surge)),
     data("machines: listed, taken out of load balancers, ended", |on| yes(on.cloud.machines().is_some())),

@@ -64,8 +64,8 @@ use crate::plan::Action;
 use crate::{Error, ErrorKind, Result, RetryPolicy};
 
 pub use faults::{cancelled, crashed_anywhere, failed_anywhere, lost_answers, throttled};
-pub use ownership::{deleted, foreign, lifecycles, shared, taken_name};
-pub use planning::{changed, drifted, lowered, repeated, stable, stale};
+pub use ownership::{adopted, deleted, foreign, lifecycles, shared, taken_name};
+pub use planning::{changed, classified, drifted, lowered, repeated, stable, stale};
 pub use reading::{budget, pages, secrets, unsupported};
 
 /// A provider to be tested, and what to test it with.
@@ -279,8 +279,9 @@ impl fmt::Display for ConformanceReport {
 type Rule = for<'a> fn(&'a dyn Fixture) -> BoxFuture<'a, Verdict>;
 
 /// The rules, by name.
-const RULES: [(&str, Rule); 20] = [
+const RULES: [(&str, Rule); 22] = [
     ("lowered", |fixture| Box::pin(lowered(fixture))),
+    ("classified", |fixture| Box::pin(classified(fixture))),
     ("repeated", |fixture| Box::pin(repeated(fixture))),
     ("stable", |fixture| Box::pin(stable(fixture))),
     ("stale", |fixture| Box::pin(stale(fixture))),
@@ -295,6 +296,7 @@ const RULES: [(&str, Rule); 20] = [
     ("foreign", |fixture| Box::pin(foreign(fixture))),
     ("taken_name", |fixture| Box::pin(taken_name(fixture))),
     ("shared", |fixture| Box::pin(shared(fixture))),
+    ("adopted", |fixture| Box::pin(adopted(fixture))),
     ("lifecycles", |fixture| Box::pin(lifecycles(fixture))),
     ("pages", |fixture| Box::pin(pages(fixture))),
     ("budget", |fixture| Box::pin(budget(fixture))),

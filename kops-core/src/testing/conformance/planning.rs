@@ -13,10 +13,10 @@ use crate::{ErrorKind, Result, Snapshot};
 /// keep their lifecycle.
 pub async fn lowered(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "lowered", async |stage| {
-        let (cloud, scope) = (&stage.cloud, &stage.scope);
+        let cloud = &stage.cloud;
         let native = stage.native()?;
         ensure(native == stage.native()?, || "lowered twice, a graph becomes two".to_owned())?;
-        let again = cloud.lower(&native, scope)?;
+        let again = stage.lower(&native)?;
         ensure(again == native, || "native tasks do not pass through lowering".to_owned())?;
         for task in native.tasks() {
             let handler = handler_of(&**cloud, task.key.kind());
@@ -27,8 +27,7 @@ pub async fn lowered(fixture: &dyn Fixture) -> Verdict {
                 ensure(once == twice, || format!("{}: the canonical form is not stable", task.key))?;
             }
         }
-        let retained =
-            cloud.lower(&with_lifecycle(&stage.graph()?, |_| Some(Lifecycle::Retained))?, scope)?;
+        let retained = stage.lower(&with_lifecycle(&stage.graph()?, |_| Some(Lifecycle::Retained))?)?;
         let lost = retained.tasks().find(|task| task.lifecycle == Lifecycle::Managed);
         ensure(lost.is_none(), || {
             format!(
@@ -36,6 +35,29 @@ pub async fn lowered(fixture: &dyn Fixture) -> Verdict {
                 lost.map_or("", |it| it.key.as_str())
             )
         })?;
+        Ok(Verdict::Held)
+    })
+    .await
+}
+
+/// Every kind has a class, so that no policy over plans overlooks it; the changes of a plan show it, and the tasks that
+/// they are done for.
+pub async fn classified(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "classified", async |stage| {
+        let unclassified: Vec<_> = stage
+            .cloud
+            .handlers()
+            .iter()
+            .map(|handler| handler.kind())
+            .filter(|kind| stage.cloud.class(kind).is_none())
+            .collect();
+        ensure(unclassified.is_empty(), || format!("no class: {}", unclassified.join(", ")))?;
+        let graph = stage.graph()?;
+        let plan = stage.engine().plan(&graph).await?;
+        for change in &plan.changes {
+            let origin = change.origin.as_ref().filter(|origin| graph.get(origin).is_some());
+            ensure(origin.is_some(), || format!("{} is done for no task of the graph", change.task))?;
+        }
         Ok(Verdict::Held)
     })
     .await
@@ -206,14 +228,14 @@ pub async fn drifted(fixture: &dyn Fixture) -> Verdict {
 /// of another object.
 async fn alter(stage: &Stage<'_>, key: &Key, edit: &Edit, fields: &[String]) -> Result<bool> {
     let snapshot = stage.engine().observe(&edit.graph).await?;
-    let native = stage.cloud.lower(&edit.graph, &stage.scope)?;
+    let native = stage.lower(&edit.graph)?;
     let missing = || broken(format!("{}: {key} is not in the graph", edit.name));
     let (task, object) = (native.get(key).ok_or_else(missing)?, object_of(&snapshot, key.as_str())?);
     let handler = handler_of(&*stage.cloud, key.kind()).ok_or_else(missing)?;
     let source = |key: &str| {
         let task = native.tasks().find(|task| task.key.as_str() == key)?;
         let Lifecycle::Shared { selector } = &task.lifecycle else { return object_of(&snapshot, key).ok() };
-        snapshot.of(task.key.kind()).iter().map(|it| &**it).find(|it| it.object.is_meant_by(selector))
+        snapshot.of(task.key.kind()).iter().map(|it| &**it).find(|it| it.object.matches(selector))
     };
     let spec = task.spec.substitute(&|key, output| crate::plan::output_of(source(key)?, output));
     let spec = handler.canonical(&spec)?;

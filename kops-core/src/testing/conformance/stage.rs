@@ -67,7 +67,12 @@ impl<'a> Stage<'a> {
 
     /// The fixture's graph in the cloud's own kinds.
     pub(super) fn native(&self) -> Result<TaskGraph> {
-        self.cloud.lower(&self.graph()?, &self.scope)
+        self.lower(&self.graph()?)
+    }
+
+    /// A graph in the cloud's own kinds.
+    pub(super) fn lower(&self, graph: &TaskGraph) -> Result<TaskGraph> {
+        Ok(self.cloud.lower(graph, &self.scope, &[])?.into_graph())
     }
 
     pub(super) async fn try_apply(&self, graph: &TaskGraph) -> Result<(Plan, Applied)> {
@@ -91,10 +96,11 @@ impl<'a> Stage<'a> {
     pub(super) async fn is_as(&self, graph: &TaskGraph) -> Result<Arc<Snapshot>> {
         let engine = self.engine();
         let snapshot = Arc::new(engine.observe(graph).await?);
-        let native = Arc::new(self.cloud.lower(graph, &self.scope)?);
+        let native = Arc::new(self.cloud.lower(graph, &self.scope, &[])?);
         let plan = engine.plan_from(native.clone(), snapshot.clone())?;
         ensure(plan.is_empty(), || format!("there is still something to do: {plan}"))?;
         let wanted: BTreeSet<Key> = native
+            .graph()
             .tasks()
             .filter(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }))
             .map(|task| task.key.clone())

@@ -43,10 +43,11 @@ use super::fault::{Call, Fault, Op};
 use super::tap::{Calls, Tap};
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::{
-    Capabilities, Cloud, Context, DynHandler, IdentityClass, Limiter, Machines, Outputs, Scope, State,
+    Capabilities, Class, Cloud, Context, DynHandler, IdentityClass, Limiter, Machines, Outputs, Scope, State,
     TokenBucket,
 };
 use crate::graph::{Document, Id, TaskGraph};
+use crate::lower::Native;
 use crate::resource::{
     DnsZone, FirewallRules, InstanceGroup, LoadBalancer, NatGateway, Network, Peer, Resource, Scheme, Subnet,
 };
@@ -435,10 +436,15 @@ impl Cloud for MemoryCloud {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, _: &Scope) -> Result<TaskGraph> {
-        let problems = self.unsupported(graph)?;
+    fn class(&self, kind: &str) -> Option<Class> {
+        let further = || self.handlers.iter().any(|handler| handler.kind() == kind).then_some(Class::Other);
+        Class::in_table(crate::resource::CLASSES, kind).or_else(further)
+    }
+
+    fn lower(&self, graph: &TaskGraph, _: &Scope, own: &[&str]) -> Result<Native> {
+        let problems = self.unsupported(graph, own)?;
         if problems.is_empty() {
-            return Ok(graph.clone());
+            return Ok(Native::from(graph.clone()));
         }
         Err(Error::new(ErrorKind::Unsupported, problems.join("; ")))
     }
@@ -454,7 +460,7 @@ impl Cloud for MemoryCloud {
 
 impl MemoryCloud {
     /// What of the graph the cloud cannot do.
-    fn unsupported(&self, graph: &TaskGraph) -> Result<Vec<String>> {
+    fn unsupported(&self, graph: &TaskGraph, own: &[&str]) -> Result<Vec<String>> {
         let can = &self.inner.settings.capabilities;
         let mut problems = Vec::new();
         let mut need = |there: bool, task: &dyn fmt::Display, what: &str| {
@@ -464,7 +470,7 @@ impl MemoryCloud {
         };
         for task in graph.tasks() {
             let kind = task.key.kind();
-            let known = self.handlers.iter().any(|handler| handler.kind() == kind);
+            let known = own.contains(&kind) || self.handlers.iter().any(|handler| handler.kind() == kind);
             need(known, &task.key, "objects of this kind");
             if kind == NatGateway::KIND {
                 need(can.nat_gateways, &task.key, "NAT gateways");

@@ -13,7 +13,9 @@ use serde_json::Value;
 use super::kinds::MemoryKind;
 use super::machines::Member;
 use super::settings::Settings;
-use crate::cloud::{Create, Deletion, IdentityClass, Mutability, Object, Outputs, Owner, Scope, State};
+use crate::cloud::{
+    Adopt, Create, Deletion, IdentityClass, Mutability, Object, Outputs, Owner, Scope, State,
+};
 use crate::digest;
 use crate::graph::{Document, Id, references};
 use crate::resource::{InstanceGroup, Output, Resource};
@@ -104,7 +106,7 @@ impl Record {
         self.gone_at.is_none()
     }
 
-    pub(super) fn is_meant_by(&self, selector: &str) -> bool {
+    pub(super) fn matches(&self, selector: &str) -> bool {
         self.id == selector || self.aliases.iter().any(|alias| alias == selector)
     }
 
@@ -158,8 +160,7 @@ impl World {
 
     /// What an object puts out.
     pub fn output<R: Resource, T: DeserializeOwned>(&self, id: &Id<R>, output: Output<R, T>) -> Option<T> {
-        let value = self.record(R::KIND, id.as_str())?.outputs.get(output.name())?;
-        serde_json::from_value(value.clone()).ok()
+        self.record(R::KIND, id.as_str())?.outputs.get(output).ok()?
     }
 
     pub(super) fn of(&self, kind: &str) -> impl Iterator<Item = &Record> {
@@ -350,6 +351,30 @@ impl World {
             record.outputs = outputs;
         }
         self.touched::<R>(id, now, settings)
+    }
+
+    /// Labels an object as a scope's, whoever's it was but for another scope's.
+    pub(super) fn adopt<R: MemoryKind>(
+        &mut self,
+        request: &Adopt<'_, R::Resolved>,
+        class: IdentityClass,
+        now: Duration,
+    ) -> Result<Object<R::Resolved>> {
+        let (scope, id) = (request.scope, request.object.id.as_str());
+        let record = self.seen(R::KIND, id, now)?;
+        if !record.is_live() {
+            return Err(Error::not_found(format!("{} {id} is being deleted", R::KIND)));
+        }
+        if let Some(other) = record.labels.get(SCOPE).filter(|owner| *owner != scope.name()) {
+            let message = format!("{} {id} is the scope {other}'s", R::KIND);
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
+        let records = self.records.get_mut(R::KIND).and_then(|records| records.get_mut(id));
+        let record = records.ok_or_else(|| unknown(R::KIND, id))?;
+        record.labels.insert(SCOPE.to_owned(), scope.name().to_owned());
+        record.labels.insert(TASK.to_owned(), request.name.to_owned());
+        record.retained = request.retained;
+        record.object::<R>(scope, class, now)
     }
 
     pub(super) fn delete<R: MemoryKind>(

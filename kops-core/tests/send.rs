@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use kops_core::Result;
 use kops_core::clock::Clock;
 use kops_core::store::lease;
 use kops_core::store::{
-    Intent, IntentLog, Journal, Lease, LeaseRequest, Operation, Precondition, Prefix, RetryingStore, StateStore,
+    Intent, IntentLog as _, Journal, Lease, LeaseRequest, MemoryStore, Operation, Precondition, Prefix, RetryingStore, StateStore,
     StateStoreExt as _, StoreKey, Stores,
 };
 use tokio_util::sync::CancellationToken;
@@ -16,7 +15,7 @@ fn sends(_: impl Send) {}
 
 struct All {
     store: Arc<dyn StateStore>,
-    retrying: RetryingStore<Arc<dyn StateStore>>,
+    retrying: RetryingStore<MemoryStore>,
     clock: Arc<dyn Clock>,
     stores: Stores,
     key: StoreKey,
@@ -53,7 +52,8 @@ fn all(of: All) {
     sends(of.journal.entries());
     sends(of.journal.intend("", "", &[]));
     sends(of.journal.done(&of.intent, ""));
-    sends(of.journal.forget(&of.intent));
+    sends(of.journal.abandon(&of.intent));
+    sends(of.journal.forget(""));
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
     let steps = order(cloud, &graph, &snapshot, &decisions)?;
     let mut plan = Plan {
         format: FORMAT.to_owned(),
-        scope: scope.name().to_owned(),
+        scope: scope.to_string(),
         cloud: cloud.name().to_owned(),
         fingerprint,
         summary: Summary::default(),
@@ -107,7 +107,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
 /// Everything that a plan depends on.
 fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: &Prune) -> String {
     let mut hasher = Hasher::default();
-    hasher.text(scope.name());
+    hasher.text(&scope.to_string());
     match prune {
         Prune::All => hasher.text("prune"),
         Prune::Nothing => hasher.text("keep"),
@@ -351,7 +351,10 @@ impl<'a> Planner<'a> {
                 format!("{} exists and is not this scope's", object.object.id),
             )
             .with_task(&task.key)
-            .with_hint("rename one of the two, or delete that object if nobody needs it")),
+            .with_hint(
+                "rename one of the two, or delete that object if nobody needs it; if it is of a scope of the same name \
+                 in another region, give each scope a place (Scope::within)",
+            )),
             None => Ok(()),
         }
     }

@@ -80,7 +80,7 @@ impl Operations {
         let Some(name) = operation.name.clone() else {
             return Err(Error::internal("the answer names no operation").with_call(call));
         };
-        let scope = scope.name().to_owned();
+        let scope = scope.to_string();
         let started = Started { scope, name, place: object.place.clone(), call, change };
         self.lock().entry(object.to_string()).or_default().push(started);
         Ok(true)
@@ -88,10 +88,10 @@ impl Operations {
 
     /// The objects of a scope in a collection on which something was begun that is not known to have ended.
     pub(crate) fn under_way(&self, scope: &Scope, collection: &str) -> Vec<String> {
-        let place = format!("/{collection}/");
+        let (place, scope) = (format!("/{collection}/"), scope.to_string());
         let all = self.lock();
         let of = |(id, started): (&String, &Vec<Started>)| {
-            let ours = id.contains(&place) && started.iter().any(|it| it.scope == scope.name());
+            let ours = id.contains(&place) && started.iter().any(|it| it.scope == scope);
             ours.then(|| id.clone())
         };
         all.iter().filter_map(of).collect()

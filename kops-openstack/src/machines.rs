@@ -54,7 +54,7 @@ impl Machines for Openstack {
         let clients = self.clients();
         let found = self.member(&query, machine).await?;
         let Some(mark) = server::mark(clients, scope, &found) else { return Err(unknown(machine)) };
-        let left = Mark { task: format!("detached-{machine}"), ..mark };
+        let left = mark.for_task(format!("detached-{machine}"));
         if left.task == found.metadata.get(tags::SERVER_TASK).cloned().unwrap_or_default() {
             return Ok(());
         }

@@ -55,6 +55,11 @@ impl Mark {
         }
     }
 
+    /// The mark with another task.
+    pub fn for_task(self, task: impl Into<String>) -> Self {
+        Self { task: task.into(), ..self }
+    }
+
     /// The mark of an object that is about to be made.
     pub fn of_new<S>(request: &Create<'_, S>) -> Self {
         Self { retained: request.retained, ..Self::new(request.scope, request.name) }

@@ -61,9 +61,9 @@ impl Scope {
     }
 
     /// The scope as it owns objects of kinds that a cloud lists beyond one region: their marks tell the region, too.
-    /// For providers; see [`AccountWide`](super::AccountWide).
+    /// For providers; see [`AccountWide`](super::AccountWide). An empty region is none: a cloud that has only one.
     pub fn at(&self, region: &str) -> Self {
-        Self { region: Some(region.to_owned()), ..self.clone() }
+        Self { region: Some(region.to_owned()).filter(|region| !region.is_empty()), ..self.clone() }
     }
 
     /// The name that objects carry.

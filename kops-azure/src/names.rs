@@ -112,7 +112,9 @@ mod tests {
         assert!(!may_belong("eastus.other-ha.example.com", "ha.example.com"));
         assert!(!may_belong("default", "ha.example.com"));
         let (scope, above) = (Scope::new("ha.example.com"), Scope::new("example.com"));
-        assert!(is_called_after("eastus.ha.example.com", &scope) && is_called_after("ha.example.com", &scope));
+        assert!(
+            is_called_after("eastus.ha.example.com", &scope) && is_called_after("ha.example.com", &scope)
+        );
         assert!(!is_called_after("eastus.ha.example.com", &above) && !is_called_after("default", &scope));
         let placed = "eastus.ha.example.com.eu";
         assert!(is_called_after(placed, &scope.clone().within("eu")) && !is_called_after(placed, &scope));

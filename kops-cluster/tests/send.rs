@@ -56,7 +56,11 @@ fn every_public_future_is_send() {
     let here = include_str!("send.rs");
     for source in sources {
         for name in source.split("pub async fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next()) {
-            assert!(here.contains(&format!("sends(store.{name}(")) || here.contains(&format!("sends(registry.{name}(")), "{name}");
+            assert!(
+                here.contains(&format!("sends(store.{name}("))
+                    || here.contains(&format!("sends(registry.{name}(")),
+                "{name}"
+            );
         }
     }
 }

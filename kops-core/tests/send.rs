@@ -6,8 +6,8 @@ use std::sync::Arc;
 use kops_core::clock::Clock;
 use kops_core::store::lease;
 use kops_core::store::{
-    Intent, IntentLog as _, Journal, Lease, LeaseRequest, MemoryStore, Operation, Precondition, Prefix, RetryingStore, StateStore,
-    StateStoreExt as _, StoreKey, Stores,
+    Intent, IntentLog as _, Journal, Lease, LeaseRequest, MemoryStore, Operation, Precondition, Prefix,
+    RetryingStore, StateStore, StateStoreExt as _, StoreKey, Stores,
 };
 use tokio_util::sync::CancellationToken;
 

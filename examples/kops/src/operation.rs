@@ -31,7 +31,10 @@ where
             if let Some(holder) = &record.holder
                 && !told.swap(true, Ordering::Relaxed)
             {
-                output::note(format_args!("waiting for {holder}, who has the lock since {}", record.acquired));
+                output::note(format_args!(
+                    "waiting for {holder}, who has the lock since {}",
+                    record.acquired
+                ));
             }
         });
     let cancel = CancellationToken::new();

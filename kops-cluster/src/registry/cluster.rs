@@ -249,7 +249,10 @@ impl ClusterStore {
             found.into_iter().partition(|entry| entry.key == config);
         // Collected: a closure that borrows would make this future one that no executor takes as `Send`.
         let deletions = first.iter().chain(&intents).map(|entry| self.store.delete(&entry.key, None));
-        stream::iter(deletions.collect::<Vec<_>>()).buffer_unordered(DELETIONS_AT_ONCE).try_collect::<()>().await?;
+        stream::iter(deletions.collect::<Vec<_>>())
+            .buffer_unordered(DELETIONS_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
         for entry in last {
             self.store.delete(&entry.key, Some(&entry.version)).await?;
         }

@@ -7,7 +7,8 @@ use crate::spec::{CLUSTER_LABEL, Cluster, InstanceGroup, Role};
 use kops_core::ErrorKind;
 use kops_core::clock::SystemClock;
 use kops_core::store::{
-    Holder, IntentLog as _, LeaseRequest, LocalStore, MemoryStore, Precondition, StateStore, StateStoreExt as _,
+    Holder, IntentLog as _, LeaseRequest, LocalStore, MemoryStore, Precondition, StateStore,
+    StateStoreExt as _,
 };
 use kops_core::testing::FaultyStore;
 
@@ -83,8 +84,7 @@ async fn a_cluster_written_by_kops_is_read_with_one_list_and_each_object_once() 
     let state = cluster(&store).read().await.unwrap();
     assert_eq!(state.cluster.generation(), 3);
     assert_eq!(state.cluster.spec.networking.network_cidr, Some("172.20.0.0/16".parse().unwrap()));
-    let names: Vec<_> =
-        state.instance_groups.iter().map(|group| group.metadata.name.as_str()).collect();
+    let names: Vec<_> = state.instance_groups.iter().map(|group| group.metadata.name.as_str()).collect();
     assert_eq!(names, ["bastions", "nodes"]);
     assert_eq!(state.ssh_keys[0].spec.public_key, SSH);
     assert_eq!(cluster(&store).applied_version().await.unwrap().as_deref(), Some("1.36.0"));
@@ -254,10 +254,8 @@ async fn a_cluster_that_is_not_there_is_told_and_others_are_not_named() {
              of the store, or create it first)"
         );
     }
-    let gone = ClusterRegistry::new(
-        Arc::new(LocalStore::new("/nowhere/at/all")),
-        Arc::new(SystemClock::new()),
-    );
+    let gone =
+        ClusterRegistry::new(Arc::new(LocalStore::new("/nowhere/at/all")), Arc::new(SystemClock::new()));
     let error = gone.cluster(NAME).unwrap().read().await.unwrap_err();
     assert!(error.message().contains("the directory of the state store"), "{error}");
     for name in ["", "../x", "a/b", ".kops", "-x", "a b"] {

@@ -44,8 +44,7 @@ impl ClusterStore {
         }
         let ssh_keys = self.put_keys(&parts, &mut found).await?;
         self.remove(&found).await?;
-        let cluster =
-            document::create(&*self.store, &config, &files.cluster, self.clock.now(), None).await?;
+        let cluster = document::create(&*self.store, &config, &files.cluster, self.clock.now(), None).await?;
         Ok(ClusterState { cluster, instance_groups, ssh_keys })
     }
 

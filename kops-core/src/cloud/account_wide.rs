@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 
 use super::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement, Resolved, Timing,
-    Update,
+    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement, Resolved,
+    Timing, Update,
 };
 use crate::Result;
 use crate::graph::Reference;

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Replacement, Resolved,
-    Scope, Timing, Update, Wanted,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Replacement,
+    Resolved, Scope, Timing, Update, Wanted,
 };
 use crate::graph::{Document, Reference, references};
 use crate::resource::Resource;

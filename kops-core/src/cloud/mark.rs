@@ -142,7 +142,8 @@ mod tests {
     /// Scopes that differ in one thing each.
     fn scopes() -> Vec<Scope> {
         let names = ["a scope", "a", "a within=eu"].map(Scope::new);
-        let places = names.iter().flat_map(|it| [it.clone(), it.clone().within("eu"), it.clone().within("us")]);
+        let places =
+            names.iter().flat_map(|it| [it.clone(), it.clone().within("eu"), it.clone().within("us")]);
         let mut all: Vec<Scope> = places.collect();
         let regions: Vec<Scope> = all.iter().flat_map(|it| [it.at("eu"), it.at("us")]).collect();
         all.extend(regions);

@@ -104,7 +104,8 @@ impl Scope {
     /// assert_eq!(Scope::new("shop").task("nodes"), "nodes");
     /// ```
     pub fn task<'a>(&self, placed: &'a str) -> &'a str {
-        let task = self.place.as_ref().and_then(|place| placed.strip_suffix(place.as_str())?.strip_suffix('.'));
+        let task =
+            self.place.as_ref().and_then(|place| placed.strip_suffix(place.as_str())?.strip_suffix('.'));
         task.unwrap_or(placed)
     }
 }

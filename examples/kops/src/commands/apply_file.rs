@@ -90,7 +90,12 @@ struct Change {
 }
 
 impl Change {
-    async fn prepare(state: &State, store: ClusterStore, mut sources: Vec<Source>, mode: Mode) -> Result<Self> {
+    async fn prepare(
+        state: &State,
+        store: ClusterStore,
+        mut sources: Vec<Source>,
+        mode: Mode,
+    ) -> Result<Self> {
         let before = match state.read(&store).await {
             Ok(before) => Some(before),
             Err(error) if error.kind() == ErrorKind::NotFound && brings_cluster(&sources) => None,

@@ -28,7 +28,8 @@ pub(super) async fn update(state: &State, arguments: &UpdateCluster) -> Result<O
         return Ok(if pending { Outcome::Pending } else { Outcome::Done });
     }
     let patience = arguments.consent.patience();
-    operate(&store, "update cluster", patience, |operation| apply(operation, state, &store, arguments)).await?;
+    operate(&store, "update cluster", patience, |operation| apply(operation, state, &store, arguments))
+        .await?;
     Ok(Outcome::Done)
 }
 

@@ -6,7 +6,8 @@ use kops_core::Result;
 use kops_core::testing::StoreFault;
 use tokio_util::sync::CancellationToken;
 
-const OTHER_SSH: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA bob@lap";
+const OTHER_SSH: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA bob@lap";
 
 fn key(public_key: &str) -> SshCredential {
     let mut credential = SshCredential::default();
@@ -60,7 +61,9 @@ async fn a_cluster_is_created_as_a_whole_with_its_specification_last() {
 async fn a_creation_broken_off_anywhere_can_be_repeated() {
     for fault in [StoreFault::Refuse, StoreFault::LoseAnswer] {
         for n in 0..4 {
-            for (groups, keys) in [(vec!["bastions", "nodes"], vec![SSH]), (vec!["nodes", "spot"], vec![OTHER_SSH])] {
+            for (groups, keys) in
+                [(vec!["bastions", "nodes"], vec![SSH]), (vec!["nodes", "spot"], vec![OTHER_SSH])]
+            {
                 let store = FaultyStore::default();
                 fail_at(&store, n, fault);
                 let broken = cluster(&store).create_all(&files(&["nodes", "bastions"], &[SSH])).await;
@@ -173,7 +176,10 @@ async fn a_replacement_that_was_overtaken_writes_nothing() {
         let error = cluster(&store).replace_all(&base, &changed(&base)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict, "{at}: {error}");
         assert!(error.to_string().contains("nothing was written"), "{error}");
-        assert!(!store.calls().iter().any(|call| call.starts_with("put") || call.starts_with("delete")), "{at}");
+        assert!(
+            !store.calls().iter().any(|call| call.starts_with("put") || call.starts_with("delete")),
+            "{at}"
+        );
     }
 }
 

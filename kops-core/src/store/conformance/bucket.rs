@@ -13,8 +13,8 @@ use jiff::Timestamp;
 
 use super::{content, ensure, run_except};
 use crate::clock::{Clock, SystemClock};
-use crate::store::{Entry, Holder, LeaseRequest, Precondition, Prefix, StateStore, StoreKey, Stores};
 use crate::cloud::causes;
+use crate::store::{Entry, Holder, LeaseRequest, Precondition, Prefix, StateStore, StoreKey, Stores};
 use crate::{Error, ErrorKind, Result};
 
 /// What an error must never show.

@@ -182,9 +182,9 @@ impl LeaseRequest {
             doubtful.writes = true;
             let outcome = store.put(&key, record.to_bytes()?, condition).await;
             // Conflict: the next look says whether it was an earlier write of our own.
-            doubtful.writes = outcome.as_ref().is_err_and(|error| {
-                error.kind() == ErrorKind::Conflict || error.kind().is_ambiguous()
-            });
+            doubtful.writes = outcome
+                .as_ref()
+                .is_err_and(|error| error.kind() == ErrorKind::Conflict || error.kind().is_ambiguous());
             match outcome {
                 Ok(version) => return Ok(Lease::start(Held { store, key, record, version }, clock, written)),
                 // Somebody was faster, or our own write was repeated below us: the next look says which.

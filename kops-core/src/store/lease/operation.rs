@@ -99,7 +99,8 @@ impl LeaseRequest {
         };
         // The caller's token is the caller's: a lost lease cancels this work, and no other.
         let (stop, removes) = (cancel.child_token(), Arc::new(AtomicBool::new(false)));
-        let operation = Operation { epoch: lease.epoch(), cancel: stop.clone(), removes: Arc::clone(&removes) };
+        let operation =
+            Operation { epoch: lease.epoch(), cancel: stop.clone(), removes: Arc::clone(&removes) };
         let lost = lease.lost();
         // On the heap: the work is most of what this future would else carry by value.
         let mut work = Box::pin(work(operation));

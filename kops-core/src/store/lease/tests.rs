@@ -405,12 +405,11 @@ mod operations {
         });
         assert_eq!(done.await.unwrap(), 7);
         assert!(is_free(&*store).await);
-        let failed: Result<()> =
-            hold(&store, &cancel, |operation| async move {
-                assert!(operation.was_begun_before());
-                Err(Error::not_found("nothing"))
-            })
-            .await;
+        let failed: Result<()> = hold(&store, &cancel, |operation| async move {
+            assert!(operation.was_begun_before());
+            Err(Error::not_found("nothing"))
+        })
+        .await;
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::NotFound);
         assert!(is_free(&*store).await && store.get(&key()).await.unwrap().is_some());
         hold(&store, &cancel, |operation| async move {
@@ -447,7 +446,8 @@ mod operations {
             let store = memory();
             let thief = store.clone();
             let outcome = hold(&store, &cancel, |operation| async move {
-                let record = Record::held(9, remote("thief@night"), "other".to_owned(), TTL, Timestamp::UNIX_EPOCH);
+                let record =
+                    Record::held(9, remote("thief@night"), "other".to_owned(), TTL, Timestamp::UNIX_EPOCH);
                 thief.put(&key(), record.to_bytes()?, Precondition::Any).await?;
                 operation.cancel().cancelled().await;
                 if fails { Err(Error::new(ErrorKind::Cancelled, "stopped half way")) } else { Ok(()) }

@@ -107,7 +107,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
 /// Everything that a plan depends on.
 fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: &Prune) -> String {
     let mut hasher = Hasher::default();
-    hasher.text(&scope.to_string());
+    hasher.text(scope.name()).text(scope.place().unwrap_or_default());
     match prune {
         Prune::All => hasher.text("prune"),
         Prune::Nothing => hasher.text("keep"),

@@ -45,7 +45,7 @@ async fn beside_a_region(fixture: &dyn Fixture, stage: &Stage<'_>, there: &Stage
         }
         // A name that an account has once is taken.
         Err(error) => {
-            ensure(is_taken(&error), || format!("refused for another reason than a name: {error}"))?
+            ensure(is_taken(&error), || format!("refused for another reason than a name: {error}"))?;
         }
     }
     there.is_as(&graph).await.map(drop)

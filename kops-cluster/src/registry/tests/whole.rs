@@ -90,13 +90,14 @@ async fn what_is_wrong_is_told_before_anything_is_written() {
     let mut foreign = files(&["nodes"], &[]);
     foreign.instance_groups.push(InstanceGroup::named("more", Role::Node, "other.example.com"));
     let base = cluster(&written_by_kops().await).read().await.unwrap();
-    for (wrong, says) in [
+    let wrongs = vec![
         (other, "is of cluster other.example.com"),
         (foreign, "InstanceGroup/more is labelled as of cluster other.example.com"),
         (files(&["nodes", "nodes"], &[]), "there are two of InstanceGroup/nodes"),
         (files(&["a/b"], &[]), "no name of an instance group"),
         (files(&["nodes"], &["ssh-none"]), "not a public SSH key"),
-    ] {
+    ];
+    for (wrong, says) in wrongs {
         let store = FaultyStore::default();
         for error in [
             cluster(&store).create_all(&wrong).await.unwrap_err(),
@@ -163,14 +164,11 @@ async fn a_replacement_that_was_overtaken_writes_nothing() {
         let store = written_by_kops().await;
         let base = cluster(&store).read().await.unwrap();
         let place = format!("{NAME}/{at}");
-        match at {
-            "instancegroup/spot" => {
-                cluster(&store).create_instance_group(&group("spot")).await.unwrap();
-            }
-            _ => {
-                let edited = text(&store, &place).await.replace("spec:\n", "spec:\n  kubelet: {}\n");
-                write(&store, &place, &edited).await;
-            }
+        if at == "instancegroup/spot" {
+            cluster(&store).create_instance_group(&group("spot")).await.unwrap();
+        } else {
+            let edited = text(&store, &place).await.replace("spec:\n", "spec:\n  kubelet: {}\n");
+            write(&store, &place, &edited).await;
         }
         store.calls();
         let error = cluster(&store).replace_all(&base, &changed(&base)).await.unwrap_err();

@@ -469,7 +469,7 @@ mod operations {
         let endless = hold(&store, &cancel, |_| std::future::pending::<Result<()>>());
         assert!(tokio::time::timeout(SECOND, endless).await.is_err());
         // In the background: by the next time that this task waits.
-        tokio::time::sleep(SECOND).await;
+        TestClock::right().sleep(SECOND).await;
         assert!(is_free(&*store).await);
     }
 

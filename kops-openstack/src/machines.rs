@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use futures_util::future::try_join3;
-use kops_core::cloud::{Context, Filter, Machine, MachineState, Machines, Mark, Query, Scope, State};
+use kops_core::cloud::{Context, Filter, Machine, MachineState, Machines, Query, Scope, State};
 use kops_core::{Error, Result};
 use serde_json::Value;
 

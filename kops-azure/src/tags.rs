@@ -59,7 +59,7 @@ pub(crate) fn of(scope: &Scope, mark: &Mark, further: &Tags) -> Tags {
 /// The task that an object called `called`, with these tags, was made for; `None` when it is not the scope's.
 pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option<&'a str> {
     if let Some(task) = tags.get(TASK) {
-        return MARK.is_of(scope, tags).then_some(task);
+        return MARK.is_of(scope, tags).then_some(task.as_str());
     }
     // kOps' names are unique in all regions: a cluster is in one.
     let by_kops = scope.place().is_none()

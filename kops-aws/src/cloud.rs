@@ -33,7 +33,7 @@ impl Aws {
     }
 
     pub(crate) fn new(clients: Clients, region: String) -> Self {
-        let handlers = kinds::handlers(&clients).into();
+        let handlers = kinds::handlers(&clients, &region).into();
         Self { clients, region, handlers }
     }
 

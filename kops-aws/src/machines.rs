@@ -194,7 +194,7 @@ impl<'a> Groups<'a> {
             let policy = group.mixed_instances_policy.as_ref().and_then(|it| it.launch_template.as_ref());
             let overrides = policy.map(|policy| policy.overrides()).unwrap_or_default();
             let types = overrides.iter().filter_map(|it| it.instance_type.as_deref()).collect();
-            by_name.insert(name.as_str(), Group { task: task.to_owned(), template, types });
+            by_name.insert(name.as_str(), Group { task: scope.task(task).to_owned(), template, types });
             members.extend(group.instances().iter().filter_map(|it| Some((it.instance_id.as_deref()?, it))));
         }
         Self { by_name, members }

@@ -21,6 +21,8 @@
 
 use std::collections::BTreeSet;
 
+use kops_core::cloud::Scope;
+
 use serde_json::{Map, Value, json};
 
 use crate::actions;
@@ -125,14 +127,25 @@ pub(crate) fn document(cluster: &str, place: &Place) -> Value {
 
 /// The path of a cluster's IAM roles and instance profiles. Names of roles are unique in the account whatever
 /// their path; the path is what they can be listed and allowed by.
-pub(crate) fn iam_path(cluster: &str) -> String {
+pub(crate) fn iam_paths(cluster: &str) -> String {
     format!("/kops/{cluster}/")
+}
+
+/// The path of the roles and profiles of a scope: by region, since there are none of them in IAM, and by place.
+pub(crate) fn iam_path(scope: &Scope) -> String {
+    let mut path = iam_paths(scope.name());
+    for (word, part) in [("", scope.region()), ("within=", scope.place())] {
+        if let Some(part) = part {
+            path.extend([word, part, "/"]);
+        }
+    }
+    path
 }
 
 /// What the policy allows, statement by statement.
 pub(crate) fn statements(cluster: &str, place: &Place) -> Vec<Statement> {
     let ec2 = |kind: &str| place.arn("ec2", &format!("{kind}/*"));
-    let iam = |kind: &str| place.arn("iam", &format!("{kind}{}*", iam_path(cluster)));
+    let iam = |kind: &str| place.arn("iam", &format!("{kind}{}*", iam_paths(cluster)));
     let request_tag = format!("aws:RequestTag/{CLUSTER}");
     let resource_tag = format!("aws:ResourceTag/{CLUSTER}");
     let record = format!("*.{cluster}");

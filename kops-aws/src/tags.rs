@@ -10,6 +10,8 @@
 //! | `Name=<task>` | the task, for people; may be changed by hand |
 //! | `kops.k8s.io/task=<task>` | the task, for us; wins over `Name` |
 //! | `kops.k8s.io/lifecycle=retained` | that it is never to be deleted |
+//! | `kops.k8s.io/within=<place>` | the place that the scope is within, if it is |
+//! | `kops.k8s.io/region=<region>` | on objects of IAM: the region that the scope is of |
 //!
 //! An object is the scope's when it carries the first two and tells its task. Objects that kOps made lack the
 //! fourth; they are known by a `Name` that ends in the scope's. What controllers inside the cluster make (the
@@ -29,7 +31,10 @@ pub(crate) const CLUSTER: &str = "KubernetesCluster";
 const NAME: &str = "Name";
 const TASK: &str = "kops.k8s.io/task";
 const LIFECYCLE: &str = "kops.k8s.io/lifecycle";
-const MARK: MarkTags = MarkTags { cluster: CLUSTER, task: TASK, lifecycle: LIFECYCLE };
+const PLACE: &str = "kops.k8s.io/within";
+const REGION: &str = "kops.k8s.io/region";
+const MARK: MarkTags =
+    MarkTags { scope: CLUSTER, place: PLACE, region: REGION, task: TASK, lifecycle: LIFECYCLE };
 
 /// Tags by their keys.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -88,6 +93,7 @@ pub(crate) fn of_machines(scope: &Scope, group: &str, further: &Tags) -> Tags {
     let mut tags = scope.extra_labels().clone();
     tags.extend(further.clone());
     tags.insert(CLUSTER.to_owned(), scope.name().to_owned());
+    tags.extend(scope.place().map(|place| (PLACE.to_owned(), place.to_owned())));
     tags.insert(owned(scope.name()), "owned".to_owned());
     tags.insert(NAME.to_owned(), group.to_owned());
     tags
@@ -217,6 +223,20 @@ mod tests {
         let ours = object(&scope, "id", &theirs, ());
         assert_eq!((ours.name.as_deref(), ours.owner), (Some("b.ha.example.com"), Owner::Scope));
         assert_eq!(further(&theirs), tags(&[("team", "b")]));
+    }
+
+    #[test]
+    fn a_scope_of_the_same_name_in_another_place_is_another() {
+        let (eu, cx) = (Scope::new("ha.example.com").within("eu"), Context::default());
+        let request = Create::new(&eu, "b.eu", &(), "", &cx);
+        let made = of_new(&request, &Tags::new());
+        assert_eq!(task(&eu, &made), Some("b.eu"));
+        for other in [Scope::new("ha.example.com"), Scope::new("ha.example.com").within("us"), eu.at("x")] {
+            assert_eq!(task(&other, &made), None, "{other}");
+        }
+        // Machines tell the place, and so do what they were made from.
+        assert_eq!(of_machines(&eu, "nodes", &Tags::new())[PLACE], "eu");
+        assert!(further(&made).is_empty());
     }
 
     #[test]

@@ -142,10 +142,12 @@ impl Azure {
     /// The scope's scale sets, with the names of their tasks.
     async fn sets(&self, scope: &Scope, cx: &Context) -> Result<Vec<(String, ScaleSetDocument)>> {
         let all = arm::all::<ScaleSets>(self.clients(), cx, &self.clients().group(scope)).await?;
+        // The tags tell the region.
+        let here = scope.at(self.location());
         let ours = all.iter().filter_map(|set| {
             let head = set.head();
-            let task = tags::task(scope, &head.name, &head.tags)?;
-            Some((task.to_owned(), set.clone()))
+            let task = tags::task(&here, &head.name, &head.tags)?;
+            Some((scope.task(task).to_owned(), set.clone()))
         });
         Ok(ours.collect())
     }

@@ -8,9 +8,11 @@
 //! | `kubernetes.io_cluster_<scope>=owned` | the same, for etcd-manager, which looks disks up by it |
 //! | `kops.k8s.io_task=<task>` | the task it was made for |
 //! | `kops.k8s.io_lifecycle=retained` | that it is never to be deleted |
+//! | `kops.k8s.io_region=<region>` | the region that the scope is of |
+//! | `kops.k8s.io_within=<place>` | the place that the scope is within, if it is |
 //!
-//! An object is the scope's when it carries the first and the third. Objects that kOps made lack the third; they are known by
-//! their name, which ends in the scope's. What controllers in the cluster make carries neither. Azure compares names
+//! An object is the scope's when it carries the first, the third, and those of its region and place. Objects that kOps made
+//! carry the first alone; they are known by their name, which ends in the scope's. What controllers in the cluster make carries neither. Azure compares names
 //! of tags without regard to case and keeps at most 50 of them, with values of 256 characters
 //! (<https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/tag-resources>).
 
@@ -24,7 +26,10 @@ pub(crate) const CLUSTER: &str = "KubernetesCluster";
 const OWNED: &str = "kubernetes.io_cluster_";
 const TASK: &str = "kops.k8s.io_task";
 const LIFECYCLE: &str = "kops.k8s.io_lifecycle";
-const MARK: MarkTags = MarkTags { cluster: CLUSTER, task: TASK, lifecycle: LIFECYCLE };
+const PLACE: &str = "kops.k8s.io_within";
+const REGION: &str = "kops.k8s.io_region";
+const MARK: MarkTags =
+    MarkTags { scope: CLUSTER, place: PLACE, region: REGION, task: TASK, lifecycle: LIFECYCLE };
 /// What a kind of ours keeps to itself begins so.
 pub(crate) const OWN: &str = "kops.k8s.io_own_";
 
@@ -53,11 +58,14 @@ pub(crate) fn of(scope: &Scope, mark: &Mark, further: &Tags) -> Tags {
 
 /// The task that an object called `called`, with these tags, was made for; `None` when it is not the scope's.
 pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option<&'a str> {
-    if !MARK.is_of(scope, tags) {
-        return None;
+    if let Some(task) = tags.get(TASK) {
+        return MARK.is_of(scope, tags).then_some(task.as_str());
     }
-    let by_kops = crate::names::may_belong(called, scope.name()).then_some(called);
-    tags.get(TASK).map(String::as_str).or(by_kops)
+    // kOps' names are unique in all regions: a cluster is in one.
+    let by_kops = scope.place().is_none()
+        && tags.get(CLUSTER).is_some_and(|cluster| cluster == scope.name())
+        && ![PLACE, REGION].iter().any(|key| tags.contains_key(*key));
+    (by_kops && crate::names::may_belong(called, scope.name())).then_some(called)
 }
 
 /// Whether an object with these tags is never to be deleted.
@@ -111,6 +119,17 @@ mod tests {
         assert_eq!((object.name.as_deref(), object.owner), (Some("b.ha.example.com"), Owner::Scope));
         assert!(object.retained);
         assert_eq!(further(&made), tags(&[("role", "x"), ("team_x", "a")]));
+    }
+
+    #[test]
+    fn a_scope_of_the_same_name_elsewhere_is_another() {
+        let (scope, cx) = (Scope::new("ha.example.com").at("eastus"), Context::default());
+        let request = Create { scope: &scope, name: "b", spec: &(), retained: false, token: "", cx: &cx };
+        let made = of_new(&request, &Tags::new());
+        assert_eq!(task(&scope, "b", &made), Some("b"));
+        for other in [scope.at("westus"), scope.at(""), scope.clone().within("eu")] {
+            assert_eq!(task(&other, "b.ha.example.com", &made), None, "{other}");
+        }
     }
 
     #[test]

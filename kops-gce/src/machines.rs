@@ -102,6 +102,8 @@ impl Gce {
     async fn all(&self, scope: &Scope, cx: &Context) -> Result<Vec<Member>> {
         let clients = self.clients();
         let ours = format!("labels.{} eq \"{}\"", labels::CLUSTER, labels::cluster(scope));
+        // Groups are listed for all zones, so their marks tell the region.
+        let scope = &scope.at(&clients.region);
         let marked = marked_by(scope);
         let (groups, instances) = try_join(
             instance_group_manager::list(clients, &clients.project, &marked, cx),
@@ -112,6 +114,8 @@ impl Gce {
             .into_iter()
             .filter_map(|group| {
                 let mark = Mark::read(scope, group.description.as_deref()?)?;
+                let task = scope.task(&mark.task).to_owned();
+                let mark = mark.for_task(task);
                 Some((Path::parse(group.self_link.as_deref()?).ok()?, mark, group))
             })
             .collect();

@@ -102,7 +102,8 @@ impl OpenstackBuilder {
         self
     }
 
-    /// The region, where the catalogue has several.
+    /// The region, where the catalogue has several. Marks of ownership in DNS tell it, so it is named always or
+    /// never.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
@@ -149,6 +150,8 @@ impl OpenstackBuilder {
         if let Some(region) = &self.region {
             session = session.with_region(region);
         }
+        // The only one, unless it is named.
+        let region = session.endpoint_filters().region.clone().unwrap_or_default();
         let identity = identity(&session).await?;
         let endpoints = endpoints(&session).await?;
         let clients = Clients::new(session.client().clone(), endpoints, identity, &self.user_agent, clock);
@@ -156,7 +159,7 @@ impl OpenstackBuilder {
             external_network: self.external_network.unwrap_or_default(),
             name_servers: self.name_servers,
         };
-        Ok(Openstack::new(clients, site))
+        Ok(Openstack::new(clients, &region, site))
     }
 
     fn config(&self) -> Result<CloudConfig> {

@@ -32,8 +32,8 @@ impl Openstack {
         OpenstackBuilder::from_env().build().await
     }
 
-    pub(crate) fn new(clients: Clients, site: Site) -> Self {
-        let handlers = kinds::handlers(&clients).into();
+    pub(crate) fn new(clients: Clients, region: &str, site: Site) -> Self {
+        let handlers = kinds::handlers(&clients, region).into();
         Self { clients, site: Arc::new(site), handlers }
     }
 

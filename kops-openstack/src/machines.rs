@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use futures_util::future::try_join3;
-use kops_core::cloud::{Context, Filter, Machine, MachineState, Machines, Mark, Query, Scope, State};
+use kops_core::cloud::{Context, Filter, Machine, MachineState, Machines, Query, Scope, State};
 use kops_core::{Error, Result};
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ impl Machines for Openstack {
         let clients = self.clients();
         let found = self.member(&query, machine).await?;
         let Some(mark) = server::mark(clients, scope, &found) else { return Err(unknown(machine)) };
-        let left = Mark { task: format!("detached-{machine}"), ..mark };
+        let left = mark.for_task(format!("detached-{machine}"));
         if left.task == found.metadata.get(tags::SERVER_TASK).cloned().unwrap_or_default() {
             return Ok(());
         }

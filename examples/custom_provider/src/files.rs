@@ -35,6 +35,9 @@ pub(crate) struct Files<K> {
 struct Stored<S> {
     /// The marks of ownership: what carries another scope's is never touched.
     scope: String,
+    /// The place that the scope is within, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
     task: String,
     retained: bool,
     /// What it refers to, as `Kind/id`.
@@ -105,12 +108,25 @@ fn failed(error: io::Error) -> Error {
 
 /// An object as the scope sees it: by its marks it is the scope's, or somebody else's.
 fn object<S>(scope: &Scope, id: &str, stored: Stored<S>) -> Object<S> {
-    let object = if stored.scope == scope.name() {
+    let object = if stored.scope == scope.name() && stored.place.as_deref() == scope.place() {
         Object::owned(id, stored.task, stored.spec)
     } else {
         Object::foreign(id, stored.spec)
     };
     object.retained(stored.retained)
+}
+
+impl<S: Serialize + Clone> Stored<S> {
+    fn new(scope: &Scope, task: &str, retained: bool, spec: &S) -> Self {
+        Self {
+            scope: scope.name().to_owned(),
+            place: scope.place().map(str::to_owned),
+            task: task.to_owned(),
+            retained,
+            uses: uses(spec),
+            spec: spec.clone(),
+        }
+    }
 }
 
 fn uses<S: Serialize>(spec: &S) -> BTreeSet<String> {
@@ -159,8 +175,7 @@ impl<K: Filed> Handler for Files<K> {
         let Create { scope, name, spec, retained, .. } = request;
         let document = Document::of(spec)?;
         let id = K::id(scope, name, &document).ok_or_else(|| Error::internal("something is not known"))?;
-        let (scope_name, task) = (scope.name().to_owned(), name.to_owned());
-        let stored = Stored { scope: scope_name, task, retained, uses: uses(spec), spec: spec.clone() };
+        let stored = Stored::new(scope, name, retained, spec);
         let unfinished = self.prepare(&id, &stored)?;
         // At once, marks and all, and only if there is no such file yet.
         let made = fs::hard_link(&unfinished, self.path(K::KIND, &id));
@@ -171,9 +186,7 @@ impl<K: Filed> Handler for Files<K> {
 
     async fn update(&self, request: Update<'_, K::Resolved>) -> Result<Object<K::Resolved>> {
         let Update { scope, name, object: old, spec, .. } = request;
-        let (scope_name, task) = (scope.name().to_owned(), name.to_owned());
-        let stored =
-            Stored { scope: scope_name, task, retained: old.retained, uses: uses(spec), spec: spec.clone() };
+        let stored = Stored::new(scope, name, old.retained, spec);
         let unfinished = self.prepare(&old.id, &stored)?;
         // At once: whoever reads sees the old content or the new one.
         fs::rename(&unfinished, self.path(K::KIND, &old.id)).map_err(failed)?;

@@ -1,6 +1,7 @@
 //! IAM roles.
 //!
-//! IAM's listings filter by path alone, so the path says whose a role is: `/kops/<scope>/`. Names stay kOps'.
+//! IAM's listings filter by path alone, so the path says whose a role is: `/kops/<scope>/<region>/`, and
+//! `within=<place>/` below that. Names stay kOps'.
 //! Tags are set for people and policies, but never read: that would take a call for each role.
 //!
 //! Listings leave out the permissions boundary and attached policies, too. A role that has, or shall have, one
@@ -56,7 +57,7 @@ impl IamRole {
 
 /// The path of a new object of the scope.
 pub(crate) fn path_of_new<S>(request: &Create<'_, S>) -> String {
-    let path = iam_path(request.scope.name());
+    let path = iam_path(request.scope);
     if request.retained { format!("{path}{RETAINED}") } else { path }
 }
 
@@ -69,7 +70,8 @@ pub(crate) fn object<S>(query: &Query<'_>, name: &str, at: &str, spec: S) -> Obj
         Filter::Scope { wanted, .. } => task_of(wanted, name),
         Filter::Ids(_) => None,
     };
-    match at.strip_prefix(&iam_path(query.scope.name())) {
+    // Deeper paths are those of other places.
+    match at.strip_prefix(&iam_path(query.scope)).filter(|rest| ["", RETAINED].contains(rest)) {
         Some(rest) => {
             let retained = rest == RETAINED;
             Object::owned(name, task.unwrap_or(name), spec).retained(retained)
@@ -110,7 +112,7 @@ pub(crate) fn if_found<T>(answer: Result<T>) -> Result<Option<T>> {
 pub(crate) async fn of_scope(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<Role>>> {
     let list = async || {
         pages(|marker| {
-            let request = clients.iam.list_roles().path_prefix(iam_path(query.scope.name())).max_items(1000);
+            let request = clients.iam.list_roles().path_prefix(iam_path(query.scope)).max_items(1000);
             let request = request.set_marker(marker);
             async move {
                 let page = clients.call(query.cx, "iam:ListRoles", request.send()).await?;

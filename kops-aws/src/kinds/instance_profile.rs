@@ -43,7 +43,7 @@ type Profile = InstanceProfile<Closed>;
 impl InstanceProfiles {
     async fn of_scope(&self, query: &Query<'_>) -> Result<Vec<types::InstanceProfile>> {
         pages(|marker| {
-            let prefix = iam_path(query.scope.name());
+            let prefix = iam_path(query.scope);
             let request = self.0.iam.list_instance_profiles().path_prefix(prefix).max_items(1000);
             let request = request.set_marker(marker);
             async move {

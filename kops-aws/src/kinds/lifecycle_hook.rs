@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_hook_tells_its_maker() {
         let scope = Scope::new("demo");
-        let mark = Mark { cluster: "demo".into(), task: "drain.nodes.demo".into(), retained: false };
+        let mark = Mark::new(&Scope::new("demo"), "drain.nodes.demo");
         let text = mark.text();
         let ours = object(&scope, &hook(Some(&text)), &[]).unwrap();
         assert_eq!(ours.name.as_deref(), Some("drain.nodes.demo"));

@@ -393,7 +393,7 @@ fn mark_record(mark: &Mark, which: &Which, zone: &Zone) -> Result<ResourceRecord
     let text = format!("{} type={} name={}", mark.text(), which.kind, which.name);
     let value: Vec<ResourceRecord> = write_values(RecordType::Txt, &BTreeSet::from([text]))?;
     ResourceRecordSet::builder()
-        .name(absolute(&mark_name(&mark.cluster, &zone.name, &which.name, which.kind.as_str())))
+        .name(absolute(&mark_name(&mark.scope, &zone.name, &which.name, which.kind.as_str())))
         .r#type(RrType::Txt)
         .ttl(MARK_TTL)
         .set_resource_records(Some(value))

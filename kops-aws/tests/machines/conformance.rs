@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kops_aws::extensions::{AwsInstanceGroup, Hook, Transition};
+use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::Result;
 use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{Key, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    DnsRecord, DnsTarget, DnsZone, Instance, InstanceDisk, InstanceGroup, MachineOptions, Protocol,
-    RecordType, Volume,
+    DnsRecord, DnsTarget, DnsZone, Instance, InstanceDisk, InstanceGroup, Listener, MachineOptions, Protocol,
+    RecordType, SshKey, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use kops_moto::IMAGE;
@@ -18,7 +19,7 @@ use serde_json::json;
 
 use crate::lab::ZONES;
 use crate::on_moto::{OnMoto, is_part};
-use crate::site::{Site, listener, user_data};
+use crate::site::{KEY, Site, listener, user_data};
 
 /// In the user data of machines.
 const SECRET: &str = "correct horse battery staple";
@@ -145,6 +146,31 @@ impl Fixture for Machines {
         let name = format!("nodes.{}", scope.name());
         self.template(&name);
         Ok(Some(Key::new("LaunchTemplate", &name)))
+    }
+
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(self.0.elsewhere.clone())
+    }
+
+    /// What an account has in all regions, and a name that each region has once. Zones are called otherwise there.
+    fn graph_elsewhere(&self, scope: &Scope) -> Result<TaskGraph> {
+        let cluster = scope.name();
+        let mut graph = TaskGraph::builder();
+        let identity = ClusterIdentity::of(MachineRole::Node).identity().unwrap();
+        graph.add(&format!("nodes.{cluster}"), identity);
+        graph.add(&format!("kubernetes.{cluster}-1f"), SshKey::new(KEY));
+        let zone = graph.share::<DnsZone>("conformance", DnsZone::selector("conformance", false));
+        let api = DnsRecord {
+            zone: zone.id(),
+            name: format!("api.{cluster}"),
+            record_type: RecordType::A,
+            ttl: 60,
+            target: DnsTarget::Values(["192.0.2.1".into()].into()),
+        };
+        graph.add(&format!("api.{cluster}"), api);
+        let own = DnsZone { name: format!("in.{cluster}"), network: None };
+        graph.add(&format!("in.{cluster}"), own);
+        graph.build()
     }
 
     async fn uproot(&self) -> Result<()> {

@@ -132,6 +132,21 @@ impl Fixture for Networks {
         Ok(true)
     }
 
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(self.0.elsewhere.clone())
+    }
+
+    /// Zones are called otherwise there.
+    fn graph_elsewhere(&self, _: &Scope) -> Result<TaskGraph> {
+        let mut graph = TaskGraph::builder();
+        let cidrs = vec!["10.0.0.0/16".parse().unwrap()];
+        let network = graph.add("main", Network { cidrs, ipv6: false });
+        graph.add("main", InternetGateway { network: network.id() });
+        graph.add("spare", Address {});
+        graph.add("nodes", Firewall { network: network.id(), description: "nodes".to_owned() });
+        graph.build()
+    }
+
     async fn uproot(&self) -> Result<()> {
         self.0.uproot();
         Ok(())

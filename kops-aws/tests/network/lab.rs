@@ -88,7 +88,11 @@ impl Lab {
 const FASTER: u32 = 20;
 
 pub(crate) async fn connect(moto: &Moto) -> Arc<Aws> {
-    let builder = Aws::builder().region(kops_moto::REGION).endpoint(moto.endpoint());
+    connect_to(moto, kops_moto::REGION).await
+}
+
+pub(crate) async fn connect_to(moto: &Moto, region: &str) -> Arc<Aws> {
+    let builder = Aws::builder().region(region).endpoint(moto.endpoint());
     let builder = builder.clock(Arc::new(FastClock::new(FASTER)));
     Arc::new(builder.static_credentials(moto.access_key(), "secret", None).build().await.unwrap())
 }

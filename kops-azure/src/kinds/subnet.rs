@@ -247,7 +247,7 @@ fn observed(
     };
     let called = subnet.name.clone().unwrap_or_default();
     let id = format!("{}/subnets/{called}", within.id);
-    let ours = within.owned || names::may_belong(&called, site.scope.name());
+    let ours = within.owned || names::is_called_after(&called, site.scope);
     let object = if ours {
         Object::owned(id, called, spec).retained(tags::is_retained(within.tags))
     } else {

@@ -17,7 +17,7 @@ use kops_core::resource::{
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use serde_json::json;
 
-use crate::lab::{Site, connect, listener, open_subnet};
+use crate::lab::{Site, builder, connect, listener, open_subnet};
 
 /// In the user data of machines.
 const SECRET: &str = "correct horse battery staple";
@@ -28,6 +28,8 @@ const FOREIGN: &str = "resourceGroups/theirs-of-nobody";
 struct OnAzure {
     emulator: Emulator,
     azure: Arc<Azure>,
+    /// The same subscription in another region.
+    elsewhere: Arc<Azure>,
     machines: bool,
     planted: AtomicBool,
     taken: std::sync::Mutex<Vec<String>>,
@@ -38,9 +40,11 @@ impl OnAzure {
         let emulator = Emulator::start();
         emulator.create_zone("dns", ZONE);
         let azure = connect(&emulator).await;
+        let elsewhere = Arc::new(builder(&emulator).location("northeurope").build().await.unwrap());
         Self {
             emulator,
             azure,
+            elsewhere,
             machines,
             planted: AtomicBool::new(false),
             taken: std::sync::Mutex::default(),
@@ -230,6 +234,15 @@ impl Fixture for OnAzure {
         self.emulator.create_group(&group);
         self.taken.lock().unwrap().push(format!("resourceGroups/{group}"));
         Ok(Some(Key::new("ResourceGroup", &group)))
+    }
+
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(self.elsewhere.clone())
+    }
+
+    /// Zones are called otherwise there.
+    fn graph_elsewhere(&self, scope: &Scope) -> Result<TaskGraph> {
+        Ok(network(scope, PLAIN))
     }
 
     async fn uproot(&self) -> Result<()> {

@@ -23,6 +23,11 @@
 //! generation that each began and ended with. `metadata.generation` grows when a specification changed, not
 //! when only labels or annotations did, as in kOps.
 //!
+//! # Whole clusters
+//! [`ClusterStore::create_all`] and [`ClusterStore::replace_all`] write a cluster as one operation: all is checked
+//! before the first write, and `<cluster>/config`, which makes a cluster known, is written last. Broken off anywhere,
+//! they can be repeated.
+//!
 //! # Reading
 //! [`ClusterStore::read`] reads a whole cluster with one list call and each object once, side by side. The
 //! list begins behind `<cluster>/config`, and so skips the thousands of etcd backups under
@@ -34,6 +39,7 @@ mod document;
 mod ssh;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use self::cluster::{ClusterDeletion, ClusterState, ClusterStore};
 pub use self::clusters::{ClusterRegistry, Listed};

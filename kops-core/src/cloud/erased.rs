@@ -1,4 +1,7 @@
 //! Handlers without their types, for the engine: documents in, documents out.
+//!
+//! This is also where a scope's place gets into names: a handler knows each task by its name *within the place*, so
+//! that whatever it makes of that (names that a cloud keeps unique, marks) differs between places, in every provider.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement,
-    Resolved, Timing, Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Replacement,
+    Resolved, Scope, Timing, Update, Wanted,
 };
 use crate::graph::{Document, Reference, references};
 use crate::resource::Resource;
@@ -85,16 +88,22 @@ fn typed<T: DeserializeOwned>(kind: &str, document: &Document) -> Result<T> {
         .map_err(|error| Error::internal(format!("{kind}: {}", error.message())).with_source(error))
 }
 
-fn erase<H: Handler>(handler: &H, object: Object<Resolved<H>>) -> Result<Observed> {
+fn erase<H: Handler>(handler: &H, scope: &Scope, mut object: Object<Resolved<H>>) -> Result<Observed> {
+    if let Some(name) = &mut object.name
+        && scope.task(name).len() != name.len()
+    {
+        *name = scope.task(name).to_owned();
+    }
     let mut references = references(&object.spec);
     references.extend(handler.extra_references(&object.spec));
     let spec = document(H::Kind::KIND, &object.spec)?;
     Ok(Observed { object: object.map(|_| spec), references })
 }
 
-fn unerase<H: Handler>(object: &Object<Document>) -> Result<Object<Resolved<H>>> {
+fn unerase<H: Handler>(object: &Object<Document>, scope: &Scope) -> Result<Object<Resolved<H>>> {
     let spec = typed(H::Kind::KIND, &object.spec)?;
-    Ok(object.clone().map(|_| spec))
+    let name = object.name.as_deref().map(|name| scope.placed(name));
+    Ok(Object { name, ..object.clone().map(|_| spec) })
 }
 
 #[async_trait]
@@ -136,22 +145,33 @@ impl<H: Handler> DynHandler for H {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {
-        let objects = Handler::list(self, query).await?;
-        objects.into_iter().map(|object| erase(self, object)).collect()
+        let scope = query.scope;
+        let objects = match query.filter {
+            Filter::Scope { wanted, shared } if scope.place().is_some() => {
+                let names: Vec<String> = wanted.iter().map(|it| scope.placed(it.name)).collect();
+                let wanted = names.iter().zip(wanted).map(|(name, it)| Wanted { name, spec: it.spec });
+                let wanted: Vec<Wanted<'_>> = wanted.collect();
+                let filter = Filter::Scope { wanted: &wanted, shared };
+                Handler::list(self, &Query { scope, filter, cx: query.cx }).await?
+            }
+            _ => Handler::list(self, query).await?,
+        };
+        objects.into_iter().map(|object| erase(self, scope, object)).collect()
     }
 
     async fn create(&self, request: Create<'_, Document>) -> Result<Observed> {
         let Create { scope, name, spec, retained, token, cx } = request;
-        let spec = typed(H::Kind::KIND, spec)?;
+        let (name, spec) = (&*scope.placed(name), typed(H::Kind::KIND, spec)?);
         let object = Handler::create(self, Create { scope, name, spec: &spec, retained, token, cx }).await?;
-        erase(self, object)
+        erase(self, scope, object)
     }
 
     async fn update(&self, request: Update<'_, Document>) -> Result<Observed> {
         let Update { scope, name, object, spec, changed, token, cx } = request;
-        let (object, spec) = (unerase::<H>(object)?, typed(H::Kind::KIND, spec)?);
+        let (object, spec) = (unerase::<H>(object, scope)?, typed(H::Kind::KIND, spec)?);
+        let name = &*scope.placed(name);
         let request = Update { scope, name, object: &object, spec: &spec, changed, token, cx };
-        erase(self, Handler::update(self, request).await?)
+        erase(self, scope, Handler::update(self, request).await?)
     }
 
     fn can_adopt(&self) -> bool {
@@ -160,13 +180,15 @@ impl<H: Handler> DynHandler for H {
 
     async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
         let Adopt { scope, name, object, retained, cx } = request;
-        let object = unerase::<H>(object)?;
-        erase(self, Handler::adopt(self, Adopt { scope, name, object: &object, retained, cx }).await?)
+        let object = unerase::<H>(object, scope)?;
+        let name = &*scope.placed(name);
+        let request = Adopt { scope, name, object: &object, retained, cx };
+        erase(self, scope, Handler::adopt(self, request).await?)
     }
 
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {
         let Delete { scope, object, cx } = request;
-        let object = unerase::<H>(object)?;
+        let object = unerase::<H>(object, scope)?;
         Handler::delete(self, Delete { scope, object: &object, cx }).await
     }
 }

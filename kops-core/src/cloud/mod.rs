@@ -9,6 +9,7 @@
 //! A provider is a plain value, made by a builder of its own crate and handed to the engine:
 //! `Engine::new(Arc::new(cloud), scope)`.
 
+mod account_wide;
 mod capabilities;
 mod causes;
 mod class;
@@ -36,6 +37,7 @@ use crate::clock::Clock;
 use crate::graph::TaskGraph;
 use crate::lower::Native;
 
+pub use account_wide::AccountWide;
 pub use capabilities::Capabilities;
 pub use causes::{causes, find_cause, innermost};
 pub use class::Class;

@@ -446,7 +446,10 @@ impl<'a> Planner<'a> {
                 format!("{} exists and is not this scope's", object.object.id),
             )
             .with_task(&task.key)
-            .with_hint("rename one of the two, or delete that object if nobody needs it")),
+            .with_hint(
+                "rename one of the two, or delete that object if nobody needs it; if it is of a scope of the same name \
+                 in another region, give each scope a place (Scope::within)",
+            )),
             None => Ok(()),
         }
     }

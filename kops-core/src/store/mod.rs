@@ -59,7 +59,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 pub use self::bucket::{Bucket, BucketError, Listing, Range};
 pub use self::journal::{Intent, IntentLog, Journal};
 pub use self::key::{Prefix, StoreKey};
-pub use self::lease::{Holder, Lease, LeaseRequest};
+pub use self::lease::{Holder, Lease, LeaseRequest, Operation};
 pub use self::local::LocalStore;
 pub use self::memory::MemoryStore;
 pub use self::open::{StoreOpener, StoreUrl, Stores};
@@ -227,9 +227,33 @@ impl Precondition {
     }
 }
 
+/// Where [`StateStoreExt::check`] looks; nothing is ever written there.
+const PROBE: &str = ".kops/check";
+
 /// What follows from the contract, for those who use a store.
 #[async_trait]
 pub trait StateStoreExt: StateStore {
+    /// Checks that the store is there and can be read, with one small read: for the start of a service, since opening
+    /// a store does not look.
+    ///
+    /// ```
+    /// use kops_core::store::{StateStoreExt as _, Stores};
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let stores = Stores::new();
+    /// stores.open("memory://demo").await?.check().await?;
+    ///
+    /// let missing = stores.open("file:///nowhere/at/all").await?;
+    /// assert_eq!(missing.check().await.unwrap_err().kind(), kops_core::ErrorKind::NotFound);
+    /// # Ok::<(), kops_core::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// `NotFound` when the directory or bucket does not exist; `Denied`, `Unauthenticated` or whatever else a read
+    /// of it says.
+    async fn check(&self) -> Result<()> {
+        self.get(&StoreKey::new(PROBE)?).await.map(drop)
+    }
+
     /// The object at a key that must be there.
     async fn read(&self, key: &StoreKey) -> Result<StoredObject> {
         let object = self.get(key).await?;

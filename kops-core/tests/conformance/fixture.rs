@@ -22,6 +22,14 @@ pub(crate) struct Memory {
     /// What stands in front of the cloud, if anything does.
     pub(crate) front: Option<Arc<dyn Cloud>>,
     pub(crate) stride: usize,
+    /// Another region of the account.
+    pub(crate) elsewhere: MemoryCloud,
+}
+
+impl Memory {
+    pub(crate) fn new(cloud: MemoryCloud, stride: usize) -> Self {
+        Self { elsewhere: cloud.in_region("elsewhere"), cloud, front: None, stride }
+    }
 }
 
 /// What differs between the fixture's graphs.
@@ -197,6 +205,10 @@ impl Fixture for Memory {
     async fn take_name(&self, scope: &Scope) -> Result<Option<Key>> {
         self.cloud.plant::<Identity>(&format!("nodes.{}", scope.name()), &Identity::new())?;
         Ok(Some(Key::new(Identity::KIND, "nodes")))
+    }
+
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(Arc::new(self.elsewhere.clone()))
     }
 
     async fn uproot(&self) -> Result<()> {

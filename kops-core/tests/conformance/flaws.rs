@@ -41,6 +41,10 @@ enum Flaw {
     IgnoresTokens,
     /// Marks and sees everything as one scope's.
     IgnoresScopes,
+    /// Marks and sees everything of a name as one scope's, whatever place it is within.
+    IgnoresPlaces,
+    /// Marks and sees everything of a name as one scope's, whatever region it is of.
+    IgnoresRegions,
     /// Shows nobody who holds a name.
     HidesHolders,
     /// Finds nothing by a selector.
@@ -139,7 +143,11 @@ struct FlawedHandler {
 
 impl FlawedHandler {
     fn scope(&self, scope: &Scope) -> Scope {
-        if self.flaw == Flaw::IgnoresScopes { Scope::new("everybody") } else { scope.clone() }
+        match self.flaw {
+            Flaw::IgnoresScopes => Scope::new("everybody"),
+            Flaw::IgnoresPlaces => scope.clone().within(""),
+            _ => scope.clone(),
+        }
     }
 
     fn told(&self, mut observed: Observed) -> Observed {
@@ -306,6 +314,8 @@ const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::Remembers, "drifted"),
     (Flaw::IgnoresTokens, "lost_answers"),
     (Flaw::IgnoresScopes, "foreign"),
+    (Flaw::IgnoresPlaces, "elsewhere"),
+    (Flaw::IgnoresRegions, "elsewhere"),
     (Flaw::HidesHolders, "taken_name"),
     (Flaw::IgnoresSelectors, "shared"),
     (Flaw::AdoptsInWordsOnly, "adopted"),
@@ -333,8 +343,12 @@ async fn every_flaw_is_found() {
         };
         let cloud = cloud.build();
         let front = Arc::new(Flawed::new(cloud.clone(), flaw));
-        let report =
-            conformance::run_only(&Memory { cloud, front: Some(front), stride: 1 }, |it| it == rule).await;
+        let mut memory = Memory { front: Some(front), ..Memory::new(cloud.clone(), 1) };
+        if flaw == Flaw::IgnoresRegions {
+            // Told apart by nothing.
+            memory.elsewhere = cloud;
+        }
+        let report = conformance::run_only(&memory, |it| it == rule).await;
         let (_, verdict) = &report.rules[0];
         assert!(matches!(verdict, Verdict::Broken(_)), "{flaw:?} was not found: {report}");
     }

@@ -15,7 +15,7 @@ use kops_core::testing::{Latencies, MemoryCloud, MemoryCloudBuilder};
 use fixture::Memory;
 
 async fn conforms(cloud: MemoryCloudBuilder, stride: usize) {
-    let report = conformance::run(&Memory { cloud: cloud.page(10).build(), front: None, stride }).await;
+    let report = conformance::run(&Memory::new(cloud.page(10).build(), stride)).await;
     // It can do everything.
     report.assert_held(&["unsupported"]);
 }
@@ -47,7 +47,7 @@ async fn with_little_to_offer() {
     let cloud = MemoryCloud::builder()
         .capabilities(capabilities)
         .latencies(Latencies::default().call(Duration::from_millis(10)));
-    let memory = Memory { cloud: cloud.build(), front: None, stride: 1 };
+    let memory = Memory::new(cloud.build(), 1);
     let report = conformance::run_only(&memory, |rule| rule == "unsupported").await;
     assert_eq!(report.rules, [("unsupported", conformance::Verdict::Held)]);
 }

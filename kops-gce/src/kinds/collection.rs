@@ -550,8 +550,7 @@ fn spec_of<S: serde::de::DeserializeOwned>(document: &serde_json::Value) -> Resu
 /// The filter of what carries a scope's mark: `field eq` takes a regular expression that the whole value has to
 /// match (<https://cloud.google.com/compute/docs/reference/rest/v1/networks/list>).
 pub(crate) fn marked_by(scope: &Scope) -> String {
-    let mark = Mark { cluster: scope.name().to_owned(), task: String::new(), retained: false };
-    let text = mark.text();
+    let text = Mark::beginning(scope);
     // A dot or a star of the name stands for itself. Backslashes would have to be escaped in turn.
     let exactly: String =
         text.chars().map(|c| if matches!(c, '.' | '*') { format!("[{c}]") } else { c.to_string() }).collect();
@@ -566,5 +565,7 @@ mod tests {
     fn a_filter_means_the_scope_and_no_other() {
         let filter = marked_by(&Scope::new("ha.example.com"));
         assert_eq!(filter, "description eq \"kops cluster=ha[.]example[.]com task=.*\"");
+        let filter = marked_by(&Scope::new("shop").within("eu").at("europe-west1"));
+        assert_eq!(filter, "description eq \"kops cluster=shop within=eu region=europe-west1 task=.*\"");
     }
 }

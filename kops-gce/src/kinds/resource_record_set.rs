@@ -300,10 +300,10 @@ fn written(spec: &Record) -> Result<Model> {
 /// The record that says whose another one is.
 fn mark_record(mark: &Mark, spec: &Record, zone: &Zone) -> Model {
     let (name, kind) = which_of(spec);
-    let below = if is_under(&mark.cluster, &zone.domain) {
-        bare_domain(&mark.cluster)
+    let below = if is_under(&mark.scope, &zone.domain) {
+        bare_domain(&mark.scope)
     } else {
-        format!("{}.{}", bare_domain(&mark.cluster), zone.domain)
+        format!("{}.{}", bare_domain(&mark.scope), zone.domain)
     };
     let value = format!("{} type={kind} name={name}", mark.text());
     Model::new()
@@ -386,7 +386,7 @@ mod tests {
             ttl: 60,
             values: ["192.0.2.1".to_owned()].into(),
         };
-        let mark = Mark { cluster: "ha.example.com".into(), task: "api".into(), retained: false };
+        let mark = Mark::new(&Scope::new("ha.example.com"), "api");
         let record = mark_record(&mark, &spec, &zone);
         assert!(record.name.as_deref().unwrap().ends_with("._kops.ha.example.com."));
         assert_eq!(read_mark(&scope, &record), Some((which_of(&spec), mark)));

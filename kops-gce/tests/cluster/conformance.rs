@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::Result;
 use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{GraphBuilder, Handle, Key, TaskGraph};
@@ -132,6 +133,10 @@ impl Fixture for Networks {
         let id = json!({ "network": name });
         self.0.plant("compute.networks.insert", json!({}), body, "compute.networks.delete", id);
         Ok(Some(Key::new("GceNetwork", &task)))
+    }
+
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(self.0.elsewhere.clone())
     }
 
     async fn uproot(&self) -> Result<()> {
@@ -278,6 +283,29 @@ impl Fixture for Machines {
         let body = json!({ "name": name, "sizeGb": "20" });
         self.0.plant("compute.disks.insert", json!({ "zone": ZONES[0] }), body, "compute.disks.delete", id);
         Ok(Some(Key::new("Disk", &task)))
+    }
+
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(self.0.elsewhere.clone())
+    }
+
+    /// What a project has in all regions, and a disk, which is listed for all zones. Zones are called otherwise there.
+    fn graph_elsewhere(&self, scope: &Scope) -> Result<TaskGraph> {
+        let cluster = scope.name();
+        let mut graph = TaskGraph::builder();
+        graph.add(&format!("nodes.{cluster}"), ClusterIdentity::of(MachineRole::Node).identity().unwrap());
+        let volume = Volume { zone: "us-east1-b".to_owned(), size: 20, ..Volume::default() };
+        graph.add(&format!("a.etcd-main.{cluster}"), volume);
+        let zone = graph.share::<DnsZone>("conformance", DnsZone::selector("conformance", false));
+        let api = DnsRecord {
+            zone: zone.id(),
+            name: format!("api.{cluster}"),
+            record_type: RecordType::A,
+            ttl: 60,
+            target: DnsTarget::Values(["192.0.2.1".into()].into()),
+        };
+        graph.add(&format!("api.{cluster}"), api);
+        graph.build()
     }
 
     async fn uproot(&self) -> Result<()> {

@@ -43,7 +43,7 @@ mod image;
 
 use std::sync::Arc;
 
-use kops_core::cloud::{Class, DynHandler, lookup};
+use kops_core::cloud::{AccountWide, Class, DynHandler, lookup};
 use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
@@ -115,7 +115,7 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
 ];
 
 /// A handler for every kind.
-pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+pub(crate) fn handlers(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandler>> {
     let c = || clients.clone();
     vec![
         Arc::new(network::Networks(c())),
@@ -136,8 +136,9 @@ pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
         Arc::new(pool::Pools(c())),
         Arc::new(pool_members::MemberSets(c())),
         Arc::new(health_monitor::HealthMonitors(c())),
-        Arc::new(dns_zone::Zones(c())),
-        Arc::new(record_set::RecordSets(c())),
+        // DNS may be one service for several regions.
+        Arc::new(AccountWide::new(region, dns_zone::Zones(c()))),
+        Arc::new(AccountWide::new(region, record_set::RecordSets(c()))),
         lookup(availability_zone::AvailabilityZones(c())),
         lookup(external_network::ExternalNetworks(c())),
         lookup(flavor::Flavors(c())),

@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let mark = Mark { cluster: "c".into(), task: "t".into(), retained: false };
+        let mark = Mark::new(&kops_core::cloud::Scope::new("c"), "t");
         let cidr = |cidr: &str| RulePeer::<Closed>::Cidr(cidr.to_owned());
         let ports = |from, to| Some(Ports { from, to });
         for rule in [

@@ -10,11 +10,12 @@ use kops_cluster::{
     unset,
 };
 use kops_core::clock::{Clock as _, SystemClock};
+use kops_core::store::Operation;
 use kops_core::{Error, ErrorKind, Result};
 
 use super::update::{finish, show_text};
 use crate::cli::{Changes, CreateCluster, Global};
-use crate::operation::Operation;
+use crate::operation::{self, operate, options};
 use crate::specification::check_change;
 use crate::state::State;
 use crate::target::Target;
@@ -41,15 +42,15 @@ pub(super) async fn create(state: &State, arguments: &CreateCluster) -> Result<(
     // A part of the scope, so it has to be there before the plan.
     files.cluster.metadata.creation_timestamp = Some(now());
     if arguments.consent.yes {
-        let operation = Operation::begin(&store, "create cluster", arguments.consent.patience()).await?;
-        let outcome = apply(&operation, state, &store, &files).await;
-        return operation.end(outcome).await;
+        let patience = arguments.consent.patience();
+        let work = |operation| apply(operation, state, &store, &files);
+        return operate(&store, "create cluster", patience, work).await;
     }
     refuse_existing(&store).await?;
     let target = Target::of(&files, state, &store).await?;
     let plan = target.engine.plan(&target.graph).await?;
     show_text(&plan, false, true)?;
-    write(&store, &files).await?;
+    store.create_all(&files).await?;
     output::print(format!(
         "\nThe specification of {name} is written to {base}; nothing was made in the cloud yet.\n\
          Change it with:  kops edit cluster {name}   or   kops edit ig --name {name} {group}\n\
@@ -60,7 +61,7 @@ pub(super) async fn create(state: &State, arguments: &CreateCluster) -> Result<(
 }
 
 async fn apply(
-    operation: &Operation,
+    operation: Operation,
     state: &State,
     store: &ClusterStore,
     files: &ClusterFiles,
@@ -68,10 +69,10 @@ async fn apply(
     refuse_existing(store).await?;
     let target = Target::of(files, state, store).await?;
     let engine = target.engine;
-    let plan = engine.plan_with(&target.graph, operation.options()).await?;
+    let plan = engine.plan_with(&target.graph, options(&operation)).await?;
     show_text(&plan, false, true)?;
-    write(store, files).await?;
-    let report = operation.apply(&engine, &plan).await?;
+    store.create_all(files).await?;
+    let report = operation::apply(&operation, &engine, &plan).await?;
     finish(store, files, report, true).await
 }
 
@@ -89,18 +90,6 @@ async fn refuse_existing(store: &ClusterStore) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// Writes a new cluster; its own specification first, since it is what makes it known to be there.
-async fn write(store: &ClusterStore, files: &ClusterFiles) -> Result<()> {
-    store.create(&files.cluster).await?;
-    for group in &files.instance_groups {
-        store.create_instance_group(group).await?;
-    }
-    for key in &files.ssh_keys {
-        store.add_ssh_key(&key.spec.public_key).await?;
-    }
-    Ok(())
 }
 
 /// The specification that the flags make.

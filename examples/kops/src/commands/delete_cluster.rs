@@ -3,11 +3,12 @@
 use kops_cluster::ClusterFiles;
 use kops_cluster::registry::{ClusterDeletion, ClusterStore};
 use kops_core::plan::Plan;
+use kops_core::store::Operation;
 use kops_core::{Error, ErrorKind, Result};
 
 use super::update::show_text;
 use crate::cli::Consent;
-use crate::operation::Operation;
+use crate::operation::{self, operate, options};
 use crate::output;
 use crate::progress::span;
 use crate::state::State;
@@ -18,7 +19,7 @@ use crate::target::Target;
 pub(super) async fn delete(state: &State, name: &str, consent: Consent) -> Result<()> {
     let store = state.registry().cluster(name)?;
     if !consent.yes {
-        let files = ClusterFiles::from(store.read().await?);
+        let files = ClusterFiles::from(state.read(&store).await?);
         let target = Target::none(&files, state, &store).await?;
         let plan = target.engine.plan(&target.graph).await?;
         show_text(&plan, false, true)?;
@@ -27,29 +28,29 @@ pub(super) async fn delete(state: &State, name: &str, consent: Consent) -> Resul
             store.config_base()
         ));
     }
-    let operation = Operation::begin(&store, "delete cluster", consent.patience()).await?;
-    match delete_all(&operation, state, &store).await {
+    let work = async |operation: Operation| match delete_all(&operation, state, &store).await {
         Ok(()) => {
-            operation.end_for_good().await?;
-            output::print(format!("Deleted cluster {name}."))
+            operation.remove_lock();
+            Ok(format!("Deleted cluster {name}."))
         }
         // An earlier run got as far as here.
         Err(error) if error.kind() == ErrorKind::NotFound && operation.was_begun_before() => {
-            operation.end_for_good().await?;
-            output::print(format!("Cluster {name} was deleted before; its lock is gone now, too."))
+            operation.remove_lock();
+            Ok(format!("Cluster {name} was deleted before; its lock is gone now, too."))
         }
-        Err(error) => operation.end(Err(error)).await,
-    }
+        Err(error) => Err(error),
+    };
+    output::print(operate(&store, "delete cluster", consent.patience(), work).await?)
 }
 
 async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore) -> Result<()> {
-    let files = ClusterFiles::from(store.read().await?);
+    let files = ClusterFiles::from(state.read(store).await?);
     let target = Target::none(&files, state, store).await?;
     let engine = target.engine;
-    let plan = engine.plan_with(&target.graph, operation.options()).await?;
+    let plan = engine.plan_with(&target.graph, options(operation)).await?;
     show_text(&plan, false, true)?;
     require_whole(&plan)?;
-    let report = operation.apply(&engine, &plan).await?.into_result()?;
+    let report = operation::apply(operation, &engine, &plan).await?.into_result()?;
     if !report.done.is_empty() {
         output::print(format!(
             "\nThe cloud is done: {} deleted in {}.",

@@ -15,7 +15,7 @@ use crate::{cloud, output};
 /// Shows the machines of a cluster.
 pub(super) async fn get(state: &State, name: Option<&str>, format: GetFormat) -> Result<()> {
     let store = state.cluster(name)?;
-    let files = ClusterFiles::from(store.read().await?);
+    let files = ClusterFiles::from(state.read(&store).await?);
     let cloud = cloud::open(&files.cluster, state).await?;
     let Some(machines) = cloud.machines() else {
         return Err(no_machines(cloud.name()));

@@ -4,13 +4,14 @@ use kops_cluster::registry::ClusterStore;
 use kops_cluster::{ClusterFiles, populate};
 use kops_core::apply::Report;
 use kops_core::plan::{Plan, TextOptions};
+use kops_core::store::Operation;
 use kops_core::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Outcome;
 use crate::cli::{PlanFormat, UpdateCluster};
-use crate::operation::Operation;
+use crate::operation::{self, operate, options};
 use crate::output;
 use crate::progress::span;
 use crate::specification::warn_of;
@@ -28,31 +29,32 @@ pub(super) async fn update(state: &State, arguments: &UpdateCluster) -> Result<O
         let pending = arguments.detailed_exitcode && !converged;
         return Ok(if pending { Outcome::Pending } else { Outcome::Done });
     }
-    let operation = Operation::begin(&store, "update cluster", arguments.consent.patience()).await?;
-    let outcome = apply(&operation, state, &store, arguments).await;
-    operation.end(outcome).await.map(|()| Outcome::Done)
+    let patience = arguments.consent.patience();
+    operate(&store, "update cluster", patience, |operation| apply(operation, state, &store, arguments))
+        .await?;
+    Ok(Outcome::Done)
 }
 
 async fn read(state: &State, store: &ClusterStore) -> Result<(Target, ClusterFiles)> {
-    let stored = store.read().await?;
+    let stored = state.read(store).await?;
     warn_of(&stored);
     let files = ClusterFiles::from(stored);
     Ok((Target::of(&files, state, store).await?, files))
 }
 
 async fn apply(
-    operation: &Operation,
+    operation: Operation,
     state: &State,
     store: &ClusterStore,
     arguments: &UpdateCluster,
 ) -> Result<()> {
     let (target, files) = read(state, store).await?;
     let engine = target.engine.prune(arguments.prune);
-    let plan = engine.plan_with(&target.graph, operation.options()).await?;
+    let plan = engine.plan_with(&target.graph, options(&operation)).await?;
     if arguments.output != PlanFormat::Json {
         show(&plan, arguments)?;
     }
-    let report = operation.apply(&engine, &plan).await?;
+    let report = operation::apply(&operation, &engine, &plan).await?;
     if arguments.output == PlanFormat::Json {
         let mut document = document(&plan)?;
         document["result"] = self::document(&report)?;

@@ -82,6 +82,12 @@ impl Record {
         self.renewed.checked_add(self.ttl()).unwrap_or(Timestamp::MAX)
     }
 
+    /// Whether a holder in this very process has it.
+    pub(super) fn is_of_this_process(&self) -> bool {
+        let process = self.holder.as_ref().and_then(|holder| holder.process.as_ref());
+        process.is_some_and(|process| Process::this().as_ref() == Some(process))
+    }
+
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
         serde_json::to_vec_pretty(self)
             .map_err(|error| Error::internal("a lock cannot be written").with_source(error))

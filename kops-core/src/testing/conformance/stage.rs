@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Fixture, Item, Verdict, broken, ensure};
 use crate::apply::Report as Applied;
-use crate::cloud::{Cloud as _, Scope};
+use crate::cloud::{Cloud, Scope};
 use crate::graph::{Key, Lifecycle, TaskGraph};
 use crate::plan::{Action, Plan};
 use crate::retry::Attempts;
@@ -50,7 +50,12 @@ pub(super) fn skipped(why: &str) -> Verdict {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(fixture: &'a dyn Fixture, scope: Scope) -> Self {
-        let cloud = Arc::new(Saboteur::new(fixture.cloud()));
+        Self::on(fixture, fixture.cloud(), scope)
+    }
+
+    /// On another cloud than the fixture's usual one.
+    pub(super) fn on(fixture: &'a dyn Fixture, cloud: Arc<dyn Cloud>, scope: Scope) -> Self {
+        let cloud = Arc::new(Saboteur::new(cloud));
         Self { fixture, cloud, scope, journal: Arc::new(Journal::in_memory()) }
     }
 

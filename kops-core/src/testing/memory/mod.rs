@@ -43,8 +43,8 @@ use super::fault::{Call, Fault, Op};
 use super::tap::{Calls, Tap};
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::{
-    Capabilities, Class, Cloud, Context, DynHandler, IdentityClass, Limiter, Machines, Outputs, Scope, State,
-    TokenBucket,
+    AccountWide, Capabilities, Class, Cloud, Context, DynHandler, IdentityClass, Limiter, Machines, Outputs,
+    Scope, State, TokenBucket,
 };
 use crate::graph::{Document, Id, TaskGraph};
 use crate::lower::Native;
@@ -73,6 +73,8 @@ pub use world::World;
 #[derive(Clone)]
 pub struct MemoryCloud {
     inner: Arc<Inner>,
+    region: Arc<str>,
+    further: Arc<[MakeHandler]>,
     handlers: Arc<[Arc<dyn DynHandler>]>,
 }
 
@@ -102,7 +104,7 @@ impl Default for MemoryCloud {
     }
 }
 
-type MakeHandler = fn(Arc<Inner>) -> Arc<dyn DynHandler>;
+type MakeHandler = fn(Arc<Inner>, &str) -> Arc<dyn DynHandler>;
 
 /// Sets up a [`MemoryCloud`].
 pub struct MemoryCloudBuilder {
@@ -177,7 +179,7 @@ impl MemoryCloudBuilder {
 
     /// A further native kind.
     pub fn kind<R: MemoryKind>(mut self) -> Self {
-        self.further.push(|inner| Arc::new(MemoryHandler::<R>::new(inner)));
+        self.further.push(handler::<R>);
         self
     }
 
@@ -195,15 +197,13 @@ impl MemoryCloudBuilder {
             storage: self.storage,
             tap: Tap::default(),
         });
-        macro_rules! handlers {
-            ($($kind:ident),*) => {
-                vec![$(Arc::new(MemoryHandler::<crate::resource::$kind>::new(inner.clone())) as Arc<dyn DynHandler>),*]
-            };
-        }
-        let mut handlers = every_kind!(handlers);
-        handlers.extend(self.further.iter().map(|handler| handler(inner.clone())));
-        MemoryCloud { inner, handlers: handlers.into() }
+        MemoryCloud::connected(inner, "", self.further.into())
     }
+}
+
+/// A handler of the kind for the scopes of a region: listings show the whole account.
+fn handler<R: MemoryKind>(inner: Arc<Inner>, region: &str) -> Arc<dyn DynHandler> {
+    Arc::new(AccountWide::new(region, MemoryHandler::<R>::new(inner)))
 }
 
 /// An object of a [`MemoryCloud`], whoever's it is.
@@ -243,6 +243,46 @@ impl MemoryCloud {
             pace: None,
             further: Vec::new(),
         }
+    }
+
+    fn connected(inner: Arc<Inner>, region: &str, further: Arc<[MakeHandler]>) -> Self {
+        macro_rules! handlers {
+            ($($kind:ident),*) => {
+                vec![$(handler::<crate::resource::$kind>(inner.clone(), region)),*]
+            };
+        }
+        let mut handlers = every_kind!(handlers);
+        handlers.extend(further.iter().map(|handler| handler(inner.clone(), region)));
+        Self { inner, region: region.into(), further, handlers: handlers.into() }
+    }
+
+    /// The same account, connected to a region: everything is listed for the whole account, so that only the marks of
+    /// ownership tell the scopes of two regions apart. A new cloud is connected to a region without a name.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> kops_core::Result<()> {
+    /// use std::sync::Arc;
+    ///
+    /// use kops_core::cloud::Scope;
+    /// use kops_core::graph::TaskGraph;
+    /// use kops_core::resource::Address;
+    /// use kops_core::testing::MemoryCloud;
+    /// use kops_core::Engine;
+    ///
+    /// let cloud = MemoryCloud::new();
+    /// let engine = |region| Engine::new(Arc::new(cloud.in_region(region)), Scope::new("shop"));
+    /// let mut graph = TaskGraph::builder();
+    /// graph.add("nat", Address {});
+    /// let (eu, us) = (engine("eu"), engine("us"));
+    /// eu.apply(&eu.plan(&graph.build()?).await?).await?.into_result()?;
+    /// // What is the scope's in one region is nobody's business in another.
+    /// assert!(us.plan(&TaskGraph::default()).await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn in_region(&self, region: &str) -> Self {
+        Self::connected(self.inner.clone(), region, self.further.clone())
     }
 
     /// Has calls fail, from now on, as the script says; counts start at zero. See [`Chaos`](super::Chaos) for
@@ -454,7 +494,7 @@ impl Cloud for MemoryCloud {
     }
 
     fn machines(&self) -> Option<&dyn Machines> {
-        Some(&*self.inner)
+        Some(self)
     }
 }
 

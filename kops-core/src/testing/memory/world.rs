@@ -24,6 +24,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// The label that says whose an object is.
 pub(super) const SCOPE: &str = "kops/scope";
+/// The labels that say which scope of that name, for those within a place or of a region.
+const PLACE: &str = "kops/within";
+const REGION: &str = "kops/region";
 /// The label that says for which task an object was made.
 pub(super) const TASK: &str = "kops/task";
 
@@ -111,7 +114,8 @@ impl Record {
     }
 
     pub(super) fn is_of(&self, scope: &Scope) -> bool {
-        self.labels.get(SCOPE).is_some_and(|owner| owner == scope.name())
+        let label = |key| self.labels.get(key).map(String::as_str);
+        label(SCOPE) == Some(scope.name()) && label(PLACE) == scope.place() && label(REGION) == scope.region()
     }
 
     /// The object as the scope sees it.
@@ -242,6 +246,9 @@ impl World {
         if class != IdentityClass::Journal {
             labels.extend(request.scope.extra_labels().clone());
             labels.insert(SCOPE.to_owned(), request.scope.name().to_owned());
+            for (key, value) in [(PLACE, request.scope.place()), (REGION, request.scope.region())] {
+                labels.extend(value.map(|value| (key.to_owned(), value.to_owned())));
+            }
             labels.insert(TASK.to_owned(), request.name.to_owned());
         }
         let born = R::born(request.spec);

@@ -74,6 +74,7 @@ pub mod guide;
 pub mod lower;
 mod observe;
 pub mod plan;
+mod policy;
 pub mod resource;
 mod retry;
 mod snapshot;
@@ -81,9 +82,10 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use apply::Report;
+pub use apply::{Report, RunOptions};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
 pub use plan::Plan;
+pub use policy::{Policy, Refusal};
 pub use retry::RetryPolicy;
 pub use snapshot::Snapshot;

@@ -1,30 +1,32 @@
 //! Observing in bulk: one listing for each kind, all side by side.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::apply::likeness;
+use crate::apply::{guarded, likeness};
 use crate::cloud::{Cloud, Context, DynHandler, Filter, Observed, Owner, Query, Scope, Wanted};
 use crate::graph::{Key, Lifecycle, TaskGraph};
 use crate::retry::{Attempts, RetryPolicy};
 use crate::store::{Intent, IntentLog};
-use crate::{Error, Result, Snapshot};
+use crate::{Error, ErrorKind, Result, Snapshot};
 
 /// Who made what, by kind and identifier, for objects that cannot tell themselves.
 type Makers = HashMap<(String, String), Key>;
 
 /// Lists every kind of the cloud once.
 ///
-/// `graph` is native; it says which shared objects to look up and which names are wanted.
+/// `graph` is native; it says which shared objects to look up and which names are wanted. A kind that is not `used` and
+/// that may not be listed is left out, and the snapshot says so.
 ///
 /// # Errors
-/// The first listing that failed; the others are told in its message when they failed differently.
+/// Those of the listings, each cause once; `Denied` where nothing at all may be listed.
 pub(crate) async fn observe(
     cloud: &dyn Cloud,
     scope: &Scope,
     graph: &TaskGraph,
+    used: &HashSet<&str>,
     journal: &dyn IntentLog,
     retry: RetryPolicy,
     cx: &Context,
@@ -41,7 +43,7 @@ pub(crate) async fn observe(
     }
     let listings = cloud.handlers().iter().map(|handler| list(cloud, handler, scope, graph, retry, cx));
     let mut snapshot = Snapshot::default();
-    let mut failures: Vec<Error> = Vec::new();
+    let (mut failures, mut denied) = (Vec::new(), Vec::new());
     for (handler, listing) in cloud.handlers().iter().zip(join_all(listings).await) {
         match listing {
             Ok(mut objects) => {
@@ -55,13 +57,21 @@ pub(crate) async fn observe(
                 }
                 snapshot.insert(handler.kind(), objects);
             }
-            Err(error) => failures.push(error),
+            Err(error) if error.kind() == ErrorKind::Denied && !used.contains(handler.kind()) => {
+                tracing::warn!(kind = handler.kind(), %error, "a kind that is not in use may not be listed");
+                snapshot.leave_out(handler.kind(), error.without_task().to_string());
+                denied.push(error);
+            }
+            Err(error) => {
+                tracing::warn!(kind = handler.kind(), %error, "listing failed");
+                failures.push(error);
+            }
         }
     }
-    match failures.len() {
-        0 => Ok(snapshot),
-        _ => Err(most_telling(failures)),
+    if !denied.is_empty() && denied.len() == cloud.handlers().len() {
+        failures = denied;
     }
+    if failures.is_empty() { Ok(snapshot) } else { Err(most_telling(failures)) }
 }
 
 /// The object that an interrupted run made for an intent: alike, and not there before.
@@ -117,7 +127,7 @@ async fn list(
     let clock = cloud.clock();
     let mut attempts = Attempts::new(retry.for_reading());
     loop {
-        let error = match handler.list(&query).await {
+        let error = match guarded(handler.list(&query)).await {
             Ok(objects) => return Ok(objects),
             Err(error) => error,
         };
@@ -128,13 +138,11 @@ async fn list(
     }
 }
 
-/// When everything fails it fails for one reason: tell it once.
+/// When everything fails it mostly fails for one reason: each is told once.
 fn most_telling(mut failures: Vec<Error>) -> Error {
     // What the reader has to mend comes before what may pass by itself.
     failures.sort_by_key(|error| error.kind().is_transient());
-    let mut failures = failures.into_iter();
-    let Some(first) = failures.next() else { return Error::internal("no listing failed") };
-    let others: Vec<_> =
-        failures.filter(|it| it.message() != first.message()).map(|it| it.to_string()).collect();
-    if others.is_empty() { first } else { first.with_hint(format!("also: {}", others.join("; "))) }
+    let mut told = HashSet::new();
+    failures.retain(|error| told.insert((error.kind(), error.message().to_owned())));
+    Error::from_many(failures)
 }

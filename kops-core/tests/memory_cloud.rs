@@ -224,7 +224,7 @@ async fn fields_change_as_far_as_the_cloud_lets_them() {
     let made = client.create::<Volume>("d", &disk).await.unwrap();
     let larger = Volume { size: 16, ..disk.clone() };
     let grown = client.update::<Volume>(&made, &larger).await.unwrap();
-    assert_eq!(grown.object.spec["size"], 16);
+    assert_eq!(grown.object.spec.get("size"), Some(&16.into()));
     assert_eq!(
         kind(client.update::<Volume>(&made, &disk).await),
         Some(ErrorKind::Invalid),
@@ -243,7 +243,7 @@ async fn labels_of_others_survive_an_update() {
     let id = Id::<Volume>::new(&made.object.id);
     cloud.alter(&id, |disk| drop(disk.labels.insert("theirs".to_owned(), "x".to_owned()))).unwrap();
     let grown = client.update::<Volume>(&made, &Volume { size: 9, ..disk }).await.unwrap();
-    assert_eq!(grown.object.spec["labels"]["theirs"], "x");
+    assert_eq!(grown.object.spec.get("labels").unwrap()["theirs"], "x");
 }
 
 #[tokio::test]
@@ -251,8 +251,9 @@ async fn the_creating_call_does_not_set_everything() {
     let client = Client::new(&MemoryCloud::new(), "s");
     let wanted = Network { ipv6: true, ..network() };
     let made = client.create::<Network>("n", &wanted).await.unwrap();
-    assert_eq!(made.object.spec["ipv6"], false);
-    assert_eq!(client.update::<Network>(&made, &wanted).await.unwrap().object.spec["ipv6"], true);
+    assert_eq!(made.object.spec.get("ipv6"), Some(&false.into()));
+    let updated = client.update::<Network>(&made, &wanted).await.unwrap();
+    assert_eq!(updated.object.spec.get("ipv6"), Some(&true.into()));
 }
 
 #[tokio::test]
@@ -365,6 +366,41 @@ async fn faults_befall_calls_as_the_script_says() {
     cloud.inject(|_| Some(Fault::Break));
     let broken = client.create::<Network>("4", &network()).await.unwrap();
     assert!(matches!(broken.object.state, State::Failed(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_listing_is_broken_off_and_a_cancelled_change_is_finished() {
+    let latencies = Latencies::default().call(Duration::from_secs(10));
+    for builder in [MemoryCloud::builder(), MemoryCloud::builder().paced(4)] {
+        let cloud = builder.latencies(latencies.clone()).build();
+        let mut client = Client::new(&cloud, "s");
+        let cancelled = |client: &Client| {
+            let cancel = client.cx.cancel.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                cancel.cancel();
+            })
+        };
+        cancelled(&client);
+        client.create::<Network>("n", &network()).await.unwrap();
+        assert_eq!(cloud.objects().unwrap().len(), 1);
+
+        // What is cancelled before it is sent is not made.
+        assert_eq!(kind(client.create::<Network>("m", &network()).await), Some(ErrorKind::Cancelled));
+        assert_eq!(cloud.objects().unwrap().len(), 1);
+
+        client.cx = Context::default();
+        cancelled(&client);
+        let began = tokio::time::Instant::now();
+        let query = Query {
+            scope: &client.scope,
+            filter: Filter::Scope { wanted: &[], shared: &[] },
+            cx: &client.cx,
+        };
+        let listed = client.handler(Network::KIND).list(&query).await;
+        assert_eq!(kind(listed), Some(ErrorKind::Cancelled));
+        assert!(began.elapsed() < Duration::from_secs(2));
+    }
 }
 
 #[tokio::test]

@@ -173,8 +173,7 @@ impl<K: Filed> Handler for Files<K> {
 
     async fn create(&self, request: Create<'_, K::Resolved>) -> Result<Object<K::Resolved>> {
         let Create { scope, name, spec, retained, .. } = request;
-        let document =
-            Document::of(spec).map_err(|error| Error::internal("no document").with_source(error))?;
+        let document = Document::of(spec)?;
         let id = K::id(scope, name, &document).ok_or_else(|| Error::internal("something is not known"))?;
         let stored = Stored::new(scope, name, retained, spec);
         let unfinished = self.prepare(&id, &stored)?;

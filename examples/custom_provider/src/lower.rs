@@ -52,7 +52,7 @@ fn native_key(key: &Key) -> Key {
 fn specification(task: &Task) -> Result<Document> {
     let unsupported =
         |what: &str| Err(Error::new(ErrorKind::Unsupported, format!("this cloud has no {what}")));
-    let document = match task.key.kind() {
+    match task.key.kind() {
         DnsZone::KIND => {
             let zone: DnsZone = task.spec_as()?;
             if zone.network.is_some() {
@@ -66,9 +66,8 @@ fn specification(task: &Task) -> Result<Document> {
             let DnsRecord { name, record_type, ttl, .. } = record;
             Document::of(&Entry::<Open> { zone: native_zone(record.zone), name, record_type, ttl, values })
         }
-        kind => return unsupported(&format!("objects of the kind {kind}")),
-    };
-    document.map_err(|error| Error::internal("the specification is no document").with_source(error))
+        kind => unsupported(&format!("objects of the kind {kind}")),
+    }
 }
 
 /// A reference to an agnostic zone as one to the zone that stands for it.

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kops_cluster::registry::ClusterStore;
-use kops_core::apply::{Report, events};
+use kops_core::apply::{EventSink, Report};
 use kops_core::plan::Plan;
 use kops_core::store::{LeaseRequest, Operation};
-use kops_core::{Engine, Result};
+use kops_core::{Engine, Result, RunOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::interrupt::Interrupt;
@@ -42,11 +42,16 @@ where
     store.operate(request, cancel, work).await
 }
 
+/// Options of runs that stop when the work is to stop.
+pub(crate) fn options(operation: &Operation) -> RunOptions {
+    RunOptions::new().cancel(operation.cancel())
+}
+
 /// Carries out a plan that was made under the lock, and shows how it goes.
 pub(crate) async fn apply(operation: &Operation, engine: &Engine, plan: &Plan) -> Result<Report> {
-    let (sink, stream) = events();
+    let (sink, stream) = EventSink::channel();
     let progress = tokio::spawn(Progress::new(plan, engine.cloud().clock()).show(stream));
-    let report = engine.clone().cancel(operation.cancel()).events(sink).apply_now(plan).await;
+    let report = engine.apply_now_with(plan, options(operation).events(sink)).await;
     // It ends with the stream; should it have failed, the report says all the same.
     let _ = progress.await;
     report

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kops_cluster::registry::ClusterStore;
 use kops_cluster::{ClusterFiles, ClusterGraph, cluster_graph, scope_of, validate};
-use kops_core::cloud::{Cloud, IdentityClass};
+use kops_core::cloud::Cloud;
 use kops_core::graph::{Key, TaskGraph};
 use kops_core::{Engine, Result};
 
@@ -51,8 +51,5 @@ impl Target {
 }
 
 fn engine(cloud: Arc<dyn Cloud>, files: &ClusterFiles, store: &ClusterStore) -> Result<Engine> {
-    // Where all objects carry names or marks the journal stays empty, and need not be read.
-    let journals = cloud.handlers().iter().any(|handler| handler.identity() == IdentityClass::Journal);
-    let engine = Engine::new(cloud, scope_of(&files.cluster));
-    Ok(if journals { engine.journal(Arc::new(store.journal()?)) } else { engine })
+    Ok(Engine::new(cloud, scope_of(&files.cluster)).journal(Arc::new(store.journal()?)))
 }

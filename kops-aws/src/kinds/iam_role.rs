@@ -312,7 +312,7 @@ pub(crate) fn read_policy(encoded: &str) -> Policy {
 
 fn wants_details(wanted: &[Wanted<'_>], task: &str) -> bool {
     let spec = wanted.iter().find(|wanted| wanted.name == task).map(|wanted| wanted.spec);
-    let role = spec.and_then(|spec| IamRole::deserialize(&**spec).ok());
+    let role = spec.and_then(|spec| spec.decode::<IamRole>().ok());
     role.is_some_and(|role| role.description() == DETAILED)
 }
 

@@ -234,6 +234,7 @@ impl Handler for Instances {
             settle: Duration::from_secs(20),
             vanish: Duration::from_secs(40),
             poll: Duration::from_secs(5),
+            ..Timing::default()
         }
     }
 

@@ -168,7 +168,7 @@ fn transition(transition: Transition) -> &'static str {
 
 /// The group and the hook that a task is about. A group's identifier is its name, and that of its task.
 fn group_and_hook(wanted: &Wanted<'_>) -> Option<(String, String)> {
-    let spec = LifecycleHook::<Open>::deserialize(&**wanted.spec).ok()?;
+    let spec = wanted.spec.decode::<LifecycleHook>().ok()?;
     let group = match spec.group {
         Input::Known(group) => group.into_string(),
         Input::Output(output) => output.task.name().to_owned(),

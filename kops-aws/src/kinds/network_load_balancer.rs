@@ -177,6 +177,7 @@ impl Handler for NetworkLoadBalancers {
             settle: Duration::from_mins(2),
             vanish: Duration::from_secs(10),
             poll: Duration::from_secs(10),
+            ..Timing::default()
         }
     }
 

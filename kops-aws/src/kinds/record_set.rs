@@ -331,7 +331,7 @@ struct Want {
 
 fn wants(wanted: &[Wanted<'_>]) -> Vec<Want> {
     let want = |wanted: &Wanted<'_>| {
-        let spec = RecordSet::<Open>::deserialize(&**wanted.spec).ok()?;
+        let spec = wanted.spec.decode::<RecordSet>().ok()?;
         let which = Which { name: bare(&spec.name), kind: rr_type(spec.record_type) };
         Some(Want { task: wanted.name.to_owned(), which })
     };

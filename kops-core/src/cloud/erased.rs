@@ -64,14 +64,14 @@ impl std::fmt::Debug for dyn DynHandler {
 
 fn document<T: Serialize>(kind: &str, spec: &T) -> Result<Document> {
     Document::of(spec).map_err(|error| {
-        Error::internal(format!("{kind}: the specification is no document")).with_source(error)
+        Error::internal(format!("{kind}: the specification is {}", error.message())).with_source(error)
     })
 }
 
 fn typed<T: DeserializeOwned>(kind: &str, document: &Document) -> Result<T> {
-    T::deserialize(&**document).map_err(|error| {
-        Error::internal(format!("{kind}: the document does not fit the kind: {error}")).with_source(error)
-    })
+    document
+        .decode()
+        .map_err(|error| Error::internal(format!("{kind}: {}", error.message())).with_source(error))
 }
 
 fn erase<H: Handler>(handler: &H, scope: &Scope, mut object: Object<Resolved<H>>) -> Result<Observed> {

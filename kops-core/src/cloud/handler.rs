@@ -129,7 +129,9 @@ pub enum Replacement {
     CreateFirst,
 }
 
-/// How long things usually take; only the order of work follows from it, never a failure.
+/// How long things usually take, from which the order of work follows, and how long they may take at most.
+///
+/// Fields may come: write `..Timing::default()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// A creating, changing or deleting call.
@@ -140,16 +142,22 @@ pub struct Timing {
     pub vanish: Duration,
     /// The longest pause between two looks whether it works or is gone; the first looks come sooner.
     pub poll: Duration,
+    /// The longest that one run waits until an object works, or is gone; then its step fails with
+    /// [`DeadlineExceeded`](crate::ErrorKind::DeadlineExceeded). The next run waits as long again.
+    pub deadline: Duration,
 }
 
 impl Default for Timing {
-    /// A call of 250 ms that is done when it is answered.
+    /// A call of 250 ms that is done when it is answered, and half an hour for what is not: longer than virtual
+    /// machines, disks, networks and load balancers take on any cloud. Databases, managed control planes and restored
+    /// disks may take hours.
     fn default() -> Self {
         Self {
             call: Duration::from_millis(250),
             settle: Duration::ZERO,
             vanish: Duration::ZERO,
             poll: Duration::from_secs(5),
+            deadline: Duration::from_mins(30),
         }
     }
 }

@@ -178,7 +178,7 @@ impl Limiter {
         cx: &Context,
         request: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let cancelled = || Error::new(ErrorKind::Cancelled, "the call was not wanted any more");
+        let cancelled = || Error::new(ErrorKind::Cancelled, "the call was cancelled");
         let _permit = tokio::select! {
             permit = self.admit(bucket, cx.priority) => permit,
             () = cx.cancel.cancelled() => return Err(cancelled()),

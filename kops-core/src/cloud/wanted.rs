@@ -18,7 +18,7 @@ impl<'a> Query<'a> {
         wanted
             .iter()
             .map(|task| {
-                let spec = R::deserialize(&**task.spec).map_err(|error| {
+                let spec = task.spec.decode().map_err(|error| {
                     Error::internal(format!("the specification of {}/{} is none", R::KIND, task.name))
                         .with_source(error)
                 })?;

@@ -1,9 +1,11 @@
 //! Building a graph, and the checks that make it sound.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::marker::PhantomData;
 
+use super::document::false_mark;
+use super::key::is_kind;
 use super::resource::{Output, Resource};
 use super::{Document, Edge, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, Wait, outputs_in};
 use crate::{Error, Result};
@@ -13,6 +15,8 @@ use crate::{Error, Result};
 pub struct GraphBuilder {
     tasks: Vec<Task>,
     index: HashMap<Key, usize>,
+    /// Kinds that are none.
+    kinds: BTreeSet<String>,
     problems: Vec<String>,
 }
 
@@ -63,13 +67,15 @@ impl GraphBuilder {
         self.add_as(name, spec, Lifecycle::Managed)
     }
 
-    /// Adds a task with a lifecycle of its own.
+    /// Adds a task with a lifecycle of its own; an object of somebody else's, which has no specification, is added by
+    /// [`share`](Self::share).
     #[expect(clippy::needless_pass_by_value, reason = "the graph takes the specification over")]
     pub fn add_as<R: Resource>(&mut self, name: &str, spec: R, lifecycle: Lifecycle) -> Handle<R> {
         let handle = Handle::named(name);
+        self.require_kind(R::KIND);
         match Document::of(&spec) {
             Ok(spec) => self.insert(Task { key: handle.key.clone(), spec, lifecycle, edges: Vec::new() }),
-            Err(error) => self.problems.push(format!("{}: not a document: {error}", handle.key)),
+            Err(error) => self.problems.push(format!("{}: {}", handle.key, error.message())),
         }
         handle
     }
@@ -77,6 +83,7 @@ impl GraphBuilder {
     /// Adds an object that exists and is somebody else's; `selector` says which.
     pub fn share<R: Resource>(&mut self, name: &str, selector: impl Into<String>) -> Handle<R> {
         let handle = Handle::named(name);
+        self.require_kind(R::KIND);
         let lifecycle = Lifecycle::Shared { selector: selector.into() };
         self.insert(Task {
             key: handle.key.clone(),
@@ -89,6 +96,7 @@ impl GraphBuilder {
 
     /// Adds a task as a document; for lowerings that pass tasks through.
     pub fn insert(&mut self, task: Task) {
+        self.require_kind(task.key.kind());
         if task.key.name().is_empty() {
             self.problems.push(format!("{}: a task needs a name", task.key));
         }
@@ -98,6 +106,13 @@ impl GraphBuilder {
         }
         self.index.insert(task.key.clone(), self.tasks.len());
         self.tasks.push(task);
+    }
+
+    /// A kind with a slash would end up in the names.
+    fn require_kind(&mut self, kind: &str) {
+        if !is_kind(kind) {
+            self.kinds.insert(kind.to_owned());
+        }
     }
 
     /// Whether a task of this key has been added.
@@ -126,20 +141,33 @@ impl GraphBuilder {
         }
     }
 
-    /// Checks the graph: keys unique, references pointing somewhere, no cycle.
+    /// Checks the graph: kinds in UpperCamelCase, keys unique, references pointing somewhere, no cycle.
     ///
     /// # Errors
     /// `Invalid`, with every problem found and the tasks it concerns.
     pub fn build(mut self) -> Result<TaskGraph> {
         for task in &mut self.tasks {
             let mut outputs = Vec::new();
-            outputs_in(&task.spec, &mut outputs);
+            outputs_in(task.spec.as_value(), &mut outputs);
             let declared = std::mem::take(&mut task.edges);
             let taken = outputs.into_iter().map(|output| Edge { on: output.task, wait: output.wait });
             let mut seen = HashSet::new();
             task.edges = taken.chain(declared).filter(|edge| seen.insert(edge.clone())).collect();
         }
+        let ill = self.kinds.iter();
+        self.problems.extend(ill.map(|kind| {
+            format!("{kind:?} is not the name of a kind: ASCII letters and digits, in UpperCamelCase")
+        }));
         for task in &self.tasks {
+            if task.is_shared() && !task.spec.is_null() {
+                self.problems.push(format!(
+                    "{} is shared and has a specification, which it cannot be held to: add it with `share`",
+                    task.key
+                ));
+            }
+            if let Some(name) = false_mark(task.spec.as_value()) {
+                self.problems.push(format!("{}: no member may be called {name:?}", task.key));
+            }
             for edge in task.edges.iter().filter(|edge| !self.index.contains_key(&edge.on)) {
                 self.problems.push(format!("{} refers to {}, which is not in the graph", task.key, edge.on));
             }
@@ -267,5 +295,44 @@ mod tests {
         let graph = graph.build().unwrap();
         let edges = &graph.get(&Key::new("Subnet", "a")).unwrap().edges;
         assert_eq!(*edges, [Edge { on: network.key().clone(), wait: Wait::Ready }]);
+    }
+
+    #[test]
+    fn what_is_shared_has_no_specification() {
+        let mut graph = TaskGraph::builder();
+        let lifecycle = Lifecycle::Shared { selector: "vpc-1".to_owned() };
+        graph.add_as("n", Network::default(), lifecycle);
+        let error = graph.build().unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Invalid);
+        let text = error.to_string();
+        assert!(text.contains("Network/n") && text.contains("`share`"), "{text}");
+    }
+
+    #[test]
+    fn kinds_are_checked_when_the_graph_is_built() {
+        /// A kind whose name is a key of another.
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        struct Odd;
+        impl Resource for Odd {
+            const KIND: &'static str = "Odd/kind";
+            type Resolved = Self;
+        }
+        let mut graph = TaskGraph::builder();
+        graph.add("x", Odd);
+        graph.share::<Odd>("y", "z");
+        let mut lower = |key| {
+            graph.insert(Task {
+                key,
+                spec: Document::default(),
+                lifecycle: Lifecycle::Managed,
+                edges: Vec::new(),
+            });
+        };
+        lower(Key::new("snake_case", "x"));
+        lower(Key::new("", "x"));
+        let error = graph.build().unwrap_err().to_string();
+        for kind in ["\"Odd/kind\"", "\"snake_case\"", "\"\""] {
+            assert_eq!(error.matches(kind).count(), 1, "{kind}: {error}");
+        }
     }
 }

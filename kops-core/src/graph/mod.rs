@@ -1,8 +1,8 @@
 //! The task graph: what shall exist, and what needs what.
 //!
 //! A graph is built once and checked once: [`TaskGraph::builder`] collects tasks, [`GraphBuilder::build`]
-//! refuses duplicates, references to tasks or outputs that do not exist, and cycles, all problems at once,
-//! each with the tasks' names. A [`TaskGraph`] is therefore always sound, and its tasks come in an order in
+//! refuses duplicates, kinds that are not in UpperCamelCase, references to tasks that do not exist, and cycles, all
+//! problems at once, each with the tasks' names. A [`TaskGraph`] is therefore always sound, and its tasks come in an order in
 //! which every task follows those it needs.
 //!
 //! ```
@@ -18,12 +18,16 @@
 //! assert_eq!(order, ["Network/main", "Subnet/a"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A graph can be kept or sent to another process: it serialises, secrets included, and is checked again when it is
+//! read.
 
 mod builder;
 mod document;
 mod key;
 mod references;
 mod resource;
+mod saved;
 mod value;
 
 use std::collections::HashMap;
@@ -40,11 +44,13 @@ pub(crate) use document::{has_unknown, satisfied, shown};
 pub use key::Key;
 pub use references::{Reference, references};
 pub use resource::{At, Output, Resource};
+pub use saved::GRAPH_FORMAT;
 pub use value::{Closed, Data, Id, Input, Open, OutputRef, Part, Secret, Setting, Stage, Wait};
-pub(crate) use value::{REF, alike, marked};
+pub(crate) use value::{REF, alike, is_mark, marked};
 
 /// What the engine may do with a task's object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Lifecycle {
     /// Created, kept as specified, deleted when no longer wanted.
     #[default]
@@ -62,28 +68,49 @@ pub enum Lifecycle {
 }
 
 /// A task waits for another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Edge {
     /// The task waited for.
     pub on: Key,
     /// Until when.
+    #[serde(default)]
     pub wait: Wait,
 }
 
 /// One object that shall exist.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Its serialised form contains the secrets of its specification.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// Its name in the graph.
     pub key: Key,
     /// Its specification; `null` for a shared object.
+    #[serde(default, skip_serializing_if = "Document::is_null")]
     pub spec: Document,
     /// What may be done with it.
+    #[serde(default)]
     pub lifecycle: Lifecycle,
     /// What it waits for: the tasks it takes outputs from, then those named by `after`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<Edge>,
 }
 
 /// A checked graph of tasks.
+///
+/// It serialises in the form [`GRAPH_FORMAT`], which **contains the secrets** of its specifications: keep it as safe as
+/// those. A graph that is read back is checked as [`GraphBuilder::build`] does.
+///
+/// ```
+/// # use kops_core::graph::TaskGraph;
+/// # use kops_core::resource::Network;
+/// let mut graph = TaskGraph::builder();
+/// graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse()?], ..Network::default() });
+/// let graph = graph.build()?;
+///
+/// let text = serde_json::to_string(&graph)?;
+/// assert_eq!(serde_json::from_str::<TaskGraph>(&text)?, graph);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskGraph {
     /// In an order in which every task follows those it waits for.
@@ -129,7 +156,7 @@ impl TaskGraph {
     pub fn specs<R: Resource>(&self) -> Result<Vec<(&Task, R)>> {
         self.tasks
             .iter()
-            .filter(|task| task.key.kind() == R::KIND && !task.spec.is_null())
+            .filter(|task| task.key.kind() == R::KIND && !task.is_shared())
             .map(|task| Ok((task, task.spec_as()?)))
             .collect()
     }
@@ -150,11 +177,16 @@ impl Task {
     /// # Errors
     /// `Internal` when the document does not fit the kind.
     pub fn spec_as<R: Resource>(&self) -> Result<R> {
-        R::deserialize(&*self.spec).map_err(|error| {
+        self.spec.decode().map_err(|error| {
             Error::internal(format!("its specification is not a {}", R::KIND))
                 .with_task(&self.key)
                 .with_source(error)
         })
+    }
+
+    /// Whether the object is somebody else's.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.lifecycle, Lifecycle::Shared { .. })
     }
 }
 

@@ -13,14 +13,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::cloud::{Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
-use crate::digest::Hasher;
 use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph, satisfied};
 use crate::resource::Output;
 use crate::{Error, Result, Snapshot};
 
 use super::compare::{differences, members};
+use super::fingerprint::{Decided, Doing, Orders, doing};
 use super::steps::{Decision, Op, Step, Work, order, require_handler};
-use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Summary};
+use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Pruning, Summary};
 
 /// What a plan is made from.
 pub(crate) struct Inputs<'a> {
@@ -29,18 +29,7 @@ pub(crate) struct Inputs<'a> {
     /// Native.
     pub(crate) graph: Arc<TaskGraph>,
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) prune: Prune,
-}
-
-/// Which of the scope's objects that no task wants are deleted.
-#[derive(Clone, Debug)]
-pub(crate) enum Prune {
-    /// All.
-    All,
-    /// None; they are shown.
-    Nothing,
-    /// Those of these tasks; of others nothing is said.
-    These(BTreeSet<Key>),
+    pub(crate) pruning: Pruning,
 }
 
 /// Plans.
@@ -49,87 +38,89 @@ pub(crate) enum Prune {
 /// `Invalid` with everything that makes the graph impossible on this cloud as it is: shared objects that do
 /// not exist, names that others hold, fields that cannot be changed.
 pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
-    let Inputs { cloud, scope, graph, snapshot, prune } = inputs;
-    let fingerprint = fingerprint(scope, &graph, &snapshot, &prune);
+    let Inputs { cloud, scope, graph, snapshot, pruning } = inputs;
     let mut planner = Planner::new(cloud, &snapshot);
     for task in graph.tasks() {
         if let Err(error) = planner.decide(task) {
             planner.problems.push(error);
         }
     }
-    planner.prune(&graph, &prune);
+    planner.prune(&graph, &pruning);
+    planner.warn_of_left_out();
     if !planner.problems.is_empty() {
         return Err(Error::from_many(planner.problems));
     }
     let Planner { decisions, notes, deferred, warnings, .. } = planner;
     let steps = order(cloud, &graph, &snapshot, &decisions)?;
-    let mut plan = Plan {
-        format: FORMAT.to_owned(),
-        scope: scope.to_string(),
-        cloud: cloud.name().to_owned(),
-        fingerprint,
-        summary: Summary::default(),
-        changes: Vec::new(),
-        deferred,
-        unchanged: Vec::new(),
-        warnings,
-        work: None,
-    };
     let mut waits = dependencies(&steps);
+    let mut orders = Orders::of(&steps);
+    let mut decided = Decided::new(cloud.name(), scope, &graph, &pruning, &deferred);
     let stays = |decision: &&Decision<'_>| matches!(decision.action, None | Some(Action::Update));
     let objects = decisions
         .iter()
         .filter(stays)
         .filter_map(|decision| Some((decision.key.clone(), decision.object?.clone())))
         .collect();
-    for (decision, note) in decisions.into_iter().zip(notes) {
+    let (mut changes, mut unchanged) = (Vec::new(), Vec::new());
+    for (decision, note) in decisions.iter().zip(notes) {
+        let task = decision.key.clone();
         let id = decision.object.map(|object| object.object.id.clone());
         let Some(action) = decision.action else {
-            plan.unchanged.push(decision.key);
+            unchanged.push(task);
             continue;
         };
-        let waits_for = waits.remove(&(decision.key.clone(), action == Action::Delete)).unwrap_or_default();
-        let Note { reason, fields } = note;
-        plan.changes.push(Change { task: decision.key, action, id, reason, fields, waits_for });
+        let deleted = id.clone().filter(|_| action == Action::Delete);
+        let waits_for = waits.remove(&(task.clone(), deleted)).unwrap_or_default();
+        let Note { reason, fields, wanted } = note;
+        let change = Change { task, action, id, reason, fields, waits_for };
+        decided.add(&change, wanted.as_deref(), &mut orders);
+        changes.push(change);
     }
-    let count = |action| plan.changes.iter().filter(|change| change.action == action).count();
-    plan.summary = Summary {
+    let pending = steps.iter().filter(|step| matches!(step.op, Op::Settle { .. }));
+    let pending = pending.map(|step| step.key.clone()).collect();
+    let count = |action| changes.iter().filter(|change| change.action == action).count();
+    let summary = Summary {
         create: count(Action::Create),
         update: count(Action::Update),
         replace: count(Action::Replace),
         delete: count(Action::Delete),
-        unchanged: plan.unchanged.len(),
+        unchanged: unchanged.len(),
     };
-    plan.work = Some(Arc::new(Work { scope: scope.clone(), graph, prune, objects, snapshot, steps }));
-    Ok(plan)
-}
-
-/// Everything that a plan depends on.
-fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: &Prune) -> String {
-    let mut hasher = Hasher::default();
-    hasher.text(scope.name()).text(scope.place().unwrap_or_default());
-    match prune {
-        Prune::All => hasher.text("prune"),
-        Prune::Nothing => hasher.text("keep"),
-        Prune::These(tasks) => {
-            tasks.iter().fold(hasher.text("these"), |hasher, key| hasher.text(key.as_str()))
-        }
+    let fingerprint = decided.fingerprint();
+    drop(decisions);
+    let work = Work {
+        scope: scope.clone(),
+        cloud: cloud.name().to_owned(),
+        graph: graph.clone(),
+        pruning: pruning.clone(),
+        objects,
+        snapshot: snapshot.clone(),
+        steps,
+        decided,
     };
-    for task in graph.tasks() {
-        hasher.text(task.key.as_str()).document(&task.spec).text(&format!("{:?}", task.lifecycle));
-        for edge in &task.edges {
-            hasher.text(edge.on.as_str()).text(&format!("{:?}", edge.wait));
-        }
-    }
-    hasher.text(&snapshot.fingerprint());
-    hasher.finish()
+    Ok(Plan {
+        format: FORMAT.to_owned(),
+        scope: scope.clone(),
+        cloud: cloud.name().to_owned(),
+        fingerprint,
+        pruning,
+        summary,
+        changes,
+        deferred,
+        pending,
+        unchanged,
+        warnings,
+        work: Arc::new(work),
+    })
 }
 
 /// What the reader is told about a decision.
 #[derive(Default)]
-struct Note {
+struct Note<'a> {
     reason: Option<String>,
     fields: Vec<FieldChange>,
+    /// The whole specification of what is made or changed.
+    wanted: Option<Cow<'a, Document>>,
 }
 
 struct Planner<'a> {
@@ -143,7 +134,7 @@ struct Planner<'a> {
     matched: HashSet<(&'a str, &'a str)>,
     outputs: HashMap<Key, Known<'a>>,
     decisions: Vec<Decision<'a>>,
-    notes: Vec<Note>,
+    notes: Vec<Note<'a>>,
     deferred: Vec<Change>,
     warnings: Vec<String>,
     problems: Vec<Error>,
@@ -231,14 +222,13 @@ impl<'a> Planner<'a> {
         let (live, dying): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|it| it.object.state.is_live());
         let Some((object, fields)) = self.best_match(handler, &wanted, &live) else {
-            let note = Note { reason: None, fields: members(&wanted) };
+            let note = Note { reason: None, fields: members(&wanted), wanted: Some(wanted) };
             self.settle(task, Some(Action::Create), None, note, BTreeSet::new(), dying);
             return Ok(());
         };
         self.matched.insert((kind_of(self.snapshot, &task.key), &object.object.id));
-        let (action, note) = judge(handler, task, object, fields)?;
-        let changed: BTreeSet<_> =
-            note.fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
+        let (action, reason, fields) = judge(handler, task, object, fields)?;
+        let changed: BTreeSet<_> = fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
         let volatile = match action {
             None => Some(&[] as &[_]),
             Some(Action::Update) => Some(handler.volatile_outputs(&changed)),
@@ -247,7 +237,8 @@ impl<'a> Planner<'a> {
         if let Some(volatile) = volatile {
             self.outputs.insert(task.key.clone(), Known { object, volatile });
         }
-        self.settle(task, action, Some(object), note, changed, dying);
+        let wanted = action.is_some().then_some(wanted);
+        self.settle(task, action, Some(object), Note { reason, fields, wanted }, changed, dying);
         Ok(())
     }
 
@@ -296,7 +287,7 @@ impl<'a> Planner<'a> {
     /// The short way to the most frequent answer: the object is as it shall be, to the letter.
     fn is_as_wanted(&self, task: &Task, observed: &Observed) -> bool {
         matches!(observed.object.state, State::Ready | State::Pending)
-            && satisfied(&task.spec, &observed.object.spec, &|task, output, actual| {
+            && satisfied(task.spec.as_value(), observed.object.spec.as_value(), &|task, output, actual| {
                 self.outputs.get(task).is_some_and(|known| known.is(output, actual))
             })
     }
@@ -312,7 +303,7 @@ impl<'a> Planner<'a> {
         task: &Task,
         action: Option<Action>,
         object: Option<&'a Arc<Observed>>,
-        note: Note,
+        note: Note<'a>,
         changed: BTreeSet<String>,
         dying: Vec<&'a Arc<Observed>>,
     ) {
@@ -359,13 +350,21 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Says which kinds nothing is known of.
+    fn warn_of_left_out(&mut self) {
+        let left_out = self.snapshot.left_out();
+        self.warnings.extend(
+            left_out.map(|(kind, why)| format!("{kind} was not looked at: {why}; nothing of it is deleted")),
+        );
+    }
+
     /// Decides about the objects that no task wants.
-    fn prune(&mut self, graph: &TaskGraph, prune: &Prune) {
+    fn prune(&mut self, graph: &TaskGraph, pruning: &Pruning) {
         let mut orphans: Vec<(Key, &'a Arc<Observed>)> =
             self.snapshot.owned().filter(|(key, it)| !self.is_matched(key.kind(), &it.object.id)).collect();
         orphans.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.object.id.cmp(&y.object.id)));
         for (key, observed) in orphans {
-            if matches!(prune, Prune::These(tasks) if !tasks.contains(&key)) {
+            if matches!(pruning, Pruning::Only(tasks) if !tasks.contains(&key)) {
                 continue;
             }
             let duplicate = graph.get(&key).is_some();
@@ -383,7 +382,7 @@ impl<'a> Planner<'a> {
             };
             let reason = (!graph.is_empty()).then(|| reason.to_owned());
             // What an interrupted run left behind goes even without pruning: it is nobody's any more.
-            if matches!(prune, Prune::Nothing) && !duplicate {
+            if *pruning == Pruning::None && !duplicate {
                 let id = Some(observed.object.id.clone());
                 let (fields, waits_for) = (Vec::new(), Vec::new());
                 self.deferred.push(Change {
@@ -403,7 +402,7 @@ impl<'a> Planner<'a> {
                 changed: BTreeSet::new(),
                 dying: Vec::new(),
             });
-            self.notes.push(Note { reason, fields: Vec::new() });
+            self.notes.push(Note { reason, ..Note::default() });
         }
     }
 
@@ -421,19 +420,22 @@ fn top_member(path: &str) -> &str {
     path.split('.').next().unwrap_or(path)
 }
 
+/// What has to happen to an object, why, and what will be different.
+type Judgement = (Option<Action>, Option<String>, Vec<FieldChange>);
+
 /// What has to happen to an object that a task has.
 fn judge(
     handler: &dyn DynHandler,
     task: &Task,
     observed: &Observed,
     mut fields: Vec<FieldChange>,
-) -> Result<(Option<Action>, Note)> {
+) -> Result<Judgement> {
     if let State::Failed(why) = &observed.object.state {
         let reason = Some(format!("it failed: {why}"));
-        return Ok((Some(Action::Replace), Note { reason, fields }));
+        return Ok((Some(Action::Replace), reason, fields));
     }
     if fields.is_empty() || task.lifecycle == Lifecycle::CreateOnly {
-        return Ok((None, Note::default()));
+        return Ok((None, None, Vec::new()));
     }
     let mut forcing = Vec::new();
     for field in &mut fields {
@@ -452,7 +454,7 @@ fn judge(
         }
     }
     if forcing.is_empty() {
-        return Ok((Some(Action::Update), Note { reason: None, fields }));
+        return Ok((Some(Action::Update), None, fields));
     }
     if task.lifecycle == Lifecycle::Retained {
         return Err(Error::invalid(format!(
@@ -463,24 +465,20 @@ fn judge(
         .with_hint("the object is retained, so it is not replaced; set the field back"));
     }
     let reason = Some(format!("{} cannot be changed in place", forcing.join(", ")));
-    Ok((Some(Action::Replace), Note { reason, fields }))
+    Ok((Some(Action::Replace), reason, fields))
 }
 
-/// What each change waits for, by key and whether it is a deletion.
-fn dependencies(steps: &[Step]) -> HashMap<(Key, bool), Vec<Dependency>> {
-    let mut found: HashMap<(Key, bool), Vec<Dependency>> = HashMap::new();
+/// What each change waits for.
+fn dependencies(steps: &[Step]) -> HashMap<Doing, Vec<Dependency>> {
+    let mut found: HashMap<Doing, Vec<Dependency>> = HashMap::new();
     for step in steps {
-        let deletes = match step.op {
-            Op::Delete { .. } => true,
-            Op::Create | Op::Update { .. } => false,
-            Op::Settle { .. } | Op::Vanish { .. } => continue,
-        };
+        let Some(later) = doing(step) else { continue };
         let waits = step
             .needs
             .iter()
             .filter(|(need, _)| steps[*need].key != step.key)
             .map(|&(need, until)| Dependency { task: steps[need].key.clone(), until });
-        found.entry((step.key.clone(), deletes)).or_default().extend(waits);
+        found.entry(later).or_default().extend(waits);
     }
     found
 }

@@ -21,18 +21,21 @@ use crate::cloud::{
 use crate::graph::{Key, TaskGraph, Wait, sort};
 use crate::{Error, Result, Snapshot};
 
-use super::{Action, Prune};
+use super::fingerprint::Decided;
+use super::{Action, Pruning};
 
 /// Everything that carrying out a plan needs.
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) scope: Scope,
+    pub(crate) cloud: String,
     pub(crate) graph: Arc<TaskGraph>,
-    pub(crate) prune: Prune,
+    pub(crate) pruning: Pruning,
     pub(crate) snapshot: Arc<Snapshot>,
     /// The objects of the tasks whose object exists and stays.
     pub(crate) objects: HashMap<Key, Arc<Observed>>,
     pub(crate) steps: Vec<Step>,
+    pub(crate) decided: Decided,
 }
 
 /// One thing to do.
@@ -190,9 +193,16 @@ impl<'a> Builder<'a> {
                 (Some(Action::Delete), Some(object)) => {
                     self.push_end(key, object, Op::Delete { object: (*object).clone() });
                 }
-                (None, Some(object)) if object.object.state == State::Pending && awaited.contains(key) => {
-                    let step = self.push(key, Op::Settle { object: (*object).clone() });
-                    self.made.insert(key.clone(), step);
+                (None, Some(object)) if object.object.state == State::Pending => {
+                    let op = Op::Settle { object: (*object).clone() };
+                    if awaited.contains(key) {
+                        let step = self.push(key, op);
+                        self.made.insert(key.clone(), step);
+                    } else if self.graph.get(key).is_some_and(|task| !task.is_shared()) {
+                        // No change needs it, but the graph is not what it should be before it is ready. It stands
+                        // by itself: whether an object is ready must not decide whether there is an order.
+                        self.push(key, op);
+                    }
                 }
                 (None, _) => {}
                 (Some(action), None) => {

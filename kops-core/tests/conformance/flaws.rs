@@ -58,6 +58,8 @@ enum Flaw {
     Babbles,
     /// Shows another size each time.
     Fidgets,
+    /// Shows another output each time.
+    Wavers,
     /// Sees nothing.
     IsBlind,
     /// Deletes only what it is asked to delete twice.
@@ -202,11 +204,17 @@ impl DynHandler for FlawedHandler {
             Flaw::Fidgets => {
                 let lists = self.lists.fetch_add(1, Ordering::Relaxed);
                 for observed in &mut found {
-                    let mut shown = Value::clone(&observed.object.spec);
+                    let mut shown: Value = observed.object.spec.decode()?;
                     if let Some(size) = shown.get_mut("size") {
                         *size = lists.into();
                     }
                     observed.object.spec = shown.into();
+                }
+            }
+            Flaw::Wavers => {
+                let lists = self.lists.fetch_add(1, Ordering::Relaxed);
+                for observed in &mut found {
+                    observed.object.outputs.set(Output::<Network, usize>::new("seen"), lists);
                 }
             }
             Flaw::Remembers if !found.is_empty() => {
@@ -279,6 +287,7 @@ const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::AsksOneByOne, "budget"),
     (Flaw::Babbles, "secrets"),
     (Flaw::Fidgets, "stable"),
+    (Flaw::Wavers, "stable"),
     (Flaw::IsBlind, "stale"),
     (Flaw::NeedsAsking, "throttled"),
     (Flaw::NeedsAsking, "failed_anywhere"),

@@ -149,10 +149,9 @@ impl Handler for ProjectIamBindings {
 /// The wanted task that a binding of the account of the task `account` is for.
 fn task_of(wanted: &[Wanted<'_>], spec: &Spec, account: &str) -> Result<Option<String>> {
     for task in wanted {
-        let other: ProjectIamBinding<Open> =
-            serde_json::from_value((**task.spec).clone()).map_err(|error| {
-                Error::internal(format!("the specification of {} is none", task.name)).with_source(error)
-            })?;
+        let other: ProjectIamBinding<Open> = task.spec.decode().map_err(|error| {
+            Error::internal(format!("the specification of {} is none", task.name)).with_source(error)
+        })?;
         let same_account = match &other.service_account {
             Input::Known(id) => *id == spec.service_account,
             Input::Output(output) => output.task.name() == account,

@@ -228,7 +228,7 @@ struct Want {
 
 fn wants(wanted: &[Wanted<'_>]) -> Vec<Want> {
     let want = |wanted: &Wanted<'_>| {
-        let spec = ResourceRecordSet::<Open>::deserialize(&**wanted.spec).ok()?;
+        let spec = wanted.spec.decode::<ResourceRecordSet>().ok()?;
         let which = (bare_domain(&spec.name), type_name(spec.record_type).to_owned());
         Some(Want { task: wanted.name.to_owned(), which })
     };

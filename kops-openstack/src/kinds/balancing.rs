@@ -45,6 +45,7 @@ pub(crate) fn timing() -> Timing {
         settle: Duration::from_secs(3),
         vanish: Duration::from_secs(3),
         poll: Duration::from_secs(2),
+        ..Timing::default()
     }
 }
 

@@ -136,6 +136,7 @@ impl Handler for Servers {
             settle: Duration::from_secs(40),
             vanish: Duration::from_secs(10),
             poll: Duration::from_secs(3),
+            ..Timing::default()
         }
     }
 

@@ -15,7 +15,7 @@ use kops_core::{Error, ErrorKind, Result};
 
 use super::update::{finish, show_text};
 use crate::cli::{Changes, CreateCluster, Global};
-use crate::operation::{self, operate};
+use crate::operation::{self, operate, options};
 use crate::specification::check_change;
 use crate::state::State;
 use crate::target::Target;
@@ -68,8 +68,8 @@ async fn apply(
 ) -> Result<()> {
     refuse_existing(store).await?;
     let target = Target::of(files, state, store).await?;
-    let engine = target.engine.cancel(operation.cancel());
-    let plan = engine.plan(&target.graph).await?;
+    let engine = target.engine;
+    let plan = engine.plan_with(&target.graph, options(&operation)).await?;
     show_text(&plan, false, true)?;
     store.create_all(files).await?;
     let report = operation::apply(&operation, &engine, &plan).await?;

@@ -9,12 +9,12 @@ use kops_core::graph::Key;
 use kops_core::plan::Plan;
 use kops_core::resource::{self, Resource as _};
 use kops_core::store::Operation;
-use kops_core::{Engine, Result};
+use kops_core::{Engine, Result, RunOptions};
 
 use super::edit::unknown_group;
 use super::update::show_text;
 use crate::cli::Consent;
-use crate::operation::{self, operate};
+use crate::operation::{self, operate, options};
 use crate::output;
 use crate::specification::check_change;
 use crate::state::State;
@@ -29,7 +29,7 @@ pub(super) async fn delete(state: &State, cluster: &str, group: &str, consent: C
     if !consent.yes {
         let stored = state.read(&store).await?;
         let doomed = Doomed::find(state, &store, &stored, group).await?;
-        show_text(&doomed.plan(doomed.engine.clone()).await?, false, true)?;
+        show_text(&doomed.plan(RunOptions::new()).await?, false, true)?;
         return output::print(format!(
             "\nNothing was deleted; run again with --yes to delete this, and the specification of {group}."
         ));
@@ -42,10 +42,9 @@ pub(super) async fn delete(state: &State, cluster: &str, group: &str, consent: C
 async fn delete_all(operation: Operation, state: &State, store: &ClusterStore, group: &str) -> Result<()> {
     let stored = state.read(store).await?;
     let doomed = Doomed::find(state, store, &stored, group).await?;
-    let engine = doomed.engine.clone().cancel(operation.cancel());
-    let plan = doomed.plan(engine.clone()).await?;
+    let plan = doomed.plan(options(&operation)).await?;
     show_text(&plan, false, true)?;
-    operation::apply(&operation, &engine, &plan).await?.into_result()?;
+    operation::apply(&operation, &doomed.engine, &plan).await?.into_result()?;
     // Refused when somebody changed it meanwhile: then it is wanted again, and the next update makes it anew.
     match stored.instance_groups.iter().find(|base| base.name() == group) {
         Some(base) => store.delete_instance_group(base).await,
@@ -73,7 +72,7 @@ impl Doomed {
         Ok(Self { tasks: target.native_tasks_of(&task)?, engine: target.engine })
     }
 
-    async fn plan(&self, engine: Engine) -> Result<Plan> {
-        engine.plan_deletion(&self.tasks).await
+    async fn plan(&self, options: RunOptions) -> Result<Plan> {
+        self.engine.plan_deletion_with(&self.tasks, options).await
     }
 }

@@ -6,11 +6,12 @@ use kops_core::apply::Report;
 use kops_core::plan::{Plan, TextOptions};
 use kops_core::store::Operation;
 use kops_core::{Error, Result};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::Outcome;
 use crate::cli::{PlanFormat, UpdateCluster};
-use crate::operation::{self, operate};
+use crate::operation::{self, operate, options};
 use crate::output;
 use crate::progress::span;
 use crate::specification::warn_of;
@@ -24,7 +25,8 @@ pub(super) async fn update(state: &State, arguments: &UpdateCluster) -> Result<O
         let (target, _) = read(state, &store).await?;
         let plan = target.engine.prune(arguments.prune).plan(&target.graph).await?;
         show(&plan, arguments)?;
-        let pending = arguments.detailed_exitcode && !plan.is_empty();
+        let converged = plan.is_empty() && plan.pending.is_empty();
+        let pending = arguments.detailed_exitcode && !converged;
         return Ok(if pending { Outcome::Pending } else { Outcome::Done });
     }
     let patience = arguments.consent.patience();
@@ -47,15 +49,15 @@ async fn apply(
     arguments: &UpdateCluster,
 ) -> Result<()> {
     let (target, files) = read(state, store).await?;
-    let engine = target.engine.prune(arguments.prune).cancel(operation.cancel());
-    let plan = engine.plan(&target.graph).await?;
+    let engine = target.engine.prune(arguments.prune);
+    let plan = engine.plan_with(&target.graph, options(&operation)).await?;
     if arguments.output != PlanFormat::Json {
         show(&plan, arguments)?;
     }
     let report = operation::apply(&operation, &engine, &plan).await?;
     if arguments.output == PlanFormat::Json {
         let mut document = document(&plan)?;
-        document["result"] = result(&report);
+        document["result"] = self::document(&report)?;
         output::print_json(&document)?;
     }
     finish(store, &files, report, arguments.output == PlanFormat::Text).await
@@ -99,28 +101,8 @@ pub(super) fn show_text(plan: &Plan, full: bool, applied: bool) -> Result<()> {
     output::print("\nNothing was changed; run again with --yes to apply this.")
 }
 
-fn document(plan: &Plan) -> Result<Value> {
-    serde_json::to_value(plan).map_err(|error| Error::internal("a plan cannot be written").with_source(error))
-}
-
-/// What came of the application of a plan, as JSON.
-fn result(report: &Report) -> Value {
-    let failed = report.failed.iter().map(
-        |failed| json!({ "task": failed.task, "action": failed.action, "error": failed.error.to_string() }),
-    );
-    let done = report.done.iter().map(|done| {
-        json!({ "task": done.task, "action": done.action, "id": done.id, "seconds": done.took.as_secs_f64() })
-    });
-    let blocked = report
-        .blocked
-        .iter()
-        .map(|blocked| json!({ "task": blocked.task, "action": blocked.action, "by": blocked.by }));
-    json!({
-        "complete": report.is_complete(),
-        "seconds": report.took.as_secs_f64(),
-        "done": done.collect::<Vec<_>>(),
-        "failed": failed.collect::<Vec<_>>(),
-        "blocked": blocked.collect::<Vec<_>>(),
-        "not_begun": report.not_begun,
-    })
+/// A plan or a report as JSON.
+fn document(value: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(value)
+        .map_err(|error| Error::internal("the outcome cannot be written").with_source(error))
 }

@@ -198,7 +198,8 @@ pub(super) fn is_accounted_for(plan: &Plan, report: &Applied) -> Result<()> {
     let told = report.done.iter().map(|it| (&it.task, "done"));
     let told = told.chain(report.failed.iter().map(|it| (&it.task, "failed")));
     let told = told.chain(report.blocked.iter().map(|it| (&it.task, "blocked")));
-    for (task, end) in told.chain(report.not_begun.iter().map(|task| (task, "not begun"))) {
+    let told = told.chain(report.cancelled.iter().map(|it| (&it.task, "cancelled")));
+    for (task, end) in told.chain(report.not_started.iter().map(|task| (task, "not started"))) {
         ends.entry(task.clone()).or_default().push(end);
     }
     for change in &plan.changes {

@@ -107,7 +107,7 @@ impl World {
                 .map(|ip| format!("ip-{}.memory.internal", ip.replace(['.', ':'], "-"))),
             private_ip,
             public_ip: is_public(self, &subnet_id).then(|| public_ip(member.number)),
-            outdated: outdated(&member.template, &group.spec),
+            outdated: outdated(member.template.as_value(), group.spec.as_value()),
         })
     }
 

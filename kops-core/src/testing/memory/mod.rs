@@ -11,7 +11,8 @@
 //!
 //! How a call goes: it waits its turn at the client's [`Limiter`] (when rates are limited), is counted, meets
 //! its fault (when there is a script), travels for half the latency, draws a token at the server, does its
-//! work at one instant, and travels back. Work is synchronous and whole, so that a caller dropped at any await
+//! work at one instant, and travels back. As with the real clouds, a call that is cancelled before it is sent is not
+//! made, a listing is broken off, and a call that changes something is allowed to finish. Work is synchronous and whole, so that a caller dropped at any await
 //! leaves a sound world.
 //!
 //! # Known weaknesses
@@ -74,6 +75,10 @@ pub struct MemoryCloud {
     region: Arc<str>,
     further: Arc<[MakeHandler]>,
     handlers: Arc<[Arc<dyn DynHandler>]>,
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the call was cancelled")
 }
 
 /// What the handlers share.
@@ -414,25 +419,17 @@ impl Inner {
     ) -> Result<T> {
         let name = || format!("memory:{kind}:{op}");
         let bucket = meter::bucket_of(&self.settings.allowance, kind, op);
-        let call = async {
-            let _permit = match &self.limiter {
-                Some(limiter) => Some(limiter.admit(bucket.map_or("", |it| it.name), cx.priority).await),
-                None => None,
-            };
-            let done = self.tap.call(kind, op, None, |fault| self.travel(op, bucket, fault, work)).await;
-            if let (Some(limiter), Some(bucket), Err(error)) = (&self.limiter, bucket, &done)
-                && error.kind() == ErrorKind::Throttled
-            {
-                limiter.throttled(bucket.name);
-            }
-            done
+        let call = self.tap.call(kind, op, None, |fault| self.travel(op, bucket, fault, work));
+        let done = match &self.limiter {
+            Some(limiter) => limiter.run(bucket.map_or("", |it| it.name), !op.mutates(), cx, call).await,
+            None => tokio::select! {
+                biased;
+                () = cx.cancel.cancelled(), if !op.mutates() => Err(cancelled()),
+                () = std::future::ready(()), if cx.cancel.is_cancelled() => Err(cancelled()),
+                done = call => done,
+            },
         };
-        tokio::select! {
-            biased;
-            () = cx.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "nobody waits for it any more")),
-            done = call => done,
-        }
-        .map_err(|error| error.with_call(name()))
+        done.map_err(|error| error.with_call(name()))
     }
 
     /// There, and back.

@@ -141,7 +141,7 @@ impl Record {
     }
 
     pub(super) fn spec_as<R: Resource>(&self) -> Result<R::Resolved> {
-        R::Resolved::deserialize(&*self.spec).map_err(|error| {
+        self.spec.decode().map_err(|error| {
             Error::internal(format!("what is stored of {} is no {}", self.id, R::KIND)).with_source(error)
         })
     }
@@ -342,7 +342,7 @@ impl World {
         let mut spec = spec.clone();
         R::keep(&mut spec, &before);
         let (number, document) = (record.number, document(&spec)?);
-        for field in changed(&record.spec, &document) {
+        for field in changed(record.spec.as_value(), document.as_value()) {
             if !matches!(R::mutability(field), Mutability::InPlace | Mutability::WriteOnly) {
                 return Err(Error::invalid(format!("{field} of a {} cannot be changed", R::KIND)));
             }
@@ -434,7 +434,7 @@ fn unknown(kind: &str, id: &str) -> Error {
 }
 
 pub(super) fn document<T: Serialize>(spec: &T) -> Result<Document> {
-    Document::of(spec).map_err(|error| Error::internal("the specification is no document").with_source(error))
+    Document::of(spec)
 }
 
 /// The members in which two documents differ.

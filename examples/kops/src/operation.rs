@@ -42,6 +42,11 @@ where
     store.operate(request, cancel, work).await
 }
 
+/// Options of runs that stop when the work is to stop.
+pub(crate) fn options(operation: &Operation) -> RunOptions {
+    RunOptions::new().cancel(operation.cancel())
+}
+
 /// Carries out a plan that was made under the lock, and shows how it goes.
 pub(crate) async fn apply(operation: &Operation, engine: &Engine, plan: &Plan) -> Result<Report> {
     let (sink, stream) = EventSink::channel();
@@ -50,9 +55,4 @@ pub(crate) async fn apply(operation: &Operation, engine: &Engine, plan: &Plan) -
     // It ends with the stream; should it have failed, the report says all the same.
     let _ = progress.await;
     report
-}
-
-/// Options of runs that stop when the work is to stop.
-pub(crate) fn options(operation: &Operation) -> RunOptions {
-    RunOptions::new().cancel(operation.cancel())
 }

@@ -15,7 +15,7 @@ use kops_core::{Error, ErrorKind, Result};
 
 use super::update::{finish, show_text};
 use crate::cli::{Changes, CreateCluster, Global};
-use crate::operation::{self, operate, options};
+use crate::operation::{self, operate};
 use crate::specification::check_change;
 use crate::state::State;
 use crate::target::Target;
@@ -69,7 +69,7 @@ async fn apply(
     refuse_existing(store).await?;
     let target = Target::of(files, state, store).await?;
     let engine = target.engine;
-    let plan = engine.plan_with(&target.graph, options(&operation)).await?;
+    let plan = engine.plan_with(&target.graph, operation::options(&operation)).await?;
     show_text(&plan, false, true)?;
     store.create_all(files).await?;
     let report = operation::apply(&operation, &engine, &plan).await?;

@@ -70,20 +70,19 @@ impl Cloud for Aws {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            nat_gateways: true,
-            public_load_balancers: true,
-            internal_load_balancers: true,
-            public_dns: true,
-            private_dns: true,
-            prefix_lists: true,
-            spot: true,
-            ipv6: true,
-            shared_networks: true,
-            zonal_subnets: true,
-            zonal_nat_gateways: true,
-            surge: true,
-        }
+        Capabilities::new()
+            .nat_gateways(true)
+            .public_load_balancers(true)
+            .internal_load_balancers(true)
+            .public_dns(true)
+            .private_dns(true)
+            .prefix_lists(true)
+            .spot(true)
+            .ipv6(true)
+            .shared_networks(true)
+            .zonal_subnets(true)
+            .zonal_nat_gateways(true)
+            .surge(true)
     }
 
     fn handlers(&self) -> &[Arc<dyn DynHandler>] {

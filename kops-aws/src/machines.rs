@@ -214,17 +214,16 @@ impl<'a> Groups<'a> {
             _ => MachineState::Running,
         };
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        Some(Machine {
-            id: id.to_owned(),
-            group: group.task.clone(),
-            zone: instance.placement.as_ref().and_then(|it| it.availability_zone.clone()).unwrap_or_default(),
-            outdated: group.why_outdated(member.filter(|_| !detached), &machine_type),
-            machine_type,
-            state,
-            private_ip: filled(&instance.private_ip_address),
-            public_ip: filled(&instance.public_ip_address),
-            private_dns: filled(&instance.private_dns_name),
-        })
+        let zone =
+            instance.placement.as_ref().and_then(|it| it.availability_zone.clone()).unwrap_or_default();
+        let outdated = group.why_outdated(member.filter(|_| !detached), &machine_type);
+        Some(
+            Machine::new(id, &group.task, zone, machine_type, state)
+                .outdated(outdated)
+                .private_ip(filled(&instance.private_ip_address))
+                .public_ip(filled(&instance.public_ip_address))
+                .private_dns(filled(&instance.private_dns_name)),
+        )
     }
 }
 

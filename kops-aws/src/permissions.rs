@@ -67,7 +67,7 @@ impl Permissions for Aws {
             .into_iter()
             .filter_map(|action| {
                 let kinds = needed.get(action)?.iter().map(|&kind| kind.to_owned()).collect();
-                Some(MissingPermission { action: action.to_owned(), needed_for: kinds })
+                Some(MissingPermission::new(action.to_owned(), kinds))
             })
             .collect())
     }

@@ -52,7 +52,7 @@ pub(crate) fn object<S>(scope: &Scope, id: &str, tags: &Tags, spec: S) -> Object
     let name = task(scope, tags);
     let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
     let retained = is_retained(tags);
-    Object { name: name.map(str::to_owned), owner, retained, ..Object::foreign(id, spec) }
+    Object::foreign(id, spec).name(name.map(str::to_owned)).owner(owner).retained(retained)
 }
 
 /// Whether an object with these tags, and what is inside it, is never to be deleted.
@@ -139,7 +139,7 @@ pub(crate) async fn set(clients: &Clients, cx: &Context, id: &str, tags: &Tags) 
 
 /// Marks an object of EC2 as the scope's: what all kinds whose objects are marked by tags adopt them with.
 pub(crate) async fn adopt<S: Clone + Sync>(clients: &Clients, request: &Adopt<'_, S>) -> Result<Object<S>> {
-    let Adopt { scope, name, object, retained, cx } = *request;
+    let Adopt { scope, name, object, retained, cx, .. } = *request;
     if object.owner != Owner::Scope {
         let of_object = Filter::builder().name("resource-id").values(&object.id).build();
         let call = clients.ec2.describe_tags().filters(of_object);
@@ -200,8 +200,7 @@ mod tests {
     fn what_we_make_is_known_again() {
         let scope = Scope::new("ha.example.com").labels(tags(&[("team", "a")]));
         let cx = Context::default();
-        let request =
-            Create { scope: &scope, name: "b.ha.example.com", spec: &(), retained: true, token: "", cx: &cx };
+        let request = Create::new(&scope, "b.ha.example.com", &(), "", &cx).retained(true);
         let made = of_new(&request, &tags(&[("role", "x")]));
         let object = object(&scope, "id", &made, ());
         assert_eq!((object.name.as_deref(), object.owner), (Some("b.ha.example.com"), Owner::Scope));

@@ -32,7 +32,7 @@ async fn missing(moto: &Moto, kinds: &[&str]) -> Vec<MissingPermission> {
 }
 
 fn lack(action: &str, kinds: &[&str]) -> MissingPermission {
-    MissingPermission { action: action.into(), needed_for: kinds.iter().map(|&kind| kind.into()).collect() }
+    MissingPermission::new(action.into(), kinds.iter().map(|&kind| kind.into()))
 }
 
 #[tokio::test]

@@ -69,21 +69,15 @@ impl Cloud for Azure {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            nat_gateways: true,
-            public_load_balancers: true,
-            internal_load_balancers: true,
-            public_dns: true,
-            private_dns: true,
-            prefix_lists: false,
-            spot: true,
-            ipv6: false,
-            shared_networks: true,
-            zonal_subnets: false,
-            zonal_nat_gateways: false,
-            // A machine cannot be taken out of a uniform scale set and go on: see `machines.rs`.
-            surge: false,
-        }
+        // No surge: a machine cannot be taken out of a uniform scale set and go on, see `machines.rs`.
+        Capabilities::new()
+            .nat_gateways(true)
+            .public_load_balancers(true)
+            .internal_load_balancers(true)
+            .public_dns(true)
+            .private_dns(true)
+            .spot(true)
+            .shared_networks(true)
     }
 
     fn handlers(&self) -> &[Arc<dyn DynHandler>] {

@@ -213,23 +213,23 @@ fn shown(
     let zone = machine.zones.first().map(|zone| format!("{}-{zone}", machine.resource.location));
     let host = properties.and_then(|it| it.os_profile.as_ref()).and_then(|it| it.computer_name.clone());
     let latest = properties.and_then(|it| it.latest_model_applied).unwrap_or(true);
-    Machine {
-        private_ip: addresses.get(&id.to_ascii_lowercase()).cloned(),
+    let address = addresses.get(&id.to_ascii_lowercase()).cloned();
+    Machine::new(
         id,
-        group: task.to_owned(),
-        zone: zone.unwrap_or_else(|| machine.resource.location.clone()),
-        machine_type: machine.sku.as_ref().and_then(|sku| sku.name.clone()).unwrap_or_default(),
-        state: match state {
+        task.to_owned(),
+        zone.unwrap_or_else(|| machine.resource.location.clone()),
+        machine.sku.as_ref().and_then(|sku| sku.name.clone()).unwrap_or_default(),
+        match state {
             Some("Creating" | "Updating") => MachineState::Pending,
             Some("Deleting") => MachineState::Terminating,
             _ => MachineState::Running,
         },
-        public_ip: None,
-        private_dns: host,
-        outdated: if latest {
-            Vec::new()
-        } else {
-            vec!["its scale set has changed since it was made (latestModelApplied is false)".to_owned()]
-        },
-    }
+    )
+    .private_ip(address)
+    .private_dns(host)
+    .outdated(if latest {
+        Vec::new()
+    } else {
+        vec!["its scale set has changed since it was made (latestModelApplied is false)".to_owned()]
+    })
 }

@@ -69,7 +69,7 @@ pub(crate) fn is_retained(tags: &Tags) -> bool {
 pub(crate) fn object<S>(scope: &Scope, id: &str, called: &str, tags: &Tags, spec: S) -> Object<S> {
     let name = task(scope, called, tags).map(str::to_owned);
     let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
-    Object { name, owner, retained: is_retained(tags), ..Object::foreign(id, spec) }
+    Object::foreign(id, spec).name(name).owner(owner).retained(is_retained(tags))
 }
 
 /// Without the marks of ownership: what a specification can be compared with.
@@ -104,8 +104,7 @@ mod tests {
     fn what_we_make_is_known_again() {
         let scope = Scope::new("ha.example.com").labels(tags(&[("team/x", "a")]));
         let cx = Context::default();
-        let request =
-            Create { scope: &scope, name: "b.ha.example.com", spec: &(), retained: true, token: "", cx: &cx };
+        let request = Create::new(&scope, "b.ha.example.com", &(), "", &cx).retained(true);
         let made = of_new(&request, &tags(&[("role", "x")]));
         let made = read(Some(&write(&made)));
         let object = object(&scope, "id", "b", &made, ());

@@ -23,13 +23,8 @@
 //! use kops_core::Engine;
 //! use kops_core::testing::MemoryCloud;
 //!
-//! let (cluster, instance_groups) = new_cluster(&NewCluster {
-//!     name: "demo.example.com".into(),
-//!     cloud: "memory".into(),
-//!     zones: vec!["zone-1a".into()],
-//!     ..NewCluster::default()
-//! })?;
-//! let files = ClusterFiles { cluster, instance_groups, ..ClusterFiles::default() };
+//! let (cluster, instance_groups) = new_cluster(&NewCluster::new("demo.example.com", "memory").zones(["zone-1a"]))?;
+//! let files = ClusterFiles::new(cluster, instance_groups, []);
 //!
 //! let cloud = Arc::new(MemoryCloud::new());
 //! let desired = cluster_graph(&files, &*cloud)?;

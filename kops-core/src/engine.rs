@@ -32,7 +32,7 @@ use crate::{Error, ErrorKind, GraphOutputs, Result, Snapshot};
 /// let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("demo"));
 ///
 /// let mut graph = TaskGraph::builder();
-/// graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ..Network::default() });
+/// graph.add("main", Network::new(["10.0.0.0/16".parse().unwrap()]));
 /// let graph = graph.build()?;
 ///
 /// let plan = engine.plan(&graph).await?;
@@ -239,7 +239,7 @@ impl Engine {
     /// # let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("demo"));
     /// # let mut graph = TaskGraph::builder();
     /// for name in ["one", "other"] {
-    ///     graph.add(name, Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ..Network::default() });
+    ///     graph.add(name, Network::new(["10.0.0.0/16".parse().unwrap()]));
     /// }
     /// engine.apply(&engine.plan(&graph.build()?).await?).await?.into_result()?;
     ///
@@ -415,6 +415,8 @@ impl Engine {
     async fn carry_out(&self, plan: &Plan, run: &Run) -> Result<Report> {
         let work = &*plan.work;
         self.require_own(&work.scope, &work.cloud)?;
+        // It may be another engine's of the same scope, which had one.
+        self.require_journal(&work.graph)?;
         self.check(plan, run)?;
         let journal = self.journal_in_use();
         run.until_stopped(settle_journal(journal, &work.snapshot)).await?;

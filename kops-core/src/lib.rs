@@ -32,8 +32,8 @@
 //! use kops_core::testing::MemoryCloud;
 //!
 //! let mut graph = TaskGraph::builder();
-//! let network = graph.add("shop", Network { cidrs: vec!["10.0.0.0/16".parse()?], ipv6: false });
-//! graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse()?, "zone-a"));
+//! let network = graph.add("shop", Network::new(["10.0.0.0/16".parse()?]));
+//! graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse()?).zone("zone-a"));
 //! let graph = graph.build()?;
 //!
 //! // The journal remembers what was about to be made, for kinds that could not be found again otherwise; where
@@ -78,6 +78,7 @@ pub mod plan;
 mod policy;
 pub mod resource;
 mod retry;
+mod setters;
 mod snapshot;
 pub mod store;
 #[cfg(feature = "testing")]

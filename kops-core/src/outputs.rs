@@ -26,7 +26,7 @@ use crate::{Error, Result};
 /// # use kops_core::testing::MemoryCloud;
 /// # let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("shop"));
 /// let mut graph = TaskGraph::builder();
-/// let door = graph.add("door", Address {});
+/// let door = graph.add("door", Address::new());
 /// let graph = graph.build()?;
 ///
 /// let plan = engine.plan(&graph).await?;

@@ -30,7 +30,7 @@ use crate::{Error, ErrorKind, Plan, Result};
 /// let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("production")).policy(Arc::new(keep));
 ///
 /// let mut graph = TaskGraph::builder();
-/// graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse()?], ipv6: false });
+/// graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
 /// engine.apply(&engine.plan(&graph.build()?).await?).await?.into_result()?;
 ///
 /// let error = engine.apply(&engine.plan(&TaskGraph::default()).await?).await.unwrap_err();

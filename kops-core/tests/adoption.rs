@@ -16,13 +16,17 @@ fn engine(cloud: &MemoryCloud) -> Engine {
 }
 
 fn network(ipv6: bool) -> Network {
-    Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6 }
+    Network::new(["10.0.0.0/16".parse().unwrap()]).ipv6(ipv6)
 }
 
 fn graph(build: impl FnOnce(&mut GraphBuilder)) -> TaskGraph {
     let mut graph = TaskGraph::builder();
     build(&mut graph);
     graph.build().unwrap()
+}
+
+fn labelled(subnet: Subnet, labels: BTreeMap<String, String>) -> Subnet {
+    labels.into_iter().fold(subnet, |subnet, (key, value)| subnet.label(key, value))
 }
 
 async fn apply(engine: &Engine, graph: &TaskGraph) -> Plan {
@@ -44,7 +48,7 @@ async fn an_object_of_somebody_else_is_taken_over_and_changed() {
     let theirs = cloud.plant::<Network>("theirs", &network(false)).unwrap();
     let wanted = graph(|graph| {
         let network = graph.adopt("main", network(true), "theirs");
-        graph.add("a", Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "zone-a"));
+        graph.add("a", Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap()).zone("zone-a"));
     });
     let plan = engine.plan(&wanted).await.unwrap();
     let adopted = plan.change(&Key::new("Network", "main")).unwrap();
@@ -58,7 +62,7 @@ async fn an_object_of_somebody_else_is_taken_over_and_changed() {
     // It is managed from now on: the selector says nothing any more, and who no longer wants it deletes it.
     let managed = graph(|graph| {
         let network = graph.add("main", network(true));
-        graph.add("a", Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "zone-a"));
+        graph.add("a", Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap()).zone("zone-a"));
     });
     assert!(engine.plan(&managed).await.unwrap().is_empty());
     apply(&engine, &TaskGraph::default()).await;
@@ -83,9 +87,9 @@ async fn what_cannot_be_taken_over_is_said_when_planning() {
     assert_eq!(kind, ErrorKind::Unsupported, "{text}");
     assert!(text.contains("SshKey/admin"), "{text}");
     // It would be another object.
-    let volume = Volume { zone: "zone-a".to_owned(), size: 8, ..Volume::default() };
+    let volume = Volume::new("zone-a", 8);
     cloud.plant::<Volume>("data", &volume).unwrap();
-    let elsewhere = Volume { zone: "zone-b".to_owned(), ..volume.clone() };
+    let elsewhere = Volume::new("zone-b", 8);
     let (kind, text) = refused(graph(|graph| drop(graph.adopt("data", elsewhere, "data")))).await;
     assert_eq!(kind, ErrorKind::Invalid, "{text}");
     // It is ours already.
@@ -145,8 +149,8 @@ async fn a_renamed_task_keeps_its_object() {
     let named = |name: &'static str, from: Option<&'static str>, labels: BTreeMap<String, String>| {
         graph(|graph| {
             let network = graph.add("main", network(false));
-            let subnet = Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "zone-a");
-            let subnet = graph.add(name, Subnet { labels, ..subnet });
+            let subnet = Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap()).zone("zone-a");
+            let subnet = graph.add(name, labelled(subnet, labels));
             if let Some(from) = from {
                 graph.renamed(&subnet, from);
             }
@@ -185,10 +189,10 @@ async fn an_ignored_member_is_set_once_and_left_alone() -> Result<()> {
     let engine = engine(&cloud);
     let sized = |size: u32, iops: u32, ignored: bool| {
         graph(|graph| {
-            let volume = Volume { zone: "zone-a".to_owned(), size, iops: Some(iops), ..Volume::default() };
+            let volume = Volume::new("zone-a", size).iops(iops);
             let volume = graph.add("data", volume);
             if ignored {
-                graph.ignore(&volume, "size");
+                graph.ignore(&volume, "size_gib");
             }
         })
     };
@@ -196,17 +200,17 @@ async fn an_ignored_member_is_set_once_and_left_alone() -> Result<()> {
     let volume = |cloud: &MemoryCloud| cloud.objects().unwrap().remove(0);
     let id = kops_core::graph::Id::<Volume>::new(volume(&cloud).id);
     // Grown by somebody.
-    cloud.alter::<Volume>(&id, |volume| volume.size = 20)?;
+    cloud.alter::<Volume>(&id, |volume| volume.size_gib = 20)?;
     assert!(engine.plan(&sized(8, 100, true)).await?.is_empty());
     // Other changes leave it as it is.
     let plan = apply(&engine, &sized(8, 200, true)).await;
     assert_eq!(only(&plan).0, "update Volume/data: iops");
-    assert_eq!(volume(&cloud).spec.get("size").and_then(serde_json::Value::as_u64), Some(20));
+    assert_eq!(volume(&cloud).spec.get("size_gib").and_then(serde_json::Value::as_u64), Some(20));
     // Not ignored, it is compared.
     let plan = engine.plan(&sized(8, 200, false)).await?;
     assert_eq!(
         (plan.changes[0].action, only(&plan).0.as_str()),
-        (Action::Update, "update Volume/data: size")
+        (Action::Update, "update Volume/data: size_gib")
     );
     Ok(())
 }

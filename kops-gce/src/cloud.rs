@@ -60,20 +60,15 @@ impl Cloud for Gce {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            nat_gateways: true,
-            public_load_balancers: true,
-            internal_load_balancers: true,
-            public_dns: true,
-            private_dns: true,
-            prefix_lists: false,
-            spot: true,
-            ipv6: false,
-            shared_networks: true,
-            zonal_subnets: false,
-            zonal_nat_gateways: false,
-            surge: true,
-        }
+        Capabilities::new()
+            .nat_gateways(true)
+            .public_load_balancers(true)
+            .internal_load_balancers(true)
+            .public_dns(true)
+            .private_dns(true)
+            .spot(true)
+            .shared_networks(true)
+            .surge(true)
     }
 
     fn handlers(&self) -> &[Arc<dyn DynHandler>] {

@@ -202,16 +202,16 @@ fn member(instance: Instance, groups: &[(Path, Mark, Group)]) -> Option<Member> 
         outdated.push(format!("made from the template {made_from}, and the group has {today}"));
     }
     let interface = instance.network_interfaces.first();
-    let machine = Machine {
-        id: format!("{}/{}/{}", path.zone(), path.name, instance.id.unwrap_or_default()),
-        group: mark.task.split_once('.').map_or(mark.task.as_str(), |(_, group)| group).to_owned(),
-        zone: path.zone().to_owned(),
-        machine_type: last(instance.machine_type.as_deref().unwrap_or_default()),
+    let machine = Machine::new(
+        format!("{}/{}/{}", path.zone(), path.name, instance.id.unwrap_or_default()),
+        mark.task.split_once('.').map_or(mark.task.as_str(), |(_, group)| group).to_owned(),
+        path.zone().to_owned(),
+        last(instance.machine_type.as_deref().unwrap_or_default()),
         state,
-        private_ip: interface.and_then(|it| it.network_ip.clone()),
-        public_ip: interface.and_then(|it| it.access_configs.first()?.nat_ip.clone()),
-        private_dns: instance.hostname.clone().or_else(|| instance.name.clone()),
-        outdated,
-    };
+    )
+    .private_ip(interface.and_then(|it| it.network_ip.clone()))
+    .public_ip(interface.and_then(|it| it.access_configs.first()?.nat_ip.clone()))
+    .private_dns(instance.hostname.clone().or_else(|| instance.name.clone()))
+    .outdated(outdated);
     Some(Member { machine, path, group: group.clone(), manager: manager.clone(), instance, detached })
 }

@@ -60,21 +60,13 @@ impl Cloud for Openstack {
 
     fn capabilities(&self) -> Capabilities {
         let balancers = self.clients.has(Service::LoadBalancer);
-        Capabilities {
-            // The router translates addresses.
-            nat_gateways: false,
-            public_load_balancers: balancers,
-            internal_load_balancers: balancers,
-            public_dns: self.clients.has(Service::Dns),
-            private_dns: false,
-            prefix_lists: false,
-            spot: false,
-            ipv6: false,
-            shared_networks: true,
-            zonal_subnets: false,
-            zonal_nat_gateways: false,
-            surge: true,
-        }
+        // No NAT gateways: the router translates addresses.
+        Capabilities::new()
+            .public_load_balancers(balancers)
+            .internal_load_balancers(balancers)
+            .public_dns(self.clients.has(Service::Dns))
+            .shared_networks(true)
+            .surge(true)
     }
 
     fn handlers(&self) -> &[Arc<dyn DynHandler>] {

@@ -110,7 +110,7 @@ fn object<S>(scope: &Scope, id: &str, stored: Stored<S>) -> Object<S> {
     } else {
         Object::foreign(id, stored.spec)
     };
-    Object { retained: stored.retained, ..object }
+    object.retained(stored.retained)
 }
 
 fn uses<S: Serialize>(spec: &S) -> BTreeSet<String> {
@@ -136,7 +136,7 @@ impl<K: Filed> Handler for Files<K> {
         let all = self.read(K::KIND)?;
         let found = all.into_iter().filter_map(|(id, stored): (_, Stored<K::Resolved>)| match query.filter {
             Filter::Ids(ids) => ids.contains(&id).then(|| object(query.scope, &id, stored)),
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 // Who holds a name that the graph wants is shown with the name of the task that wants it, so
                 // that the plan can refuse it.
                 let holds = |task: &&kops_core::cloud::Wanted<'_>| {
@@ -147,7 +147,7 @@ impl<K: Filed> Handler for Files<K> {
                 let object = object(query.scope, &id, stored);
                 match object.owner {
                     Owner::Scope => Some(object),
-                    _ if wants.is_some() => Some(Object { name: wants, ..object }),
+                    _ if wants.is_some() => Some(object.name(wants)),
                     _ => selected.then_some(object),
                 }
             }

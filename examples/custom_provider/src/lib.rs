@@ -25,14 +25,9 @@
 //! let engine = Engine::new(cloud, Scope::new("demo"));
 //!
 //! let mut graph = TaskGraph::builder();
-//! let zone = graph.add("zone", DnsZone { name: "example.com".to_owned(), network: None });
-//! graph.add("www", DnsRecord {
-//!     zone: zone.id(),
-//!     name: "www.example.com".to_owned(),
-//!     record_type: RecordType::A,
-//!     ttl: 300,
-//!     target: DnsTarget::Values(["192.0.2.1".into()].into()),
-//! });
+//! let zone = graph.add("zone", DnsZone::new("example.com"));
+//! let address = DnsTarget::values(["192.0.2.1"]);
+//! graph.add("www", DnsRecord::new(zone.id(), "www.example.com", RecordType::A, address));
 //! let graph = graph.build()?;
 //!
 //! engine.apply(&engine.plan(&graph).await?).await?.into_result()?;
@@ -91,7 +86,7 @@ impl Cloud for ZoneDirectory {
 
     fn capabilities(&self) -> Capabilities {
         // All that is not named here cannot be had; `lower` says so when somebody wants it.
-        Capabilities { public_dns: true, ..Capabilities::default() }
+        Capabilities::new().public_dns(true)
     }
 
     fn handlers(&self) -> &[Arc<dyn DynHandler>] {

@@ -115,7 +115,7 @@ pub(crate) fn write(tags: &Tags) -> Vec<types::Tag> {
 pub(crate) fn is_asked_for(query: &Query<'_>, owner: Owner, arn: &str, name: &str) -> bool {
     match query.filter {
         Filter::Ids(ids) => ids.iter().any(|id| id == arn),
-        Filter::Scope { wanted, shared } => {
+        Filter::Scope { wanted, shared, .. } => {
             owner == Owner::Scope
                 || shared.iter().any(|selector| *selector == arn || *selector == name)
                 || holder(query, wanted, name).is_some()
@@ -135,7 +135,7 @@ pub(crate) fn object<S>(query: &Query<'_>, arn: &str, name: &str, tags: &Tags, s
     match (object.owner, query.filter) {
         (Owner::Other, Filter::Scope { wanted, .. }) => {
             let task = holder(query, wanted, name).map(str::to_owned);
-            Object { name: task, ..object }
+            object.name(task)
         }
         _ => object,
     }

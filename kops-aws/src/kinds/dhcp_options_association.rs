@@ -112,7 +112,7 @@ impl Handler for DhcpOptionsAssociations {
         let call = self.0.ec2.associate_dhcp_options().vpc_id(spec.vpc.as_str());
         let call = call.dhcp_options_id(spec.options.as_str());
         self.0.call(request.cx, "ec2:AssociateDhcpOptions", call.send()).await?;
-        Ok(Object { spec: spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, DhcpOptionsAssociation<Closed>>) -> Result<Deletion> {

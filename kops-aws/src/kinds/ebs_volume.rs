@@ -77,7 +77,7 @@ impl Handler for EbsVolumes {
     }
 
     fn timing(&self) -> Timing {
-        Timing { settle: Duration::from_secs(3), poll: Duration::from_secs(5), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(3)).poll(Duration::from_secs(5))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<EbsVolume>>> {
@@ -147,7 +147,7 @@ impl Handler for EbsVolumes {
                 .set_throughput(spec.throughput.managed().copied().map(int).transpose()?);
             self.0.call(request.cx, "ec2:ModifyVolume", modify.send()).await?;
         }
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
     }
 
     fn can_adopt(&self) -> bool {
@@ -195,7 +195,7 @@ fn object<'a>(
     let mut object = tags::object(scope, id, &tags, spec).state(state(volume.state.as_ref()));
     if !tags::says_task(&tags) && !is_etcds(&tags) {
         // A machine's own disk, whose name is that of its group.
-        object = Object { owner: Owner::Other, name: None, ..object };
+        object = object.owner(Owner::Other).name(None);
     }
     // AWS shows the ARN of a key, whatever it was given.
     if let Some(wanted) = object.name.as_deref().and_then(wanted)

@@ -111,7 +111,7 @@ impl Handler for HostedZones {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Zone>>> {
         // Somebody waits for a change: what an observation saw would not do.
-        let fresh = Context { memo: kops_core::cloud::Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let zones = all(&self.0, cx).await?;
         let mut found = try_join_all(zones.iter().map(|zone| self.object(query, zone))).await?;

@@ -72,9 +72,9 @@ pub(crate) fn object<S>(query: &Query<'_>, name: &str, at: &str, spec: S) -> Obj
     match at.strip_prefix(&iam_path(query.scope.name())) {
         Some(rest) => {
             let retained = rest == RETAINED;
-            Object { retained, ..Object::owned(name, task.unwrap_or(name), spec) }
+            Object::owned(name, task.unwrap_or(name), spec).retained(retained)
         }
-        None => Object { name: task.map(str::to_owned), ..Object::foreign(name, spec) },
+        None => Object::foreign(name, spec).name(task.map(str::to_owned)),
     }
 }
 
@@ -215,7 +215,7 @@ impl Handler for IamRoles {
         };
         let roles = match query.filter {
             Filter::Ids(names) => get(names).await?,
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 let mut roles = of_scope(&self.0, query).await?.to_vec();
                 let mut names = missing(roles.iter().map(|role| role.role_name.as_str()), wanted);
                 names.extend(shared.iter().map(|selector| last_part(selector).to_owned()));
@@ -269,7 +269,7 @@ impl Handler for IamRoles {
         if described == PLAIN && object.spec.description() == DETAILED {
             self.describe(&request).await?;
         }
-        Ok(Object { spec: (*spec).clone(), ..(*object).clone() })
+        Ok((*object).clone().spec((*spec).clone()))
     }
 
     /// Whatever hangs on a role keeps it from being deleted, and goes with it.

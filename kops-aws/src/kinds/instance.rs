@@ -230,13 +230,11 @@ impl Handler for Instances {
     }
 
     fn timing(&self) -> Timing {
-        Timing {
-            call: Duration::from_secs(1),
-            settle: Duration::from_secs(20),
-            vanish: Duration::from_secs(40),
-            poll: Duration::from_secs(5),
-            ..Timing::default()
-        }
+        Timing::new()
+            .call(Duration::from_secs(1))
+            .settle(Duration::from_secs(20))
+            .vanish(Duration::from_secs(40))
+            .poll(Duration::from_secs(5))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Machine>>> {
@@ -250,7 +248,7 @@ impl Handler for Instances {
             let tags = tags::read(instance.tags());
             let mut object = tags::object(query.scope, id, &tags, spec(instance, &tags, details));
             if !tags::says_task(&tags) {
-                object = Object { owner: Owner::Other, name: None, ..object };
+                object = object.owner(Owner::Other).name(None);
             }
             Some(with_outputs(object, instance))
         });
@@ -315,7 +313,7 @@ impl Handler for Instances {
         if changed("metadata_tokens_required") || changed("metadata_hop_limit") {
             self.set_metadata(&request).await?;
         }
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
     }
 
     fn can_adopt(&self) -> bool {

@@ -184,7 +184,7 @@ impl Handler for LaunchTemplates {
                 let filters = listing::any_of("launch-template-id", ids);
                 try_join(self.describe(query, filters), self.newest(query)).await?
             }
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 let ours = self.describe(query, vec![tags::filter(query.scope)]);
                 let (mut templates, versions) = try_join(ours, self.newest(query)).await?;
                 let known = templates.iter().filter_map(|it| it.launch_template_name.as_deref());
@@ -243,7 +243,7 @@ impl Handler for LaunchTemplates {
         } else if changed.contains("latest_is_default") {
             self.make_default(&request, version.clone()).await?;
         }
-        let object = Object { spec: (*spec).clone(), ..(*object).clone() };
+        let object = (*object).clone().spec((*spec).clone());
         Ok(object.output(LaunchTemplate::LATEST_VERSION, version))
     }
 

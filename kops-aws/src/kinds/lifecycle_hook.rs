@@ -197,7 +197,7 @@ fn object(scope: &Scope, hook: &types::LifecycleHook, wanted: &[Wanted<'_>]) -> 
     let is_this =
         |wanted: &&Wanted<'_>| group_and_hook(wanted).is_some_and(|it| it == (group.into(), name.into()));
     let task = wanted.iter().find(is_this).map(|wanted| wanted.name.to_owned());
-    Some(Object { name: task, ..Object::foreign(id, spec) })
+    Some(Object::foreign(id, spec).name(task))
 }
 
 #[cfg(test)]

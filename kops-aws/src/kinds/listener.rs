@@ -159,7 +159,7 @@ impl Handler for Listeners {
                 .default_actions(forward(spec));
             self.0.call(cx, "elasticloadbalancing:ModifyListener", modify.send()).await?;
         }
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Listener>) -> Result<Deletion> {

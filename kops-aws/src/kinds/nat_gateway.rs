@@ -62,7 +62,7 @@ impl Handler for NatGateways {
 
     fn timing(&self) -> Timing {
         // As seen on AWS: a gateway works after one and a half to two minutes and is gone after one.
-        Timing { settle: Duration::from_secs(95), vanish: Duration::from_mins(1), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(95)).vanish(Duration::from_mins(1))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Ec2NatGateway<Closed>>>> {
@@ -85,7 +85,7 @@ impl Handler for NatGateways {
         gateway.tags = Some(tags::ec2(&tags));
         let object = observed(request.scope, &gateway);
         // The address may not be in the answer yet.
-        Ok(Object { spec: Ec2NatGateway { address: spec.address.clone(), ..object.spec }, ..object })
+        Ok(object.map(|seen| Ec2NatGateway { address: spec.address.clone(), ..seen }))
     }
 
     async fn update(

@@ -173,13 +173,11 @@ impl Handler for NetworkLoadBalancers {
     }
 
     fn timing(&self) -> Timing {
-        Timing {
-            call: Duration::from_millis(700),
-            settle: Duration::from_mins(2),
-            vanish: Duration::from_secs(10),
-            poll: Duration::from_secs(10),
-            ..Timing::default()
-        }
+        Timing::new()
+            .call(Duration::from_millis(700))
+            .settle(Duration::from_mins(2))
+            .vanish(Duration::from_secs(10))
+            .poll(Duration::from_secs(10))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Balancer>>> {
@@ -232,7 +230,7 @@ impl Handler for NetworkLoadBalancers {
         if changed("cross_zone") || changed("access_log") {
             self.set_attributes(&request).await?;
         }
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Balancer>) -> Result<Deletion> {

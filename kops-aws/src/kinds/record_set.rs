@@ -18,8 +18,8 @@ use async_trait::async_trait;
 use aws_sdk_route53::types::{AliasTarget, ChangeAction, ResourceRecord, ResourceRecordSet, RrType};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Memo, Mutability, Object, Query,
-    Scope, Update, Wanted,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope,
+    Update, Wanted,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, RecordType, Resource};
@@ -159,7 +159,7 @@ impl RecordSets {
                 && let Some(spec) = object(zone, &want.which, Some(record))
             {
                 let object = Object::foreign(want.which.id(&zone.id), spec);
-                objects.push(Object { name: Some(want.task.clone()), ..object });
+                objects.push(object.name(want.task.clone()));
             }
         }
         Ok(objects)
@@ -201,7 +201,7 @@ impl RecordSets {
 
     /// Refuses a zone in which the record could not be found again.
     async fn check_zone(&self, scope: &Scope, spec: &Record, cx: &Context) -> Result<Zone> {
-        let zones = hosted_zone::all(&self.0, &Context { memo: Memo::default(), ..cx.clone() }).await?;
+        let zones = hosted_zone::all(&self.0, &cx.fresh()).await?;
         let zone = zones.iter().find(|zone| hosted_zone::id_of(zone) == spec.zone.as_str());
         let zone = zone.ok_or_else(|| Error::not_found(format!("there is no zone {}", spec.zone)))?;
         let name = bare(hosted_zone::name_of(zone));
@@ -231,11 +231,11 @@ impl Handler for RecordSets {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Record>>> {
-        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let (wanted, asked, query) = match query.filter {
             Filter::Scope { wanted, .. } => (wants(wanted), None, query.clone()),
             // Somebody waits for a change: what an observation saw would not do.
-            Filter::Ids(ids) => (Vec::new(), Some(ids), Query { cx: &fresh, ..query.clone() }),
+            Filter::Ids(ids) => (Vec::new(), Some(ids), Query::new(query.scope, query.filter, &fresh)),
         };
         let zones = self.zones(&query, &wanted).await?;
         let found = try_join_all(zones.iter().map(|zone| self.in_zone(&query, zone, &wanted))).await?;
@@ -268,7 +268,7 @@ impl Handler for RecordSets {
             (ChangeAction::Upsert, mark_record(&mark, &Which::of_spec(spec), &zone)?),
         ];
         self.change(request.cx, &zone.id, changes).await?;
-        Ok(Object { spec: spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(spec.clone()))
     }
 
     /// A deletion has to say what the record holds; it may have changed since it was observed.

@@ -180,7 +180,7 @@ impl Handler for Routes {
         let Route { table, destination, target } = request.spec;
         let call = with!(self.0.ec2.replace_route(), table, destination, target);
         self.0.call(request.cx, "ec2:ReplaceRoute", call.send()).await?;
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Route<Closed>>) -> Result<Deletion> {

@@ -126,7 +126,7 @@ impl Handler for RouteTableAssociations {
             }
             answer => answer?,
         };
-        Ok(Object { id, spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().id(id).spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, RouteTableAssociation<Closed>>) -> Result<Deletion> {

@@ -134,12 +134,12 @@ impl Handler for RuleSets {
     ) -> Result<Object<SecurityGroupRules<Closed>>> {
         let Update { scope, name, object, spec, cx, .. } = request;
         let (have, want) = (&object.spec.rules, &spec.rules);
-        let named = Create { scope, name, spec, retained: false, token: "", cx };
+        let named = Create::new(scope, name, spec, "", cx);
         let tags = tags::of_new(&named, &Tags::new());
         // What is allowed anew first, so that nobody is locked out in between.
         self.authorize(&spec.group, want.difference(have).collect(), scope, &tags, cx).await?;
         self.revoke(&spec.group, have.difference(want).collect(), cx).await?;
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, SecurityGroupRules<Closed>>) -> Result<Deletion> {

@@ -176,7 +176,7 @@ impl Handler for TargetGroups {
             let call = "elasticloadbalancing:ModifyTargetGroupAttributes";
             self.0.call(cx, call, modify.send()).await?;
         }
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Group>) -> Result<Deletion> {

@@ -94,7 +94,7 @@ impl Handler for VpcCidrBlocks {
         let block = made.cidr_block_association;
         let block = block.ok_or_else(|| listing::unanswered("ec2:AssociateVpcCidrBlock"))?;
         let object = observed(vpc.as_str(), "", &block, &[])?;
-        Ok(Object { name: Some(request.name.to_owned()), ..object })
+        Ok(object.name(request.name.to_owned()))
     }
 
     async fn update(

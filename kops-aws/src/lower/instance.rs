@@ -19,12 +19,12 @@ impl Lowered<Site> for Instance {
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let image = image(cx, &spec.image);
         let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        let volume = spec.root_volume;
+        let volume = spec.root_disk;
         let root_disk = RootDisk {
-            size: volume.size,
-            volume_type: setting(volume.volume_type),
+            size: volume.size_gib,
+            volume_type: setting(volume.disk_type),
             iops: setting(volume.iops),
-            throughput: setting(volume.throughput),
+            throughput: setting(volume.throughput_mibps),
             // An account may encrypt all disks of its own accord.
             encrypted: if volume.encrypted { Setting::To(true) } else { Setting::Unmanaged },
             kms_key: setting(volume.kms_key),

@@ -77,7 +77,7 @@ fn health(check: &HealthCheck) -> target_group::HealthCheck {
         protocol: if check.https_path.is_some() { "HTTPS" } else { "TCP" }.to_owned(),
         port: check.port,
         path: check.https_path.clone(),
-        interval: check.interval,
+        interval: check.interval_seconds,
         healthy: check.healthy,
         unhealthy: check.unhealthy,
     }

@@ -142,9 +142,8 @@ async fn tls_health_checks_and_logs_are_as_specified() {
     let with = |log: bool| {
         graph(|balancer| {
             balancer.listeners[0].certificate = Some(certificate.clone());
-            balancer.listeners[0].health_check =
-                HealthCheck { https_path: Some("/healthz".to_owned()), ..HealthCheck::default() };
-            balancer.listeners.push(kops_core::resource::Listener { target_port: 443, ..listener(8443) });
+            balancer.listeners[0].health_check = HealthCheck::new().https_path("/healthz");
+            balancer.listeners.push(listener(8443).target_port(443));
             let access_log = extension.access_log.clone().filter(|_| log);
             balancer.extensions.set(&AwsLoadBalancer { access_log, ..extension.clone() }).unwrap();
         })

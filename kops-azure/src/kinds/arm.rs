@@ -204,7 +204,7 @@ pub(crate) fn looking_anew<'a>(query: &Query<'a>, cx: &'a mut Context) -> Query<
     if matches!(query.filter, Filter::Ids(_)) {
         cx.memo = Memo::default();
     }
-    Query { scope: query.scope, filter: query.filter, cx }
+    Query::new(query.scope, query.filter, cx)
 }
 
 /// The resource groups to look in: the scope's own, and those that resources are named in.
@@ -236,7 +236,7 @@ pub(crate) fn asked_for<S>(
             let wanted: HashSet<String> = wanted.iter().map(|id| id.to_ascii_lowercase()).collect();
             objects.into_iter().filter(|object| wanted.contains(&object.id.to_ascii_lowercase())).collect()
         }
-        Filter::Scope { wanted, shared } => {
+        Filter::Scope { wanted, shared, .. } => {
             let names: HashMap<String, &str> =
                 wanted.iter().map(|task| (called(task.name).to_ascii_lowercase(), task.name)).collect();
             let keep = |mut object: Object<S>| {
@@ -271,7 +271,7 @@ impl<K: ArmKind> Arm<K> {
         // Machines of a scale set and their disks inherit its tags, the one that names the task included. What was made
         // for a task is called after it.
         if object.name.as_deref().is_some_and(|task| !K::name(task).eq_ignore_ascii_case(&head.name)) {
-            object = Object { name: None, owner: Owner::Other, ..object };
+            object = object.name(None).owner(Owner::Other);
         }
         Ok(match state(head.state.as_deref()) {
             State::Failed(_) if K::mends() && !polling => object,
@@ -304,7 +304,7 @@ impl<K: ArmKind> Arm<K> {
             })?;
             Some(model)
         };
-        let fresh = Context { memo: Memo::default(), ..cx.clone() };
+        let fresh = cx.fresh();
         let around = K::around(&self.0, &fresh, site.group).await?;
         if let Some(model) = shown {
             return self.object(cx, site, &model, &around, true).await;

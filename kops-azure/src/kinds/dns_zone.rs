@@ -137,7 +137,7 @@ impl Handler for Zones {
     }
 
     fn timing(&self) -> Timing {
-        Timing { settle: Duration::from_secs(20), vanish: Duration::from_secs(10), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(20)).vanish(Duration::from_secs(10))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<AzureDnsZone<Closed>>>> {

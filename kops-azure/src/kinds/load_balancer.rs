@@ -117,7 +117,7 @@ impl ArmKind for LoadBalancers {
     }
 
     fn timing() -> Timing {
-        Timing { settle: Duration::from_secs(5), vanish: Duration::from_secs(12), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(5)).vanish(Duration::from_secs(12))
     }
 
     fn blank(location: &str) -> Self::Model {

@@ -69,7 +69,7 @@ impl ArmKind for NatGateways {
     }
 
     fn timing() -> Timing {
-        Timing { settle: Duration::from_secs(12), vanish: Duration::from_secs(12), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(12)).vanish(Duration::from_secs(12))
     }
 
     fn blank(location: &str) -> Self::Model {

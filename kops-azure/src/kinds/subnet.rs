@@ -68,7 +68,7 @@ impl Handler for Subnets {
     }
 
     fn timing(&self) -> Timing {
-        Timing { settle: Duration::from_secs(5), vanish: Duration::from_secs(10), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(5)).vanish(Duration::from_secs(10))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<AzureSubnet<Closed>>>> {
@@ -216,7 +216,7 @@ impl Subnets {
         let none = Tags::new();
         let within = Within { id: spec.network.as_str().to_owned(), tags: &none, owned: true };
         let object = observed(&site, &within, subnet)?;
-        Ok(Object { name: Some(task.to_owned()), retained, ..object })
+        Ok(object.name(task.to_owned()).retained(retained))
     }
 }
 
@@ -249,7 +249,7 @@ fn observed(
     let id = format!("{}/subnets/{called}", within.id);
     let ours = within.owned || names::may_belong(&called, site.scope.name());
     let object = if ours {
-        Object { retained: tags::is_retained(within.tags), ..Object::owned(id, called, spec) }
+        Object::owned(id, called, spec).retained(tags::is_retained(within.tags))
     } else {
         Object::foreign(id, spec)
     };

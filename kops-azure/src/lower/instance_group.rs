@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kops_core::graph::{Handle, Id, Input, OutputRef, Setting};
 use kops_core::lower::Lowered;
-use kops_core::resource::{Identity, InstanceGroup, RootVolume, SshKey};
+use kops_core::resource::{Identity, InstanceDisk, InstanceGroup, SshKey};
 use kops_core::{Error, ErrorKind, Result};
 
 use super::volume::USUAL_SKU;
@@ -39,8 +39,8 @@ impl Lowered<Site> for InstanceGroup {
             max_size: spec.max,
             zones,
             image: cx.looked_up::<Image>(&spec.image).id(),
-            os_disk: disk(&spec.root_volume)?,
-            data_disks: data_disks(&spec.volumes)?,
+            os_disk: disk(&spec.root_disk)?,
+            data_disks: data_disks(&spec.disks)?,
             subnet: native(subnet),
             security_groups: spec.firewalls.into_iter().map(native).collect(),
             public_ip: spec.options.public_ip.unwrap_or(false),
@@ -107,7 +107,7 @@ fn check(spec: &InstanceGroup) -> Result<()> {
     Ok(())
 }
 
-fn disk(volume: &RootVolume) -> Result<ScaleSetDisk> {
+fn disk(volume: &InstanceDisk) -> Result<ScaleSetDisk> {
     let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).with_hint(hint));
     if volume.keep {
         return unsupported("disks of scale sets end with their machines", "leave deleteOnTermination out");
@@ -118,18 +118,18 @@ fn disk(volume: &RootVolume) -> Result<ScaleSetDisk> {
             "leave encryptionKey out",
         );
     }
-    if volume.iops.is_some() || volume.throughput.is_some() {
+    if volume.iops.is_some() || volume.throughput_mibps.is_some() {
         return unsupported(
             "what a disk of a scale set can do follows from its size and SKU",
             "leave iops and throughput out",
         );
     }
-    let sku = volume.volume_type.clone().unwrap_or_else(|| USUAL_SKU.to_owned());
-    Ok(ScaleSetDisk { size: volume.size, sku })
+    let sku = volume.disk_type.clone().unwrap_or_else(|| USUAL_SKU.to_owned());
+    Ok(ScaleSetDisk { size: volume.size_gib, sku })
 }
 
 /// Disks by their numbers, in the order of their device names: Azure has no others.
-fn data_disks(volumes: &BTreeMap<String, RootVolume>) -> Result<BTreeMap<u8, ScaleSetDisk>> {
+fn data_disks(volumes: &BTreeMap<String, InstanceDisk>) -> Result<BTreeMap<u8, ScaleSetDisk>> {
     (0_u8..).zip(volumes.values()).map(|(number, volume)| Ok((number, disk(volume)?))).collect()
 }
 

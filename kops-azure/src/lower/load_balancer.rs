@@ -56,12 +56,12 @@ fn rule(listener: &Listener) -> Result<BalancerRule> {
             .with_hint("it passes on TCP or UDP, and ends no TLS"));
         }
     };
-    let HealthCheck { port, https_path, interval, unhealthy, .. } = &listener.health_check;
+    let HealthCheck { port, https_path, interval_seconds, unhealthy, .. } = &listener.health_check;
     let probe = BalancerProbe {
         protocol: if https_path.is_some() { "Https" } else { "Tcp" }.to_owned(),
         port: port.unwrap_or(listener.target_port),
         path: https_path.clone(),
-        interval: (*interval).max(SHORTEST_INTERVAL),
+        interval: (*interval_seconds).max(SHORTEST_INTERVAL),
         // One number for both verdicts.
         threshold: *unhealthy,
     };

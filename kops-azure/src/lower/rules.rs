@@ -139,7 +139,7 @@ fn seen_through_balancers(
         .filter(admits)
         // What comes from the machines themselves needs no balancer.
         .filter(|outer| outer.peer != rule.peer)
-        .map(|outer| FirewallRule { peer: outer.peer.clone(), ..rule.clone() })
+        .map(|outer| rule.clone().peer(outer.peer.clone()))
         .collect()
 }
 

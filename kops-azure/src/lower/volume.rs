@@ -23,10 +23,10 @@ impl Lowered<Site> for Volume {
         let disk = ManagedDisk {
             group,
             zone,
-            size: spec.size,
+            size: spec.size_gib,
             sku: spec.volume_type.unwrap_or_else(|| USUAL_SKU.to_owned()),
             iops: setting(spec.iops),
-            throughput: setting(spec.throughput),
+            throughput: setting(spec.throughput_mibps),
             // Disks are encrypted in any case.
             encryption_set: spec.kms_key,
             provisioned: Setting::To(true),

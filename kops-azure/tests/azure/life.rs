@@ -143,7 +143,7 @@ async fn private_zones_internal_balancers_and_pages() {
     lab.before = lab.emulator.snapshot();
     let mut site = Site::of(CLUSTER);
     site.balancer(Scheme::Internal);
-    let zone = DnsZone { name: format!("internal.{CLUSTER}"), network: Some(site.network.id()) };
+    let zone = DnsZone::new(format!("internal.{CLUSTER}")).network(site.network.id());
     site.graph.add(&format!("internal.{CLUSTER}"), zone);
     for number in 16..20 {
         open_subnet(&mut site, number);

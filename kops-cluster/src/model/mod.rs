@@ -43,6 +43,7 @@ use draft::Draft;
 
 /// What a graph is made from.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Blueprint<'a> {
     /// The cluster, filled in by [`populate`](crate::spec::populate()).
     pub cluster: &'a Cluster,
@@ -58,8 +59,24 @@ pub struct Blueprint<'a> {
     pub bootstrap: &'a dyn NodeBootstrap,
 }
 
+impl<'a> Blueprint<'a> {
+    /// A cluster with its groups, who may log in, what the cloud can do and makes of its own words, and what machines run
+    /// at first boot.
+    pub fn new(
+        cluster: &'a Cluster,
+        groups: &'a [InstanceGroup],
+        ssh_keys: &'a [SshCredential],
+        capabilities: Capabilities,
+        dialect: &'a dyn Dialect,
+        bootstrap: &'a dyn NodeBootstrap,
+    ) -> Self {
+        Self { cluster, groups, ssh_keys, capabilities, dialect, bootstrap }
+    }
+}
+
 /// A graph made from a specification.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ClusterModel {
     /// The graph.
     pub graph: TaskGraph,

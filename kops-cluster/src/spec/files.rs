@@ -7,6 +7,7 @@ use super::types::{Cluster, InstanceGroup, SshCredential};
 
 /// A cluster as users write it: the documents of one cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct ClusterFiles {
     /// The cluster.
     pub cluster: Cluster,
@@ -17,6 +18,19 @@ pub struct ClusterFiles {
 }
 
 impl ClusterFiles {
+    /// The documents of a cluster.
+    pub fn new(
+        cluster: Cluster,
+        instance_groups: impl IntoIterator<Item = InstanceGroup>,
+        ssh_keys: impl IntoIterator<Item = SshCredential>,
+    ) -> Self {
+        Self {
+            cluster,
+            instance_groups: instance_groups.into_iter().collect(),
+            ssh_keys: ssh_keys.into_iter().collect(),
+        }
+    }
+
     /// Takes the documents of one cluster; documents of kinds that make no objects in a cloud are left out.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ async fn foreign_only(engine: &Engine, graph: &TaskGraph) -> Snapshot {
 }
 
 pub(crate) fn plant_zone(cloud: &MemoryCloud) {
-    cloud.plant::<DnsZone>("zone", &DnsZone { name: "example.com".into(), network: None }).unwrap();
+    cloud.plant::<DnsZone>("zone", &DnsZone::new("example.com")).unwrap();
 }
 
 /// The median time of a run, without dropping its result.

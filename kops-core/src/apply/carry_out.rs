@@ -227,7 +227,7 @@ impl Worker<'_> {
     async fn list(&self, making: &Making<'_>) -> Result<Vec<Observed>> {
         let wanted = [Wanted { name: making.task.key.name(), spec: making.wanted }];
         // A memo of its own: what was true a moment ago is of no use here.
-        let cx = Context { memo: crate::cloud::Memo::default(), ..making.doing.cx.clone() };
+        let cx = making.doing.cx.fresh();
         let filter = Filter::Scope { wanted: &wanted, shared: &[] };
         making.handler.list(&Query { scope: self.scope, filter, cx: &cx }).await
     }

@@ -205,7 +205,9 @@ impl EventKind {
 
 /// Receives the events of a run. Clones lead to the same place; the default drops everything.
 #[derive(Clone, Default)]
-pub struct EventSink(Option<Arc<dyn Fn(&Event) + Send + Sync>>);
+pub struct EventSink(Option<Arc<Receive>>);
+
+type Receive = dyn Fn(&Event) + Send + Sync;
 
 impl fmt::Debug for EventSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -26,7 +26,7 @@ use crate::policy::{Policies, Policy};
 ///
 /// let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("demo"));
 /// let mut graph = TaskGraph::builder();
-/// graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse()?], ipv6: false });
+/// graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
 /// let plan = engine.plan(&graph.build()?).await?;
 ///
 /// let (sink, mut events) = EventSink::channel();

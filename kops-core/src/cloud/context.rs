@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::Result;
+use crate::{Result, setters};
 
 /// How urgent a call is: the time that the rest of the work needs from it on. The longest goes first.
 ///
@@ -42,6 +42,7 @@ impl Ord for Priority {
 /// What a call to a handler takes along: how urgent it is, whether it is still wanted, and what other calls
 /// of the same observation have found already. Cheap to clone.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Context {
     /// How urgent the call is; a [`Limiter`](super::Limiter) lets urgent calls go first.
     pub priority: Priority,
@@ -49,6 +50,25 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// What has been fetched already.
     pub memo: Memo,
+}
+
+impl Context {
+    /// What a call takes along that is not urgent, is wanted, and is the first of its observation.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same without what has been fetched already: for a look at how things are now.
+    pub fn fresh(&self) -> Self {
+        Self { memo: Memo::default(), ..self.clone() }
+    }
+
+    setters! {
+        /// Sets how urgent the call is.
+        set priority: Priority;
+        /// Sets what cancels the call.
+        set cancel: CancellationToken;
+    }
 }
 
 /// Answers that several listings of one observation share: kinds that come out of the same call make it once.

@@ -16,11 +16,19 @@ use crate::{Error, Result};
 
 /// An object as a document, with the objects it refers to.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Observed {
     /// The object.
     pub object: Object<Document>,
     /// What it refers to.
     pub references: Vec<Reference>,
+}
+
+impl Observed {
+    /// An object with what it refers to.
+    pub fn new(object: Object<Document>, references: Vec<Reference>) -> Self {
+        Self { object, references }
+    }
 }
 
 /// A [`Handler`] without its type; implemented for every handler, never by hand.

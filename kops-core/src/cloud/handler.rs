@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Context, Object, Owner, Scope};
 use crate::graph::{Document, Reference};
 use crate::resource::Resource;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, setters};
 
 /// The closed specification of a handler's kind.
 pub type Resolved<H> = <<H as Handler>::Kind as Resource>::Resolved;
@@ -115,6 +115,7 @@ pub trait Handler: Send + Sync + 'static {
 
 /// How a create is kept from making a second object when the first answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IdentityClass {
     /// The cloud refuses a second object of the same name with
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists); the name follows from scope and task.
@@ -130,6 +131,7 @@ pub enum IdentityClass {
 
 /// What it takes to change a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mutability {
     /// An update.
     InPlace,
@@ -143,6 +145,7 @@ pub enum Mutability {
 
 /// What comes first when an object is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Replacement {
     /// The old one goes before the new one comes: they cannot exist side by side.
     DeleteFirst,
@@ -154,6 +157,7 @@ pub enum Replacement {
 ///
 /// Fields may come: write `..Timing::default()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timing {
     /// A creating, changing or deleting call.
     pub call: Duration,
@@ -183,8 +187,27 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    /// A call of 250 ms that is done when it is answered.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets how long a call takes.
+        set call: Duration;
+        /// Sets how long it takes until the object works.
+        set settle: Duration;
+        /// Sets how long it takes until the object is gone.
+        set vanish: Duration;
+        /// Sets the longest pause between two looks.
+        set poll: Duration;
+    }
+}
+
 /// Which objects are asked for.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Query<'a> {
     /// The scope.
     pub scope: &'a Scope,
@@ -194,10 +217,21 @@ pub struct Query<'a> {
     pub cx: &'a Context,
 }
 
+impl<'a> Query<'a> {
+    /// Asks for the objects of a filter.
+    pub fn new(scope: &'a Scope, filter: Filter<'a>, cx: &'a Context) -> Self {
+        Self { scope, filter, cx }
+    }
+}
+
 /// Which objects are asked for.
+///
+/// Exhaustive: a handler answers each of them, and is to be told by the compiler when another comes. What is asked along
+/// with one can grow: match it with `..`.
 #[derive(Clone, Copy, Debug)]
 pub enum Filter<'a> {
     /// What the scope owns, what `shared` selects, and who holds the names of what is `wanted`.
+    #[non_exhaustive]
     Scope {
         /// The tasks of this kind in the graph that are not shared.
         wanted: &'a [Wanted<'a>],
@@ -208,8 +242,16 @@ pub enum Filter<'a> {
     Ids(&'a [String]),
 }
 
+impl<'a> Filter<'a> {
+    /// What the scope owns, what `shared` selects, and who holds the names of what is `wanted`.
+    pub fn scope(wanted: &'a [Wanted<'a>], shared: &'a [&'a str]) -> Self {
+        Self::Scope { wanted, shared }
+    }
+}
+
 /// A task that wants an object to exist.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Wanted<'a> {
     /// The task's name.
     pub name: &'a str,
@@ -217,8 +259,16 @@ pub struct Wanted<'a> {
     pub spec: &'a Document,
 }
 
+impl<'a> Wanted<'a> {
+    /// A task and its specification.
+    pub fn new(name: &'a str, spec: &'a Document) -> Self {
+        Self { name, spec }
+    }
+}
+
 /// Asks for an object.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Create<'a, S> {
     /// The scope that will own it.
     pub scope: &'a Scope,
@@ -235,8 +285,21 @@ pub struct Create<'a, S> {
     pub cx: &'a Context,
 }
 
+impl<'a, S> Create<'a, S> {
+    /// Asks for the object of a task.
+    pub fn new(scope: &'a Scope, name: &'a str, spec: &'a S, token: &'a str, cx: &'a Context) -> Self {
+        Self { scope, name, spec, retained: false, token, cx }
+    }
+
+    setters! {
+        /// Sets whether to mark it never to be deleted.
+        set retained: bool;
+    }
+}
+
 /// Asks for a change in place.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Update<'a, S> {
     /// The scope that owns the object.
     pub scope: &'a Scope,
@@ -254,8 +317,24 @@ pub struct Update<'a, S> {
     pub cx: &'a Context,
 }
 
+impl<'a, S> Update<'a, S> {
+    /// Asks for a task's object to become what the specification says.
+    pub fn new(
+        scope: &'a Scope,
+        name: &'a str,
+        object: &'a Object<S>,
+        spec: &'a S,
+        changed: &'a BTreeSet<String>,
+        token: &'a str,
+        cx: &'a Context,
+    ) -> Self {
+        Self { scope, name, object, spec, changed, token, cx }
+    }
+}
+
 /// Asks for an object to be marked as the scope's.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Adopt<'a, S> {
     /// The scope that will own it.
     pub scope: &'a Scope,
@@ -267,6 +346,19 @@ pub struct Adopt<'a, S> {
     pub retained: bool,
     /// What the call takes along.
     pub cx: &'a Context,
+}
+
+impl<'a, S> Adopt<'a, S> {
+    /// Asks for an object to be marked as the scope's, made for the task `name`.
+    pub fn new(
+        scope: &'a Scope,
+        name: &'a str,
+        object: &'a Object<S>,
+        retained: bool,
+        cx: &'a Context,
+    ) -> Self {
+        Self { scope, name, object, retained, cx }
+    }
 }
 
 impl<S: Clone> Adopt<'_, S> {
@@ -283,6 +375,7 @@ impl<S: Clone> Adopt<'_, S> {
 
 /// Asks for an object's end.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Delete<'a, S> {
     /// The scope that owns it.
     pub scope: &'a Scope,
@@ -292,8 +385,16 @@ pub struct Delete<'a, S> {
     pub cx: &'a Context,
 }
 
+impl<'a, S> Delete<'a, S> {
+    /// Asks for the end of an object that the scope owns.
+    pub fn new(scope: &'a Scope, object: &'a Object<S>, cx: &'a Context) -> Self {
+        Self { scope, object, cx }
+    }
+}
+
 /// How far a deletion has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Deletion {
     /// The object is gone.
     Done,

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::resource::Output;
+use crate::setters;
 use crate::{Error, Result};
 
 /// An object as observed.
 ///
 /// `S` is the kind's closed specification in a [`Handler`](super::Handler), and a document elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Object<S> {
     /// The cloud's identifier.
     pub id: String,
@@ -53,10 +55,23 @@ impl<S> Object<S> {
         }
     }
 
-    /// The object in a state.
-    pub fn state(mut self, state: State) -> Self {
-        self.state = state;
-        self
+    setters! {
+        /// Sets the cloud's identifier.
+        into id: String;
+        /// Sets the name of the task it was made for.
+        option name: String;
+        /// Sets whose it is.
+        set owner: Owner;
+        /// Sets its state.
+        set state: State;
+        /// Sets what it is like.
+        set spec: S;
+        /// Sets its outputs.
+        set outputs: Outputs;
+        /// Adds names by which a selector may mean it.
+        texts aliases;
+        /// Sets whether it is marked never to be deleted.
+        set retained: bool;
     }
 
     /// The object with an output.
@@ -93,6 +108,7 @@ impl<S> Object<S> {
 
 /// Whose an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Owner {
     /// The scope's.
     Scope,
@@ -104,6 +120,7 @@ pub enum Owner {
 
 /// How an object fares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum State {
     /// It works.
     Ready,

@@ -59,7 +59,7 @@ use crate::{Error, Result, resource};
 /// let cloud = With::new(MemoryCloud::new(), [inventory])?.class("Entry", Class::Data);
 ///
 /// let mut graph = TaskGraph::builder();
-/// let door = graph.add("door", Address {});
+/// let door = graph.add("door", Address::new());
 /// graph.add("door", Entry { ip: door.get(Address::IP) });
 /// let native = cloud.lower(&graph.build()?, &Scope::new("demo"), &[])?;
 /// assert_eq!(native.graph().len(), 2);

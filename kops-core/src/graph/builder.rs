@@ -291,7 +291,7 @@ mod tests {
     use crate::resource::{Address, InternetGateway, Network, Subnet};
 
     fn subnet(network: Input<Id<Network>>) -> Subnet {
-        Subnet::new(network, "10.0.0.0/24".parse().unwrap(), "a")
+        Subnet::new(network, "10.0.0.0/24".parse().unwrap()).zone("a")
     }
 
     #[test]
@@ -342,7 +342,7 @@ mod tests {
         let mut graph = TaskGraph::builder();
         let network = graph.add("n", Network::default());
         let a = graph.add("a", subnet(network.id()));
-        let gateway = graph.add("g", InternetGateway { network: network.id() });
+        let gateway = graph.add("g", InternetGateway::new(network.id()));
         graph.after(&network, &gateway);
         graph.after(&a, &gateway);
         let error = graph.build().unwrap_err().to_string();

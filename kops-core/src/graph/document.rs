@@ -38,7 +38,7 @@ impl Document {
     /// use kops_core::graph::Document;
     /// use kops_core::resource::Network;
     ///
-    /// let network = Network { cidrs: vec!["10.0.0.0/16".parse()?], ipv6: false };
+    /// let network = Network::new(["10.0.0.0/16".parse()?]);
     /// assert_eq!(Document::of(&network)?.decode::<Network>()?, network);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

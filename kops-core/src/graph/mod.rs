@@ -11,8 +11,8 @@
 //! use kops_core::resource::{Network, Subnet};
 //!
 //! let mut graph = TaskGraph::builder();
-//! let network = graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse()?], ..Network::default() });
-//! graph.add("a", Subnet::new(network.id(), "10.0.0.0/24".parse()?, "zone-a"));
+//! let network = graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
+//! graph.add("a", Subnet::new(network.id(), "10.0.0.0/24".parse()?).zone("zone-a"));
 //! let graph = graph.build()?;
 //!
 //! let order: Vec<_> = graph.tasks().map(|task| task.key.as_str()).collect();
@@ -54,12 +54,14 @@ pub(crate) use value::{REF, alike, is_mark, marked};
 /// What the engine may do with a task's object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum Lifecycle {
     /// Created, kept as specified, deleted when no longer wanted.
     #[default]
     Managed,
     /// Somebody else's: looked up by `selector` (an identifier or a name the kind understands), never
     /// touched. It must exist.
+    #[non_exhaustive]
     Shared {
         /// How the object is found.
         selector: String,
@@ -93,6 +95,13 @@ pub struct TaskOptions {
 impl TaskOptions {
     pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl Lifecycle {
+    /// Somebody else's, found by an identifier or a name that the kind understands.
+    pub fn shared(selector: impl Into<String>) -> Self {
+        Self::Shared { selector: selector.into() }
     }
 }
 
@@ -136,7 +145,7 @@ pub struct Task {
 /// # use kops_core::graph::TaskGraph;
 /// # use kops_core::resource::Network;
 /// let mut graph = TaskGraph::builder();
-/// graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse()?], ..Network::default() });
+/// graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
 /// let graph = graph.build()?;
 ///
 /// let text = serde_json::to_string(&graph)?;

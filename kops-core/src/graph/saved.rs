@@ -55,8 +55,9 @@ mod tests {
     fn graph() -> TaskGraph {
         let mut graph = TaskGraph::builder();
         let network = graph.share::<Network>("theirs", "vpc-1");
-        let subnet = graph.add("a", Subnet::new(network.ready().id(), "10.0.0.0/24".parse().unwrap(), "z"));
-        let gateway = graph.add_as("g", InternetGateway { network: network.id() }, Lifecycle::Retained);
+        let subnet =
+            graph.add("a", Subnet::new(network.ready().id(), "10.0.0.0/24".parse().unwrap()).zone("z"));
+        let gateway = graph.add_as("g", InternetGateway::new(network.id()), Lifecycle::Retained);
         graph.after(&subnet, &gateway);
         let balancer = graph.share::<LoadBalancer>("api", "api");
         let host = Input::concat(["host=".into(), balancer.get(LoadBalancer::DNS_NAME)]);

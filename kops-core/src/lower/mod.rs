@@ -46,7 +46,7 @@
 //!     Lowerings { cloud: "Example", kinds: &[entry::<Here, Address>()], parts: &[] };
 //!
 //! let mut graph = TaskGraph::builder();
-//! graph.add("door", Address {});
+//! graph.add("door", Address::new());
 //! let native = LOWERINGS.lower(&graph.build()?, &Scope::new("demo"), &Here, &["FloatingIp"].into())?;
 //! let stand_in = Handle::<FloatingIp>::named("door");
 //! assert_eq!(native.stands_for(Handle::<Address>::named("door").key()), Some(stand_in.key()));

@@ -63,7 +63,7 @@ impl Plan {
 /// # let cloud = Arc::new(kops_core::testing::MemoryCloud::new());
 ///
 /// let mut graph = TaskGraph::builder();
-/// graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse()?], ..Network::default() });
+/// graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
 /// let graph = graph.build()?;
 ///
 /// // One process plans and writes down the plan and the graph (which holds the secrets, if there are any) …

@@ -6,9 +6,15 @@ use super::{Output, Resource};
 
 /// A fixed public IPv4 address.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Address {}
 
 impl Address {
+    /// An address of the cloud's choice.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// The address, in dotted form.
     pub const IP: Output<Self, String> = Output::new("ip");
 }

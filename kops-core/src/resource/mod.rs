@@ -1,4 +1,17 @@
 //! The provider-agnostic kinds. What a kind is, see [`crate::graph::Resource`].
+//!
+//! A specification is made by a constructor that takes what is required; the rest has a usual value, is set by methods
+//! named after the members, and can be assigned, too. Later versions add members, never a required one:
+//!
+//! ```
+//! use kops_core::resource::{HealthCheck, Listener};
+//!
+//! let mut api = Listener::tcp(443).target_port(8443).health_check(HealthCheck::new().https_path("/healthz"));
+//! api.health_check.interval_seconds = 30;
+//! ```
+//!
+//! Choices ([`Protocol`], [`Peer`], [`Egress`], …) are exhaustive on purpose: a provider answers each of them, and when
+//! another comes the compiler tells it where.
 
 mod address;
 mod dns;
@@ -7,6 +20,7 @@ mod firewall;
 mod gateway;
 mod identity;
 mod instance;
+mod instance_disk;
 mod instance_group;
 mod load_balancer;
 mod network;
@@ -20,7 +34,8 @@ pub use extension::{Extension, Extensions};
 pub use firewall::{Direction, Firewall, FirewallRule, FirewallRules, Peer, Ports, Protocol};
 pub use gateway::{InternetGateway, NatGateway};
 pub use identity::Identity;
-pub use instance::{Instance, MachineOptions, RootVolume};
+pub use instance::{Instance, MachineOptions};
+pub use instance_disk::InstanceDisk;
 pub use instance_group::{InstanceGroup, SpotOptions};
 pub use load_balancer::{HealthCheck, Listener, LoadBalancer, Scheme};
 pub use network::Network;

@@ -125,11 +125,19 @@ pub trait StateStore: fmt::Debug + Send + Sync {
 
 /// An object's bytes and the version they had when they were read.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredObject {
     /// The content.
     pub bytes: Vec<u8>,
     /// The version to name in a conditional write.
     pub version: Version,
+}
+
+impl StoredObject {
+    /// An object's bytes and their version.
+    pub fn new(bytes: impl Into<Vec<u8>>, version: Version) -> Self {
+        Self { bytes: bytes.into(), version }
+    }
 }
 
 /// Without the content: objects hold private keys.
@@ -141,11 +149,19 @@ impl fmt::Debug for StoredObject {
 
 /// A key that a list found, and the version of its object.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry {
     /// Where the object is.
     pub key: StoreKey,
     /// Its version.
     pub version: Version,
+}
+
+impl Entry {
+    /// A key and the version of its object.
+    pub fn new(key: StoreKey, version: Version) -> Self {
+        Self { key, version }
+    }
 }
 
 /// What an object's content is told apart by; only the store that made it knows how to read it.

@@ -59,6 +59,8 @@ enum Flaw {
     Babbles,
     /// Shows another size each time.
     Fidgets,
+    /// Shows another output each time.
+    Wavers,
     /// Sees nothing.
     IsBlind,
     /// Deletes only what it is asked to delete twice.
@@ -115,7 +117,7 @@ impl Cloud for Flawed {
                 let mut more = TaskGraph::builder();
                 graph.tasks().for_each(|task| more.insert(task.clone()));
                 let name = format!("surprise-{}", self.lowered.fetch_add(1, Ordering::Relaxed));
-                more.add(&name, Network { cidrs: vec!["10.1.0.0/16".parse().unwrap()], ipv6: false });
+                more.add(&name, Network::new(["10.1.0.0/16".parse().unwrap()]));
                 more.build().map(Native::from)
             }
             _ => self.inner.lower(graph, scope, own),
@@ -189,19 +191,17 @@ impl DynHandler for FlawedHandler {
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {
         let scope = self.scope(query.scope);
         let filter = match query.filter {
-            Filter::Scope { wanted, .. } if self.flaw == Flaw::IgnoresSelectors => {
-                Filter::Scope { wanted, shared: &[] }
-            }
+            Filter::Scope { wanted, .. } if self.flaw == Flaw::IgnoresSelectors => Filter::scope(wanted, &[]),
             filter => filter,
         };
-        let mut found = self.inner.list(&Query { scope: &scope, filter, cx: query.cx }).await?;
+        let mut found = self.inner.list(&Query::new(&scope, filter, query.cx)).await?;
         match self.flaw {
             Flaw::HidesHolders => found.retain(|observed| observed.object.owner == Owner::Scope),
             Flaw::ReadsOnePage => found.truncate(10),
             Flaw::AsksOneByOne => {
                 for observed in &found {
                     let filter = Filter::Ids(std::slice::from_ref(&observed.object.id));
-                    self.inner.list(&Query { scope: &scope, filter, cx: query.cx }).await?;
+                    self.inner.list(&Query::new(&scope, filter, query.cx)).await?;
                 }
             }
             Flaw::IsBlind => found.clear(),
@@ -209,10 +209,16 @@ impl DynHandler for FlawedHandler {
                 let lists = self.lists.fetch_add(1, Ordering::Relaxed);
                 for observed in &mut found {
                     let mut shown: Value = observed.object.spec.decode()?;
-                    if let Some(size) = shown.get_mut("size") {
+                    if let Some(size) = shown.get_mut("size_gib") {
                         *size = lists.into();
                     }
                     observed.object.spec = shown.into();
+                }
+            }
+            Flaw::Wavers => {
+                let lists = self.lists.fetch_add(1, Ordering::Relaxed);
+                for observed in &mut found {
+                    observed.object.outputs.set(Output::<Network, usize>::new("seen"), lists);
                 }
             }
             Flaw::Remembers if !found.is_empty() => {
@@ -231,7 +237,9 @@ impl DynHandler for FlawedHandler {
         let token = if self.flaw == Flaw::IgnoresTokens { &random } else { request.token };
         let retained = request.retained && self.flaw != Flaw::ForgetsRetention;
         let wanted = request.spec;
-        let mut made = self.inner.create(Create { scope: &scope, token, retained, ..request }).await?;
+        let mut request = request.retained(retained);
+        (request.scope, request.token) = (&scope, token);
+        let mut made = self.inner.create(request).await?;
         if self.flaw == Flaw::Boasts {
             made.object.spec = wanted.clone();
         }
@@ -240,11 +248,13 @@ impl DynHandler for FlawedHandler {
 
     async fn update(&self, request: Update<'_, Document>) -> Result<Observed> {
         if self.flaw == Flaw::IgnoresUpdates {
-            let object = kops_core::cloud::Object { spec: request.spec.clone(), ..request.object.clone() };
-            return Ok(Observed { object, references: Vec::new() });
+            let object = request.object.clone().spec(request.spec.clone());
+            return Ok(Observed::new(object, Vec::new()));
         }
         let scope = self.scope(request.scope);
-        self.inner.update(Update { scope: &scope, ..request }).await.map(|observed| self.told(observed))
+        let mut request = request;
+        request.scope = &scope;
+        self.inner.update(request).await.map(|observed| self.told(observed))
     }
 
     fn can_adopt(&self) -> bool {
@@ -254,10 +264,11 @@ impl DynHandler for FlawedHandler {
     async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
         let scope = self.scope(request.scope);
         if self.flaw == Flaw::AdoptsInWordsOnly {
-            let object = request.adopted();
-            return Ok(Observed { object, references: Vec::new() });
+            return Ok(Observed::new(request.adopted(), Vec::new()));
         }
-        self.inner.adopt(Adopt { scope: &scope, ..request }).await.map(|observed| self.told(observed))
+        let mut request = request;
+        request.scope = &scope;
+        self.inner.adopt(request).await.map(|observed| self.told(observed))
     }
 
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {
@@ -270,11 +281,13 @@ impl DynHandler for FlawedHandler {
         }
         if self.flaw == Flaw::MissesTheGone {
             let filter = Filter::Ids(std::slice::from_ref(&request.object.id));
-            if self.inner.list(&Query { scope: &scope, filter, cx: request.cx }).await?.is_empty() {
+            if self.inner.list(&Query::new(&scope, filter, request.cx)).await?.is_empty() {
                 return Err(Error::invalid("there is no such object"));
             }
         }
-        self.inner.delete(Delete { scope: &scope, ..request }).await
+        let mut request = request;
+        request.scope = &scope;
+        self.inner.delete(request).await
     }
 }
 
@@ -298,6 +311,7 @@ const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::AsksOneByOne, "budget"),
     (Flaw::Babbles, "secrets"),
     (Flaw::Fidgets, "stable"),
+    (Flaw::Wavers, "stable"),
     (Flaw::IsBlind, "stale"),
     (Flaw::NeedsAsking, "throttled"),
     (Flaw::NeedsAsking, "failed_anywhere"),
@@ -308,7 +322,7 @@ const FLAWS: &[(Flaw, &str)] = &[
 #[tokio::test(start_paused = true)]
 async fn every_flaw_is_found() {
     for &(flaw, rule) in FLAWS {
-        let capabilities = Capabilities { ipv6: false, ..MemoryCloud::new().capabilities() };
+        let capabilities = MemoryCloud::new().capabilities().ipv6(false);
         let cloud = match rule {
             "unsupported" => MemoryCloud::builder().capabilities(capabilities),
             _ => MemoryCloud::builder().page(10),

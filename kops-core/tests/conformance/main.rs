@@ -7,7 +7,7 @@ mod flaws;
 
 use std::time::Duration;
 
-use kops_core::cloud::{Capabilities, Cloud, IdentityClass};
+use kops_core::cloud::{Cloud, IdentityClass};
 use kops_core::resource::{Address, Resource};
 use kops_core::testing::conformance;
 use kops_core::testing::{Latencies, MemoryCloud, MemoryCloudBuilder};
@@ -43,7 +43,7 @@ async fn with_objects_that_cannot_be_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn with_little_to_offer() {
-    let capabilities = Capabilities { ipv6: false, ..MemoryCloud::new().capabilities() };
+    let capabilities = MemoryCloud::new().capabilities().ipv6(false);
     let cloud = MemoryCloud::builder()
         .capabilities(capabilities)
         .latencies(Latencies::default().call(Duration::from_millis(10)));

@@ -3,7 +3,7 @@
 
 mod users;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kops_core::cloud::{Class, Cloud, DynHandler, Scope, With};
@@ -20,32 +20,16 @@ use users::{DatabaseUser, Users};
 /// A machine with a database, an address, a user who comes from there, and a name for the user's URL.
 fn graph() -> TaskGraph {
     let mut graph = TaskGraph::builder();
-    let network = graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false });
-    let subnet = graph.add("main", Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "zone-a"));
-    let machine = Instance {
-        subnet: subnet.id(),
-        image: "image".to_owned(),
-        machine_type: "large".to_owned(),
-        firewalls: BTreeSet::new(),
-        identity: None,
-        ssh_key: None,
-        user_data: None,
-        root_volume: kops_core::resource::RootVolume::default(),
-        options: kops_core::resource::MachineOptions::default(),
-        labels: BTreeMap::new(),
-    };
+    let network = graph.add("main", Network::new(["10.0.0.0/16".parse().unwrap()]));
+    let subnet = graph.add("main", Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap()).zone("zone-a"));
+    let machine = Instance::new(subnet.id(), "image", "large");
     let database = graph.add("db", machine);
-    let door = graph.add("door", Address {});
+    let door = graph.add("door", Address::new());
     let user = DatabaseUser { host: database.get(Instance::PRIVATE_IP), from: door.get(Address::IP) };
     let user = graph.add("ada", user);
-    let zone = graph.add("zone", DnsZone { name: "example.com".to_owned(), network: None });
-    let record = DnsRecord {
-        zone: zone.id(),
-        name: "ada.example.com".to_owned(),
-        record_type: RecordType::Txt,
-        ttl: 300,
-        target: DnsTarget::Values([user.get(DatabaseUser::URL)].into()),
-    };
+    let zone = graph.add("zone", DnsZone::new("example.com"));
+    let target = DnsTarget::values([user.get(DatabaseUser::URL)]);
+    let record = DnsRecord::new(zone.id(), "ada.example.com", RecordType::Txt, target);
     graph.add("ada", record);
     graph.build().unwrap()
 }
@@ -102,7 +86,7 @@ fn a_kind_whose_name_is_taken_is_refused() {
 #[test]
 fn an_output_that_an_own_kind_does_not_have_is_found_when_planning() {
     let mut graph = TaskGraph::builder();
-    let machine: Handle<Address> = graph.add("door", Address {});
+    let machine: Handle<Address> = graph.add("door", Address::new());
     let user: DatabaseUser = DatabaseUser { host: "db".into(), from: machine.get(Address::IP) };
     graph.add("ada", user);
     let mut documents = TaskGraph::builder();

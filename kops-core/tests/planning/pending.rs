@@ -14,7 +14,7 @@ const SETTLING: Duration = Duration::from_mins(20);
 
 fn volume() -> TaskGraph {
     let mut graph = TaskGraph::builder();
-    graph.add("slow", Volume { zone: "a".to_owned(), size: 1, ..Volume::default() });
+    graph.add("slow", Volume::new("a", 1));
     graph.build().unwrap()
 }
 
@@ -57,7 +57,7 @@ async fn a_plan_without_changes_waits_for_what_is_pending() {
 async fn what_changes_does_not_wait_for_what_it_does_not_need() {
     let (cloud, engine) = left_pending().await;
     let mut graph = TaskGraph::builder();
-    graph.add("slow", Volume { zone: "a".to_owned(), size: 1, ..Volume::default() });
+    graph.add("slow", Volume::new("a", 1));
     graph.add("shop", site::network());
     let plan = engine.plan(&graph.build().unwrap()).await.unwrap();
     assert_eq!(plan.headline(), "shop on memory: 1 to create; waiting for 1; 1 unchanged.");

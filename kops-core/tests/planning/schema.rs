@@ -59,8 +59,8 @@ fn graph(host: Host) -> TaskGraph {
         graph.insert(task.clone());
     }
     let network = graph.add("shop", site::network());
-    graph.add("door", InternetGateway { network: network.ready().id() });
-    graph.add_as("data", Volume { zone: "a".to_owned(), size: 1, ..Volume::default() }, Lifecycle::Retained);
+    graph.add("door", InternetGateway::new(network.ready().id()));
+    graph.add_as("data", Volume::new("a", 1), Lifecycle::Retained);
     graph.build().unwrap()
 }
 

@@ -77,7 +77,7 @@ pub(crate) async fn apply(engine: &Engine, graph: &TaskGraph) -> Plan {
 }
 
 pub(crate) fn network() -> Network {
-    Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false }
+    Network::new(["10.0.0.0/16".parse().unwrap()])
 }
 
 /// A network and nothing else.
@@ -91,19 +91,11 @@ pub(crate) fn one_network() -> TaskGraph {
 pub(crate) fn host(host: Host, record: bool) -> TaskGraph {
     let mut graph = TaskGraph::builder();
     let host = graph.add("web", host);
-    let zone = graph.add("zone", DnsZone { name: "shop.example".to_owned(), network: None });
+    let zone = graph.add("zone", DnsZone::new("shop.example"));
     if record {
         let address: Input<String> = host.get(Host::ADDRESS);
-        graph.add(
-            "www",
-            DnsRecord {
-                zone: zone.id(),
-                name: "www.shop.example".to_owned(),
-                record_type: RecordType::A,
-                ttl: 60,
-                target: DnsTarget::Values([address].into()),
-            },
-        );
+        let target = DnsTarget::Values([address].into());
+        graph.add("www", DnsRecord::new(zone.id(), "www.shop.example", RecordType::A, target));
     }
     graph.build().unwrap()
 }

@@ -17,15 +17,15 @@ use crate::site::{self, Host};
 /// A network, and two addresses that nothing refers to.
 fn graph() -> TaskGraph {
     let mut graph = TaskGraph::builder();
-    graph.add("shop", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false });
-    graph.add("front", Address {});
-    graph.add("back", Address {});
+    graph.add("shop", Network::new(["10.0.0.0/16".parse().unwrap()]));
+    graph.add("front", Address::new());
+    graph.add("back", Address::new());
     graph.build().unwrap()
 }
 
 fn only_the_network() -> TaskGraph {
     let mut graph = TaskGraph::builder();
-    graph.add("shop", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false });
+    graph.add("shop", Network::new(["10.0.0.0/16".parse().unwrap()]));
     graph.build().unwrap()
 }
 
@@ -80,12 +80,12 @@ async fn what_the_plan_does_not_know_must_not_have_come() {
     let site = Site::with_all().await;
     let plan = site.engine.plan(&only_the_network()).await.unwrap();
     site.lose::<Address>();
-    let more = Network { cidrs: vec!["10.1.0.0/16".parse().unwrap()], ipv6: false };
+    let more = Network::new(["10.1.0.0/16".parse().unwrap()]);
     let mut graph = TaskGraph::builder();
-    graph.add("shop", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false });
+    graph.add("shop", Network::new(["10.0.0.0/16".parse().unwrap()]));
     graph.add("mall", more);
-    graph.add("front", Address {});
-    graph.add("back", Address {});
+    graph.add("front", Address::new());
+    graph.add("back", Address::new());
     let other = site.engine.plan(&graph.build().unwrap()).await.unwrap();
     site.engine.apply(&other).await.unwrap().into_result().unwrap();
     let error = site.engine.apply(&plan).await.unwrap_err();

@@ -43,8 +43,8 @@ impl IntentLog for Counted {
 
 fn addresses() -> TaskGraph {
     let mut graph = TaskGraph::builder();
-    graph.add("front", Address {});
-    graph.add("back", Address {});
+    graph.add("front", Address::new());
+    graph.add("back", Address::new());
     graph.build().unwrap()
 }
 

@@ -28,16 +28,16 @@ fn engine(cloud: &MemoryCloud) -> Engine {
 /// A network with a subnet in it, and a volume that needs neither.
 fn graph() -> TaskGraph {
     let mut graph = TaskGraph::builder();
-    let network = Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false };
+    let network = Network::new(["10.0.0.0/16".parse().unwrap()]);
     let network = graph.add("main", network);
-    graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "a"));
-    graph.add("data", Volume { zone: "a".to_owned(), size: 8, ..Volume::default() });
+    graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap()).zone("a"));
+    graph.add("data", Volume::new("a", 8));
     graph.build().unwrap()
 }
 
 fn volume() -> TaskGraph {
     let mut graph = TaskGraph::builder();
-    graph.add("data", Volume { zone: "a".to_owned(), size: 8, ..Volume::default() });
+    graph.add("data", Volume::new("a", 8));
     graph.build().unwrap()
 }
 

@@ -51,7 +51,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collector {
 
 fn graph() -> TaskGraph {
     let mut graph = TaskGraph::builder();
-    graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false });
+    graph.add("main", Network::new(["10.0.0.0/16".parse().unwrap()]));
     graph.add("root", Password { value: Secret::new("hunter2") });
     graph.build().unwrap()
 }

@@ -121,12 +121,10 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
     }
 
     fn timing() -> Timing {
-        Timing {
-            settle: Duration::from_secs(3),
-            vanish: Duration::from_secs(3),
-            poll: Duration::from_secs(3),
-            ..Timing::default()
-        }
+        Timing::new()
+            .settle(Duration::from_secs(3))
+            .vanish(Duration::from_secs(3))
+            .poll(Duration::from_secs(3))
     }
 
     /// The name of a task's object; `None` when it takes more than the task's name to tell.
@@ -225,7 +223,7 @@ impl<C: Collection> Compute<C> {
             Some(mark) => mark.object(id, spec),
             None => Object::foreign(id, spec),
         };
-        let mut object = self.with_aliases(Object { state, outputs, ..object }, &path);
+        let mut object = self.with_aliases(object.state(state).outputs(outputs), &path);
         if object.owner == Owner::Other {
             object = object.alias(link);
         }
@@ -456,7 +454,7 @@ impl<C: Collection> Handler for Compute<C> {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Resolved<Self>>>> {
         match query.filter {
-            Filter::Scope { wanted, shared } => self.of_scope(query, wanted, shared).await,
+            Filter::Scope { wanted, shared, .. } => self.of_scope(query, wanted, shared).await,
             Filter::Ids(ids) => self.of_ids(query, ids).await,
         }
     }
@@ -500,7 +498,7 @@ impl<C: Collection> Handler for Compute<C> {
             request_id: request_id(request.token, &path),
             cx: request.cx,
         };
-        let object = Object { spec: request.spec.clone(), ..request.object.clone() };
+        let object = request.object.clone().spec(request.spec.clone());
         let document = document_of(request.spec)?;
         let Some(Step { operation, more }) = C::update(&self.clients, change).await? else {
             return Ok(object);

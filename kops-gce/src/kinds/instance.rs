@@ -87,12 +87,10 @@ impl Collection for Instances {
     }
 
     fn timing() -> Timing {
-        Timing {
-            settle: Duration::from_secs(15),
-            vanish: Duration::from_secs(45),
-            poll: Duration::from_secs(5),
-            ..Timing::default()
-        }
+        Timing::new()
+            .settle(Duration::from_secs(15))
+            .vanish(Duration::from_secs(45))
+            .poll(Duration::from_secs(5))
     }
 
     fn zone(spec: &GceInstance<Closed>) -> Option<&str> {

@@ -8,7 +8,7 @@ use google_cloud_dns_v1::model::{
     ManagedZone as Model, ManagedZonePrivateVisibilityConfig, ManagedZonePrivateVisibilityConfigNetwork,
 };
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Memo, Mutability, Object, Owner,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Owner,
     Query, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
@@ -77,7 +77,7 @@ impl Handler for ManagedZones {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Zone>>> {
         // Somebody waits for a change: what an observation saw would not do.
-        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let zones = all(&self.0, cx).await?;
         let mut found = Vec::new();

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use google_cloud_dns_v1::model::{Change, ResourceRecordSet as Model};
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Memo, Mutability, Object, Query,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query,
     Scope, Update, Wanted, bare_domain, name_hash,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
@@ -115,7 +115,7 @@ impl ResourceRecordSets {
                 && let Some(spec) = spec_of(zone, &want.which, Some(record))
             {
                 let object = Object::foreign(id_of(&zone.id, &want.which), spec);
-                objects.push(Object { name: Some(want.task.clone()), ..object });
+                objects.push(object.name(want.task.clone()));
             }
         }
         Ok(objects)
@@ -123,7 +123,7 @@ impl ResourceRecordSets {
 
     /// The zone of a record, refused if the record could not be found again there.
     async fn zone(&self, scope: &Scope, id: &Id<ManagedZone>, cx: &Context) -> Result<Zone> {
-        let zones = managed_zone::all(&self.0, &Context { memo: Memo::default(), ..cx.clone() }).await?;
+        let zones = managed_zone::all(&self.0, &cx.fresh()).await?;
         let zone = zones.iter().find(|zone| zone.name.as_deref() == Some(id.as_str()));
         let zone = zone.ok_or_else(|| Error::not_found(format!("there is no zone {id}")))?;
         let domain = managed_zone::domain(zone).to_owned();
@@ -171,9 +171,9 @@ impl Handler for ResourceRecordSets {
             Filter::Ids(_) => Vec::new(),
         };
         // Somebody waits for a change: what an observation saw would not do.
-        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
-        let query = Query { cx, ..query.clone() };
+        let query = Query::new(query.scope, query.filter, cx);
         let zones = self.zones(query.scope, &wanted, cx).await?;
         let found = try_join_all(zones.iter().map(|zone| self.in_zone(&query, zone, &wanted))).await?;
         let mut found: Vec<_> = found.into_iter().flatten().collect();
@@ -204,7 +204,7 @@ impl Handler for ResourceRecordSets {
         }
         let deletions = now.get(&which_of(spec)).cloned().into_iter().collect();
         self.change(request.cx, &zone, deletions, additions).await?;
-        Ok(Object { spec: spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Record>) -> Result<Deletion> {

@@ -63,7 +63,7 @@ impl Lowered<Site> for LoadBalancer {
             let check = RegionHealthCheck {
                 port: u32::from(port),
                 https_path: health.https_path.clone(),
-                interval: health.interval,
+                interval: health.interval_seconds,
                 healthy: health.healthy,
                 unhealthy: health.unhealthy,
             };

@@ -40,13 +40,11 @@ pub(crate) fn state(provisioning_status: &str) -> State {
 /// Whatever changes in a balancer, it is the whole of it that is set up anew, for some seconds; another change is
 /// refused meanwhile, and repeated.
 pub(crate) fn timing() -> Timing {
-    Timing {
-        call: Duration::from_millis(500),
-        settle: Duration::from_secs(3),
-        vanish: Duration::from_secs(3),
-        poll: Duration::from_secs(2),
-        ..Timing::default()
-    }
+    Timing::new()
+        .call(Duration::from_millis(500))
+        .settle(Duration::from_secs(3))
+        .vanish(Duration::from_secs(3))
+        .poll(Duration::from_secs(2))
 }
 
 /// The objects that a query asks for, of the project's.

@@ -63,12 +63,7 @@ pub(super) fn state(status: &str, action: &str) -> State {
 
 /// Seconds until the name servers have a change.
 pub(super) fn timing() -> Timing {
-    Timing {
-        settle: Duration::from_secs(2),
-        vanish: Duration::from_secs(3),
-        poll: Duration::from_secs(2),
-        ..Timing::default()
-    }
+    Timing::new().settle(Duration::from_secs(2)).vanish(Duration::from_secs(3)).poll(Duration::from_secs(2))
 }
 
 #[derive(Debug)]
@@ -98,7 +93,7 @@ impl Handler for Zones {
             let object = observed(query.scope, it);
             let taken = wanted.iter().find(|(_, spec)| spec.name == object.spec.name);
             match (&object.name, taken) {
-                (None, Some((name, _))) => Object { name: Some((*name).to_owned()), ..object },
+                (None, Some((name, _))) => object.name((*name).to_owned()),
                 _ => object,
             }
         });

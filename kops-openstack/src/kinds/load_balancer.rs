@@ -88,7 +88,7 @@ impl Handler for LoadBalancers {
 
     fn timing(&self) -> Timing {
         // A machine boots that balances.
-        Timing { settle: Duration::from_secs(90), poll: Duration::from_secs(5), ..balancing::timing() }
+        balancing::timing().settle(Duration::from_secs(90)).poll(Duration::from_secs(5))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<OctaviaLoadBalancer<Closed>>>> {

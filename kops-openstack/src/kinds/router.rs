@@ -80,7 +80,7 @@ impl Handler for Routers {
     }
 
     fn timing(&self) -> Timing {
-        Timing { call: Duration::from_secs(2), ..Timing::default() }
+        Timing::new().call(Duration::from_secs(2))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Router<Closed>>>> {

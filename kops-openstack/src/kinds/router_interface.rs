@@ -87,7 +87,7 @@ impl Handler for RouterInterfaces {
                 _ => return None,
             };
             let retained = subnet_mark.or(router_mark).is_some_and(|mark| mark.retained);
-            Some(Object { retained, ..Object::owned(object.id.clone(), name, object.spec) })
+            Some(Object::owned(object.id.clone(), name, object.spec).retained(retained))
         };
         Ok(ids.iter().filter_map(owned).collect())
     }
@@ -102,7 +102,7 @@ impl Handler for RouterInterfaces {
         let Some(Value::String(id)) = answer.get_mut("port_id").map(Value::take) else {
             return Err(Error::new(ErrorKind::Unavailable, "the answer does not say which port was made"));
         };
-        Ok(Object { retained: request.retained, ..Object::owned(id, request.name, spec.clone()) })
+        Ok(Object::owned(id, request.name, spec.clone()).retained(request.retained))
     }
 
     async fn update(

@@ -175,7 +175,7 @@ impl Handler for RuleSets {
             }
             let name = asked_for.map_or(mark.task.as_str(), |(name, _)| name);
             let spec = SecurityGroupRules { group: Id::new(id), rules };
-            Some(Object { retained: mark.retained, ..Object::owned(id, name, spec) })
+            Some(Object::owned(id, name, spec).retained(mark.retained))
         };
         Ok(groups.iter().filter_map(object).collect())
     }
@@ -192,7 +192,7 @@ impl Handler for RuleSets {
         now.retain(|rule| rules.contains(rule) || rule.lets_everything_out());
         now.extend(missing);
         let spec = SecurityGroupRules { group: group.clone(), rules: now };
-        Ok(Object { retained: request.retained, ..Object::owned(group.as_str(), request.name, spec) })
+        Ok(Object::owned(group.as_str(), request.name, spec).retained(request.retained))
     }
 
     async fn update(
@@ -207,7 +207,7 @@ impl Handler for RuleSets {
         self.add(&spec.group, &missing, &Mark::of(scope, name, object), cx).await?;
         let surplus: Rules = object.spec.rules.difference(&spec.rules).cloned().collect();
         self.remove(&there, &surplus, cx).await?;
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, SecurityGroupRules<Closed>>) -> Result<Deletion> {

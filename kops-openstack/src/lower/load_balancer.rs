@@ -108,8 +108,8 @@ fn port(
     let monitor = HealthMonitor {
         pool: pool.ready().id(),
         kind: kind.to_owned(),
-        interval: check.interval,
-        timeout: check.interval.saturating_sub(1).clamp(1, 5),
+        interval: check.interval_seconds,
+        timeout: check.interval_seconds.saturating_sub(1).clamp(1, 5),
         healthy: check.healthy,
         unhealthy: check.unhealthy,
         path: check.https_path.clone(),

@@ -15,7 +15,8 @@ impl Lowered<Site> for Volume {
     const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "metadata")];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        if spec.iops.is_some() || spec.throughput.is_some() || spec.encrypted || spec.kms_key.is_some() {
+        if spec.iops.is_some() || spec.throughput_mibps.is_some() || spec.encrypted || spec.kms_key.is_some()
+        {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "speed and encryption of a volume on OpenStack are its type's",
@@ -25,7 +26,7 @@ impl Lowered<Site> for Volume {
         let labels = cx.scope().extra_labels().iter().chain(&spec.labels);
         let metadata = labels.map(|(key, value)| (tags::volume_key(key), value.clone())).collect();
         let volume = CinderVolume {
-            size: spec.size,
+            size: spec.size_gib,
             volume_type: setting(spec.volume_type),
             zone: if spec.zone.is_empty() { Setting::Unmanaged } else { Setting::To(spec.zone) },
             metadata,

@@ -216,11 +216,7 @@ fn put(files: &mut Option<ClusterFiles>, source: &Source) -> Result<()> {
     match (&source.document.object, files.as_mut()) {
         (AnyObject::Cluster(cluster), Some(files)) => files.cluster = (**cluster).clone(),
         (AnyObject::Cluster(cluster), None) => {
-            *files = Some(ClusterFiles {
-                cluster: (**cluster).clone(),
-                instance_groups: Vec::new(),
-                ssh_keys: Vec::new(),
-            });
+            *files = Some(ClusterFiles::new((**cluster).clone(), [], []));
         }
         (AnyObject::InstanceGroup(group), Some(files)) => specification::put(files, (**group).clone()),
         (AnyObject::SshCredential(key), Some(files)) => files.ssh_keys = vec![(**key).clone()],

@@ -74,8 +74,9 @@ impl<'a> Row<'a> {
     fn state(&self) -> &'static str {
         match self.machine.state {
             MachineState::Pending => "Pending",
-            MachineState::Running | MachineState::Detached => "Running",
             MachineState::Terminating => "Terminating",
+            // Members and detached machines alike.
+            _ => "Running",
         }
     }
 

@@ -23,7 +23,7 @@ fn made(native: &Native, address: &Key) -> Snapshot {
         if task.key == *at {
             object.outputs.set(Output::<Address, String>::new(leak(output)), IP.to_owned());
         }
-        (task.key.kind().to_owned(), Observed { object, references: Vec::new() })
+        (task.key.kind().to_owned(), Observed::new(object, Vec::new()))
     };
     native.graph().tasks().map(object).collect()
 }
@@ -65,7 +65,7 @@ async fn outputs_are_read_by_agnostic_tasks_on_every_cloud() {
     for offline in offline::all().await.unwrap() {
         let engine = Engine::new(offline.cloud.clone(), Scope::new("demo"));
         let mut graph = TaskGraph::builder();
-        let door = graph.add("door", Address {});
+        let door = graph.add("door", Address::new());
         let graph = graph.build().unwrap();
         let native = engine.lower(&graph).unwrap();
         let snapshot = made(&native, door.key());

@@ -1,6 +1,6 @@
 //! A kind of one's own beside each provider's: its references point to the objects that stand for the agnostic tasks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use kops_core::ErrorKind;
 use kops_core::Result;
 use kops_core::cloud::{Class, Cloud, DynHandler, Lookup, Object, Query, Scope, With, lookup};
 use kops_core::graph::{Closed, Key, Open, Stage, TaskGraph};
-use kops_core::resource::{Address, At, Instance, InternetGateway, MachineOptions, Resource, RootVolume};
+use kops_core::resource::{Address, At, Instance, InternetGateway, Resource};
 use serde::{Deserialize, Serialize};
 
 use crate::ground::{self, Ground};
@@ -48,22 +48,12 @@ fn with_users(offline: &Offline) -> With<Arc<dyn ClusterCloud>> {
 /// A machine, if the cloud has single ones, an address, and a user who waits for the way to the internet.
 fn graph(offline: &Offline) -> TaskGraph {
     let mut ground = Ground::new(offline);
-    let zone = ("topology.kubernetes.io/zone".to_owned(), offline.zones[0].to_owned());
-    let machine = Instance {
-        subnet: ground.subnet.id(),
-        image: "image".to_owned(),
-        machine_type: "large".to_owned(),
-        firewalls: BTreeSet::new(),
-        identity: None,
-        ssh_key: Some(ground.key.id()),
-        user_data: None,
-        root_volume: RootVolume { size: 20, ..RootVolume::default() },
-        options: MachineOptions::default(),
-        labels: BTreeMap::from([zone]),
-    };
+    let machine = Instance::new(ground.subnet.id(), "image", "large")
+        .ssh_key(ground.key.id())
+        .label("topology.kubernetes.io/zone", offline.zones[0]);
     let machine = (offline.title != "Azure").then(|| ground.graph.add("db", machine));
-    let door = ground.graph.add("door", Address {});
-    let way = ground.graph.add("main", InternetGateway { network: ground.network.id() });
+    let door = ground.graph.add("door", Address::new());
+    let way = ground.graph.add("main", InternetGateway::new(ground.network.id()));
     let host = machine.map(|machine| machine.get(Instance::PRIVATE_IP));
     let user = ground.graph.add("ada", DatabaseUser { host, from: door.get(Address::IP) });
     ground.graph.after(&user, &way);
@@ -107,7 +97,7 @@ async fn an_output_of_what_is_fulfilled_without_an_object_is_refused() {
     let all = offline::all().await.unwrap();
     let azure = all.iter().find(|it| it.title == "Azure").unwrap();
     let mut ground = Ground::new(azure);
-    let way = ground.graph.add("main", InternetGateway { network: ground.network.id() });
+    let way = ground.graph.add("main", InternetGateway::new(ground.network.id()));
     ground.graph.add("ada", DatabaseUser { host: None, from: way.id().into_text() });
     let graph = ground.graph.build().unwrap();
     let error = with_users(azure).lower(&graph, &Scope::new("demo"), &[]).unwrap_err();

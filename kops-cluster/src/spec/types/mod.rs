@@ -4,6 +4,9 @@
 //! `cloudProvider`) instead of in one flat list. Documents in other versions are converted at the edge (see
 //! [`ApiVersion`](super::ApiVersion)). Fields that change machines and cloud objects are typed; settings of
 //! Kubernetes components, which nothing here acts on yet, are [`Opaque`](super::Opaque).
+//!
+//! They mirror an API that others own, field by field, so they are plain structs to be written out with
+//! `..Default::default()`: they get a field when kOps' API gets one.
 
 mod api;
 mod cloud;

@@ -251,7 +251,14 @@ fn failed<T>(outcome: Result<T>, kind: ErrorKind) -> Result<Error> {
     match outcome {
         Ok(_) => Err(Error::new(ErrorKind::Failed, format!("{kind} was to come, and the call succeeded"))),
         Err(error) if error.kind() == kind => {
-            ensure(!format!("{error:?}").contains(CONTENT), "an error shows an object's content")?;
+            let mut shown: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+            while let Some(cause) = shown {
+                ensure(
+                    !format!("{cause} {cause:?}").contains(CONTENT),
+                    "an error shows an object's content",
+                )?;
+                shown = cause.source();
+            }
             Ok(error)
         }
         Err(error) => Err(Error::new(ErrorKind::Failed, format!("{kind} was to come, and not: {error}"))),

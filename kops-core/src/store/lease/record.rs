@@ -12,6 +12,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// Who holds a lease, and what for: shown to everybody who is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Holder {
     /// The operator, usually `user@host`.
     pub who: String,

@@ -85,7 +85,7 @@ pub async fn repeated(fixture: &dyn Fixture) -> Verdict {
 }
 
 /// The same graph and the same cloud make the same plan in every rendering, and its JSON form is read back as it
-/// was written.
+/// was written. An object's outputs are the same at every look: a plan that shows one is refused once it has changed.
 pub async fn stable(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "stable", async |stage| {
         let graph = stage.graph()?;
@@ -101,6 +101,14 @@ pub async fn stable(fixture: &dyn Fixture) -> Verdict {
         };
         ensure(renderings().await? == renderings().await?, || "two plans to create differ".to_owned())?;
         stage.apply(&graph).await?;
+        let (one, other) = (stage.engine().observe(&graph).await?, stage.engine().observe(&graph).await?);
+        for (key, observed) in one.owned() {
+            let object = &observed.object;
+            let again = other.of(key.kind()).iter().find(|it| it.object.id == object.id);
+            ensure(again.is_some_and(|it| it.object.outputs == object.outputs), || {
+                format!("{key} ({}) has other outputs at a second look", object.id)
+            })?;
+        }
         for edit in fixture.edits(&stage.scope)? {
             let plan = async || stage.engine().plan(&edit.graph).await.and_then(|plan| json(&plan));
             ensure(plan().await? == plan().await?, || format!("{}: two plans differ", edit.name))?;

@@ -65,7 +65,7 @@ pub use world::World;
 /// use kops_core::testing::MemoryCloud;
 ///
 /// let cloud = MemoryCloud::new();
-/// let theirs = cloud.plant::<Network>("theirs", &Network { cidrs: vec!["10.9.0.0/16".parse()?], ipv6: false })?;
+/// let theirs = cloud.plant::<Network>("theirs", &Network::new(["10.9.0.0/16".parse()?]))?;
 /// assert_eq!(cloud.objects()?.len(), 1);
 /// assert!(cloud.exists(&theirs)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -381,14 +381,15 @@ impl Inner {
         let name = || format!("memory:{kind}:{op}");
         let bucket = meter::bucket_of(&self.settings.allowance, kind, op);
         let call = self.tap.call(kind, op, None, |fault| self.travel(op, bucket, fault, work));
-        let done = match &self.limiter {
-            Some(limiter) => limiter.run(bucket.map_or("", |it| it.name), !op.mutates(), cx, call).await,
-            None => tokio::select! {
+        let done = if let Some(limiter) = &self.limiter {
+            limiter.run(bucket.map_or("", |it| it.name), !op.mutates(), cx, call).await
+        } else {
+            tokio::select! {
                 biased;
                 () = cx.cancel.cancelled(), if !op.mutates() => Err(cancelled()),
                 () = std::future::ready(()), if cx.cancel.is_cancelled() => Err(cancelled()),
                 done = call => done,
-            },
+            }
         };
         done.map_err(|error| error.with_call(name()))
     }

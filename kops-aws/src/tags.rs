@@ -145,7 +145,7 @@ pub(crate) async fn set(clients: &Clients, cx: &Context, id: &str, tags: &Tags) 
 
 /// Marks an object of EC2 as the scope's: what all kinds whose objects are marked by tags adopt them with.
 pub(crate) async fn adopt<S: Clone + Sync>(clients: &Clients, request: &Adopt<'_, S>) -> Result<Object<S>> {
-    let Adopt { scope, name, object, retained, cx } = *request;
+    let Adopt { scope, name, object, retained, cx, .. } = *request;
     if object.owner != Owner::Scope {
         let of_object = Filter::builder().name("resource-id").values(&object.id).build();
         let call = clients.ec2.describe_tags().filters(of_object);

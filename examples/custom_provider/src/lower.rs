@@ -37,9 +37,9 @@ impl Lowered<Site> for DnsRecord {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_, Site>) -> Result<()> {
         let DnsTarget::Values(values) = spec.target else { return Err(unsupported("load balancers")) };
-        let Self { name: full_name, record_type, ttl, .. } = spec;
+        let Self { zone, name: full_name, record_type, ttl_seconds: ttl, .. } = spec;
         // The reference points to the native zone already; here only its type changes.
-        let zone = native::<Site, DnsZone>(spec.zone);
+        let zone = native::<Site, DnsZone>(zone);
         cx.add(name, Entry { zone, name: full_name, record_type, ttl, values });
         Ok(())
     }

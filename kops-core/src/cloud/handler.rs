@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::{Context, Object, Owner, Scope};
 use crate::graph::{Document, Reference};
 use crate::resource::Resource;
-use crate::setters;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, setters};
 
 /// The closed specification of a handler's kind.
 pub type Resolved<H> = <<H as Handler>::Kind as Resource>::Resolved;
@@ -350,7 +349,7 @@ pub struct Adopt<'a, S> {
 }
 
 impl<'a, S> Adopt<'a, S> {
-    /// Asks for an object to be marked as the one of a task.
+    /// Asks for an object to be marked as the scope's, made for the task `name`.
     pub fn new(
         scope: &'a Scope,
         name: &'a str,

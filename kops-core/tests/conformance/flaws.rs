@@ -272,15 +272,11 @@ impl DynHandler for FlawedHandler {
     async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
         let scope = self.scope(request.scope);
         if self.flaw == Flaw::AdoptsInWordsOnly {
-            let object = request.adopted();
-            return Ok(Observed::new(object, Vec::new()));
+            return Ok(Observed::new(request.adopted(), Vec::new()));
         }
-        {
-            let mut request = request;
-            request.scope = &scope;
-            self.inner.adopt(request).await
-        }
-        .map(|observed| self.told(observed))
+        let mut request = request;
+        request.scope = &scope;
+        self.inner.adopt(request).await.map(|observed| self.told(observed))
     }
 
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {

@@ -27,8 +27,8 @@ fn graph() -> TaskGraph {
     let door = graph.add("door", Address::new());
     let user = DatabaseUser { host: database.get(Instance::PRIVATE_IP), from: door.get(Address::IP) };
     let user = graph.add("ada", user);
-    let zone = graph.add("zone", DnsZone::new("example.com".to_owned()));
-    let target = DnsTarget::Values([user.get(DatabaseUser::URL)].into());
+    let zone = graph.add("zone", DnsZone::new("example.com"));
+    let target = DnsTarget::values([user.get(DatabaseUser::URL)]);
     let record = DnsRecord::new(zone.id(), "ada.example.com", RecordType::Txt, target);
     graph.add("ada", record);
     graph.build().unwrap()

@@ -23,7 +23,7 @@ fn made(native: &Native, address: &Key) -> Snapshot {
         if task.key == *at {
             object.outputs.set(Output::<Address, String>::new(leak(output)), IP.to_owned());
         }
-        (task.key.kind().to_owned(), Observed { object, references: Vec::new() })
+        (task.key.kind().to_owned(), Observed::new(object, Vec::new()))
     };
     native.graph().tasks().map(object).collect()
 }

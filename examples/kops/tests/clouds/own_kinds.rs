@@ -1,6 +1,6 @@
 //! A kind of one's own beside each provider's: its references point to the objects that stand for the agnostic tasks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,7 +9,7 @@ use kops_core::ErrorKind;
 use kops_core::Result;
 use kops_core::cloud::{Class, Cloud, DynHandler, Lookup, Object, Query, Scope, With, lookup};
 use kops_core::graph::{Closed, Key, Open, Stage, TaskGraph};
-use kops_core::resource::{Address, At, Instance, InternetGateway, MachineOptions, Resource, RootVolume};
+use kops_core::resource::{Address, At, Instance, InternetGateway, Resource};
 use serde::{Deserialize, Serialize};
 
 use crate::ground::{self, Ground};
@@ -48,19 +48,9 @@ fn with_users(offline: &Offline) -> With<Arc<dyn ClusterCloud>> {
 /// A machine, if the cloud has single ones, an address, and a user who waits for the way to the internet.
 fn graph(offline: &Offline) -> TaskGraph {
     let mut ground = Ground::new(offline);
-    let zone = ("topology.kubernetes.io/zone".to_owned(), offline.zones[0].to_owned());
-    let machine = Instance {
-        subnet: ground.subnet.id(),
-        image: "image".to_owned(),
-        machine_type: "large".to_owned(),
-        firewalls: BTreeSet::new(),
-        identity: None,
-        ssh_key: Some(ground.key.id()),
-        user_data: None,
-        root_volume: RootVolume { size: 20, ..RootVolume::default() },
-        options: MachineOptions::default(),
-        labels: BTreeMap::from([zone]),
-    };
+    let machine = Instance::new(ground.subnet.id(), "image", "large")
+        .ssh_key(ground.key.id())
+        .label("topology.kubernetes.io/zone", offline.zones[0]);
     let machine = (offline.title != "Azure").then(|| ground.graph.add("db", machine));
     let door = ground.graph.add("door", Address::new());
     let way = ground.graph.add("main", InternetGateway::new(ground.network.id()));

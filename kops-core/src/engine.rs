@@ -10,6 +10,7 @@ use crate::cloud::{Cloud, Context, Scope};
 use crate::graph::{Key, TaskGraph};
 use crate::observe::observe;
 use crate::plan::{self, Action, Inputs, Plan, Prune};
+use crate::prefetch::Prefetch;
 use crate::retry::RetryPolicy;
 use crate::store::IntentLog;
 use crate::{Error, ErrorKind, Result, Snapshot};
@@ -118,8 +119,11 @@ impl Engine {
     }
 
     async fn observe_native(&self, graph: &TaskGraph) -> Result<Snapshot> {
-        let cx = self.context();
-        let observing = observe(&*self.cloud, &self.scope, graph, &*self.journal, self.retry, &cx);
+        self.observe_in(graph, &self.context()).await
+    }
+
+    async fn observe_in(&self, graph: &TaskGraph, cx: &Context) -> Result<Snapshot> {
+        let observing = observe(&*self.cloud, &self.scope, graph, &*self.journal, self.retry, cx);
         tokio::select! {
             snapshot = observing => snapshot,
             () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "cancelled while observing")),
@@ -142,6 +146,26 @@ impl Engine {
     pub async fn plan(&self, graph: &TaskGraph) -> Result<Plan> {
         let graph = self.cloud.lower(graph, &self.scope)?;
         let snapshot = self.observe_native(&graph).await?;
+        self.plan_from(graph, snapshot)
+    }
+
+    /// Starts to look at the cloud for what every plan of the scope needs, whatever its graph, so that the graph can
+    /// be made meanwhile; see [`Prefetch`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn prefetch(&self) -> Prefetch {
+        Prefetch::start(self.cloud.clone(), self.scope.clone(), self.context())
+    }
+
+    /// As [`plan`](Self::plan), with what has been looked at already.
+    ///
+    /// # Errors
+    /// As `plan`; `Invalid` when another cloud or scope was looked at.
+    pub async fn plan_prefetched(&self, graph: &TaskGraph, prefetch: Prefetch) -> Result<Plan> {
+        let graph = self.cloud.lower(graph, &self.scope)?;
+        let cx = Context { memo: prefetch.memo_for(&self.cloud, &self.scope)?, ..self.context() };
+        let snapshot = self.observe_in(&graph, &cx).await?;
         self.plan_from(graph, snapshot)
     }
 

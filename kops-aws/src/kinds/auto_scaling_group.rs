@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::convert::{count, int};
 use super::mixed_instances::{self, MixedInstancesPolicy};
-use super::{Ec2Subnet, LaunchTemplate, TargetGroup, named};
+use super::{Ec2Subnet, LaunchTemplate, TargetGroup, listing, named};
 use crate::clients::Clients;
 use crate::paging::pages;
 use crate::tags::{self, Tags};
@@ -208,6 +208,10 @@ impl Handler for AutoScalingGroups {
             poll: Duration::from_secs(10),
             ..Timing::default()
         }
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        shared_listing(&self.0, &listing::ahead(scope, cx)).await.map(drop)
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Group>>> {

@@ -49,6 +49,43 @@ impl From<ClusterState> for ClusterFiles {
     }
 }
 
+/// A cluster whose own specification has been read, and of the rest no more than where it is.
+#[derive(Debug)]
+pub struct OpenedCluster<'a> {
+    store: &'a ClusterStore,
+    cluster: Versioned<Cluster>,
+    listed: Vec<Entry>,
+}
+
+impl OpenedCluster<'_> {
+    /// The cluster's specification.
+    pub fn cluster(&self) -> &Versioned<Cluster> {
+        &self.cluster
+    }
+
+    /// Reads the rest: instance groups and keys, each once, side by side.
+    ///
+    /// # Errors
+    /// `Invalid` for what cannot be read.
+    pub async fn read(self) -> Result<ClusterState> {
+        let Self { store: ClusterStore { store, at, .. }, cluster, listed } = self;
+        let (groups, keys) = (at.cluster.join(INSTANCE_GROUPS)?, at.cluster.join(SSH_KEYS)?);
+        let wanted = listed
+            .into_iter()
+            .map(|entry| entry.key)
+            .filter(|key| groups.contains(key) || keys.contains(key));
+        let mut state = ClusterState { cluster, instance_groups: Vec::new(), ssh_keys: Vec::new() };
+        for (key, object) in store.get_all(wanted.collect()).await? {
+            if groups.contains(&key) {
+                state.instance_groups.push(Versioned::from_object(&**store, &key, object)?);
+            } else {
+                state.ssh_keys.push(self.store.ssh_key(&key, object)?);
+            }
+        }
+        Ok(state)
+    }
+}
+
 /// What to do about objects that kOps does not know when a cluster's are deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClusterDeletion {
@@ -79,26 +116,22 @@ impl ClusterStore {
     /// # Errors
     /// `NotFound` when there is no such cluster; `Invalid` for what cannot be read.
     pub async fn read(&self) -> Result<ClusterState> {
+        self.open().await?.read().await
+    }
+
+    /// The cluster's specification, and a list of what else there is, to be read next: whoever wants to connect to the
+    /// cluster's cloud can do so while the rest is being read.
+    ///
+    /// # Errors
+    /// As [`ClusterStore::read`].
+    pub async fn open(&self) -> Result<OpenedCluster<'_>> {
         let config = self.at.config()?;
         let (cluster, listed) = futures_util::join!(
             document::read(&*self.store, &config),
             self.store.list(&self.at.cluster, Some(&config))
         );
         let cluster = self.explain(cluster).await?;
-        let (groups, keys) = (self.at.cluster.join(INSTANCE_GROUPS)?, self.at.cluster.join(SSH_KEYS)?);
-        let wanted = listed?
-            .into_iter()
-            .map(|entry| entry.key)
-            .filter(|key| groups.contains(key) || keys.contains(key));
-        let mut state = ClusterState { cluster, instance_groups: Vec::new(), ssh_keys: Vec::new() };
-        for (key, object) in self.store.get_all(wanted.collect()).await? {
-            if groups.contains(&key) {
-                state.instance_groups.push(Versioned::from_object(&*self.store, &key, object)?);
-            } else {
-                state.ssh_keys.push(self.ssh_key(&key, object)?);
-            }
-        }
-        Ok(state)
+        Ok(OpenedCluster { store: self, cluster, listed: listed? })
     }
 
     /// The cluster's specification.

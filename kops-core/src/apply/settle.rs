@@ -12,9 +12,9 @@ use crate::{Error, ErrorKind};
 /// The soonest look after an object was made.
 const FIRST: Duration = Duration::from_millis(200);
 /// A new object may be missing from listings for a while: so long it counts as on its way.
-const INVISIBLE: Duration = Duration::from_mins(1);
+const INVISIBLE: Duration = Duration::from_secs(60);
 /// No object of any cloud takes longer to work, or to go.
-const DEADLINE: Duration = Duration::from_mins(30);
+const DEADLINE: Duration = Duration::from_secs(30 * 60);
 
 /// What a waiting step waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

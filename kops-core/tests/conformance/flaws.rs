@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kops_core::clock::Clock;
 use kops_core::cloud::{
-    Capabilities, Cloud, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed,
-    Owner, Query, Replacement, Scope, Timing, Update,
+    Capabilities, Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability,
+    Observed, Owner, Query, Replacement, Scope, Timing, Update,
 };
 use kops_core::graph::{Document, TaskGraph};
 use kops_core::resource::{Network, Output};
@@ -170,6 +170,10 @@ impl DynHandler for FlawedHandler {
 
     fn canonical(&self, document: &Document) -> Result<Document> {
         self.inner.canonical(document)
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        self.inner.prefetch(scope, cx).await
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {

@@ -12,16 +12,16 @@ use crate::cli::{PlanFormat, UpdateCluster};
 use crate::operation::Operation;
 use crate::output;
 use crate::progress::span;
-use crate::specification::warn_of;
 use crate::state::State;
-use crate::target::Target;
+use crate::target::StoredTarget;
 
 /// Shows the plan of a cluster, or applies it.
 pub(super) async fn update(state: &State, arguments: &UpdateCluster) -> Result<Outcome> {
     let store = state.cluster(arguments.cluster.as_deref())?;
     if !arguments.consent.yes {
-        let (target, _) = read(state, &store).await?;
-        let plan = target.engine.prune(arguments.prune).plan(&target.graph).await?;
+        let StoredTarget { target, prefetch, .. } = StoredTarget::read(state, &store).await?;
+        let engine = target.engine.prune(arguments.prune);
+        let plan = engine.plan_prefetched(&target.graph, prefetch).await?;
         show(&plan, arguments)?;
         let pending = arguments.detailed_exitcode && !plan.is_empty();
         return Ok(if pending { Outcome::Pending } else { Outcome::Done });
@@ -31,22 +31,15 @@ pub(super) async fn update(state: &State, arguments: &UpdateCluster) -> Result<O
     operation.end(outcome).await.map(|()| Outcome::Done)
 }
 
-async fn read(state: &State, store: &ClusterStore) -> Result<(Target, ClusterFiles)> {
-    let stored = store.read().await?;
-    warn_of(&stored);
-    let files = ClusterFiles::from(stored);
-    Ok((Target::of(&files, state, store).await?, files))
-}
-
 async fn apply(
     operation: &Operation,
     state: &State,
     store: &ClusterStore,
     arguments: &UpdateCluster,
 ) -> Result<()> {
-    let (target, files) = read(state, store).await?;
+    let StoredTarget { target, files, prefetch } = StoredTarget::read(state, store).await?;
     let engine = operation.engine(target.engine.prune(arguments.prune));
-    let plan = engine.plan(&target.graph).await?;
+    let plan = engine.plan_prefetched(&target.graph, prefetch).await?;
     if arguments.output != PlanFormat::Json {
         show(&plan, arguments)?;
     }

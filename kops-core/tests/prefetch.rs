@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::cloud::{
-    Capabilities, Cloud, Context, Create, Delete, Deletion, DynHandler, Handler, IdentityClass, Object, Query,
-    Scope, Update,
+    Capabilities, Cloud, Context, Create, Delete, Deletion, DynHandler, Handler, IdentityClass, Object,
+    Query, Scope, Update,
 };
 use kops_core::graph::TaskGraph;
 use kops_core::resource::Resource;

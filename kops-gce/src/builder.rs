@@ -279,11 +279,13 @@ fn check_tls(install_ring: bool) -> Result<()> {
     if CryptoProvider::get_default().is_some() {
         return Ok(());
     }
-    Err(Error::invalid("rustls has no provider of cryptography in this process, which Google's SDK relies on")
-        .with_hint(
-            "install one when the program starts, for example with \
+    Err(Error::invalid(
+        "rustls has no provider of cryptography in this process, which Google's SDK relies on",
+    )
+    .with_hint(
+        "install one when the program starts, for example with \
              rustls::crypto::ring::default_provider().install_default(), or call GceBuilder::install_ring",
-        ))
+    ))
 }
 
 fn checked(what: &str, value: Option<String>, hint: &str) -> Result<String> {

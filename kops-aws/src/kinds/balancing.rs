@@ -32,13 +32,6 @@ pub(crate) struct Listed {
     pub(crate) groups: Vec<TargetGroup>,
 }
 
-/// Everything, and the tags of what may be the scope's.
-#[derive(Clone, Debug)]
-pub(crate) struct Inventory {
-    pub(crate) listed: Arc<Listed>,
-    pub(crate) tags: Arc<HashMap<String, Tags>>,
-}
-
 /// What an observation lists.
 pub(crate) async fn listed(clients: &Clients, cx: &Context) -> Result<Arc<Listed>> {
     let list = async || {
@@ -48,12 +41,17 @@ pub(crate) async fn listed(clients: &Clients, cx: &Context) -> Result<Arc<Listed
     cx.memo.get_or_try("load balancing", list).await
 }
 
-/// The inventory of an observation.
-pub(crate) async fn inventory(clients: &Clients, scope: &Scope, cx: &Context) -> Result<Inventory> {
-    let listed = listed(clients, cx).await?;
-    let tags = async || tags_of(clients, cx, &candidates(&listed, scope.name())).await;
-    let tags = cx.memo.get_or_try("tags of load balancing", tags).await?;
-    Ok(Inventory { listed, tags })
+/// The tags of what may be the scope's, by ARN.
+pub(crate) async fn tags_of_scope(
+    clients: &Clients,
+    scope: &Scope,
+    cx: &Context,
+) -> Result<Arc<HashMap<String, Tags>>> {
+    let tags = async || {
+        let listed = listed(clients, cx).await?;
+        tags_of(clients, cx, &candidates(&listed, scope.name())).await
+    };
+    cx.memo.get_or_try("tags of load balancing", tags).await
 }
 
 /// What a query sees of Elastic Load Balancing: what its observation saw; but whoever waits for a change asks for

@@ -108,7 +108,7 @@ impl Handler for HostedZones {
         Mutability::Replace
     }
 
-    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+    async fn prefetch(&self, _: &Scope, cx: &Context) -> Result<()> {
         all(&self.0, cx).await.map(drop)
     }
 

@@ -83,11 +83,10 @@ impl Listeners {
         let (early, others): (Vec<_>, Vec<_>) =
             listed.balancers.iter().partition(|it| is_wanted(it.load_balancer_name.as_deref()));
         let early = early.into_iter().filter_map(|it| it.load_balancer_arn.clone()).collect();
-        let inventory = balancing::inventory(&self.0, query.scope, query.cx);
-        let (inventory, mut found) = try_join(inventory, self.of_balancers(query, early)).await?;
-        let is_ours = |arn: &String| {
-            inventory.tags.get(arn).is_some_and(|tags| tags::task(query.scope, tags).is_some())
-        };
+        let tags = balancing::tags_of_scope(&self.0, query.scope, query.cx);
+        let (tags, mut found) = try_join(tags, self.of_balancers(query, early)).await?;
+        let is_ours =
+            |arn: &String| tags.get(arn).is_some_and(|tags| tags::task(query.scope, tags).is_some());
         found.retain(|listener| listener.load_balancer_arn.as_ref().is_some_and(is_ours));
         let others = others.into_iter().filter_map(|it| it.load_balancer_arn.clone()).filter(is_ours);
         found.extend(self.of_balancers(query, others.collect()).await?);

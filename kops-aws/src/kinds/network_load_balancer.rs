@@ -10,15 +10,15 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope, State,
-    Timing, Update,
+    Context, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope,
+    State, Timing, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Output, Resource, Scheme};
 use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use super::balancing::{self, Inventory};
+use super::balancing;
 use super::iam_role::if_found;
 use super::{Ec2Subnet, SecurityGroup};
 use crate::clients::Clients;
@@ -161,22 +161,23 @@ impl Handler for NetworkLoadBalancers {
     }
 
     async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
-        balancing::inventory(&self.0, scope, cx).await.map(drop)
+        balancing::tags_of_scope(&self.0, scope, cx).await.map(drop)
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Balancer>>> {
         let cx = &balancing::context(query);
         let listed = balancing::listed(&self.0, cx).await?;
-        let wanted = listed.balancers.iter().filter(|it| {
-            balancing::is_wanted(query, it.load_balancer_name.as_deref())
-        });
-        let early = wanted.filter_map(|it| it.load_balancer_arn.as_deref()).map(async |arn| {
-            Ok((arn, self.attributes(cx, arn).await?))
-        });
-        let inventory = balancing::inventory(&self.0, query.scope, cx);
-        let (inventory, early) = try_join(inventory, try_join_all(early)).await?;
+        let wanted = listed
+            .balancers
+            .iter()
+            .filter(|it| balancing::is_wanted(query, it.load_balancer_name.as_deref()));
+        let early = wanted
+            .filter_map(|it| it.load_balancer_arn.as_deref())
+            .map(async |arn| Ok((arn, self.attributes(cx, arn).await?)));
+        let tags = balancing::tags_of_scope(&self.0, query.scope, cx);
+        let (tags, early) = try_join(tags, try_join_all(early)).await?;
         let early: HashMap<_, _> = early.into_iter().collect();
-        let objects = listed.balancers.iter().filter_map(|it| object(query, it, &inventory));
+        let objects = listed.balancers.iter().filter_map(|it| object(query, it, &tags));
         let detailed = objects.map(async |object| match (object.owner, early.get(object.id.as_str())) {
             (Owner::Scope, Some(attributes)) => Ok(with_attributes(object, attributes.as_deref())),
             (Owner::Scope, None) => {
@@ -249,12 +250,12 @@ fn mapping(leg: &Leg<Closed>) -> SubnetMapping {
 fn object(
     query: &Query<'_>,
     balancer: &types::LoadBalancer,
-    inventory: &Inventory,
+    tags: &HashMap<String, Tags>,
 ) -> Option<Object<Balancer>> {
     let arn = balancer.load_balancer_arn.as_deref()?;
     let name = balancer.load_balancer_name.as_deref()?;
     let nothing = Tags::new();
-    let tags = inventory.tags.get(arn).unwrap_or(&nothing);
+    let tags = tags.get(arn).unwrap_or(&nothing);
     let public = balancer.scheme == Some(LoadBalancerSchemeEnum::InternetFacing);
     let spec = NetworkLoadBalancer {
         scheme: if public { Scheme::Public } else { Scheme::Internal },

@@ -6,15 +6,16 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{self, ProtocolEnum, TargetGroupAttribute, TargetTypeEnum};
 use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Owner, Query, State, Update,
+    Context, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Owner, Query, State,
+    Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
-use kops_core::{Error, ErrorKind, Result};
+use kops_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Vpc;
-use super::balancing::{self, Inventory};
+use super::balancing;
 use super::convert::{count, int, port};
 use super::iam_role::if_found;
 use crate::clients::Clients;
@@ -103,16 +104,15 @@ impl Handler for TargetGroups {
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Group>>> {
         let cx = &balancing::context(query);
         let listed = balancing::listed(&self.0, cx).await?;
-        let wanted = listed.groups.iter().filter(|it| {
-            balancing::is_wanted(query, it.target_group_name.as_deref())
-        });
-        let early = wanted.filter_map(|it| it.target_group_arn.as_deref()).map(async |arn| {
-            Ok((arn, self.attributes(cx, arn).await?))
-        });
-        let inventory = balancing::inventory(&self.0, query.scope, cx);
-        let (inventory, early) = try_join(inventory, try_join_all(early)).await?;
+        let wanted =
+            listed.groups.iter().filter(|it| balancing::is_wanted(query, it.target_group_name.as_deref()));
+        let early = wanted
+            .filter_map(|it| it.target_group_arn.as_deref())
+            .map(async |arn| Ok((arn, self.attributes(cx, arn).await?)));
+        let tags = balancing::tags_of_scope(&self.0, query.scope, cx);
+        let (tags, early) = try_join(tags, try_join_all(early)).await?;
         let early: HashMap<_, _> = early.into_iter().collect();
-        let objects = listed.groups.iter().filter_map(|it| object(query, it, &inventory));
+        let objects = listed.groups.iter().filter_map(|it| object(query, it, &tags));
         let detailed = objects.map(async |object| match (object.owner, early.get(object.id.as_str())) {
             (Owner::Scope, Some(attributes)) => Ok(with_attributes(object, attributes.as_deref())),
             (Owner::Scope, None) => {
@@ -208,11 +208,15 @@ fn with_attributes(mut object: Object<Group>, attributes: Option<&[TargetGroupAt
     object
 }
 
-fn object(query: &Query<'_>, group: &types::TargetGroup, inventory: &Inventory) -> Option<Object<Group>> {
+fn object(
+    query: &Query<'_>,
+    group: &types::TargetGroup,
+    tags: &HashMap<String, Tags>,
+) -> Option<Object<Group>> {
     let arn = group.target_group_arn.as_deref()?;
     let name = group.target_group_name.as_deref()?;
     let nothing = Tags::new();
-    let tags = inventory.tags.get(arn).unwrap_or(&nothing);
+    let tags = tags.get(arn).unwrap_or(&nothing);
     let text = |protocol: Option<&ProtocolEnum>| protocol.map(ToString::to_string).unwrap_or_default();
     let spec = TargetGroup {
         vpc: Id::new(group.vpc_id.clone().unwrap_or_default()),

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Context, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement, Resolved,
-    Scope, Timing, Update,
+    Context, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement,
+    Resolved, Scope, Timing, Update,
 };
 use crate::graph::{Document, Reference, references};
 use crate::resource::Resource;

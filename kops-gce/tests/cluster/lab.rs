@@ -87,7 +87,8 @@ const LONGEST: Duration = Duration::from_secs(100);
 const FASTER: u32 = 20;
 
 pub(crate) async fn connect(google: &Emulator) -> Arc<Gce> {
-    let builder = Gce::builder().install_ring().project(google.project()).region(REGION).endpoint(google.endpoint());
+    let builder =
+        Gce::builder().install_ring().project(google.project()).region(REGION).endpoint(google.endpoint());
     let builder = builder.clock(Arc::new(FastClock::new(FASTER)));
     Arc::new(builder.anonymous().build().await.unwrap())
 }

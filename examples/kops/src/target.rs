@@ -44,7 +44,7 @@ impl StoredTarget {
             let cloud = cloud::open(&cluster, state).await?;
             let engine = engine(cloud.clone(), &cluster, store)?;
             let prefetch = engine.prefetch();
-            Ok((cloud, engine, prefetch))
+            Ok::<_, Error>((cloud, engine, prefetch))
         };
         // Whatever comes of connecting, what is wrong in the specification is told first, and at once.
         let (files, connected) = tokio::try_join!(reading, async { Ok::<_, Error>(connecting.await) })?;
@@ -84,7 +84,7 @@ impl Target {
 
 /// Refuses what is wrong in itself: that is told without a look at the cloud, for which there may be no credentials.
 fn check(files: &ClusterFiles) -> Result<()> {
-    validate(&files.cluster, &files.instance_groups).into_result()
+    validate(&files.cluster, &files.instance_groups).into_result().map(drop)
 }
 
 fn graph(files: &ClusterFiles, cloud: &dyn ClusterCloud) -> Result<TaskGraph> {

@@ -44,6 +44,8 @@
 //! internet earlier anyway; and a gateway that fails is then reported itself, rather than its route. So the
 //! edge is *ready*.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod actions;
 mod builder;
 mod clients;

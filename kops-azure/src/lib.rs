@@ -30,6 +30,8 @@
 //! All objects of a scope are in one, of its own or of somebody else's; see [`AzureBuilder`]. One of its own is not
 //! deleted while it holds anything that is not the scope's.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod actions;
 mod builder;
 mod clients;

@@ -34,6 +34,8 @@
 //! # }).unwrap();
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod bootstrap;
 pub mod cloud;
 pub mod extensions;

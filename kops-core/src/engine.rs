@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 use crate::apply::{self, NoJournal, Report, Run, RunOptions, Worker};
-use crate::cloud::{Cloud, IdentityClass, Priority, Scope, handler_of};
+use crate::cloud::{Cloud, Context, IdentityClass, Memo, Priority, Scope, handler_of};
 use crate::graph::{Key, TaskGraph};
 use crate::lower::Native;
 use crate::observe::observe;
 use crate::plan::{self, Change, Inputs, Plan, Pruning, SavedPlan};
 use crate::policy::{Policies, Policy, Refusal};
+use crate::prefetch::Prefetch;
 use crate::retry::RetryPolicy;
 use crate::store::IntentLog;
 use crate::{Error, ErrorKind, GraphOutputs, Result, Snapshot};
@@ -129,12 +130,19 @@ impl Engine {
     }
 
     /// Observes what planning the native `graph` takes.
-    async fn observe_native(&self, graph: &TaskGraph, pruning: &Pruning, run: &Run) -> Result<Snapshot> {
+    async fn observe_native(
+        &self,
+        graph: &TaskGraph,
+        pruning: &Pruning,
+        run: &Run,
+        memo: Memo,
+    ) -> Result<Snapshot> {
         let mut used: HashSet<&str> = graph.tasks().map(|task| task.key.kind()).collect();
         if let Pruning::Only(tasks) = pruning {
             used.extend(tasks.iter().map(Key::kind));
         }
-        let (cx, journal) = (run.context(Priority::default()), self.journal_in_use());
+        let cx = Context { memo, ..run.context(Priority::default()) };
+        let journal = self.journal_in_use();
         let observing = observe(&*self.cloud, &self.scope, graph, &used, journal, self.retry, &cx);
         let span = tracing::info_span!("kops.observe", scope = self.scope.name(), cloud = self.cloud.name());
         run.until_stopped(observing).instrument(span).await
@@ -153,7 +161,8 @@ impl Engine {
     /// # Errors
     /// As [`observe`](Self::observe); `Cancelled` or `DeadlineExceeded` as the options say.
     pub async fn observe_with(&self, graph: &TaskGraph, options: RunOptions) -> Result<Snapshot> {
-        self.observe_native(self.lower(graph)?.graph(), &self.pruning(), &self.run(options)).await
+        self.observe_native(self.lower(graph)?.graph(), &self.pruning(), &self.run(options), Memo::default())
+            .await
     }
 
     /// What applying `graph` would do. Changes nothing.
@@ -170,7 +179,7 @@ impl Engine {
     /// # Errors
     /// As [`plan`](Self::plan); `Cancelled` or `DeadlineExceeded` as the options say.
     pub async fn plan_with(&self, graph: &TaskGraph, options: RunOptions) -> Result<Plan> {
-        self.plan_as(graph, self.pruning(), &self.run(options)).await
+        self.plan_as(graph, self.pruning(), &self.run(options), Memo::default()).await
     }
 
     /// # Errors
@@ -209,6 +218,30 @@ impl Engine {
     /// Those of [`Cloud::lower`].
     pub fn lower(&self, graph: &TaskGraph) -> Result<Native> {
         self.cloud.lower(graph, &self.scope, &[])
+    }
+
+    /// Starts to look at the cloud for what every plan of the scope needs, whatever its graph, so that the graph can
+    /// be made in the meantime; see [`Prefetch`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn prefetch(&self) -> Prefetch {
+        let cx = self.run(RunOptions::new()).context(Priority::default());
+        Prefetch::start(self.cloud.clone(), self.scope.clone(), cx)
+    }
+
+    /// [`plan_with`](Self::plan_with), with what has been looked at already.
+    ///
+    /// # Errors
+    /// As `plan_with`; `Invalid` when another cloud or scope was looked at.
+    pub async fn plan_prefetched(
+        &self,
+        graph: &TaskGraph,
+        prefetch: Prefetch,
+        options: RunOptions,
+    ) -> Result<Plan> {
+        let memo = prefetch.memo_for(&self.cloud, &self.scope)?;
+        self.plan_as(graph, self.pruning(), &self.run(options), memo).await
     }
 
     /// What applying native tasks to the cloud as it was in `snapshot` would do. No I/O.
@@ -265,7 +298,8 @@ impl Engine {
     /// As [`plan_deletion`](Self::plan_deletion); `Cancelled` or `DeadlineExceeded` as the options say.
     pub async fn plan_deletion_with(&self, tasks: &BTreeSet<Key>, options: RunOptions) -> Result<Plan> {
         let (native, pruning) = (Arc::new(Native::default()), Pruning::Only(tasks.clone()));
-        let snapshot = self.observe_native(native.graph(), &pruning, &self.run(options)).await?;
+        let snapshot =
+            self.observe_native(native.graph(), &pruning, &self.run(options), Memo::default()).await?;
         self.plan_pruning(native, snapshot.into(), pruning)
     }
 
@@ -273,11 +307,11 @@ impl Engine {
         if self.prune { Pruning::All } else { Pruning::None }
     }
 
-    async fn plan_as(&self, graph: &TaskGraph, pruning: Pruning, run: &Run) -> Result<Plan> {
+    async fn plan_as(&self, graph: &TaskGraph, pruning: Pruning, run: &Run, memo: Memo) -> Result<Plan> {
         let native = self.lower(graph)?;
         // Told before anything is asked of the cloud, and again for graphs that come another way.
         self.require_journal(native.graph())?;
-        let snapshot = self.observe_native(native.graph(), &pruning, run).await?;
+        let snapshot = self.observe_native(native.graph(), &pruning, run, memo).await?;
         self.plan_pruning(native.into(), snapshot.into(), pruning)
     }
 
@@ -326,7 +360,8 @@ impl Engine {
             let work = &plan.work;
             self.require_own(&work.scope, &work.cloud)?;
             self.check(plan, run)?;
-            let snapshot = Arc::new(self.observe_native(&work.graph, &work.pruning, run).await?);
+            let snapshot =
+                Arc::new(self.observe_native(&work.graph, &work.pruning, run, Memo::default()).await?);
             let now = self.plan_pruning(work.native.clone(), snapshot.clone(), work.pruning.clone())?;
             let is_there = |task: &Key, id: &str| snapshot.has_live(task.kind(), id);
             if now.fingerprint != plan.fingerprint
@@ -379,7 +414,7 @@ impl Engine {
     ) -> Result<Report> {
         self.in_run(options, async |run| {
             self.require_own(saved.scope(), saved.cloud())?;
-            let now = self.plan_as(graph, saved.pruning().clone(), run).await?;
+            let now = self.plan_as(graph, saved.pruning().clone(), run, Memo::default()).await?;
             if now.fingerprint != saved.fingerprint() {
                 return Err(stale(&saved.headline(), saved.changes(), &now));
             }

@@ -12,7 +12,7 @@
 //! - [`apply`]: how it is done, and what came of it.
 //! - [`store`]: where specifications live, and the lease that keeps a second operator out.
 //! - `testing` (feature `testing`): a cloud in memory, faults, and the conformance suite for providers.
-//! - `guide` (likewise): how to write a provider.
+//! - [`guide`]: how to write a provider.
 //!
 //! # A program
 //!
@@ -61,6 +61,8 @@
 //!   do ([`Error`]).
 //! - Secrets ([`graph::Secret`]) are in no plan, no event, no error and no `Debug`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod apply;
 pub mod clock;
 pub mod cloud;
@@ -68,14 +70,17 @@ mod digest;
 mod engine;
 mod error;
 pub mod graph;
-// Its links lead to the suite.
-#[cfg(feature = "testing")]
+#[cfg_attr(
+    not(feature = "testing"),
+    allow(rustdoc::broken_intra_doc_links, reason = "links to the suite, which then are plain words")
+)]
 pub mod guide;
 pub mod lower;
 mod observe;
 mod outputs;
 pub mod plan;
 mod policy;
+mod prefetch;
 pub mod resource;
 mod retry;
 mod setters;
@@ -90,5 +95,14 @@ pub use error::{Error, ErrorKind, Result};
 pub use outputs::GraphOutputs;
 pub use plan::Plan;
 pub use policy::{Policy, Refusal};
+pub use prefetch::Prefetch;
 pub use retry::RetryPolicy;
 pub use snapshot::Snapshot;
+
+// Crates whose types occur in this one's API, in the version that it takes.
+#[doc(no_inline)]
+pub use async_trait::async_trait;
+#[doc(no_inline)]
+pub use tokio_util::sync::CancellationToken;
+#[doc(no_inline)]
+pub use {ipnet, jiff, serde_json};

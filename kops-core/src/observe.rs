@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use crate::apply::{content_digest, guarded};
 use crate::cloud::{Cloud, Context, DynHandler, Filter, Observed, Owner, Query, Scope, Wanted};
@@ -31,7 +31,9 @@ pub(crate) async fn observe(
     retry: RetryPolicy,
     cx: &Context,
 ) -> Result<Snapshot> {
-    let entries = journal.entries().await?;
+    let listings = cloud.handlers().iter().map(|handler| list(cloud, handler, scope, graph, retry, cx));
+    let (entries, listings) = join(journal.entries(), join_all(listings)).await;
+    let entries = entries?;
     let mut makers = Makers::new();
     let mut open = Vec::new();
     for intent in &entries {
@@ -41,10 +43,9 @@ pub(crate) async fn observe(
             None => open.push((key, intent)),
         }
     }
-    let listings = cloud.handlers().iter().map(|handler| list(cloud, handler, scope, graph, retry, cx));
     let mut snapshot = Snapshot::default();
     let (mut failures, mut denied) = (Vec::new(), Vec::new());
-    for (handler, listing) in cloud.handlers().iter().zip(join_all(listings).await) {
+    for (handler, listing) in cloud.handlers().iter().zip(listings) {
         match listing {
             Ok(mut objects) => {
                 for (key, intent) in open.iter().filter(|(key, _)| key.kind() == handler.kind()) {

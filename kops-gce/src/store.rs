@@ -44,7 +44,7 @@ const GENERATION: &str = "x-goog-generation";
 /// use kops_gce::{GceBuilder, GcsStores};
 ///
 /// let clock = Arc::new(SystemClock::new());
-/// let stores = Stores::new().with("gs", GcsStores::new(GceBuilder::from_env(), clock));
+/// let stores = Stores::new().with("gs", GcsStores::new(GceBuilder::from_env().install_ring(), clock));
 /// let store = stores.open("gs://my-bucket/clusters").await?;
 /// # Ok(())
 /// # }

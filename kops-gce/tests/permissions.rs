@@ -10,7 +10,8 @@ use kops_gce::Gce;
 use kops_gce_emulator::{Emulator, REGION};
 
 async fn connect(google: &Emulator) -> Gce {
-    let builder = Gce::builder().project(google.project()).region(REGION).endpoint(google.endpoint());
+    let builder =
+        Gce::builder().install_ring().project(google.project()).region(REGION).endpoint(google.endpoint());
     builder.anonymous().build().await.unwrap()
 }
 

@@ -40,6 +40,8 @@
 //! the access rules of an application credential: the only calls that it is good for
 //! ([`Cloud::permissions`](kops_core::cloud::Cloud::permissions)).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod access_rules;
 mod actions;
 mod builder;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kops_cluster::registry::{ClusterRegistry, ClusterState, ClusterStore};
+use kops_cluster::registry::{ClusterRegistry, ClusterState, ClusterStore, OpenedCluster};
 use kops_core::clock::SystemClock;
 use kops_core::store::{StateStore, StoreUrl};
 use kops_core::{Error, ErrorKind, Result};
@@ -64,6 +64,14 @@ impl State {
     }
 
     /// Reads a cluster; that there is none is told with those that there are.
+    pub(crate) async fn open<'a>(&self, store: &'a ClusterStore) -> Result<OpenedCluster<'a>> {
+        match store.open().await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(self.with_others(error).await),
+            opened => opened,
+        }
+    }
+
+    /// [`open`](Self::open), and the rest of it.
     pub(crate) async fn read(&self, store: &ClusterStore) -> Result<ClusterState> {
         match store.read().await {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(self.with_others(error).await),

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::convert::{count, int};
 use super::mixed_instances::{self, MixedInstancesPolicy};
-use super::{Ec2Subnet, LaunchTemplate, TargetGroup, named};
+use super::{Ec2Subnet, LaunchTemplate, TargetGroup, listing, named};
 use crate::clients::Clients;
 use crate::paging::pages;
 use crate::tags::{self, Tags};
@@ -204,6 +204,10 @@ impl Handler for AutoScalingGroups {
         // Machines of the group end first.
         let vanish = Duration::from_secs(90);
         Timing::new().call(Duration::from_millis(500)).vanish(vanish).poll(Duration::from_secs(10))
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        shared_listing(&self.0, &listing::ahead(scope, cx)).await.map(drop)
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Group>>> {

@@ -10,7 +10,7 @@ use aws_sdk_route53::types::{self, HostedZoneConfig, Vpc as ZoneVpc, VpcRegion};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query,
-    Update,
+    Scope, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, DnsZone, Output, Resource};
@@ -107,6 +107,10 @@ impl Handler for HostedZones {
 
     fn mutability(&self, _field: &str) -> Mutability {
         Mutability::Replace
+    }
+
+    async fn prefetch(&self, _: &Scope, cx: &Context) -> Result<()> {
+        all(&self.0, cx).await.map(drop)
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Zone>>> {

@@ -14,12 +14,14 @@ use async_trait::async_trait;
 use aws_sdk_iam::types::{self, Role};
 use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Owner, Query, Update, Wanted,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Owner, Query, Scope, Update,
+    Wanted,
 };
 use kops_core::resource::Resource;
 use kops_core::{ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
+use super::listing;
 use crate::clients::Clients;
 use crate::iam_policy::Policy;
 use crate::names;
@@ -208,6 +210,10 @@ impl Handler for IamRoles {
 
     fn identity(&self) -> IdentityClass {
         IdentityClass::Named
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        of_scope(&self.0, &listing::ahead(scope, cx)).await.map(drop)
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<IamRole>>> {

@@ -13,7 +13,7 @@ use aws_sdk_ec2::types::{
 };
 use futures_util::future::try_join_all;
 use ipnet::IpNet;
-use kops_core::cloud::{self, Context, Object, Query};
+use kops_core::cloud::{self, Context, Object, Query, Scope};
 use kops_core::{Error, ErrorKind, Result};
 
 use crate::clients::Clients;
@@ -34,6 +34,11 @@ pub(crate) fn filters(query: &Query<'_>, id: &str) -> Vec<Filter> {
         }
         cloud::Filter::Ids(ids) => any_of(id, ids),
     }
+}
+
+/// What is asked for ahead of an observation: what the scope owns, since nothing is known of its graph yet.
+pub(crate) fn ahead<'a>(scope: &'a Scope, cx: &'a Context) -> Query<'a> {
+    Query { scope, filter: cloud::Filter::Scope { wanted: &[], shared: &[] }, cx }
 }
 
 /// Filters for objects that have one of these values.

@@ -87,6 +87,10 @@ impl Handler for Vpcs {
         if changed.contains("ipv6") { RANGE } else { &[] }
     }
 
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        owned(&self.0, &listing::ahead(scope, cx)).await.map(drop)
+    }
+
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Vpc>>> {
         let found = match query.filter {
             Filter::Scope { shared, .. } => {

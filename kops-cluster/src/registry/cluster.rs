@@ -7,13 +7,13 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::document::{self, Versioned};
 use super::{APPLIED_VERSION, COMPLETED, INSTANCE_GROUPS, Paths, SSH_KEYS, is_known, ssh_fingerprint};
 use crate::spec::{ApiObject as _, CLUSTER_LABEL, Cluster, ClusterFiles, InstanceGroup, SshCredential};
+use kops_core::CancellationToken;
 use kops_core::clock::Clock;
 use kops_core::store::{
     Entry, Journal, Lease, LeaseRequest, Operation, Precondition, Prefix, StateStore, StateStoreExt as _,
     StoreKey, StoredObject,
 };
 use kops_core::{Error, ErrorKind, Result};
-use tokio_util::sync::CancellationToken;
 
 /// How many objects are deleted at once.
 const DELETIONS_AT_ONCE: usize = 32;
@@ -51,6 +51,43 @@ impl From<ClusterState> for ClusterFiles {
     }
 }
 
+/// A cluster whose own specification has been read, and of the rest no more than where it is.
+#[derive(Debug)]
+pub struct OpenedCluster<'a> {
+    store: &'a ClusterStore,
+    cluster: Versioned<Cluster>,
+    listed: Vec<Entry>,
+}
+
+impl OpenedCluster<'_> {
+    /// The cluster's specification.
+    pub fn cluster(&self) -> &Versioned<Cluster> {
+        &self.cluster
+    }
+
+    /// Reads the rest: instance groups and keys, each once, side by side.
+    ///
+    /// # Errors
+    /// `Invalid` for what cannot be read.
+    pub async fn read(self) -> Result<ClusterState> {
+        let Self { store: ClusterStore { store, at, .. }, cluster, listed } = self;
+        let (groups, keys) = (at.cluster.join(INSTANCE_GROUPS)?, at.cluster.join(SSH_KEYS)?);
+        let wanted = listed
+            .into_iter()
+            .map(|entry| entry.key)
+            .filter(|key| groups.contains(key) || keys.contains(key));
+        let mut state = ClusterState { cluster, instance_groups: Vec::new(), ssh_keys: Vec::new() };
+        for (key, object) in store.get_all(wanted.collect()).await? {
+            if groups.contains(&key) {
+                state.instance_groups.push(Versioned::from_object(&**store, &key, object)?);
+            } else {
+                state.ssh_keys.push(self.store.ssh_key(&key, object)?);
+            }
+        }
+        Ok(state)
+    }
+}
+
 /// What to do about objects that kOps does not know when a cluster's are deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClusterDeletion {
@@ -81,26 +118,22 @@ impl ClusterStore {
     /// # Errors
     /// `NotFound` when there is no such cluster; `Invalid` for what cannot be read.
     pub async fn read(&self) -> Result<ClusterState> {
+        self.open().await?.read().await
+    }
+
+    /// The cluster's specification, and a list of what else there is, to be read next: whoever wants to connect to the
+    /// cluster's cloud can do so while the rest is being read.
+    ///
+    /// # Errors
+    /// As [`ClusterStore::read`].
+    pub async fn open(&self) -> Result<OpenedCluster<'_>> {
         let config = self.at.config()?;
         let (cluster, listed) = futures_util::join!(
             document::read(&*self.store, &config),
             self.store.list(&self.at.cluster, Some(&config))
         );
         let cluster = cluster?.ok_or_else(|| self.absent())?;
-        let (groups, keys) = (self.at.cluster.join(INSTANCE_GROUPS)?, self.at.cluster.join(SSH_KEYS)?);
-        let wanted = listed?
-            .into_iter()
-            .map(|entry| entry.key)
-            .filter(|key| groups.contains(key) || keys.contains(key));
-        let mut state = ClusterState { cluster, instance_groups: Vec::new(), ssh_keys: Vec::new() };
-        for (key, object) in self.store.get_all(wanted.collect()).await? {
-            if groups.contains(&key) {
-                state.instance_groups.push(Versioned::from_object(&*self.store, &key, object)?);
-            } else {
-                state.ssh_keys.push(self.ssh_key(&key, object)?);
-            }
-        }
-        Ok(state)
+        Ok(OpenedCluster { store: self, cluster, listed: listed? })
     }
 
     /// The cluster's specification.
@@ -286,7 +319,7 @@ impl ClusterStore {
     /// use kops_cluster::registry::ClusterRegistry;
     /// use kops_core::clock::SystemClock;
     /// use kops_core::store::{Holder, LeaseRequest, MemoryStore};
-    /// use tokio_util::sync::CancellationToken;
+    /// use kops_core::CancellationToken;
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
     /// let registry = ClusterRegistry::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock::new()));
     /// let cluster = registry.cluster("ha.example.com")?;

@@ -41,7 +41,7 @@ mod ssh;
 mod tests;
 mod whole;
 
-pub use self::cluster::{ClusterDeletion, ClusterState, ClusterStore};
+pub use self::cluster::{ClusterDeletion, ClusterState, ClusterStore, OpenedCluster};
 pub use self::clusters::{ClusterRegistry, Listed};
 pub use self::document::{Stored, Versioned};
 pub use self::ssh::ssh_fingerprint;

@@ -100,6 +100,20 @@ async fn a_cluster_written_by_kops_is_read_with_one_list_and_each_object_once() 
 }
 
 #[tokio::test]
+async fn the_specification_is_there_before_the_rest_is_read() {
+    let store = written_by_kops().await;
+    store.calls();
+    let cluster = cluster(&store);
+    let opened = cluster.open().await.unwrap();
+    assert_eq!(opened.cluster().object.name(), "ha.example.com");
+    assert_eq!(store.calls(), ["get ha.example.com/config", "list ha.example.com/"]);
+    let read = opened.read().await.unwrap();
+    let calls = store.calls();
+    assert!(calls.iter().all(|call| call.starts_with("get") && !call.ends_with("/config")), "{calls:?}");
+    assert_eq!(read, cluster.read().await.unwrap());
+}
+
+#[tokio::test]
 async fn unknown_fields_are_warned_of_and_survive_an_edit() {
     let store = written_by_kops().await;
     let base = cluster(&store).cluster().await.unwrap();

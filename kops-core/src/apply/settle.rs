@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind};
 /// The soonest look after an object was made.
 const FIRST: Duration = Duration::from_millis(200);
 /// A new object may be missing from listings for a while: so long it counts as on its way.
-const INVISIBLE: Duration = Duration::from_mins(1);
+const INVISIBLE: Duration = Duration::from_secs(60);
 
 /// What a waiting step waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

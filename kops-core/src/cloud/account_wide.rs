@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 
 use super::{
-    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement,
-    Resolved, Timing, Update,
+    Adopt, Context, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement,
+    Resolved, Scope, Timing, Update,
 };
 use crate::Result;
 use crate::graph::Reference;
@@ -62,6 +62,10 @@ impl<H: Handler> Handler for AccountWide<H> {
 
     fn timing(&self) -> Timing {
         Handler::timing(&self.handler)
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        Handler::prefetch(&self.handler, &scope.at(&self.region), cx).await
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Resolved<Self>>>> {

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Replacement,
-    Resolved, Scope, Timing, Update, Wanted,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query,
+    Replacement, Resolved, Scope, Timing, Update, Wanted,
 };
 use crate::graph::{Document, Reference, references};
 use crate::resource::Resource;
@@ -56,6 +56,8 @@ pub trait DynHandler: Send + Sync {
     /// The document in the one form that documents of this kind are compared in: sets sorted, members in
     /// the kind's order. Outputs that are not known yet may occur in it.
     fn canonical(&self, document: &Document) -> Result<Document>;
+    /// See [`Handler::prefetch`].
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()>;
     /// See [`Handler::list`].
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>>;
     /// See [`Handler::create`].
@@ -142,6 +144,10 @@ impl<H: Handler> DynHandler for H {
 
     fn canonical(&self, value: &Document) -> Result<Document> {
         document(H::Kind::KIND, &typed::<H::Kind>(H::Kind::KIND, value)?)
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        Handler::prefetch(self, scope, cx).await
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {

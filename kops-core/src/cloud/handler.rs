@@ -58,6 +58,18 @@ pub trait Handler: Send + Sync + 'static {
         Timing::default()
     }
 
+    /// Makes the calls of [`list`](Self::list) that depend on nothing but the scope, before the graph is known, and
+    /// keeps their answers in `cx.memo`, where `list` finds them.
+    ///
+    /// Worth it for kinds whose listing waits for one call after another. Most need none: the default does nothing.
+    ///
+    /// # Behavior
+    /// - Changes nothing, and makes no call that `list` would not make.
+    /// - A failure is not the end: `list` makes the call again, and tells its own.
+    async fn prefetch(&self, _scope: &Scope, _cx: &Context) -> Result<()> {
+        Ok(())
+    }
+
     /// The objects that the query asks for.
     ///
     /// # Behavior

@@ -15,8 +15,8 @@ use super::tap::{Calls, Tap};
 use crate::Result;
 use crate::clock::Clock;
 use crate::cloud::{
-    Adopt, Capabilities, Class, Cloud, Create, Delete, Deletion, DynHandler, IdentityClass, Machines,
-    Mutability, Observed, Permissions, Query, Replacement, Scope, Timing, Update,
+    Adopt, Capabilities, Class, Cloud, Context, Create, Delete, Deletion, DynHandler, IdentityClass,
+    Machines, Mutability, Observed, Permissions, Query, Replacement, Scope, Timing, Update,
 };
 use crate::graph::{Document, TaskGraph};
 use crate::lower::Native;
@@ -159,6 +159,10 @@ impl DynHandler for Sabotaged {
 
     fn canonical(&self, document: &Document) -> Result<Document> {
         self.inner.canonical(document)
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        self.inner.prefetch(scope, cx).await
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {

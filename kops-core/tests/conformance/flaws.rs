@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kops_core::clock::Clock;
 use kops_core::cloud::{
-    Adopt, Capabilities, Class, Cloud, Create, Delete, Deletion, DynHandler, Filter, IdentityClass,
+    Adopt, Capabilities, Class, Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass,
     Mutability, Observed, Owner, Query, Replacement, Scope, Timing, Update,
 };
 use kops_core::graph::{Document, TaskGraph};
@@ -194,6 +194,10 @@ impl DynHandler for FlawedHandler {
 
     fn canonical(&self, document: &Document) -> Result<Document> {
         self.inner.canonical(document)
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        self.inner.prefetch(scope, cx).await
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {

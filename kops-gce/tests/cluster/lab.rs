@@ -91,7 +91,8 @@ pub(crate) async fn connect(google: &Emulator) -> Arc<Gce> {
 }
 
 pub(crate) async fn connect_to(google: &Emulator, region: &str) -> Arc<Gce> {
-    let builder = Gce::builder().project(google.project()).region(region).endpoint(google.endpoint());
+    let builder = Gce::builder().install_ring();
+    let builder = builder.project(google.project()).region(region).endpoint(google.endpoint());
     let builder = builder.clock(Arc::new(FastClock::new(FASTER)));
     Arc::new(builder.anonymous().build().await.unwrap())
 }

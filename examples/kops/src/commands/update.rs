@@ -5,7 +5,7 @@ use kops_cluster::{ClusterFiles, populate};
 use kops_core::apply::Report;
 use kops_core::plan::{Plan, TextOptions};
 use kops_core::store::Operation;
-use kops_core::{Error, Result};
+use kops_core::{Error, Result, RunOptions};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,16 +14,16 @@ use crate::cli::{PlanFormat, UpdateCluster};
 use crate::operation::{self, operate, options};
 use crate::output;
 use crate::progress::span;
-use crate::specification::warn_of;
 use crate::state::State;
-use crate::target::Target;
+use crate::target::StoredTarget;
 
 /// Shows the plan of a cluster, or applies it.
 pub(super) async fn update(state: &State, arguments: &UpdateCluster) -> Result<Outcome> {
     let store = state.cluster(arguments.cluster.as_deref())?;
     if !arguments.consent.yes {
-        let (target, _) = read(state, &store).await?;
-        let plan = target.engine.prune(arguments.prune).plan(&target.graph).await?;
+        let StoredTarget { target, prefetch, .. } = StoredTarget::read(state, &store).await?;
+        let engine = target.engine.prune(arguments.prune);
+        let plan = engine.plan_prefetched(&target.graph, prefetch, RunOptions::new()).await?;
         show(&plan, arguments)?;
         let converged = plan.is_empty() && plan.pending.is_empty();
         let pending = arguments.detailed_exitcode && !converged;
@@ -35,22 +35,15 @@ pub(super) async fn update(state: &State, arguments: &UpdateCluster) -> Result<O
     Ok(Outcome::Done)
 }
 
-async fn read(state: &State, store: &ClusterStore) -> Result<(Target, ClusterFiles)> {
-    let stored = state.read(store).await?;
-    warn_of(&stored);
-    let files = ClusterFiles::from(stored);
-    Ok((Target::of(&files, state, store).await?, files))
-}
-
 async fn apply(
     operation: Operation,
     state: &State,
     store: &ClusterStore,
     arguments: &UpdateCluster,
 ) -> Result<()> {
-    let (target, files) = read(state, store).await?;
+    let StoredTarget { target, files, prefetch } = StoredTarget::read(state, store).await?;
     let engine = target.engine.prune(arguments.prune);
-    let plan = engine.plan_with(&target.graph, options(&operation)).await?;
+    let plan = engine.plan_prefetched(&target.graph, prefetch, options(&operation)).await?;
     if arguments.output != PlanFormat::Json {
         show(&plan, arguments)?;
     }

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::spec::{ClusterFiles, SshCredential};
+use kops_core::CancellationToken;
 use kops_core::Result;
 use kops_core::testing::StoreFault;
-use tokio_util::sync::CancellationToken;
 
 const OTHER_SSH: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA bob@lap";

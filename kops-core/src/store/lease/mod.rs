@@ -56,7 +56,7 @@ use crate::clock::Clock;
 use crate::{Error, ErrorKind, Result};
 
 /// Long enough for an hour of a cloud's bad minutes not to end an apply, short enough to wait for.
-const TTL: Duration = Duration::from_mins(1);
+const TTL: Duration = Duration::from_secs(60);
 /// A failed write whose outcome is unknown is looked at and repeated this often.
 const ATTEMPTS: u32 = 4;
 /// How long a contender waits, in steps, for a lease that this very process holds: whoever was dropped a moment ago is

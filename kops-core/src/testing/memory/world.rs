@@ -83,7 +83,7 @@ struct Issued {
 }
 
 /// For how long a token is remembered after its object's end; EC2 promises at least this.
-const TOKEN_MEMORY: Duration = Duration::from_hours(24);
+const TOKEN_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When an operation takes place, and what shall go wrong inside it.
 #[derive(Clone, Copy, Debug)]

@@ -21,7 +21,7 @@ use crate::graph::{Key, TaskGraph};
 /// use kops_core::resource::Network;
 ///
 /// let mut graph = TaskGraph::builder();
-/// let network = graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse()?], ..Network::default() });
+/// let network = graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
 /// let native = Native::from(graph.build()?);
 /// assert_eq!(native.origin(network.key()), Some(network.key()));
 /// assert_eq!(native.output(network.key(), "id"), Some((network.key(), "id")));

@@ -48,7 +48,7 @@ impl FormerNames {
     /// The native tasks with what they were called in `before`.
     pub(super) fn told(
         &self,
-        native: TaskGraph,
+        native: &TaskGraph,
         origins: &HashMap<Key, Vec<Key>>,
         before: &Native,
     ) -> Result<TaskGraph> {

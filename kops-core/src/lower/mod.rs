@@ -292,7 +292,7 @@ impl<P> Lowerings<P> {
     ) -> Result<TaskGraph> {
         let Some(formers) = former::FormerNames::of(graph) else { return Ok(native) };
         let before = self.lower(&formers.graph(graph)?, scope, provider, kinds)?;
-        formers.told(native, origins, &before)
+        formers.told(&native, origins, &before)
     }
 
     /// An agnostic kind that the cloud fulfils without an object has no outputs that another kind could take.

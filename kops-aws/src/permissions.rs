@@ -65,10 +65,7 @@ impl Permissions for Aws {
         };
         Ok(denied
             .into_iter()
-            .filter_map(|action| {
-                let kinds = needed.get(action)?.iter().map(|&kind| kind.to_owned()).collect();
-                Some(MissingPermission::new(action.to_owned(), kinds))
-            })
+            .filter_map(|action| Some(MissingPermission::new(action, needed.get(action)?.iter().copied())))
             .collect())
     }
 

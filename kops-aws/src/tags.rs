@@ -167,7 +167,9 @@ pub(crate) async fn adopt<S: Clone + Sync>(clients: &Clients, request: &Adopt<'_
 /// The tags of ownership.
 fn marks(scope: &Scope, task: &str, retained: bool) -> Tags {
     let mut tags = Tags::new();
-    MARK.write(&Mark { cluster: scope.name().to_owned(), task: task.to_owned(), retained }, &mut tags);
+    let mut mark = Mark::new(scope, task);
+    mark.retained = retained;
+    MARK.write(&mark, &mut tags);
     tags.insert(owned(scope.name()), "owned".to_owned());
     tags.insert(NAME.to_owned(), task.to_owned());
     tags

@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_scope_of_the_same_name_elsewhere_is_another() {
         let (scope, cx) = (Scope::new("ha.example.com").at("eastus"), Context::default());
-        let request = Create { scope: &scope, name: "b", spec: &(), retained: false, token: "", cx: &cx };
+        let request = Create::new(&scope, "b", &(), "", &cx);
         let made = of_new(&request, &Tags::new());
         assert_eq!(task(&scope, "b", &made), Some("b"));
         for other in [scope.at("westus"), scope.at(""), scope.clone().within("eu")] {

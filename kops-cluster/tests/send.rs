@@ -3,8 +3,8 @@
 
 use kops_cluster::registry::{ClusterDeletion, ClusterRegistry, ClusterState, ClusterStore, Versioned};
 use kops_cluster::{Cluster, ClusterFiles, InstanceGroup};
+use kops_core::CancellationToken;
 use kops_core::store::{LeaseRequest, Operation};
-use tokio_util::sync::CancellationToken;
 
 fn sends(_: impl Send) {}
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use aws_sdk_elasticloadbalancingv2::types::{self, LoadBalancer, TargetGroup};
 use futures_util::future::{try_join, try_join_all};
 use kops_core::Result;
-use kops_core::cloud::{Context, Filter, Memo, Object, Owner, Query, Scope, Wanted};
+use kops_core::cloud::{Context, Filter, Object, Owner, Query, Scope, Wanted};
 
 use crate::clients::Clients;
 use crate::names;
@@ -59,7 +59,7 @@ pub(crate) async fn tags_of_scope(
 pub(crate) fn context(query: &Query<'_>) -> Context {
     match query.filter {
         Filter::Scope { .. } => query.cx.clone(),
-        Filter::Ids(_) => Context { memo: Memo::default(), ..query.cx.clone() },
+        Filter::Ids(_) => query.cx.fresh(),
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn filters(query: &Query<'_>, id: &str) -> Vec<Filter> {
 
 /// What is asked for ahead of an observation: what the scope owns, since nothing is known of its graph yet.
 pub(crate) fn ahead<'a>(scope: &'a Scope, cx: &'a Context) -> Query<'a> {
-    Query { scope, filter: cloud::Filter::Scope { wanted: &[], shared: &[] }, cx }
+    Query::new(scope, cloud::Filter::scope(&[], &[]), cx)
 }
 
 /// Filters for objects that have one of these values.

@@ -165,7 +165,7 @@ fn a_network_with_ipv6_has_ways_out_for_it() {
 #[test]
 fn further_routes_are_marked_on_their_table() {
     let mut net = network();
-    let way = Way { cidr: "10.9.0.0/16".parse().unwrap(), target: "pcx-1".to_owned() };
+    let way = Way::new("10.9.0.0/16".parse().unwrap(), "pcx-1");
     let subnet = net.subnet(0, "a").routes([way]);
     net.graph.add("one", subnet);
     let graph = lowered(net.graph).unwrap();

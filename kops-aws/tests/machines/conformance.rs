@@ -160,13 +160,12 @@ impl Fixture for Machines {
         graph.add(&format!("nodes.{cluster}"), identity);
         graph.add(&format!("kubernetes.{cluster}-1f"), SshKey::new(KEY));
         let zone = graph.share::<DnsZone>("conformance", DnsZone::selector("conformance", false));
-        let api = DnsRecord {
-            zone: zone.id(),
-            name: format!("api.{cluster}"),
-            record_type: RecordType::A,
-            ttl: 60,
-            target: DnsTarget::Values(["192.0.2.1".into()].into()),
-        };
+        let api = DnsRecord::new(
+            zone.id(),
+            format!("api.{cluster}"),
+            RecordType::A,
+            DnsTarget::Values(["192.0.2.1".into()].into()),
+        );
         graph.add(&format!("api.{cluster}"), api);
         let own = DnsZone { name: format!("in.{cluster}"), network: None };
         graph.add(&format!("in.{cluster}"), own);

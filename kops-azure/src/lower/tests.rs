@@ -28,7 +28,7 @@ fn rules(ports: &[u16]) -> BTreeMap<String, SecurityRule> {
     let network = network(&mut graph);
     let wall = graph.add("nodes", Firewall::new(network.id(), String::new()));
     let peer = || Peer::Cidr("0.0.0.0/0".parse().unwrap());
-    let rules = ports.iter().map(|port| FirewallRule::tcp(*port, peer())).collect();
+    let rules = ports.iter().map(|port| FirewallRule::tcp(*port, peer()));
     graph.add("nodes", FirewallRules::new(wall.id(), rules));
     let graph = lowered(graph).unwrap();
     let group: NetworkSecurityGroup = graph.spec(CLUSTER).unwrap();

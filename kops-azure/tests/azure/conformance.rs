@@ -9,10 +9,10 @@ use kops_azure_emulator::{Emulator, REGION};
 use kops_cluster::extensions::MachineRole;
 use kops_core::Result;
 use kops_core::cloud::{Cloud, Scope};
-use kops_core::graph::{Key, Secret, TaskGraph};
+use kops_core::graph::{Input, Key, Secret, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, InstanceGroup, Network, RecordType, Resource, Scheme, Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, Network, RecordType, Resource, Scheme, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use serde_json::json;
@@ -95,13 +95,13 @@ fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
     let mut site = Site::of(cluster);
     let identity = site.identity("masters", MachineRole::ControlPlane);
     let api = site.balancer(Scheme::Internal);
-    let group = site
+    let mut group = site
         .group(&[1])
-        .machine_type(wish.size.to_owned())
         .max(wish.most)
         .identity(identity.id())
         .load_balancers([api.id()])
-        .user_data(Secret::new(SECRET).into());
+        .user_data(Input::Known(Secret::new(SECRET)));
+    wish.size.clone_into(&mut group.machine_type);
     site.graph.add(&format!("nodes.{cluster}"), group);
     if wish.second {
         let volume = Volume::new(format!("{REGION}-1"), wish.volume);

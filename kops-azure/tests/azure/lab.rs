@@ -6,7 +6,7 @@ use kops_azure::{Azure, AzureBuilder};
 use kops_azure_emulator::{Emulator, REGION, Snapshot, TOKEN};
 use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::cloud::Scope;
-use kops_core::graph::{GraphBuilder, Handle, Secret, TaskGraph};
+use kops_core::graph::{GraphBuilder, Handle, Input, Secret, TaskGraph};
 use kops_core::plan::Plan;
 use kops_core::resource::{
     Access, Address, DnsRecord, DnsTarget, DnsZone, Firewall, FirewallRule, FirewallRules, Identity,
@@ -127,7 +127,7 @@ impl Site {
     /// The same in a network of these ranges.
     pub(crate) fn in_ranges(cluster: &str, ranges: &[&str]) -> Self {
         let mut graph = TaskGraph::builder();
-        let cidrs = ranges.iter().map(|range| range.parse().unwrap()).collect();
+        let cidrs = ranges.iter().map(|range| range.parse().unwrap());
         let network = graph.add(cluster, Network::new(cidrs));
         let door = graph.add(cluster, InternetGateway::new(network.id()));
         let address = graph.add(cluster, Address::new());
@@ -179,7 +179,7 @@ impl Site {
             .max(2)
             .firewalls([self.nodes.id()])
             .ssh_key(self.key.id())
-            .user_data(Secret::new("#cloud-config\n").into())
+            .user_data(Input::Known(Secret::new("#cloud-config\n")))
             .root_disk(InstanceDisk::new(64))
             .options(MachineOptions::new().public_ip(false))
             .labels([("k8s.io/role/node".to_owned(), "1".to_owned())])
@@ -209,7 +209,7 @@ pub(crate) fn ha(groups: usize) -> TaskGraph {
             .load_balancers([api.id()]);
         site.graph.add(&format!("control-plane-{zone}.masters.{CLUSTER}"), group);
         for etcd in ["main", "events"] {
-            let labels = [(format!("k8s.io/etcd/{etcd}"), format!("{zone}/1,2,3"))].into();
+            let labels = [(format!("k8s.io/etcd/{etcd}"), format!("{zone}/1,2,3"))];
             let volume = Volume::new(format!("{REGION}-{zone}"), 20).labels(labels);
             site.graph.add(&format!("{zone}.etcd-{etcd}.{CLUSTER}"), volume);
         }

@@ -105,7 +105,7 @@ async fn the_specification_is_there_before_the_rest_is_read() {
     store.calls();
     let cluster = cluster(&store);
     let opened = cluster.open().await.unwrap();
-    assert_eq!(opened.cluster().object.name(), "ha.example.com");
+    assert_eq!(opened.cluster().name(), "ha.example.com");
     assert_eq!(store.calls(), ["get ha.example.com/config", "list ha.example.com/"]);
     let read = opened.read().await.unwrap();
     let calls = store.calls();

@@ -9,8 +9,8 @@ use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{GraphBuilder, Handle, Key, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, Egress, Firewall, FirewallRule, FirewallRules, InstanceGroup,
-    InternetGateway, NatGateway, Network, Peer, RecordType, Resource, Scheme, Subnet, Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, Egress, Firewall, FirewallRule, FirewallRules, InternetGateway,
+    NatGateway, Network, Peer, RecordType, Resource, Scheme, Subnet, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use serde_json::json;
@@ -294,16 +294,15 @@ impl Fixture for Machines {
         let cluster = scope.name();
         let mut graph = TaskGraph::builder();
         graph.add(&format!("nodes.{cluster}"), ClusterIdentity::of(MachineRole::Node).identity().unwrap());
-        let volume = Volume { zone: "us-east1-b".to_owned(), size: 20, ..Volume::default() };
+        let volume = Volume::new("us-east1-b", 20);
         graph.add(&format!("a.etcd-main.{cluster}"), volume);
         let zone = graph.share::<DnsZone>("conformance", DnsZone::selector("conformance", false));
-        let api = DnsRecord {
-            zone: zone.id(),
-            name: format!("api.{cluster}"),
-            record_type: RecordType::A,
-            ttl: 60,
-            target: DnsTarget::Values(["192.0.2.1".into()].into()),
-        };
+        let api = DnsRecord::new(
+            zone.id(),
+            format!("api.{cluster}"),
+            RecordType::A,
+            DnsTarget::Values(["192.0.2.1".into()].into()),
+        );
         graph.add(&format!("api.{cluster}"), api);
         graph.build()
     }

@@ -11,7 +11,7 @@ use crate::site::Site;
 
 fn disk(size: u32, labels: &[(&str, &str)]) -> TaskGraph {
     let mut graph = TaskGraph::builder();
-    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     let volume = Volume::new(ZONES[0], size).labels(labels);
     graph.add(&format!("a.etcd-main.{CLUSTER}"), volume);
     graph.build().unwrap()
@@ -70,7 +70,7 @@ async fn spot_machines_and_startup_scripts_are_as_asked() {
     site.group("nodes", |group| {
         group.spot = Some(kops_core::resource::SpotOptions::default());
         group.options = MachineOptions::new().public_ip(true);
-        group.volumes = [("/dev/sdb".to_owned(), InstanceDisk::new(100))].into();
+        group.disks = [("/dev/sdb".to_owned(), InstanceDisk::new(100))].into();
         let extension = GceInstanceGroup { startup_script: true, ..GceInstanceGroup::default() };
         group.extensions.set(&extension).unwrap();
     });

@@ -1,7 +1,5 @@
 //! A cluster in small: a network with a private subnet and NAT, firewalls, a load balancer, identities and groups.
 
-use std::collections::BTreeSet;
-
 use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::graph::{GraphBuilder, Handle, Input, Secret, TaskGraph};
 use kops_core::resource::{

@@ -98,8 +98,8 @@ fn volume(volume: &InstanceDisk) -> Result<BootVolume> {
 /// The volume that a server boots from. One without a size is the flavor's disk.
 fn boot_volume(root: &InstanceDisk) -> Result<Option<BootVolume>> {
     let root = volume(root)?;
-    if root.size_gib == 0 && (root.keep || root.disk_type.is_some()) {
+    if root.size == 0 && (root.keep || root.volume_type.is_some()) {
         return Err(Error::invalid("a volume to boot from needs a size"));
     }
-    Ok((root.size_gib > 0).then_some(root))
+    Ok((root.size > 0).then_some(root))
 }

@@ -138,7 +138,7 @@ impl Networks {
             FirewallRule::all_from(Peer::Group(wall.id())),
             FirewallRule::all_to(Peer::Cidr("0.0.0.0/0".parse().unwrap())),
         ];
-        graph.add("nodes", FirewallRules::new(wall.id(), rules.into()));
+        graph.add("nodes", FirewallRules::new(wall.id(), rules));
         graph.add(&format!("key-{}", scope.name()), SshKey::new(KEY));
         if wish.volume {
             graph.add("etcd", Volume::new(ZONE, 1));

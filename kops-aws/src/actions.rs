@@ -13,8 +13,12 @@ pub(crate) const STATE_STORE: &str = "StateStore";
 /// The kind under which the actions of the permission check itself are listed; any of them may be missing.
 pub(crate) const CHECK: &str = "PermissionCheck";
 
+/// The kind under which the action is listed that checks who owns an object before it is adopted.
+pub(crate) const ADOPTION: &str = "Adoption";
+
 /// All actions.
 pub(crate) const ALL: &[Actions] = &[
+    Actions { kind: ADOPTION, read: &["ec2:DescribeTags"], write: &[] },
     Actions {
         kind: "Vpc",
         read: &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute"],

@@ -1,13 +1,13 @@
 //! The provider.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use kops_core::Result;
 use kops_core::clock::Clock;
-use kops_core::cloud::{Capabilities, Cloud, Context, DynHandler, Machines, Permissions, Scope};
+use kops_core::cloud::{Capabilities, Class, Cloud, Context, DynHandler, Machines, Permissions, Scope};
 use kops_core::graph::TaskGraph;
+use kops_core::lower::{Native, passing};
 
 use crate::AwsBuilder;
 use crate::clients::Clients;
@@ -33,7 +33,7 @@ impl Aws {
     }
 
     pub(crate) fn new(clients: Clients, region: String) -> Self {
-        let handlers = kinds::handlers(&clients).into();
+        let handlers = kinds::handlers(&clients, &region).into();
         Self { clients, region, handlers }
     }
 
@@ -70,29 +70,31 @@ impl Cloud for Aws {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            nat_gateways: true,
-            public_load_balancers: true,
-            internal_load_balancers: true,
-            public_dns: true,
-            private_dns: true,
-            prefix_lists: true,
-            spot: true,
-            ipv6: true,
-            shared_networks: true,
-            zonal_subnets: true,
-            zonal_nat_gateways: true,
-            surge: true,
-        }
+        Capabilities::new()
+            .nat_gateways(true)
+            .public_load_balancers(true)
+            .internal_load_balancers(true)
+            .public_dns(true)
+            .private_dns(true)
+            .prefix_lists(true)
+            .spot(true)
+            .ipv6(true)
+            .shared_networks(true)
+            .zonal_subnets(true)
+            .zonal_nat_gateways(true)
+            .surge(true)
     }
 
     fn handlers(&self) -> &[Arc<dyn DynHandler>] {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
-        let native_kinds: HashSet<_> = self.handlers.iter().map(|handler| handler.kind()).collect();
-        lower::lower(graph, scope, &self.region, &native_kinds)
+    fn class(&self, kind: &str) -> Option<Class> {
+        Class::in_table(kinds::CLASSES, kind)
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
+        lower::lower(graph, scope, &self.region, &passing(&self.handlers, own))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -44,6 +44,8 @@
 //! reach the internet earlier anyway; and if the gateway fails, the gateway itself is reported rather than
 //! its route. So the edge waits for *ready*.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod actions;
 mod builder;
 mod clients;

@@ -46,7 +46,7 @@ pub(crate) fn buckets() -> Vec<TokenBucket> {
         .filter_map(|call| {
             let (capacity, per_second) = rate(call)?;
             let name = bucket_of(call);
-            Some((name, TokenBucket { name, capacity, per_second }))
+            Some((name, TokenBucket::new(name, capacity, per_second)))
         })
         .collect();
     buckets.into_values().collect()

@@ -194,7 +194,7 @@ impl<'a> Groups<'a> {
             let policy = group.mixed_instances_policy.as_ref().and_then(|it| it.launch_template.as_ref());
             let overrides = policy.map(|policy| policy.overrides()).unwrap_or_default();
             let types = overrides.iter().filter_map(|it| it.instance_type.as_deref()).collect();
-            by_name.insert(name.as_str(), Group { task: task.to_owned(), template, types });
+            by_name.insert(name.as_str(), Group { task: scope.task(task).to_owned(), template, types });
             members.extend(group.instances().iter().filter_map(|it| Some((it.instance_id.as_deref()?, it))));
         }
         Self { by_name, members }
@@ -214,17 +214,16 @@ impl<'a> Groups<'a> {
             _ => MachineState::Running,
         };
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        Some(Machine {
-            id: id.to_owned(),
-            group: group.task.clone(),
-            zone: instance.placement.as_ref().and_then(|it| it.availability_zone.clone()).unwrap_or_default(),
-            outdated: group.why_outdated(member.filter(|_| !detached), &machine_type),
-            machine_type,
-            state,
-            private_ip: filled(&instance.private_ip_address),
-            public_ip: filled(&instance.public_ip_address),
-            private_dns: filled(&instance.private_dns_name),
-        })
+        let zone =
+            instance.placement.as_ref().and_then(|it| it.availability_zone.clone()).unwrap_or_default();
+        let outdated = group.why_outdated(member.filter(|_| !detached), &machine_type);
+        Some(
+            Machine::new(id, &group.task, zone, machine_type, state)
+                .outdated(outdated)
+                .private_ip(filled(&instance.private_ip_address))
+                .public_ip(filled(&instance.public_ip_address))
+                .private_dns(filled(&instance.private_dns_name)),
+        )
     }
 }
 

@@ -41,7 +41,7 @@ impl Permissions for Aws {
         scope: &Scope,
         cx: &Context,
     ) -> Result<Vec<MissingPermission>> {
-        let left_out = [actions::CHECK, actions::MACHINES];
+        let left_out = [actions::CHECK, actions::MACHINES, actions::ADOPTION];
         let needed = Actions::needed(actions::ALL, graph, &[actions::STATE_STORE], &left_out);
         let caller = self.identity_in(cx).await?;
         let account = caller.split(':').nth(4).unwrap_or_default();
@@ -65,10 +65,7 @@ impl Permissions for Aws {
         };
         Ok(denied
             .into_iter()
-            .filter_map(|action| {
-                let kinds = needed.get(action)?.iter().map(|&kind| kind.to_owned()).collect();
-                Some(MissingPermission { action: action.to_owned(), needed_for: kinds })
-            })
+            .filter_map(|action| Some(MissingPermission::new(action, needed.get(action)?.iter().copied())))
             .collect())
     }
 

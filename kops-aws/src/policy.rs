@@ -21,6 +21,8 @@
 
 use std::collections::BTreeSet;
 
+use kops_core::cloud::Scope;
+
 use serde_json::{Map, Value, json};
 
 use crate::actions;
@@ -125,14 +127,25 @@ pub(crate) fn document(cluster: &str, place: &Place) -> Value {
 
 /// The path of a cluster's IAM roles and instance profiles. Names of roles are unique in the account
 /// regardless of the path; the path is used for listing them and in policies.
-pub(crate) fn iam_path(cluster: &str) -> String {
+pub(crate) fn iam_paths(cluster: &str) -> String {
     format!("/kops/{cluster}/")
+}
+
+/// The path of the roles and profiles of a scope: its region, because IAM has no regions, and its place.
+pub(crate) fn iam_path(scope: &Scope) -> String {
+    let mut path = iam_paths(scope.name());
+    for (word, part) in [("", scope.region()), ("within=", scope.place())] {
+        if let Some(part) = part {
+            path.extend([word, part, "/"]);
+        }
+    }
+    path
 }
 
 /// The statements of the policy.
 pub(crate) fn statements(cluster: &str, place: &Place) -> Vec<Statement> {
     let ec2 = |kind: &str| place.arn("ec2", &format!("{kind}/*"));
-    let iam = |kind: &str| place.arn("iam", &format!("{kind}{}*", iam_path(cluster)));
+    let iam = |kind: &str| place.arn("iam", &format!("{kind}{}*", iam_paths(cluster)));
     let request_tag = format!("aws:RequestTag/{CLUSTER}");
     let resource_tag = format!("aws:ResourceTag/{CLUSTER}");
     let record = format!("*.{cluster}");

@@ -193,7 +193,7 @@ impl Bucket for S3Store {
         let version = self.place.version(answer.e_tag)?;
         let bytes =
             answer.body.collect().await.map_err(|error| self.place.broke_off(error).with_call(call))?;
-        Ok(StoredObject { bytes: bytes.to_vec(), version })
+        Ok(StoredObject::new(bytes.to_vec(), version))
     }
 
     async fn put_object(

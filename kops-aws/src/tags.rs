@@ -10,6 +10,8 @@
 //! | `Name=<task>` | the task, for users; may be changed by hand |
 //! | `kops.k8s.io/task=<task>` | the task; takes precedence over `Name` |
 //! | `kops.k8s.io/lifecycle=retained` | it is never deleted |
+//! | `kops.k8s.io/within=<place>` | the place of the scope, if it has one |
+//! | `kops.k8s.io/region=<region>` | on objects of IAM: the scope's region |
 //!
 //! An object is owned by the scope if it carries the first two tags and its task is known. Objects created by
 //! kOps lack the fourth; their task is known if their `Name` ends with the scope's name. Objects created by
@@ -19,8 +21,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
-use kops_core::Result;
-use kops_core::cloud::{Context, Create, Mark, MarkTags, Object, Owner, Scope};
+use kops_core::cloud::{Adopt, Context, Create, Mark, MarkTags, Object, Owner, Scope};
+use kops_core::{Error, ErrorKind, Result};
 
 use crate::clients::Clients;
 
@@ -30,7 +32,10 @@ pub(crate) const CLUSTER: &str = "KubernetesCluster";
 const NAME: &str = "Name";
 const TASK: &str = "kops.k8s.io/task";
 const LIFECYCLE: &str = "kops.k8s.io/lifecycle";
-const MARK: MarkTags = MarkTags { cluster: CLUSTER, task: TASK, lifecycle: LIFECYCLE };
+const PLACE: &str = "kops.k8s.io/within";
+const REGION: &str = "kops.k8s.io/region";
+const MARK: MarkTags =
+    MarkTags { scope: CLUSTER, place: PLACE, region: REGION, task: TASK, lifecycle: LIFECYCLE };
 
 /// Tags by their keys.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -44,9 +49,7 @@ pub(crate) fn cluster(name: &str) -> Tag {
 pub(crate) fn of_new<S>(request: &Create<'_, S>, further: &Tags) -> Tags {
     let mut tags = request.scope.extra_labels().clone();
     tags.extend(further.clone());
-    MARK.write(&Mark::of_new(request), &mut tags);
-    tags.insert(owned(request.scope.name()), "owned".to_owned());
-    tags.insert(NAME.to_owned(), request.name.to_owned());
+    tags.extend(marks(request.scope, request.name, request.retained));
     tags
 }
 
@@ -55,7 +58,7 @@ pub(crate) fn object<S>(scope: &Scope, id: &str, tags: &Tags, spec: S) -> Object
     let name = task(scope, tags);
     let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
     let retained = is_retained(tags);
-    Object { name: name.map(str::to_owned), owner, retained, ..Object::foreign(id, spec) }
+    Object::foreign(id, spec).name(name.map(str::to_owned)).owner(owner).retained(retained)
 }
 
 /// Whether an object with these tags, and what is inside it, is retained: never deleted.
@@ -91,6 +94,7 @@ pub(crate) fn of_machines(scope: &Scope, group: &str, further: &Tags) -> Tags {
     let mut tags = scope.extra_labels().clone();
     tags.extend(further.clone());
     tags.insert(CLUSTER.to_owned(), scope.name().to_owned());
+    tags.extend(scope.place().map(|place| (PLACE.to_owned(), place.to_owned())));
     tags.insert(owned(scope.name()), "owned".to_owned());
     tags.insert(NAME.to_owned(), group.to_owned());
     tags
@@ -141,6 +145,38 @@ pub(crate) async fn set(clients: &Clients, cx: &Context, id: &str, tags: &Tags) 
     Ok(())
 }
 
+/// Marks an object of EC2 as the scope's: what all kinds whose objects are marked by tags adopt them with.
+pub(crate) async fn adopt<S: Clone + Sync>(clients: &Clients, request: &Adopt<'_, S>) -> Result<Object<S>> {
+    let Adopt { scope, name, object, retained, cx, .. } = *request;
+    if object.owner != Owner::Scope {
+        let of_object = Filter::builder().name("resource-id").values(&object.id).build();
+        let call = clients.ec2.describe_tags().filters(of_object);
+        let found = clients.call(cx, "ec2:DescribeTags", call.send()).await?;
+        let other = found
+            .tags()
+            .iter()
+            .find(|tag| tag.key() == Some(CLUSTER) && tag.value() != Some(scope.name()))
+            .and_then(|tag| tag.value());
+        if let Some(other) = other {
+            return Err(Error::new(ErrorKind::Conflict, format!("{} is {other}'s", object.id))
+                .with_hint(format!("have it given up there first, or remove its tag {CLUSTER}")));
+        }
+    }
+    set(clients, cx, &object.id, &marks(scope, name, retained)).await?;
+    Ok(request.adopted())
+}
+
+/// The tags of ownership.
+fn marks(scope: &Scope, task: &str, retained: bool) -> Tags {
+    let mut tags = Tags::new();
+    let mut mark = Mark::new(scope, task);
+    mark.retained = retained;
+    MARK.write(&mark, &mut tags);
+    tags.insert(owned(scope.name()), "owned".to_owned());
+    tags.insert(NAME.to_owned(), task.to_owned());
+    tags
+}
+
 /// Tags in EC2's form.
 pub(crate) fn ec2(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| tag(key, value)).collect()
@@ -174,13 +210,37 @@ mod tests {
     fn what_we_make_is_known_again() {
         let scope = Scope::new("ha.example.com").labels(tags(&[("team", "a")]));
         let cx = Context::default();
-        let request =
-            Create { scope: &scope, name: "b.ha.example.com", spec: &(), retained: true, token: "", cx: &cx };
+        let request = Create::new(&scope, "b.ha.example.com", &(), "", &cx).retained(true);
         let made = of_new(&request, &tags(&[("role", "x")]));
         let object = object(&scope, "id", &made, ());
         assert_eq!((object.name.as_deref(), object.owner), (Some("b.ha.example.com"), Owner::Scope));
         assert!(object.retained);
         assert_eq!(further(&made), tags(&[("role", "x"), ("team", "a")]));
+    }
+
+    #[test]
+    fn what_is_adopted_is_known_again() {
+        let scope = Scope::new("ha.example.com");
+        let mut theirs = tags(&[(NAME, "something of theirs"), ("team", "b")]);
+        assert_eq!(object(&scope, "id", &theirs, ()).owner, Owner::Other);
+        theirs.extend(marks(&scope, "b.ha.example.com", false));
+        let ours = object(&scope, "id", &theirs, ());
+        assert_eq!((ours.name.as_deref(), ours.owner), (Some("b.ha.example.com"), Owner::Scope));
+        assert_eq!(further(&theirs), tags(&[("team", "b")]));
+    }
+
+    #[test]
+    fn a_scope_of_the_same_name_in_another_place_is_another() {
+        let (eu, cx) = (Scope::new("ha.example.com").within("eu"), Context::default());
+        let request = Create::new(&eu, "b.eu", &(), "", &cx);
+        let made = of_new(&request, &Tags::new());
+        assert_eq!(task(&eu, &made), Some("b.eu"));
+        for other in [Scope::new("ha.example.com"), Scope::new("ha.example.com").within("us"), eu.at("x")] {
+            assert_eq!(task(&other, &made), None, "{other}");
+        }
+        // Machines tell the place, and so do what they were made from.
+        assert_eq!(of_machines(&eu, "nodes", &Tags::new())[PLACE], "eu");
+        assert!(further(&made).is_empty());
     }
 
     #[test]

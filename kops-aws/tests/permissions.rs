@@ -16,7 +16,7 @@ fn graph(kinds: &[&str]) -> TaskGraph {
     let mut graph = TaskGraph::builder();
     for kind in kinds {
         let (key, spec) = (Key::new(kind, "test"), Document::default());
-        graph.insert(Task { key, spec, lifecycle: Lifecycle::Managed, edges: Vec::new() });
+        graph.insert(Task::new(key, spec, Lifecycle::Managed));
     }
     graph.build().unwrap()
 }
@@ -32,7 +32,7 @@ async fn missing(moto: &Moto, kinds: &[&str]) -> Vec<MissingPermission> {
 }
 
 fn lack(action: &str, kinds: &[&str]) -> MissingPermission {
-    MissingPermission { action: action.into(), needed_for: kinds.iter().map(|&kind| kind.into()).collect() }
+    MissingPermission::new(action.into(), kinds.iter().map(|&kind| kind.into()))
 }
 
 #[tokio::test]

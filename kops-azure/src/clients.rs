@@ -135,7 +135,7 @@ impl Clients {
     /// The resource group of a scope.
     pub(crate) fn group(&self, scope: &Scope) -> String {
         match &self.group {
-            Group::OfScope => names::plain(scope.name(), 90),
+            Group::OfScope => names::plain(&names::of_scope(scope), 90),
             Group::Owned(name) | Group::Shared(name) => name.clone(),
         }
     }

@@ -1,13 +1,13 @@
 //! The provider.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use kops_core::Result;
 use kops_core::clock::Clock;
-use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Permissions, Scope};
+use kops_core::cloud::{Capabilities, Class, Cloud, DynHandler, Machines, Permissions, Scope};
 use kops_core::graph::TaskGraph;
+use kops_core::lower::{Native, passing};
 
 use crate::AzureBuilder;
 use crate::clients::Clients;
@@ -69,36 +69,33 @@ impl Cloud for Azure {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            nat_gateways: true,
-            public_load_balancers: true,
-            internal_load_balancers: true,
-            public_dns: true,
-            private_dns: true,
-            prefix_lists: false,
-            spot: true,
-            ipv6: false,
-            shared_networks: true,
-            zonal_subnets: false,
-            zonal_nat_gateways: false,
-            // A machine cannot be detached from a uniform scale set and keep running: see `machines.rs`.
-            surge: false,
-        }
+        // No surge: a machine cannot be detached from a uniform scale set and keep running; see `machines.rs`.
+        Capabilities::new()
+            .nat_gateways(true)
+            .public_load_balancers(true)
+            .internal_load_balancers(true)
+            .public_dns(true)
+            .private_dns(true)
+            .spot(true)
+            .shared_networks(true)
     }
 
     fn handlers(&self) -> &[Arc<dyn DynHandler>] {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
-        let native_kinds: HashSet<_> = self.handlers.iter().map(|handler| handler.kind()).collect();
+    fn class(&self, kind: &str) -> Option<Class> {
+        Class::in_table(kinds::CLASSES, kind)
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
         let site = lower::Site {
             location: self.clients.location.clone(),
             group: self.clients.group(scope),
             shared_group: self.clients.group_is_shared(),
             admin_user: self.admin_user.clone(),
         };
-        lower::lower(graph, scope, &site, &native_kinds)
+        lower::lower(graph, scope, &site, &passing(&self.handlers, own))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -30,6 +30,8 @@
 //! All objects of a scope are in one, its own or a shared one; see [`AzureBuilder`]. Its own is not deleted
 //! while it contains anything that the scope does not own.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod actions;
 mod builder;
 mod clients;

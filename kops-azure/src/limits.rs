@@ -38,10 +38,10 @@ pub(crate) fn only_looks(call: &str) -> bool {
 /// All buckets.
 pub(crate) fn buckets() -> Vec<TokenBucket> {
     vec![
-        TokenBucket { name: READ, capacity: 250.0, per_second: 10.0 },
-        TokenBucket { name: WRITE, capacity: 200.0, per_second: 10.0 },
-        TokenBucket { name: DELETE, capacity: 200.0, per_second: 10.0 },
-        TokenBucket { name: NETWORK_WRITE, capacity: 200.0, per_second: 1000.0 / 300.0 },
+        TokenBucket::new(READ, 250.0, 10.0),
+        TokenBucket::new(WRITE, 200.0, 10.0),
+        TokenBucket::new(DELETE, 200.0, 10.0),
+        TokenBucket::new(NETWORK_WRITE, 200.0, 1000.0 / 300.0),
     ]
 }
 

@@ -143,10 +143,12 @@ impl Azure {
     /// The scope's scale sets, with the names of their tasks.
     async fn sets(&self, scope: &Scope, cx: &Context) -> Result<Vec<(String, ScaleSetDocument)>> {
         let all = arm::all::<ScaleSets>(self.clients(), cx, &self.clients().group(scope)).await?;
+        // The tags tell the region.
+        let here = scope.at(self.location());
         let ours = all.iter().filter_map(|set| {
             let head = set.head();
-            let task = tags::task(scope, &head.name, &head.tags)?;
-            Some((task.to_owned(), set.clone()))
+            let task = tags::task(&here, &head.name, &head.tags)?;
+            Some((scope.task(task).to_owned(), set.clone()))
         });
         Ok(ours.collect())
     }
@@ -214,23 +216,23 @@ fn shown(
     let zone = machine.zones.first().map(|zone| format!("{}-{zone}", machine.resource.location));
     let host = properties.and_then(|it| it.os_profile.as_ref()).and_then(|it| it.computer_name.clone());
     let latest = properties.and_then(|it| it.latest_model_applied).unwrap_or(true);
-    Machine {
-        private_ip: addresses.get(&id.to_ascii_lowercase()).cloned(),
+    let address = addresses.get(&id.to_ascii_lowercase()).cloned();
+    Machine::new(
         id,
-        group: task.to_owned(),
-        zone: zone.unwrap_or_else(|| machine.resource.location.clone()),
-        machine_type: machine.sku.as_ref().and_then(|sku| sku.name.clone()).unwrap_or_default(),
-        state: match state {
+        task.to_owned(),
+        zone.unwrap_or_else(|| machine.resource.location.clone()),
+        machine.sku.as_ref().and_then(|sku| sku.name.clone()).unwrap_or_default(),
+        match state {
             Some("Creating" | "Updating") => MachineState::Pending,
             Some("Deleting") => MachineState::Terminating,
             _ => MachineState::Running,
         },
-        public_ip: None,
-        private_dns: host,
-        outdated: if latest {
-            Vec::new()
-        } else {
-            vec!["its scale set has changed since it was created (latestModelApplied is false)".to_owned()]
-        },
-    }
+    )
+    .private_ip(address)
+    .private_dns(host)
+    .outdated(if latest {
+        Vec::new()
+    } else {
+        vec!["its scale set has changed since it was created (latestModelApplied is false)".to_owned()]
+    })
 }

@@ -4,7 +4,7 @@
 //! characters become hyphens, and names that are too long are truncated and get a hash. Limits:
 //! <https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/resource-name-rules>.
 
-use kops_core::cloud::{name_hash, shortened};
+use kops_core::cloud::{Scope, name_hash, shortened};
 
 /// A name for most resources of the network and compute providers, at most `longest` characters.
 pub(crate) fn plain(task: &str, longest: usize) -> String {
@@ -44,7 +44,22 @@ fn told_apart(task: &str, name: &str) -> String {
     }
 }
 
-/// Whether something without tags inside a foreign resource has a name as a scope's object would have.
+/// The suffix of the names of a scope's objects, as in kOps.
+pub(crate) fn of_scope(scope: &Scope) -> String {
+    match scope.place() {
+        Some(place) => format!("{}.{place}", scope.name()),
+        None => scope.name().to_owned(),
+    }
+}
+
+/// Whether something without tags inside a foreign resource has a name as a scope's object would have: the scope's,
+/// with at most one word in front, because with more it could belong to a scope whose name ends with this one's.
+pub(crate) fn is_called_after(name: &str, scope: &Scope) -> bool {
+    let scope = plain(&of_scope(scope), 80);
+    name.strip_suffix(&scope).is_some_and(|rest| rest.is_empty() || rest.find('.') == Some(rest.len() - 1))
+}
+
+/// Whether something with a scope's tags has a name as kOps would choose it.
 pub(crate) fn may_belong(name: &str, scope: &str) -> bool {
     let scope = plain(scope, 80);
     name.strip_suffix(&scope).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
@@ -96,5 +111,12 @@ mod tests {
         assert!(may_belong("eastus.ha.example.com", "ha.example.com"));
         assert!(!may_belong("eastus.other-ha.example.com", "ha.example.com"));
         assert!(!may_belong("default", "ha.example.com"));
+        let (scope, above) = (Scope::new("ha.example.com"), Scope::new("example.com"));
+        assert!(
+            is_called_after("eastus.ha.example.com", &scope) && is_called_after("ha.example.com", &scope)
+        );
+        assert!(!is_called_after("eastus.ha.example.com", &above) && !is_called_after("default", &scope));
+        let placed = "eastus.ha.example.com.eu";
+        assert!(is_called_after(placed, &scope.clone().within("eu")) && !is_called_after(placed, &scope));
     }
 }

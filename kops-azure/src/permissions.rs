@@ -35,9 +35,8 @@ impl Permissions for Azure {
         let may = |action: &str| granted.iter().any(|permission| allows(permission, action));
         let lacking = Actions::needed(ALL, graph, &[], &[]).into_iter().filter(|(action, _)| !may(action));
         Ok(lacking
-            .map(|(action, kinds)| MissingPermission {
-                action: action.to_owned(),
-                needed_for: kinds.into_iter().map(str::to_owned).collect(),
+            .map(|(action, kinds)| {
+                MissingPermission::new(action.to_owned(), kinds.into_iter().map(str::to_owned))
             })
             .collect())
     }

@@ -178,7 +178,8 @@ impl Bucket for BlobStore {
 
     async fn get_object(&self, blob: &str) -> Result<StoredObject, BucketError> {
         let answer = self.send(GET, self.request(Method::Get, blob)?).await?;
-        Ok(StoredObject { version: self.version(&answer)?, bytes: body(answer).await? })
+        let version = self.version(&answer)?;
+        Ok(StoredObject::new(body(answer).await?, version))
     }
 
     async fn put_object(

@@ -9,11 +9,13 @@
 //! | `kubernetes.io_cluster_<scope>=owned` | the same, for etcd-manager, which looks disks up by it |
 //! | `kops.k8s.io_task=<task>` | the task it was created for |
 //! | `kops.k8s.io_lifecycle=retained` | it is never deleted |
+//! | `kops.k8s.io_region=<region>` | the scope's region |
+//! | `kops.k8s.io_within=<place>` | the place of the scope, if it has one |
 //!
-//! An object is owned by the scope if it carries the first and the third tag. Objects created by kOps lack
-//! the third; they are recognised by their name, which ends with the scope's. Objects created by controllers
-//! in the cluster carry neither. Azure compares names of tags case-insensitively and allows at most 50 of
-//! them, with values of 256 characters
+//! An object is owned by the scope if it carries the first and the third tag, and those of its region and place.
+//! Objects created by kOps carry the first only; they are recognised by their name, which ends with the scope's.
+//! Objects created by controllers in the cluster carry none. Azure compares names of tags case-insensitively and
+//! allows at most 50 of them, with values of 256 characters
 //! (<https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/tag-resources>).
 
 use std::collections::BTreeMap;
@@ -26,7 +28,10 @@ pub(crate) const CLUSTER: &str = "KubernetesCluster";
 const OWNED: &str = "kubernetes.io_cluster_";
 const TASK: &str = "kops.k8s.io_task";
 const LIFECYCLE: &str = "kops.k8s.io_lifecycle";
-const MARK: MarkTags = MarkTags { cluster: CLUSTER, task: TASK, lifecycle: LIFECYCLE };
+const PLACE: &str = "kops.k8s.io_within";
+const REGION: &str = "kops.k8s.io_region";
+const MARK: MarkTags =
+    MarkTags { scope: CLUSTER, place: PLACE, region: REGION, task: TASK, lifecycle: LIFECYCLE };
 /// The prefix of tags in which a kind stores data of its own.
 pub(crate) const OWN: &str = "kops.k8s.io_own_";
 
@@ -55,11 +60,14 @@ pub(crate) fn of(scope: &Scope, mark: &Mark, further: &Tags) -> Tags {
 
 /// The task of an object called `called` with these tags; `None` if it is not the scope's.
 pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option<&'a str> {
-    if !MARK.is_of(scope, tags) {
-        return None;
+    if let Some(task) = tags.get(TASK) {
+        return MARK.is_of(scope, tags).then_some(task.as_str());
     }
-    let by_kops = crate::names::may_belong(called, scope.name()).then_some(called);
-    tags.get(TASK).map(String::as_str).or(by_kops)
+    // kOps' names are unique in all regions: a cluster is in one.
+    let by_kops = scope.place().is_none()
+        && tags.get(CLUSTER).is_some_and(|cluster| cluster == scope.name())
+        && ![PLACE, REGION].iter().any(|key| tags.contains_key(*key));
+    (by_kops && crate::names::may_belong(called, scope.name())).then_some(called)
 }
 
 /// Whether an object with these tags is retained: never deleted.
@@ -71,7 +79,7 @@ pub(crate) fn is_retained(tags: &Tags) -> bool {
 pub(crate) fn object<S>(scope: &Scope, id: &str, called: &str, tags: &Tags, spec: S) -> Object<S> {
     let name = task(scope, called, tags).map(str::to_owned);
     let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
-    Object { name, owner, retained: is_retained(tags), ..Object::foreign(id, spec) }
+    Object::foreign(id, spec).name(name).owner(owner).retained(is_retained(tags))
 }
 
 /// Without the ownership tags: the part that is compared with a specification.
@@ -106,14 +114,24 @@ mod tests {
     fn what_we_make_is_known_again() {
         let scope = Scope::new("ha.example.com").labels(tags(&[("team/x", "a")]));
         let cx = Context::default();
-        let request =
-            Create { scope: &scope, name: "b.ha.example.com", spec: &(), retained: true, token: "", cx: &cx };
+        let request = Create::new(&scope, "b.ha.example.com", &(), "", &cx).retained(true);
         let made = of_new(&request, &tags(&[("role", "x")]));
         let made = read(Some(&write(&made)));
         let object = object(&scope, "id", "b", &made, ());
         assert_eq!((object.name.as_deref(), object.owner), (Some("b.ha.example.com"), Owner::Scope));
         assert!(object.retained);
         assert_eq!(further(&made), tags(&[("role", "x"), ("team_x", "a")]));
+    }
+
+    #[test]
+    fn a_scope_of_the_same_name_elsewhere_is_another() {
+        let (scope, cx) = (Scope::new("ha.example.com").at("eastus"), Context::default());
+        let request = Create::new(&scope, "b", &(), "", &cx);
+        let made = of_new(&request, &Tags::new());
+        assert_eq!(task(&scope, "b", &made), Some("b"));
+        for other in [scope.at("westus"), scope.at(""), scope.clone().within("eu")] {
+            assert_eq!(task(&other, "b.ha.example.com", &made), None, "{other}");
+        }
     }
 
     #[test]

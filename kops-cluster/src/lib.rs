@@ -24,13 +24,8 @@
 //! use kops_core::Engine;
 //! use kops_core::testing::MemoryCloud;
 //!
-//! let (cluster, instance_groups) = new_cluster(&NewCluster {
-//!     name: "demo.example.com".into(),
-//!     cloud: "memory".into(),
-//!     zones: vec!["zone-1a".into()],
-//!     ..NewCluster::default()
-//! })?;
-//! let files = ClusterFiles { cluster, instance_groups, ..ClusterFiles::default() };
+//! let (cluster, instance_groups) = new_cluster(&NewCluster::new("demo.example.com", "memory").zones(["zone-1a"]))?;
+//! let files = ClusterFiles::new(cluster, instance_groups, []);
 //!
 //! let cloud = Arc::new(MemoryCloud::new());
 //! let desired = cluster_graph(&files, &*cloud)?;
@@ -39,6 +34,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod bootstrap;
 pub mod cloud;

@@ -16,18 +16,14 @@ use kops_core::resource::{DnsZone, Network};
 use kops_core::testing::MemoryCloud;
 
 fn ha() -> NewCluster {
-    NewCluster {
-        name: "ha.example.com".to_owned(),
-        cloud: "memory".to_owned(),
-        zones: ["zone-1a", "zone-1b", "zone-1c"].map(str::to_owned).to_vec(),
-        control_plane_count: Some(3),
-        topology: TopologyKind::Private,
-        bastion: true,
-        api_load_balancer: Some(LoadBalancerType::Public),
-        dns: DnsType::Public,
-        dns_zone: Some("example.com".to_owned()),
-        ..NewCluster::default()
-    }
+    NewCluster::new("ha.example.com", "memory")
+        .zones(["zone-1a", "zone-1b", "zone-1c"])
+        .control_plane_count(3)
+        .topology(TopologyKind::Private)
+        .bastion(true)
+        .api_load_balancer(LoadBalancerType::Public)
+        .dns(DnsType::Public)
+        .dns_zone("example.com")
 }
 
 fn files(options: &NewCluster) -> ClusterFiles {
@@ -36,7 +32,7 @@ fn files(options: &NewCluster) -> ClusterFiles {
     "admin".clone_into(&mut key.metadata.name);
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ann@desk"
         .clone_into(&mut key.spec.public_key);
-    ClusterFiles { cluster, instance_groups, ssh_keys: vec![key] }
+    ClusterFiles::new(cluster, instance_groups, [key])
 }
 
 fn planned(files: &ClusterFiles, cloud: &MemoryCloud) -> ClusterGraph {
@@ -52,10 +48,8 @@ fn contents(cloud: &MemoryCloud) -> BTreeMap<String, String> {
 /// A cloud in which somebody has a zone and a network already.
 fn cloud() -> MemoryCloud {
     let cloud = MemoryCloud::new();
-    cloud
-        .plant::<DnsZone>("example.com", &DnsZone { name: "example.com".to_owned(), network: None })
-        .unwrap();
-    let network = Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false };
+    cloud.plant::<DnsZone>("example.com", &DnsZone::new("example.com")).unwrap();
+    let network = Network::new(["10.0.0.0/16".parse().unwrap()]);
     cloud.plant::<Network>("theirs", &network).unwrap();
     cloud
 }
@@ -96,14 +90,8 @@ async fn every_topology_is_made_and_is_then_as_specified() {
     for dns in [DnsType::Public, DnsType::None] {
         for balancer in [LoadBalancerType::Public, LoadBalancerType::Internal] {
             for topology in [TopologyKind::Public, TopologyKind::Private] {
-                let options = NewCluster {
-                    dns,
-                    dns_zone: (dns != DnsType::None).then(|| "example.com".to_owned()),
-                    api_load_balancer: Some(balancer),
-                    topology,
-                    bastion: false,
-                    ..ha()
-                };
+                let mut options = ha().dns(dns).api_load_balancer(balancer).topology(topology).bastion(false);
+                options.dns_zone = (dns != DnsType::None).then(|| "example.com".to_owned());
                 let cloud = cloud();
                 let ClusterGraph { scope, graph, .. } = planned(&files(&options), &cloud);
                 let engine = Engine::new(Arc::new(cloud.clone()), scope);

@@ -10,16 +10,14 @@ use kops_cluster::{
 /// A cluster with everything: three zones, private machines, a bastion, a load balancer.
 fn ha() -> (Cluster, Vec<InstanceGroup>) {
     let zones = ["us-east-1a", "us-east-1b", "us-east-1c"].map(str::to_owned).to_vec();
-    new_cluster(&NewCluster {
-        name: "ha.example.com".to_owned(),
-        cloud: "aws".to_owned(),
-        control_plane_zones: zones.clone(),
-        zones,
-        topology: TopologyKind::Private,
-        bastion: true,
-        dns: DnsType::Public,
-        ..NewCluster::default()
-    })
+    new_cluster(
+        &NewCluster::new("ha.example.com", "aws")
+            .control_plane_zones(zones.clone())
+            .zones(zones)
+            .topology(TopologyKind::Private)
+            .bastion(true)
+            .dns(DnsType::Public),
+    )
     .unwrap()
 }
 

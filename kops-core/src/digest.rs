@@ -1,7 +1,6 @@
 //! Digests: fingerprints and idempotency tokens.
 
-use std::io::Write;
-
+use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -23,17 +22,6 @@ pub(crate) struct Hasher {
 /// How much is collected before it goes into the digest.
 const CHUNK: usize = 16 * 1024;
 
-impl Write for Hasher {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.bytes(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 impl Hasher {
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
@@ -49,10 +37,72 @@ impl Hasher {
         self
     }
 
+    pub(crate) fn count(&mut self, count: usize) -> &mut Self {
+        self.bytes(&(count as u64).to_le_bytes());
+        self
+    }
+
+    /// A document, its members sorted: the digest does not depend on whether the host turns on serde_json's
+    /// `preserve_order`.
     pub(crate) fn document(&mut self, document: &Value) -> &mut Self {
-        // Into the digest without a text in between; neither side of this fails.
-        let _ = serde_json::to_writer(&mut *self, document);
-        self.text("")
+        match document {
+            Value::Null => self.bytes(b"n"),
+            Value::Bool(false) => self.bytes(b"f"),
+            Value::Bool(true) => self.bytes(b"t"),
+            Value::Number(number) => {
+                self.bytes(b"#");
+                self.text(&number.to_string());
+            }
+            Value::String(text) => {
+                self.bytes(b"s");
+                self.text(text);
+            }
+            Value::Array(items) => {
+                self.bytes(b"[");
+                self.count(items.len());
+                for item in items {
+                    self.document(item);
+                }
+            }
+            Value::Object(members) => {
+                self.members(members.iter());
+            }
+        }
+        self
+    }
+
+    /// The members of a document, sorted by name.
+    pub(crate) fn members<'a>(
+        &mut self,
+        members: impl Iterator<Item = (&'a String, &'a Value)> + Clone,
+    ) -> &mut Self {
+        self.bytes(b"{");
+        if members.clone().is_sorted_by_key(|(name, _)| name) {
+            return self.sorted_members(members);
+        }
+        let mut sorted: Vec<_> = members.collect();
+        sorted.sort_by_key(|(name, _)| *name);
+        self.sorted_members(sorted.into_iter())
+    }
+
+    fn sorted_members<'a>(
+        &mut self,
+        members: impl Iterator<Item = (&'a String, &'a Value)> + Clone,
+    ) -> &mut Self {
+        self.count(members.clone().count());
+        for (name, member) in members {
+            self.text(name).document(member);
+        }
+        self
+    }
+
+    /// Whatever serialises, as a document.
+    pub(crate) fn value<T: Serialize>(&mut self, value: &T) -> &mut Self {
+        match serde_json::to_value(value) {
+            Ok(document) => self.document(&document),
+            // A map whose keys are no strings: nothing that is digested has one.
+            Err(error) => self.text(&error.to_string()),
+        }
     }
 
     pub(crate) fn finish(mut self) -> String {
@@ -62,5 +112,56 @@ impl Hasher {
             let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
             text
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn digest(fill: impl FnOnce(&mut Hasher)) -> String {
+        let mut hasher = Hasher::default();
+        fill(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn members_count_whatever_their_order() {
+        let (a, b) = (("a".to_owned(), json!(1)), ("b".to_owned(), json!([null, "x"])));
+        let one = digest(|it| {
+            it.members([(&a.0, &a.1), (&b.0, &b.1)].into_iter());
+        });
+        let other = digest(|it| {
+            it.members([(&b.0, &b.1), (&a.0, &a.1)].into_iter());
+        });
+        assert_eq!(one, other);
+        let whole = digest(|it| {
+            it.document(&json!({"b": [null, "x"], "a": 1}));
+        });
+        assert_eq!(one, whole);
+    }
+
+    #[test]
+    fn different_documents_have_different_digests() {
+        let documents = [
+            json!(null),
+            json!([]),
+            json!({}),
+            json!(""),
+            json!("n"),
+            json!(1),
+            json!("1"),
+            json!([1, 2]),
+            json!([[1], 2]),
+            json!([[1, 2]]),
+            json!({"a": {"b": 1}}),
+            json!({"a": {}, "b": 1}),
+            json!([false]),
+            json!([true]),
+        ];
+        let digests: std::collections::BTreeSet<_> =
+            documents.iter().map(|document| digest(|it| drop(it.document(document)))).collect();
+        assert_eq!(digests.len(), documents.len());
     }
 }

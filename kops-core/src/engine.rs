@@ -3,16 +3,19 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-use crate::apply::{self, EventSink, NoJournal, Report, Worker};
-use crate::cloud::{Cloud, Context, Scope};
+use crate::apply::{self, NoJournal, Report, Run, RunOptions, Worker};
+use crate::cloud::{Cloud, Context, IdentityClass, Memo, Priority, Scope, handler_of};
 use crate::graph::{Key, TaskGraph};
+use crate::lower::Native;
 use crate::observe::observe;
-use crate::plan::{self, Action, Inputs, Plan, Prune};
+use crate::plan::{self, Change, Inputs, Plan, Pruning, SavedPlan};
+use crate::policy::{Policies, Policy, Refusal};
+use crate::prefetch::Prefetch;
 use crate::retry::RetryPolicy;
 use crate::store::IntentLog;
-use crate::{Error, ErrorKind, Result, Snapshot};
+use crate::{Error, ErrorKind, GraphOutputs, Result, Snapshot};
 
 /// Plans graphs for a cloud and applies the plans.
 ///
@@ -30,7 +33,7 @@ use crate::{Error, ErrorKind, Result, Snapshot};
 /// let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("demo"));
 ///
 /// let mut graph = TaskGraph::builder();
-/// graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ..Network::default() });
+/// graph.add("main", Network::new(["10.0.0.0/16".parse().unwrap()]));
 /// let graph = graph.build()?;
 ///
 /// let plan = engine.plan(&graph).await?;
@@ -51,11 +54,10 @@ use crate::{Error, ErrorKind, Result, Snapshot};
 pub struct Engine {
     cloud: Arc<dyn Cloud>,
     scope: Scope,
-    journal: Arc<dyn IntentLog>,
+    journal: Option<Arc<dyn IntentLog>>,
     retry: RetryPolicy,
     prune: bool,
-    events: EventSink,
-    cancel: CancellationToken,
+    policies: Policies,
 }
 
 impl Engine {
@@ -64,21 +66,22 @@ impl Engine {
         Self {
             cloud,
             scope,
-            journal: Arc::new(NoJournal),
+            journal: None,
             retry: RetryPolicy::default(),
             prune: true,
-            events: EventSink::default(),
-            cancel: CancellationToken::new(),
+            policies: Policies::default(),
         }
     }
 
-    /// Where to write down what is about to be made, for kinds whose objects carry neither name nor mark.
+    /// Where to write down what is about to be made, for kinds whose objects carry neither name nor mark
+    /// ([`IdentityClass::Journal`]). On a cloud without such kinds it is not used; on one with them, a plan that needs
+    /// it is refused without it.
     pub fn journal(mut self, journal: Arc<dyn IntentLog>) -> Self {
-        self.journal = journal;
+        self.journal = Some(journal);
         self
     }
 
-    /// For how long to try again.
+    /// The retry policy.
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
@@ -91,15 +94,9 @@ impl Engine {
         self
     }
 
-    /// Where to tell what happens.
-    pub fn events(mut self, events: EventSink) -> Self {
-        self.events = events;
-        self
-    }
-
-    /// What ends the work early: nothing more is begun, calls under way are let finish.
-    pub fn cancel(mut self, cancel: CancellationToken) -> Self {
-        self.cancel = cancel;
+    /// A policy that every plan has to pass before it is applied.
+    pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.policies.add(policy);
         self
     }
 
@@ -113,17 +110,42 @@ impl Engine {
         &self.scope
     }
 
-    fn context(&self) -> Context {
-        Context { cancel: self.cancel.clone(), ..Context::default() }
+    /// What the engine's policies say against a plan; nothing if it may be applied. The same is refused by every
+    /// `apply…`; asking earlier is for showing it with the plan.
+    pub fn refusals(&self, plan: &Plan) -> Vec<Refusal> {
+        self.policies.refusals(plan)
     }
 
-    async fn observe_native(&self, graph: &TaskGraph) -> Result<Snapshot> {
-        let cx = self.context();
-        let observing = observe(&*self.cloud, &self.scope, graph, &*self.journal, self.retry, &cx);
-        tokio::select! {
-            snapshot = observing => snapshot,
-            () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "cancelled while observing")),
+    fn run(&self, options: RunOptions) -> Run {
+        Run::new(&self.scope, self.cloud.clock(), options)
+    }
+
+    /// The journal, if the cloud has kinds that need one.
+    fn journal_in_use(&self) -> &dyn IntentLog {
+        let needed = self.cloud.handlers().iter().any(|it| it.identity() == IdentityClass::Journal);
+        match &self.journal {
+            Some(journal) if needed => &**journal,
+            _ => &NoJournal,
         }
+    }
+
+    /// Observes what planning the native `graph` takes.
+    async fn observe_native(
+        &self,
+        graph: &TaskGraph,
+        pruning: &Pruning,
+        run: &Run,
+        memo: Memo,
+    ) -> Result<Snapshot> {
+        let mut used: HashSet<&str> = graph.tasks().map(|task| task.key.kind()).collect();
+        if let Pruning::Only(tasks) = pruning {
+            used.extend(tasks.iter().map(Key::kind));
+        }
+        let cx = Context { memo, ..run.context(Priority::default()) };
+        let journal = self.journal_in_use();
+        let observing = observe(&*self.cloud, &self.scope, graph, &used, journal, self.retry, &cx);
+        let span = tracing::info_span!("kops.observe", scope = self.scope.name(), cloud = self.cloud.name());
+        run.until_stopped(observing).instrument(span).await
     }
 
     /// What the cloud holds for the scope, and what `graph` shares with others.
@@ -131,30 +153,107 @@ impl Engine {
     /// # Errors
     /// Those of lowering and of the cloud's listings.
     pub async fn observe(&self, graph: &TaskGraph) -> Result<Snapshot> {
-        self.observe_native(&self.cloud.lower(graph, &self.scope)?).await
+        self.observe_with(graph, RunOptions::new()).await
+    }
+
+    /// [`observe`](Self::observe), with options.
+    ///
+    /// # Errors
+    /// As [`observe`](Self::observe); `Cancelled` or `DeadlineExceeded` as the options say.
+    pub async fn observe_with(&self, graph: &TaskGraph, options: RunOptions) -> Result<Snapshot> {
+        self.observe_native(self.lower(graph)?.graph(), &self.pruning(), &self.run(options), Memo::default())
+            .await
     }
 
     /// What applying `graph` would do. Changes nothing.
     ///
     /// # Errors
     /// Those of lowering and of the cloud's listings; `Invalid` when the graph is impossible on the cloud as
-    /// it is.
+    /// it is; `Unsupported` when it needs a [journal](Self::journal) and there is none.
     pub async fn plan(&self, graph: &TaskGraph) -> Result<Plan> {
-        let graph = self.cloud.lower(graph, &self.scope)?;
-        let snapshot = self.observe_native(&graph).await?;
-        self.plan_from(graph, snapshot)
+        self.plan_with(graph, RunOptions::new()).await
     }
 
-    /// What applying the native `graph` to the cloud as it was in `snapshot` would do. No I/O.
+    /// [`plan`](Self::plan), with options.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan); `Cancelled` or `DeadlineExceeded` as the options say.
+    pub async fn plan_with(&self, graph: &TaskGraph, options: RunOptions) -> Result<Plan> {
+        self.plan_as(graph, self.pruning(), &self.run(options), Memo::default()).await
+    }
+
+    /// # Errors
+    /// `Unsupported` when the graph has kinds that need a journal and there is none.
+    fn require_journal(&self, graph: &TaskGraph) -> Result<()> {
+        if self.journal.is_some() {
+            return Ok(());
+        }
+        let journaled = |key: &Key| {
+            handler_of(&*self.cloud, key.kind()).is_some_and(|it| it.identity() == IdentityClass::Journal)
+        };
+        let made = graph.tasks().filter(|task| !task.is_shared());
+        let errors: Vec<_> = made
+            .filter(|task| journaled(&task.key))
+            .map(|task| {
+                Error::unsupported("after a crash objects of this kind can be found again by a journal only")
+                    .with_task(&task.key)
+                    .with_hint("give the engine a journal: Engine::journal")
+            })
+            .collect();
+        if errors.is_empty() { Ok(()) } else { Err(Error::from_many(errors)) }
+    }
+
+    /// The outputs of a graph's tasks as the cloud is now: those of tasks whose objects exist, but for what applying the
+    /// graph would change. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub async fn outputs(&self, graph: &TaskGraph) -> Result<GraphOutputs> {
+        Ok(self.plan(graph).await?.outputs())
+    }
+
+    /// The graph in the cloud's own kinds.
+    ///
+    /// # Errors
+    /// Those of [`Cloud::lower`].
+    pub fn lower(&self, graph: &TaskGraph) -> Result<Native> {
+        self.cloud.lower(graph, &self.scope, &[])
+    }
+
+    /// Starts to look at the cloud for what every plan of the scope needs, whatever its graph, so that the graph can
+    /// be made in the meantime; see [`Prefetch`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn prefetch(&self) -> Prefetch {
+        let cx = self.run(RunOptions::new()).context(Priority::default());
+        Prefetch::start(self.cloud.clone(), self.scope.clone(), cx)
+    }
+
+    /// [`plan_with`](Self::plan_with), with what has been looked at already.
+    ///
+    /// # Errors
+    /// As `plan_with`; `Invalid` when another cloud or scope was looked at.
+    pub async fn plan_prefetched(
+        &self,
+        graph: &TaskGraph,
+        prefetch: Prefetch,
+        options: RunOptions,
+    ) -> Result<Plan> {
+        let memo = prefetch.memo_for(&self.cloud, &self.scope)?;
+        self.plan_as(graph, self.pruning(), &self.run(options), memo).await
+    }
+
+    /// What applying native tasks to the cloud as it was in `snapshot` would do. No I/O.
     ///
     /// # Errors
     /// `Invalid` when the graph is impossible on the cloud as it was.
     pub fn plan_from(
         &self,
-        graph: impl Into<Arc<TaskGraph>>,
+        native: impl Into<Arc<Native>>,
         snapshot: impl Into<Arc<Snapshot>>,
     ) -> Result<Plan> {
-        self.plan_pruning(graph.into(), snapshot.into(), if self.prune { Prune::All } else { Prune::Nothing })
+        self.plan_pruning(native.into(), snapshot.into(), self.pruning())
     }
 
     /// What deleting the scope's objects of these native tasks would do, whatever else is pending. Changes
@@ -173,7 +272,7 @@ impl Engine {
     /// # let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("demo"));
     /// # let mut graph = TaskGraph::builder();
     /// for name in ["one", "other"] {
-    ///     graph.add(name, Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ..Network::default() });
+    ///     graph.add(name, Network::new(["10.0.0.0/16".parse().unwrap()]));
     /// }
     /// engine.apply(&engine.plan(&graph.build()?).await?).await?.into_result()?;
     ///
@@ -190,108 +289,206 @@ impl Engine {
     /// # Errors
     /// Those of the cloud's listings.
     pub async fn plan_deletion(&self, tasks: &BTreeSet<Key>) -> Result<Plan> {
-        let graph = TaskGraph::default();
-        let snapshot = self.observe_native(&graph).await?;
-        self.plan_pruning(Arc::new(graph), snapshot.into(), Prune::These(tasks.clone()))
+        self.plan_deletion_with(tasks, RunOptions::new()).await
     }
 
-    fn plan_pruning(&self, graph: Arc<TaskGraph>, snapshot: Arc<Snapshot>, prune: Prune) -> Result<Plan> {
-        let (cloud, scope) = (&*self.cloud, &self.scope);
-        plan::plan(Inputs { cloud, scope, graph, snapshot, prune })
-    }
-
-    /// Carries out a plan that this engine made, after making sure that the cloud is still as it was then; but for
-    /// objects that the plan deletes and that are gone already, as when an earlier run that broke off had begun to
-    /// delete them.
+    /// [`plan_deletion`](Self::plan_deletion), with options.
     ///
     /// # Errors
-    /// `Conflict` when the cloud has moved on. Failures of steps are in the report: see
+    /// As [`plan_deletion`](Self::plan_deletion); `Cancelled` or `DeadlineExceeded` as the options say.
+    pub async fn plan_deletion_with(&self, tasks: &BTreeSet<Key>, options: RunOptions) -> Result<Plan> {
+        let (native, pruning) = (Arc::new(Native::default()), Pruning::Only(tasks.clone()));
+        let snapshot =
+            self.observe_native(native.graph(), &pruning, &self.run(options), Memo::default()).await?;
+        self.plan_pruning(native, snapshot.into(), pruning)
+    }
+
+    fn pruning(&self) -> Pruning {
+        if self.prune { Pruning::All } else { Pruning::None }
+    }
+
+    async fn plan_as(&self, graph: &TaskGraph, pruning: Pruning, run: &Run, memo: Memo) -> Result<Plan> {
+        let native = self.lower(graph)?;
+        // Told before anything is asked of the cloud, and again for graphs that come another way.
+        self.require_journal(native.graph())?;
+        let snapshot = self.observe_native(native.graph(), &pruning, run, memo).await?;
+        self.plan_pruning(native.into(), snapshot.into(), pruning)
+    }
+
+    fn plan_pruning(&self, native: Arc<Native>, snapshot: Arc<Snapshot>, pruning: Pruning) -> Result<Plan> {
+        let (cloud, scope) = (&*self.cloud, &self.scope);
+        self.require_journal(native.graph())?;
+        plan::plan(Inputs { cloud, scope, native, snapshot, pruning })
+    }
+
+    /// Refuses what was planned for another scope or another cloud.
+    fn require_own(&self, scope: &Scope, cloud: &str) -> Result<()> {
+        if *scope == self.scope && cloud == self.cloud.name() {
+            return Ok(());
+        }
+        // Scopes of one name differ in the rest.
+        let name = |it: &Scope| match serde_json::to_string(it) {
+            Ok(whole) if scope.name() == self.scope.name() && *scope != self.scope => whole,
+            _ => it.name().to_owned(),
+        };
+        Err(Error::invalid(format!(
+            "the plan is for {} on {cloud}, the engine for {} on {}",
+            name(scope),
+            name(&self.scope),
+            self.cloud.name()
+        ))
+        .with_hint("apply it with the engine that made it, or plan again with this one"))
+    }
+
+    /// Carries out a plan as it was shown, or refuses it: plans again, and goes on if the outcome is the same. It may
+    /// lack deletions that have happened meanwhile, as when an earlier run was broken off while it deleted.
+    ///
+    /// # Errors
+    /// `Invalid` when the plan is for another scope or another cloud; `Conflict`, with what differs, when something
+    /// else would be done now than the plan says; `PolicyViolation` when a [policy](Self::policy) does not allow the plan. Failures of steps are in the report: see
     /// [`Report::into_result`].
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
-        let work = plan.work.as_ref().ok_or_else(|| read_back(plan))?;
-        let snapshot = Arc::new(self.observe_native(&work.graph).await?);
-        let now = self.plan_pruning(work.graph.clone(), snapshot.clone(), work.prune.clone())?;
-        if now.fingerprint != plan.fingerprint && !only_deletions_are_done(plan, &work.snapshot, &snapshot) {
-            return Err(stale(plan, &now));
-        }
-        self.apply_now(&now).await
+        self.apply_with(plan, RunOptions::new()).await
+    }
+
+    /// [`apply`](Self::apply), with options.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply); `Cancelled` or `DeadlineExceeded` when the run is stopped before its first step.
+    pub async fn apply_with(&self, plan: &Plan, options: RunOptions) -> Result<Report> {
+        self.in_run(options, async |run| {
+            let work = &plan.work;
+            self.require_own(&work.scope, &work.cloud)?;
+            self.check(plan, run)?;
+            let snapshot =
+                Arc::new(self.observe_native(&work.graph, &work.pruning, run, Memo::default()).await?);
+            let now = self.plan_pruning(work.native.clone(), snapshot.clone(), work.pruning.clone())?;
+            let is_there = |task: &Key, id: &str| snapshot.has_live(task.kind(), id);
+            if now.fingerprint != plan.fingerprint
+                && !work.decided.is_continued_by(&now.work.decided, is_there)
+            {
+                return Err(stale(&plan.headline(), &plan.changes, &now));
+            }
+            self.carry_out(&now, run).await
+        })
+        .await
     }
 
     /// Carries out a plan made a moment ago without looking again whether the cloud is still as it was: for
     /// callers that hold a lease on the scope from before the plan was made.
     ///
     /// # Errors
-    /// As [`apply`](Self::apply).
+    /// `Invalid` when the plan is for another scope or another cloud. Failures of steps are in the report: see
+    /// [`Report::into_result`].
     pub async fn apply_now(&self, plan: &Plan) -> Result<Report> {
-        let work = plan.work.as_ref().ok_or_else(|| read_back(plan))?;
-        if work.scope != self.scope {
-            return Err(Error::invalid(format!(
-                "the plan is for {}, the engine for {}",
-                work.scope.name(),
-                self.scope.name()
-            )));
+        self.apply_now_with(plan, RunOptions::new()).await
+    }
+
+    /// [`apply_now`](Self::apply_now), with options.
+    ///
+    /// # Errors
+    /// As [`apply_with`](Self::apply_with).
+    pub async fn apply_now_with(&self, plan: &Plan, options: RunOptions) -> Result<Report> {
+        self.in_run(options, async |run| self.carry_out(plan, run).await).await
+    }
+
+    /// Carries out a plan that was serialised and read back, perhaps by another process: plans `graph` again, pruning
+    /// as the plan did, and goes on if the outcome is the same. For the plan of a
+    /// [deletion](Self::plan_deletion) `graph` is the empty one.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub async fn apply_saved(&self, saved: &SavedPlan, graph: &TaskGraph) -> Result<Report> {
+        self.apply_saved_with(saved, graph, RunOptions::new()).await
+    }
+
+    /// [`apply_saved`](Self::apply_saved), with options.
+    ///
+    /// # Errors
+    /// As [`apply_saved`](Self::apply_saved) and [`apply_with`](Self::apply_with).
+    pub async fn apply_saved_with(
+        &self,
+        saved: &SavedPlan,
+        graph: &TaskGraph,
+        options: RunOptions,
+    ) -> Result<Report> {
+        self.in_run(options, async |run| {
+            self.require_own(saved.scope(), saved.cloud())?;
+            let now = self.plan_as(graph, saved.pruning().clone(), run, Memo::default()).await?;
+            if now.fingerprint != saved.fingerprint() {
+                return Err(stale(&saved.headline(), saved.changes(), &now));
+            }
+            self.carry_out(&now, run).await
+        })
+        .await
+    }
+
+    /// Does what `work` says in a run of its own, whose end is told whatever comes of it.
+    async fn in_run(
+        &self,
+        options: RunOptions,
+        work: impl AsyncFnOnce(&Run) -> Result<Report>,
+    ) -> Result<Report> {
+        let run = self.run(options);
+        let (scope, cloud) = (self.scope.name(), self.cloud.name());
+        let span = tracing::info_span!("kops.run", run = %run.id, scope, cloud);
+        async {
+            let outcome = work(&run).await;
+            run.end(&outcome);
+            outcome
         }
-        self.settle_journal(&work.snapshot).await?;
+        .instrument(span)
+        .await
+    }
+
+    /// # Errors
+    /// `PolicyViolation` with everything that the policies of the engine or the run say against the plan.
+    fn check(&self, plan: &Plan, run: &Run) -> Result<()> {
+        self.policies.and(run.policies()).check(plan)
+    }
+
+    async fn carry_out(&self, plan: &Plan, run: &Run) -> Result<Report> {
+        let work = &*plan.work;
+        self.require_own(&work.scope, &work.cloud)?;
+        // It may be another engine's of the same scope, which had one.
+        self.require_journal(&work.graph)?;
+        self.check(plan, run)?;
+        let journal = self.journal_in_use();
+        run.until_stopped(settle_journal(journal, &work.snapshot)).await?;
         let worker = Worker {
             cloud: &*self.cloud,
             scope: &self.scope,
-            run: fastrand::u128(..),
+            run,
             snapshot: &work.snapshot,
-            journal: &*self.journal,
+            journal,
             journaling: tokio::sync::Mutex::default(),
             retry: self.retry,
-            events: &self.events,
         };
-        Ok(apply::run(&worker, work, &self.cancel).await)
-    }
-
-    /// Carries out a plan that was serialised and read back: plans `graph` again and applies it if the
-    /// outcome is the same.
-    ///
-    /// # Errors
-    /// `Conflict` when the graph or the cloud has changed since the plan was made.
-    pub async fn apply_saved(&self, saved: &Plan, graph: &TaskGraph) -> Result<Report> {
-        let plan = self.plan(graph).await?;
-        if plan.fingerprint != saved.fingerprint {
-            return Err(stale(saved, &plan));
-        }
-        self.apply_now(&plan).await
-    }
-
-    /// Writes down whose the objects are that observation found for open intents.
-    async fn settle_journal(&self, snapshot: &Snapshot) -> Result<()> {
-        let entries = self.journal.entries().await?;
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let owned: HashMap<_, _> =
-            snapshot.owned().map(|(key, observed)| (key, observed.object.id.clone())).collect();
-        for intent in entries.iter().filter(|intent| intent.object().is_none()) {
-            if let Some(id) = owned.get(intent.key()) {
-                self.journal.done(intent, id).await?;
-            }
-        }
-        Ok(())
+        Ok(apply::carry_out(&worker, work).await)
     }
 }
 
-fn read_back(plan: &Plan) -> Error {
-    Error::invalid(format!("the plan for {} was read back and lacks its graph", plan.scope))
-        .with_hint("apply it with Engine::apply_saved, together with the graph")
+/// Writes down whose the objects are that observation found for open intents.
+async fn settle_journal(journal: &dyn IntentLog, snapshot: &Snapshot) -> Result<()> {
+    let entries = journal.entries().await?;
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let owned: HashMap<_, _> =
+        snapshot.owned().map(|(key, observed)| (key, observed.object.id.clone())).collect();
+    for intent in entries.iter().filter(|intent| intent.object().is_none()) {
+        if let Some(id) = owned.get(intent.key()) {
+            journal.done(intent, id).await?;
+        }
+    }
+    Ok(())
 }
 
-/// Whether the cloud is as it was when it was planned, less objects that the plan deletes.
-fn only_deletions_are_done(plan: &Plan, then: &Snapshot, now: &Snapshot) -> bool {
-    let deletions = plan.changes.iter().filter(|change| change.action == Action::Delete);
-    let gone: HashSet<(&str, &str)> = deletions
-        .filter_map(|change| Some((change.task.kind(), change.id.as_deref()?)))
-        .filter(|(kind, id)| !now.has_live(kind, id))
-        .collect();
-    then.without(|kind, id| gone.contains(&(kind, id))).fingerprint() == now.fingerprint()
-}
-
-fn stale(then: &Plan, now: &Plan) -> Error {
-    let changes = |plan: &Plan| plan.headline();
+fn stale(headline: &str, changes: &[Change], now: &Plan) -> Error {
+    let differs = match plan::divergence(changes, &now.changes) {
+        nothing if nothing.is_empty() => "the specification, or what is pruned".to_owned(),
+        differs => differs,
+    };
     Error::new(ErrorKind::Conflict, "the plan is out of date: the cloud or the specification has changed")
-        .with_hint(format!("plan again; then: {} now: {}", changes(then), changes(now)))
+        .with_hint(format!("plan again; then: {headline} now: {} different: {differs}", now.headline()))
 }

@@ -7,6 +7,7 @@
 //! Secrets never enter an error: messages are made of names, codes and the cloud's own words.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::ser::SerializeMap as _;
@@ -41,6 +42,8 @@ pub enum ErrorKind {
     Quota,
     /// The credentials do not allow this.
     Denied,
+    /// A [`Policy`](crate::Policy) does not allow the plan.
+    PolicyViolation,
     /// There are no credentials, or they are not valid.
     Unauthenticated,
     /// The input is wrong; repeating cannot help.
@@ -84,6 +87,7 @@ impl fmt::Display for ErrorKind {
             Self::Unavailable => "unavailable",
             Self::Quota => "quota exceeded",
             Self::Denied => "permission denied",
+            Self::PolicyViolation => "not allowed by policy",
             Self::Unauthenticated => "not authenticated",
             Self::Invalid => "invalid",
             Self::Unsupported => "unsupported",
@@ -98,6 +102,7 @@ impl fmt::Display for ErrorKind {
 
 pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -106,7 +111,7 @@ struct Inner {
     request_id: Option<String>,
     hint: Option<String>,
     retry_after: Option<Duration>,
-    source: Option<Source>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     errors: Vec<Error>,
 }
 
@@ -130,6 +135,7 @@ struct Inner {
 ///      (ask AWS for more, or release an address)"
 /// );
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
 impl Error {
@@ -179,9 +185,7 @@ impl Error {
         let first = errors.first().map_or(ErrorKind::Invalid, Self::kind);
         let kind = if errors.iter().all(|it| it.kind() == first) { first } else { ErrorKind::Invalid };
         let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        let mut all = Self::new(kind, format!("{} problems:\n  {}", lines.len(), lines.join("\n  ")));
-        all.0.errors = errors;
-        all
+        Self::new(kind, format!("{} problems:\n  {}", lines.len(), lines.join("\n  "))).with_errors(errors)
     }
 
     /// With the task at work; an error that names one keeps it.
@@ -216,7 +220,13 @@ impl Error {
 
     /// With the error underneath.
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// With the errors that this one stands for.
+    pub(crate) fn with_errors(mut self, errors: Vec<Self>) -> Self {
+        self.0.errors = errors;
         self
     }
 

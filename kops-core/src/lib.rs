@@ -12,7 +12,7 @@
 //! - [`apply`]: how it is done, and what came of it.
 //! - [`store`]: where specifications live, and the lease that keeps a second operator out.
 //! - `testing` (feature `testing`): a cloud in memory, faults, and the conformance suite for providers.
-//! - `guide` (likewise): how to write a provider.
+//! - [`guide`]: how to write a provider.
 //!
 //! # A program
 //!
@@ -32,8 +32,8 @@
 //! use kops_core::testing::MemoryCloud;
 //!
 //! let mut graph = TaskGraph::builder();
-//! let network = graph.add("shop", Network { cidrs: vec!["10.0.0.0/16".parse()?], ipv6: false });
-//! graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse()?, "zone-a"));
+//! let network = graph.add("shop", Network::new(["10.0.0.0/16".parse()?]));
+//! graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse()?).zone("zone-a"));
 //! let graph = graph.build()?;
 //!
 //! // The journal remembers what was about to be made, for kinds that could not be found again otherwise; where
@@ -61,6 +61,8 @@
 //!   do ([`Error`]).
 //! - Secrets ([`graph::Secret`]) are in no plan, no event, no error and no `Debug`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod apply;
 pub mod clock;
 pub mod cloud;
@@ -68,22 +70,39 @@ mod digest;
 mod engine;
 mod error;
 pub mod graph;
-// Its links lead to the suite.
-#[cfg(feature = "testing")]
+#[cfg_attr(
+    not(feature = "testing"),
+    allow(rustdoc::broken_intra_doc_links, reason = "links to the suite, which then are plain words")
+)]
 pub mod guide;
 pub mod lower;
 mod observe;
+mod outputs;
 pub mod plan;
+mod policy;
+mod prefetch;
 pub mod resource;
 mod retry;
+mod setters;
 mod snapshot;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use apply::Report;
+pub use apply::{Report, RunOptions};
 pub use engine::Engine;
 pub use error::{Error, ErrorKind, Result};
+pub use outputs::GraphOutputs;
 pub use plan::Plan;
+pub use policy::{Policy, Refusal};
+pub use prefetch::Prefetch;
 pub use retry::RetryPolicy;
 pub use snapshot::Snapshot;
+
+// Crates whose types occur in this one's API, in the version that it takes.
+#[doc(no_inline)]
+pub use async_trait::async_trait;
+#[doc(no_inline)]
+pub use tokio_util::sync::CancellationToken;
+#[doc(no_inline)]
+pub use {ipnet, jiff, serde_json};

@@ -1,35 +1,39 @@
 //! Observing in bulk: one listing for each kind, all side by side.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
-use crate::apply::likeness;
+use crate::apply::{content_digest, guarded};
 use crate::cloud::{Cloud, Context, DynHandler, Filter, Observed, Owner, Query, Scope, Wanted};
 use crate::graph::{Key, Lifecycle, TaskGraph};
 use crate::retry::{Attempts, RetryPolicy};
 use crate::store::{Intent, IntentLog};
-use crate::{Error, Result, Snapshot};
+use crate::{Error, ErrorKind, Result, Snapshot};
 
 /// Who made what, by kind and identifier, for objects that cannot tell themselves.
 type Makers = HashMap<(String, String), Key>;
 
 /// Lists every kind of the cloud once.
 ///
-/// `graph` is native; it says which shared objects to look up and which names are wanted.
+/// `graph` is native; it says which shared objects to look up and which names are wanted. A kind that is not `used` and
+/// that may not be listed is left out, and the snapshot says so.
 ///
 /// # Errors
-/// The first listing that failed; the others are told in its message when they failed differently.
+/// Those of the listings, each cause once; `Denied` where nothing at all may be listed.
 pub(crate) async fn observe(
     cloud: &dyn Cloud,
     scope: &Scope,
     graph: &TaskGraph,
+    used: &HashSet<&str>,
     journal: &dyn IntentLog,
     retry: RetryPolicy,
     cx: &Context,
 ) -> Result<Snapshot> {
-    let entries = journal.entries().await?;
+    let listings = cloud.handlers().iter().map(|handler| list(cloud, handler, scope, graph, retry, cx));
+    let (entries, listings) = join(journal.entries(), join_all(listings)).await;
+    let entries = entries?;
     let mut makers = Makers::new();
     let mut open = Vec::new();
     for intent in &entries {
@@ -39,10 +43,9 @@ pub(crate) async fn observe(
             None => open.push((key, intent)),
         }
     }
-    let listings = cloud.handlers().iter().map(|handler| list(cloud, handler, scope, graph, retry, cx));
     let mut snapshot = Snapshot::default();
-    let mut failures: Vec<Error> = Vec::new();
-    for (handler, listing) in cloud.handlers().iter().zip(join_all(listings).await) {
+    let (mut failures, mut denied) = (Vec::new(), Vec::new());
+    for (handler, listing) in cloud.handlers().iter().zip(listings) {
         match listing {
             Ok(mut objects) => {
                 for (key, intent) in open.iter().filter(|(key, _)| key.kind() == handler.kind()) {
@@ -55,13 +58,21 @@ pub(crate) async fn observe(
                 }
                 snapshot.insert(handler.kind(), objects);
             }
-            Err(error) => failures.push(error),
+            Err(error) if error.kind() == ErrorKind::Denied && !used.contains(handler.kind()) => {
+                tracing::warn!(kind = handler.kind(), %error, "a kind that is not in use may not be listed");
+                snapshot.leave_out(handler.kind(), error.without_task().to_string());
+                denied.push(error);
+            }
+            Err(error) => {
+                tracing::warn!(kind = handler.kind(), %error, "listing failed");
+                failures.push(error);
+            }
         }
     }
-    match failures.len() {
-        0 => Ok(snapshot),
-        _ => Err(most_telling(failures)),
+    if !denied.is_empty() && denied.len() == cloud.handlers().len() {
+        failures = denied;
     }
+    if failures.is_empty() { Ok(snapshot) } else { Err(most_telling(failures)) }
 }
 
 /// The object that an interrupted run made for an intent: alike, and not there before.
@@ -77,7 +88,7 @@ fn made_for(
         .filter(|object| object.owner == Owner::Unknown && object.state.is_live())
         .filter(|object| !intent.existing().contains(&object.id))
         .filter(|object| !makers.contains_key(&(handler.kind().to_owned(), object.id.clone())))
-        .find(|object| likeness(handler, &object.spec) == intent.content_digest())
+        .find(|object| content_digest(handler, &object.spec) == intent.content_digest())
         .map(|object| object.id.clone())
 }
 
@@ -109,6 +120,10 @@ async fn list(
     for task in graph.tasks().filter(|task| task.key.kind() == handler.kind()) {
         match &task.lifecycle {
             Lifecycle::Shared { selector } => shared.push(selector.as_str()),
+            Lifecycle::Adopted { selector } => {
+                shared.push(selector.as_str());
+                wanted.push(Wanted { name: task.key.name(), spec: &task.spec });
+            }
             _ => wanted.push(Wanted { name: task.key.name(), spec: &task.spec }),
         }
     }
@@ -117,7 +132,7 @@ async fn list(
     let clock = cloud.clock();
     let mut attempts = Attempts::new(retry.for_reading());
     loop {
-        let error = match handler.list(&query).await {
+        let error = match guarded(handler.list(&query)).await {
             Ok(objects) => return Ok(objects),
             Err(error) => error,
         };
@@ -128,13 +143,11 @@ async fn list(
     }
 }
 
-/// When everything fails it fails for one reason: tell it once.
+/// When everything fails it mostly fails for one reason: each is told once.
 fn most_telling(mut failures: Vec<Error>) -> Error {
     // What the reader has to mend comes before what may pass by itself.
     failures.sort_by_key(|error| error.kind().is_transient());
-    let mut failures = failures.into_iter();
-    let Some(first) = failures.next() else { return Error::internal("no listing failed") };
-    let others: Vec<_> =
-        failures.filter(|it| it.message() != first.message()).map(|it| it.to_string()).collect();
-    if others.is_empty() { first } else { first.with_hint(format!("also: {}", others.join("; "))) }
+    let mut told = HashSet::new();
+    failures.retain(|error| told.insert((error.kind(), error.message().to_owned())));
+    Error::from_many(failures)
 }

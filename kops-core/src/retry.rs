@@ -6,10 +6,12 @@
 
 use std::time::Duration;
 
+use crate::setters;
 use crate::{Error, ErrorKind};
 
 /// For how long, and how often, to try again.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct RetryPolicy {
     /// The longest first wait.
     pub base: Duration,
@@ -26,12 +28,35 @@ impl Default for RetryPolicy {
         Self {
             base: Duration::from_millis(300),
             cap: Duration::from_secs(10),
-            deadline: Duration::from_mins(10),
+            deadline: Duration::from_secs(10 * 60),
         }
     }
 }
 
 impl RetryPolicy {
+    /// From 300 ms to 10 s, for ten minutes.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use kops_core::RetryPolicy;
+    ///
+    /// let patient = RetryPolicy::new().deadline(Duration::from_mins(30));
+    /// assert_eq!(patient.cap, Duration::from_secs(10));
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets the longest first wait.
+        set base: Duration;
+        /// Sets the longest wait.
+        set cap: Duration;
+        /// Sets the time from the first failure until the last attempt.
+        set deadline: Duration;
+    }
+
     /// No second attempt at anything.
     pub const NEVER: Self = Self { base: Duration::ZERO, cap: Duration::ZERO, deadline: Duration::ZERO };
 

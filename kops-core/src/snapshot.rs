@@ -4,20 +4,31 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cloud::{Observed, Owner, State};
-use crate::digest::Hasher;
+use crate::cloud::{Observed, Owner};
 use crate::graph::Key;
 
-/// The objects that an observation found, by kind; a value, not connected to the cloud any more.
+/// The objects that an observation found, by kind; a value, no longer connected to the cloud.
 #[derive(Clone, Default, PartialEq)]
 pub struct Snapshot {
     objects: BTreeMap<String, Vec<Arc<Observed>>>,
+    /// Kinds that may not be listed, and why.
+    left_out: BTreeMap<String, String>,
 }
 
 impl Snapshot {
     pub(crate) fn insert(&mut self, kind: &str, mut objects: Vec<Observed>) {
         objects.sort_by(|a, b| a.object.id.cmp(&b.object.id));
         self.objects.insert(kind.to_owned(), objects.into_iter().map(Arc::new).collect());
+    }
+
+    pub(crate) fn leave_out(&mut self, kind: &str, why: String) {
+        self.left_out.insert(kind.to_owned(), why);
+    }
+
+    /// The kinds that the credentials may not list and that the graph does not use, with the cloud's refusal. Whether
+    /// the scope has objects of them is not known.
+    pub fn left_out(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.left_out.iter().map(|(kind, why)| (kind.as_str(), why.as_str()))
     }
 
     /// The objects of a kind, by identifier.
@@ -43,7 +54,7 @@ impl Snapshot {
             .map(|(kind, it)| (Key::new(kind, it.object.name.as_deref().unwrap_or(&it.object.id)), it))
     }
 
-    /// How many objects were seen.
+    /// The number of objects seen.
     pub fn len(&self) -> usize {
         self.objects.values().map(Vec::len).sum()
     }
@@ -53,39 +64,25 @@ impl Snapshot {
         self.len() == 0
     }
 
-    /// Whether an object is there and not on its way out.
+    /// Whether an object is there and not on its way out, or may be: of a kind that was left out nothing is known.
     pub(crate) fn has_live(&self, kind: &str, id: &str) -> bool {
-        self.of(kind).iter().any(|it| it.object.id == id && it.object.state.is_live())
+        self.left_out.contains_key(kind)
+            || self.of(kind).iter().any(|it| it.object.id == id && it.object.state.is_live())
     }
+}
 
-    /// The snapshot as if some objects had not been there.
-    pub(crate) fn without(&self, is_left_out: impl Fn(&str, &str) -> bool) -> Self {
-        let keep = |(kind, all): (&String, &Vec<Arc<Observed>>)| {
-            let stay = all.iter().filter(|it| !is_left_out(kind, &it.object.id)).cloned().collect();
-            (kind.clone(), stay)
-        };
-        Self { objects: self.objects.iter().map(keep).collect() }
-    }
-
-    /// A digest of everything that a plan depends on. Objects that become ready, or vanish after their
-    /// deletion, do not change it.
-    pub fn fingerprint(&self) -> String {
-        let mut hasher = Hasher::default();
-        for (kind, observed) in self.iter().filter(|(_, it)| it.object.state.is_live()) {
-            let object = &observed.object;
-            hasher.text(kind).text(&object.id).text(object.name.as_deref().unwrap_or_default());
-            hasher.text(match (object.owner, &object.state) {
-                (Owner::Other | Owner::Unknown, _) => "other",
-                (Owner::Scope, State::Failed(_)) => "failed",
-                (Owner::Scope, _) if object.retained => "retained",
-                (Owner::Scope, _) => "",
-            });
-            for alias in &object.aliases {
-                hasher.text(alias);
-            }
-            hasher.document(&object.spec);
+/// A snapshot of objects, each with its kind: to plan without a cloud.
+impl<K: Into<String>> FromIterator<(K, Observed)> for Snapshot {
+    fn from_iter<I: IntoIterator<Item = (K, Observed)>>(objects: I) -> Self {
+        let mut by_kind: BTreeMap<String, Vec<Observed>> = BTreeMap::new();
+        for (kind, object) in objects {
+            by_kind.entry(kind.into()).or_default().push(object);
         }
-        hasher.finish()
+        let mut snapshot = Self::default();
+        for (kind, objects) in by_kind {
+            snapshot.insert(&kind, objects);
+        }
+        snapshot
     }
 }
 

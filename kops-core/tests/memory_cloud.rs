@@ -11,8 +11,8 @@ use kops_core::cloud::{
 };
 use kops_core::graph::{Closed, Document, Id, Secret, TaskGraph};
 use kops_core::resource::{
-    Access, Address, DnsRecord, DnsTarget, DnsZone, Egress, Extensions, InstanceGroup, InternetGateway,
-    MachineOptions, NatGateway, Network, Output, RecordType, Resource, RootVolume, SshKey, Subnet, Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, InstanceGroup, InternetGateway, NatGateway, Network, Output,
+    RecordType, Resource, SshKey, Subnet, Volume,
 };
 use kops_core::testing::{Fault, Latencies, MemoryCloud, MemoryKind, Op};
 use kops_core::{Error, ErrorKind, Result};
@@ -45,74 +45,52 @@ impl Client {
         token: &str,
     ) -> Result<Observed> {
         let (scope, cx, spec) = (&self.scope, &self.cx, &Document::of(spec).unwrap());
-        self.handler(R::KIND).create(Create { scope, name, spec, retained: false, token, cx }).await
+        self.handler(R::KIND).create(Create::new(scope, name, spec, token, cx)).await
     }
 
     async fn update<R: Resource>(&self, object: &Observed, spec: &R::Resolved) -> Result<Observed> {
         let (scope, cx, spec) = (&self.scope, &self.cx, &Document::of(spec).unwrap());
-        let request = Update {
+        let changed = ["x".to_owned()].into();
+        let request = Update::new(
             scope,
-            name: object.object.name.as_deref().unwrap(),
-            object: &object.object,
+            object.object.name.as_deref().unwrap(),
+            &object.object,
             spec,
-            changed: &["x".to_owned()].into(),
-            token: "update",
+            &changed,
+            "update",
             cx,
-        };
+        );
         self.handler(R::KIND).update(request).await
     }
 
     async fn delete<R: Resource>(&self, object: &Observed) -> Result<Deletion> {
         let (scope, cx) = (&self.scope, &self.cx);
-        self.handler(R::KIND).delete(Delete { scope, object: &object.object, cx }).await
+        self.handler(R::KIND).delete(Delete::new(scope, &object.object, cx)).await
     }
 
     async fn list<R: Resource>(&self, filter: Filter<'_>) -> Vec<Observed> {
-        let query = Query { scope: &self.scope, filter, cx: &self.cx };
+        let query = Query::new(&self.scope, filter, &self.cx);
         self.handler(R::KIND).list(&query).await.unwrap()
     }
 
     async fn mine<R: Resource>(&self) -> Vec<Observed> {
-        self.list::<R>(Filter::Scope { wanted: &[], shared: &[] }).await
+        self.list::<R>(Filter::scope(&[], &[])).await
     }
 }
 
 fn network() -> Network {
-    Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false }
+    Network::new(["10.0.0.0/16".parse().unwrap()])
 }
 
 fn subnet(network: &Observed, third: u8) -> Subnet<Closed> {
-    Subnet {
-        network: Id::new(&network.object.id),
-        cidr: format!("10.0.{third}.0/24").parse().unwrap(),
-        zone: Some("a".to_owned()),
-        access: Access::Private,
-        egress: Egress::None,
-        routes: [].into(),
-        labels: [].into(),
-    }
+    Subnet::new(Id::new(&network.object.id), format!("10.0.{third}.0/24").parse().unwrap()).zone("a")
 }
 
 fn group(subnet: &Observed, min: u32) -> InstanceGroup<Closed> {
-    InstanceGroup {
-        subnets: [Id::new(&subnet.object.id)].into(),
-        zones: [].into(),
-        image: "debian-12".to_owned(),
-        machine_type: "small".to_owned(),
-        min,
-        max: min + 1,
-        firewalls: [].into(),
-        identity: None,
-        ssh_key: None,
-        user_data: Some(Secret::new("join-token")),
-        root_volume: RootVolume::default(),
-        volumes: [].into(),
-        load_balancers: [].into(),
-        options: MachineOptions::default(),
-        spot: None,
-        labels: [].into(),
-        extensions: Extensions::default(),
-    }
+    InstanceGroup::new([Id::new(&subnet.object.id)], "debian-12", "small")
+        .min(min)
+        .max(min + 1)
+        .user_data(Secret::new("join-token"))
 }
 
 fn kind(result: Result<impl Sized>) -> Option<ErrorKind> {
@@ -122,10 +100,7 @@ fn kind(result: Result<impl Sized>) -> Option<ErrorKind> {
 #[tokio::test]
 async fn what_does_not_exist_cannot_be_referred_to() {
     let client = Client::new(&MemoryCloud::new(), "s");
-    let gone = Observed {
-        object: kops_core::cloud::Object::foreign("network-9", Document::default()),
-        references: vec![],
-    };
+    let gone = Observed::new(kops_core::cloud::Object::foreign("network-9", Document::default()), vec![]);
     assert_eq!(kind(client.create::<Subnet>("a", &subnet(&gone, 1)).await), Some(ErrorKind::NotFound));
 }
 
@@ -147,18 +122,15 @@ async fn a_gateway_stays_while_addresses_are_in_use_behind_it() {
     let client = Client::new(&MemoryCloud::new(), "s");
     let network = client.create::<Network>("n", &network()).await.unwrap();
     let utility = client.create::<Subnet>("u", &subnet(&network, 1)).await.unwrap();
-    let gateway = InternetGateway { network: Id::new(&network.object.id) };
+    let gateway = InternetGateway::new(Id::new(&network.object.id));
     let door = client.create::<InternetGateway>("g", &gateway).await.unwrap();
     let second = client.create::<InternetGateway>("h", &gateway).await;
     assert_eq!(kind(second), Some(ErrorKind::AlreadyExists));
-    let address = client.create::<Address>("a", &Address {}).await.unwrap();
-    let nat = NatGateway {
-        network: Id::new(&network.object.id),
-        subnet: Some(Id::new(&utility.object.id)),
-        address: Id::new(&address.object.id),
-    };
+    let address = client.create::<Address>("a", &Address::new()).await.unwrap();
+    let nat = NatGateway::new(Id::new(&network.object.id), Id::new(&address.object.id))
+        .subnet(Id::new(&utility.object.id));
     let nat = client.create::<NatGateway>("nat", &nat).await.unwrap();
-    assert_eq!(nat.object.outputs.get("public_ip"), address.object.outputs.get("ip"));
+    assert_eq!(nat.object.outputs.value("public_ip"), address.object.outputs.value("ip"));
     assert_eq!(kind(client.delete::<InternetGateway>(&door).await), Some(ErrorKind::DependencyViolation));
     assert_eq!(kind(client.delete::<Address>(&address).await), Some(ErrorKind::DependencyViolation));
     client.delete::<NatGateway>(&nat).await.unwrap();
@@ -170,21 +142,21 @@ async fn a_gateway_stays_while_addresses_are_in_use_behind_it() {
 async fn names_are_unique_and_their_holders_are_shown() {
     let cloud = MemoryCloud::new();
     let client = Client::new(&cloud, "s");
-    cloud.plant::<DnsZone>("z", &DnsZone { name: "example.com".to_owned(), network: None }).unwrap();
-    let zones = client.list::<DnsZone>(Filter::Scope { wanted: &[], shared: &["public:example.com"] }).await;
+    cloud.plant::<DnsZone>("z", &DnsZone::new("example.com")).unwrap();
+    let zones = client.list::<DnsZone>(Filter::scope(&[], &["public:example.com"])).await;
     assert_eq!(zones.len(), 1, "by its selector");
-    let theirs = DnsRecord {
-        zone: Id::new(&zones[0].object.id),
-        name: "api.example.com".to_owned(),
-        record_type: RecordType::A,
-        ttl: 60,
-        target: DnsTarget::Values(["10.0.0.1".to_owned()].into()),
-    };
+    let theirs = DnsRecord::new(
+        Id::new(&zones[0].object.id),
+        "api.example.com",
+        RecordType::A,
+        DnsTarget::Values(["10.0.0.1".to_owned()].into()),
+    )
+    .ttl_seconds(60);
     Client::new(&cloud, "other").create::<DnsRecord>("theirs", &theirs).await.unwrap();
     assert!(client.mine::<DnsRecord>().await.is_empty());
     let wanted = Document::of(&theirs).unwrap();
-    let wanted = [Wanted { name: "api", spec: &wanted }];
-    let found = client.list::<DnsRecord>(Filter::Scope { wanted: &wanted, shared: &[] }).await;
+    let wanted = [Wanted::new("api", &wanted)];
+    let found = client.list::<DnsRecord>(Filter::scope(&wanted, &[])).await;
     assert_eq!((found[0].object.owner, found[0].object.name.as_deref()), (Owner::Other, Some("api")));
     assert_eq!(kind(client.create::<DnsRecord>("api", &theirs).await), Some(ErrorKind::AlreadyExists));
 }
@@ -192,11 +164,11 @@ async fn names_are_unique_and_their_holders_are_shown() {
 #[tokio::test]
 async fn a_token_means_one_object_even_after_its_end() {
     let client = Client::new(&MemoryCloud::new(), "s");
-    let disk = Volume { zone: "a".to_owned(), size: 8, ..Volume::default() };
+    let disk = Volume::new("a", 8);
     let first = client.create_with_token::<Volume>("d", &disk, "t").await.unwrap();
     let again = client.create_with_token::<Volume>("d", &disk, "t").await.unwrap();
     assert_eq!(first, again);
-    let other = Volume { size: 9, ..disk.clone() };
+    let other = disk.clone().size_gib(9);
     assert_eq!(kind(client.create_with_token::<Volume>("d", &other, "t").await), Some(ErrorKind::Invalid));
     client.delete::<Volume>(&first).await.unwrap();
     let ghost = client.create_with_token::<Volume>("d", &disk, "t").await.unwrap();
@@ -209,7 +181,7 @@ async fn a_token_means_one_object_even_after_its_end() {
 #[tokio::test(start_paused = true)]
 async fn a_token_is_forgotten_in_the_end() {
     let client = Client::new(&MemoryCloud::new(), "s");
-    let disk = Volume { zone: "a".to_owned(), size: 8, ..Volume::default() };
+    let disk = Volume::new("a", 8);
     let first = client.create::<Volume>("d", &disk).await.unwrap();
     client.delete::<Volume>(&first).await.unwrap();
     client.cloud.clock().sleep(Duration::from_hours(25)).await;
@@ -220,17 +192,17 @@ async fn a_token_is_forgotten_in_the_end() {
 #[tokio::test]
 async fn fields_change_as_far_as_the_cloud_lets_them() {
     let client = Client::new(&MemoryCloud::new(), "s");
-    let disk = Volume { zone: "a".to_owned(), size: 8, ..Volume::default() };
+    let disk = Volume::new("a", 8);
     let made = client.create::<Volume>("d", &disk).await.unwrap();
-    let larger = Volume { size: 16, ..disk.clone() };
+    let larger = disk.clone().size_gib(16);
     let grown = client.update::<Volume>(&made, &larger).await.unwrap();
-    assert_eq!(grown.object.spec["size"], 16);
+    assert_eq!(grown.object.spec.get("size_gib"), Some(&16.into()));
     assert_eq!(
         kind(client.update::<Volume>(&made, &disk).await),
         Some(ErrorKind::Invalid),
         "disks do not shrink"
     );
-    let moved = Volume { zone: "b".to_owned(), ..larger };
+    let moved = Volume::new("b", 16);
     assert_eq!(kind(client.update::<Volume>(&made, &moved).await), Some(ErrorKind::Invalid));
 }
 
@@ -238,21 +210,22 @@ async fn fields_change_as_far_as_the_cloud_lets_them() {
 async fn labels_of_others_survive_an_update() {
     let cloud = MemoryCloud::new();
     let client = Client::new(&cloud, "s");
-    let disk = Volume { zone: "a".to_owned(), size: 8, ..Volume::default() };
+    let disk = Volume::new("a", 8);
     let made = client.create::<Volume>("d", &disk).await.unwrap();
     let id = Id::<Volume>::new(&made.object.id);
     cloud.alter(&id, |disk| drop(disk.labels.insert("theirs".to_owned(), "x".to_owned()))).unwrap();
-    let grown = client.update::<Volume>(&made, &Volume { size: 9, ..disk }).await.unwrap();
-    assert_eq!(grown.object.spec["labels"]["theirs"], "x");
+    let grown = client.update::<Volume>(&made, &disk.size_gib(9)).await.unwrap();
+    assert_eq!(grown.object.spec.get("labels").unwrap()["theirs"], "x");
 }
 
 #[tokio::test]
 async fn the_creating_call_does_not_set_everything() {
     let client = Client::new(&MemoryCloud::new(), "s");
-    let wanted = Network { ipv6: true, ..network() };
+    let wanted = network().ipv6(true);
     let made = client.create::<Network>("n", &wanted).await.unwrap();
-    assert_eq!(made.object.spec["ipv6"], false);
-    assert_eq!(client.update::<Network>(&made, &wanted).await.unwrap().object.spec["ipv6"], true);
+    assert_eq!(made.object.spec.get("ipv6"), Some(&false.into()));
+    let updated = client.update::<Network>(&made, &wanted).await.unwrap();
+    assert_eq!(updated.object.spec.get("ipv6"), Some(&true.into()));
 }
 
 #[tokio::test]
@@ -272,9 +245,9 @@ async fn scopes_see_their_own() {
 async fn objects_of_journaled_kinds_tell_nothing() {
     let cloud = MemoryCloud::builder().identity(Address::KIND, IdentityClass::Journal).build();
     let client = Client::new(&cloud, "s");
-    let made = client.create::<Address>("a", &Address {}).await.unwrap();
+    let made = client.create::<Address>("a", &Address::new()).await.unwrap();
     assert_eq!((made.object.owner, made.object.name), (Owner::Unknown, None));
-    cloud.plant::<Address>("theirs", &Address {}).unwrap();
+    cloud.plant::<Address>("theirs", &Address::new()).unwrap();
     assert_eq!(client.mine::<Address>().await.len(), 2, "who knows whose they are");
 }
 
@@ -288,7 +261,7 @@ async fn objects_settle_and_vanish_in_their_time() {
     let client = Client::new(&cloud, "s");
     let clock = cloud.clock();
     let start = clock.elapsed();
-    let disk = client.create::<Volume>("d", &Volume { size: 1, ..Volume::default() }).await.unwrap();
+    let disk = client.create::<Volume>("d", &Volume::new("", 1)).await.unwrap();
     assert_eq!(clock.elapsed(), start + Duration::from_millis(100));
     assert_eq!(disk.object.state, State::Pending);
     clock.sleep(Duration::from_secs(5)).await;
@@ -317,14 +290,8 @@ async fn who_comes_too_often_is_throttled_and_who_paces_himself_is_not() {
     let mut refused = 0;
     for _ in 0..20 {
         refused += usize::from(
-            kind(
-                hasty
-                    .create::<NatGateway>(
-                        "n",
-                        &NatGateway { network: Id::new("x"), subnet: None, address: Id::new("y") },
-                    )
-                    .await,
-            ) == Some(ErrorKind::Throttled),
+            kind(hasty.create::<NatGateway>("n", &NatGateway::new(Id::new("x"), Id::new("y"))).await)
+                == Some(ErrorKind::Throttled),
         );
     }
     assert_eq!(refused, 10);
@@ -367,6 +334,37 @@ async fn faults_befall_calls_as_the_script_says() {
     assert!(matches!(broken.object.state, State::Failed(_)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_listing_is_broken_off_and_a_cancelled_change_is_finished() {
+    let latencies = Latencies::default().call(Duration::from_secs(10));
+    for builder in [MemoryCloud::builder(), MemoryCloud::builder().paced(4)] {
+        let cloud = builder.latencies(latencies.clone()).build();
+        let mut client = Client::new(&cloud, "s");
+        let cancelled = |client: &Client| {
+            let (cancel, clock) = (client.cx.cancel.clone(), client.cloud.clock());
+            tokio::spawn(async move {
+                clock.sleep(Duration::from_secs(1)).await;
+                cancel.cancel();
+            })
+        };
+        cancelled(&client);
+        client.create::<Network>("n", &network()).await.unwrap();
+        assert_eq!(cloud.objects().unwrap().len(), 1);
+
+        // What is cancelled before it is sent is not made.
+        assert_eq!(kind(client.create::<Network>("m", &network()).await), Some(ErrorKind::Cancelled));
+        assert_eq!(cloud.objects().unwrap().len(), 1);
+
+        client.cx = Context::default();
+        cancelled(&client);
+        let began = cloud.clock().elapsed();
+        let query = Query::new(&client.scope, Filter::scope(&[], &[]), &client.cx);
+        let listed = client.handler(Network::KIND).list(&query).await;
+        assert_eq!(kind(listed), Some(ErrorKind::Cancelled));
+        assert!(cloud.clock().elapsed() < began + Duration::from_secs(2));
+    }
+}
+
 #[tokio::test]
 async fn after_a_crash_no_call_returns_until_the_cloud_is_revived() {
     for (fault, made) in [(Fault::CrashBefore, 0), (Fault::CrashAfter, 1)] {
@@ -389,8 +387,8 @@ async fn after_a_crash_no_call_returns_until_the_cloud_is_revived() {
 #[tokio::test]
 async fn quotas_hold() {
     let client = Client::new(&MemoryCloud::builder().quota(Address::KIND, 1).build(), "s");
-    client.create::<Address>("a", &Address {}).await.unwrap();
-    assert_eq!(kind(client.create::<Address>("b", &Address {}).await), Some(ErrorKind::Quota));
+    client.create::<Address>("a", &Address::new()).await.unwrap();
+    assert_eq!(kind(client.create::<Address>("b", &Address::new()).await), Some(ErrorKind::Quota));
 }
 
 #[tokio::test]
@@ -398,10 +396,10 @@ async fn what_the_cloud_cannot_do_is_told_when_lowering() {
     let none = kops_core::cloud::Capabilities::default();
     let cloud = MemoryCloud::builder().capabilities(none).build();
     let mut graph = TaskGraph::builder();
-    let network = graph.add("n", Network { ipv6: true, ..network() });
-    graph.add("z", DnsZone { name: "x".to_owned(), network: Some(network.id()) });
+    let network = graph.add("n", network().ipv6(true));
+    graph.add("z", DnsZone::new("x").network(network.id()));
     graph.share::<Network>("theirs", "n");
-    let error = cloud.lower(&graph.build().unwrap(), &Scope::new("s")).unwrap_err();
+    let error = cloud.lower(&graph.build().unwrap(), &Scope::new("s"), &[]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     for problem in ["Network/n: this cloud has no IPv6", "DnsZone/z", "Network/theirs"] {
         assert!(error.to_string().contains(problem), "{error}");
@@ -496,6 +494,7 @@ struct Queue {
 
 impl Resource for Queue {
     const KIND: &'static str = "Queue";
+    const OUTPUTS: &'static [&'static str] = &[Self::URL.name()];
     type Resolved = Self;
 }
 
@@ -522,6 +521,6 @@ async fn kinds_of_others_join_in() {
     let client = Client::new(&MemoryCloud::builder().kind::<Queue>().build(), "s");
     assert_eq!(kind(client.create::<Queue>("q", &Queue { length: 0 }).await), Some(ErrorKind::Invalid));
     let queue = client.create::<Queue>("q", &Queue { length: 3 }).await.unwrap();
-    assert!(queue.object.outputs.get("url").is_some());
+    assert!(queue.object.outputs.value("url").is_some());
     assert_eq!(kind(client.create::<Queue>("q", &Queue { length: 3 }).await), Some(ErrorKind::AlreadyExists));
 }

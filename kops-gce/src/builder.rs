@@ -7,6 +7,7 @@ use std::time::Duration;
 use google_cloud_auth::credentials::{Builder as ApplicationDefault, Credentials, anonymous};
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::{Error, Result};
+use rustls::crypto::{CryptoProvider, ring};
 
 use crate::clients::Clients;
 use crate::{Gce, error};
@@ -30,6 +31,7 @@ const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 ///     .region("europe-west3")
 ///     .endpoint("http://127.0.0.1:8080")
 ///     .anonymous()
+///     .install_ring()
 ///     .build()
 ///     .await?;
 /// # Ok(())
@@ -46,8 +48,12 @@ const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 ///
 /// # TLS
 ///
-/// Building installs rustls' ring as the process' provider of cryptography, unless the program has installed one:
-/// the SDK takes the process' provider and has none of its own without aws-lc, which needs a C compiler.
+/// Google's SDK takes the cryptography of the process: rustls' [default provider][rustls::crypto::CryptoProvider]. It
+/// cannot be given one of its own: `google-cloud-gax-internal` makes its HTTP client without a way in from outside, and
+/// `google-cloud-auth` signs with the default provider's keys; both bring one only with aws-lc, which needs a C compiler
+/// and CMake. What the whole process uses is the program's to choose. So either the program installs a provider,
+/// which most do that use rustls, or it lets the builder install ring ([`GceBuilder::install_ring`]); where there is
+/// neither, [`build`](GceBuilder::build) says so.
 #[derive(Clone)]
 pub struct GceBuilder {
     environment: bool,
@@ -56,6 +62,7 @@ pub struct GceBuilder {
     endpoints: Endpoints,
     credentials: Option<Credentials>,
     clock: Option<Arc<dyn Clock>>,
+    install_ring: bool,
 }
 
 /// Endpoints other than Google's own, without a path.
@@ -78,6 +85,7 @@ impl GceBuilder {
             endpoints: Endpoints::default(),
             credentials: None,
             clock: None,
+            install_ring: false,
         }
     }
 
@@ -132,6 +140,13 @@ impl GceBuilder {
         self.credentials(anonymous::Builder::new().build())
     }
 
+    /// Installs ring as the process' cryptography provider while building, unless the program has installed one;
+    /// [see above](GceBuilder#tls). For programs, not for libraries, because it affects the whole process.
+    pub fn install_ring(mut self) -> Self {
+        self.install_ring = true;
+        self
+    }
+
     /// The clock that paces calls; by default the system clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
@@ -167,7 +182,7 @@ impl GceBuilder {
     }
 
     fn connect(self) -> Result<Connection> {
-        install_ring();
+        check_tls(self.install_ring)?;
         let mut endpoints = self.endpoints;
         for endpoint in [
             &mut endpoints.compute,
@@ -256,9 +271,20 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn install_ring() {
-    // Fails if the program has installed one, which is then used.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+/// Checks that there is a cryptography provider; without one the SDK would panic.
+fn check_tls(install_ring: bool) -> Result<()> {
+    if CryptoProvider::get_default().is_none() && install_ring {
+        // Fails if the program has installed one in the meantime, which is then used.
+        let _ = ring::default_provider().install_default();
+    }
+    if CryptoProvider::get_default().is_some() {
+        return Ok(());
+    }
+    Err(Error::invalid("rustls has no cryptography provider in this process, which Google's SDK requires")
+        .with_hint(
+            "install one when the program starts, for example with \
+             rustls::crypto::ring::default_provider().install_default(), or call GceBuilder::install_ring",
+        ))
 }
 
 fn checked(what: &str, value: Option<String>, hint: &str) -> Result<String> {
@@ -308,12 +334,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_missing_is_told() {
-        let error = GceBuilder::new().build().await.unwrap_err();
+        let error = GceBuilder::new().install_ring().build().await.unwrap_err();
         assert!(error.to_string().contains("no Google Cloud project is set"), "{error}");
-        let error = GceBuilder::new().project("p").region("a/b").build().await.unwrap_err();
+        let error = GceBuilder::new().install_ring().project("p").region("a/b").build().await.unwrap_err();
         assert!(error.to_string().contains("`a/b`"), "{error}");
-        let error = GceBuilder::new().project("p").region("r").build().await.unwrap_err();
+        let error = GceBuilder::new().install_ring().project("p").region("r").build().await.unwrap_err();
         assert_eq!(error.kind(), kops_core::ErrorKind::Unauthenticated);
-        GceBuilder::new().project("p").region("r").anonymous().build().await.unwrap();
+        GceBuilder::new().install_ring().project("p").region("r").anonymous().build().await.unwrap();
     }
 }

@@ -1,13 +1,13 @@
 //! The provider.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use kops_core::Result;
 use kops_core::clock::Clock;
-use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Permissions, Scope};
+use kops_core::cloud::{Capabilities, Class, Cloud, DynHandler, Machines, Permissions, Scope};
 use kops_core::graph::TaskGraph;
+use kops_core::lower::{Native, passing};
 
 use crate::clients::Clients;
 use crate::{GceBuilder, kinds, lower};
@@ -60,29 +60,27 @@ impl Cloud for Gce {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            nat_gateways: true,
-            public_load_balancers: true,
-            internal_load_balancers: true,
-            public_dns: true,
-            private_dns: true,
-            prefix_lists: false,
-            spot: true,
-            ipv6: false,
-            shared_networks: true,
-            zonal_subnets: false,
-            zonal_nat_gateways: false,
-            surge: true,
-        }
+        Capabilities::new()
+            .nat_gateways(true)
+            .public_load_balancers(true)
+            .internal_load_balancers(true)
+            .public_dns(true)
+            .private_dns(true)
+            .spot(true)
+            .shared_networks(true)
+            .surge(true)
     }
 
     fn handlers(&self) -> &[Arc<dyn DynHandler>] {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
-        let native: HashSet<&str> = self.handlers.iter().map(|handler| handler.kind()).collect();
-        lower::lower(graph, scope, self.region(), &native)
+    fn class(&self, kind: &str) -> Option<Class> {
+        Class::in_table(kinds::CLASSES, kind)
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
+        lower::lower(graph, scope, self.region(), &passing(&self.handlers, own))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -33,6 +33,8 @@
 //! | subnets in zones | a subnetwork spans the zones of its region |
 //! | instance group | a template, and a group manager in each zone; the size is distributed among them |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod actions;
 mod builder;
 mod clients;

@@ -54,8 +54,7 @@ pub(crate) fn bucket_of(call: &str) -> &'static str {
 
 /// All buckets.
 pub(crate) fn buckets() -> Vec<TokenBucket> {
-    let a_minute =
-        |name, calls: f64| TokenBucket { name, capacity: calls / 6.0, per_second: calls * 5.0 / 6.0 / 60.0 };
+    let a_minute = |name, calls: f64| TokenBucket::new(name, calls / 6.0, calls * 5.0 / 6.0 / 60.0);
     vec![
         a_minute(COMPUTE_LISTS, 1500.0),
         a_minute(COMPUTE_READS, 1500.0),

@@ -106,6 +106,8 @@ impl Gce {
     async fn all(&self, scope: &Scope, cx: &Context) -> Result<Vec<Member>> {
         let clients = self.clients();
         let ours = format!("labels.{} eq \"{}\"", labels::CLUSTER, labels::cluster(scope));
+        // Groups are listed for all zones, so their marks tell the region.
+        let scope = &scope.at(&clients.region);
         let marked = marked_by(scope);
         let (groups, instances) = try_join(
             instance_group_manager::list(clients, &clients.project, &marked, cx),
@@ -116,6 +118,8 @@ impl Gce {
             .into_iter()
             .filter_map(|group| {
                 let mark = Mark::read(scope, group.description.as_deref()?)?;
+                let task = scope.task(&mark.task).to_owned();
+                let mark = mark.for_task(task);
                 Some((Path::parse(group.self_link.as_deref()?).ok()?, mark, group))
             })
             .collect();
@@ -209,16 +213,16 @@ fn member(instance: Instance, groups: &[(Path, Mark, Group)]) -> Option<Member> 
         ));
     }
     let interface = instance.network_interfaces.first();
-    let machine = Machine {
-        id: format!("{}/{}/{}", path.zone(), path.name, instance.id.unwrap_or_default()),
-        group: mark.task.split_once('.').map_or(mark.task.as_str(), |(_, group)| group).to_owned(),
-        zone: path.zone().to_owned(),
-        machine_type: last(instance.machine_type.as_deref().unwrap_or_default()),
+    let machine = Machine::new(
+        format!("{}/{}/{}", path.zone(), path.name, instance.id.unwrap_or_default()),
+        mark.task.split_once('.').map_or(mark.task.as_str(), |(_, group)| group).to_owned(),
+        path.zone().to_owned(),
+        last(instance.machine_type.as_deref().unwrap_or_default()),
         state,
-        private_ip: interface.and_then(|it| it.network_ip.clone()),
-        public_ip: interface.and_then(|it| it.access_configs.first()?.nat_ip.clone()),
-        private_dns: instance.hostname.clone().or_else(|| instance.name.clone()),
-        outdated,
-    };
+    )
+    .private_ip(interface.and_then(|it| it.network_ip.clone()))
+    .public_ip(interface.and_then(|it| it.access_configs.first()?.nat_ip.clone()))
+    .private_dns(instance.hostname.clone().or_else(|| instance.name.clone()))
+    .outdated(outdated);
     Some(Member { machine, path, group: group.clone(), manager: manager.clone(), instance, detached })
 }

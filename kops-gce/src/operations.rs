@@ -33,7 +33,7 @@ pub(crate) struct Operations(Mutex<HashMap<String, Vec<Started>>>);
 #[derive(Clone, Debug)]
 struct Started {
     /// The scope of the object.
-    scope: String,
+    scope: (String, Option<String>),
     name: String,
     place: Place,
     /// The call that started it.
@@ -61,6 +61,11 @@ pub(crate) enum Progress {
     Failed(Change, Error),
 }
 
+/// What tells one scope from another here, where the region is always the same.
+fn whose(scope: &Scope) -> (String, Option<String>) {
+    (scope.name().to_owned(), scope.place().map(str::to_owned))
+}
+
 impl Operations {
     /// Remembers an operation that was started; returns whether it is still in progress.
     ///
@@ -80,7 +85,7 @@ impl Operations {
         let Some(name) = operation.name.clone() else {
             return Err(Error::internal("the response contains no operation").with_call(call));
         };
-        let scope = scope.name().to_owned();
+        let scope = whose(scope);
         let started = Started { scope, name, place: object.place.clone(), call, change };
         self.lock().entry(object.to_string()).or_default().push(started);
         Ok(true)
@@ -88,10 +93,10 @@ impl Operations {
 
     /// The objects of a scope in a collection with operations whose outcome is not known yet.
     pub(crate) fn under_way(&self, scope: &Scope, collection: &str) -> Vec<String> {
-        let place = format!("/{collection}/");
+        let (place, scope) = (format!("/{collection}/"), whose(scope));
         let all = self.lock();
         let of = |(id, started): (&String, &Vec<Started>)| {
-            let ours = id.contains(&place) && started.iter().any(|it| it.scope == scope.name());
+            let ours = id.contains(&place) && started.iter().any(|it| it.scope == scope);
             ours.then(|| id.clone())
         };
         all.iter().filter_map(of).collect()

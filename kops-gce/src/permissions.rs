@@ -40,9 +40,8 @@ impl Permissions for Gce {
         Ok(needed
             .into_iter()
             .filter(|(permission, _)| !had.contains(*permission))
-            .map(|(permission, kinds)| MissingPermission {
-                action: permission.to_owned(),
-                needed_for: kinds.into_iter().map(str::to_owned).collect(),
+            .map(|(permission, kinds)| {
+                MissingPermission::new(permission.to_owned(), kinds.into_iter().map(str::to_owned))
             })
             .collect())
     }

@@ -44,7 +44,7 @@ const GENERATION: &str = "x-goog-generation";
 /// use kops_gce::{GceBuilder, GcsStores};
 ///
 /// let clock = Arc::new(SystemClock::new());
-/// let stores = Stores::new().with("gs", GcsStores::new(GceBuilder::from_env(), clock));
+/// let stores = Stores::new().with("gs", GcsStores::new(GceBuilder::from_env().install_ring(), clock));
 /// let store = stores.open("gs://my-bucket/clusters").await?;
 /// # Ok(())
 /// # }
@@ -201,7 +201,7 @@ impl Bucket for GcsStore {
     async fn get_object(&self, object: &str) -> Result<StoredObject, BucketError> {
         let request = self.of_object(Method::GET, object).query(&[("alt", "media")]);
         let answer = self.send("storage.objects.get", request).await?;
-        Ok(StoredObject { version: self.place.version(answer.generation)?, bytes: answer.body })
+        Ok(StoredObject::new(answer.body, self.place.version(answer.generation)?))
     }
 
     async fn put_object(

@@ -16,7 +16,8 @@ struct Buckets(Emulator);
 
 impl Fixture for Buckets {
     fn stores(&self, clock: Arc<dyn Clock>, endpoint: Option<&str>) -> Stores {
-        let builder = Gce::builder().endpoint(endpoint.unwrap_or(&self.0.endpoint())).anonymous();
+        let builder =
+            Gce::builder().install_ring().endpoint(endpoint.unwrap_or(&self.0.endpoint())).anonymous();
         Stores::new().with("gs", GcsStores::new(builder, clock))
     }
 

@@ -10,7 +10,8 @@ use kops_gce::Gce;
 use kops_gce_emulator::{Emulator, REGION};
 
 async fn connect(google: &Emulator) -> Gce {
-    let builder = Gce::builder().project(google.project()).region(REGION).endpoint(google.endpoint());
+    let builder =
+        Gce::builder().install_ring().project(google.project()).region(REGION).endpoint(google.endpoint());
     builder.anonymous().build().await.unwrap()
 }
 
@@ -25,11 +26,11 @@ async fn what_is_missing_is_told_with_what_needs_it() {
     let google = Emulator::start();
     let gce = connect(&google).await;
     let scope = Scope::new("ha.example.com");
-    let native = gce.lower(&graph(), &scope).unwrap();
+    let native = gce.lower(&graph(), &scope, &[]).unwrap();
     let cx = Context::default();
-    assert!(gce.missing(&native, &scope, &cx).await.unwrap().is_empty());
+    assert!(gce.missing(native.graph(), &scope, &cx).await.unwrap().is_empty());
     google.deny(&["compute.networks.create", "compute.disks.*"]);
-    let missing = gce.missing(&native, &scope, &cx).await.unwrap();
+    let missing = gce.missing(native.graph(), &scope, &cx).await.unwrap();
     let missing: Vec<_> = missing.iter().map(|it| (it.action.as_str(), it.needed_for.join(" "))).collect();
     assert_eq!(
         missing,

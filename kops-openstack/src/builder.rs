@@ -102,7 +102,7 @@ impl OpenstackBuilder {
         self
     }
 
-    /// The region, if the catalogue has several.
+    /// The region, if the catalogue has several. Marks in DNS contain it, so set it always or never.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
@@ -150,6 +150,8 @@ impl OpenstackBuilder {
         if let Some(region) = &self.region {
             session = session.with_region(region);
         }
+        // The only one, unless it is named.
+        let region = session.endpoint_filters().region.clone().unwrap_or_default();
         let identity = identity(&session).await?;
         let endpoints = endpoints(&session).await?;
         let clients = Clients::new(session.client().clone(), endpoints, identity, &self.user_agent, clock);
@@ -157,7 +159,7 @@ impl OpenstackBuilder {
             external_network: self.external_network.unwrap_or_default(),
             name_servers: self.name_servers,
         };
-        Ok(Openstack::new(clients, site))
+        Ok(Openstack::new(clients, &region, site))
     }
 
     fn config(&self) -> Result<CloudConfig> {

@@ -1,13 +1,13 @@
 //! The provider.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use kops_core::Result;
 use kops_core::clock::Clock;
-use kops_core::cloud::{Capabilities, Cloud, DynHandler, Machines, Permissions, Scope};
+use kops_core::cloud::{Capabilities, Class, Cloud, DynHandler, Machines, Permissions, Scope};
 use kops_core::graph::TaskGraph;
+use kops_core::lower::{Native, passing};
 
 use crate::clients::{Clients, Service};
 use crate::lower::Site;
@@ -32,8 +32,8 @@ impl Openstack {
         OpenstackBuilder::from_env().build().await
     }
 
-    pub(crate) fn new(clients: Clients, site: Site) -> Self {
-        let handlers = kinds::handlers(&clients).into();
+    pub(crate) fn new(clients: Clients, region: &str, site: Site) -> Self {
+        let handlers = kinds::handlers(&clients, region).into();
         Self { clients, site: Arc::new(site), handlers }
     }
 
@@ -60,30 +60,25 @@ impl Cloud for Openstack {
 
     fn capabilities(&self) -> Capabilities {
         let balancers = self.clients.has(Service::LoadBalancer);
-        Capabilities {
-            // The router translates addresses.
-            nat_gateways: false,
-            public_load_balancers: balancers,
-            internal_load_balancers: balancers,
-            public_dns: self.clients.has(Service::Dns),
-            private_dns: false,
-            prefix_lists: false,
-            spot: false,
-            ipv6: false,
-            shared_networks: true,
-            zonal_subnets: false,
-            zonal_nat_gateways: false,
-            surge: true,
-        }
+        // No NAT gateways: the router translates addresses.
+        Capabilities::new()
+            .public_load_balancers(balancers)
+            .internal_load_balancers(balancers)
+            .public_dns(self.clients.has(Service::Dns))
+            .shared_networks(true)
+            .surge(true)
     }
 
     fn handlers(&self) -> &[Arc<dyn DynHandler>] {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
-        let native_kinds: HashSet<_> = self.handlers.iter().map(|handler| handler.kind()).collect();
-        lower::lower(graph, scope, &self.site, &native_kinds)
+    fn class(&self, kind: &str) -> Option<Class> {
+        Class::in_table(kinds::CLASSES, kind)
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
+        lower::lower(graph, scope, &self.site, &passing(&self.handlers, own))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -4,7 +4,7 @@
 //! use kops_core::resource::InstanceGroup;
 //! use kops_openstack::extensions::OpenstackInstanceGroup;
 //!
-//! let mut nodes: InstanceGroup = InstanceGroup::default();
+//! let mut nodes: InstanceGroup = InstanceGroup::new([], "debian-13", "m1.large");
 //! nodes.extensions.set(&OpenstackInstanceGroup {
 //!     server_group_policy: Some("anti-affinity".to_owned()),
 //!     allowed_address_pairs: ["100.96.0.0/11".parse()?].into(),

@@ -41,6 +41,8 @@
 //! read and written are the access rules of an application credential: the only calls that it allows
 //! ([`Cloud::permissions`](kops_core::cloud::Cloud::permissions)).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod access_rules;
 mod actions;
 mod builder;

@@ -20,7 +20,5 @@ pub(crate) fn bucket_of(service: Service) -> &'static str {
 
 /// More than a service can answer, until it throttles.
 pub(crate) fn buckets() -> Vec<TokenBucket> {
-    Service::ALL
-        .map(|service| TokenBucket { name: bucket_of(service), capacity: 50.0, per_second: 50.0 })
-        .to_vec()
+    Service::ALL.map(|service| TokenBucket::new(bucket_of(service), 50.0, 50.0)).to_vec()
 }

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use futures_util::future::try_join3;
-use kops_core::cloud::{Context, Filter, Machine, MachineState, Machines, Mark, Query, Scope, State};
+use kops_core::cloud::{Context, Filter, Machine, MachineState, Machines, Query, Scope, State};
 use kops_core::{Error, Result};
 use serde_json::Value;
 
@@ -32,17 +32,19 @@ impl Machines for Openstack {
             let public = port.and_then(|port| {
                 addresses.iter().find(|address| address.port_id.as_deref() == Some(&port.common.id))
             });
-            Some(Machine {
-                id: it.id.clone(),
-                group: group.clone(),
-                zone: it.zone.clone().unwrap_or_default(),
-                machine_type: it.flavor.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
-                state: machine_state(it)?,
-                private_ip: port.and_then(|port| port.fixed_ips.first()).map(|ip| ip.ip_address.clone()),
-                public_ip: public.map(|address| address.floating_ip_address.clone()),
-                private_dns: Some(it.name.clone()),
-                outdated: outdated(it),
-            })
+            Some(
+                Machine::new(
+                    it.id.clone(),
+                    group.clone(),
+                    it.zone.clone().unwrap_or_default(),
+                    it.flavor.get("id").and_then(Value::as_str).unwrap_or_default().to_owned(),
+                    machine_state(it)?,
+                )
+                .private_ip(port.and_then(|port| port.fixed_ips.first()).map(|ip| ip.ip_address.clone()))
+                .public_ip(public.map(|address| address.floating_ip_address.clone()))
+                .private_dns(it.name.clone())
+                .outdated(outdated(it)),
+            )
         };
         Ok(servers.iter().filter_map(machine).collect())
     }
@@ -54,7 +56,7 @@ impl Machines for Openstack {
         let clients = self.clients();
         let found = self.member(&query, machine).await?;
         let Some(mark) = server::mark(clients, scope, &found) else { return Err(unknown(machine)) };
-        let left = Mark { task: format!("detached-{machine}"), ..mark };
+        let left = mark.for_task(format!("detached-{machine}"));
         if left.task == found.metadata.get(tags::SERVER_TASK).cloned().unwrap_or_default() {
             return Ok(());
         }
@@ -110,7 +112,7 @@ fn unknown(machine: &str) -> Error {
 }
 
 fn everything<'a>(scope: &'a Scope, cx: &'a Context) -> Query<'a> {
-    Query { scope, filter: Filter::Scope { wanted: &[], shared: &[] }, cx }
+    Query::new(scope, Filter::scope(&[], &[]), cx)
 }
 
 fn machine_state(found: &FoundServer) -> Option<MachineState> {
@@ -119,7 +121,7 @@ fn machine_state(found: &FoundServer) -> Option<MachineState> {
         State::Deleting => MachineState::Terminating,
         _ if found.metadata.contains_key(tags::DETACHED) => MachineState::Detached,
         State::Pending => MachineState::Pending,
-        State::Ready | State::Failed(_) => MachineState::Running,
+        _ => MachineState::Running,
     })
 }
 

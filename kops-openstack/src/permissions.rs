@@ -27,9 +27,8 @@ impl Permissions for Openstack {
         let rules = needed.into_iter().filter_map(|(call, kinds)| Some((self.rule(call)?, kinds)));
         Ok(rules
             .filter(|(rule, _)| !allowed.iter().any(|it| it.covers(rule)))
-            .map(|(rule, kinds)| MissingPermission {
-                action: rule.to_string(),
-                needed_for: kinds.into_iter().map(str::to_owned).collect(),
+            .map(|(rule, kinds)| {
+                MissingPermission::new(rule.to_string(), kinds.into_iter().map(str::to_owned))
             })
             .collect())
     }

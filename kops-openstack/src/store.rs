@@ -176,7 +176,7 @@ impl Bucket for SwiftStore {
 
     async fn get_object(&self, object: &str) -> Result<StoredObject, BucketError> {
         let answer = self.send(self.of_object(Method::GET, object), None, false).await?;
-        Ok(StoredObject { version: self.version(&answer.headers)?, bytes: answer.bytes })
+        Ok(StoredObject::new(answer.bytes, self.version(&answer.headers)?))
     }
 
     async fn put_object(

@@ -2,9 +2,9 @@
 //!
 //! | objects | where |
 //! |---|---|
-//! | of Networking and of load balancing | tags: `KubernetesCluster=<scope>`, `kops.k8s.io/task=<task>`, `kops.k8s.io/lifecycle=retained`, and a label `key=value` each; and the [`Mark`] in the description, which the creating call sets in every release |
-//! | servers and volumes | metadata: `KubernetesCluster`, `KopsTask`, `KopsLifecycle`, and labels |
-//! | zones and record sets | the [`Mark`] in the description |
+//! | of Networking and of load balancing | tags: `KubernetesCluster=<scope>`, `kops.k8s.io/task=<task>`, `kops.k8s.io/lifecycle=retained`, `kops.k8s.io/within=<place>`, and a label `key=value` each; and the [`Mark`] in the description, which the creating call sets in every release |
+//! | servers and volumes | metadata: `KubernetesCluster`, `KopsTask`, `KopsLifecycle`, `KopsWithin`, and labels |
+//! | zones and record sets | the [`Mark`] in the description; with the region, since DNS may be one for several |
 //! | server groups | the [`Mark`] as their name: they have nothing else |
 //! | key pairs | the [`Mark`] as the comment of the key |
 //!
@@ -16,10 +16,21 @@ use std::collections::BTreeMap;
 use kops_core::cloud::{Create, Mark, MarkTags, Object, Scope};
 
 pub(crate) const CLUSTER: &str = "KubernetesCluster";
-const TAGS: MarkTags =
-    MarkTags { cluster: CLUSTER, task: "kops.k8s.io/task", lifecycle: "kops.k8s.io/lifecycle" };
+const TAGS: MarkTags = MarkTags {
+    scope: CLUSTER,
+    place: "kops.k8s.io/within",
+    region: "kops.k8s.io/region",
+    task: "kops.k8s.io/task",
+    lifecycle: "kops.k8s.io/lifecycle",
+};
 /// Keys of Compute's metadata cannot contain slashes.
-const METADATA: MarkTags = MarkTags { cluster: CLUSTER, task: "KopsTask", lifecycle: "KopsLifecycle" };
+const METADATA: MarkTags = MarkTags {
+    scope: CLUSTER,
+    place: "KopsWithin",
+    region: "KopsRegion",
+    task: "KopsTask",
+    lifecycle: "KopsLifecycle",
+};
 
 /// Tags of the form `key=value`, in addition to the ownership tags; others are left alone.
 pub type Tags = BTreeMap<String, String>;
@@ -103,7 +114,8 @@ mod tests {
     fn tags_and_descriptions_say_the_same() {
         let scope = Scope::new("ha.example.com");
         for retained in [false, true] {
-            let mark = Mark { cluster: "ha.example.com".into(), task: "a.b".into(), retained };
+            let mut mark = Mark::new(&scope, "a.b");
+            mark.retained = retained;
             let more = Tags::from([("team".to_owned(), "x".to_owned())]);
             let tags = with_mark(&mark, &more, &["plain".to_owned(), "team=y".to_owned()]);
             assert!(tags.contains(&"plain".to_owned()) && !tags.contains(&"team=y".to_owned()));

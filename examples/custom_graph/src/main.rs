@@ -3,7 +3,6 @@
 
 #![expect(clippy::print_stdout, reason = "a program shows what it does")]
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -19,14 +18,14 @@ use kops_core::testing::MemoryCloud;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut graph = TaskGraph::builder();
-    let network = graph.add("shop", Network { cidrs: vec!["10.0.0.0/16".parse()?], ipv6: false });
-    let gateway = graph.add("shop", InternetGateway { network: network.id() });
-    graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse()?, "zone-a").public(gateway.id()));
-    let firewall = Firewall { network: network.id(), description: "the shop's front".into() };
+    let network = graph.add("shop", Network::new(["10.0.0.0/16".parse()?]));
+    let gateway = graph.add("shop", InternetGateway::new(network.id()));
+    graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse()?).zone("zone-a").public(gateway.id()));
+    let firewall = Firewall::new(network.id(), "the shop's front");
     let firewall = graph.add("front", firewall);
     let https = FirewallRule::tcp(443, Peer::Cidr("0.0.0.0/0".parse()?));
-    graph.add("front", FirewallRules { firewall: firewall.id(), rules: BTreeSet::from([https]) });
-    graph.add("front", Address {});
+    graph.add("front", FirewallRules::new(firewall.id(), [https]));
+    graph.add("front", Address::new());
     let graph = graph.build()?;
 
     let cloud = Arc::new(MemoryCloud::new());

@@ -35,6 +35,9 @@ pub(crate) struct Files<K> {
 struct Stored<S> {
     /// The ownership marks: files of other scopes are never touched.
     scope: String,
+    /// The place that the scope is within, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
     task: String,
     retained: bool,
     /// What it refers to, as `Kind/id`.
@@ -105,12 +108,25 @@ fn failed(error: io::Error) -> Error {
 
 /// An object from the scope's point of view: its marks tell whether the scope owns it.
 fn object<S>(scope: &Scope, id: &str, stored: Stored<S>) -> Object<S> {
-    let object = if stored.scope == scope.name() {
+    let object = if stored.scope == scope.name() && stored.place.as_deref() == scope.place() {
         Object::owned(id, stored.task, stored.spec)
     } else {
         Object::foreign(id, stored.spec)
     };
-    Object { retained: stored.retained, ..object }
+    object.retained(stored.retained)
+}
+
+impl<S: Serialize + Clone> Stored<S> {
+    fn new(scope: &Scope, task: &str, retained: bool, spec: &S) -> Self {
+        Self {
+            scope: scope.name().to_owned(),
+            place: scope.place().map(str::to_owned),
+            task: task.to_owned(),
+            retained,
+            uses: uses(spec),
+            spec: spec.clone(),
+        }
+    }
 }
 
 fn uses<S: Serialize>(spec: &S) -> BTreeSet<String> {
@@ -136,7 +152,7 @@ impl<K: Filed> Handler for Files<K> {
         let all = self.read(K::KIND)?;
         let found = all.into_iter().filter_map(|(id, stored): (_, Stored<K::Resolved>)| match query.filter {
             Filter::Ids(ids) => ids.contains(&id).then(|| object(query.scope, &id, stored)),
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 // The holder of a name that the graph requests is returned with the name of the requesting
                 // task, so that the plan can reject it.
                 let holds = |task: &&kops_core::cloud::Wanted<'_>| {
@@ -147,7 +163,7 @@ impl<K: Filed> Handler for Files<K> {
                 let object = object(query.scope, &id, stored);
                 match object.owner {
                     Owner::Scope => Some(object),
-                    _ if wants.is_some() => Some(Object { name: wants, ..object }),
+                    _ if wants.is_some() => Some(object.name(wants)),
                     _ => selected.then_some(object),
                 }
             }
@@ -157,12 +173,10 @@ impl<K: Filed> Handler for Files<K> {
 
     async fn create(&self, request: Create<'_, K::Resolved>) -> Result<Object<K::Resolved>> {
         let Create { scope, name, spec, retained, .. } = request;
-        let document = Document::of(spec)
-            .map_err(|error| Error::internal("the specification is not a document").with_source(error))?;
+        let document = Document::of(spec)?;
         let id = K::id(scope, name, &document)
             .ok_or_else(|| Error::internal("the identifier depends on an output that is not known"))?;
-        let (scope_name, task) = (scope.name().to_owned(), name.to_owned());
-        let stored = Stored { scope: scope_name, task, retained, uses: uses(spec), spec: spec.clone() };
+        let stored = Stored::new(scope, name, retained, spec);
         let unfinished = self.prepare(&id, &stored)?;
         // Atomically, including the marks, and only if the file does not exist yet.
         let made = fs::hard_link(&unfinished, self.path(K::KIND, &id));
@@ -173,9 +187,7 @@ impl<K: Filed> Handler for Files<K> {
 
     async fn update(&self, request: Update<'_, K::Resolved>) -> Result<Object<K::Resolved>> {
         let Update { scope, name, object: old, spec, .. } = request;
-        let (scope_name, task) = (scope.name().to_owned(), name.to_owned());
-        let stored =
-            Stored { scope: scope_name, task, retained: old.retained, uses: uses(spec), spec: spec.clone() };
+        let stored = Stored::new(scope, name, old.retained, spec);
         let unfinished = self.prepare(&old.id, &stored)?;
         // Atomically: a reader sees either the old or the new content.
         fs::rename(&unfinished, self.path(K::KIND, &old.id)).map_err(failed)?;

@@ -84,7 +84,7 @@ impl Filed for Entry {
     const FIXED: &'static [&'static str] = &["zone", "name", "record_type"];
 
     fn id(_: &Scope, _: &str, spec: &Document) -> Option<String> {
-        // An output that is not known yet is not a string but `{"$ref": …}`.
+        // `get` returns nothing while a member is an output that is not known yet.
         Some(format!("{}_{}_{}", text(spec, "zone")?, text(spec, "name")?, text(spec, "record_type")?))
     }
 }

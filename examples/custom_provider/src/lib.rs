@@ -24,14 +24,9 @@
 //! let engine = Engine::new(cloud, Scope::new("demo"));
 //!
 //! let mut graph = TaskGraph::builder();
-//! let zone = graph.add("zone", DnsZone { name: "example.com".to_owned(), network: None });
-//! graph.add("www", DnsRecord {
-//!     zone: zone.id(),
-//!     name: "www.example.com".to_owned(),
-//!     record_type: RecordType::A,
-//!     ttl: 300,
-//!     target: DnsTarget::Values(["192.0.2.1".into()].into()),
-//! });
+//! let zone = graph.add("zone", DnsZone::new("example.com"));
+//! let address = DnsTarget::values(["192.0.2.1"]);
+//! graph.add("www", DnsRecord::new(zone.id(), "www.example.com", RecordType::A, address));
 //! let graph = graph.build()?;
 //!
 //! engine.apply(&engine.plan(&graph).await?).await?.into_result()?;
@@ -50,11 +45,14 @@ use std::sync::Arc;
 
 use kops_core::Result;
 use kops_core::clock::{Clock, SystemClock};
-use kops_core::cloud::{Capabilities, Cloud, DynHandler, Scope};
-use kops_core::graph::TaskGraph;
+use kops_core::cloud::{Capabilities, Class, Cloud, DynHandler, Scope};
+use kops_core::graph::{Open, TaskGraph};
+use kops_core::lower::{Native, passing};
+use kops_core::resource::Resource as _;
 
 use files::Files;
 pub use kinds::{Entry, TransferKey, Zone};
+use lower::{LOWERINGS, Site};
 
 /// The cloud: a directory with a subdirectory for each kind, which contains a file for each object.
 ///
@@ -87,15 +85,23 @@ impl Cloud for ZoneDirectory {
 
     fn capabilities(&self) -> Capabilities {
         // Everything else is not supported; `lower` reports it when it is requested.
-        Capabilities { public_dns: true, ..Capabilities::default() }
+        Capabilities::new().public_dns(true)
     }
 
     fn handlers(&self) -> &[Arc<dyn DynHandler>] {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, _scope: &Scope) -> Result<TaskGraph> {
-        lower::lower(graph, &self.handlers)
+    fn class(&self, kind: &str) -> Option<Class> {
+        match kind {
+            Zone::<Open>::KIND | Entry::<Open>::KIND => Some(Class::Dns),
+            TransferKey::KIND => Some(Class::Identity),
+            _ => None,
+        }
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
+        LOWERINGS.lower(graph, scope, &Site, &passing(&self.handlers, own))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -1,84 +1,50 @@
 //! Step 3, lowering: from agnostic tasks to tasks of the cloud's own kinds.
 //!
-//! It is pure and complete: all problems of the graph are reported at once, and what the cloud does not
-//! support is rejected here, before anything is created.
+//! For each agnostic kind that the cloud supports, an `impl` of [`Lowered`] converts its tasks. [`Lowerings`] does
+//! the rest: references point to the native tasks, kinds that the cloud does not support are rejected, and all
+//! problems of a graph are reported at once, before anything is created.
 
-use std::sync::Arc;
-
-use kops_core::cloud::DynHandler;
-use kops_core::graph::{Document, Edge, Handle, Id, Input, Key, Open, Setting, Task, TaskGraph, Wait};
-use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, Resource};
+use kops_core::graph::Setting;
+use kops_core::lower::{Lowered, Lowering, Lowerings, entry, native};
+use kops_core::resource::{DnsRecord, DnsTarget, DnsZone};
 use kops_core::{Error, ErrorKind, Result};
 
 use crate::kinds::{Entry, Zone};
 
-pub(crate) fn lower(graph: &TaskGraph, handlers: &[Arc<dyn DynHandler>]) -> Result<TaskGraph> {
-    let mut native = TaskGraph::builder();
-    let mut problems = Vec::new();
-    for task in graph.tasks() {
-        let is_native = handlers.iter().any(|handler| handler.kind() == task.key.kind());
-        // A shared object has no specification, and tasks of our own kinds are kept as they are.
-        let spec = if is_native || task.spec.is_null() { Ok(task.spec.clone()) } else { specification(task) };
-        match spec {
-            Ok(spec) => native.insert(Task {
-                key: native_key(&task.key),
-                spec,
-                lifecycle: task.lifecycle.clone(),
-                edges: task
-                    .edges
-                    .iter()
-                    .map(|edge| Edge { on: native_key(&edge.on), wait: edge.wait })
-                    .collect(),
-            }),
-            Err(error) => problems.push(error.with_task(&task.key).to_string()),
+/// What lowering knows about this cloud: nothing. Other providers have their region here, for example.
+pub(crate) struct Site;
+
+pub(crate) const LOWERINGS: Lowerings<Site> = Lowerings {
+    cloud: "A directory of zones",
+    kinds: &[entry::<Site, DnsZone>(), entry::<Site, DnsRecord>()],
+    parts: &[],
+};
+
+impl Lowered<Site> for DnsZone {
+    type Native = Zone;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_, Site>) -> Result<()> {
+        if spec.network.is_some() {
+            return Err(unsupported("private zones"));
         }
-    }
-    if problems.is_empty() {
-        native.build()
-    } else {
-        Err(Error::new(ErrorKind::Unsupported, problems.join("; ")))
+        cx.add(name, Zone { name: spec.name, transfer_key: Setting::Unmanaged });
+        Ok(())
     }
 }
 
-/// The key of the native task for an agnostic one.
-fn native_key(key: &Key) -> Key {
-    match key.kind() {
-        DnsZone::KIND => Key::new(Zone::KIND, key.name()),
-        DnsRecord::KIND => Key::new(Entry::KIND, key.name()),
-        _ => key.clone(),
+impl Lowered<Site> for DnsRecord {
+    type Native = Entry;
+
+    fn lower(name: &str, spec: Self, cx: &mut Lowering<'_, Site>) -> Result<()> {
+        let DnsTarget::Values(values) = spec.target else { return Err(unsupported("load balancers")) };
+        let Self { zone, name: full_name, record_type, ttl_seconds: ttl, .. } = spec;
+        // The reference points to the native zone already; here only its type changes.
+        let zone = native::<Site, DnsZone>(zone);
+        cx.add(name, Entry { zone, name: full_name, record_type, ttl, values });
+        Ok(())
     }
 }
 
-fn specification(task: &Task) -> Result<Document> {
-    let unsupported =
-        |what: &str| Err(Error::new(ErrorKind::Unsupported, format!("this cloud has no {what}")));
-    let document = match task.key.kind() {
-        DnsZone::KIND => {
-            let zone: DnsZone = task.spec_as()?;
-            if zone.network.is_some() {
-                return unsupported("private zones");
-            }
-            Document::of(&Zone::<Open> { name: zone.name, transfer_key: Setting::Unmanaged })
-        }
-        DnsRecord::KIND => {
-            let record: DnsRecord = task.spec_as()?;
-            let DnsTarget::Values(values) = record.target else { return unsupported("load balancers") };
-            let DnsRecord { name, record_type, ttl, .. } = record;
-            Document::of(&Entry::<Open> { zone: native_zone(record.zone), name, record_type, ttl, values })
-        }
-        kind => return unsupported(&format!("objects of kind {kind}")),
-    };
-    document.map_err(|error| Error::internal("the specification is not a document").with_source(error))
-}
-
-/// A reference to an agnostic zone as one to its native zone.
-fn native_zone(zone: Input<Id<DnsZone>>) -> Input<Id<Zone>> {
-    match zone {
-        Input::Known(id) => Input::Known(Id::new(id.into_string())),
-        Input::Output(output) => {
-            let zone = Handle::<Zone>::named(output.task.name());
-            if output.wait == Wait::Ready { zone.ready().id() } else { zone.id() }
-        }
-        Input::Concat(parts) => Input::Concat(parts),
-    }
+fn unsupported(what: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("this cloud has no {what}"))
 }

@@ -16,16 +16,16 @@ async fn main() -> Result<()> {
 
     let mut graph = TaskGraph::builder();
     // Agnostic and native tasks can be combined.
-    let zone = graph.add("public", DnsZone { name: "example.com".to_owned(), network: None });
+    let zone = graph.add("public", DnsZone::new("example.com"));
     graph.add(
         "www",
-        DnsRecord {
-            zone: zone.id(),
-            name: "www.example.com".to_owned(),
-            record_type: RecordType::A,
-            ttl: 300,
-            target: DnsTarget::Values(["192.0.2.1".into(), "192.0.2.2".into()].into()),
-        },
+        DnsRecord::new(
+            zone.id(),
+            "www.example.com",
+            RecordType::A,
+            DnsTarget::Values(["192.0.2.1".into(), "192.0.2.2".into()].into()),
+        )
+        .ttl_seconds(300),
     );
     let key = graph.add("partners", TransferKey { secret: Secret::new("correct horse battery staple") });
     graph.add(

@@ -47,7 +47,7 @@ impl Progress {
 
     async fn log(mut self, mut events: EventStream) {
         while let Some(event) = events.next().await {
-            for line in self.board.note(&event, self.clock.elapsed()) {
+            for line in self.board.note(&event.kind, self.clock.elapsed()) {
                 output::note(line);
             }
         }
@@ -65,7 +65,7 @@ impl Progress {
             };
             let now = self.clock.elapsed();
             if let Some(event) = event {
-                for line in self.board.note(&event, now) {
+                for line in self.board.note(&event.kind, now) {
                     screen.say(&line);
                 }
             }

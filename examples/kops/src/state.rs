@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kops_cluster::registry::{ClusterRegistry, ClusterStore};
+use kops_cluster::registry::{ClusterRegistry, ClusterState, ClusterStore, OpenedCluster};
 use kops_core::clock::SystemClock;
 use kops_core::store::{StateStore, StoreUrl};
-use kops_core::{Error, Result};
+use kops_core::{Error, ErrorKind, Result};
 
 use crate::cli::Global;
 use crate::cloud;
@@ -61,5 +61,32 @@ impl State {
     /// The cluster in the arguments.
     pub(crate) fn cluster(&self, after_verb: Option<&str>) -> Result<ClusterStore> {
         self.registry.cluster(&self.cluster_name(after_verb)?)
+    }
+
+    /// Reads a cluster; that there is none is told with those that there are.
+    pub(crate) async fn open<'a>(&self, store: &'a ClusterStore) -> Result<OpenedCluster<'a>> {
+        match store.open().await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(self.with_others(error).await),
+            opened => opened,
+        }
+    }
+
+    /// [`open`](Self::open), and the rest of it.
+    pub(crate) async fn read(&self, store: &ClusterStore) -> Result<ClusterState> {
+        match store.read().await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(self.with_others(error).await),
+            read => read,
+        }
+    }
+
+    async fn with_others(&self, error: Error) -> Error {
+        // The store itself may be what is missing: then that was told.
+        let Ok(listed) = self.registry.list().await else { return error };
+        let names: Vec<String> = listed.into_iter().map(|listed| listed.name).collect();
+        let hint = match names.as_slice() {
+            [] => "it is empty; check its URL, or create the cluster first".to_owned(),
+            names => format!("it has {}", names.join(", ")),
+        };
+        Error::not_found(error.message()).with_hint(hint)
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kops_cluster::registry::ClusterStore;
-use kops_cluster::{ClusterFiles, ClusterGraph, cluster_graph, scope_of, validate};
-use kops_core::cloud::{Cloud, IdentityClass};
+use kops_cluster::{Cluster, ClusterCloud, ClusterFiles, ClusterGraph, cluster_graph, scope_of, validate};
+use kops_core::cloud::Cloud;
 use kops_core::graph::{Key, TaskGraph};
-use kops_core::{Engine, Result};
+use kops_core::{Engine, Error, Prefetch, Result};
 
 use crate::cloud;
-use crate::specification::{refusal, warn_once};
+use crate::specification::{refusal, warn_of, warn_once};
 use crate::state::State;
 
 /// All that planning takes.
@@ -20,39 +20,72 @@ pub(crate) struct Target {
     pub(crate) graph: TaskGraph,
 }
 
+/// The target that a stored specification describes, and a look at its cloud that has begun.
+#[derive(Debug)]
+pub(crate) struct StoredTarget {
+    pub(crate) target: Target,
+    pub(crate) files: ClusterFiles,
+    pub(crate) prefetch: Prefetch,
+}
+
+impl StoredTarget {
+    /// Reads the specification, and while its groups are still being read, connects to its cloud and looks at it.
+    pub(crate) async fn read(state: &State, store: &ClusterStore) -> Result<Self> {
+        let opened = state.open(store).await?;
+        let cluster = Cluster::clone(opened.cluster());
+        let reading = async {
+            let stored = opened.read().await?;
+            warn_of(&stored);
+            let files = ClusterFiles::from(stored);
+            check(&files)?;
+            Ok(files)
+        };
+        let connecting = async {
+            let cloud = cloud::open(&cluster, state).await?;
+            let engine = engine(cloud.clone(), &cluster, store)?;
+            let prefetch = engine.prefetch();
+            Ok::<_, Error>((cloud, engine, prefetch))
+        };
+        // Whatever comes of connecting, what is wrong in the specification is told first, and at once.
+        let (files, connected) = tokio::try_join!(reading, async { Ok::<_, Error>(connecting.await) })?;
+        let (cloud, engine, prefetch) = connected?;
+        let graph = graph(&files, &*cloud)?;
+        Ok(Self { target: Target { engine, graph }, files, prefetch })
+    }
+}
+
 impl Target {
     /// The target that a specification describes.
     pub(crate) async fn of(files: &ClusterFiles, state: &State, store: &ClusterStore) -> Result<Self> {
-        // What is wrong in itself is told without a look at the cloud, for which there may be no credentials.
-        validate(&files.cluster, &files.instance_groups).into_result()?;
+        check(files)?;
         let cloud = cloud::open(&files.cluster, state).await?;
-        let ClusterGraph { graph, warnings, .. } = cluster_graph(files, &*cloud).map_err(refusal)?;
-        warn_once(&warnings);
-        Ok(Self { engine: engine(cloud, files, store)?, graph })
+        let graph = graph(files, &*cloud)?;
+        Ok(Self { engine: engine(cloud, &files.cluster, store)?, graph })
     }
 
     /// The target of deleting a cluster: nothing, whatever the specification says.
     pub(crate) async fn none(files: &ClusterFiles, state: &State, store: &ClusterStore) -> Result<Self> {
         let cloud = cloud::open(&files.cluster, state).await?;
-        Ok(Self { engine: engine(cloud, files, store)?, graph: TaskGraph::default() })
+        Ok(Self { engine: engine(cloud, &files.cluster, store)?, graph: TaskGraph::default() })
     }
 
     /// The native tasks that are there for one task of the graph alone.
     pub(crate) fn native_tasks_of(&self, key: &Key) -> Result<BTreeSet<Key>> {
-        let mut others = TaskGraph::builder();
-        for task in self.graph.tasks().filter(|task| task.key != *key) {
-            others.insert(task.clone());
-        }
-        let lower = |graph: &TaskGraph| self.engine.cloud().lower(graph, self.engine.scope());
-        let (all, others) = (lower(&self.graph)?, lower(&others.build()?)?);
-        let keys = all.tasks().map(|task| &task.key);
-        Ok(keys.filter(|key| others.get(key).is_none()).cloned().collect())
+        Ok(self.engine.lower(&self.graph)?.only_for(key))
     }
 }
 
-fn engine(cloud: Arc<dyn Cloud>, files: &ClusterFiles, store: &ClusterStore) -> Result<Engine> {
-    // Where all objects carry names or marks the journal stays empty, and need not be read.
-    let journals = cloud.handlers().iter().any(|handler| handler.identity() == IdentityClass::Journal);
-    let engine = Engine::new(cloud, scope_of(&files.cluster));
-    Ok(if journals { engine.journal(Arc::new(store.journal()?)) } else { engine })
+/// Refuses what is wrong in itself: that is told without a look at the cloud, for which there may be no credentials.
+fn check(files: &ClusterFiles) -> Result<()> {
+    validate(&files.cluster, &files.instance_groups).into_result().map(drop)
+}
+
+fn graph(files: &ClusterFiles, cloud: &dyn ClusterCloud) -> Result<TaskGraph> {
+    let ClusterGraph { graph, warnings, .. } = cluster_graph(files, cloud).map_err(refusal)?;
+    warn_once(&warnings);
+    Ok(graph)
+}
+
+fn engine(cloud: Arc<dyn Cloud>, cluster: &Cluster, store: &ClusterStore) -> Result<Engine> {
+    Ok(Engine::new(cloud, scope_of(cluster)).journal(Arc::new(store.journal()?)))
 }

@@ -21,23 +21,21 @@ use kops_core::{Engine, Report};
 async fn main() -> Result<(), Box<dyn Error>> {
     let cloud = MemoryCloud::new();
     // The names of the cluster are in a zone that exists already and is kept.
-    cloud.plant::<DnsZone>("example.com", &DnsZone { name: "example.com".into(), network: None })?;
+    cloud.plant::<DnsZone>("example.com", &DnsZone::new("example.com"))?;
 
     step("A specification, as `kops create cluster` writes it");
-    let (cluster, instance_groups) = new_cluster(&NewCluster {
-        name: "ha.example.com".into(),
-        cloud: "memory".into(),
-        zones: vec!["zone-a".into(), "zone-b".into(), "zone-c".into()],
-        control_plane_count: Some(3),
-        topology: TopologyKind::Private,
-        bastion: true,
-        api_load_balancer: Some(LoadBalancerType::Public),
-        dns: DnsType::Public,
-        dns_zone: Some("example.com".into()),
-        ..NewCluster::default()
-    })?;
+    let (cluster, instance_groups) = new_cluster(
+        &NewCluster::new("ha.example.com", "memory")
+            .zones(["zone-a", "zone-b", "zone-c"])
+            .control_plane_count(3)
+            .topology(TopologyKind::Private)
+            .bastion(true)
+            .api_load_balancer(LoadBalancerType::Public)
+            .dns(DnsType::Public)
+            .dns_zone("example.com"),
+    )?;
     println!("{} groups of machines", instance_groups.len());
-    let mut files = ClusterFiles { cluster, instance_groups, ssh_keys: Vec::new() };
+    let mut files = ClusterFiles::new(cluster, instance_groups, []);
 
     let planned = cluster_graph(&files, &cloud)?;
     let engine = Engine::new(Arc::new(cloud.clone()), planned.scope).journal(Arc::new(Journal::in_memory()));

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::convert::{count, int};
 use super::mixed_instances::{self, MixedInstancesPolicy};
-use super::{Ec2Subnet, LaunchTemplate, TargetGroup, named};
+use super::{Ec2Subnet, LaunchTemplate, TargetGroup, listing, named};
 use crate::clients::Clients;
 use crate::paging::pages;
 use crate::tags::{self, Tags};
@@ -201,13 +201,13 @@ impl Handler for AutoScalingGroups {
     }
 
     fn timing(&self) -> Timing {
-        Timing {
-            call: Duration::from_millis(500),
-            // The machines of the group are terminated first.
-            vanish: Duration::from_secs(90),
-            poll: Duration::from_secs(10),
-            ..Timing::default()
-        }
+        // The machines of the group are terminated first.
+        let vanish = Duration::from_secs(90);
+        Timing::new().call(Duration::from_millis(500)).vanish(vanish).poll(Duration::from_secs(10))
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        shared_listing(&self.0, &listing::ahead(scope, cx)).await.map(drop)
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Group>>> {
@@ -216,7 +216,7 @@ impl Handler for AutoScalingGroups {
         };
         match query.filter {
             Filter::Ids(names) => Ok(objects(&self.named(query, names).await?)),
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 let ours = shared_listing(&self.0, query).await?;
                 let known = ours.iter().filter_map(|group| group.auto_scaling_group_name.as_deref());
                 let names = named::missing(known, wanted, shared);
@@ -275,7 +275,7 @@ impl Handler for AutoScalingGroups {
         if changed.contains("metrics") {
             self.set_metrics(id, have, spec, cx).await?;
         }
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Group>) -> Result<Deletion> {

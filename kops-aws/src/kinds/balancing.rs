@@ -3,6 +3,9 @@
 //! Its listings have no filters, and tags are read in batches of 20. So everything is listed once per
 //! observation; names tell which objects may be the scope's ([`names`](crate::names)); and the tags of all of
 //! those, read together, tell for certain.
+//!
+//! The fields that the listings omit (attributes, listeners) take another call for each object. An object with the
+//! name of a wanted task is almost certainly the scope's, so that call does not wait for the tags.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +13,7 @@ use std::sync::Arc;
 use aws_sdk_elasticloadbalancingv2::types::{self, LoadBalancer, TargetGroup};
 use futures_util::future::{try_join, try_join_all};
 use kops_core::Result;
-use kops_core::cloud::{Context, Filter, Object, Owner, Query, Wanted};
+use kops_core::cloud::{Context, Filter, Object, Owner, Query, Scope, Wanted};
 
 use crate::clients::Clients;
 use crate::names;
@@ -22,39 +25,50 @@ const PAGE: i32 = 400;
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html>
 const MOST_ARNS: usize = 20;
 
-/// Everything, and the tags of what may be the scope's.
+/// Everything that there is.
 #[derive(Debug)]
-pub(crate) struct Inventory {
+pub(crate) struct Listed {
     pub(crate) balancers: Vec<LoadBalancer>,
     pub(crate) groups: Vec<TargetGroup>,
-    pub(crate) tags: HashMap<String, Tags>,
 }
 
-/// The inventory of an observation.
-pub(crate) async fn inventory(clients: &Clients, query: &Query<'_>) -> Result<Arc<Inventory>> {
-    let take = async || take(clients, query).await;
+/// What an observation lists.
+pub(crate) async fn listed(clients: &Clients, cx: &Context) -> Result<Arc<Listed>> {
+    let list = async || {
+        let (balancers, groups) = try_join(balancers(clients, cx), groups(clients, cx)).await?;
+        Ok(Listed { balancers, groups })
+    };
+    cx.memo.get_or_try("load balancing", list).await
+}
+
+/// The tags of what may be the scope's, by ARN.
+pub(crate) async fn tags_of_scope(
+    clients: &Clients,
+    scope: &Scope,
+    cx: &Context,
+) -> Result<Arc<HashMap<String, Tags>>> {
+    let tags = async || {
+        let listed = listed(clients, cx).await?;
+        tags_of(clients, cx, &candidates(&listed, scope.name())).await
+    };
+    cx.memo.get_or_try("tags of load balancing", tags).await
+}
+
+/// What a query sees of Elastic Load Balancing: what its observation saw; but whoever waits for a change asks for
+/// identifiers, and is given a fresh look.
+pub(crate) fn context(query: &Query<'_>) -> Context {
     match query.filter {
-        Filter::Scope { .. } => query.cx.memo.get_or_try("load balancing", take).await,
-        // The engine is waiting for a change, so an observation's memoised listing is of no use.
-        Filter::Ids(_) => take().await.map(Arc::new),
+        Filter::Scope { .. } => query.cx.clone(),
+        Filter::Ids(_) => query.cx.fresh(),
     }
 }
 
-async fn take(clients: &Clients, query: &Query<'_>) -> Result<Inventory> {
-    let cx = query.cx;
-    let (balancers, groups) = try_join(balancers(clients, cx), groups(clients, cx)).await?;
-    let scope = query.scope.name();
-    let ours = |name: Option<&str>, arn: Option<&str>| {
-        let arn = arn.filter(|_| name.is_some_and(|name| names::may_belong(name, scope)))?;
-        Some(arn.to_owned())
-    };
-    let of_balancer =
-        |it: &LoadBalancer| ours(it.load_balancer_name.as_deref(), it.load_balancer_arn.as_deref());
-    let of_group = |it: &TargetGroup| ours(it.target_group_name.as_deref(), it.target_group_arn.as_deref());
-    let arns: Vec<_> =
-        balancers.iter().filter_map(of_balancer).chain(groups.iter().filter_map(of_group)).collect();
-    let tags = tags_of(clients, cx, &arns).await?;
-    Ok(Inventory { balancers, groups, tags })
+/// The ARNs of what may be the scope's, by its name.
+fn candidates(listed: &Listed, scope: &str) -> Vec<String> {
+    let balancers = listed.balancers.iter().map(|it| (&it.load_balancer_name, &it.load_balancer_arn));
+    let groups = listed.groups.iter().map(|it| (&it.target_group_name, &it.target_group_arn));
+    let ours = |name: &Option<String>| name.as_deref().is_some_and(|name| names::may_belong(name, scope));
+    balancers.chain(groups).filter(|(name, _)| ours(name)).filter_map(|(_, arn)| arn.clone()).collect()
 }
 
 async fn balancers(clients: &Clients, cx: &Context) -> Result<Vec<LoadBalancer>> {
@@ -115,12 +129,18 @@ pub(crate) fn write(tags: &Tags) -> Vec<types::Tag> {
 pub(crate) fn is_asked_for(query: &Query<'_>, owner: Owner, arn: &str, name: &str) -> bool {
     match query.filter {
         Filter::Ids(ids) => ids.iter().any(|id| id == arn),
-        Filter::Scope { wanted, shared } => {
+        Filter::Scope { wanted, shared, .. } => {
             owner == Owner::Scope
                 || shared.iter().any(|selector| *selector == arn || *selector == name)
                 || holder(query, wanted, name).is_some()
         }
     }
+}
+
+/// Whether the query requests an object of this name, which is then almost certainly the scope's.
+pub(crate) fn is_wanted(query: &Query<'_>, name: Option<&str>) -> bool {
+    let Filter::Scope { wanted, .. } = query.filter else { return false };
+    name.is_some_and(|name| holder(query, wanted, name).is_some())
 }
 
 /// The task that requests this name.
@@ -135,7 +155,7 @@ pub(crate) fn object<S>(query: &Query<'_>, arn: &str, name: &str, tags: &Tags, s
     match (object.owner, query.filter) {
         (Owner::Other, Filter::Scope { wanted, .. }) => {
             let task = holder(query, wanted, name).map(str::to_owned);
-            Object { name: task, ..object }
+            object.name(task)
         }
         _ => object,
     }

@@ -9,5 +9,5 @@ use crate::tags::{self, Tags};
 
 /// An object inside one that carries these tags.
 pub(crate) fn inside<S>(whole: &Tags, object: Object<S>) -> Object<S> {
-    Object { retained: tags::is_retained(whole), ..object }
+    object.retained(tags::is_retained(whole))
 }

@@ -7,8 +7,8 @@ use aws_sdk_ec2::types::{self, NewDhcpConfiguration, ResourceType};
 use futures_util::future::try_join;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Replacement, Scope,
-    Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Replacement,
+    Scope, Update,
 };
 use kops_core::resource::Resource;
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,14 @@ impl Handler for DhcpOptionSets {
         tags::set(&self.0, request.cx, &now.id, &request.spec.tags).await?;
         now.spec.tags.extend(request.spec.tags.clone());
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, DhcpOptions>) -> Result<Object<DhcpOptions>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, DhcpOptions>) -> Result<Deletion> {

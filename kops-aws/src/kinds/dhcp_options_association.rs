@@ -7,7 +7,7 @@ use aws_sdk_ec2::types;
 use futures_util::future::try_join;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update, means,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -78,11 +78,11 @@ impl Handler for DhcpOptionsAssociations {
             let (id, options) = (vpc.vpc_id()?, vpc.dhcp_options_id()?);
             let tags = tags::read(vpc.tags());
             let task = tags::task(query.scope, &tags)?;
-            let asked_for = wanted.iter().find(|(_, it)| means(&it.vpc, id, Some(task)));
+            let asked_for = wanted.iter().find(|(_, it)| refers_to(&it.vpc, id, Some(task)));
             // Without an association a VPC has the region's default options, which are no different from
             // anyone's. So foreign options count only if foreign options are requested.
             let wants_others = asked_for
-                .is_some_and(|(_, it)| !ours.iter().any(|(id, task)| means(&it.options, id, Some(task))));
+                .is_some_and(|(_, it)| !ours.iter().any(|(id, task)| refers_to(&it.options, id, Some(task))));
             if !ours.contains_key(options) && !wants_others {
                 return None;
             }
@@ -112,7 +112,7 @@ impl Handler for DhcpOptionsAssociations {
         let call = self.0.ec2.associate_dhcp_options().vpc_id(spec.vpc.as_str());
         let call = call.dhcp_options_id(spec.options.as_str());
         self.0.call(request.cx, "ec2:AssociateDhcpOptions", call.send()).await?;
-        Ok(Object { spec: spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, DhcpOptionsAssociation<Closed>>) -> Result<Deletion> {

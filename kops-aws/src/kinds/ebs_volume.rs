@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, Filter as By, ResourceType, VolumeState, VolumeType};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope, State,
-    Timing, Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope,
+    State, Timing, Update,
 };
 use kops_core::graph::{Document, Setting};
 use kops_core::resource::Resource;
@@ -77,7 +77,7 @@ impl Handler for EbsVolumes {
     }
 
     fn timing(&self) -> Timing {
-        Timing { settle: Duration::from_secs(3), poll: Duration::from_secs(5), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(3)).poll(Duration::from_secs(5))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<EbsVolume>>> {
@@ -147,7 +147,15 @@ impl Handler for EbsVolumes {
                 .set_throughput(spec.throughput.managed().copied().map(int).transpose()?);
             self.0.call(request.cx, "ec2:ModifyVolume", modify.send()).await?;
         }
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, EbsVolume>) -> Result<Object<EbsVolume>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, EbsVolume>) -> Result<Deletion> {
@@ -187,7 +195,7 @@ fn object<'a>(
     let mut object = tags::object(scope, id, &tags, spec).state(state(volume.state.as_ref()));
     if !tags::says_task(&tags) && !is_etcds(&tags) {
         // A machine's own disk, whose name is that of its group.
-        object = Object { owner: Owner::Other, name: None, ..object };
+        object = object.owner(Owner::Other).name(None);
     }
     // AWS returns the ARN of a key, whichever form was specified.
     if let Some(wanted) = object.name.as_deref().and_then(wanted)

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, ResourceType};
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope, Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope,
+    Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -90,6 +91,17 @@ impl Handler for EgressOnlyInternetGateways {
         tags::set(&self.0, request.cx, &now.id, &request.spec.tags).await?;
         now.spec.tags.extend(request.spec.tags.clone());
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(
+        &self,
+        request: Adopt<'_, EgressOnlyInternetGateway<Closed>>,
+    ) -> Result<Object<EgressOnlyInternetGateway<Closed>>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, EgressOnlyInternetGateway<Closed>>) -> Result<Deletion> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{DomainType, ResourceType};
 use kops_core::Result;
-use kops_core::cloud::{Create, Delete, Deletion, Handler, IdentityClass, Object, Query, Update};
+use kops_core::cloud::{Adopt, Create, Delete, Deletion, Handler, IdentityClass, Object, Query, Update};
 use kops_core::resource::{Output, Resource};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,7 @@ impl ElasticIp {
 
 impl Resource for ElasticIp {
     const KIND: &'static str = "ElasticIp";
+    const OUTPUTS: &'static [&'static str] = &[Self::IP.name()];
     type Resolved = Self;
 }
 
@@ -68,6 +69,14 @@ impl Handler for ElasticIps {
         tags::set(&self.0, request.cx, &now.id, &request.spec.tags).await?;
         now.spec.tags.extend(request.spec.tags.clone());
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, ElasticIp>) -> Result<Object<ElasticIp>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, ElasticIp>) -> Result<Deletion> {

@@ -10,7 +10,7 @@ use aws_sdk_route53::types::{self, HostedZoneConfig, Vpc as ZoneVpc, VpcRegion};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query,
-    Update,
+    Scope, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, DnsZone, Output, Resource};
@@ -39,6 +39,7 @@ impl HostedZone {
 
 impl Resource for HostedZone {
     const KIND: &'static str = "HostedZone";
+    const OUTPUTS: &'static [&'static str] = &[Self::NAME.name()];
     type Resolved = HostedZone<Closed>;
 }
 
@@ -108,16 +109,20 @@ impl Handler for HostedZones {
         Mutability::Replace
     }
 
+    async fn prefetch(&self, _: &Scope, cx: &Context) -> Result<()> {
+        all(&self.0, cx).await.map(drop)
+    }
+
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Zone>>> {
         // The engine is waiting for a change, so an observation's memoised listing is of no use.
-        let fresh = Context { memo: kops_core::cloud::Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let zones = all(&self.0, cx).await?;
         let mut found = try_join_all(zones.iter().map(|zone| self.object(query, zone))).await?;
         found.retain(|object| match query.filter {
             Filter::Ids(ids) => ids.contains(&object.id),
             Filter::Scope { shared, .. } => {
-                object.owner == Owner::Scope || shared.iter().any(|selector| object.is_meant_by(selector))
+                object.owner == Owner::Scope || shared.iter().any(|selector| object.matches(selector))
             }
         });
         Ok(found)

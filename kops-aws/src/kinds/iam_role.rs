@@ -1,6 +1,7 @@
 //! IAM roles.
 //!
-//! IAM's listings filter by path only, so the path carries the ownership: `/kops/<scope>/`. Names are kOps'.
+//! IAM's listings filter by path only, so the path carries the ownership: `/kops/<scope>/<region>/`, and
+//! `within=<place>/` below that. Names are kOps'.
 //! Tags are set for users and policies, but never read, because that would take a call for each role.
 //!
 //! Listings omit the permissions boundary and attached policies too. A role that has, or is to have, one of
@@ -13,12 +14,14 @@ use async_trait::async_trait;
 use aws_sdk_iam::types::{self, Role};
 use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Owner, Query, Update, Wanted,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Owner, Query, Scope, Update,
+    Wanted,
 };
 use kops_core::resource::Resource;
 use kops_core::{ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
+use super::listing;
 use crate::clients::Clients;
 use crate::iam_policy::Policy;
 use crate::names;
@@ -56,7 +59,7 @@ impl IamRole {
 
 /// The path of a new object of the scope.
 pub(crate) fn path_of_new<S>(request: &Create<'_, S>) -> String {
-    let path = iam_path(request.scope.name());
+    let path = iam_path(request.scope);
     if request.retained { format!("{path}{RETAINED}") } else { path }
 }
 
@@ -69,12 +72,13 @@ pub(crate) fn object<S>(query: &Query<'_>, name: &str, at: &str, spec: S) -> Obj
         Filter::Scope { wanted, .. } => task_of(wanted, name),
         Filter::Ids(_) => None,
     };
-    match at.strip_prefix(&iam_path(query.scope.name())) {
+    // Deeper paths are those of other places.
+    match at.strip_prefix(&iam_path(query.scope)).filter(|rest| ["", RETAINED].contains(rest)) {
         Some(rest) => {
             let retained = rest == RETAINED;
-            Object { retained, ..Object::owned(name, task.unwrap_or(name), spec) }
+            Object::owned(name, task.unwrap_or(name), spec).retained(retained)
         }
-        None => Object { name: task.map(str::to_owned), ..Object::foreign(name, spec) },
+        None => Object::foreign(name, spec).name(task.map(str::to_owned)),
     }
 }
 
@@ -110,7 +114,7 @@ pub(crate) fn if_found<T>(answer: Result<T>) -> Result<Option<T>> {
 pub(crate) async fn of_scope(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<Role>>> {
     let list = async || {
         pages(|marker| {
-            let request = clients.iam.list_roles().path_prefix(iam_path(query.scope.name())).max_items(1000);
+            let request = clients.iam.list_roles().path_prefix(iam_path(query.scope)).max_items(1000);
             let request = request.set_marker(marker);
             async move {
                 let page = clients.call(query.cx, "iam:ListRoles", request.send()).await?;
@@ -208,6 +212,10 @@ impl Handler for IamRoles {
         IdentityClass::Named
     }
 
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        of_scope(&self.0, &listing::ahead(scope, cx)).await.map(drop)
+    }
+
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<IamRole>>> {
         let get = async |names: &[String]| -> Result<Vec<Role>> {
             let found = try_join_all(names.iter().map(|name| self.get(query.cx, name))).await?;
@@ -215,7 +223,7 @@ impl Handler for IamRoles {
         };
         let roles = match query.filter {
             Filter::Ids(names) => get(names).await?,
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 let mut roles = of_scope(&self.0, query).await?.to_vec();
                 let mut names = missing(roles.iter().map(|role| role.role_name.as_str()), wanted);
                 names.extend(shared.iter().map(|selector| last_part(selector).to_owned()));
@@ -269,7 +277,7 @@ impl Handler for IamRoles {
         if described == PLAIN && object.spec.description() == DETAILED {
             self.describe(&request).await?;
         }
-        Ok(Object { spec: (*spec).clone(), ..(*object).clone() })
+        Ok((*object).clone().spec((*spec).clone()))
     }
 
     /// Policies block the deletion of a role, and are deleted with it.
@@ -310,7 +318,7 @@ pub(crate) fn read_policy(encoded: &str) -> Policy {
 
 fn wants_details(wanted: &[Wanted<'_>], task: &str) -> bool {
     let spec = wanted.iter().find(|wanted| wanted.name == task).map(|wanted| wanted.spec);
-    let role = spec.and_then(|spec| IamRole::deserialize(&**spec).ok());
+    let role = spec.and_then(|spec| spec.decode::<IamRole>().ok());
     role.is_some_and(|role| role.description() == DETAILED)
 }
 

@@ -93,7 +93,7 @@ impl Handler for IamRolePolicies {
 
     async fn update(&self, request: Update<'_, RolePolicy>) -> Result<Object<RolePolicy>> {
         self.put(request.cx, &request.object.id, request.spec).await?;
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, RolePolicy>) -> Result<Deletion> {

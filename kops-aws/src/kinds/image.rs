@@ -35,6 +35,7 @@ impl Image {
 
 impl Resource for Image {
     const KIND: &'static str = "Image";
+    const OUTPUTS: &'static [&'static str] = &[Self::ARCHITECTURE.name(), Self::ROOT_DEVICE.name()];
     type Resolved = Self;
 }
 

@@ -14,7 +14,7 @@ use aws_sdk_ec2::types::{
 };
 use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, State,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, State,
     Timing, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Secret, Setting, Stage};
@@ -99,6 +99,7 @@ impl Ec2Instance {
 
 impl Resource for Ec2Instance {
     const KIND: &'static str = "Ec2Instance";
+    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name(), Self::PUBLIC_IP.name()];
     type Resolved = Ec2Instance<Closed>;
 }
 
@@ -229,12 +230,11 @@ impl Handler for Instances {
     }
 
     fn timing(&self) -> Timing {
-        Timing {
-            call: Duration::from_secs(1),
-            settle: Duration::from_secs(20),
-            vanish: Duration::from_secs(40),
-            poll: Duration::from_secs(5),
-        }
+        Timing::new()
+            .call(Duration::from_secs(1))
+            .settle(Duration::from_secs(20))
+            .vanish(Duration::from_secs(40))
+            .poll(Duration::from_secs(5))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Machine>>> {
@@ -249,7 +249,7 @@ impl Handler for Instances {
             let tags = tags::read(instance.tags());
             let mut object = tags::object(query.scope, id, &tags, spec(instance, &tags, details));
             if !tags::says_task(&tags) {
-                object = Object { owner: Owner::Other, name: None, ..object };
+                object = object.owner(Owner::Other).name(None);
             }
             Some(with_outputs(object, instance))
         });
@@ -314,7 +314,15 @@ impl Handler for Instances {
         if changed("metadata_tokens_required") || changed("metadata_hop_limit") {
             self.set_metadata(&request).await?;
         }
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Machine>) -> Result<Object<Machine>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, Machine>) -> Result<Deletion> {

@@ -43,7 +43,7 @@ type Profile = InstanceProfile<Closed>;
 impl InstanceProfiles {
     async fn of_scope(&self, query: &Query<'_>) -> Result<Vec<types::InstanceProfile>> {
         pages(|marker| {
-            let prefix = iam_path(query.scope.name());
+            let prefix = iam_path(query.scope);
             let request = self.0.iam.list_instance_profiles().path_prefix(prefix).max_items(1000);
             let request = request.set_marker(marker);
             async move {
@@ -91,7 +91,7 @@ impl Handler for InstanceProfiles {
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Profile>>> {
         let profiles = match query.filter {
             Filter::Ids(names) => self.get(query.cx, names).await?,
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 let mut profiles = self.of_scope(query).await?;
                 let known: BTreeSet<_> =
                     profiles.iter().map(|it| it.instance_profile_name.as_str()).collect();
@@ -134,7 +134,7 @@ impl Handler for InstanceProfiles {
                 answer => drop(answer?),
             }
         }
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Profile>) -> Result<Deletion> {

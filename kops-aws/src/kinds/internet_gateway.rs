@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, AttachmentStatus, ResourceType};
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Scope, Update,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Scope, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -98,6 +98,17 @@ impl Handler for InternetGateways {
             now.spec.tags.extend(spec.tags.clone());
         }
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(
+        &self,
+        request: Adopt<'_, Ec2InternetGateway<Closed>>,
+    ) -> Result<Object<Ec2InternetGateway<Closed>>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, Ec2InternetGateway<Closed>>) -> Result<Deletion> {

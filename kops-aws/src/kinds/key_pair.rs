@@ -82,7 +82,7 @@ impl Handler for KeyPairs {
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<KeyPair>>> {
         let found = match query.filter {
             Filter::Ids(names) => self.describe(query, by_name(names)).await?,
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 let mut found = self.describe(query, tags::filter(query.scope)).await?;
                 let known = found.iter().filter_map(|pair| pair.key_name.as_deref());
                 let names = named::missing(known, wanted, shared);

@@ -114,6 +114,7 @@ impl LaunchTemplate {
 
 impl Resource for LaunchTemplate {
     const KIND: &'static str = "LaunchTemplate";
+    const OUTPUTS: &'static [&'static str] = &[Self::LATEST_VERSION.name()];
     type Resolved = LaunchTemplate<Closed>;
 }
 
@@ -183,7 +184,7 @@ impl Handler for LaunchTemplates {
                 let filters = listing::any_of("launch-template-id", ids);
                 try_join(self.describe(query, filters), self.newest(query)).await?
             }
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 let ours = self.describe(query, vec![tags::filter(query.scope)]);
                 let (mut templates, versions) = try_join(ours, self.newest(query)).await?;
                 let known = templates.iter().filter_map(|it| it.launch_template_name.as_deref());
@@ -224,7 +225,8 @@ impl Handler for LaunchTemplates {
         if changed.contains("tags") {
             tags::set(&self.0, cx, &object.id, &spec.tags).await?;
         }
-        let latest = || object.outputs.get(LaunchTemplate::LATEST_VERSION.name()).and_then(|it| it.as_str());
+        let latest =
+            || object.outputs.value(LaunchTemplate::LATEST_VERSION.name()).and_then(|it| it.as_str());
         let mut version = latest().unwrap_or_default().to_owned();
         if changed.iter().any(|member| is_of_version(member)) {
             let create = self
@@ -241,7 +243,7 @@ impl Handler for LaunchTemplates {
         } else if changed.contains("latest_is_default") {
             self.make_default(&request, version.clone()).await?;
         }
-        let object = Object { spec: (*spec).clone(), ..(*object).clone() };
+        let object = (*object).clone().spec((*spec).clone());
         Ok(object.output(LaunchTemplate::LATEST_VERSION, version))
     }
 

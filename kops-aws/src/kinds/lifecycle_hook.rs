@@ -168,7 +168,7 @@ fn transition(transition: Transition) -> &'static str {
 
 /// The group and the hook of a task. A group's identifier is its name, which is also its task's.
 fn group_and_hook(wanted: &Wanted<'_>) -> Option<(String, String)> {
-    let spec = LifecycleHook::<Open>::deserialize(&**wanted.spec).ok()?;
+    let spec = wanted.spec.decode::<LifecycleHook>().ok()?;
     let group = match spec.group {
         Input::Known(group) => group.into_string(),
         Input::Output(output) => output.task.name().to_owned(),
@@ -197,7 +197,7 @@ fn object(scope: &Scope, hook: &types::LifecycleHook, wanted: &[Wanted<'_>]) -> 
     let is_this =
         |wanted: &&Wanted<'_>| group_and_hook(wanted).is_some_and(|it| it == (group.into(), name.into()));
     let task = wanted.iter().find(is_this).map(|wanted| wanted.name.to_owned());
-    Some(Object { name: task, ..Object::foreign(id, spec) })
+    Some(Object::foreign(id, spec).name(task))
 }
 
 #[cfg(test)]
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_hook_tells_its_maker() {
         let scope = Scope::new("demo");
-        let mark = Mark { cluster: "demo".into(), task: "drain.nodes.demo".into(), retained: false };
+        let mark = Mark::new(&Scope::new("demo"), "drain.nodes.demo");
         let text = mark.text();
         let ours = object(&scope, &hook(Some(&text)), &[]).unwrap();
         assert_eq!(ours.name.as_deref(), Some("drain.nodes.demo"));

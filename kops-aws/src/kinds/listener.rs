@@ -1,12 +1,14 @@
 //! Listeners of network load balancers.
 
+use std::collections::{BTreeSet, HashSet};
+
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{self, Action, ActionTypeEnum, Certificate, ProtocolEnum};
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
     Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update,
 };
-use kops_core::graph::{Closed, Id, Open, Setting, Stage};
+use kops_core::graph::{Closed, Id, Input, Open, Setting, Stage};
 use kops_core::resource::{At, Resource};
 use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,7 @@ use super::balancing;
 use super::convert::port;
 use super::{NetworkLoadBalancer, TargetGroup};
 use crate::clients::Clients;
+use crate::names;
 use crate::paging::pages;
 use crate::tags::{self, Tags};
 
@@ -66,21 +69,39 @@ impl Listeners {
         }
     }
 
-    /// The load balancers whose listeners are queried: listeners of others cannot be the scope's.
-    async fn balancers(&self, query: &Query<'_>) -> Result<Vec<String>> {
-        if let Filter::Ids(ids) = query.filter {
-            let mut arns: Vec<_> = ids.iter().filter_map(|id| balancer_of(id)).collect();
-            arns.sort_unstable();
-            arns.dedup();
-            return Ok(arns);
-        }
-        let inventory = balancing::inventory(&self.0, query).await?;
-        let arns = inventory.balancers.iter().filter_map(|balancer| balancer.load_balancer_arn.clone());
-        let ours = |arn: &String| {
-            inventory.tags.get(arn).is_some_and(|tags| tags::task(query.scope, tags).is_some())
-        };
-        Ok(arns.filter(ours).collect())
+    /// The listeners of these load balancers.
+    async fn of_balancers(&self, query: &Query<'_>, arns: Vec<String>) -> Result<Vec<types::Listener>> {
+        let listed = arns.iter().map(|arn| self.of_balancer(query, arn));
+        Ok(try_join_all(listed).await?.into_iter().flatten().collect())
     }
+
+    /// The listeners of the scope's balancers: those of no other can be the scope's.
+    async fn of_scope(&self, query: &Query<'_>) -> Result<Vec<types::Listener>> {
+        let listed = balancing::listed(&self.0, query.cx).await?;
+        let wanted = wanted_balancers(query)?;
+        let is_wanted = |name: Option<&str>| name.is_some_and(|name| wanted.contains(name));
+        let (early, others): (Vec<_>, Vec<_>) =
+            listed.balancers.iter().partition(|it| is_wanted(it.load_balancer_name.as_deref()));
+        let early = early.into_iter().filter_map(|it| it.load_balancer_arn.clone()).collect();
+        let tags = balancing::tags_of_scope(&self.0, query.scope, query.cx);
+        let (tags, mut found) = try_join(tags, self.of_balancers(query, early)).await?;
+        let is_ours =
+            |arn: &String| tags.get(arn).is_some_and(|tags| tags::task(query.scope, tags).is_some());
+        found.retain(|listener| listener.load_balancer_arn.as_ref().is_some_and(is_ours));
+        let others = others.into_iter().filter_map(|it| it.load_balancer_arn.clone()).filter(is_ours);
+        found.extend(self.of_balancers(query, others.collect()).await?);
+        Ok(found)
+    }
+}
+
+/// The names of the balancers that wanted listeners belong to.
+fn wanted_balancers(query: &Query<'_>) -> Result<HashSet<String>> {
+    let wanted = query.wanted_as::<NetworkLoadBalancerListener>()?;
+    let task = |listener: &NetworkLoadBalancerListener| match &listener.load_balancer {
+        Input::Output(output) => Some(names::balancing(output.task.name(), query.scope.name())),
+        Input::Known(_) | Input::Concat(_) => None,
+    };
+    Ok(wanted.iter().filter_map(|(_, listener)| task(listener)).collect())
 }
 
 #[async_trait]
@@ -99,16 +120,15 @@ impl Handler for Listeners {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Listener>>> {
-        let balancers = self.balancers(query).await?;
-        let listeners = try_join_all(balancers.iter().map(|arn| self.of_balancer(query, arn))).await?;
-        let listeners: Vec<_> = listeners
-            .into_iter()
-            .flatten()
-            .filter(|it| match query.filter {
-                Filter::Ids(ids) => ids.iter().any(|id| it.listener_arn.as_ref() == Some(id)),
-                Filter::Scope { .. } => true,
-            })
-            .collect();
+        let listeners = match query.filter {
+            Filter::Ids(ids) => {
+                let balancers: BTreeSet<_> = ids.iter().filter_map(|id| balancer_of(id)).collect();
+                let mut found = self.of_balancers(query, balancers.into_iter().collect()).await?;
+                found.retain(|it| it.listener_arn.as_ref().is_some_and(|arn| ids.contains(arn)));
+                found
+            }
+            Filter::Scope { .. } => self.of_scope(query).await?,
+        };
         let arns: Vec<_> = listeners.iter().filter_map(|it| it.listener_arn.clone()).collect();
         let tags = balancing::tags_of(&self.0, query.cx, &arns).await?;
         Ok(listeners
@@ -159,7 +179,7 @@ impl Handler for Listeners {
                 .default_actions(forward(spec));
             self.0.call(cx, "elasticloadbalancing:ModifyListener", modify.send()).await?;
         }
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Listener>) -> Result<Deletion> {

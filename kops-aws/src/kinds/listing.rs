@@ -13,7 +13,7 @@ use aws_sdk_ec2::types::{
 };
 use futures_util::future::try_join_all;
 use ipnet::IpNet;
-use kops_core::cloud::{self, Context, Object, Query};
+use kops_core::cloud::{self, Context, Object, Query, Scope};
 use kops_core::{Error, ErrorKind, Result};
 
 use crate::clients::Clients;
@@ -33,6 +33,11 @@ pub(crate) fn filters(query: &Query<'_>, id: &str) -> Vec<Filter> {
         }
         cloud::Filter::Ids(ids) => any_of(id, ids),
     }
+}
+
+/// The query ahead of an observation: all objects of the scope, since its graph is not known yet.
+pub(crate) fn ahead<'a>(scope: &'a Scope, cx: &'a Context) -> Query<'a> {
+    Query::new(scope, cloud::Filter::scope(&[], &[]), cx)
 }
 
 /// Filters for objects with one of these values.

@@ -60,7 +60,7 @@ mod instance_type;
 
 use std::sync::Arc;
 
-use kops_core::cloud::{DynHandler, lookup};
+use kops_core::cloud::{AccountWide, Class, DynHandler, lookup};
 use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
@@ -115,13 +115,56 @@ pub(crate) const PARTS: &[(&str, &str)] = &[
     (<IamRolePolicy>::KIND, <IamRole>::KIND),
 ];
 
+/// What objects of each kind are for.
+pub(crate) const CLASSES: &[(Class, &[&str])] = &[
+    (Class::Data, &[EbsVolume::KIND]),
+    (
+        Class::Compute,
+        &[
+            <KeyPair>::KIND,
+            <Ec2Instance>::KIND,
+            <LaunchTemplate>::KIND,
+            <AutoScalingGroup>::KIND,
+            <LifecycleHook>::KIND,
+            Image::KIND,
+            InstanceType::KIND,
+        ],
+    ),
+    (
+        Class::Network,
+        &[
+            Vpc::KIND,
+            <VpcCidrBlock>::KIND,
+            <DhcpOptions>::KIND,
+            <DhcpOptionsAssociation>::KIND,
+            <Ec2InternetGateway>::KIND,
+            <EgressOnlyInternetGateway>::KIND,
+            <Ec2Subnet>::KIND,
+            <ElasticIp>::KIND,
+            <Ec2NatGateway>::KIND,
+            <RouteTable>::KIND,
+            <Route>::KIND,
+            <RouteTableAssociation>::KIND,
+            <SecurityGroup>::KIND,
+            <SecurityGroupRules>::KIND,
+            <NetworkLoadBalancer>::KIND,
+            <NetworkLoadBalancerListener>::KIND,
+            <TargetGroup>::KIND,
+        ],
+    ),
+    (Class::Identity, &[<IamRole>::KIND, <IamRolePolicy>::KIND, <InstanceProfile>::KIND]),
+    (Class::Dns, &[<HostedZone>::KIND, <RecordSet>::KIND]),
+    // What a region is made of.
+    (Class::Other, &[AvailabilityZone::KIND]),
+];
+
 /// A handler for every kind.
-pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+pub(crate) fn handlers(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandler>> {
     let mut all = network(clients);
     all.extend(machines(clients));
     all.extend(balancing(clients));
-    all.extend(names(clients));
-    all.extend(identities(clients));
+    all.extend(names(clients, region));
+    all.extend(identities(clients, region));
     all.extend(looked_up(clients));
     all
 }
@@ -164,18 +207,20 @@ fn balancing(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
     ]
 }
 
-fn names(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+/// Zones, and records in zones of others, are the account's in every region.
+fn names(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandler>> {
     vec![
-        Arc::new(hosted_zone::HostedZones(clients.clone())),
-        Arc::new(record_set::RecordSets(clients.clone())),
+        Arc::new(AccountWide::new(region, hosted_zone::HostedZones(clients.clone()))),
+        Arc::new(AccountWide::new(region, record_set::RecordSets(clients.clone()))),
     ]
 }
 
-fn identities(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+/// IAM knows no regions.
+fn identities(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandler>> {
     vec![
-        Arc::new(iam_role::IamRoles(clients.clone())),
-        Arc::new(iam_role_policy::IamRolePolicies(clients.clone())),
-        Arc::new(instance_profile::InstanceProfiles(clients.clone())),
+        Arc::new(AccountWide::new(region, iam_role::IamRoles(clients.clone()))),
+        Arc::new(AccountWide::new(region, iam_role_policy::IamRolePolicies(clients.clone()))),
+        Arc::new(AccountWide::new(region, instance_profile::InstanceProfiles(clients.clone()))),
     ]
 }
 

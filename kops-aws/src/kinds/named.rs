@@ -20,7 +20,7 @@ pub(crate) fn missing<'a>(
 /// is taken.
 pub(crate) fn show<S>(object: Object<S>, name: &str) -> Object<S> {
     match object.owner {
-        Owner::Other => Object { name: Some(name.to_owned()), ..object },
-        Owner::Scope | Owner::Unknown => object,
+        Owner::Other => object.name(name.to_owned()),
+        _ => object,
     }
 }

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, NatGatewayState, ResourceType};
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement, Scope, State,
-    Timing, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement, Scope,
+    State, Timing, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Output, Resource};
@@ -37,6 +37,7 @@ impl Ec2NatGateway {
 
 impl Resource for Ec2NatGateway {
     const KIND: &'static str = "Ec2NatGateway";
+    const OUTPUTS: &'static [&'static str] = &[Self::PUBLIC_IP.name()];
     type Resolved = Ec2NatGateway<Closed>;
 }
 
@@ -61,7 +62,7 @@ impl Handler for NatGateways {
 
     fn timing(&self) -> Timing {
         // As observed on AWS: creation takes one and a half to two minutes, deletion one.
-        Timing { settle: Duration::from_secs(95), vanish: Duration::from_mins(1), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(95)).vanish(Duration::from_mins(1))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Ec2NatGateway<Closed>>>> {
@@ -84,7 +85,7 @@ impl Handler for NatGateways {
         gateway.tags = Some(tags::ec2(&tags));
         let object = observed(request.scope, &gateway);
         // The address may not be in the response yet.
-        Ok(Object { spec: Ec2NatGateway { address: spec.address.clone(), ..object.spec }, ..object })
+        Ok(object.map(|seen| Ec2NatGateway { address: spec.address.clone(), ..seen }))
     }
 
     async fn update(
@@ -95,6 +96,17 @@ impl Handler for NatGateways {
         tags::set(&self.0, request.cx, &now.id, &request.spec.tags).await?;
         now.spec.tags.extend(request.spec.tags.clone());
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(
+        &self,
+        request: Adopt<'_, Ec2NatGateway<Closed>>,
+    ) -> Result<Object<Ec2NatGateway<Closed>>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, Ec2NatGateway<Closed>>) -> Result<Deletion> {

@@ -1,6 +1,6 @@
 //! Network load balancers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,16 +8,18 @@ use aws_sdk_elasticloadbalancingv2::types::{
     self, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum,
     SubnetMapping,
 };
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Owner, Query, State, Timing, Update,
+    Context, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope,
+    State, Timing, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Output, Resource, Scheme};
 use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use super::balancing::{self, Inventory};
+use super::balancing;
+use super::iam_role::if_found;
 use super::{Ec2Subnet, SecurityGroup};
 use crate::clients::Clients;
 use crate::extensions::AccessLog;
@@ -71,6 +73,7 @@ impl NetworkLoadBalancer {
 
 impl Resource for NetworkLoadBalancer {
     const KIND: &'static str = "NetworkLoadBalancer";
+    const OUTPUTS: &'static [&'static str] = &[Self::DNS_NAME.name(), Self::DNS_ZONE.name()];
     type Resolved = NetworkLoadBalancer<Closed>;
 }
 
@@ -84,34 +87,12 @@ const LOG_BUCKET: &str = "access_logs.s3.bucket";
 const LOG_PREFIX: &str = "access_logs.s3.prefix";
 
 impl NetworkLoadBalancers {
-    /// Adds the fields that the listing of load balancers omits.
-    async fn with_attributes(
-        &self,
-        query: &Query<'_>,
-        mut object: Object<Balancer>,
-    ) -> Result<Object<Balancer>> {
-        let request = self.0.elb.describe_load_balancer_attributes().load_balancer_arn(&object.id);
+    /// The fields that the listing of load balancers omits; `None` if the load balancer is gone.
+    async fn attributes(&self, cx: &Context, arn: &str) -> Result<Option<Vec<LoadBalancerAttribute>>> {
+        let request = self.0.elb.describe_load_balancer_attributes().load_balancer_arn(arn);
         let call = "elasticloadbalancing:DescribeLoadBalancerAttributes";
-        let answer = match self.0.call(query.cx, call, request.send()).await {
-            Ok(answer) => answer,
-            // Deleted after it was listed.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(object.state(State::Gone)),
-            Err(error) => return Err(error),
-        };
-        let get = |key: &str| {
-            answer
-                .attributes()
-                .iter()
-                .find(|it| it.key.as_deref() == Some(key))
-                .and_then(|it| it.value.clone())
-        };
-        let is = |key: &str| get(key).as_deref() == Some("true");
-        object.spec.cross_zone = is(CROSS_ZONE);
-        object.spec.access_log = is(LOG).then(|| AccessLog {
-            bucket: get(LOG_BUCKET).unwrap_or_default(),
-            prefix: get(LOG_PREFIX).unwrap_or_default(),
-        });
-        Ok(object)
+        let answer = if_found(self.0.call(cx, call, request.send()).await)?;
+        Ok(answer.map(|answer| answer.attributes.unwrap_or_default()))
     }
 
     async fn set_attributes(&self, request: &Update<'_, Balancer>) -> Result<()> {
@@ -172,19 +153,37 @@ impl Handler for NetworkLoadBalancers {
     }
 
     fn timing(&self) -> Timing {
-        Timing {
-            call: Duration::from_millis(700),
-            settle: Duration::from_mins(2),
-            vanish: Duration::from_secs(10),
-            poll: Duration::from_secs(10),
-        }
+        Timing::new()
+            .call(Duration::from_millis(700))
+            .settle(Duration::from_mins(2))
+            .vanish(Duration::from_secs(10))
+            .poll(Duration::from_secs(10))
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        balancing::tags_of_scope(&self.0, scope, cx).await.map(drop)
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Balancer>>> {
-        let inventory = balancing::inventory(&self.0, query).await?;
-        let objects = inventory.balancers.iter().filter_map(|it| object(query, it, &inventory));
-        let detailed = objects.map(async |object| match object.owner {
-            Owner::Scope => self.with_attributes(query, object).await,
+        let cx = &balancing::context(query);
+        let listed = balancing::listed(&self.0, cx).await?;
+        let wanted = listed
+            .balancers
+            .iter()
+            .filter(|it| balancing::is_wanted(query, it.load_balancer_name.as_deref()));
+        let early = wanted
+            .filter_map(|it| it.load_balancer_arn.as_deref())
+            .map(async |arn| Ok((arn, self.attributes(cx, arn).await?)));
+        let tags = balancing::tags_of_scope(&self.0, query.scope, cx);
+        let (tags, early) = try_join(tags, try_join_all(early)).await?;
+        let early: HashMap<_, _> = early.into_iter().collect();
+        let objects = listed.balancers.iter().filter_map(|it| object(query, it, &tags));
+        let detailed = objects.map(async |object| match (object.owner, early.get(object.id.as_str())) {
+            (Owner::Scope, Some(attributes)) => Ok(with_attributes(object, attributes.as_deref())),
+            (Owner::Scope, None) => {
+                let attributes = self.attributes(cx, &object.id).await?;
+                Ok(with_attributes(object, attributes.as_deref()))
+            }
             _ => Ok(object),
         });
         try_join_all(detailed).await
@@ -230,7 +229,7 @@ impl Handler for NetworkLoadBalancers {
         if changed("cross_zone") || changed("access_log") {
             self.set_attributes(&request).await?;
         }
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Balancer>) -> Result<Deletion> {
@@ -251,12 +250,12 @@ fn mapping(leg: &Leg<Closed>) -> SubnetMapping {
 fn object(
     query: &Query<'_>,
     balancer: &types::LoadBalancer,
-    inventory: &Inventory,
+    tags: &HashMap<String, Tags>,
 ) -> Option<Object<Balancer>> {
     let arn = balancer.load_balancer_arn.as_deref()?;
     let name = balancer.load_balancer_name.as_deref()?;
     let nothing = Tags::new();
-    let tags = inventory.tags.get(arn).unwrap_or(&nothing);
+    let tags = tags.get(arn).unwrap_or(&nothing);
     let public = balancer.scheme == Some(LoadBalancerSchemeEnum::InternetFacing);
     let spec = NetworkLoadBalancer {
         scheme: if public { Scheme::Public } else { Scheme::Internal },
@@ -268,6 +267,24 @@ fn object(
     };
     let object = with_outputs(balancing::object(query, arn, name, tags, spec), balancer);
     balancing::is_asked_for(query, object.owner, arn, name).then_some(object)
+}
+
+/// The balancer, with what only its attributes show; without them it was deleted since it was listed.
+fn with_attributes(
+    mut object: Object<Balancer>,
+    attributes: Option<&[LoadBalancerAttribute]>,
+) -> Object<Balancer> {
+    let Some(attributes) = attributes else { return object.state(State::Gone) };
+    let get = |key: &str| {
+        attributes.iter().find(|it| it.key.as_deref() == Some(key)).and_then(|it| it.value.clone())
+    };
+    let is = |key: &str| get(key).as_deref() == Some("true");
+    object.spec.cross_zone = is(CROSS_ZONE);
+    object.spec.access_log = is(LOG).then(|| AccessLog {
+        bucket: get(LOG_BUCKET).unwrap_or_default(),
+        prefix: get(LOG_PREFIX).unwrap_or_default(),
+    });
+    object
 }
 
 fn leg(zone: &types::AvailabilityZone) -> Option<Leg<Closed>> {

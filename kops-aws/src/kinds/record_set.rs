@@ -18,8 +18,8 @@ use async_trait::async_trait;
 use aws_sdk_route53::types::{AliasTarget, ChangeAction, ResourceRecord, ResourceRecordSet, RrType};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Memo, Mutability, Object, Query,
-    Scope, Update, Wanted,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope,
+    Update, Wanted,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, RecordType, Resource};
@@ -159,7 +159,7 @@ impl RecordSets {
                 && let Some(spec) = object(zone, &want.which, Some(record))
             {
                 let object = Object::foreign(want.which.id(&zone.id), spec);
-                objects.push(Object { name: Some(want.task.clone()), ..object });
+                objects.push(object.name(want.task.clone()));
             }
         }
         Ok(objects)
@@ -201,7 +201,7 @@ impl RecordSets {
 
     /// Rejects a zone in which the record could not be found again.
     async fn check_zone(&self, scope: &Scope, spec: &Record, cx: &Context) -> Result<Zone> {
-        let zones = hosted_zone::all(&self.0, &Context { memo: Memo::default(), ..cx.clone() }).await?;
+        let zones = hosted_zone::all(&self.0, &cx.fresh()).await?;
         let zone = zones.iter().find(|zone| hosted_zone::id_of(zone) == spec.zone.as_str());
         let zone = zone.ok_or_else(|| Error::not_found(format!("there is no zone {}", spec.zone)))?;
         let name = bare(hosted_zone::name_of(zone));
@@ -231,11 +231,11 @@ impl Handler for RecordSets {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Record>>> {
-        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let (wanted, asked, query) = match query.filter {
             Filter::Scope { wanted, .. } => (wants(wanted), None, query.clone()),
             // The engine is waiting for a change, so an observation's memoised listing is of no use.
-            Filter::Ids(ids) => (Vec::new(), Some(ids), Query { cx: &fresh, ..query.clone() }),
+            Filter::Ids(ids) => (Vec::new(), Some(ids), Query::new(query.scope, query.filter, &fresh)),
         };
         let zones = self.zones(&query, &wanted).await?;
         let found = try_join_all(zones.iter().map(|zone| self.in_zone(&query, zone, &wanted))).await?;
@@ -268,7 +268,7 @@ impl Handler for RecordSets {
             (ChangeAction::Upsert, mark_record(&mark, &Which::of_spec(spec), &zone)?),
         ];
         self.change(request.cx, &zone.id, changes).await?;
-        Ok(Object { spec: spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(spec.clone()))
     }
 
     /// A deletion must specify the record's content, which may have changed since it was observed.
@@ -331,7 +331,7 @@ struct Want {
 
 fn wants(wanted: &[Wanted<'_>]) -> Vec<Want> {
     let want = |wanted: &Wanted<'_>| {
-        let spec = RecordSet::<Open>::deserialize(&**wanted.spec).ok()?;
+        let spec = wanted.spec.decode::<RecordSet>().ok()?;
         let which = Which { name: bare(&spec.name), kind: rr_type(spec.record_type) };
         Some(Want { task: wanted.name.to_owned(), which })
     };
@@ -393,7 +393,7 @@ fn mark_record(mark: &Mark, which: &Which, zone: &Zone) -> Result<ResourceRecord
     let text = format!("{} type={} name={}", mark.text(), which.kind, which.name);
     let value: Vec<ResourceRecord> = write_values(RecordType::Txt, &BTreeSet::from([text]))?;
     ResourceRecordSet::builder()
-        .name(absolute(&mark_name(&mark.cluster, &zone.name, &which.name, which.kind.as_str())))
+        .name(absolute(&mark_name(&mark.scope, &zone.name, &which.name, which.kind.as_str())))
         .r#type(RrType::Txt)
         .ttl(MARK_TTL)
         .set_resource_records(Some(value))

@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use kops_core::Result;
 use kops_core::cloud::{
     Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Replacement, Update,
-    means,
+    refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -138,7 +138,8 @@ impl Handler for Routes {
             let (Some(id), Some(task)) = (table.route_table_id(), tags::task(query.scope, &tags)) else {
                 continue;
             };
-            let wanted: Vec<_> = wanted.iter().filter(|(_, it)| means(&it.table, id, Some(task))).collect();
+            let wanted: Vec<_> =
+                wanted.iter().filter(|(_, it)| refers_to(&it.table, id, Some(task))).collect();
             for route in
                 table.routes().iter().filter(|route| route.origin() == Some(&RouteOrigin::CreateRoute))
             {
@@ -179,7 +180,7 @@ impl Handler for Routes {
         let Route { table, destination, target } = request.spec;
         let call = with!(self.0.ec2.replace_route(), table, destination, target);
         self.0.call(request.cx, "ec2:ReplaceRoute", call.send()).await?;
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Route<Closed>>) -> Result<Deletion> {

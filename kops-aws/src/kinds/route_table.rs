@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{self, ResourceType};
 use futures_util::future::try_join;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -78,6 +78,14 @@ impl Handler for RouteTables {
         tags::set(&self.0, request.cx, &now.id, &request.spec.tags).await?;
         now.spec.tags.extend(request.spec.tags.clone());
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, RouteTable<Closed>>) -> Result<Object<RouteTable<Closed>>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, RouteTable<Closed>>) -> Result<Deletion> {

@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{self, RouteTableAssociationStateCode};
 use futures_util::future::try_join;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query,
-    Replacement, State, Update, means,
+    Replacement, State, Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -89,7 +89,7 @@ impl Handler for RouteTableAssociations {
                 };
                 let Some(subnet) = association.subnet_id().filter(|_| asked) else { continue };
                 let task = subnets.get(subnet).map(String::as_str);
-                let asked_for = wanted.iter().find(|(_, it)| means(&it.subnet, subnet, task));
+                let asked_for = wanted.iter().find(|(_, it)| refers_to(&it.subnet, subnet, task));
                 if let Some(name) = asked_for.map(|(name, _)| *name).or(task) {
                     found.push(child::inside(&tags, observed(name, association)));
                 }
@@ -126,7 +126,7 @@ impl Handler for RouteTableAssociations {
             }
             answer => answer?,
         };
-        Ok(Object { id, spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().id(id).spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, RouteTableAssociation<Closed>>) -> Result<Deletion> {

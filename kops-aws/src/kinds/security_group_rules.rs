@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, IpPermission, ResourceType};
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope,
-    Update, means,
+    Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open};
 use kops_core::resource::Direction;
@@ -87,7 +87,7 @@ impl Handler for RuleSets {
         let object = |group: &types::SecurityGroup| {
             let id = group.group_id()?;
             let task = tasks.get(id)?;
-            let asked_for = wanted.iter().find(|(_, it)| means(&it.group, id, Some(task)));
+            let asked_for = wanted.iter().find(|(_, it)| refers_to(&it.group, id, Some(task)));
             let task_of = |id: &str| tasks.get(id).map(String::as_str);
             let wants = |rule: &Rule| asked_for.is_some_and(|(_, wanted)| wanted.want(rule, task_of));
             let rules: Rules = all_rules(group)
@@ -134,12 +134,12 @@ impl Handler for RuleSets {
     ) -> Result<Object<SecurityGroupRules<Closed>>> {
         let Update { scope, name, object, spec, cx, .. } = request;
         let (have, want) = (&object.spec.rules, &spec.rules);
-        let named = Create { scope, name, spec, retained: false, token: "", cx };
+        let named = Create::new(scope, name, spec, "", cx);
         let tags = tags::of_new(&named, &Tags::new());
         // New rules are added first, so that no traffic is blocked in between.
         self.authorize(&spec.group, want.difference(have).collect(), scope, &tags, cx).await?;
         self.revoke(&spec.group, have.difference(want).collect(), cx).await?;
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, SecurityGroupRules<Closed>>) -> Result<Deletion> {

@@ -8,7 +8,8 @@ use futures_util::future::try_join;
 use ipnet::IpNet;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, State, Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, State,
+    Update,
 };
 use kops_core::graph::{Closed, Id, Open, Setting, Stage};
 use kops_core::resource::{At, Resource};
@@ -125,6 +126,14 @@ impl Handler for Subnets {
             now.spec.tags.extend(spec.tags.clone());
         }
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Ec2Subnet<Closed>>) -> Result<Object<Ec2Subnet<Closed>>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, Ec2Subnet<Closed>>) -> Result<Deletion> {

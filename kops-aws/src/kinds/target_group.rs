@@ -1,19 +1,23 @@
 //! Target groups: machines that receive the connections of a load balancer, and their health checks.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{self, ProtocolEnum, TargetGroupAttribute, TargetTypeEnum};
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Owner, Query, State, Update,
+    Context, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Owner, Query, State,
+    Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
-use kops_core::{Error, ErrorKind, Result};
+use kops_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Vpc;
-use super::balancing::{self, Inventory};
+use super::balancing;
 use super::convert::{count, int, port};
+use super::iam_role::if_found;
 use crate::clients::Clients;
 use crate::names;
 use crate::tags::{self, Tags};
@@ -75,23 +79,12 @@ const USUAL_DELAY: u32 = 300;
 const TRAFFIC_PORT: &str = "traffic-port";
 
 impl TargetGroups {
-    /// Adds the fields that the listing of groups omits.
-    async fn with_attributes(&self, query: &Query<'_>, mut object: Object<Group>) -> Result<Object<Group>> {
-        let request = self.0.elb.describe_target_group_attributes().target_group_arn(&object.id);
+    /// The fields that the listing of groups omits; `None` if the group is gone.
+    async fn attributes(&self, cx: &Context, arn: &str) -> Result<Option<Vec<TargetGroupAttribute>>> {
+        let request = self.0.elb.describe_target_group_attributes().target_group_arn(arn);
         let call = "elasticloadbalancing:DescribeTargetGroupAttributes";
-        let answer = match self.0.call(query.cx, call, request.send()).await {
-            Ok(answer) => answer,
-            // Deleted after it was listed.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(object.state(State::Gone)),
-            Err(error) => return Err(error),
-        };
-        let get = |key: &str| {
-            let attribute = answer.attributes().iter().find(|it| it.key.as_deref() == Some(key));
-            attribute.and_then(|it| it.value.as_deref())
-        };
-        object.spec.deregistration_delay = get(DELAY).and_then(|it| it.parse().ok()).unwrap_or(USUAL_DELAY);
-        object.spec.close_connections = get(CLOSE) == Some("true");
-        Ok(object)
+        let answer = if_found(self.0.call(cx, call, request.send()).await)?;
+        Ok(answer.map(|answer| answer.attributes.unwrap_or_default()))
     }
 }
 
@@ -111,10 +104,23 @@ impl Handler for TargetGroups {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Group>>> {
-        let inventory = balancing::inventory(&self.0, query).await?;
-        let objects = inventory.groups.iter().filter_map(|it| object(query, it, &inventory));
-        let detailed = objects.map(async |object| match object.owner {
-            Owner::Scope => self.with_attributes(query, object).await,
+        let cx = &balancing::context(query);
+        let listed = balancing::listed(&self.0, cx).await?;
+        let wanted =
+            listed.groups.iter().filter(|it| balancing::is_wanted(query, it.target_group_name.as_deref()));
+        let early = wanted
+            .filter_map(|it| it.target_group_arn.as_deref())
+            .map(async |arn| Ok((arn, self.attributes(cx, arn).await?)));
+        let tags = balancing::tags_of_scope(&self.0, query.scope, cx);
+        let (tags, early) = try_join(tags, try_join_all(early)).await?;
+        let early: HashMap<_, _> = early.into_iter().collect();
+        let objects = listed.groups.iter().filter_map(|it| object(query, it, &tags));
+        let detailed = objects.map(async |object| match (object.owner, early.get(object.id.as_str())) {
+            (Owner::Scope, Some(attributes)) => Ok(with_attributes(object, attributes.as_deref())),
+            (Owner::Scope, None) => {
+                let attributes = self.attributes(cx, &object.id).await?;
+                Ok(with_attributes(object, attributes.as_deref()))
+            }
             _ => Ok(object),
         });
         try_join_all(detailed).await
@@ -178,7 +184,7 @@ impl Handler for TargetGroups {
             let call = "elasticloadbalancing:ModifyTargetGroupAttributes";
             self.0.call(cx, call, modify.send()).await?;
         }
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Group>) -> Result<Deletion> {
@@ -192,11 +198,27 @@ fn health_port(health: &HealthCheck) -> String {
     health.port.map_or_else(|| TRAFFIC_PORT.to_owned(), |port| port.to_string())
 }
 
-fn object(query: &Query<'_>, group: &types::TargetGroup, inventory: &Inventory) -> Option<Object<Group>> {
+/// The group, with what only its attributes show; without them it was deleted since it was listed.
+fn with_attributes(mut object: Object<Group>, attributes: Option<&[TargetGroupAttribute]>) -> Object<Group> {
+    let Some(attributes) = attributes else { return object.state(State::Gone) };
+    let get = |key: &str| {
+        let attribute = attributes.iter().find(|it| it.key.as_deref() == Some(key));
+        attribute.and_then(|it| it.value.as_deref())
+    };
+    object.spec.deregistration_delay = get(DELAY).and_then(|it| it.parse().ok()).unwrap_or(USUAL_DELAY);
+    object.spec.close_connections = get(CLOSE) == Some("true");
+    object
+}
+
+fn object(
+    query: &Query<'_>,
+    group: &types::TargetGroup,
+    tags: &HashMap<String, Tags>,
+) -> Option<Object<Group>> {
     let arn = group.target_group_arn.as_deref()?;
     let name = group.target_group_name.as_deref()?;
     let nothing = Tags::new();
-    let tags = inventory.tags.get(arn).unwrap_or(&nothing);
+    let tags = tags.get(arn).unwrap_or(&nothing);
     let text = |protocol: Option<&ProtocolEnum>| protocol.map(ToString::to_string).unwrap_or_default();
     let spec = TargetGroup {
         vpc: Id::new(group.vpc_id.clone().unwrap_or_default()),

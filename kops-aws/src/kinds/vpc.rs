@@ -10,8 +10,8 @@ use aws_sdk_ec2::types::{
 use futures_util::future::{try_join, try_join_all};
 use ipnet::IpNet;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query,
-    Scope, State, Update,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner,
+    Query, Scope, State, Update,
 };
 use kops_core::graph::Setting;
 use kops_core::resource::{Output, Resource};
@@ -62,6 +62,7 @@ impl Vpc {
 
 impl Resource for Vpc {
     const KIND: &'static str = "Vpc";
+    const OUTPUTS: &'static [&'static str] = &[Self::IPV6_CIDR.name()];
     type Resolved = Self;
 }
 
@@ -84,6 +85,10 @@ impl Handler for Vpcs {
     fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str] {
         const RANGE: &[&str] = &[Vpc::IPV6_CIDR.name()];
         if changed.contains("ipv6") { RANGE } else { &[] }
+    }
+
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        owned(&self.0, &listing::ahead(scope, cx)).await.map(drop)
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Vpc>>> {
@@ -154,6 +159,14 @@ impl Handler for Vpcs {
             now.spec.tags.extend(spec.tags.clone());
         }
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Vpc>) -> Result<Object<Vpc>> {
+        tags::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, Vpc>) -> Result<Deletion> {

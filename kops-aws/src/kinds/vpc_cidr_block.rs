@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use kops_core::Result;
 use kops_core::cloud::{
     Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Replacement, State,
-    Update, means,
+    Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -94,7 +94,7 @@ impl Handler for VpcCidrBlocks {
         let block = made.cidr_block_association;
         let block = block.ok_or_else(|| listing::unanswered("ec2:AssociateVpcCidrBlock"))?;
         let object = observed(vpc.as_str(), "", &block, &[])?;
-        Ok(Object { name: Some(request.name.to_owned()), ..object })
+        Ok(object.name(request.name.to_owned()))
     }
 
     async fn update(
@@ -118,7 +118,7 @@ fn observed(
     wanted: &[(&str, VpcCidrBlock)],
 ) -> Result<Object<VpcCidrBlock<Closed>>> {
     let cidr = listing::cidr(block.cidr_block())?;
-    let asked_for = wanted.iter().find(|(_, it)| it.cidr == cidr && means(&it.vpc, vpc, Some(task)));
+    let asked_for = wanted.iter().find(|(_, it)| it.cidr == cidr && refers_to(&it.vpc, vpc, Some(task)));
     let name = asked_for.map_or_else(|| VpcCidrBlock::name_of(task, cidr), |(name, _)| (*name).to_owned());
     let state = block.cidr_block_state();
     let state = match state.and_then(|it| it.state()) {

@@ -10,7 +10,7 @@ use crate::kinds::ElasticIp;
 impl Lowered<Site> for Address {
     type Native = ElasticIp;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] = &[(Self::IP.name(), ElasticIp::IP.name())];
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] = &[(Self::IP.name(), ElasticIp::IP.name())];
 
     fn lower(name: &str, _: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let address = ElasticIp { tags: tags_with(cx, []) };

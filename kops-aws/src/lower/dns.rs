@@ -23,7 +23,7 @@ impl Lowered<Site> for DnsRecord {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let target = match spec.target {
-            DnsTarget::Values(values) => RecordTarget::Values { ttl: spec.ttl, values },
+            DnsTarget::Values(values) => RecordTarget::Values { ttl: spec.ttl_seconds, values },
             DnsTarget::LoadBalancer(balancer) => alias(balancer)?,
         };
         let record = RecordSet {

@@ -21,7 +21,7 @@ impl Lowered<Site> for InternetGateway {
 impl Lowered<Site> for NatGateway {
     type Native = Ec2NatGateway;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PUBLIC_IP.name(), Ec2NatGateway::PUBLIC_IP.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {

@@ -11,18 +11,20 @@ use crate::kinds::{Ec2Instance, Image, RootDisk};
 impl Lowered<Site> for Instance {
     type Native = Ec2Instance;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
+
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PRIVATE_IP.name(), Ec2Instance::PRIVATE_IP.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let image = image(cx, &spec.image);
         let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        let volume = spec.root_volume;
+        let volume = spec.root_disk;
         let root_disk = RootDisk {
-            size: volume.size,
-            volume_type: setting(volume.volume_type),
+            size: volume.size_gib,
+            volume_type: setting(volume.disk_type),
             iops: setting(volume.iops),
-            throughput: setting(volume.throughput),
+            throughput: setting(volume.throughput_mibps),
             // An account may encrypt all disks by default.
             encrypted: if volume.encrypted { Setting::To(true) } else { Setting::Unmanaged },
             kms_key: setting(volume.kms_key),

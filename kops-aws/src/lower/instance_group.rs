@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kops_core::graph::{Id, Input};
 use kops_core::lower::Lowered;
-use kops_core::resource::{InstanceGroup, RootVolume};
+use kops_core::resource::{InstanceDisk, InstanceGroup};
 use kops_core::{Error, Result};
 
 use super::load_balancer::target_groups;
@@ -108,9 +108,9 @@ fn template(
     cx: &mut Lowering<'_>,
 ) -> LaunchTemplate {
     let image = image(cx, &spec.image);
-    let further = spec.volumes.iter().map(|(device, volume)| block_device(device.as_str().into(), volume));
+    let further = spec.disks.iter().map(|(device, volume)| block_device(device.as_str().into(), volume));
     let block_devices =
-        further.chain([block_device(image.get(Image::ROOT_DEVICE), &spec.root_volume)]).collect();
+        further.chain([block_device(image.get(Image::ROOT_DEVICE), &spec.root_disk)]).collect();
     // In a mixed group the policy determines what is spot.
     let spot = spec.spot.as_ref().filter(|_| extension.mixed.is_none()).map(|spot| SpotMarket {
         max_price: spot.max_price.clone(),
@@ -141,13 +141,13 @@ fn template(
     }
 }
 
-fn block_device(device: Input<String>, volume: &RootVolume) -> BlockDevice {
+fn block_device(device: Input<String>, volume: &InstanceDisk) -> BlockDevice {
     BlockDevice {
         device,
-        size: volume.size,
-        volume_type: volume.volume_type.clone(),
+        size: volume.size_gib,
+        volume_type: volume.disk_type.clone(),
         iops: volume.iops,
-        throughput: volume.throughput,
+        throughput: volume.throughput_mibps,
         encrypted: volume.encrypted,
         kms_key: volume.kms_key.clone(),
         delete_on_termination: !volume.keep,

@@ -16,7 +16,7 @@ const DEREGISTRATION_DELAY: u32 = 30;
 impl Lowered<Site> for LoadBalancer {
     type Native = NetworkLoadBalancer;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::DNS_NAME.name(), NetworkLoadBalancer::DNS_NAME.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
@@ -77,7 +77,7 @@ fn health(check: &HealthCheck) -> target_group::HealthCheck {
         protocol: if check.https_path.is_some() { "HTTPS" } else { "TCP" }.to_owned(),
         port: check.port,
         path: check.https_path.clone(),
-        interval: check.interval,
+        interval: check.interval_seconds,
         healthy: check.healthy,
         unhealthy: check.unhealthy,
     }

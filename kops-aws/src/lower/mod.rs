@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, HashSet};
 use kops_core::Result;
 use kops_core::cloud::Scope;
 use kops_core::graph::{Handle, Id, Input, TaskGraph};
-use kops_core::lower::{Lowered, Lowerings, every};
+use kops_core::lower::{Lowered, Lowerings, Native, every};
 
 #[cfg(feature = "cluster")]
 pub(crate) use identity::slot;
@@ -30,7 +30,7 @@ pub(crate) use identity::slot;
 use crate::kinds::{AvailabilityZone, Image, InstanceType, PARTS};
 use crate::tags::Tags;
 
-const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "AWS", kinds: &every::<Site>(), parts: PARTS };
+const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "AWS", kinds: every::<Site>(), parts: PARTS };
 
 /// What lowering knows about AWS.
 pub(crate) struct Site {
@@ -40,17 +40,12 @@ pub(crate) struct Site {
 /// A graph that is being lowered to AWS's kinds.
 pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 
-/// Lowers a graph of agnostic and native tasks to one of native tasks only.
+/// Lowers a graph of agnostic and native tasks to one of native tasks only; tasks of `kinds` are kept as they are.
 ///
 /// # Errors
 /// Everything that AWS does not support, at once.
-pub(crate) fn lower(
-    graph: &TaskGraph,
-    scope: &Scope,
-    region: &str,
-    native_kinds: &HashSet<&str>,
-) -> Result<TaskGraph> {
-    LOWERINGS.lower(graph, scope, &Site { region: region.to_owned() }, native_kinds)
+pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, region: &str, kinds: &HashSet<&str>) -> Result<Native> {
+    LOWERINGS.lower(graph, scope, &Site { region: region.to_owned() }, kinds)
 }
 
 /// A reference to an agnostic object as one to the native object that implements it.

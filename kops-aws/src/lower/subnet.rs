@@ -19,6 +19,8 @@ const INTERNAL_BALANCERS: &str = "kubernetes.io/role/internal-elb";
 impl Lowered<Site> for Subnet {
     type Native = Ec2Subnet;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
+
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let Some(zone) = &spec.zone else {
             return Err(Error::new(ErrorKind::Unsupported, "on AWS a subnet must be in one zone")

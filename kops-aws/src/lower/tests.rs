@@ -1,6 +1,6 @@
 //! Lowering of networks: pure, on graphs and nothing else.
 
-use kops_core::graph::{GraphBuilder, Key, Lifecycle, Wait};
+use kops_core::graph::{GraphBuilder, Key, Lifecycle, TaskGraph, Wait};
 use kops_core::resource::{
     Access, Address, Egress, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network,
     Peer, Resource, Route as Way, Subnet,
@@ -17,7 +17,7 @@ const CLUSTER: &str = "ha.example.com";
 fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
     let native = HashSet::from([Vpc::KIND, RouteTable::KIND]);
     let scope = Scope::new(CLUSTER).labels([("team".to_owned(), "a".to_owned())].into());
-    lower(&graph.build().unwrap(), &scope, "eu-central-1", &native)
+    lower(&graph.build().unwrap(), &scope, "eu-central-1", &native).map(Native::into_graph)
 }
 
 struct Net {
@@ -28,24 +28,22 @@ struct Net {
 
 fn network() -> Net {
     let mut graph = TaskGraph::builder();
-    let network =
-        graph.add(CLUSTER, Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ..Network::default() });
-    let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
+    let network = graph.add(CLUSTER, Network::new(["10.0.0.0/16".parse().unwrap()]));
+    let door = graph.add(CLUSTER, InternetGateway::new(network.id()));
     Net { graph, network, door }
 }
 
 impl Net {
     fn subnet(&self, number: u8, zone: &str) -> Subnet {
-        Subnet::new(self.network.id(), format!("10.0.{number}.0/24").parse().unwrap(), zone)
+        Subnet::new(self.network.id(), format!("10.0.{number}.0/24").parse().unwrap()).zone(zone)
     }
 
     /// A subnet that is open, with a NAT gateway of the name.
     fn gateway(&mut self, name: &str, number: u8, zone: &str) -> Handle<NatGateway> {
-        let utility = Subnet { access: Access::Utility, ..self.subnet(number, zone).public(self.door.id()) };
+        let utility = self.subnet(number, zone).public(self.door.id()).access(Access::Utility);
         let utility = self.graph.add(&format!("utility-{name}"), utility);
-        let address = self.graph.add(name, Address {});
-        let gateway =
-            NatGateway { network: self.network.id(), subnet: Some(utility.id()), address: address.id() };
+        let address = self.graph.add(name, Address::new());
+        let gateway = NatGateway::new(self.network.id(), address.id()).subnet(utility.id());
         self.graph.add(name, gateway)
     }
 }
@@ -88,7 +86,7 @@ fn subnets_share_tables_by_their_way_out() {
     }
     let subnet = net.subnet(3, "b");
     net.graph.add("lonely", subnet);
-    let subnet = Subnet { egress: Egress::Existing("tgw-1".to_owned()), ..net.subnet(4, "b") };
+    let subnet = net.subnet(4, "b").egress(Egress::Existing("tgw-1".to_owned()));
     net.graph.add("transit", subnet);
     let graph = lowered(net.graph).unwrap();
     let mut tables = names(&graph, RouteTable::KIND);
@@ -152,8 +150,8 @@ fn a_network_with_ipv6_has_ways_out_for_it() {
     let mut net = network();
     net.graph = TaskGraph::builder();
     let cidrs = vec!["10.0.0.0/16".parse().unwrap()];
-    net.graph.add(CLUSTER, Network { cidrs, ipv6: true });
-    net.graph.add(CLUSTER, InternetGateway { network: net.network.id() });
+    net.graph.add(CLUSTER, Network::new(cidrs).ipv6(true));
+    net.graph.add(CLUSTER, InternetGateway::new(net.network.id()));
     let gateway = net.gateway("a.ha.example.com", 0, "a");
     let subnet = net.subnet(1, "a").behind(gateway.id());
     net.graph.add("one", subnet);
@@ -167,8 +165,8 @@ fn a_network_with_ipv6_has_ways_out_for_it() {
 #[test]
 fn further_routes_are_marked_on_their_table() {
     let mut net = network();
-    let way = Way { cidr: "10.9.0.0/16".parse().unwrap(), target: "pcx-1".to_owned() };
-    let subnet = Subnet { routes: [way].into(), ..net.subnet(0, "a") };
+    let way = Way::new("10.9.0.0/16".parse().unwrap(), "pcx-1");
+    let subnet = net.subnet(0, "a").routes([way]);
     net.graph.add("one", subnet);
     let graph = lowered(net.graph).unwrap();
     let table: RouteTable = graph.spec("private-one").unwrap();
@@ -181,7 +179,7 @@ fn what_waits_for_what_survives() {
     let mut net = network();
     let subnet = net.subnet(0, "a");
     let one = net.graph.add("one", subnet);
-    let group = Firewall { network: net.network.id(), description: "x".to_owned() };
+    let group = Firewall::new(net.network.id(), "x");
     let group = net.graph.add("g", group);
     net.graph.after(&one, &group.ready());
     let graph = lowered(net.graph).unwrap();
@@ -193,12 +191,12 @@ fn what_waits_for_what_survives() {
 fn shared_tasks_stay_shared_and_native_ones_pass() {
     let mut graph = TaskGraph::builder();
     let network = graph.share::<Network>(CLUSTER, "vpc-1");
-    graph.add("one", Subnet::new(network.id(), "10.0.0.0/24".parse().unwrap(), "a"));
+    graph.add("one", Subnet::new(network.id(), "10.0.0.0/24".parse().unwrap()).zone("a"));
     let vpc = graph.add("own", Vpc::new("10.1.0.0/16".parse().unwrap()));
     graph.add("own", RouteTable { vpc: vpc.id(), tags: [].into() });
     let graph = lowered(graph).unwrap();
     let shared = graph.get(&Key::new(Vpc::KIND, CLUSTER)).unwrap();
-    assert_eq!(shared.lifecycle, Lifecycle::Shared { selector: "vpc-1".to_owned() });
+    assert_eq!(shared.lifecycle, Lifecycle::shared("vpc-1"));
     let table: RouteTable = graph.spec("own").unwrap();
     assert_eq!(table.vpc, vpc.id());
 }
@@ -207,10 +205,10 @@ fn shared_tasks_stay_shared_and_native_ones_pass() {
 fn outputs_are_called_as_they_are_there() {
     let mut net = network();
     let gateway = net.gateway("a.ha.example.com", 0, "a");
-    let group = Firewall { network: net.network.id(), description: "x".to_owned() };
+    let group = Firewall::new(net.network.id(), "x");
     let group = net.graph.add("g", group);
     let peer = Peer::Address(gateway.get(NatGateway::PUBLIC_IP));
-    let rules = FirewallRules { firewall: group.id(), rules: [FirewallRule::tcp(443, peer)].into() };
+    let rules = FirewallRules::new(group.id(), [FirewallRule::tcp(443, peer)]);
     net.graph.add("g", rules);
     let graph = lowered(net.graph).unwrap();
     let rules: SecurityGroupRules = graph.spec("g").unwrap();
@@ -223,17 +221,18 @@ fn outputs_are_called_as_they_are_there() {
 fn all_that_cannot_be_done_is_told_at_once() {
     let mut net = network();
     net.graph.add("empty", Network::default());
-    net.graph.add("six", Network { cidrs: vec!["2001:db8::/48".parse().unwrap()], ..Network::default() });
-    let subnet = Subnet { zone: None, ..net.subnet(0, "a") };
+    net.graph.add("six", Network::new(["2001:db8::/48".parse().unwrap()]));
+    let mut subnet = net.subnet(0, "a");
+    subnet.zone = None;
     net.graph.add("zoneless", subnet);
-    let subnet = Subnet { egress: Egress::Existing("foo-1".to_owned()), ..net.subnet(1, "a") };
+    let subnet = net.subnet(1, "a").egress(Egress::Existing("foo-1".to_owned()));
     net.graph.add("odd", subnet);
     for (number, id) in [(2, "tgw-1"), (3, "tgw-2")] {
-        let subnet = Subnet { egress: Egress::Existing(id.to_owned()), ..net.subnet(number, "b") };
+        let subnet = net.subnet(number, "b").egress(Egress::Existing(id.to_owned()));
         net.graph.add(id, subnet);
     }
-    let address = net.graph.add("a", Address {});
-    let gateway = NatGateway { network: net.network.id(), subnet: None, address: address.id() };
+    let address = net.graph.add("a", Address::new());
+    let gateway = NatGateway::new(net.network.id(), address.id());
     net.graph.add("nowhere", gateway);
     let error = lowered(net.graph).unwrap_err().to_string();
     for task in [

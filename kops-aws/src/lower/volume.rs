@@ -14,14 +14,16 @@ const USUAL_TYPE: &str = "gp3";
 impl Lowered<Site> for Volume {
     type Native = EbsVolume;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
+
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let volume = EbsVolume {
             zone: spec.zone,
-            size: spec.size,
+            size: spec.size_gib,
             volume_type: spec.volume_type.unwrap_or_else(|| USUAL_TYPE.to_owned()),
             iops: setting(spec.iops),
-            throughput: setting(spec.throughput),
+            throughput: setting(spec.throughput_mibps),
             encrypted: spec.encrypted,
             kms_key: spec.kms_key.map_or(Setting::Unmanaged, Setting::To),
             tags: tags_with(cx, labels),

@@ -1,10 +1,12 @@
 //! Load balancers, listeners and target groups.
 
+use std::time::Duration;
+
 use kops_aws::extensions::{AccessLog, AwsLoadBalancer};
 use kops_core::ErrorKind;
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{HealthCheck, LoadBalancer, Protocol, Scheme};
-use kops_moto::Snapshot;
+use kops_moto::{Fault, Snapshot};
 use serde_json::{Value, json};
 
 use crate::lab::Lab;
@@ -63,6 +65,39 @@ async fn listeners_come_and_go() {
     assert_eq!(changes, expected);
     lab.apply(&two).await;
     lab.apply(&graph(|_| {})).await;
+    lab.delete().await;
+}
+
+/// Every further round trip is waited for by every plan.
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "the emulator is another process, in real time")]
+async fn what_names_tell_does_not_wait_for_tags() {
+    let lab = Lab::new().await;
+    let graph = graph(|_| {});
+    lab.apply(&graph).await;
+    lab.moto.forget_calls();
+    lab.moto.inject(Fault::hold("elasticloadbalancing:DescribeTags").times(1));
+    let planning = tokio::spawn({
+        let (engine, graph) = (lab.engine.clone(), graph.clone());
+        async move { engine.plan(&graph).await }
+    });
+    lab.moto.wait_until_held();
+    let mut missing = vec![
+        "elasticloadbalancing:DescribeListeners",
+        "elasticloadbalancing:DescribeLoadBalancerAttributes",
+        "elasticloadbalancing:DescribeTargetGroupAttributes",
+    ];
+    for _ in 0..1000 {
+        let calls = lab.moto.calls();
+        missing.retain(|action| calls.count(action) == 0);
+        if missing.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    lab.moto.release();
+    assert!(missing.is_empty(), "asked for only once the tags are there: {missing:?}");
+    assert!(planning.await.unwrap().unwrap().is_empty());
     lab.delete().await;
 }
 
@@ -142,9 +177,8 @@ async fn tls_health_checks_and_logs_are_as_specified() {
     let with = |log: bool| {
         graph(|balancer| {
             balancer.listeners[0].certificate = Some(certificate.clone());
-            balancer.listeners[0].health_check =
-                HealthCheck { https_path: Some("/healthz".to_owned()), ..HealthCheck::default() };
-            balancer.listeners.push(kops_core::resource::Listener { target_port: 443, ..listener(8443) });
+            balancer.listeners[0].health_check = HealthCheck::new().https_path("/healthz");
+            balancer.listeners.push(listener(8443).target_port(443));
             let access_log = extension.access_log.clone().filter(|_| log);
             balancer.extensions.set(&AwsLoadBalancer { access_log, ..extension.clone() }).unwrap();
         })

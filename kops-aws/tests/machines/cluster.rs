@@ -16,26 +16,22 @@ use crate::site::KEY;
 /// A highly available cluster: three control planes and three groups of nodes in private subnets of three
 /// zones, a bastion, a public load balancer, and names in a public zone.
 fn ha() -> ClusterFiles {
-    let options = NewCluster {
-        name: CLUSTER.to_owned(),
-        cloud: "aws".to_owned(),
-        zones: ZONES.map(str::to_owned).to_vec(),
-        control_plane_count: Some(3),
-        control_plane_size: Some("m5.large".to_owned()),
-        node_size: Some("m5.large".to_owned()),
-        image: Some(IMAGE.to_owned()),
-        topology: TopologyKind::Private,
-        bastion: true,
-        api_load_balancer: Some(LoadBalancerType::Public),
-        dns: DnsType::Public,
-        dns_zone: Some("example.com".to_owned()),
-        ..NewCluster::default()
-    };
+    let options = NewCluster::new(CLUSTER, "aws")
+        .zones(ZONES)
+        .control_plane_count(3)
+        .control_plane_size("m5.large")
+        .node_size("m5.large")
+        .image(IMAGE)
+        .topology(TopologyKind::Private)
+        .bastion(true)
+        .api_load_balancer(LoadBalancerType::Public)
+        .dns(DnsType::Public)
+        .dns_zone("example.com");
     let (cluster, instance_groups) = new_cluster(&options).unwrap_or_else(|problems| panic!("{problems}"));
     let mut key = SshCredential::default();
     "admin".clone_into(&mut key.metadata.name);
     KEY.clone_into(&mut key.spec.public_key);
-    ClusterFiles { cluster, instance_groups, ssh_keys: vec![key] }
+    ClusterFiles::new(cluster, instance_groups, [key])
 }
 
 fn graph(files: &ClusterFiles, lab: &Cluster) -> TaskGraph {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kops_aws::extensions::{AwsInstanceGroup, Hook, Transition};
+use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::Result;
 use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{Key, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    DnsRecord, DnsTarget, DnsZone, Instance, InstanceGroup, Listener, MachineOptions, Protocol, RecordType,
-    RootVolume, Volume,
+    DnsRecord, DnsTarget, DnsZone, Instance, InstanceDisk, InstanceGroup, Listener, MachineOptions, Protocol,
+    RecordType, SshKey, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use kops_moto::IMAGE;
@@ -18,7 +19,7 @@ use serde_json::json;
 
 use crate::lab::ZONES;
 use crate::on_moto::{OnMoto, is_part};
-use crate::site::{Site, listener, user_data};
+use crate::site::{KEY, Site, listener, user_data};
 
 /// In the user data of machines.
 const SECRET: &str = "correct horse battery staple";
@@ -53,31 +54,24 @@ fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
         group.load_balancers.insert(balancer.id());
         group.extensions.set(&extension).unwrap();
     });
-    let tool = Instance {
-        subnet: site.subnets[0].id(),
-        image: IMAGE.to_owned(),
-        machine_type: "t3.medium".to_owned(),
-        firewalls: [site.firewall.id()].into(),
-        identity: None,
-        ssh_key: None,
-        user_data: Some(user_data(SECRET)),
-        root_volume: RootVolume { size: 32, volume_type: Some("gp3".to_owned()), ..RootVolume::default() },
-        options: MachineOptions { metadata_tokens_required: true, ..MachineOptions::default() },
-        labels: [].into(),
-    };
+    let tool = Instance::new(site.subnets[0].id(), IMAGE, "t3.medium")
+        .firewalls([site.firewall.id()])
+        .user_data(user_data(SECRET))
+        .root_disk(InstanceDisk::new(32).disk_type("gp3"))
+        .options(MachineOptions::new().metadata_tokens_required(true));
     site.graph.add(&format!("tool.{cluster}"), tool);
     if wish.volume {
-        let volume = Volume { zone: ZONES[0].to_owned(), size: 20, ..Volume::default() };
+        let volume = Volume::new(ZONES[0], 20);
         site.graph.add(&format!("a.etcd-main.{cluster}"), volume);
     }
     let zone = site.graph.share::<DnsZone>("conformance", DnsZone::selector("conformance", false));
-    let api = DnsRecord {
-        zone: zone.id(),
-        name: format!("api.{cluster}"),
-        record_type: RecordType::A,
-        ttl: wish.ttl,
-        target: DnsTarget::Values(["192.0.2.1".into()].into()),
-    };
+    let api = DnsRecord::new(
+        zone.id(),
+        format!("api.{cluster}"),
+        RecordType::A,
+        DnsTarget::Values(["192.0.2.1".into()].into()),
+    )
+    .ttl_seconds(wish.ttl);
     site.graph.add(&format!("api.{cluster}"), api);
     site.build()
 }
@@ -154,6 +148,30 @@ impl Fixture for Machines {
         Ok(Some(Key::new("LaunchTemplate", &name)))
     }
 
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(self.0.elsewhere.clone())
+    }
+
+    /// What an account has in all regions, and a name that each region has once. Zones are called otherwise there.
+    fn graph_elsewhere(&self, scope: &Scope) -> Result<TaskGraph> {
+        let cluster = scope.name();
+        let mut graph = TaskGraph::builder();
+        let identity = ClusterIdentity::of(MachineRole::Node).identity().unwrap();
+        graph.add(&format!("nodes.{cluster}"), identity);
+        graph.add(&format!("kubernetes.{cluster}-1f"), SshKey::new(KEY));
+        let zone = graph.share::<DnsZone>("conformance", DnsZone::selector("conformance", false));
+        let api = DnsRecord::new(
+            zone.id(),
+            format!("api.{cluster}"),
+            RecordType::A,
+            DnsTarget::Values(["192.0.2.1".into()].into()),
+        );
+        graph.add(&format!("api.{cluster}"), api);
+        let own = DnsZone { name: format!("in.{cluster}"), network: None };
+        graph.add(&format!("in.{cluster}"), own);
+        graph.build()
+    }
+
     async fn uproot(&self) -> Result<()> {
         self.0.uproot();
         Ok(())
@@ -163,8 +181,8 @@ impl Fixture for Machines {
         let mut site = Site::of(scope.name());
         // Datagrams are not encrypted.
         let balancer = site.balancer(|balancer| {
-            let certificate = Some("arn:aws:acm:us-east-1:123456789012:certificate/a".to_owned());
-            balancer.listeners = vec![Listener { protocol: Protocol::Udp, certificate, ..listener(443) }];
+            let certificate = "arn:aws:acm:us-east-1:123456789012:certificate/a";
+            balancer.listeners = vec![listener(443).protocol(Protocol::Udp).certificate(certificate)];
         });
         Ok(Some((site.build(), balancer.key().clone())))
     }
@@ -173,7 +191,7 @@ impl Fixture for Machines {
     fn many(&self, scope: &Scope) -> Result<Option<Many>> {
         let mut site = Site::of(scope.name());
         for number in 0..60 {
-            let group = InstanceGroup { min: 0, ..site.bare_group() };
+            let group = site.bare_group().min(0);
             site.graph.add(&format!("nodes-{number}.{}", scope.name()), group);
         }
         Ok(Some(Many { graph: site.build(), further_requests: 1 }))

@@ -24,15 +24,15 @@ fn everything() -> TaskGraph {
         group.extensions.set(&extension).unwrap();
     });
     let zone = ZONES[0].to_owned();
-    site.graph.add(&format!("a.etcd-main.{CLUSTER}"), Volume { zone, size: 20, ..Volume::default() });
+    site.graph.add(&format!("a.etcd-main.{CLUSTER}"), Volume::new(zone, 20));
     let zone = site.graph.share::<DnsZone>("example.com", "example.com");
-    let api = DnsRecord {
-        zone: zone.id(),
-        name: format!("api.{CLUSTER}"),
-        record_type: RecordType::A,
-        ttl: 60,
-        target: DnsTarget::LoadBalancer(balancer.id()),
-    };
+    let api = DnsRecord::new(
+        zone.id(),
+        format!("api.{CLUSTER}"),
+        RecordType::A,
+        DnsTarget::LoadBalancer(balancer.id()),
+    )
+    .ttl_seconds(60);
     site.graph.add(&format!("api.{CLUSTER}"), api);
     site.build()
 }

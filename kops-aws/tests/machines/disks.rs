@@ -11,15 +11,11 @@ use crate::site::{KEY, Site};
 const NAME: &str = "a.etcd-main.ha.example.com";
 
 fn volume(change: impl FnOnce(&mut Volume)) -> Volume {
-    let mut volume = Volume {
-        zone: ZONES[0].to_owned(),
-        size: 20,
-        iops: Some(3000),
-        throughput: Some(125),
-        encrypted: true,
-        labels: [("k8s.io/etcd/main".to_owned(), "a/a,b,c".to_owned())].into(),
-        ..Volume::default()
-    };
+    let mut volume = Volume::new(ZONES[0], 20)
+        .iops(3000)
+        .throughput_mibps(125)
+        .encrypted(true)
+        .labels([("k8s.io/etcd/main".to_owned(), "a/a,b,c".to_owned())]);
     change(&mut volume);
     volume
 }

@@ -197,7 +197,7 @@ async fn a_mixed_group_comes_changes_and_becomes_a_plain_one() {
         let extension = AwsInstanceGroup { mixed: Some(mixed.clone()), ..AwsInstanceGroup::default() };
         graph(|group| {
             group.extensions.set(&extension).unwrap();
-            group.spot = Some(SpotOptions { max_price: Some("0.1".to_owned()) });
+            group.spot = Some(SpotOptions::new().max_price("0.1"));
         })
     };
     lab.apply(&mixed(&types)).await;
@@ -232,7 +232,7 @@ async fn spot_machines_have_their_terms_in_the_template() {
     let extension =
         AwsInstanceGroup { interruption_behavior: Some("stop".to_owned()), ..AwsInstanceGroup::default() };
     let spot = graph(|group| {
-        group.spot = Some(SpotOptions { max_price: Some("0.25".to_owned()) });
+        group.spot = Some(SpotOptions::new().max_price("0.25"));
         group.extensions.set(&extension).unwrap();
     });
     lab.apply(&spot).await;

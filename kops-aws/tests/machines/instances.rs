@@ -1,7 +1,7 @@
 //! Single machines.
 
 use kops_core::graph::TaskGraph;
-use kops_core::resource::{Instance, MachineOptions, RootVolume, SshKey};
+use kops_core::resource::{Instance, InstanceDisk, MachineOptions, SshKey};
 use kops_moto::IMAGE;
 use serde_json::{Value, json};
 
@@ -13,18 +13,13 @@ const NAME: &str = "tool.ha.example.com";
 fn graph(change: impl FnOnce(&mut Instance)) -> TaskGraph {
     let mut site = Site::new();
     let key = site.graph.add(&format!("kubernetes.{CLUSTER}-1f"), SshKey::new(KEY));
-    let mut instance = Instance {
-        subnet: site.subnets[0].id(),
-        image: IMAGE.to_owned(),
-        machine_type: "t3.medium".to_owned(),
-        firewalls: [site.firewall.id()].into(),
-        identity: None,
-        ssh_key: Some(key.id()),
-        user_data: Some(user_data("hunter2")),
-        root_volume: RootVolume { size: 32, volume_type: Some("gp3".to_owned()), ..RootVolume::default() },
-        options: MachineOptions { metadata_tokens_required: true, ..MachineOptions::default() },
-        labels: [("team".to_owned(), "a".to_owned())].into(),
-    };
+    let mut instance = Instance::new(site.subnets[0].id(), IMAGE, "t3.medium")
+        .firewalls([site.firewall.id()])
+        .ssh_key(key.id())
+        .user_data(user_data("hunter2"))
+        .root_disk(InstanceDisk::new(32).disk_type("gp3"))
+        .options(MachineOptions::new().metadata_tokens_required(true))
+        .labels([("team".to_owned(), "a".to_owned())]);
     change(&mut instance);
     site.graph.add(NAME, instance);
     site.build()

@@ -21,13 +21,13 @@ async fn lab() -> Lab {
 }
 
 fn record(zone: &Handle<DnsZone>, name: &str, values: &[&str]) -> DnsRecord {
-    DnsRecord {
-        zone: zone.id(),
-        name: name.to_owned(),
-        record_type: RecordType::A,
-        ttl: 60,
-        target: DnsTarget::Values(values.iter().map(|value| Input::from(*value)).collect()),
-    }
+    DnsRecord::new(
+        zone.id(),
+        name,
+        RecordType::A,
+        DnsTarget::Values(values.iter().map(|value| Input::from(*value)).collect()),
+    )
+    .ttl_seconds(60)
 }
 
 fn graph(records: &[(&str, &str)]) -> TaskGraph {
@@ -80,7 +80,7 @@ async fn texts_and_names_are_seen_as_they_were_written() {
     ] {
         let target = DnsTarget::Values(values.into_iter().map(Input::Known).collect());
         let name = name.to_owned();
-        graph.add(&name, DnsRecord { zone: zone.id(), name: name.clone(), record_type, ttl: 300, target });
+        graph.add(&name, DnsRecord::new(zone.id(), name.clone(), record_type, target).ttl_seconds(300));
     }
     lab.apply(&graph.build().unwrap()).await;
     lab.delete().await;
@@ -95,7 +95,7 @@ async fn a_record_links_to_a_load_balancer() {
         let zone = site.graph.share::<DnsZone>("example.com", "example.com");
         if records {
             let target = DnsTarget::LoadBalancer(balancer.id());
-            site.graph.add(API, DnsRecord { target, ..record(&zone, API, &[]) });
+            site.graph.add(API, record(&zone, API, &[]).target(target));
         }
         site.build()
     };
@@ -219,9 +219,9 @@ async fn a_scope_that_is_no_domain_finds_its_records_in_any_zone() {
 async fn zones_are_made_too() {
     let lab = Lab::new().await;
     let mut site = Site::new();
-    let public = DnsZone { name: CLUSTER.to_owned(), network: None };
+    let public = DnsZone::new(CLUSTER);
     let public = site.graph.add(CLUSTER, public);
-    let private = DnsZone { name: format!("in.{CLUSTER}"), network: Some(site.network.id()) };
+    let private = DnsZone::new(format!("in.{CLUSTER}")).network(site.network.id());
     site.graph.add(&format!("in.{CLUSTER}"), private);
     site.graph.add(API, record(&public, API, &["192.0.2.1"]));
     let graph = site.build();

@@ -1,13 +1,11 @@
 //! A small network to put machines and load balancers into.
 
-use std::collections::BTreeSet;
-
 use kops_cluster::extensions::{ClusterIdentity, MachineRole, NodeTemplate, Taint};
 use kops_core::cloud::Scope;
 use kops_core::graph::{GraphBuilder, Handle, Part, Secret};
 use kops_core::resource::{
-    Extensions, Firewall, HealthCheck, InstanceGroup, InternetGateway, Listener, LoadBalancer,
-    MachineOptions, Network, Protocol, RootVolume, Scheme, SshKey, Subnet,
+    Extensions, Firewall, HealthCheck, InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer,
+    MachineOptions, Network, Scheme, SshKey, Subnet,
 };
 use kops_core::{Engine, graph::Input, graph::TaskGraph};
 use kops_moto::{IMAGE, Moto};
@@ -47,16 +45,16 @@ impl Site {
     pub(crate) fn of(cluster: &str) -> Self {
         let mut graph = TaskGraph::builder();
         let cidrs = vec!["172.20.0.0/16".parse().unwrap()];
-        let network = graph.add(cluster, Network { cidrs, ..Network::default() });
-        let door = graph.add(cluster, InternetGateway { network: network.id() });
+        let network = graph.add(cluster, Network::new(cidrs));
+        let door = graph.add(cluster, InternetGateway::new(network.id()));
         let subnets = (0..2)
             .map(|number| {
                 let cidr = format!("172.20.{number}.0/24").parse().unwrap();
-                let subnet = Subnet::new(network.id(), cidr, ZONES[number]).public(door.id());
+                let subnet = Subnet::new(network.id(), cidr).zone(ZONES[number]).public(door.id());
                 graph.add(&format!("{}.{cluster}", ZONES[number]), subnet)
             })
             .collect();
-        let firewall = Firewall { network: network.id(), description: "Security group for nodes".to_owned() };
+        let firewall = Firewall::new(network.id(), "Security group for nodes");
         let firewall = graph.add(&format!("nodes.{cluster}"), firewall);
         Self { cluster: cluster.to_owned(), graph, network, subnets, firewall }
     }
@@ -66,55 +64,33 @@ impl Site {
         let name = format!("nodes.{}", self.cluster);
         let identity = self.graph.add(&name, ClusterIdentity::of(MachineRole::Node).identity().unwrap());
         let key = self.graph.add(&format!("kubernetes.{}-1f", self.cluster), SshKey::new(KEY));
-        let mut group =
-            InstanceGroup { identity: Some(identity.id()), ssh_key: Some(key.id()), ..self.bare_group() };
+        let mut group = self.bare_group().identity(identity.id()).ssh_key(key.id());
         change(&mut group);
         self.graph.add(&name, group)
     }
 
     /// A group of nodes that may do nothing and that nobody can log in to.
     pub(crate) fn bare_group(&self) -> InstanceGroup {
-        InstanceGroup {
-            subnets: self.subnets.iter().map(Handle::id).collect(),
-            zones: BTreeSet::new(),
-            image: IMAGE.to_owned(),
-            machine_type: "m5.large".to_owned(),
-            min: 1,
-            max: 3,
-            firewalls: [self.firewall.id()].into(),
-            identity: None,
-            ssh_key: None,
-            user_data: Some(user_data("one")),
-            root_volume: RootVolume {
-                size: 128,
-                volume_type: Some("gp3".to_owned()),
-                ..RootVolume::default()
-            },
-            volumes: [].into(),
-            load_balancers: BTreeSet::new(),
-            options: MachineOptions {
-                public_ip: Some(true),
-                metadata_tokens_required: true,
-                metadata_hop_limit: Some(1),
-                detailed_monitoring: false,
-            },
-            spot: None,
-            labels: [("k8s.io/role/node".to_owned(), "1".to_owned())].into(),
-            extensions: node_template([]),
-        }
+        InstanceGroup::new(self.subnets.iter().map(Handle::id), IMAGE, "m5.large")
+            .min(1)
+            .max(3)
+            .firewalls([self.firewall.id()])
+            .user_data(user_data("one"))
+            .root_disk(InstanceDisk::new(128).disk_type("gp3"))
+            .options(
+                MachineOptions::new().public_ip(true).metadata_tokens_required(true).metadata_hop_limit(1),
+            )
+            .labels([("k8s.io/role/node".to_owned(), "1".to_owned())])
+            .extensions(node_template([]))
     }
 
     /// A load balancer for the API.
     pub(crate) fn balancer(&mut self, change: impl FnOnce(&mut LoadBalancer)) -> Handle<LoadBalancer> {
-        let mut balancer = LoadBalancer {
-            network: self.network.id(),
-            subnets: self.subnets.iter().map(Handle::id).collect(),
-            scheme: Scheme::Public,
-            firewalls: [self.firewall.id()].into(),
-            listeners: vec![listener(443)],
-            cross_zone: true,
-            extensions: Extensions::default(),
-        };
+        let mut balancer = LoadBalancer::new(self.network.id(), self.subnets.iter().map(Handle::id))
+            .scheme(Scheme::Public)
+            .firewalls([self.firewall.id()])
+            .listeners([listener(443)])
+            .cross_zone(true);
         change(&mut balancer);
         self.graph.add(&format!("api.{}", self.cluster), balancer)
     }
@@ -126,7 +102,7 @@ impl Site {
 
 pub(crate) fn listener(port: u16) -> Listener {
     let health_check = HealthCheck::default();
-    Listener { port, protocol: Protocol::Tcp, target_port: port, health_check, certificate: None }
+    Listener::tcp(port).health_check(health_check)
 }
 
 pub(crate) fn user_data(secret: &str) -> Input<Secret> {

@@ -33,26 +33,24 @@ const PLAIN: Wish = Wish { ipv6: true, range: "10.1.0.0/16", port: 22, public: f
 fn network(wish: Wish) -> GraphBuilder {
     let mut graph = TaskGraph::builder();
     let cidrs = vec!["10.0.0.0/16".parse().unwrap(), wish.range.parse().unwrap()];
-    let network = graph.add("main", Network { cidrs, ipv6: wish.ipv6 });
-    let door = graph.add("main", InternetGateway { network: network.id() });
+    let network = graph.add("main", Network::new(cidrs).ipv6(wish.ipv6));
+    let door = graph.add("main", InternetGateway::new(network.id()));
     let cidr = |third: u8| format!("10.0.{third}.0/24").parse().unwrap();
-    let utility = Subnet::new(network.id(), cidr(0), "us-east-1a").public(door.id());
+    let utility = Subnet::new(network.id(), cidr(0)).zone("us-east-1a").public(door.id());
     let access = if wish.public { Access::Public } else { Access::Utility };
-    let utility = graph.add("utility", Subnet { access, ..utility });
-    graph.add("spare", Address {});
-    let address = graph.add("nat", Address {});
-    let nat = NatGateway { network: network.id(), subnet: Some(utility.id()), address: address.id() };
+    let utility = graph.add("utility", utility.access(access));
+    graph.add("spare", Address::new());
+    let address = graph.add("nat", Address::new());
+    let nat = NatGateway::new(network.id(), address.id()).subnet(utility.id());
     let nat = graph.add("nat", nat);
-    graph.add("one", Subnet::new(network.id(), cidr(1), "us-east-1a").behind(nat.id()));
+    graph.add("one", Subnet::new(network.id(), cidr(1)).zone("us-east-1a").behind(nat.id()));
     if wish.second {
-        graph.add("two", Subnet::new(network.id(), cidr(2), "us-east-1b").behind(nat.id()));
+        graph.add("two", Subnet::new(network.id(), cidr(2)).zone("us-east-1b").behind(nat.id()));
     }
-    let group = |graph: &mut GraphBuilder, name: &str| {
-        graph.add(name, Firewall { network: network.id(), description: name.to_owned() })
-    };
+    let group = |graph: &mut GraphBuilder, name: &str| graph.add(name, Firewall::new(network.id(), name));
     let (nodes, masters) = (group(&mut graph, "nodes"), group(&mut graph, "masters"));
     let mut rules = |of: &Handle<Firewall>, rules: Vec<FirewallRule>| {
-        let rules = FirewallRules { firewall: of.id(), rules: rules.into_iter().collect() };
+        let rules = FirewallRules::new(of.id(), rules);
         graph.add(of.key().name(), rules);
     };
     let out = FirewallRule::all_to(Peer::Cidr("0.0.0.0/0".parse().unwrap()));
@@ -134,6 +132,21 @@ impl Fixture for Networks {
         Ok(true)
     }
 
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(self.0.elsewhere.clone())
+    }
+
+    /// Zones are called otherwise there.
+    fn graph_elsewhere(&self, _: &Scope) -> Result<TaskGraph> {
+        let mut graph = TaskGraph::builder();
+        let cidrs = vec!["10.0.0.0/16".parse().unwrap()];
+        let network = graph.add("main", Network { cidrs, ipv6: false });
+        graph.add("main", InternetGateway { network: network.id() });
+        graph.add("spare", Address {});
+        graph.add("nodes", Firewall { network: network.id(), description: "nodes".to_owned() });
+        graph.build()
+    }
+
     async fn uproot(&self) -> Result<()> {
         self.0.uproot();
         Ok(())
@@ -141,7 +154,7 @@ impl Fixture for Networks {
 
     fn unsupported(&self, _: &Scope) -> Result<Option<(TaskGraph, Key)>> {
         let mut graph = network(PLAIN);
-        graph.add("six", Network { cidrs: vec!["2001:db8::/48".parse().unwrap()], ipv6: true });
+        graph.add("six", Network::new(["2001:db8::/48".parse().unwrap()]).ipv6(true));
         Ok(Some((graph.build()?, Key::new(Network::KIND, "six"))))
     }
 

@@ -88,7 +88,11 @@ impl Lab {
 const FASTER: u32 = 20;
 
 pub(crate) async fn connect(moto: &Moto) -> Arc<Aws> {
-    let builder = Aws::builder().region(kops_moto::REGION).endpoint(moto.endpoint());
+    connect_to(moto, kops_moto::REGION).await
+}
+
+pub(crate) async fn connect_to(moto: &Moto, region: &str) -> Arc<Aws> {
+    let builder = Aws::builder().region(region).endpoint(moto.endpoint());
     let builder = builder.clock(Arc::new(FastClock::new(FASTER)));
     Arc::new(builder.static_credentials(moto.access_key(), "secret", None).build().await.unwrap())
 }
@@ -107,23 +111,22 @@ pub(crate) fn ha() -> GraphBuilder {
 /// The same in these zones.
 pub(crate) fn cluster(zones: &[&str]) -> GraphBuilder {
     let mut graph = TaskGraph::builder();
-    let network =
-        graph.add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
-    let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
+    let network = graph.add(CLUSTER, Network::new(["172.20.0.0/16".parse().unwrap()]));
+    let door = graph.add(CLUSTER, InternetGateway::new(network.id()));
     for (&zone, number) in zones.iter().zip(0..) {
         let cidr = format!("172.20.{number}.0/24").parse().unwrap();
-        let mut utility = Subnet::new(network.id(), cidr, zone).public(door.id());
+        let mut utility = Subnet::new(network.id(), cidr).zone(zone).public(door.id());
         utility.access = Access::Utility;
         let utility = graph.add(&format!("utility-{zone}.{CLUSTER}"), utility);
         let name = format!("{zone}.{CLUSTER}");
-        let address = graph.add(&name, Address {});
-        let gateway = NatGateway { network: network.id(), subnet: Some(utility.id()), address: address.id() };
+        let address = graph.add(&name, Address::new());
+        let gateway = NatGateway::new(network.id(), address.id()).subnet(utility.id());
         let gateway = graph.add(&name, gateway);
         let cidr = format!("172.20.{}.0/19", 32 * (number + 1)).parse().unwrap();
-        graph.add(&name, Subnet::new(network.id(), cidr, zone).behind(gateway.id()));
+        graph.add(&name, Subnet::new(network.id(), cidr).zone(zone).behind(gateway.id()));
     }
     let group = |graph: &mut GraphBuilder, role: &str| {
-        let firewall = Firewall { network: network.id(), description: format!("Security group for {role}") };
+        let firewall = Firewall::new(network.id(), format!("Security group for {role}"));
         graph.add(&format!("{role}.{CLUSTER}"), firewall)
     };
     let masters = group(&mut graph, "masters");
@@ -135,7 +138,7 @@ pub(crate) fn cluster(zones: &[&str]) -> GraphBuilder {
     let all = |from: &Handle<Firewall>| FirewallRule::all_from(Peer::Group(from.id()));
     let ssh = FirewallRule::tcp(22, Peer::Group(bastion.id()));
     let mut rules = |of: &Handle<Firewall>, rules: Vec<FirewallRule>| {
-        let rules = FirewallRules { firewall: of.id(), rules: rules.into_iter().collect() };
+        let rules = FirewallRules::new(of.id(), rules);
         graph.add(of.key().name(), rules);
     };
     rules(&masters, vec![all(&masters), all(&nodes), ssh.clone(), out.clone(), out6.clone()]);
@@ -148,14 +151,12 @@ pub(crate) fn cluster(zones: &[&str]) -> GraphBuilder {
 /// A network with a subnet that is open to the internet, and nothing else.
 pub(crate) fn small() -> GraphBuilder {
     let mut graph = TaskGraph::builder();
-    let network =
-        graph.add(CLUSTER, Network { cidrs: vec!["172.20.0.0/16".parse().unwrap()], ..Network::default() });
-    let door = graph.add(CLUSTER, InternetGateway { network: network.id() });
-    let subnet = Subnet {
-        egress: Egress::Internet(door.id()),
-        access: Access::Public,
-        ..Subnet::new(network.id(), "172.20.0.0/24".parse().unwrap(), ZONES[0])
-    };
+    let network = graph.add(CLUSTER, Network::new(["172.20.0.0/16".parse().unwrap()]));
+    let door = graph.add(CLUSTER, InternetGateway::new(network.id()));
+    let subnet = Subnet::new(network.id(), "172.20.0.0/24".parse().unwrap())
+        .zone(ZONES[0])
+        .egress(Egress::Internet(door.id()))
+        .access(Access::Public);
     graph.add(&format!("{}.{CLUSTER}", ZONES[0]), subnet);
     graph
 }

@@ -38,7 +38,7 @@ async fn ipv6_ranges_come_and_go() {
     let lab = Lab::new().await;
     let network = |ipv6| {
         let mut graph = TaskGraph::builder();
-        graph.add(CLUSTER, Network { cidrs: vec!["10.1.0.0/16".parse().unwrap()], ipv6 });
+        graph.add(CLUSTER, Network::new(["10.1.0.0/16".parse().unwrap()]).ipv6(ipv6));
         graph.build().unwrap()
     };
     lab.apply(&network(false)).await;
@@ -56,7 +56,7 @@ async fn further_ranges_come_and_go() {
     let network = |cidrs: &[&str]| {
         let mut graph = TaskGraph::builder();
         let cidrs = cidrs.iter().map(|cidr| cidr.parse().unwrap()).collect();
-        graph.add(CLUSTER, Network { cidrs, ipv6: false });
+        graph.add(CLUSTER, Network::new(cidrs));
         graph.build().unwrap()
     };
     lab.apply(&network(&["10.1.0.0/16", "10.2.0.0/16"])).await;
@@ -84,10 +84,8 @@ async fn routes_to_elsewhere_come_and_go() {
     let with_route = || {
         let mut graph = small();
         let network = Handle::<Network>::named(CLUSTER);
-        let subnet = Subnet {
-            routes: [way.clone()].into(),
-            ..Subnet::new(network.id(), "172.20.9.0/24".parse().unwrap(), ZONES[1])
-        };
+        let subnet =
+            Subnet::new(network.id(), "172.20.9.0/24".parse().unwrap()).zone(ZONES[1]).routes([way.clone()]);
         graph.add(&format!("peered.{CLUSTER}"), subnet);
         graph.build().unwrap()
     };
@@ -95,8 +93,8 @@ async fn routes_to_elsewhere_come_and_go() {
         let mut graph = small();
         let network = Handle::<Network>::named(CLUSTER);
         let door = Handle::<InternetGateway>::named(CLUSTER);
-        let subnet = Subnet::new(network.id(), "172.20.9.0/24".parse().unwrap(), ZONES[1]);
-        let subnet = Subnet { egress: Egress::Internet(door.id()), ..subnet };
+        let subnet = Subnet::new(network.id(), "172.20.9.0/24".parse().unwrap()).zone(ZONES[1]);
+        let subnet = subnet.egress(Egress::Internet(door.id()));
         graph.add(&format!("peered.{CLUSTER}"), subnet);
         graph.build().unwrap()
     };
@@ -119,7 +117,7 @@ async fn rules_of_all_forms_are_seen_as_they_were_made() {
     let lab = Lab::new().await;
     let mut graph = small();
     let network = Handle::<Network>::named(CLUSTER);
-    let group = graph.add("g", Firewall { network: network.id(), description: "all forms".to_owned() });
+    let group = graph.add("g", Firewall::new(network.id(), "all forms"));
     let cidr = |text: &str| Peer::Cidr(text.parse().unwrap());
     let list = lab.moto.boto(
         "ec2",
@@ -138,7 +136,7 @@ async fn rules_of_all_forms_are_seen_as_they_were_made() {
         FirewallRule::tcp(22, cidr("2001:db8::/32")),
         FirewallRule::tcp(22, Peer::PrefixList(list)),
     ];
-    graph.add("g", FirewallRules { firewall: group.id(), rules: rules.into_iter().collect() });
+    graph.add("g", FirewallRules::new(group.id(), rules));
     let graph = graph.build().unwrap();
     lab.try_apply(&graph).await.unwrap();
     let plan = lab.engine.plan(&graph).await.unwrap();
@@ -155,7 +153,7 @@ async fn a_group_without_rules_of_ours_is_left_as_it_comes() {
     let lab = Lab::new().await;
     let mut graph = small();
     let network = Handle::<Network>::named(CLUSTER);
-    graph.add("g", Firewall { network: network.id(), description: "bare".to_owned() });
+    graph.add("g", Firewall::new(network.id(), "bare"));
     let graph = graph.build().unwrap();
     lab.apply(&graph).await;
     lab.delete().await;
@@ -173,7 +171,7 @@ async fn what_aws_refuses_is_told_as_it_is() {
         lab.moto.inject(Fault::fail(call, code, 400));
         let mut graph = small();
         let network = Handle::<Network>::named(CLUSTER);
-        graph.add("g", Firewall { network: network.id(), description: "x".to_owned() });
+        graph.add("g", Firewall::new(network.id(), "x"));
         let error = lab.try_apply(&graph.build().unwrap()).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(code), "{error}");

@@ -13,6 +13,8 @@ use crate::lab;
 pub(crate) struct OnMoto {
     pub(crate) moto: Moto,
     pub(crate) cloud: Arc<dyn Cloud>,
+    /// The same account in another region.
+    pub(crate) elsewhere: Arc<dyn Cloud>,
     /// How to delete what belongs to nobody: service, call, arguments.
     planted: Mutex<Vec<(&'static str, &'static str, Value)>>,
 }
@@ -20,8 +22,8 @@ pub(crate) struct OnMoto {
 impl OnMoto {
     pub(crate) async fn new() -> Self {
         let moto = Moto::start();
-        let cloud = lab::connect(&moto).await;
-        Self { moto, cloud, planted: Mutex::default() }
+        let (cloud, elsewhere) = (lab::connect(&moto).await, lab::connect_to(&moto, "eu-west-1").await);
+        Self { moto, cloud, elsewhere, planted: Mutex::default() }
     }
 
     pub(crate) fn requests(&self) -> Requests {

@@ -98,12 +98,13 @@ async fn what_is_shared_is_used_and_not_touched() {
     // A network has one gateway, so its identifier selects the gateway.
     let gateway = graph.share::<InternetGateway>(CLUSTER, &vpc);
     let shared = graph.share::<Subnet>(&format!("utility.{CLUSTER}"), &theirs);
-    let subnet = Subnet::new(network.id(), "10.7.1.0/24".parse().unwrap(), ZONES[1]).public(gateway.id());
+    let subnet =
+        Subnet::new(network.id(), "10.7.1.0/24".parse().unwrap()).zone(ZONES[1]).public(gateway.id());
     graph.add(&format!("public.{CLUSTER}"), subnet);
-    let address = graph.add(CLUSTER, Address {});
-    let nat = NatGateway { network: network.id(), subnet: Some(shared.id()), address: address.id() };
+    let address = graph.add(CLUSTER, Address::new());
+    let nat = NatGateway::new(network.id(), address.id()).subnet(shared.id());
     let nat = graph.add(CLUSTER, nat);
-    let subnet = Subnet::new(network.id(), "10.7.2.0/24".parse().unwrap(), ZONES[1]).behind(nat.id());
+    let subnet = Subnet::new(network.id(), "10.7.2.0/24".parse().unwrap()).zone(ZONES[1]).behind(nat.id());
     graph.add(&format!("private.{CLUSTER}"), subnet);
     let graph = graph.build().unwrap();
 
@@ -125,7 +126,7 @@ async fn a_shared_network_that_is_not_there_is_told_before_anything_is_made() {
     let lab = Lab::new().await;
     let mut graph = TaskGraph::builder();
     let network = graph.share::<Network>(CLUSTER, "vpc-0123456789abcdef0");
-    graph.add("a", Subnet::new(network.id(), "10.7.1.0/24".parse().unwrap(), "us-east-9z"));
+    graph.add("a", Subnet::new(network.id(), "10.7.1.0/24".parse().unwrap()).zone("us-east-9z"));
     let graph = graph.build().unwrap();
     let error = lab.engine.plan(&graph).await.unwrap_err().to_string();
     assert!(error.contains("vpc-0123456789abcdef0") && error.contains("us-east-9z"), "{error}");
@@ -140,7 +141,7 @@ async fn a_subnet_more_and_one_less_are_just_that() {
     let network = kops_core::graph::Handle::<Network>::named(CLUSTER);
     let door = kops_core::graph::Handle::<InternetGateway>::named(CLUSTER);
     let name = format!("{}.{CLUSTER}", ZONES[1]);
-    let subnet = Subnet::new(network.id(), "172.20.1.0/24".parse().unwrap(), ZONES[1]).public(door.id());
+    let subnet = Subnet::new(network.id(), "172.20.1.0/24".parse().unwrap()).zone(ZONES[1]).public(door.id());
     graph.add(&name, subnet);
     let larger = graph.build().unwrap();
     let expected = [format!("create Ec2Subnet/{name}"), format!("create RouteTableAssociation/{name}")];
@@ -161,7 +162,7 @@ async fn rules_of_a_shared_group_are_refused() {
     let lab = Lab::new().await;
     let mut graph = TaskGraph::builder();
     let group = graph.share("theirs", "sg-1");
-    graph.add("theirs", FirewallRules { firewall: group.id(), rules: [].into() });
+    graph.add("theirs", FirewallRules::new(group.id(), []));
     let error = lab.engine.plan(&graph.build().unwrap()).await.unwrap_err();
     assert_eq!(error.kind(), kops_core::ErrorKind::Unsupported);
     assert!(error.to_string().contains("FirewallRules/theirs"), "{error}");

@@ -52,7 +52,7 @@ impl ArmKind for ApplicationSecurityGroups {
     }
 
     fn timing() -> Timing {
-        Timing { settle: Duration::from_secs(3), vanish: Duration::from_secs(5), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(3)).vanish(Duration::from_secs(5))
     }
 
     fn blank(location: &str) -> Self::Model {

@@ -207,7 +207,7 @@ pub(crate) fn looking_anew<'a>(query: &Query<'a>, cx: &'a mut Context) -> Query<
     if matches!(query.filter, Filter::Ids(_)) {
         cx.memo = Memo::default();
     }
-    Query { scope: query.scope, filter: query.filter, cx }
+    Query::new(query.scope, query.filter, cx)
 }
 
 /// The resource groups to search: the scope's own, and those of resources that selectors name.
@@ -239,7 +239,7 @@ pub(crate) fn asked_for<S>(
             let wanted: HashSet<String> = wanted.iter().map(|id| id.to_ascii_lowercase()).collect();
             objects.into_iter().filter(|object| wanted.contains(&object.id.to_ascii_lowercase())).collect()
         }
-        Filter::Scope { wanted, shared } => {
+        Filter::Scope { wanted, shared, .. } => {
             let names: HashMap<String, &str> =
                 wanted.iter().map(|task| (called(task.name).to_ascii_lowercase(), task.name)).collect();
             let keep = |mut object: Object<S>| {
@@ -251,8 +251,7 @@ pub(crate) fn asked_for<S>(
                     object.name = Some((*task).to_owned());
                     return Some(object);
                 }
-                let meant =
-                    |selector: &&&str| object.is_meant_by(selector) || ids::same(&object.id, selector);
+                let meant = |selector: &&&str| object.matches(selector) || ids::same(&object.id, selector);
                 let selector = shared.iter().find(meant).map(|it| (*it).to_owned())?;
                 Some(object.alias(selector))
             };
@@ -275,7 +274,7 @@ impl<K: ArmKind> Arm<K> {
         // Machines of a scale set and their disks inherit its tags, including the task's. An object that was
         // created for a task is named after it.
         if object.name.as_deref().is_some_and(|task| !K::name(task).eq_ignore_ascii_case(&head.name)) {
-            object = Object { name: None, owner: Owner::Other, ..object };
+            object = object.name(None).owner(Owner::Other);
         }
         Ok(match state(head.state.as_deref()) {
             State::Failed(_) if K::mends() && !polling => object,
@@ -308,7 +307,7 @@ impl<K: ArmKind> Arm<K> {
             })?;
             Some(model)
         };
-        let fresh = Context { memo: Memo::default(), ..cx.clone() };
+        let fresh = cx.fresh();
         let around = K::around(&self.0, &fresh, site.group).await?;
         if let Some(model) = shown {
             return self.object(cx, site, &model, &around, true).await;

@@ -137,7 +137,7 @@ impl Handler for Zones {
     }
 
     fn timing(&self) -> Timing {
-        Timing { settle: Duration::from_secs(20), vanish: Duration::from_secs(10), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(20)).vanish(Duration::from_secs(10))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<AzureDnsZone<Closed>>>> {
@@ -165,7 +165,7 @@ impl Handler for Zones {
                         object.name = Some((*task).to_owned());
                         return Some(object);
                     }
-                    shared.iter().any(|selector| object.is_meant_by(selector)).then_some(object)
+                    shared.iter().any(|selector| object.matches(selector)).then_some(object)
                 })
                 .collect(),
         })

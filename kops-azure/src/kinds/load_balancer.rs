@@ -81,6 +81,7 @@ impl AzureLoadBalancer {
 
 impl Resource for AzureLoadBalancer {
     const KIND: &'static str = "AzureLoadBalancer";
+    const OUTPUTS: &'static [&'static str] = &[Self::ADDRESS.name()];
     type Resolved = AzureLoadBalancer<Closed>;
 }
 
@@ -116,7 +117,7 @@ impl ArmKind for LoadBalancers {
     }
 
     fn timing() -> Timing {
-        Timing { settle: Duration::from_secs(5), vanish: Duration::from_secs(12), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(5)).vanish(Duration::from_secs(12))
     }
 
     fn blank(location: &str) -> Self::Model {

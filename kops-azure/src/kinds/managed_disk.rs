@@ -77,7 +77,7 @@ impl ArmKind for ManagedDisks {
     }
 
     fn timing() -> Timing {
-        Timing { settle: Duration::from_secs(3), vanish: Duration::from_secs(3), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(3)).vanish(Duration::from_secs(3))
     }
 
     fn list(clients: &Clients, group: &str) -> Pages<Self::Model> {

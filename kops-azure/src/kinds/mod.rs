@@ -42,7 +42,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use kops_core::cloud::{DynHandler, lookup};
+use kops_core::cloud::{AccountWide, Class, DynHandler, Handler, lookup};
+use kops_core::resource::Resource as _;
 use kops_core::{Error, Result};
 use serde::Serialize;
 
@@ -71,26 +72,55 @@ pub use vm_size::{AzureZone, VmSize};
 
 pub(crate) use network_security_group::OURS;
 
+/// What objects of each kind are for.
+pub(crate) const CLASSES: &[(Class, &[&str])] = &[
+    (Class::Data, &[<ManagedDisk>::KIND]),
+    (Class::Compute, &[<SshPublicKey>::KIND, <VirtualMachineScaleSet>::KIND, Image::KIND, VmSize::KIND]),
+    (
+        Class::Network,
+        &[
+            <VirtualNetwork>::KIND,
+            <AzureSubnet>::KIND,
+            <NetworkSecurityGroup>::KIND,
+            <ApplicationSecurityGroup>::KIND,
+            <RouteTable>::KIND,
+            <PublicIpAddress>::KIND,
+            <AzureNatGateway>::KIND,
+            <AzureLoadBalancer>::KIND,
+        ],
+    ),
+    (Class::Identity, &[<UserAssignedIdentity>::KIND, <RoleAssignment>::KIND]),
+    (Class::Dns, &[<AzureDnsZone>::KIND, <VirtualNetworkLink>::KIND, <AzureRecordSet>::KIND]),
+    // What everything is in, and what a region is made of.
+    (Class::Other, &[ResourceGroup::KIND, AzureZone::KIND]),
+];
+
+/// The handler of a kind that is the subscription's in every region, as all are: resource groups are, which all else is
+/// in, and so are zones and role assignments.
+fn wide(clients: &Clients, handler: impl Handler) -> Arc<dyn DynHandler> {
+    Arc::new(AccountWide::new(&clients.location, handler))
+}
+
 /// A handler for every kind.
 pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
     vec![
-        Arc::new(resource_group::ResourceGroups(clients.clone())),
-        Arc::new(Arm::<virtual_network::VirtualNetworks>::new(clients)),
-        Arc::new(subnet::Subnets(clients.clone())),
-        Arc::new(Arm::<network_security_group::NetworkSecurityGroups>::new(clients)),
-        Arc::new(Arm::<application_security_group::ApplicationSecurityGroups>::new(clients)),
-        Arc::new(Arm::<route_table::RouteTables>::new(clients)),
-        Arc::new(Arm::<public_ip_address::PublicIpAddresses>::new(clients)),
-        Arc::new(Arm::<nat_gateway::NatGateways>::new(clients)),
-        Arc::new(Arm::<load_balancer::LoadBalancers>::new(clients)),
-        Arc::new(Arm::<managed_disk::ManagedDisks>::new(clients)),
-        Arc::new(Arm::<ssh_public_key::SshPublicKeys>::new(clients)),
-        Arc::new(Arm::<scale_set::ScaleSets>::new(clients)),
-        Arc::new(Arm::<user_assigned_identity::UserAssignedIdentities>::new(clients)),
-        Arc::new(role_assignment::RoleAssignments(clients.clone())),
-        Arc::new(dns_zone::Zones(clients.clone())),
-        Arc::new(virtual_network_link::VirtualNetworkLinks(clients.clone())),
-        Arc::new(record_set::RecordSets(clients.clone())),
+        wide(clients, resource_group::ResourceGroups(clients.clone())),
+        wide(clients, Arm::<virtual_network::VirtualNetworks>::new(clients)),
+        wide(clients, subnet::Subnets(clients.clone())),
+        wide(clients, Arm::<network_security_group::NetworkSecurityGroups>::new(clients)),
+        wide(clients, Arm::<application_security_group::ApplicationSecurityGroups>::new(clients)),
+        wide(clients, Arm::<route_table::RouteTables>::new(clients)),
+        wide(clients, Arm::<public_ip_address::PublicIpAddresses>::new(clients)),
+        wide(clients, Arm::<nat_gateway::NatGateways>::new(clients)),
+        wide(clients, Arm::<load_balancer::LoadBalancers>::new(clients)),
+        wide(clients, Arm::<managed_disk::ManagedDisks>::new(clients)),
+        wide(clients, Arm::<ssh_public_key::SshPublicKeys>::new(clients)),
+        wide(clients, Arm::<scale_set::ScaleSets>::new(clients)),
+        wide(clients, Arm::<user_assigned_identity::UserAssignedIdentities>::new(clients)),
+        wide(clients, role_assignment::RoleAssignments(clients.clone())),
+        wide(clients, dns_zone::Zones(clients.clone())),
+        wide(clients, virtual_network_link::VirtualNetworkLinks(clients.clone())),
+        wide(clients, record_set::RecordSets(clients.clone())),
         lookup(image::Images(clients.clone())),
         lookup(vm_size::VmSizes(clients.clone())),
         lookup(vm_size::Zones(clients.clone())),

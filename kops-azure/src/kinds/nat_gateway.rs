@@ -40,6 +40,7 @@ impl AzureNatGateway {
 
 impl Resource for AzureNatGateway {
     const KIND: &'static str = "AzureNatGateway";
+    const OUTPUTS: &'static [&'static str] = &[Self::PUBLIC_IP.name()];
     type Resolved = AzureNatGateway<Closed>;
 }
 
@@ -68,7 +69,7 @@ impl ArmKind for NatGateways {
     }
 
     fn timing() -> Timing {
-        Timing { settle: Duration::from_secs(12), vanish: Duration::from_secs(12), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(12)).vanish(Duration::from_secs(12))
     }
 
     fn blank(location: &str) -> Self::Model {

@@ -33,6 +33,7 @@ impl PublicIpAddress {
 
 impl Resource for PublicIpAddress {
     const KIND: &'static str = "PublicIpAddress";
+    const OUTPUTS: &'static [&'static str] = &[Self::ADDRESS.name()];
     type Resolved = PublicIpAddress<Closed>;
 }
 
@@ -61,7 +62,7 @@ impl ArmKind for PublicIpAddresses {
     }
 
     fn timing() -> Timing {
-        Timing { settle: Duration::from_secs(4), vanish: Duration::from_secs(10), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(4)).vanish(Duration::from_secs(10))
     }
 
     fn blank(location: &str) -> Self::Model {

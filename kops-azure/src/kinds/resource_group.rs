@@ -55,7 +55,7 @@ impl Handler for ResourceGroups {
     }
 
     fn timing(&self) -> Timing {
-        Timing { vanish: Duration::from_secs(20), ..Timing::default() }
+        Timing::new().vanish(Duration::from_secs(20))
     }
 
     /// One read for each group in question, which is one in all but unusual cases.
@@ -74,7 +74,7 @@ impl Handler for ResourceGroups {
         for name in names {
             let Some(model) = self.get(query.cx, &name).await? else { continue };
             let mut object = self.observed(query.scope, &own, &model);
-            if let Filter::Scope { wanted, shared } = query.filter {
+            if let Filter::Scope { wanted, shared, .. } = query.filter {
                 let meant = shared.iter().any(|selector| ids::name(selector).eq_ignore_ascii_case(&name));
                 if object.name.is_none() && !meant {
                     object.name = wanted.first().map(|task| task.name.to_owned());

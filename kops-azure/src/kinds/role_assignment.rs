@@ -77,7 +77,7 @@ impl Handler for RoleAssignments {
             Filter::Ids(ids) => {
                 observed.filter(|object| ids.iter().any(|id| ids::same(id, &object.id))).collect()
             }
-            Filter::Scope { wanted, shared } => observed
+            Filter::Scope { wanted, shared, .. } => observed
                 .filter_map(|mut object| {
                     let called = ids::name(&object.id).to_owned();
                     if object.name.is_none() {
@@ -110,7 +110,7 @@ impl Handler for RoleAssignments {
         let create = client.create(spec.scope.trim_start_matches('/'), name, parameters);
         let made: models::RoleAssignment = self.0.fetch(request.cx, CALLS.write, sent(create.send())).await?;
         let object = self.observed(request.scope, &made, &[]);
-        Ok(Object { spec: RoleAssignment { identity: spec.identity.clone(), ..object.spec }, ..object })
+        Ok(object.map(|seen| RoleAssignment { identity: spec.identity.clone(), ..seen }))
     }
 
     async fn update(

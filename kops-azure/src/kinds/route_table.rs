@@ -82,7 +82,7 @@ impl ArmKind for RouteTables {
     }
 
     fn timing() -> Timing {
-        Timing { settle: Duration::from_secs(4), vanish: Duration::from_secs(10), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(4)).vanish(Duration::from_secs(10))
     }
 
     fn blank(location: &str) -> Self::Model {

@@ -151,7 +151,7 @@ impl ArmKind for ScaleSets {
     fn timing() -> Timing {
         // As documented for a handful of machines: a minute and a half to create, as long to delete.
         let settle = Duration::from_secs(90);
-        Timing { settle, vanish: Duration::from_mins(1), ..Timing::default() }
+        Timing::new().settle(settle).vanish(Duration::from_mins(1))
     }
 
     fn list(clients: &Clients, group: &str) -> Pages<Self::Model> {

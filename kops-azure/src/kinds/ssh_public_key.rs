@@ -33,6 +33,7 @@ impl SshPublicKey {
 
 impl Resource for SshPublicKey {
     const KIND: &'static str = "SshPublicKey";
+    const OUTPUTS: &'static [&'static str] = &[Self::PUBLIC_KEY.name()];
     type Resolved = SshPublicKey<Closed>;
 }
 

@@ -68,7 +68,7 @@ impl Handler for Subnets {
     }
 
     fn timing(&self) -> Timing {
-        Timing { settle: Duration::from_secs(5), vanish: Duration::from_secs(10), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(5)).vanish(Duration::from_secs(10))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<AzureSubnet<Closed>>>> {
@@ -102,7 +102,7 @@ impl Handler for Subnets {
                 if object.owner == Owner::Scope {
                     let called = |(task, spec): &&(&str, AzureSubnet)| {
                         name(task).eq_ignore_ascii_case(ids::name(&object.id))
-                            && kops_core::cloud::means(&spec.network, &within.id, mine)
+                            && kops_core::cloud::refers_to(&spec.network, &within.id, mine)
                     };
                     object.name = match wanted.iter().find(called) {
                         Some((task, _)) => Some((*task).to_owned()),
@@ -215,7 +215,7 @@ impl Subnets {
         let none = Tags::new();
         let within = Within { id: spec.network.as_str().to_owned(), tags: &none, owned: true };
         let object = observed(&site, &within, subnet)?;
-        Ok(Object { name: Some(task.to_owned()), retained, ..object })
+        Ok(object.name(task.to_owned()).retained(retained))
     }
 }
 
@@ -246,9 +246,9 @@ fn observed(
     };
     let called = subnet.name.clone().unwrap_or_default();
     let id = format!("{}/subnets/{called}", within.id);
-    let ours = within.owned || names::may_belong(&called, site.scope.name());
+    let ours = within.owned || names::is_called_after(&called, site.scope);
     let object = if ours {
-        Object { retained: tags::is_retained(within.tags), ..Object::owned(id, called, spec) }
+        Object::owned(id, called, spec).retained(tags::is_retained(within.tags))
     } else {
         Object::foreign(id, spec)
     };

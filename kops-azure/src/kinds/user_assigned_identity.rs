@@ -34,6 +34,7 @@ impl UserAssignedIdentity {
 
 impl Resource for UserAssignedIdentity {
     const KIND: &'static str = "UserAssignedIdentity";
+    const OUTPUTS: &'static [&'static str] = &[Self::PRINCIPAL_ID.name(), Self::CLIENT_ID.name()];
     type Resolved = UserAssignedIdentity<Closed>;
 }
 

@@ -64,7 +64,7 @@ impl ArmKind for VirtualNetworks {
     }
 
     fn timing() -> Timing {
-        Timing { settle: Duration::from_secs(5), vanish: Duration::from_secs(10), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(5)).vanish(Duration::from_secs(10))
     }
 
     fn blank(location: &str) -> Self::Model {

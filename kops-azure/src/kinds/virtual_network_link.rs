@@ -55,7 +55,7 @@ impl Handler for VirtualNetworkLinks {
     }
 
     fn timing(&self) -> Timing {
-        Timing { settle: Duration::from_secs(30), vanish: Duration::from_secs(30), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(30)).vanish(Duration::from_secs(30))
     }
 
     /// A listing for each private zone that the scope owns: foreign zones are linked by their owners.

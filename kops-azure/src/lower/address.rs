@@ -10,7 +10,7 @@ use crate::kinds::PublicIpAddress;
 impl Lowered<Site> for Address {
     type Native = PublicIpAddress;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::IP.name(), PublicIpAddress::ADDRESS.name())];
 
     fn lower(name: &str, _: Self, cx: &mut Lowering<'_>) -> Result<()> {

@@ -20,7 +20,7 @@ impl Lowered<Site> for InternetGateway {
 impl Lowered<Site> for NatGateway {
     type Native = AzureNatGateway;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PUBLIC_IP.name(), AzureNatGateway::PUBLIC_IP.name())];
 
     /// It serves the subnets that refer to it; the subnet that should contain it is ignored.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kops_core::graph::{Handle, Id, Input, OutputRef, Setting};
 use kops_core::lower::Lowered;
-use kops_core::resource::{Identity, InstanceGroup, RootVolume, SshKey};
+use kops_core::resource::{Identity, InstanceDisk, InstanceGroup, SshKey};
 use kops_core::{Error, ErrorKind, Result};
 
 use super::volume::USUAL_SKU;
@@ -17,6 +17,8 @@ use crate::tags;
 
 impl Lowered<Site> for InstanceGroup {
     type Native = VirtualMachineScaleSet;
+
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         check(&spec)?;
@@ -40,8 +42,8 @@ impl Lowered<Site> for InstanceGroup {
             max_size: spec.max,
             zones,
             image: cx.looked_up::<Image>(&spec.image).id(),
-            os_disk: disk(&spec.root_volume)?,
-            data_disks: data_disks(&spec.volumes)?,
+            os_disk: disk(&spec.root_disk)?,
+            data_disks: data_disks(&spec.disks)?,
             subnet: native(subnet),
             security_groups: spec.firewalls.into_iter().map(native).collect(),
             public_ip: spec.options.public_ip.unwrap_or(false),
@@ -102,7 +104,7 @@ fn check(spec: &InstanceGroup) -> Result<()> {
     Ok(())
 }
 
-fn disk(volume: &RootVolume) -> Result<ScaleSetDisk> {
+fn disk(volume: &InstanceDisk) -> Result<ScaleSetDisk> {
     let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).with_hint(hint));
     if volume.keep {
         return unsupported(
@@ -116,18 +118,18 @@ fn disk(volume: &RootVolume) -> Result<ScaleSetDisk> {
             "remove encryptionKey",
         );
     }
-    if volume.iops.is_some() || volume.throughput.is_some() {
+    if volume.iops.is_some() || volume.throughput_mibps.is_some() {
         return unsupported(
             "size and SKU determine the performance of a scale set's disks",
             "remove iops and throughput",
         );
     }
-    let sku = volume.volume_type.clone().unwrap_or_else(|| USUAL_SKU.to_owned());
-    Ok(ScaleSetDisk { size: volume.size, sku })
+    let sku = volume.disk_type.clone().unwrap_or_else(|| USUAL_SKU.to_owned());
+    Ok(ScaleSetDisk { size: volume.size_gib, sku })
 }
 
 /// Data disks by LUN, in the order of their device names: Azure has no device names.
-fn data_disks(volumes: &BTreeMap<String, RootVolume>) -> Result<BTreeMap<u8, ScaleSetDisk>> {
+fn data_disks(volumes: &BTreeMap<String, InstanceDisk>) -> Result<BTreeMap<u8, ScaleSetDisk>> {
     (0_u8..).zip(volumes.values()).map(|(number, volume)| Ok((number, disk(volume)?))).collect()
 }
 

@@ -15,7 +15,7 @@ impl Lowered<Site> for LoadBalancer {
     type Native = AzureLoadBalancer;
 
     /// It has an address only: DNS records provide names.
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::DNS_NAME.name(), AzureLoadBalancer::ADDRESS.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
@@ -56,12 +56,12 @@ fn rule(listener: &Listener) -> Result<BalancerRule> {
             .with_hint("use TCP or UDP, without a certificate"));
         }
     };
-    let HealthCheck { port, https_path, interval, unhealthy, .. } = &listener.health_check;
+    let HealthCheck { port, https_path, interval_seconds, unhealthy, .. } = &listener.health_check;
     let probe = BalancerProbe {
         protocol: if https_path.is_some() { "Https" } else { "Tcp" }.to_owned(),
         port: port.unwrap_or(listener.target_port),
         path: https_path.clone(),
-        interval: (*interval).max(SHORTEST_INTERVAL),
+        interval: (*interval_seconds).max(SHORTEST_INTERVAL),
         // One number for both directions.
         threshold: *unhealthy,
     };

@@ -33,14 +33,14 @@ use std::collections::{BTreeMap, HashSet};
 
 use kops_core::cloud::Scope;
 use kops_core::graph::{Id, Input, Lifecycle, OutputRef, TaskGraph, Wait};
-use kops_core::lower::{Lowered, Lowerings, every};
+use kops_core::lower::{Lowered, Lowerings, Native, every};
 use kops_core::resource::Resource as _;
 use kops_core::{Error, ErrorKind, Result};
 
 use crate::kinds::{AzureSubnet, AzureZone, ResourceGroup, VirtualNetwork};
 use crate::tags::{self, Tags};
 
-const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "Azure", kinds: &every::<Site>(), parts: &[] };
+const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "Azure", kinds: every::<Site>(), parts: &[] };
 
 /// What lowering knows about Azure.
 pub(crate) struct Site {
@@ -56,18 +56,13 @@ pub(crate) struct Site {
 /// A graph that is being lowered to Azure's kinds.
 pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 
-/// Lowers a graph of agnostic and native tasks to one of native tasks only.
+/// Lowers a graph of agnostic and native tasks to one of native tasks only; tasks of `kinds` are kept as they are.
 ///
 /// # Errors
 /// Everything that Azure does not support, at once.
-pub(crate) fn lower(
-    graph: &TaskGraph,
-    scope: &Scope,
-    site: &Site,
-    native_kinds: &HashSet<&str>,
-) -> Result<TaskGraph> {
-    let native = LOWERINGS.lower(graph, scope, site, native_kinds)?;
-    subnets_stay_with_their_networks(&native)?;
+pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, site: &Site, kinds: &HashSet<&str>) -> Result<Native> {
+    let native = LOWERINGS.lower(graph, scope, site, kinds)?;
+    subnets_stay_with_their_networks(native.graph())?;
     Ok(native)
 }
 

@@ -145,7 +145,7 @@ fn seen_through_balancers(
         .filter(admits)
         // Traffic from the machines themselves needs no load balancer.
         .filter(|outer| outer.peer != rule.peer)
-        .map(|outer| FirewallRule { peer: outer.peer.clone(), ..rule.clone() })
+        .map(|outer| rule.clone().peer(outer.peer.clone()))
         .collect()
 }
 

@@ -14,6 +14,8 @@ pub(super) const USUAL_SKU: &str = "StandardSSD_LRS";
 impl Lowered<Site> for Volume {
     type Native = ManagedDisk;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
+
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         // A disk without a zone can only be attached to machines without one.
         let zone = if spec.zone.is_empty() { None } else { Some(zone(cx, &spec.zone)?) };
@@ -21,10 +23,10 @@ impl Lowered<Site> for Volume {
         let disk = ManagedDisk {
             group,
             zone,
-            size: spec.size,
+            size: spec.size_gib,
             sku: spec.volume_type.unwrap_or_else(|| USUAL_SKU.to_owned()),
             iops: setting(spec.iops),
-            throughput: setting(spec.throughput),
+            throughput: setting(spec.throughput_mibps),
             // Disks are always encrypted.
             encryption_set: spec.kms_key,
             provisioned: Setting::To(true),

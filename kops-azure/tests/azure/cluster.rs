@@ -13,27 +13,23 @@ use crate::lab::{CLUSTER, IMAGE, KEY, Lab, SIZE};
 
 /// A highly available cluster with private machines, a bastion, and a load balancer before the API.
 fn files(dns: DnsType, balancer: LoadBalancerType) -> ClusterFiles {
-    let options = NewCluster {
-        name: CLUSTER.to_owned(),
-        cloud: "azure".to_owned(),
-        zones: (1..=3).map(|zone| format!("{REGION}-{zone}")).collect(),
-        control_plane_count: Some(3),
-        control_plane_size: Some(SIZE.to_owned()),
-        node_size: Some(SIZE.to_owned()),
-        image: Some(IMAGE.to_owned()),
-        network_cidr: Some("10.0.0.0/16".to_owned()),
-        topology: TopologyKind::Private,
-        bastion: true,
-        api_load_balancer: Some(balancer),
-        dns,
-        dns_zone: (dns == DnsType::Public).then(|| "example.com".to_owned()),
-        ..NewCluster::default()
-    };
+    let mut options = NewCluster::new(CLUSTER, "azure")
+        .zones((1..=3).map(|zone| format!("{REGION}-{zone}")))
+        .control_plane_count(3)
+        .control_plane_size(SIZE)
+        .node_size(SIZE)
+        .image(IMAGE)
+        .topology(TopologyKind::Private)
+        .bastion(true)
+        .api_load_balancer(balancer)
+        .dns(dns);
+    options.network_cidr = "10.0.0.0/16".parse().ok();
+    options.dns_zone = (dns == DnsType::Public).then(|| "example.com".to_owned());
     let (cluster, instance_groups) = new_cluster(&options).unwrap_or_else(|problems| panic!("{problems}"));
     let mut key = SshCredential::default();
     "admin".clone_into(&mut key.metadata.name);
     KEY.clone_into(&mut key.spec.public_key);
-    ClusterFiles { cluster, instance_groups, ssh_keys: vec![key] }
+    ClusterFiles::new(cluster, instance_groups, [key])
 }
 
 fn graph(files: &ClusterFiles, lab: &Lab) -> TaskGraph {
@@ -55,7 +51,7 @@ async fn a_cluster_comes_settles_changes_and_goes() {
     lab.try_apply(&plain).await.unwrap();
     let calls = lab.assert_settled(&plain).await;
     let scope = cluster_graph(&files, &*lab.azure).unwrap().scope;
-    let tasks = lab.azure.lower(&plain, &scope).unwrap().len();
+    let tasks = lab.azure.lower(&plain, &scope, &[]).unwrap().graph().len();
     println!("a cluster of kOps': {tasks} native tasks, {calls} calls for a plan without changes");
     assert!(calls <= 40, "{:?}", lab.emulator.calls().by_action());
 
@@ -96,8 +92,8 @@ async fn a_balancers_clients_are_let_in_to_the_machines_behind() {
     let files = files(DnsType::None, LoadBalancerType::Public);
     let lab = lab(&files).await;
     let scope = cluster_graph(&files, &*lab.azure).unwrap().scope;
-    let native = lab.azure.lower(&graph(&files, &lab), &scope).unwrap();
-    let group: kops_azure::kinds::NetworkSecurityGroup = native.spec(CLUSTER).unwrap();
+    let native = lab.azure.lower(&graph(&files, &lab), &scope, &[]).unwrap();
+    let group: kops_azure::kinds::NetworkSecurityGroup = native.graph().spec(CLUSTER).unwrap();
     let admits = group.rules.iter().any(|rule| {
         let to = serde_json::to_string(&rule.to).unwrap();
         let from = serde_json::to_string(&rule.from).unwrap();

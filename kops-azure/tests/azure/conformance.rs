@@ -9,15 +9,15 @@ use kops_azure_emulator::{Emulator, REGION};
 use kops_cluster::extensions::MachineRole;
 use kops_core::Result;
 use kops_core::cloud::{Cloud, Scope};
-use kops_core::graph::{Key, Secret, TaskGraph};
+use kops_core::graph::{Input, Key, Secret, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, InstanceGroup, Network, RecordType, Resource, Scheme, Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, Network, RecordType, Resource, Scheme, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use serde_json::json;
 
-use crate::lab::{Site, connect, listener, open_subnet};
+use crate::lab::{Site, builder, connect, listener, open_subnet};
 
 /// In the user data of machines.
 const SECRET: &str = "correct horse battery staple";
@@ -28,6 +28,8 @@ const FOREIGN: &str = "resourceGroups/theirs-of-nobody";
 struct OnAzure {
     emulator: Emulator,
     azure: Arc<Azure>,
+    /// The same subscription in another region.
+    elsewhere: Arc<Azure>,
     machines: bool,
     planted: AtomicBool,
     taken: std::sync::Mutex<Vec<String>>,
@@ -38,9 +40,11 @@ impl OnAzure {
         let emulator = Emulator::start();
         emulator.create_zone("dns", ZONE);
         let azure = connect(&emulator).await;
+        let elsewhere = Arc::new(builder(&emulator).location("northeurope").build().await.unwrap());
         Self {
             emulator,
             azure,
+            elsewhere,
             machines,
             planted: AtomicBool::new(false),
             taken: std::sync::Mutex::default(),
@@ -72,22 +76,17 @@ fn network(scope: &Scope, wish: Wish) -> TaskGraph {
     let mut site = Site::in_ranges(scope.name(), ranges);
     let mut balancer_port = listener(wish.port);
     balancer_port.target_port = 443;
-    let api = kops_core::resource::LoadBalancer {
-        network: site.network.id(),
-        subnets: [site.subnet.id()].into(),
-        scheme: Scheme::Public,
-        firewalls: [].into(),
-        listeners: vec![balancer_port],
-        cross_zone: false,
-        extensions: kops_core::resource::Extensions::default(),
-    };
+    let api = kops_core::resource::LoadBalancer::new(site.network.id(), [site.subnet.id()])
+        .scheme(Scheme::Public)
+        .listeners([balancer_port])
+        .extensions(kops_core::resource::Extensions::default());
     site.graph.add(&format!("api.{}", scope.name()), api);
-    let zone = DnsZone { name: format!("in.{}", scope.name()), network: Some(site.network.id()) };
+    let zone = DnsZone::new(format!("in.{}", scope.name())).network(site.network.id());
     site.graph.add(&format!("in.{}", scope.name()), zone);
     if wish.second {
         open_subnet(&mut site, 32);
     }
-    site.graph.add(&format!("spare.{}", scope.name()), Address {});
+    site.graph.add(&format!("spare.{}", scope.name()), Address::new());
     site.build()
 }
 
@@ -96,27 +95,26 @@ fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
     let mut site = Site::of(cluster);
     let identity = site.identity("masters", MachineRole::ControlPlane);
     let api = site.balancer(Scheme::Internal);
-    let group = InstanceGroup {
-        machine_type: wish.size.to_owned(),
-        max: wish.most,
-        identity: Some(identity.id()),
-        load_balancers: [api.id()].into(),
-        user_data: Some(Secret::new(SECRET).into()),
-        ..site.group(&[1])
-    };
+    let mut group = site
+        .group(&[1])
+        .max(wish.most)
+        .identity(identity.id())
+        .load_balancers([api.id()])
+        .user_data(Input::Known(Secret::new(SECRET)));
+    wish.size.clone_into(&mut group.machine_type);
     site.graph.add(&format!("nodes.{cluster}"), group);
     if wish.second {
-        let volume = Volume { zone: format!("{REGION}-1"), size: wish.volume, ..Volume::default() };
+        let volume = Volume::new(format!("{REGION}-1"), wish.volume);
         site.graph.add(&format!("a.etcd-main.{cluster}"), volume);
     }
     let zone = site.graph.share::<DnsZone>(ZONE, DnsZone::selector(ZONE, false));
-    let record = DnsRecord {
-        zone: zone.id(),
-        name: format!("api.{cluster}"),
-        record_type: RecordType::A,
-        ttl: wish.ttl,
-        target: DnsTarget::Values(["192.0.2.1".into()].into()),
-    };
+    let record = DnsRecord::new(
+        zone.id(),
+        format!("api.{cluster}"),
+        RecordType::A,
+        DnsTarget::Values(["192.0.2.1".into()].into()),
+    )
+    .ttl_seconds(wish.ttl);
     site.graph.add(&format!("api.{cluster}"), record);
     site.build()
 }
@@ -238,6 +236,15 @@ impl Fixture for OnAzure {
         Ok(Some(Key::new("ResourceGroup", &group)))
     }
 
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(self.elsewhere.clone())
+    }
+
+    /// Zones are called otherwise there.
+    fn graph_elsewhere(&self, scope: &Scope) -> Result<TaskGraph> {
+        Ok(network(scope, PLAIN))
+    }
+
     async fn uproot(&self) -> Result<()> {
         if self.planted.swap(false, Ordering::Relaxed) {
             self.emulator.request("DELETE", FOREIGN, json!({}));
@@ -250,14 +257,14 @@ impl Fixture for OnAzure {
 
     fn unsupported(&self, scope: &Scope) -> Result<Option<(TaskGraph, Key)>> {
         let mut site = Site::of(scope.name());
-        site.graph.add("six", Network { cidrs: vec!["2001:db8::/48".parse().unwrap()], ipv6: true });
+        site.graph.add("six", Network::new(["2001:db8::/48".parse().unwrap()]).ipv6(true));
         Ok(Some((site.build(), Key::new(Network::KIND, "six"))))
     }
 
     fn many(&self, scope: &Scope) -> Result<Option<Many>> {
         let mut site = Site::of(scope.name());
         for number in 0..60 {
-            site.graph.add(&format!("spare-{number}.{}", scope.name()), Address {});
+            site.graph.add(&format!("spare-{number}.{}", scope.name()), Address::new());
         }
         // A page of the emulator holds fifty.
         Ok(Some(Many { graph: site.build(), further_requests: 1 }))

@@ -6,12 +6,12 @@ use kops_azure::{Azure, AzureBuilder};
 use kops_azure_emulator::{Emulator, REGION, Snapshot, TOKEN};
 use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::cloud::Scope;
-use kops_core::graph::{GraphBuilder, Handle, Secret, TaskGraph};
+use kops_core::graph::{GraphBuilder, Handle, Input, Secret, TaskGraph};
 use kops_core::plan::Plan;
 use kops_core::resource::{
-    Access, Address, DnsRecord, DnsTarget, DnsZone, Extensions, Firewall, FirewallRule, FirewallRules,
-    HealthCheck, Identity, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions,
-    NatGateway, Network, Peer, Protocol, RecordType, RootVolume, Scheme, SshKey, Subnet, Volume,
+    Access, Address, DnsRecord, DnsTarget, DnsZone, Firewall, FirewallRule, FirewallRules, Identity,
+    InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions, NatGateway,
+    Network, Peer, RecordType, Scheme, SshKey, Subnet, Volume,
 };
 use kops_core::testing::FastClock;
 use kops_core::{Engine, Result};
@@ -114,7 +114,7 @@ fn anywhere() -> Peer {
 }
 
 pub(crate) fn rules(graph: &mut GraphBuilder, of: &Handle<Firewall>, rules: Vec<FirewallRule>) {
-    let rules = FirewallRules { firewall: of.id(), rules: rules.into_iter().collect() };
+    let rules = FirewallRules::new(of.id(), rules);
     graph.add(of.key().name(), rules);
 }
 
@@ -127,23 +127,17 @@ impl Site {
     /// The same in a network of these ranges.
     pub(crate) fn in_ranges(cluster: &str, ranges: &[&str]) -> Self {
         let mut graph = TaskGraph::builder();
-        let cidrs = ranges.iter().map(|range| range.parse().unwrap()).collect();
-        let network = graph.add(cluster, Network { cidrs, ipv6: false });
-        let door = graph.add(cluster, InternetGateway { network: network.id() });
-        let address = graph.add(cluster, Address {});
-        let nat = NatGateway { network: network.id(), subnet: None, address: address.id() };
+        let cidrs = ranges.iter().map(|range| range.parse().unwrap());
+        let network = graph.add(cluster, Network::new(cidrs));
+        let door = graph.add(cluster, InternetGateway::new(network.id()));
+        let address = graph.add(cluster, Address::new());
+        let nat = NatGateway::new(network.id(), address.id());
         let nat = graph.add(cluster, nat);
         graph.after(&nat, &door);
-        let subnet = Subnet {
-            zone: None,
-            ..Subnet::new(network.id(), "10.0.0.0/20".parse().unwrap(), "").behind(nat.id())
-        };
+        let subnet = Subnet::new(network.id(), "10.0.0.0/20".parse().unwrap()).behind(nat.id());
         let subnet = graph.add(&format!("{REGION}.{cluster}"), subnet);
         let wall = |graph: &mut GraphBuilder, role: &str| {
-            graph.add(
-                &format!("{role}.{cluster}"),
-                Firewall { network: network.id(), description: role.to_owned() },
-            )
+            graph.add(&format!("{role}.{cluster}"), Firewall::new(network.id(), role))
         };
         let (nodes, masters) = (wall(&mut graph, "nodes"), wall(&mut graph, "masters"));
         let group = |wall: &Handle<Firewall>| Peer::Group(wall.id());
@@ -172,38 +166,23 @@ impl Site {
     }
 
     pub(crate) fn balancer(&mut self, scheme: Scheme) -> Handle<LoadBalancer> {
-        let balancer = LoadBalancer {
-            network: self.network.id(),
-            subnets: [self.subnet.id()].into(),
-            scheme,
-            firewalls: [].into(),
-            listeners: vec![listener(443)],
-            cross_zone: false,
-            extensions: Extensions::default(),
-        };
+        let balancer = LoadBalancer::new(self.network.id(), [self.subnet.id()])
+            .scheme(scheme)
+            .listeners([listener(443)]);
         self.graph.add(&format!("api.{}", self.cluster), balancer)
     }
 
     pub(crate) fn group(&self, zones: &[u8]) -> InstanceGroup {
-        InstanceGroup {
-            subnets: [self.subnet.id()].into(),
-            zones: zones.iter().map(|zone| format!("{REGION}-{zone}")).collect(),
-            image: IMAGE.to_owned(),
-            machine_type: SIZE.to_owned(),
-            min: 1,
-            max: 2,
-            firewalls: [self.nodes.id()].into(),
-            identity: None,
-            ssh_key: Some(self.key.id()),
-            user_data: Some(Secret::new("#cloud-config\n").into()),
-            root_volume: RootVolume { size: 64, ..RootVolume::default() },
-            volumes: [].into(),
-            load_balancers: [].into(),
-            options: MachineOptions { public_ip: Some(false), ..MachineOptions::default() },
-            spot: None,
-            labels: [("k8s.io/role/node".to_owned(), "1".to_owned())].into(),
-            extensions: Extensions::default(),
-        }
+        InstanceGroup::new([self.subnet.id()], IMAGE, SIZE)
+            .zones(zones.iter().map(|zone| format!("{REGION}-{zone}")))
+            .min(1)
+            .max(2)
+            .firewalls([self.nodes.id()])
+            .ssh_key(self.key.id())
+            .user_data(Input::Known(Secret::new("#cloud-config\n")))
+            .root_disk(InstanceDisk::new(64))
+            .options(MachineOptions::new().public_ip(false))
+            .labels([("k8s.io/role/node".to_owned(), "1".to_owned())])
     }
 
     pub(crate) fn build(self) -> TaskGraph {
@@ -212,13 +191,7 @@ impl Site {
 }
 
 pub(crate) fn listener(port: u16) -> Listener {
-    Listener {
-        port,
-        protocol: Protocol::Tcp,
-        target_port: 443,
-        health_check: HealthCheck::default(),
-        certificate: None,
-    }
+    Listener::tcp(port).target_port(443)
 }
 
 /// A highly available cluster: three groups of the control plane, etcd's six disks, a load balancer before the API
@@ -229,35 +202,28 @@ pub(crate) fn ha(groups: usize) -> TaskGraph {
     let nodes = site.identity("nodes", MachineRole::Node);
     let api = site.balancer(Scheme::Public);
     for zone in 1_u8..=3 {
-        let group = InstanceGroup {
-            min: 1,
-            max: 1,
-            firewalls: [site.masters.id()].into(),
-            identity: Some(masters.id()),
-            load_balancers: [api.id()].into(),
-            ..site.group(&[zone])
-        };
+        let group = site
+            .group(&[zone])
+            .firewalls([site.masters.id()])
+            .identity(masters.id())
+            .load_balancers([api.id()]);
         site.graph.add(&format!("control-plane-{zone}.masters.{CLUSTER}"), group);
         for etcd in ["main", "events"] {
-            let labels = [(format!("k8s.io/etcd/{etcd}"), format!("{zone}/1,2,3"))].into();
-            let volume = Volume { zone: format!("{REGION}-{zone}"), size: 20, labels, ..Volume::default() };
+            let labels = [(format!("k8s.io/etcd/{etcd}"), format!("{zone}/1,2,3"))];
+            let volume = Volume::new(format!("{REGION}-{zone}"), 20).labels(labels);
             site.graph.add(&format!("{zone}.etcd-{etcd}.{CLUSTER}"), volume);
         }
     }
     for number in 0..groups {
-        let group = InstanceGroup { identity: Some(nodes.id()), ..site.group(&[1, 2, 3]) };
+        let group = site.group(&[1, 2, 3]).identity(nodes.id());
         site.graph.add(&format!("nodes-{number}.{CLUSTER}"), group);
     }
     let zone = site.graph.share::<DnsZone>("example.com", DnsZone::selector("example.com", false));
     for name in ["api", "api.internal"] {
         let name = format!("{name}.{CLUSTER}");
-        let record = DnsRecord {
-            zone: zone.id(),
-            name: name.clone(),
-            record_type: RecordType::A,
-            ttl: 60,
-            target: DnsTarget::LoadBalancer(api.id()),
-        };
+        let record =
+            DnsRecord::new(zone.id(), name.clone(), RecordType::A, DnsTarget::LoadBalancer(api.id()))
+                .ttl_seconds(60);
         site.graph.add(&name, record);
     }
     site.build()
@@ -266,6 +232,6 @@ pub(crate) fn ha(groups: usize) -> TaskGraph {
 /// Somebody's open subnet beside.
 pub(crate) fn open_subnet(site: &mut Site, number: u8) -> Handle<Subnet> {
     let cidr = format!("10.0.{number}.0/24").parse().unwrap();
-    let subnet = Subnet { zone: None, access: Access::Private, ..Subnet::new(site.network.id(), cidr, "") };
+    let subnet = Subnet::new(site.network.id(), cidr).access(Access::Private);
     site.graph.add(&format!("more-{number}.{}", site.cluster), subnet)
 }

@@ -16,7 +16,7 @@ async fn a_cluster_is_made_and_deleted_and_leaves_nothing() {
     let graph = ha(1);
     lab.apply(&graph).await;
     let plain = lab.assert_settled(&graph).await;
-    let objects = lab.azure.lower(&graph, &Scope::new(CLUSTER)).unwrap().len();
+    let objects = lab.azure.lower(&graph, &Scope::new(CLUSTER), &[]).unwrap().graph().len();
     println!("{objects} native tasks, {plain} calls for a plan without changes");
     assert!(plain <= 40, "{plain} calls: {:?}", lab.emulator.calls().by_action());
 
@@ -143,7 +143,7 @@ async fn private_zones_internal_balancers_and_pages() {
     lab.before = lab.emulator.snapshot();
     let mut site = Site::of(CLUSTER);
     site.balancer(Scheme::Internal);
-    let zone = DnsZone { name: format!("internal.{CLUSTER}"), network: Some(site.network.id()) };
+    let zone = DnsZone::new(format!("internal.{CLUSTER}")).network(site.network.id());
     site.graph.add(&format!("internal.{CLUSTER}"), zone);
     for number in 16..20 {
         open_subnet(&mut site, number);

@@ -8,13 +8,13 @@ use crate::lab::{CLUSTER, Lab, Site, ha};
 async fn what_is_denied_is_missing() {
     let lab = Lab::new().await;
     let scope = Scope::new(CLUSTER);
-    let native = lab.azure.lower(&ha(1), &scope).unwrap();
+    let native = lab.azure.lower(&ha(1), &scope, &[]).unwrap();
     let permissions = lab.azure.permissions().unwrap();
     // The emulator tells them of groups only.
     lab.apply(&Site::of(CLUSTER).build()).await;
-    assert_eq!(permissions.missing(&native, &scope, &Context::default()).await.unwrap(), []);
+    assert_eq!(permissions.missing(native.graph(), &scope, &Context::default()).await.unwrap(), []);
     lab.emulator.deny(&["Microsoft.Network/natGateways/write"]);
-    let missing = permissions.missing(&native, &scope, &Context::default()).await.unwrap();
+    let missing = permissions.missing(native.graph(), &scope, &Context::default()).await.unwrap();
     assert_eq!(missing.len(), 1, "{missing:?}");
     assert_eq!(missing[0].action, "Microsoft.Network/natGateways/write");
     assert_eq!(missing[0].needed_for, ["AzureNatGateway"]);

@@ -57,6 +57,7 @@ pub trait NodeBootstrap: fmt::Debug + Send + Sync {
 
 /// A machine that is to join a cluster.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct BootMachine<'a> {
     /// The cluster.
     pub cluster: &'a Cluster,
@@ -68,8 +69,21 @@ pub struct BootMachine<'a> {
     pub endpoint: &'a Endpoint,
 }
 
+impl<'a> BootMachine<'a> {
+    /// A machine of an instance group.
+    pub fn new(
+        cluster: &'a Cluster,
+        group: &'a InstanceGroup,
+        role: MachineRole,
+        endpoint: &'a Endpoint,
+    ) -> Self {
+        Self { cluster, group, role, endpoint }
+    }
+}
+
 /// The address of the API as machines of the cluster use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Endpoint {
     /// The host name; it may be that of a load balancer that does not exist yet.
     pub host: Input<String>,
@@ -77,11 +91,26 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+impl Endpoint {
+    /// A name and a port.
+    pub fn new(host: impl Into<Input<String>>, port: u16) -> Self {
+        Self { host: host.into(), port }
+    }
+}
+
 /// A service of the control plane that machines use when they join.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct JoinService {
     /// Its name: it is reachable as `<name>.internal.<cluster>`.
     pub name: String,
     /// Its port.
     pub port: u16,
+}
+
+impl JoinService {
+    /// A service of a name on a port.
+    pub fn new(name: impl Into<String>, port: u16) -> Self {
+        Self { name: name.into(), port }
+    }
 }

@@ -2,7 +2,9 @@
 
 mod dialect;
 
-use kops_core::cloud::Cloud;
+use std::sync::Arc;
+
+use kops_core::cloud::{Cloud, With};
 
 pub use dialect::{CLUSTER_FIELDS, Dialect, GROUP_FIELDS, NoDialect, Purpose, extend};
 pub(crate) use dialect::{hand_on, refuse_unclaimed};
@@ -15,6 +17,21 @@ pub trait ClusterCloud: Cloud {
     /// How the provider translates the provider-specific settings of a specification; by default it has none.
     fn dialect(&self) -> &dyn Dialect {
         &NoDialect
+    }
+}
+
+/// A cluster's cloud with kinds of one's own beside it is still one.
+#[deny(clippy::missing_trait_methods, reason = "what is not passed on would be lost")]
+impl<C: ClusterCloud> ClusterCloud for With<C> {
+    fn dialect(&self) -> &dyn Dialect {
+        self.cloud().dialect()
+    }
+}
+
+#[deny(clippy::missing_trait_methods, reason = "what is not passed on would be lost")]
+impl<C: ClusterCloud + ?Sized> ClusterCloud for Arc<C> {
+    fn dialect(&self) -> &dyn Dialect {
+        (**self).dialect()
     }
 }
 

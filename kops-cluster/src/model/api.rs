@@ -17,7 +17,7 @@ use crate::bootstrap::Endpoint;
 use crate::cloud::Purpose;
 use crate::spec::{AccessSource, ApiLoadBalancer, LoadBalancerClass, Path};
 use kops_core::graph::{Handle, Id, Input};
-use kops_core::resource::{self, FirewallRule, HealthCheck, Listener, LoadBalancer, Peer, Protocol, Scheme};
+use kops_core::resource::{self, FirewallRule, Listener, LoadBalancer, Peer, Scheme};
 
 /// The port of the API, on load balancers and machines alike, as in kOps.
 pub(crate) const PORT: u16 = 443;
@@ -32,15 +32,11 @@ pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Op
     check(draft, spec);
     let around = firewalls(draft, site, walls, spec);
     let subnets = subnets(draft, site, spec);
-    let mut balancer = LoadBalancer {
-        network: site.network.id(),
-        subnets,
-        scheme: if spec.is_public() { Scheme::Public } else { Scheme::Internal },
-        firewalls: around.iter().map(|wall| wall.handle.id()).collect(),
-        listeners: listeners(draft, spec),
-        cross_zone: spec.cross_zone_load_balancing.unwrap_or(false),
-        extensions: resource::Extensions::default(),
-    };
+    let mut balancer = LoadBalancer::new(site.network.id(), subnets)
+        .scheme(if spec.is_public() { Scheme::Public } else { Scheme::Internal })
+        .firewalls(around.iter().map(|wall| wall.handle.id()))
+        .listeners(listeners(draft, spec))
+        .cross_zone(spec.cross_zone_load_balancing.unwrap_or(false));
     draft.blueprint.dialect.load_balancer(cluster, Purpose::Api, &mut balancer, &mut draft.problems);
     let handle = draft.graph.add(&draft.names.scoped("api"), balancer);
     if spec.is_public()
@@ -69,23 +65,18 @@ pub(super) fn endpoint(
             return None;
         }
     };
-    Some(Endpoint { host, port: PORT })
+    Some(Endpoint::new(host, PORT))
 }
 
 fn listeners(draft: &Draft<'_>, spec: &ApiLoadBalancer) -> Vec<Listener> {
-    let listener = |port, target_port| Listener {
-        port,
-        protocol: Protocol::Tcp,
-        target_port,
-        health_check: HealthCheck::default(),
-        certificate: None,
-    };
-    let mut listeners = vec![Listener { certificate: spec.ssl_certificate.clone(), ..listener(PORT, PORT) }];
+    let mut api = Listener::tcp(PORT);
+    api.certificate.clone_from(&spec.ssl_certificate);
+    let mut listeners = vec![api];
     if spec.ssl_certificate.is_some() {
-        listeners.push(listener(PLAIN_PORT, PORT));
+        listeners.push(Listener::tcp(PLAIN_PORT).target_port(PORT));
     }
     let joining = draft.blueprint.bootstrap.join_services();
-    listeners.extend(joining.iter().map(|service| listener(service.port, service.port)));
+    listeners.extend(joining.iter().map(|service| Listener::tcp(service.port)));
     listeners
 }
 

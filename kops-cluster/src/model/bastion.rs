@@ -7,7 +7,7 @@ use crate::cloud::Purpose;
 use crate::extensions::MachineRole;
 use crate::spec::{LoadBalancerType, Path};
 use kops_core::graph::Handle;
-use kops_core::resource::{Extensions, FirewallRule, HealthCheck, Listener, LoadBalancer, Protocol, Scheme};
+use kops_core::resource::{FirewallRule, Listener, LoadBalancer, Scheme};
 
 /// The load balancer of the bastions, if the cluster has bastions and the cloud has load balancers; without
 /// one, bastions are reached at their own public addresses.
@@ -60,21 +60,10 @@ pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Op
             "add a subnet of type Utility, or make the load balancer Internal",
         );
     }
-    let mut balancer = LoadBalancer {
-        network: site.network.id(),
-        subnets,
-        scheme: if public { Scheme::Public } else { Scheme::Internal },
-        firewalls,
-        listeners: vec![Listener {
-            port: SSH,
-            protocol: Protocol::Tcp,
-            target_port: SSH,
-            health_check: HealthCheck::default(),
-            certificate: None,
-        }],
-        cross_zone: false,
-        extensions: Extensions::default(),
-    };
+    let mut balancer = LoadBalancer::new(site.network.id(), subnets)
+        .scheme(if public { Scheme::Public } else { Scheme::Internal })
+        .firewalls(firewalls)
+        .listen(Listener::tcp(SSH));
     draft.blueprint.dialect.load_balancer(cluster, Purpose::Bastion, &mut balancer, &mut draft.problems);
     let handle = draft.graph.add(&draft.names.scoped("bastion"), balancer);
     if public && let Some(gateway) = &site.gateway {

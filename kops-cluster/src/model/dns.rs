@@ -137,5 +137,5 @@ fn placeholder(draft: &mut Draft<'_>, dns: &Dns, name: &str) {
 }
 
 fn record(dns: &Dns, name: &str, ttl: u32, target: DnsTarget) -> DnsRecord {
-    DnsRecord { zone: dns.zone.id(), name: name.to_owned(), record_type: RecordType::A, ttl, target }
+    DnsRecord::new(dns.zone.id(), name, RecordType::A, target).ttl_seconds(ttl)
 }

@@ -29,16 +29,15 @@ pub(super) fn build(draft: &mut Draft<'_>) {
                 );
                 continue;
             };
-            let volume = Volume {
-                zone,
-                size,
-                volume_type: member.volume_type.clone(),
-                iops: member.volume_iops.and_then(|iops| u32::try_from(iops).ok()),
-                throughput: member.volume_throughput.and_then(|throughput| u32::try_from(throughput).ok()),
-                encrypted: member.encrypted_volume.unwrap_or(false),
-                kms_key: member.kms_key_id.clone(),
-                labels,
-            };
+            let mut volume = Volume::new(zone, size)
+                .iops(member.volume_iops.and_then(|iops| u32::try_from(iops).ok()))
+                .throughput_mibps(
+                    member.volume_throughput.and_then(|throughput| u32::try_from(throughput).ok()),
+                )
+                .encrypted(member.encrypted_volume.unwrap_or(false))
+                .labels(labels);
+            volume.volume_type.clone_from(&member.volume_type);
+            volume.kms_key.clone_from(&member.kms_key_id);
             draft.graph.add(&draft.names.etcd_volume(&etcd.name, &member.name), volume);
         }
     }

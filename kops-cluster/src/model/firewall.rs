@@ -62,7 +62,7 @@ impl Walls {
 
     /// Adds a firewall of the cluster's own that allows all outgoing traffic.
     pub(super) fn add(&mut self, draft: &mut Draft<'_>, site: &Site, name: &str, description: &str) -> Wall {
-        let firewall = Firewall { network: site.network.id(), description: description.to_owned() };
+        let firewall = Firewall::new(site.network.id(), description);
         let wall = Wall { handle: draft.graph.add(name, firewall), own: true };
         for everywhere in everywhere() {
             self.allow(&wall, FirewallRule::all_to(Peer::Cidr(everywhere)));
@@ -93,7 +93,7 @@ impl Walls {
     /// Adds the rules to the graph, one task for each firewall.
     pub(super) fn finish(self, draft: &mut Draft<'_>) {
         for (name, (firewall, rules)) in self.rules {
-            draft.graph.add(&name, FirewallRules { firewall: firewall.id(), rules });
+            draft.graph.add(&name, FirewallRules::new(firewall.id(), rules));
         }
     }
 }

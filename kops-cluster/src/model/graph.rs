@@ -9,6 +9,7 @@ use kops_core::graph::TaskGraph;
 
 /// A cluster's task graph, and the scope that owns its objects.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ClusterGraph {
     /// The scope that owns the objects.
     pub scope: Scope,
@@ -26,14 +27,9 @@ pub struct ClusterGraph {
 /// use kops_cluster::{ClusterFiles, NewCluster, new_cluster, cluster_graph};
 /// use kops_core::testing::MemoryCloud;
 ///
-/// let (cluster, instance_groups) = new_cluster(&NewCluster {
-///     name: "demo.example.com".into(),
-///     cloud: "memory".into(),
-///     zones: vec!["zone-1a".into()],
-///     ..NewCluster::default()
-/// })
-/// .unwrap();
-/// let files = ClusterFiles { cluster, instance_groups, ssh_keys: Vec::new() };
+/// let new = NewCluster::new("demo.example.com", "memory").zones(["zone-1a"]);
+/// let (cluster, instance_groups) = new_cluster(&new).unwrap();
+/// let files = ClusterFiles::new(cluster, instance_groups, []);
 ///
 /// let planned = cluster_graph(&files, &MemoryCloud::new()).unwrap();
 /// assert_eq!(planned.scope.name(), "demo.example.com");
@@ -68,14 +64,8 @@ pub fn cluster_graph_with(
         return Err(problems);
     }
     let (cluster, groups) = populate(&files.cluster, &files.instance_groups);
-    let blueprint = Blueprint {
-        cluster: &cluster,
-        groups: &groups,
-        ssh_keys: &files.ssh_keys,
-        capabilities: cloud.capabilities(),
-        dialect: cloud.dialect(),
-        bootstrap,
-    };
+    let blueprint =
+        Blueprint::new(&cluster, &groups, &files.ssh_keys, cloud.capabilities(), cloud.dialect(), bootstrap);
     let mut problems = validate(&files.cluster, &files.instance_groups);
     for key in &files.ssh_keys {
         problems.extend(key.validate());

@@ -10,7 +10,7 @@ use crate::cloud::{GROUP_FIELDS, extend, refuse_unclaimed};
 use crate::extensions::{MachineRole, NodeTemplate, Taint, TaintEffect};
 use crate::spec::{INSTANCE_GROUP_LABEL, InstanceGroup, Manager, Path, Problems, SubnetSpec};
 use kops_core::graph::Handle;
-use kops_core::resource::{self, Extensions, LoadBalancer, MachineOptions, RootVolume, SpotOptions, SshKey};
+use kops_core::resource::{self, InstanceDisk, LoadBalancer, MachineOptions, SpotOptions, SshKey};
 
 /// What the machines of all groups have in common.
 pub(super) struct Common<'a> {
@@ -50,29 +50,23 @@ fn add(draft: &mut Draft<'_>, common: &Common<'_>, group: &InstanceGroup, role: 
     check(draft, group, &mut problems);
     let subnets = subnets(draft, group, &mut problems);
     let spec = &group.spec;
-    let mut task = resource::InstanceGroup {
-        subnets: subnets
-            .iter()
-            .filter_map(|subnet| common.site.subnets.get(&subnet.name))
-            .map(Handle::id)
-            .collect(),
-        zones: if blueprint.capabilities.zonal_subnets { BTreeSet::new() } else { zones_of(draft, group) },
-        image: required(spec.image.as_ref(), "image", "an image of the cloud", &mut problems),
-        machine_type: required(spec.machine_type.as_ref(), "machineType", "a machine type", &mut problems),
-        min: size(spec.min_size, "minSize", &mut problems),
-        max: size(spec.max_size, "maxSize", &mut problems),
-        firewalls: firewall::of_group(draft, group, role).iter().map(Handle::id).collect(),
-        identity: Some(identities::of_group(draft, group, role).id()),
-        ssh_key: common.ssh_key.as_ref().map(Handle::id),
-        user_data: None,
-        root_volume: root_volume(group, &mut problems),
-        volumes: volumes(group, &mut problems),
-        load_balancers: load_balancers(common, role).map(Handle::id).collect(),
-        options: options(group, subnets.first().copied()),
-        spot: spec.max_price.as_ref().map(|price| SpotOptions { max_price: Some(price.clone()) }),
-        labels: labels(group, role),
-        extensions: Extensions::default(),
-    };
+    let mut task = resource::InstanceGroup::new(
+        subnets.iter().filter_map(|subnet| common.site.subnets.get(&subnet.name)).map(Handle::id),
+        required(spec.image.as_ref(), "image", "an image of the cloud", &mut problems),
+        required(spec.machine_type.as_ref(), "machineType", "a machine type", &mut problems),
+    )
+    .zones(if blueprint.capabilities.zonal_subnets { BTreeSet::new() } else { zones_of(draft, group) })
+    .min(size(spec.min_size, "minSize", &mut problems))
+    .max(size(spec.max_size, "maxSize", &mut problems))
+    .firewalls(firewall::of_group(draft, group, role).iter().map(Handle::id))
+    .identity(identities::of_group(draft, group, role).id())
+    .ssh_key(common.ssh_key.as_ref().map(Handle::id))
+    .root_disk(root_disk(group, &mut problems))
+    .load_balancers(load_balancers(common, role).map(Handle::id))
+    .options(options(group, subnets.first().copied()))
+    .spot(spec.max_price.as_ref().map(|price| SpotOptions::new().max_price(price.clone())))
+    .labels(labels(group, role));
+    task.disks = disks(group, &mut problems);
     let template = NodeTemplate::new(spec.node_labels.clone(), taints(group, &mut problems));
     extend(&mut task.extensions, &template, &mut problems);
     if task.spot.is_some() && !blueprint.capabilities.spot {
@@ -80,7 +74,7 @@ fn add(draft: &mut Draft<'_>, common: &Common<'_>, group: &InstanceGroup, role: 
     }
     // Without an endpoint there is nothing to join; that has been reported already.
     if let Some(endpoint) = &common.endpoint {
-        let machine = BootMachine { cluster: blueprint.cluster, group, role, endpoint };
+        let machine = BootMachine::new(blueprint.cluster, group, role, endpoint);
         task.user_data = blueprint.bootstrap.user_data(&machine, &mut problems);
     }
     blueprint.dialect.instance_group(blueprint.cluster, group, &mut task, &mut problems);
@@ -150,7 +144,7 @@ fn positive(value: Option<i32>) -> Option<u32> {
     value.and_then(|value| u32::try_from(value).ok())
 }
 
-fn root_volume(group: &InstanceGroup, problems: &mut Problems) -> RootVolume {
+fn root_disk(group: &InstanceGroup, problems: &mut Problems) -> InstanceDisk {
     let spec = group.spec.root_volume.clone().unwrap_or_default();
     let size = positive(spec.size).filter(|size| *size > 0).unwrap_or_else(|| {
         let path = Path::of("spec.rootVolume.size");
@@ -161,19 +155,18 @@ fn root_volume(group: &InstanceGroup, problems: &mut Problems) -> RootVolume {
         );
         0
     });
-    RootVolume {
-        size,
-        volume_type: spec.r#type,
-        iops: positive(spec.iops),
-        throughput: positive(spec.throughput),
-        encrypted: spec.encryption.unwrap_or(false),
-        kms_key: spec.encryption_key,
-        keep: spec.delete_on_termination == Some(false),
-    }
+    let mut disk = InstanceDisk::new(size)
+        .iops(positive(spec.iops))
+        .throughput_mibps(positive(spec.throughput))
+        .encrypted(spec.encryption.unwrap_or(false))
+        .keep(spec.delete_on_termination == Some(false));
+    disk.disk_type = spec.r#type;
+    disk.kms_key = spec.encryption_key;
+    disk
 }
 
-fn volumes(group: &InstanceGroup, problems: &mut Problems) -> BTreeMap<String, RootVolume> {
-    let mut volumes = BTreeMap::new();
+fn disks(group: &InstanceGroup, problems: &mut Problems) -> BTreeMap<String, InstanceDisk> {
+    let mut disks = BTreeMap::new();
     for (at, spec) in group.spec.volumes.iter().enumerate() {
         let path = Path::of("spec.volumes").index(at);
         let number = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
@@ -181,16 +174,14 @@ fn volumes(group: &InstanceGroup, problems: &mut Problems) -> BTreeMap<String, R
             problems.error(path.key("size"), "is not a valid size", "specify a number of GiB");
             continue;
         };
-        let volume = RootVolume {
-            size,
-            volume_type: spec.r#type.clone(),
-            iops: number(spec.iops),
-            throughput: number(spec.throughput),
-            encrypted: spec.encrypted.unwrap_or(false),
-            kms_key: spec.key.clone(),
-            keep: spec.delete_on_termination == Some(false),
-        };
-        if volumes.insert(spec.device.clone(), volume).is_some() {
+        let mut disk = InstanceDisk::new(size)
+            .iops(number(spec.iops))
+            .throughput_mibps(number(spec.throughput))
+            .encrypted(spec.encrypted.unwrap_or(false))
+            .keep(spec.delete_on_termination == Some(false));
+        disk.disk_type.clone_from(&spec.r#type);
+        disk.kms_key.clone_from(&spec.key);
+        if disks.insert(spec.device.clone(), disk).is_some() {
             problems.error(
                 path.key("device"),
                 format!("{} is listed twice", spec.device),
@@ -198,7 +189,7 @@ fn volumes(group: &InstanceGroup, problems: &mut Problems) -> BTreeMap<String, R
             );
         }
     }
-    volumes
+    disks
 }
 
 fn load_balancers<'a>(
@@ -216,12 +207,11 @@ fn options(group: &InstanceGroup, subnet: Option<&SubnetSpec>) -> MachineOptions
     let spec = &group.spec;
     let metadata = spec.instance_metadata.clone().unwrap_or_default();
     let public = subnet.is_some_and(is_open) && spec.associate_public_ip.unwrap_or(true);
-    MachineOptions {
-        public_ip: Some(public),
-        metadata_tokens_required: metadata.http_tokens.as_deref() == Some("required"),
-        metadata_hop_limit: metadata.http_put_response_hop_limit.and_then(|hops| u32::try_from(hops).ok()),
-        detailed_monitoring: spec.detailed_instance_monitoring.unwrap_or(false),
-    }
+    MachineOptions::new()
+        .public_ip(public)
+        .metadata_tokens_required(metadata.http_tokens.as_deref() == Some("required"))
+        .metadata_hop_limit(metadata.http_put_response_hop_limit.and_then(|hops| u32::try_from(hops).ok()))
+        .detailed_monitoring(spec.detailed_instance_monitoring.unwrap_or(false))
 }
 
 /// The group's own labels, and those that kOps' tools identify machines by.

@@ -42,6 +42,7 @@ use draft::Draft;
 
 /// The input of the model.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Blueprint<'a> {
     /// The cluster, with the defaults of [`populate`](crate::spec::populate()).
     pub cluster: &'a Cluster,
@@ -57,8 +58,24 @@ pub struct Blueprint<'a> {
     pub bootstrap: &'a dyn NodeBootstrap,
 }
 
+impl<'a> Blueprint<'a> {
+    /// A cluster with its groups, who may log in, what the cloud can do and makes of its own words, and what machines run
+    /// at first boot.
+    pub fn new(
+        cluster: &'a Cluster,
+        groups: &'a [InstanceGroup],
+        ssh_keys: &'a [SshCredential],
+        capabilities: Capabilities,
+        dialect: &'a dyn Dialect,
+        bootstrap: &'a dyn NodeBootstrap,
+    ) -> Self {
+        Self { cluster, groups, ssh_keys, capabilities, dialect, bootstrap }
+    }
+}
+
 /// A graph made from a specification.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ClusterModel {
     /// The graph.
     pub graph: TaskGraph,

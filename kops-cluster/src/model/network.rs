@@ -88,7 +88,7 @@ fn network(draft: &mut Draft<'_>) -> Handle<Network> {
         return draft.graph.share(name, id);
     }
     let cidrs: Vec<IpNet> = networking.network_cidrs().copied().collect();
-    draft.graph.add(name, Network { cidrs, ipv6: false })
+    draft.graph.add(name, Network::new(cidrs))
 }
 
 /// The internet gateway, if one of the cluster's own subnets needs it.
@@ -106,7 +106,7 @@ fn gateway(draft: &mut Draft<'_>, site: &Site) -> Option<Handle<InternetGateway>
     let name = draft.names.cluster();
     needed.then(|| match &draft.networking().network_id {
         Some(network) => draft.graph.share(name, network),
-        None => draft.graph.add(name, InternetGateway { network: site.network.id() }),
+        None => draft.graph.add(name, InternetGateway::new(site.network.id())),
     })
 }
 
@@ -196,9 +196,9 @@ fn nat(draft: &mut Draft<'_>, site: &mut Site, zone: &str, first: usize, address
     let name = nat_name(draft, zone);
     let address: Handle<Address> = match address {
         Some(existing) => draft.graph.share(&name, existing),
-        None => draft.graph.add(&name, Address {}),
+        None => draft.graph.add(&name, Address::new()),
     };
-    let gateway = NatGateway { network: site.network.id(), subnet, address: address.id() };
+    let gateway = NatGateway::new(site.network.id(), address.id()).subnet(subnet);
     let gateway = draft.graph.add(&name, gateway);
     if let Some(internet) = &site.gateway {
         draft.graph.after(&gateway, internet);
@@ -216,7 +216,7 @@ fn add_subnet(draft: &mut Draft<'_>, site: &mut Site, at: usize, subnet: &Subnet
         let mut routes = BTreeSet::new();
         for (at, route) in subnet.additional_routes.iter().enumerate() {
             match route.cidr {
-                Some(cidr) => drop(routes.insert(Route { cidr, target: route.target.clone() })),
+                Some(cidr) => drop(routes.insert(Route::new(cidr, route.target.clone()))),
                 None => draft.problems.error(
                     path.key("additionalRoutes").index(at).key("cidr"),
                     "the route has no destination",
@@ -224,18 +224,13 @@ fn add_subnet(draft: &mut Draft<'_>, site: &mut Site, at: usize, subnet: &Subnet
                 ),
             }
         }
-        draft.graph.add(
-            &name,
-            resource::Subnet {
-                network: site.network.id(),
-                cidr,
-                zone: subnet.zone.clone(),
-                access: access(subnet),
-                egress,
-                routes,
-                labels: labels(draft, subnet),
-            },
-        )
+        let mut task = resource::Subnet::new(site.network.id(), cidr)
+            .access(access(subnet))
+            .egress(egress)
+            .routes(routes)
+            .labels(labels(draft, subnet));
+        task.zone.clone_from(&subnet.zone);
+        draft.graph.add(&name, task)
     } else {
         draft.problems.error(
             path.key("cidr"),

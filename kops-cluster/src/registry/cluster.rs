@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::document::{self, Stored, Versioned};
+use super::document::{self, Versioned};
 use super::{APPLIED_VERSION, COMPLETED, INSTANCE_GROUPS, Paths, SSH_KEYS, is_known, ssh_fingerprint};
 use crate::spec::{ApiObject as _, CLUSTER_LABEL, Cluster, ClusterFiles, InstanceGroup, SshCredential};
+use kops_core::CancellationToken;
 use kops_core::clock::Clock;
 use kops_core::store::{
-    Entry, Journal, Lease, LeaseRequest, Precondition, Prefix, StateStore, StateStoreExt as _, StoreKey,
-    StoredObject,
+    Entry, Journal, Lease, LeaseRequest, Operation, Precondition, Prefix, StateStore, StateStoreExt as _,
+    StoreKey, StoredObject,
 };
 use kops_core::{Error, ErrorKind, Result};
 
@@ -22,14 +23,15 @@ const NAMED: usize = 5;
 /// One cluster of a store: its specification, instance groups, SSH keys, and lease.
 #[derive(Clone, Debug)]
 pub struct ClusterStore {
-    store: Arc<dyn StateStore>,
-    clock: Arc<dyn Clock>,
-    name: String,
-    at: Paths,
+    pub(super) store: Arc<dyn StateStore>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) name: String,
+    pub(super) at: Paths,
 }
 
 /// The complete specification of a cluster.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ClusterState {
     /// The cluster.
     pub cluster: Versioned<Cluster>,
@@ -42,10 +44,47 @@ pub struct ClusterState {
 impl From<ClusterState> for ClusterFiles {
     fn from(state: ClusterState) -> Self {
         Self {
-            cluster: *state.cluster.object,
-            instance_groups: state.instance_groups.into_iter().map(|group| *group.object).collect(),
+            cluster: state.cluster.into_inner(),
+            instance_groups: state.instance_groups.into_iter().map(Versioned::into_inner).collect(),
             ssh_keys: state.ssh_keys,
         }
+    }
+}
+
+/// A cluster whose own specification has been read; of the rest, only the keys are known.
+#[derive(Debug)]
+pub struct OpenedCluster<'a> {
+    store: &'a ClusterStore,
+    cluster: Versioned<Cluster>,
+    listed: Vec<Entry>,
+}
+
+impl OpenedCluster<'_> {
+    /// The cluster's specification.
+    pub fn cluster(&self) -> &Versioned<Cluster> {
+        &self.cluster
+    }
+
+    /// Reads the rest, instance groups and SSH keys, concurrently and each once.
+    ///
+    /// # Errors
+    /// `Invalid` for what cannot be read.
+    pub async fn read(self) -> Result<ClusterState> {
+        let Self { store: ClusterStore { store, at, .. }, cluster, listed } = self;
+        let (groups, keys) = (at.cluster.join(INSTANCE_GROUPS)?, at.cluster.join(SSH_KEYS)?);
+        let wanted = listed
+            .into_iter()
+            .map(|entry| entry.key)
+            .filter(|key| groups.contains(key) || keys.contains(key));
+        let mut state = ClusterState { cluster, instance_groups: Vec::new(), ssh_keys: Vec::new() };
+        for (key, object) in store.get_all(wanted.collect()).await? {
+            if groups.contains(&key) {
+                state.instance_groups.push(Versioned::from_object(&**store, &key, object)?);
+            } else {
+                state.ssh_keys.push(self.store.ssh_key(&key, object)?);
+            }
+        }
+        Ok(state)
     }
 }
 
@@ -79,26 +118,22 @@ impl ClusterStore {
     /// # Errors
     /// `NotFound` if there is no such cluster; `Invalid` if an object cannot be read.
     pub async fn read(&self) -> Result<ClusterState> {
+        self.open().await?.read().await
+    }
+
+    /// The cluster's specification, and a list of what else there is, to be read next: whoever wants to connect to the
+    /// cluster's cloud can do so while the rest is being read.
+    ///
+    /// # Errors
+    /// As [`ClusterStore::read`].
+    pub async fn open(&self) -> Result<OpenedCluster<'_>> {
         let config = self.at.config()?;
         let (cluster, listed) = futures_util::join!(
             document::read(&*self.store, &config),
             self.store.list(&self.at.cluster, Some(&config))
         );
-        let cluster = self.explain(cluster).await?;
-        let (groups, keys) = (self.at.cluster.join(INSTANCE_GROUPS)?, self.at.cluster.join(SSH_KEYS)?);
-        let wanted = listed?
-            .into_iter()
-            .map(|entry| entry.key)
-            .filter(|key| groups.contains(key) || keys.contains(key));
-        let mut state = ClusterState { cluster, instance_groups: Vec::new(), ssh_keys: Vec::new() };
-        for (key, object) in self.store.get_all(wanted.collect()).await? {
-            if groups.contains(&key) {
-                state.instance_groups.push(Versioned::from_object(&*self.store, &key, object)?);
-            } else {
-                state.ssh_keys.push(self.ssh_key(&key, object)?);
-            }
-        }
-        Ok(state)
+        let cluster = cluster?.ok_or_else(|| self.absent())?;
+        Ok(OpenedCluster { store: self, cluster, listed: listed? })
     }
 
     /// The cluster's specification.
@@ -106,7 +141,7 @@ impl ClusterStore {
     /// # Errors
     /// As [`ClusterStore::read`].
     pub async fn cluster(&self) -> Result<Versioned<Cluster>> {
-        self.explain(document::read(&*self.store, &self.at.config()?).await).await
+        document::read(&*self.store, &self.at.config()?).await?.ok_or_else(|| self.absent())
     }
 
     /// Writes the specification of a new cluster.
@@ -115,7 +150,7 @@ impl ClusterStore {
     /// `AlreadyExists` when there is one of that name.
     pub async fn create(&self, cluster: &Cluster) -> Result<Versioned<Cluster>> {
         self.same_name(&cluster.metadata.name)?;
-        document::create(&*self.store, &self.at.config()?, cluster, self.clock.now()).await
+        document::create(&*self.store, &self.at.config()?, cluster, self.clock.now(), None).await
     }
 
     /// Replaces the specification, if it is still at the version of `base`.
@@ -131,15 +166,8 @@ impl ClusterStore {
     /// # Errors
     /// `NotFound` when there is none of that name; `Invalid` when it cannot be read.
     pub async fn instance_group(&self, name: &str) -> Result<Versioned<InstanceGroup>> {
-        document::read(&*self.store, &self.at.instance_group(name)?).await.map_err(|error| {
-            match error.kind() {
-                ErrorKind::NotFound => {
-                    Error::not_found(format!("cluster {} has no instance group {name}", self.name))
-                        .with_source(error)
-                }
-                _ => error,
-            }
-        })
+        let group = document::read(&*self.store, &self.at.instance_group(name)?).await?;
+        group.ok_or_else(|| Error::not_found(format!("cluster {} has no instance group {name}", self.name)))
     }
 
     /// Writes the specification of a new instance group.
@@ -148,7 +176,7 @@ impl ClusterStore {
     /// `AlreadyExists` if there is one of that name; `Invalid` if its label names another cluster.
     pub async fn create_instance_group(&self, group: &InstanceGroup) -> Result<Versioned<InstanceGroup>> {
         let key = self.at.instance_group(&group.metadata.name)?;
-        document::create(&*self.store, &key, &*self.label(group)?, self.clock.now()).await
+        document::create(&*self.store, &key, &*self.label(group)?, self.clock.now(), None).await
     }
 
     /// Replaces the specification of an instance group, if it is still at the version of `base`.
@@ -160,7 +188,7 @@ impl ClusterStore {
         base: &Versioned<InstanceGroup>,
         group: &InstanceGroup,
     ) -> Result<Versioned<InstanceGroup>> {
-        let key = self.at.instance_group(&base.object.metadata.name)?;
+        let key = self.at.instance_group(&base.metadata.name)?;
         document::update(&*self.store, &key, base, &*self.label(group)?).await
     }
 
@@ -169,7 +197,7 @@ impl ClusterStore {
     /// # Errors
     /// `Conflict` if it was changed since it was read.
     pub async fn delete_instance_group(&self, base: &Versioned<InstanceGroup>) -> Result<()> {
-        self.store.delete(&self.at.instance_group(&base.object.metadata.name)?, Some(&base.version)).await
+        self.store.delete(&self.at.instance_group(&base.metadata.name)?, Some(&base.version)).await
     }
 
     /// The public SSH keys of the administrators, by fingerprint.
@@ -245,7 +273,7 @@ impl ClusterStore {
             futures_util::join!(self.store.list(&self.at.cluster, None), self.store.list(&journal, None));
         let (found, intents) = (found?, intents?);
         if found.is_empty() {
-            return Err(self.absent(None).await);
+            return Err(self.absent());
         }
         if deletion == ClusterDeletion::KnownOnly {
             self.only_known(&found)?;
@@ -253,8 +281,12 @@ impl ClusterStore {
         let config = self.at.config()?;
         let (last, first): (Vec<Entry>, Vec<Entry>) =
             found.into_iter().partition(|entry| entry.key == config);
+        // Collected: a closure that borrows would make this future one that no executor takes as `Send`.
         let deletions = first.iter().chain(&intents).map(|entry| self.store.delete(&entry.key, None));
-        stream::iter(deletions).buffer_unordered(DELETIONS_AT_ONCE).try_collect::<()>().await?;
+        stream::iter(deletions.collect::<Vec<_>>())
+            .buffer_unordered(DELETIONS_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
         for entry in last {
             self.store.delete(&entry.key, Some(&entry.version)).await?;
         }
@@ -277,6 +309,61 @@ impl ClusterStore {
         request.acquire(self.store.clone(), self.lock_key()?, self.clock.clone()).await
     }
 
+    /// Takes the lease of the cluster, does the work, and lets the lease go: see [`LeaseRequest::hold`], which this
+    /// is, but for one thing. When the work fails and there is no such cluster, its lock is removed, so that asking
+    /// for clusters that do not exist leaves nothing behind. Work that deletes the cluster calls
+    /// [`Operation::remove_lock`] itself.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use kops_cluster::registry::ClusterRegistry;
+    /// use kops_core::clock::SystemClock;
+    /// use kops_core::store::{Holder, LeaseRequest, MemoryStore};
+    /// use kops_core::CancellationToken;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let registry = ClusterRegistry::new(Arc::new(MemoryStore::new()), Arc::new(SystemClock::new()));
+    /// let cluster = registry.cluster("ha.example.com")?;
+    ///
+    /// let request = LeaseRequest::new(Holder::new("ann@desk", "update cluster"));
+    /// let state = cluster.operate(request, CancellationToken::new(), |operation| {
+    ///     let cluster = &cluster;
+    ///     async move {
+    ///         let _stop = operation.cancel(); // for an engine's run
+    ///         cluster.read().await
+    ///     }
+    /// });
+    /// assert_eq!(state.await.unwrap_err().kind(), kops_core::ErrorKind::NotFound);
+    /// # Ok::<(), kops_core::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`LeaseRequest::hold`].
+    pub async fn operate<T, F>(
+        &self,
+        request: LeaseRequest,
+        cancel: CancellationToken,
+        work: impl FnOnce(Operation) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let config = self.at.config()?;
+        let here = store.clone();
+        let work = |operation: Operation| {
+            let (removes, work) = (operation.clone(), work(operation));
+            async move {
+                let outcome = work.await;
+                if outcome.is_err() && matches!(here.get(&config).await, Ok(None)) {
+                    removes.remove_lock();
+                }
+                outcome
+            }
+        };
+        request.hold(store, self.lock_key()?, clock, cancel, work).await
+    }
+
     /// The journal of the cluster.
     ///
     /// # Errors
@@ -289,7 +376,7 @@ impl ClusterStore {
         self.at.ours.join("journal")
     }
 
-    fn ssh_key_at(&self, public_key: &str) -> Result<StoreKey> {
+    pub(super) fn ssh_key_at(&self, public_key: &str) -> Result<StoreKey> {
         self.at.cluster.join(SSH_KEYS)?.key(&ssh_fingerprint(public_key)?.replace(':', ""))
     }
 
@@ -298,14 +385,18 @@ impl ClusterStore {
             Error::invalid(format!("{}/{key} is not a public SSH key", self.store.location()))
                 .with_hint("delete it, and add the key again")
         })?;
+        Ok(self.credential(text))
+    }
+
+    pub(super) fn credential(&self, public_key: String) -> SshCredential {
         let mut credential = SshCredential::default();
         "admin".clone_into(&mut credential.metadata.name);
         credential.metadata.labels.insert(CLUSTER_LABEL.to_owned(), self.name.clone());
-        credential.spec.public_key = text;
-        Ok(credential)
+        credential.spec.public_key = public_key;
+        credential
     }
 
-    fn same_name(&self, name: &str) -> Result<()> {
+    pub(super) fn same_name(&self, name: &str) -> Result<()> {
         if name == self.name {
             return Ok(());
         }
@@ -313,7 +404,7 @@ impl ClusterStore {
     }
 
     /// The group with the label that assigns it to this cluster, as kOps writes it.
-    fn label(&self, group: &InstanceGroup) -> Result<Box<InstanceGroup>> {
+    pub(super) fn label(&self, group: &InstanceGroup) -> Result<Box<InstanceGroup>> {
         let mut group = Box::new(group.clone());
         let label =
             group.metadata.labels.entry(CLUSTER_LABEL.to_owned()).or_insert_with(|| self.name.clone());
@@ -352,32 +443,10 @@ impl ClusterStore {
         .with_hint("nothing was deleted; move these objects away, or force the deletion of everything"))
     }
 
-    /// Adds a hint to the error of a missing specification.
-    async fn explain<T: Stored>(&self, outcome: Result<Versioned<T>>) -> Result<Versioned<T>> {
-        match outcome {
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(self.absent(Some(error)).await),
-            outcome => outcome,
-        }
-    }
-
-    async fn absent(&self, error: Option<Error>) -> Error {
-        let others = match self.store.directories(&Prefix::root()).await {
-            Ok(names) => names.into_iter().filter(|name| Paths::of(name).is_ok()).collect::<Vec<_>>(),
-            // The store itself is missing, which is what the user has to know.
-            Err(store) => return error.unwrap_or(store),
-        };
-        let absent = Error::not_found(format!(
-            "there is no cluster {} in the state store {}",
-            self.name,
-            self.store.location()
-        ));
-        let absent = match others.as_slice() {
-            [] => absent.with_hint("it is empty; check its URL, or create the cluster first"),
-            others => absent.with_hint(format!("it has {}", others.join(", "))),
-        };
-        match error {
-            Some(error) => absent.with_source(error),
-            None => absent,
-        }
+    /// The error for a cluster that does not exist. It does not reveal the names of other clusters.
+    fn absent(&self) -> Error {
+        let location = self.store.location();
+        Error::not_found(format!("there is no cluster {} in the state store {location}", self.name))
+            .with_hint("check its name and the URL of the store, or create it first")
     }
 }

@@ -24,7 +24,7 @@ use kops_core::store::{Prefix, StateStore, StateStoreExt as _};
 /// let created = cluster.create(&Cluster::named("ha.example.com")).await?;
 ///
 /// // Two edits are based on the same version; the second is rejected.
-/// let (mut first, mut second) = (created.object.clone(), created.object.clone());
+/// let (mut first, mut second) = (created.clone().into_inner(), created.clone().into_inner());
 /// first.spec.channel = Some("stable".to_owned());
 /// second.spec.channel = Some("alpha".to_owned());
 /// let updated = cluster.update(&created, &first).await?;
@@ -43,6 +43,7 @@ pub struct ClusterRegistry {
 
 /// A cluster of a list.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Listed {
     /// Its name.
     pub name: String,

@@ -1,11 +1,12 @@
 //! One specification in the store: read leniently, written under its version and generation.
 
 use std::fmt;
+use std::ops::Deref;
 
 use jiff::{Timestamp, Unit};
 
 use crate::spec::{ApiObject, Cluster, InstanceGroup, Mode, ObjectMeta, Problem};
-use kops_core::store::{Precondition, StateStore, StateStoreExt as _, StoreKey, StoredObject, Version};
+use kops_core::store::{Precondition, StateStore, StoreKey, StoredObject, Version};
 use kops_core::{Error, ErrorKind, Result};
 
 /// A kind of specification that has a file of its own in the store.
@@ -41,15 +42,32 @@ macro_rules! stored {
 
 stored!(Cluster, InstanceGroup);
 
-/// A specification and the version at which it was read, which a later write replaces.
+/// A specification and the version at which it was read, which a later write replaces. It dereferences to the
+/// specification: `versioned.spec`.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Versioned<T> {
-    /// The specification; boxed, since a cluster's is several thousand bytes, too many to await by value.
-    pub object: Box<T>,
+    /// Boxed, since a cluster's is several thousand bytes, too many to await by value.
+    object: Box<T>,
     /// Its version in the store.
     pub version: Version,
     /// Warnings from reading it: unknown fields, which are preserved.
     pub warnings: Vec<Problem>,
+}
+
+impl<T> Versioned<T> {
+    /// The specification, without its version.
+    pub fn into_inner(self) -> T {
+        *self.object
+    }
+}
+
+impl<T> Deref for Versioned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.object
+    }
 }
 
 impl<T: Stored> Versioned<T> {
@@ -85,27 +103,32 @@ impl<T: Stored> Versioned<T> {
     }
 }
 
-/// Writes a new specification.
+/// Writes a new specification; in the place of `leftover`, if an earlier write that broke off left one.
 pub(super) async fn create<T: Stored>(
     store: &dyn StateStore,
     key: &StoreKey,
     object: &T,
     now: Timestamp,
+    leftover: Option<Version>,
 ) -> Result<Versioned<T>> {
     let title = title(object);
     let mut object = Box::new(object.clone());
     object.metadata_mut().creation_timestamp.get_or_insert_with(|| seconds(now));
     let bytes = object.to_yaml()?.into_bytes();
-    match store.put(key, bytes, Precondition::Absent).await {
+    match store.put(key, bytes, leftover.map_or(Precondition::Absent, Precondition::Match)).await {
         Ok(version) => Ok(Versioned { object, version, warnings: Vec::new() }),
-        Err(error) if error.kind() == ErrorKind::Conflict => Err(Error::new(
-            ErrorKind::AlreadyExists,
-            format!("{title} already exists in state store {}", store.location()),
-        )
-        .with_hint("update it, or choose another name")
-        .with_source(error)),
+        Err(error) if error.kind() == ErrorKind::Conflict => Err(exists(store, &title).with_source(error)),
         Err(error) => Err(error),
     }
+}
+
+/// The error for an object that exists already.
+pub(super) fn exists(store: &dyn StateStore, title: &str) -> Error {
+    Error::new(
+        ErrorKind::AlreadyExists,
+        format!("{title} already exists in state store {}", store.location()),
+    )
+    .with_hint("update it, or choose another name")
 }
 
 /// Replaces the version that the edit is based on.
@@ -138,6 +161,19 @@ pub(super) async fn update<T: Stored>(
     }
 }
 
+/// Rejects an edit if the version it is based on is no longer the store's.
+pub(super) async fn is_current<T: Stored>(
+    store: &dyn StateStore,
+    key: &StoreKey,
+    base: &Versioned<T>,
+    now: Option<&Version>,
+) -> Result<()> {
+    if now == Some(&base.version) {
+        return Ok(());
+    }
+    Err(overtaken(store, key, base, Precondition::Match(base.version.clone()).refusal(store, key)).await)
+}
+
 /// Reports the two states of a specification between which an edit was overtaken.
 async fn overtaken<T: Stored>(
     store: &dyn StateStore,
@@ -166,7 +202,7 @@ async fn overtaken<T: Stored>(
     .with_source(error)
 }
 
-fn title<T: Stored>(object: &T) -> String {
+pub(super) fn title<T: Stored>(object: &T) -> String {
     format!("{}/{}", T::KIND, object.metadata().name)
 }
 
@@ -175,7 +211,7 @@ fn seconds(time: Timestamp) -> String {
     time.round(Unit::Second).unwrap_or(time).to_string()
 }
 
-/// Reads one specification.
-pub(super) async fn read<T: Stored>(store: &dyn StateStore, key: &StoreKey) -> Result<Versioned<T>> {
-    Versioned::from_object(store, key, store.read(key).await?)
+/// Reads one specification, if it is there.
+pub(super) async fn read<T: Stored>(store: &dyn StateStore, key: &StoreKey) -> Result<Option<Versioned<T>>> {
+    store.get(key).await?.map(|object| Versioned::from_object(store, key, object)).transpose()
 }

@@ -23,6 +23,11 @@
 //! generations. As in kOps, `metadata.generation` increases when the specification changes, not when only
 //! labels or annotations do.
 //!
+//! # Whole clusters
+//! [`ClusterStore::create_all`] and [`ClusterStore::replace_all`] write a cluster as one operation: all is checked
+//! before the first write, and `<cluster>/config`, which makes a cluster known, is written last. Broken off anywhere,
+//! they can be repeated.
+//!
 //! # Reading
 //! [`ClusterStore::read`] reads a whole cluster with one list call and one read per object, concurrently. The
 //! list starts after `<cluster>/config` and skips the thousands of etcd backups under `<cluster>/backups/`
@@ -34,8 +39,9 @@ mod document;
 mod ssh;
 #[cfg(test)]
 mod tests;
+mod whole;
 
-pub use self::cluster::{ClusterDeletion, ClusterState, ClusterStore};
+pub use self::cluster::{ClusterDeletion, ClusterState, ClusterStore, OpenedCluster};
 pub use self::clusters::{ClusterRegistry, Listed};
 pub use self::document::{Stored, Versioned};
 pub use self::ssh::ssh_fingerprint;

@@ -1,3 +1,5 @@
+mod whole;
+
 use std::sync::Arc;
 
 use super::*;
@@ -5,7 +7,8 @@ use crate::spec::{CLUSTER_LABEL, Cluster, InstanceGroup, Role};
 use kops_core::ErrorKind;
 use kops_core::clock::SystemClock;
 use kops_core::store::{
-    Holder, IntentLog as _, LeaseRequest, MemoryStore, Precondition, StateStore, StateStoreExt as _,
+    Holder, IntentLog as _, LeaseRequest, LocalStore, MemoryStore, Precondition, StateStore,
+    StateStoreExt as _,
 };
 use kops_core::testing::FaultyStore;
 
@@ -80,9 +83,8 @@ async fn a_cluster_written_by_kops_is_read_with_one_list_and_each_object_once() 
     let store = written_by_kops().await;
     let state = cluster(&store).read().await.unwrap();
     assert_eq!(state.cluster.generation(), 3);
-    assert_eq!(state.cluster.object.spec.networking.network_cidr, Some("172.20.0.0/16".parse().unwrap()));
-    let names: Vec<_> =
-        state.instance_groups.iter().map(|group| group.object.metadata.name.as_str()).collect();
+    assert_eq!(state.cluster.spec.networking.network_cidr, Some("172.20.0.0/16".parse().unwrap()));
+    let names: Vec<_> = state.instance_groups.iter().map(|group| group.metadata.name.as_str()).collect();
     assert_eq!(names, ["bastions", "nodes"]);
     assert_eq!(state.ssh_keys[0].spec.public_key, SSH);
     assert_eq!(cluster(&store).applied_version().await.unwrap().as_deref(), Some("1.36.0"));
@@ -98,11 +100,25 @@ async fn a_cluster_written_by_kops_is_read_with_one_list_and_each_object_once() 
 }
 
 #[tokio::test]
+async fn the_specification_is_there_before_the_rest_is_read() {
+    let store = written_by_kops().await;
+    store.calls();
+    let cluster = cluster(&store);
+    let opened = cluster.open().await.unwrap();
+    assert_eq!(opened.cluster().name(), "ha.example.com");
+    assert_eq!(store.calls(), ["get ha.example.com/config", "list ha.example.com/"]);
+    let read = opened.read().await.unwrap();
+    let calls = store.calls();
+    assert!(calls.iter().all(|call| call.starts_with("get") && !call.ends_with("/config")), "{calls:?}");
+    assert_eq!(read, cluster.read().await.unwrap());
+}
+
+#[tokio::test]
 async fn unknown_fields_are_warned_of_and_survive_an_edit() {
     let store = written_by_kops().await;
     let base = cluster(&store).cluster().await.unwrap();
     assert!(base.warnings[0].to_string().contains("fromTheFuture"), "{:?}", base.warnings);
-    let mut edited = base.object.clone();
+    let mut edited = base.clone().into_inner();
     edited.spec.channel = Some("alpha".to_owned());
     cluster(&store).update(&base, &edited).await.unwrap();
     let expected = CONFIG_TEXT.replace("stable", "alpha").replace("generation: 3", "generation: 4");
@@ -115,7 +131,7 @@ async fn of_two_edits_the_second_is_refused_with_both_generations() {
     let cluster = cluster(&store);
     let (ann, bob) = (cluster.cluster().await.unwrap(), cluster.cluster().await.unwrap());
     let edit = |channel: &str| {
-        let mut edited = ann.object.clone();
+        let mut edited = ann.clone().into_inner();
         edited.spec.channel = Some(channel.to_owned());
         edited
     };
@@ -135,7 +151,7 @@ async fn of_two_edits_the_second_is_refused_with_both_generations() {
     let groups =
         [cluster.instance_group("nodes").await.unwrap(), cluster.instance_group("nodes").await.unwrap()];
     let edit = |size| {
-        let mut edited = groups[0].object.clone();
+        let mut edited = groups[0].clone().into_inner();
         edited.spec.max_size = Some(size);
         edited
     };
@@ -157,17 +173,17 @@ async fn only_a_changed_specification_grows_the_generation() {
     let cluster = cluster(&store);
     let base = cluster.cluster().await.unwrap();
     store.calls();
-    let same = cluster.update(&base, &base.object.clone()).await.unwrap();
+    let same = cluster.update(&base, &base.clone().into_inner()).await.unwrap();
     assert_eq!((same.version, store.calls().len()), (base.version.clone(), 0));
 
-    let mut labelled = base.object.clone();
+    let mut labelled = base.clone().into_inner();
     labelled.metadata.labels.insert("team".to_owned(), "storage".to_owned());
     // Neither an old generation nor a lost time stamp in what a user hands in counts.
     labelled.metadata.generation = Some(1);
     labelled.metadata.creation_timestamp = None;
     let written = cluster.update(&base, &labelled).await.unwrap();
     assert_eq!(written.generation(), 3);
-    assert_eq!(written.object.metadata.creation_timestamp.as_deref(), Some("2026-08-01T12:00:00Z"));
+    assert_eq!(written.metadata.creation_timestamp.as_deref(), Some("2026-08-01T12:00:00Z"));
     assert_ne!(written.version, base.version);
 }
 
@@ -176,7 +192,7 @@ async fn a_new_cluster_is_stamped_labelled_and_made_once() {
     let store = FaultyStore::default();
     let cluster = cluster(&store);
     let created = cluster.create(&Cluster::named(NAME)).await.unwrap();
-    let stamp = created.object.metadata.creation_timestamp.unwrap();
+    let stamp = created.metadata.creation_timestamp.clone().unwrap();
     assert!(stamp.len() == "2026-08-01T12:00:00Z".len() && stamp.ends_with('Z'), "{stamp}");
     let error = cluster.create(&Cluster::named(NAME)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
@@ -189,14 +205,14 @@ async fn a_new_cluster_is_stamped_labelled_and_made_once() {
     let mut unlabelled = group("nodes");
     unlabelled.metadata.labels.clear();
     let created = cluster.create_instance_group(&unlabelled).await.unwrap();
-    assert_eq!(created.object.metadata.cluster(), Some(NAME));
+    assert_eq!(created.metadata.cluster(), Some(NAME));
     let foreign = InstanceGroup::named("more", Role::Node, "other.example.com");
     let error = cluster.create_instance_group(&foreign).await.unwrap_err();
     assert!(error.message().contains("has the label of cluster other.example.com"), "{error}");
     let error = cluster.create_instance_group(&group("a/b")).await.unwrap_err();
     assert!(error.message().contains("not a valid instance group name"), "{error}");
 
-    let mut renamed = created.object.clone();
+    let mut renamed = created.clone().into_inner();
     renamed.metadata.name = "others".to_owned();
     assert!(
         cluster
@@ -238,7 +254,7 @@ async fn the_list_of_clusters_shows_broken_ones_too() {
 }
 
 #[tokio::test]
-async fn a_cluster_that_is_not_there_is_told_with_those_that_are() {
+async fn a_cluster_that_is_not_there_is_told_and_others_are_not_named() {
     let store = written_by_kops().await;
     let other = registry(&store).cluster("hb.example.com").unwrap();
     for error in [
@@ -248,9 +264,14 @@ async fn a_cluster_that_is_not_there_is_told_with_those_that_are() {
     ] {
         assert_eq!(
             error.unwrap_err().to_string(),
-            "not found: there is no cluster hb.example.com in the state store memory:// (it has ha.example.com)"
+            "not found: there is no cluster hb.example.com in the state store memory:// (check its name and the URL \
+             of the store, or create it first)"
         );
     }
+    let gone =
+        ClusterRegistry::new(Arc::new(LocalStore::new("/nowhere/at/all")), Arc::new(SystemClock::new()));
+    let error = gone.cluster(NAME).unwrap().read().await.unwrap_err();
+    assert!(error.message().contains("the directory of the state store"), "{error}");
     for name in ["", "../x", "a/b", ".kops", "-x", "a b"] {
         assert_eq!(registry(&store).cluster(name).unwrap_err().kind(), ErrorKind::Invalid, "{name}");
     }

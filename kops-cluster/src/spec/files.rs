@@ -7,6 +7,7 @@ use super::types::{Cluster, InstanceGroup, SshCredential};
 
 /// The specification of a cluster: its documents as users write them.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct ClusterFiles {
     /// The cluster.
     pub cluster: Cluster,
@@ -17,6 +18,19 @@ pub struct ClusterFiles {
 }
 
 impl ClusterFiles {
+    /// The documents of one cluster.
+    pub fn new(
+        cluster: Cluster,
+        instance_groups: impl IntoIterator<Item = InstanceGroup>,
+        ssh_keys: impl IntoIterator<Item = SshCredential>,
+    ) -> Self {
+        Self {
+            cluster,
+            instance_groups: instance_groups.into_iter().collect(),
+            ssh_keys: ssh_keys.into_iter().collect(),
+        }
+    }
+
     /// Collects the documents of one cluster; documents of kinds that create no cloud objects are skipped.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use kops_core::cloud::Scope;
 use kops_core::graph::TaskGraph;
+use kops_core::lower::Native;
 use kops_core::resource::DnsZone;
 use kops_core::testing::MemoryCloud;
 use kops_core::{Engine, Snapshot};
@@ -19,9 +20,10 @@ pub(crate) fn run(runtime: &tokio::runtime::Runtime, quick: bool) {
         let graph = Arc::new(graphs::of_size(size));
         let (engine, snapshot) = runtime.block_on(applied(&graph));
         let snapshot = Arc::new(snapshot);
+        let native = Arc::new(Native::from(graph.clone()));
         let empty = Arc::new(runtime.block_on(foreign_only(&engine, &graph)));
-        let unchanged = median(quick, || engine.plan_from(graph.clone(), snapshot.clone()).unwrap());
-        let create = median(quick, || engine.plan_from(graph.clone(), empty.clone()).unwrap());
+        let unchanged = median(quick, || engine.plan_from(native.clone(), snapshot.clone()).unwrap());
+        let create = median(quick, || engine.plan_from(native.clone(), empty.clone()).unwrap());
         let delete = median(quick, || engine.plan_from(TaskGraph::default(), snapshot.clone()).unwrap());
         let ms = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1e3);
         println!("{:>8}  {:>10}  {:>10}  {:>10}", graph.len(), ms(unchanged), ms(create), ms(delete));
@@ -50,7 +52,7 @@ async fn foreign_only(engine: &Engine, graph: &TaskGraph) -> Snapshot {
 }
 
 pub(crate) fn plant_zone(cloud: &MemoryCloud) {
-    cloud.plant::<DnsZone>("zone", &DnsZone { name: "example.com".into(), network: None }).unwrap();
+    cloud.plant::<DnsZone>("zone", &DnsZone::new("example.com")).unwrap();
 }
 
 /// The median time of a run, without dropping its result.

@@ -7,13 +7,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 
 use crate::cloud::{
-    Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed, Owner,
-    Query, Scope, Update, Wanted,
+    Adopt, Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed,
+    Owner, Query, Scope, Update, Wanted,
 };
 use crate::digest::Hasher;
 use crate::graph::{Document, Key, Lifecycle, Task, has_unknown, outputs_in};
@@ -22,7 +23,9 @@ use crate::retry::{Attempts, RetryPolicy};
 use crate::store::{Intent, IntentLog};
 use crate::{Error, ErrorKind, Result, Snapshot};
 
-use super::event::{Event, EventSink};
+use super::event::EventKind;
+use super::reporter::Doing;
+use super::run::Run;
 
 /// How often, and how long apart, to look for what a lost answer may have made before making it again:
 /// listings follow creations within seconds.
@@ -43,15 +46,13 @@ const PATIENT_LOOKS: &[Duration] = &[
 pub(crate) struct Worker<'a> {
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) scope: &'a Scope,
-    /// Tells this run's idempotency tokens from those of all others.
-    pub(crate) run: u128,
+    pub(crate) run: &'a Run,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) journal: &'a dyn IntentLog,
     /// Held while a journaled object is made: of two alike that are made at once, nobody could tell which is
     /// whose.
     pub(crate) journaling: Mutex<()>,
     pub(crate) retry: RetryPolicy,
-    pub(crate) events: &'a EventSink,
 }
 
 /// What a creation works with.
@@ -59,7 +60,7 @@ struct Making<'a> {
     handler: &'a dyn DynHandler,
     task: &'a Task,
     wanted: &'a Document,
-    cx: &'a Context,
+    doing: &'a Doing<'a>,
     /// Objects that were there before and are not the one looked for.
     old: BTreeSet<String>,
     /// Whether a call has failed that may have made it all the same.
@@ -73,7 +74,7 @@ impl Worker<'_> {
         handler: &dyn DynHandler,
         task: &Task,
         wanted: &Document,
-        cx: &Context,
+        doing: &Doing<'_>,
     ) -> Result<Observed> {
         let key = &task.key;
         require_known(wanted)?;
@@ -82,7 +83,7 @@ impl Worker<'_> {
             .filter(|it| it.object.name.as_deref() == Some(key.name()) && it.object.owner == Owner::Scope)
             .map(|it| it.object.id.clone())
             .collect();
-        let mut making = Making { handler, task, wanted, cx, old, doubtful: false };
+        let mut making = Making { handler, task, wanted, doing, old, doubtful: false };
         let token = self.token(key, "create");
         let object = if handler.identity() == IdentityClass::Journal {
             self.make_journaled(&mut making, &token).await?
@@ -93,18 +94,18 @@ impl Worker<'_> {
         if changed.is_empty() {
             return Ok(object);
         }
-        self.update(handler, key, &object, wanted, &changed, cx).await
+        self.update(handler, &object, wanted, &changed, doing).await
     }
 
     async fn make(&self, making: &mut Making<'_>, token: &str) -> Result<Observed> {
-        let &mut Making { handler, task, wanted, cx, .. } = making;
+        let &mut Making { handler, task, wanted, doing, .. } = making;
         let request = Create {
             scope: self.scope,
             name: task.key.name(),
             spec: wanted,
             retained: task.lifecycle == Lifecycle::Retained,
             token,
-            cx,
+            cx: &doing.cx,
         };
         let mut attempts = Attempts::new(self.retry);
         loop {
@@ -112,6 +113,7 @@ impl Worker<'_> {
                 Ok(object) => return Ok(object),
                 Err(error) => error,
             };
+            tracing::debug!(%error, kind = %error.kind(), "creating failed");
             making.doubtful |= error.kind().is_ambiguous();
             let exists = error.kind() == ErrorKind::AlreadyExists;
             let lost = error.kind().is_ambiguous()
@@ -121,14 +123,14 @@ impl Worker<'_> {
             {
                 return Ok(object);
             }
-            self.pause(&task.key, error, &mut attempts, cx).await?;
+            self.pause(error, &mut attempts, doing).await?;
         }
     }
 
     async fn make_journaled(&self, making: &mut Making<'_>, token: &str) -> Result<Observed> {
         let _alone = self.journaling.lock().await;
         let key = &making.task.key;
-        let digest = likeness(making.handler, making.wanted);
+        let digest = content_digest(making.handler, making.wanted);
         let entries = self.journal.entries().await?;
         let alike = |it: &&Intent| it.key() == key.as_str() && it.content_digest() == digest;
         // Made once, and observation has not found it: it is gone, or not visible yet.
@@ -175,7 +177,7 @@ impl Worker<'_> {
     /// Looks for an object that the journal knows.
     async fn look_for_known(&self, making: &Making<'_>, id: &str) -> Result<Option<Observed>> {
         for pause in PATIENT_LOOKS {
-            self.sleep(*pause, making.cx).await?;
+            self.sleep(*pause, &making.doing.cx).await?;
             let found = self.list_surely(making).await?;
             if let Some(object) = found.into_iter().find(|observed| observed.object.id == id) {
                 return Ok(Some(object).filter(|observed| observed.object.state.is_live()));
@@ -189,7 +191,7 @@ impl Worker<'_> {
     async fn look_for(&self, making: &Making<'_>, exists: bool) -> Result<Option<Observed>> {
         let journaled = making.handler.identity() == IdentityClass::Journal;
         for pause in if exists || journaled { PATIENT_LOOKS } else { LOOKS } {
-            self.sleep(*pause, making.cx).await?;
+            self.sleep(*pause, &making.doing.cx).await?;
             // Who cannot look must not repeat either: it might be there.
             let found = self.list_surely(making).await?;
             let taken = exists && found.iter().any(|observed| is_taken(making, observed));
@@ -217,7 +219,7 @@ impl Worker<'_> {
         loop {
             match self.list(making).await {
                 Ok(found) => return Ok(found),
-                Err(error) => self.pause(&making.task.key, error, &mut attempts, making.cx).await?,
+                Err(error) => self.pause(error, &mut attempts, making.doing).await?,
             }
         }
     }
@@ -225,7 +227,7 @@ impl Worker<'_> {
     async fn list(&self, making: &Making<'_>) -> Result<Vec<Observed>> {
         let wanted = [Wanted { name: making.task.key.name(), spec: making.wanted }];
         // A memo of its own: what was true a moment ago is of no use here.
-        let cx = Context { memo: crate::cloud::Memo::default(), ..making.cx.clone() };
+        let cx = making.doing.cx.fresh();
         let filter = Filter::Scope { wanted: &wanted, shared: &[] };
         making.handler.list(&Query { scope: self.scope, filter, cx: &cx }).await
     }
@@ -235,7 +237,7 @@ impl Worker<'_> {
     /// on what is wanted, a volume that somebody deleted would come back dead for a day.
     fn token(&self, key: &Key, call: &str) -> String {
         let mut hasher = Hasher::default();
-        hasher.text(&self.run.to_string()).text(self.scope.name()).text(key.as_str()).text(call);
+        hasher.text(&self.run.id.to_string()).text(self.scope.name()).text(key.as_str()).text(call);
         hasher.finish()
     }
 
@@ -243,13 +245,13 @@ impl Worker<'_> {
     pub(crate) async fn update(
         &self,
         handler: &dyn DynHandler,
-        key: &Key,
         object: &Observed,
         wanted: &Document,
         changed: &BTreeSet<String>,
-        cx: &Context,
+        doing: &Doing<'_>,
     ) -> Result<Observed> {
         require_known(wanted)?;
+        let key = doing.key;
         let token = self.token(key, "update");
         let request = Update {
             scope: self.scope,
@@ -258,32 +260,63 @@ impl Worker<'_> {
             spec: wanted,
             changed,
             token: &token,
-            cx,
+            cx: &doing.cx,
         };
         let mut attempts = Attempts::new(self.retry);
         loop {
             match handler.update(request.clone()).await {
                 Ok(object) => return Ok(object),
-                Err(error) => self.pause(key, error, &mut attempts, cx).await?,
+                Err(error) => self.pause(error, &mut attempts, doing).await?,
             }
         }
+    }
+
+    /// Marks an object as the task's, and changes its members `changed`. Whatever a lost answer or a crash leaves
+    /// undone is done by repeating it: an object that bears the marks already is one to be changed.
+    pub(crate) async fn adopt(
+        &self,
+        handler: &dyn DynHandler,
+        task: &Task,
+        object: &Observed,
+        wanted: &Document,
+        changed: &BTreeSet<String>,
+        doing: &Doing<'_>,
+    ) -> Result<Observed> {
+        require_known(wanted)?;
+        let request = Adopt {
+            scope: self.scope,
+            name: task.key.name(),
+            object: &object.object,
+            retained: task.lifecycle == Lifecycle::Retained,
+            cx: &doing.cx,
+        };
+        let mut attempts = Attempts::new(self.retry);
+        let adopted = loop {
+            match handler.adopt(request.clone()).await {
+                Ok(object) => break object,
+                Err(error) => self.pause(error, &mut attempts, doing).await?,
+            }
+        };
+        if changed.is_empty() {
+            return Ok(adopted);
+        }
+        self.update(handler, &adopted, wanted, changed, doing).await
     }
 
     /// Deletes an object.
     pub(crate) async fn delete(
         &self,
         handler: &dyn DynHandler,
-        key: &Key,
         observed: &Observed,
-        cx: &Context,
+        doing: &Doing<'_>,
     ) -> Result<Deletion> {
-        let request = Delete { scope: self.scope, object: &observed.object, cx };
+        let request = Delete { scope: self.scope, object: &observed.object, cx: &doing.cx };
         let mut attempts = Attempts::new(self.retry);
         loop {
             match handler.delete(request.clone()).await {
                 Ok(deletion) => return Ok(deletion),
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Deletion::Done),
-                Err(error) => self.pause(key, error, &mut attempts, cx).await?,
+                Err(error) => self.pause(error, &mut attempts, doing).await?,
             }
         }
     }
@@ -294,14 +327,21 @@ impl Worker<'_> {
     }
 
     /// Waits before the next attempt, or returns the error when there shall be none.
-    async fn pause(&self, key: &Key, error: Error, attempts: &mut Attempts, cx: &Context) -> Result<()> {
+    async fn pause(&self, error: Error, attempts: &mut Attempts, doing: &Doing<'_>) -> Result<()> {
         let clock = self.cloud.clock();
         let Some(wait) = attempts.after(&error, clock.elapsed()) else {
             return Err(attempts.exhausted(error));
         };
-        let error = Arc::new(error.with_task(key));
-        self.events.send(Event::Retrying { task: key.clone(), error, wait });
-        self.sleep(wait, cx).await
+        if doing.cx.cancel.is_cancelled() {
+            let cancelled = Error::new(ErrorKind::Cancelled, "cancelled before another attempt");
+            return Err(cancelled.with_source(error));
+        }
+        let attempt = doing.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+        let error = Arc::new(error.with_task(doing.key));
+        tracing::warn!(%error, kind = %error.kind(), attempt, wait_ms = wait.as_millis(), "call failed, retrying");
+        let (task, action) = (doing.key.clone(), doing.action);
+        self.run.tell(EventKind::Retrying { task, action, attempt, error, wait });
+        self.sleep(wait, &doing.cx).await
     }
 
     async fn sleep(&self, wait: Duration, cx: &Context) -> Result<()> {
@@ -325,7 +365,9 @@ fn is_the_one(making: &Making<'_>, observed: &Observed) -> bool {
     match object.owner {
         Owner::Scope => object.name.as_deref() == Some(making.task.key.name()),
         Owner::Other => false,
-        Owner::Unknown => likeness(making.handler, &object.spec) == likeness(making.handler, making.wanted),
+        Owner::Unknown => {
+            content_digest(making.handler, &object.spec) == content_digest(making.handler, making.wanted)
+        }
     }
 }
 
@@ -344,24 +386,20 @@ fn in_place(handler: &dyn DynHandler, wanted: &Document, observed: &Observed) ->
 }
 
 fn require_known(wanted: &Document) -> Result<()> {
-    if !has_unknown(wanted) {
+    if !has_unknown(wanted.as_value()) {
         return Ok(());
     }
     let mut missing = Vec::new();
-    outputs_in(wanted, &mut missing);
+    outputs_in(wanted.as_value(), &mut missing);
     let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
     Err(Error::internal(format!("not known although its task is done: {}", missing.join(", "))))
 }
 
 /// A digest of what can be seen of an object.
-pub(crate) fn likeness(handler: &dyn DynHandler, document: &Document) -> String {
+pub(crate) fn content_digest(handler: &dyn DynHandler, document: &Document) -> String {
     let mut hasher = Hasher::default();
-    if let serde_json::Value::Object(members) = &**document {
-        for (name, value) in members {
-            if handler.mutability(name) != Mutability::WriteOnly {
-                hasher.text(name).document(value);
-            }
-        }
+    if let serde_json::Value::Object(members) = document.as_value() {
+        hasher.members(members.iter().filter(|(name, _)| handler.mutability(name) != Mutability::WriteOnly));
     }
     hasher.finish()
 }

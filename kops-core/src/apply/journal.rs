@@ -7,7 +7,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// For clouds whose objects all carry a name or a mark: remembers nothing, and refuses to.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoJournal;
+pub(crate) struct NoJournal;
 
 #[async_trait]
 impl IntentLog for NoJournal {

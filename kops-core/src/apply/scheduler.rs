@@ -6,21 +6,26 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-use crate::cloud::{Context, Deletion, DynHandler, Filter, Memo, Observed, Priority, Query, State, Timing};
+use crate::cloud::{Deletion, DynHandler, Filter, Observed, Priority, Query, State, Timing};
 use crate::graph::{Document, Key, Task, Wait};
-use crate::plan::{Action, Op, Step, Work};
-use crate::{Error, ErrorKind, Result};
+use crate::plan::{Op, Step, Work};
+use crate::{Error, ErrorKind, GraphOutputs, Result};
 
+use super::Worker;
+use super::report::{Report, Stopped};
+use super::reporter::{Doing, Reporter};
+use super::run::{guarded, panicked};
 use super::settle::{Goal, Look, Settling};
-use super::{Blocked, Done, Event, Failed, Report, Worker};
 
 /// Carries out the steps of `work`; returns when all are decided.
-pub(crate) async fn run(worker: &Worker<'_>, work: &Work, cancel: &CancellationToken) -> Report {
-    let mut scheduler = Scheduler::new(worker, work, cancel);
+pub(crate) async fn run(worker: &Worker<'_>, work: &Work) -> Report {
+    let mut scheduler = Scheduler::new(worker, work);
     scheduler.run().await;
-    scheduler.report
+    let objects = scheduler.objects.into_iter().map(|(key, object)| (key, (object, &[] as &[_])));
+    let outputs = GraphOutputs::new(work.native.clone(), objects);
+    Report { outputs, ..scheduler.reporter.end(scheduler.stopped) }
 }
 
 /// Something that came back.
@@ -51,7 +56,6 @@ enum Phase {
 struct Scheduler<'a> {
     worker: &'a Worker<'a>,
     work: &'a Work,
-    cancel: &'a CancellationToken,
     handlers: HashMap<&'static str, &'a dyn DynHandler>,
     phases: Vec<Phase>,
     /// How many needs of a step are not satisfied.
@@ -65,14 +69,13 @@ struct Scheduler<'a> {
     settling: Settling,
     /// Kinds with a look under way.
     looking: std::collections::HashSet<String>,
-    started: Vec<Duration>,
-    begin: Duration,
-    cancelled: bool,
-    report: Report,
+    /// Why nothing more is started or waited for.
+    stopped: Option<Stopped>,
+    reporter: Reporter<'a>,
 }
 
 impl<'a> Scheduler<'a> {
-    fn new(worker: &'a Worker<'a>, work: &'a Work, cancel: &'a CancellationToken) -> Self {
+    fn new(worker: &'a Worker<'a>, work: &'a Work) -> Self {
         let count = work.steps.len();
         let mut needed_by = vec![Vec::new(); count];
         for (index, step) in work.steps.iter().enumerate() {
@@ -83,7 +86,6 @@ impl<'a> Scheduler<'a> {
         let mut scheduler = Self {
             worker,
             work,
-            cancel,
             handlers: worker.cloud.handlers().iter().map(|it| (it.kind(), &**it)).collect(),
             phases: vec![Phase::Waiting; count],
             open: work.steps.iter().map(|step| step.needs.len()).collect(),
@@ -93,10 +95,8 @@ impl<'a> Scheduler<'a> {
             running: FuturesUnordered::new(),
             settling: Settling::default(),
             looking: std::collections::HashSet::new(),
-            started: vec![Duration::ZERO; count],
-            begin: worker.cloud.clock().elapsed(),
-            cancelled: false,
-            report: Report::default(),
+            stopped: None,
+            reporter: Reporter::new(worker.run, worker.cloud.clock(), &work.steps),
         };
         for index in (0..count).filter(|&index| work.steps[index].needs.is_empty()) {
             scheduler.ready.push((work.steps[index].remaining, std::cmp::Reverse(index)));
@@ -105,15 +105,12 @@ impl<'a> Scheduler<'a> {
     }
 
     async fn run(&mut self) {
-        let steps = self.work.steps.iter().filter(|step| step.op.action().is_some()).count();
-        self.worker.events.send(Event::Began { steps });
         loop {
             self.begin_ready();
-            let cancel = self.cancel;
             let came = tokio::select! {
                 biased;
-                () = cancel.cancelled(), if !self.cancelled => {
-                    self.stop();
+                stopped = self.worker.run.stopped(), if self.stopped.is_none() => {
+                    self.stop(stopped);
                     continue;
                 }
                 came = self.running.next() => came,
@@ -125,82 +122,76 @@ impl<'a> Scheduler<'a> {
             }
         }
         for (index, phase) in self.phases.iter().enumerate() {
-            if *phase == Phase::Waiting && self.work.steps[index].op.action().is_some() {
-                self.report.not_begun.push(self.work.steps[index].key.clone());
+            if *phase == Phase::Waiting {
+                self.reporter.not_started(&self.work.steps[index]);
             }
         }
-        self.report.took = self.now();
-    }
-
-    fn now(&self) -> Duration {
-        self.worker.cloud.clock().elapsed().saturating_sub(self.begin)
     }
 
     fn begin_ready(&mut self) {
         while let Some((_, std::cmp::Reverse(index))) = self.ready.pop() {
-            if self.cancelled {
+            if self.stopped.is_some() {
                 continue;
             }
             self.phases[index] = Phase::Running;
-            self.started[index] = self.now();
             let step = &self.work.steps[index];
-            if let Some(action) = step.op.action() {
-                self.worker.events.send(Event::Started { task: step.key.clone(), action });
-            }
-            let future = self.carry_out(index, step);
-            self.running.push(future);
+            let cx = self.worker.run.context(Priority(step.remaining));
+            let (doing, span) = self.reporter.started(index, step, cx);
+            let call = guarded(self.call(step, doing)).instrument(span);
+            self.running.push(Box::pin(async move { Came::Step(index, call.await) }));
         }
     }
 
-    /// The future of a step's call.
-    fn carry_out(&self, index: usize, step: &'a Step) -> BoxFuture<'a, Came> {
-        let Some(&handler) = self.handlers.get(step.key.kind()) else {
-            let error = Error::internal(format!("no handler for {}", step.key.kind()));
-            return Box::pin(async move { Came::Step(index, Err(error)) });
-        };
+    /// The call of a step.
+    fn call(&self, step: &'a Step, doing: Doing<'a>) -> impl Future<Output = Result<Answer>> + use<'a> {
         let worker = self.worker;
-        let cx = Context {
-            priority: Priority(step.remaining),
-            cancel: self.cancel.clone(),
-            memo: Memo::default(),
-        };
-        let task = self.work.graph.get(&step.key);
+        let handler = self.handlers.get(step.key.kind()).copied();
         // Everything it needs is done, so its specification is known now.
-        let wanted = match &step.op {
-            Op::Create | Op::Update { .. } => task
-                .ok_or_else(|| Error::internal("a step without a task"))
-                .and_then(|task| Ok((task, self.resolve(handler, task)?))),
+        let wanted = match (&step.op, handler) {
+            (Op::Create | Op::Update { .. } | Op::Adopt { .. }, Some(handler)) => {
+                self.wanted(handler, &step.key)
+            }
             _ => Err(Error::internal("a step that wants nothing")),
         };
-        Box::pin(async move {
-            let answer = match &step.op {
-                Op::Create => match wanted {
-                    Ok((task, wanted)) => worker
-                        .create(handler, task, &wanted, &cx)
-                        .await
-                        .map(|object| Answer::Object(Box::new(object))),
-                    Err(error) => Err(error),
-                },
-                Op::Update { object, changed } => match wanted {
-                    Ok((_, wanted)) => worker
-                        .update(handler, &step.key, object, &wanted, changed, &cx)
-                        .await
-                        .map(|object| Answer::Object(Box::new(object))),
-                    Err(error) => Err(error),
-                },
+        async move {
+            let handler =
+                handler.ok_or_else(|| Error::internal(format!("no handler for {}", step.key.kind())))?;
+            match &step.op {
+                Op::Create => {
+                    let (task, wanted) = wanted?;
+                    let object = worker.create(handler, task, &wanted, &doing).await?;
+                    Ok(Answer::Object(Box::new(object)))
+                }
+                Op::Update { object, changed } => {
+                    let (task, wanted) = wanted?;
+                    let wanted = wanted.with_members_of(&object.object.spec, &task.options.ignored);
+                    let object = worker.update(handler, object, &wanted, changed, &doing).await?;
+                    Ok(Answer::Object(Box::new(object)))
+                }
+                Op::Adopt { object, changed } => {
+                    let (task, wanted) = wanted?;
+                    let wanted = wanted.with_members_of(&object.object.spec, &task.options.ignored);
+                    let object = worker.adopt(handler, task, object, &wanted, changed, &doing).await?;
+                    Ok(Answer::Object(Box::new(object)))
+                }
                 Op::Delete { object } => {
-                    worker.delete(handler, &step.key, object, &cx).await.map(Answer::Deleted)
+                    let deletion = worker.delete(handler, object, &doing).await?;
+                    if deletion == Deletion::Done {
+                        worker.forget(handler, &object.object.id).await?;
+                    }
+                    Ok(Answer::Deleted(deletion))
                 }
                 Op::Settle { .. } | Op::Vanish { .. } => Ok(Answer::Await),
-            };
-            let answer = match (answer, &step.op) {
-                (Ok(Answer::Deleted(Deletion::Done)), Op::Delete { object }) => {
-                    worker.forget(handler, &object.object.id).await.map(|()| Answer::Deleted(Deletion::Done))
-                }
-                (answer, _) => answer,
-            };
-            Came::Step(index, answer)
-        })
+            }
+        }
+    }
+
+    /// A task and what its object shall be like.
+    fn wanted(&self, handler: &dyn DynHandler, key: &Key) -> Result<(&'a Task, Document)> {
+        let task = self.work.graph.get(key).ok_or_else(|| Error::internal("a step without a task"))?;
+        let resolve = std::panic::AssertUnwindSafe(|| self.resolve(handler, task));
+        let wanted = std::panic::catch_unwind(resolve).unwrap_or_else(|panic| Err(panicked(&*panic)))?;
+        Ok((task, wanted))
     }
 
     fn resolve(&self, handler: &dyn DynHandler, task: &Task) -> Result<Document> {
@@ -255,13 +246,11 @@ impl<'a> Scheduler<'a> {
     fn await_goal(&mut self, index: usize, id: String, goal: Goal) {
         self.phases[index] = Phase::Settling;
         let step = &self.work.steps[index];
-        if let Some(action) = step.op.action() {
-            self.worker.events.send(Event::Settling { task: step.key.clone(), action });
-        }
+        self.reporter.settling(index, step);
         let (kind, timing) = (step.key.kind(), self.timing(step.key.kind()));
         let now = self.worker.cloud.clock().elapsed();
         self.settling.add(kind, index, id, goal, timing, now);
-        if self.cancelled {
+        if self.stopped.is_some() {
             self.stop_waiting();
         } else {
             self.look(kind);
@@ -278,13 +267,13 @@ impl<'a> Scheduler<'a> {
         if !self.settling.is_waiting(kind) || !self.looking.insert(kind.to_owned()) {
             return;
         }
-        let (worker, cancel) = (self.worker, self.cancel.clone());
+        let worker = self.worker;
         let clock = worker.cloud.clock();
         let pause = self.settling.pause(kind, handler.timing(), clock.elapsed());
         let ids = self.settling.ids(kind);
         let kind = kind.to_owned();
         // Whoever waits is on somebody's way: looks are as urgent as anything.
-        let cx = Context { priority: Priority(Duration::MAX), cancel, memo: Memo::default() };
+        let cx = worker.run.context(Priority(Duration::MAX));
         self.running.push(Box::pin(async move {
             tokio::select! {
                 () = clock.sleep(pause) => {}
@@ -293,14 +282,14 @@ impl<'a> Scheduler<'a> {
             }
             let look = Look { ids, began: clock.elapsed() };
             let query = Query { scope: worker.scope, filter: Filter::Ids(&look.ids), cx: &cx };
-            let found = handler.list(&query).await;
+            let found = guarded(handler.list(&query)).await;
             Came::Look(kind, look, found)
         }));
     }
 
     fn looked(&mut self, kind: &str, look: &Look, found: Result<Vec<Observed>>) {
         self.looking.remove(kind);
-        if self.cancelled {
+        if self.stopped.is_some() {
             return;
         }
         match found {
@@ -318,11 +307,12 @@ impl<'a> Scheduler<'a> {
                 }
             }
             // A look that failed in passing is simply followed by the next.
-            Err(error) if error.kind().is_transient() => {}
+            Err(error) if error.kind().is_transient() => {
+                tracing::warn!(kind, %error, "a look at waiting objects failed and will be repeated");
+            }
             Err(error) => {
-                let error = Arc::new(error);
                 for index in self.settling.give_up(kind) {
-                    self.fail_shared(index, error.clone());
+                    self.fail(index, error.clone());
                 }
             }
         }
@@ -345,12 +335,7 @@ impl<'a> Scheduler<'a> {
     /// A step is done and its object is as it should be.
     fn over(&mut self, index: usize, id: String) {
         let step = &self.work.steps[index];
-        if let Some(action) = step.op.action() {
-            let (task, started) = (step.key.clone(), self.started[index]);
-            let took = self.now().saturating_sub(started);
-            self.worker.events.send(Event::Finished { task: task.clone(), action, id: id.clone(), took });
-            self.report.done.push(Done { task, action, id, started, took });
-        }
+        self.reporter.done(index, step, id);
         if self.phases[index] != Phase::Settling || matches!(step.op, Op::Delete { .. } | Op::Vanish { .. }) {
             self.satisfy(index, Wait::Created);
         }
@@ -373,21 +358,19 @@ impl<'a> Scheduler<'a> {
     }
 
     fn fail(&mut self, index: usize, error: Error) {
-        self.fail_shared(index, Arc::new(error.with_task(&self.work.steps[index].key)));
-    }
-
-    fn fail_shared(&mut self, index: usize, error: Arc<Error>) {
         let step = &self.work.steps[index];
         self.phases[index] = Phase::Over;
-        let (task, action) = (step.key.clone(), step.op.action().unwrap_or(Action::Update));
-        self.worker.events.send(Event::Failed { task: task.clone(), action, error: error.clone() });
-        self.report.failed.push(Failed { task, action, error });
+        if error.kind() == ErrorKind::Cancelled && self.worker.run.is_stopping() {
+            // What needs it will not be started either, but not because of it.
+            return self.reporter.cancelled(index, step);
+        }
+        self.reporter.failed(index, step, Arc::new(error.with_task(&step.key)));
         self.block(index);
     }
 
     /// Marks everything that needs a failed step.
     fn block(&mut self, failed: usize) {
-        let by = self.work.steps[failed].key.clone();
+        let by = &self.work.steps[failed].key;
         let mut next = vec![failed];
         while let Some(index) = next.pop() {
             for &(dependant, _) in &self.needed_by[index] {
@@ -396,27 +379,22 @@ impl<'a> Scheduler<'a> {
                 }
                 self.phases[dependant] = Phase::Over;
                 next.push(dependant);
-                let step = &self.work.steps[dependant];
-                if let Some(action) = step.op.action() {
-                    let task = step.key.clone();
-                    self.worker.events.send(Event::Blocked { task: task.clone(), action, by: by.clone() });
-                    self.report.blocked.push(Blocked { task, action, by: by.clone() });
-                }
+                self.reporter.blocked(&self.work.steps[dependant], by);
             }
         }
     }
 
-    /// Begins nothing more and waits for nothing more; calls under way are let finish, so that no answer is
+    /// Starts nothing more and waits for nothing more; calls in flight are allowed to finish, so that no answer is
     /// lost.
-    fn stop(&mut self) {
-        self.cancelled = true;
+    fn stop(&mut self, why: Stopped) {
+        self.stopped = Some(why);
         self.stop_waiting();
     }
 
     fn stop_waiting(&mut self) {
         for index in self.settling.give_up_all() {
-            let error = Error::new(ErrorKind::Cancelled, "cancelled while waiting for the cloud to finish");
-            self.fail(index, error);
+            self.phases[index] = Phase::Over;
+            self.reporter.cancelled(index, &self.work.steps[index]);
         }
     }
 }

@@ -12,9 +12,7 @@ use crate::{Error, ErrorKind};
 /// The soonest look after an object was made.
 const FIRST: Duration = Duration::from_millis(200);
 /// A new object may be missing from listings for a while: so long it counts as on its way.
-const INVISIBLE: Duration = Duration::from_mins(1);
-/// No object of any cloud takes longer to work, or to go.
-const DEADLINE: Duration = Duration::from_mins(30);
+const INVISIBLE: Duration = Duration::from_secs(60);
 
 /// What a waiting step waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +27,8 @@ struct Waiting {
     goal: Goal,
     since: Duration,
     expected: Duration,
+    /// The longest to wait.
+    deadline: Duration,
 }
 
 /// The steps that wait, by kind.
@@ -58,7 +58,7 @@ impl Settling {
         now: Duration,
     ) {
         let expected = now + if goal == Goal::Ready { timing.settle } else { timing.vanish };
-        let waiting = Waiting { id, goal, since: now, expected };
+        let waiting = Waiting { id, goal, since: now, expected, deadline: timing.deadline };
         self.kinds.entry(kind.to_owned()).or_default().insert(step, waiting);
     }
 
@@ -157,14 +157,14 @@ fn verdict(
         }
         _ => {}
     }
-    (waited > DEADLINE).then(|| {
-        let what = if waiting.goal == Goal::Ready { "does not work" } else { "is not gone" };
+    (waited > waiting.deadline).then(|| {
+        let what = if waiting.goal == Goal::Ready { "not ready" } else { "not gone" };
         let minutes = waited.as_secs() / 60;
         Err(Error::new(
             ErrorKind::DeadlineExceeded,
-            format!("the {kind} {} {what} after {minutes} minutes", waiting.id),
+            format!("the {kind} {} is {what} after {minutes} minutes", waiting.id),
         )
-        .with_hint("look at it in the cloud's console; run again to wait on"))
+        .with_hint("look at it in the cloud's console; run again to keep waiting"))
     })
 }
 

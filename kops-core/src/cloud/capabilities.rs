@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::setters;
+
 /// What a provider can do.
 ///
 /// Each field is named after the thing that can be had, and is `false` or empty when it cannot: a program
 /// asks before it offers, and a lowering refuses what is missing before anything is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// NAT gateways.
     pub nat_gateways: bool,
@@ -32,4 +35,45 @@ pub struct Capabilities {
     pub zonal_nat_gateways: bool,
     /// A group can be one machine larger for the time of a replacement.
     pub surge: bool,
+}
+
+impl Capabilities {
+    /// None at all.
+    ///
+    /// ```
+    /// use kops_core::cloud::Capabilities;
+    ///
+    /// let capabilities = Capabilities::new().public_dns(true).zonal_subnets(true);
+    /// assert!(capabilities.public_dns && !capabilities.private_dns);
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets [`nat_gateways`](Self#structfield.nat_gateways).
+        set nat_gateways: bool;
+        /// Sets [`public_load_balancers`](Self#structfield.public_load_balancers).
+        set public_load_balancers: bool;
+        /// Sets [`internal_load_balancers`](Self#structfield.internal_load_balancers).
+        set internal_load_balancers: bool;
+        /// Sets [`public_dns`](Self#structfield.public_dns).
+        set public_dns: bool;
+        /// Sets [`private_dns`](Self#structfield.private_dns).
+        set private_dns: bool;
+        /// Sets [`prefix_lists`](Self#structfield.prefix_lists).
+        set prefix_lists: bool;
+        /// Sets [`spot`](Self#structfield.spot).
+        set spot: bool;
+        /// Sets [`ipv6`](Self#structfield.ipv6).
+        set ipv6: bool;
+        /// Sets [`shared_networks`](Self#structfield.shared_networks).
+        set shared_networks: bool;
+        /// Sets [`zonal_subnets`](Self#structfield.zonal_subnets).
+        set zonal_subnets: bool;
+        /// Sets [`zonal_nat_gateways`](Self#structfield.zonal_nat_gateways).
+        set zonal_nat_gateways: bool;
+        /// Sets [`surge`](Self#structfield.surge).
+        set surge: bool;
+    }
 }

@@ -1,6 +1,6 @@
 //! What a call to a handler takes along.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::Result;
+use crate::{Result, setters};
 
 /// How urgent a call is: the time that the rest of the work needs from it on. The longest goes first.
 ///
@@ -42,6 +42,7 @@ impl Ord for Priority {
 /// What a call to a handler takes along: how urgent it is, whether it is still wanted, and what other calls
 /// of the same observation have found already. Cheap to clone.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Context {
     /// How urgent the call is; a [`Limiter`](super::Limiter) lets urgent calls go first.
     pub priority: Priority,
@@ -51,11 +52,33 @@ pub struct Context {
     pub memo: Memo,
 }
 
+impl Context {
+    /// What a call takes along that is not urgent, is wanted, and is the first of its observation.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same without what has been fetched already: for a look at how things are now.
+    pub fn fresh(&self) -> Self {
+        Self { memo: Memo::default(), ..self.clone() }
+    }
+
+    setters! {
+        /// Sets how urgent the call is.
+        set priority: Priority;
+        /// Sets what cancels the call.
+        set cancel: CancellationToken;
+    }
+}
+
 /// Answers that several listings of one observation share: kinds that come out of the same call make it once.
 #[derive(Clone, Default)]
 pub struct Memo {
-    cells: Arc<Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>>,
+    cells: Arc<Mutex<HashMap<(TypeId, String), Cell>>>,
 }
+
+/// An `OnceCell<Arc<T>>`, whose `T` is in its key.
+type Cell = Arc<dyn Any + Send + Sync>;
 
 impl fmt::Debug for Memo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,10 +103,48 @@ impl Memo {
     }
 
     fn cell<T: Send + Sync + 'static>(&self, key: &str) -> Arc<OnceCell<Arc<T>>> {
-        let key = format!("{key}:{}", std::any::type_name::<T>());
         let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        let cell = cells.entry(key).or_insert_with(|| Arc::new(OnceCell::<Arc<T>>::new())).clone();
-        // The type is part of the key; should two types ever share a name, the second goes without a memo.
+        let cell = cells
+            .entry((TypeId::of::<T>(), key.to_owned()))
+            .or_insert_with(|| Arc::new(OnceCell::<Arc<T>>::new()))
+            .clone();
+        // The type is part of the key: this cell is one of `T`.
         cell.downcast().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// How often `make` is called for two demands of one key.
+    async fn made<T: Send + Sync + 'static>(memo: &Memo, make: impl Fn() -> T) -> usize {
+        let calls = AtomicUsize::new(0);
+        for _ in 0..2 {
+            let count = async || {
+                calls.fetch_add(1, Ordering::Relaxed);
+                Ok(make())
+            };
+            memo.get_or_try("key", count).await.unwrap();
+        }
+        calls.into_inner()
+    }
+
+    #[tokio::test]
+    async fn types_of_one_name_share_a_key_but_no_answer() {
+        let memo = Memo::default();
+        // The name of both is `…::Answer`, without the block.
+        let one = {
+            struct Answer;
+            (std::any::type_name::<Answer>(), made(&memo, || Answer).await)
+        };
+        let other = {
+            struct Answer;
+            (std::any::type_name::<Answer>(), made(&memo, || Answer).await)
+        };
+        assert_eq!(one.0, other.0, "the test needs two types of one name");
+        assert_eq!((one.1, other.1), (1, 1));
     }
 }

@@ -1,4 +1,7 @@
 //! Handlers without their types, for the engine: documents in, documents out.
+//!
+//! This is also where a scope's place gets into names: a handler knows each task by its name *within the place*, so
+//! that whatever it makes of that (names that a cloud keeps unique, marks) differs between places, in every provider.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement, Resolved,
-    Timing, Update,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query,
+    Replacement, Resolved, Scope, Timing, Update, Wanted,
 };
 use crate::graph::{Document, Reference, references};
 use crate::resource::Resource;
@@ -16,6 +19,7 @@ use crate::{Error, Result};
 
 /// An object as a document, with the objects it refers to.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Observed {
     /// The object.
     pub object: Object<Document>,
@@ -23,11 +27,20 @@ pub struct Observed {
     pub references: Vec<Reference>,
 }
 
+impl Observed {
+    /// An object with what it refers to.
+    pub fn new(object: Object<Document>, references: Vec<Reference>) -> Self {
+        Self { object, references }
+    }
+}
+
 /// A [`Handler`] without its type; implemented for every handler, never by hand.
 #[async_trait]
 pub trait DynHandler: Send + Sync {
     /// The name of the kind.
     fn kind(&self) -> &'static str;
+    /// The names of the kind's outputs: see [`Resource::OUTPUTS`].
+    fn outputs(&self) -> &'static [&'static str];
     /// See [`Handler::identity`].
     fn identity(&self) -> IdentityClass;
     /// See [`Handler::mutability`].
@@ -43,12 +56,18 @@ pub trait DynHandler: Send + Sync {
     /// The document in the one form that documents of this kind are compared in: sets sorted, members in
     /// the kind's order. Outputs that are not known yet may occur in it.
     fn canonical(&self, document: &Document) -> Result<Document>;
+    /// See [`Handler::prefetch`].
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()>;
     /// See [`Handler::list`].
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>>;
     /// See [`Handler::create`].
     async fn create(&self, request: Create<'_, Document>) -> Result<Observed>;
     /// See [`Handler::update`].
     async fn update(&self, request: Update<'_, Document>) -> Result<Observed>;
+    /// See [`Handler::can_adopt`].
+    fn can_adopt(&self) -> bool;
+    /// See [`Handler::adopt`].
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed>;
     /// See [`Handler::delete`].
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion>;
 }
@@ -61,32 +80,42 @@ impl std::fmt::Debug for dyn DynHandler {
 
 fn document<T: Serialize>(kind: &str, spec: &T) -> Result<Document> {
     Document::of(spec).map_err(|error| {
-        Error::internal(format!("{kind}: the specification is no document")).with_source(error)
+        Error::internal(format!("{kind}: the specification is {}", error.message())).with_source(error)
     })
 }
 
 fn typed<T: DeserializeOwned>(kind: &str, document: &Document) -> Result<T> {
-    T::deserialize(&**document).map_err(|error| {
-        Error::internal(format!("{kind}: the document does not fit the kind: {error}")).with_source(error)
-    })
+    document
+        .decode()
+        .map_err(|error| Error::internal(format!("{kind}: {}", error.message())).with_source(error))
 }
 
-fn erase<H: Handler>(handler: &H, object: Object<Resolved<H>>) -> Result<Observed> {
+fn erase<H: Handler>(handler: &H, scope: &Scope, mut object: Object<Resolved<H>>) -> Result<Observed> {
+    if let Some(name) = &mut object.name
+        && scope.task(name).len() != name.len()
+    {
+        *name = scope.task(name).to_owned();
+    }
     let mut references = references(&object.spec);
-    references.extend(handler.further_references(&object.spec));
+    references.extend(handler.extra_references(&object.spec));
     let spec = document(H::Kind::KIND, &object.spec)?;
     Ok(Observed { object: object.map(|_| spec), references })
 }
 
-fn unerase<H: Handler>(object: &Object<Document>) -> Result<Object<Resolved<H>>> {
+fn unerase<H: Handler>(object: &Object<Document>, scope: &Scope) -> Result<Object<Resolved<H>>> {
     let spec = typed(H::Kind::KIND, &object.spec)?;
-    Ok(object.clone().map(|_| spec))
+    let name = object.name.as_deref().map(|name| scope.placed(name));
+    Ok(Object { name, ..object.clone().map(|_| spec) })
 }
 
 #[async_trait]
 impl<H: Handler> DynHandler for H {
     fn kind(&self) -> &'static str {
         H::Kind::KIND
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        H::Kind::OUTPUTS
     }
 
     fn identity(&self) -> IdentityClass {
@@ -117,28 +146,55 @@ impl<H: Handler> DynHandler for H {
         document(H::Kind::KIND, &typed::<H::Kind>(H::Kind::KIND, value)?)
     }
 
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        Handler::prefetch(self, scope, cx).await
+    }
+
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {
-        let objects = Handler::list(self, query).await?;
-        objects.into_iter().map(|object| erase(self, object)).collect()
+        let scope = query.scope;
+        let objects = match query.filter {
+            Filter::Scope { wanted, shared } if scope.place().is_some() => {
+                let names: Vec<String> = wanted.iter().map(|it| scope.placed(it.name)).collect();
+                let wanted = names.iter().zip(wanted).map(|(name, it)| Wanted { name, spec: it.spec });
+                let wanted: Vec<Wanted<'_>> = wanted.collect();
+                let filter = Filter::Scope { wanted: &wanted, shared };
+                Handler::list(self, &Query { scope, filter, cx: query.cx }).await?
+            }
+            _ => Handler::list(self, query).await?,
+        };
+        objects.into_iter().map(|object| erase(self, scope, object)).collect()
     }
 
     async fn create(&self, request: Create<'_, Document>) -> Result<Observed> {
         let Create { scope, name, spec, retained, token, cx } = request;
-        let spec = typed(H::Kind::KIND, spec)?;
+        let (name, spec) = (&*scope.placed(name), typed(H::Kind::KIND, spec)?);
         let object = Handler::create(self, Create { scope, name, spec: &spec, retained, token, cx }).await?;
-        erase(self, object)
+        erase(self, scope, object)
     }
 
     async fn update(&self, request: Update<'_, Document>) -> Result<Observed> {
         let Update { scope, name, object, spec, changed, token, cx } = request;
-        let (object, spec) = (unerase::<H>(object)?, typed(H::Kind::KIND, spec)?);
+        let (object, spec) = (unerase::<H>(object, scope)?, typed(H::Kind::KIND, spec)?);
+        let name = &*scope.placed(name);
         let request = Update { scope, name, object: &object, spec: &spec, changed, token, cx };
-        erase(self, Handler::update(self, request).await?)
+        erase(self, scope, Handler::update(self, request).await?)
+    }
+
+    fn can_adopt(&self) -> bool {
+        Handler::can_adopt(self)
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
+        let Adopt { scope, name, object, retained, cx } = request;
+        let object = unerase::<H>(object, scope)?;
+        let name = &*scope.placed(name);
+        let request = Adopt { scope, name, object: &object, retained, cx };
+        erase(self, scope, Handler::adopt(self, request).await?)
     }
 
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {
         let Delete { scope, object, cx } = request;
-        let object = unerase::<H>(object)?;
+        let object = unerase::<H>(object, scope)?;
         Handler::delete(self, Delete { scope, object: &object, cx }).await
     }
 }

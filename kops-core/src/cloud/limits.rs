@@ -20,6 +20,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// A token bucket.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct TokenBucket {
     /// Its name, as given to [`Limiter::admit`].
     pub name: &'static str,
@@ -27,6 +28,13 @@ pub struct TokenBucket {
     pub capacity: f64,
     /// How many come back a second.
     pub per_second: f64,
+}
+
+impl TokenBucket {
+    /// A bucket of so many calls that refills so many a second.
+    pub const fn new(name: &'static str, capacity: f64, per_second: f64) -> Self {
+        Self { name, capacity, per_second }
+    }
 }
 
 /// For how long a bucket that was found empty refills at half its rate.
@@ -178,10 +186,12 @@ impl Limiter {
         cx: &Context,
         request: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let cancelled = || Error::new(ErrorKind::Cancelled, "the call was not wanted any more");
+        let cancelled = || Error::new(ErrorKind::Cancelled, "the call was cancelled");
         let _permit = tokio::select! {
-            permit = self.admit(bucket, cx.priority) => permit,
+            // A permit may be there at once: that does not make a cancelled call wanted.
+            biased;
             () = cx.cancel.cancelled() => return Err(cancelled()),
+            permit = self.admit(bucket, cx.priority) => permit,
         };
         let answer = tokio::select! {
             answer = request => answer,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Scope};
 use crate::Result;
+use crate::setters;
 
 /// What can be done with single machines of instance groups.
 ///
@@ -29,6 +30,7 @@ pub trait Machines: Send + Sync {
 /// A machine of an instance group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Machine {
     /// The cloud's identifier.
     pub id: String,
@@ -50,8 +52,43 @@ pub struct Machine {
     pub outdated: Vec<String>,
 }
 
+impl Machine {
+    /// A machine of an instance group's task that is what the group would make today.
+    pub fn new(
+        id: impl Into<String>,
+        group: impl Into<String>,
+        zone: impl Into<String>,
+        machine_type: impl Into<String>,
+        state: MachineState,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            group: group.into(),
+            zone: zone.into(),
+            machine_type: machine_type.into(),
+            state,
+            private_ip: None,
+            public_ip: None,
+            private_dns: None,
+            outdated: Vec::new(),
+        }
+    }
+
+    setters! {
+        /// Sets the address inside the network.
+        option private_ip: String;
+        /// Sets the public address.
+        option public_ip: String;
+        /// Sets the host name inside the network.
+        option private_dns: String;
+        /// Adds reasons why it is not what its group would make today.
+        texts outdated;
+    }
+}
+
 /// How a machine fares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum MachineState {
     /// Starting.
     Pending,

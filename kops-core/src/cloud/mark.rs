@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! kops cluster=ha.example.com task=api.ha.example.com
+//! kops cluster=shop within=eu region=eu-central-1 task=nodes.eu
 //! ```
 
 use std::fmt::Write;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode};
 
 use super::{Create, Object, Scope};
 
@@ -16,14 +17,22 @@ use super::{Create, Object, Scope};
 /// ```
 /// use kops_core::cloud::{Mark, Scope};
 ///
-/// let mark = Mark { cluster: "ha.example.com".into(), task: "api.ha.example.com".into(), retained: false };
+/// let scope = Scope::new("ha.example.com");
+/// let mark = Mark::new(&scope, "api.ha.example.com");
 /// assert_eq!(mark.text(), "kops cluster=ha.example.com task=api.ha.example.com");
-/// assert_eq!(Mark::read(&Scope::new("ha.example.com"), &mark.text()), Some(mark));
+/// assert_eq!(Mark::read(&scope, &mark.text()), Some(mark.clone()));
+/// // A scope of the same name in another place is another scope.
+/// assert_eq!(Mark::read(&scope.within("eu"), &mark.text()), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mark {
-    /// The scope.
-    pub cluster: String,
+    /// The scope's name.
+    pub scope: String,
+    /// The scope's place, if it is within one.
+    pub place: Option<String>,
+    /// The region, for kinds that the cloud lists beyond one.
+    pub region: Option<String>,
     /// The task's name.
     pub task: String,
     /// Whether the object is never to be deleted.
@@ -35,33 +44,57 @@ const FIRST: &str = "kops";
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'/').remove(b'*');
 
 impl Mark {
+    /// The mark of an object of a scope's task, which may be deleted.
+    pub fn new(scope: &Scope, task: impl Into<String>) -> Self {
+        Self {
+            scope: scope.name().to_owned(),
+            place: scope.place().map(str::to_owned),
+            region: scope.region().map(str::to_owned),
+            task: task.into(),
+            retained: false,
+        }
+    }
+
+    /// The mark with another task.
+    pub fn for_task(self, task: impl Into<String>) -> Self {
+        Self { task: task.into(), ..self }
+    }
+
     /// The mark of an object that is about to be made.
     pub fn of_new<S>(request: &Create<'_, S>) -> Self {
-        Self {
-            cluster: request.scope.name().to_owned(),
-            task: request.name.to_owned(),
-            retained: request.retained,
-        }
+        Self { retained: request.retained, ..Self::new(request.scope, request.name) }
     }
 
     /// The mark of an object that is the scope's already.
     pub fn of<S>(scope: &Scope, task: &str, object: &Object<S>) -> Self {
-        Self { cluster: scope.name().to_owned(), task: task.to_owned(), retained: object.retained }
+        Self { retained: object.retained, ..Self::new(scope, task) }
     }
 
     /// What the text of each mark of a scope begins with, for clouds that can be asked for it.
     pub fn beginning(scope: &Scope) -> String {
-        beginning(scope.name())
+        Self::new(scope, "").start()
     }
 
     /// The line of text.
     pub fn text(&self) -> String {
-        let mut text = beginning(&self.cluster);
+        let mut text = self.start();
         // Writing to a string does not fail.
-        let _ = write!(text, "task={}", utf8_percent_encode(&self.task, PLAIN));
+        let _ = write!(text, "{}", encoded(&self.task));
         if self.retained {
             text.push_str(" retained");
         }
+        text
+    }
+
+    /// All that stands before the task: no other scope's marks begin so.
+    fn start(&self) -> String {
+        let mut text = format!("{FIRST} cluster={} ", encoded(&self.scope));
+        for (word, value) in [("within", &self.place), ("region", &self.region)] {
+            if let Some(value) = value {
+                let _ = write!(text, "{word}={} ", encoded(value));
+            }
+        }
+        text.push_str("task=");
         text
     }
 
@@ -71,15 +104,21 @@ impl Mark {
         if words.next() != Some(FIRST) {
             return None;
         }
-        let mut mark = Self { cluster: String::new(), task: String::new(), retained: false };
+        let mut mark =
+            Self { scope: String::new(), place: None, region: None, task: String::new(), retained: false };
         for word in words {
             match word.split_once('=') {
-                Some(("cluster", value)) => mark.cluster = decoded(value),
+                Some(("cluster", value)) => mark.scope = decoded(value),
+                Some(("within", value)) => mark.place = Some(decoded(value)),
+                Some(("region", value)) => mark.region = Some(decoded(value)),
                 Some(("task", value)) => mark.task = decoded(value),
                 _ => mark.retained |= word == "retained",
             }
         }
-        (mark.cluster == scope.name() && !mark.task.is_empty()).then_some(mark)
+        let of_scope = mark.scope == scope.name()
+            && mark.place.as_deref() == scope.place()
+            && mark.region.as_deref() == scope.region();
+        (of_scope && !mark.task.is_empty()).then_some(mark)
     }
 
     /// An object of the scope that carries this mark.
@@ -88,9 +127,8 @@ impl Mark {
     }
 }
 
-fn beginning(cluster: &str) -> String {
-    // With the space after it: no other scope's name begins like that.
-    format!("{FIRST} cluster={} ", utf8_percent_encode(cluster, PLAIN))
+fn encoded(word: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(word, PLAIN)
 }
 
 fn decoded(word: &str) -> String {
@@ -101,15 +139,30 @@ fn decoded(word: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Scopes that differ in one thing each.
+    fn scopes() -> Vec<Scope> {
+        let names = ["a scope", "a", "a within=eu"].map(Scope::new);
+        let places =
+            names.iter().flat_map(|it| [it.clone(), it.clone().within("eu"), it.clone().within("us")]);
+        let mut all: Vec<Scope> = places.collect();
+        let regions: Vec<Scope> = all.iter().flat_map(|it| [it.at("eu"), it.at("us")]).collect();
+        all.extend(regions);
+        all
+    }
+
     #[test]
-    fn a_mark_is_read_as_it_was_written() {
-        let scope = Scope::new("a scope");
-        for retained in [false, true] {
-            let mark = Mark { cluster: "a scope".into(), task: "*.b=\"c\" d".into(), retained };
-            assert!(!mark.text().contains(['"', '\\']), "{}", mark.text());
-            assert!(mark.text().starts_with(&Mark::beginning(&scope)), "{}", mark.text());
-            assert!(!mark.text().starts_with(&Mark::beginning(&Scope::new("a"))), "{}", mark.text());
-            assert_eq!(Mark::read(&scope, &mark.text()), Some(mark));
+    fn a_mark_is_read_as_it_was_written_by_its_own_scope_alone() {
+        for scope in scopes() {
+            for retained in [false, true] {
+                let mark = Mark { retained, ..Mark::new(&scope, "*.b=\"c\" d") };
+                let text = mark.text();
+                assert!(!text.contains(['"', '\\']), "{text}");
+                for other in scopes() {
+                    let is_it = other == scope;
+                    assert_eq!(text.starts_with(&Mark::beginning(&other)), is_it, "{text} {other}");
+                    assert_eq!(Mark::read(&other, &text), is_it.then(|| mark.clone()), "{text} {other}");
+                }
+            }
         }
     }
 

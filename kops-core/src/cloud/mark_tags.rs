@@ -11,19 +11,30 @@ use super::{Mark, Scope};
 ///
 /// use kops_core::cloud::{Mark, MarkTags, Scope};
 ///
-/// const MARK: MarkTags =
-///     MarkTags { cluster: "KubernetesCluster", task: "kops.k8s.io/task", lifecycle: "kops.k8s.io/lifecycle" };
+/// const MARK: MarkTags = MarkTags {
+///     scope: "KubernetesCluster",
+///     place: "kops.k8s.io/within",
+///     region: "kops.k8s.io/region",
+///     task: "kops.k8s.io/task",
+///     lifecycle: "kops.k8s.io/lifecycle",
+/// };
 ///
-/// let mark = Mark { cluster: "ha.example.com".into(), task: "api.ha.example.com".into(), retained: false };
+/// let scope = Scope::new("ha.example.com");
+/// let mark = Mark::new(&scope, "api.ha.example.com");
 /// let mut tags = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
 /// MARK.write(&mark, &mut tags);
-/// assert_eq!(MARK.read(&Scope::new("ha.example.com"), &tags), Some(mark));
+/// assert_eq!(MARK.read(&scope, &tags), Some(mark));
 /// assert_eq!(MARK.read(&Scope::new("example.com"), &tags), None);
+/// assert_eq!(MARK.read(&scope.within("eu"), &tags), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarkTags {
-    /// The key of the tag that tells the cluster.
-    pub cluster: &'static str,
+    /// The key of the tag that tells the scope's name.
+    pub scope: &'static str,
+    /// The key of the tag that tells the scope's place; only scopes within one have it.
+    pub place: &'static str,
+    /// The key of the tag that tells the region; only objects of [account-wide](super::AccountWide) kinds have it.
+    pub region: &'static str,
     /// The key of the tag that tells the task.
     pub task: &'static str,
     /// The key of the tag that says `retained`.
@@ -35,7 +46,12 @@ const RETAINED: &str = "retained";
 impl MarkTags {
     /// Adds a mark to tags.
     pub fn write(&self, mark: &Mark, tags: &mut BTreeMap<String, String>) {
-        tags.insert(self.cluster.to_owned(), mark.cluster.clone());
+        tags.insert(self.scope.to_owned(), mark.scope.clone());
+        for (key, value) in [(self.place, &mark.place), (self.region, &mark.region)] {
+            if let Some(value) = value {
+                tags.insert(key.to_owned(), value.clone());
+            }
+        }
         tags.insert(self.task.to_owned(), mark.task.clone());
         if mark.retained {
             tags.insert(self.lifecycle.to_owned(), RETAINED.to_owned());
@@ -45,12 +61,15 @@ impl MarkTags {
     /// The mark in tags, if it is one of the scope's.
     pub fn read(&self, scope: &Scope, tags: &BTreeMap<String, String>) -> Option<Mark> {
         let task = tags.get(self.task).filter(|_| self.is_of(scope, tags))?.clone();
-        Some(Mark { cluster: scope.name().to_owned(), task, retained: self.is_retained(tags) })
+        Some(Mark { retained: self.is_retained(tags), ..Mark::new(scope, task) })
     }
 
-    /// Whether tags tell the scope's cluster, if perhaps no task.
+    /// Whether tags tell the scope, its place and region, if perhaps no task.
     pub fn is_of(&self, scope: &Scope, tags: &BTreeMap<String, String>) -> bool {
-        tags.get(self.cluster).is_some_and(|cluster| cluster == scope.name())
+        let tag = |key| tags.get(key).map(String::as_str);
+        tag(self.scope) == Some(scope.name())
+            && tag(self.place) == scope.place()
+            && tag(self.region) == scope.region()
     }
 
     /// Whether tags say that the object is never to be deleted.
@@ -60,6 +79,6 @@ impl MarkTags {
 
     /// Whether a tag belongs to the mark.
     pub fn has(&self, key: &str) -> bool {
-        [self.cluster, self.task, self.lifecycle].contains(&key)
+        [self.scope, self.place, self.region, self.task, self.lifecycle].contains(&key)
     }
 }

@@ -9,8 +9,10 @@
 //! A provider is a plain value, made by a builder of its own crate and handed to the engine:
 //! `Engine::new(Arc::new(cloud), scope)`.
 
+mod account_wide;
 mod capabilities;
 mod causes;
+mod class;
 mod context;
 mod erased;
 mod handler;
@@ -25,6 +27,7 @@ mod permissions;
 mod scope;
 mod security_group_rules;
 mod wanted;
+mod with;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,14 +35,17 @@ use std::sync::Arc;
 use crate::Result;
 use crate::clock::Clock;
 use crate::graph::TaskGraph;
+use crate::lower::Native;
 
+pub use account_wide::AccountWide;
 pub use capabilities::Capabilities;
 pub use causes::{causes, find_cause, innermost};
+pub use class::Class;
 pub use context::{Context, Memo, Priority};
 pub use erased::{DynHandler, Observed};
 pub use handler::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Query, Replacement, Resolved,
-    Timing, Update, Wanted,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Query, Replacement,
+    Resolved, Timing, Update, Wanted,
 };
 pub use limits::{Limiter, Permit, TokenBucket};
 pub use lookup::{Lookup, lookup};
@@ -51,7 +57,8 @@ pub use object::{Object, Outputs, Owner, State};
 pub use permissions::{Actions, MissingPermission, Permissions};
 pub use scope::Scope;
 pub use security_group_rules::{RulePeer, SecurityGroupRule, SecurityGroupRules};
-pub use wanted::means;
+pub use wanted::refers_to;
+pub use with::With;
 
 /// A cloud that graphs can be applied to.
 ///
@@ -60,6 +67,11 @@ pub use wanted::means;
 /// - `lower` is pure: no I/O, the same graph for the same input, and every problem of the input reported at
 ///   once. What the cloud cannot do is an `Unsupported` error here, never a surprise while applying.
 /// - A task's lifecycle, and what waits for what, survive lowering.
+/// - Every kind has a class.
+///
+/// A cloud that stands in front of another passes everything on. Have `#[deny(clippy::missing_trait_methods)]` on the
+/// `impl`: what it forgets (`machines`, or what is to come) would silently be lost. For further kinds [`With`] is such a
+/// cloud.
 pub trait Cloud: fmt::Debug + Send + Sync {
     /// The provider's name, lower case: `aws`.
     fn name(&self) -> &str;
@@ -70,8 +82,17 @@ pub trait Cloud: fmt::Debug + Send + Sync {
     /// One handler for each native kind.
     fn handlers(&self) -> &[Arc<dyn DynHandler>];
 
-    /// Turns agnostic tasks into native ones. Tasks of native kinds pass through.
-    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph>;
+    /// What objects of a native kind are for; `None` for kinds that it does not have. Policies and readers of plans
+    /// go by it, also for objects that no graph knows any more.
+    fn class(&self, kind: &str) -> Option<Class>;
+
+    /// Turns agnostic tasks into native ones. Tasks of native kinds pass through, and so do those of the kinds in
+    /// `own`: kinds of somebody else's that a wrapper such as [`With`] has the handlers of. References of all of them to
+    /// agnostic tasks become references to the native ones.
+    ///
+    /// # Errors
+    /// `Unsupported` for what the cloud cannot do, `Invalid` for what makes no sense there; all problems at once.
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native>;
 
     /// The clock by which the engine waits.
     fn clock(&self) -> Arc<dyn Clock>;

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::resource::Output;
+use crate::setters;
+use crate::{Error, Result};
 
 /// An object as observed.
 ///
 /// `S` is the kind's closed specification in a [`Handler`](super::Handler), and a document elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Object<S> {
     /// The cloud's identifier.
     pub id: String,
@@ -51,10 +55,23 @@ impl<S> Object<S> {
         }
     }
 
-    /// The object in a state.
-    pub fn state(mut self, state: State) -> Self {
-        self.state = state;
-        self
+    setters! {
+        /// Sets the cloud's identifier.
+        into id: String;
+        /// Sets the name of the task it was made for.
+        option name: String;
+        /// Sets whose it is.
+        set owner: Owner;
+        /// Sets its state.
+        set state: State;
+        /// Sets what it is like.
+        set spec: S;
+        /// Sets its outputs.
+        set outputs: Outputs;
+        /// Adds names by which a selector may mean it.
+        texts aliases;
+        /// Sets whether it is marked never to be deleted.
+        set retained: bool;
     }
 
     /// The object with an output.
@@ -83,14 +100,15 @@ impl<S> Object<S> {
         }
     }
 
-    /// Whether `selector` means this object.
-    pub fn is_meant_by(&self, selector: &str) -> bool {
+    /// Whether this is the object that `selector` selects: by its identifier or one of its aliases.
+    pub fn matches(&self, selector: &str) -> bool {
         self.id == selector || self.aliases.iter().any(|alias| alias == selector)
     }
 }
 
 /// Whose an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Owner {
     /// The scope's.
     Scope,
@@ -102,6 +120,7 @@ pub enum Owner {
 
 /// How an object fares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum State {
     /// It works.
     Ready,
@@ -135,8 +154,29 @@ impl Outputs {
         }
     }
 
-    /// The output of a name.
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    /// An output as its type; `None` while it is not known.
+    ///
+    /// ```
+    /// use kops_core::cloud::Outputs;
+    /// use kops_core::resource::Address;
+    ///
+    /// let mut outputs = Outputs::default();
+    /// outputs.set(Address::IP, "192.0.2.1".to_owned());
+    /// assert_eq!(outputs.get(Address::IP)?.as_deref(), Some("192.0.2.1"));
+    /// # Ok::<(), kops_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Internal` when the value is of another type.
+    pub fn get<R, T: DeserializeOwned>(&self, output: Output<R, T>) -> Result<Option<T>> {
+        let Some(value) = self.value(output.name()) else { return Ok(None) };
+        T::deserialize(value).map(Some).map_err(|error| {
+            Error::internal(format!("the output {:?} is of another type", output.name())).with_source(error)
+        })
+    }
+
+    /// An output by its name, as JSON.
+    pub fn value(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 

@@ -23,6 +23,7 @@ pub trait Permissions: Send + Sync {
 
 /// An action that the credentials lack.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct MissingPermission {
     /// The action, as the cloud's policies name it.
     pub action: String,
@@ -30,7 +31,16 @@ pub struct MissingPermission {
     pub needed_for: Vec<String>,
 }
 
+impl MissingPermission {
+    /// An action, and the kinds of objects that need it.
+    pub fn new<K: Into<String>>(action: impl Into<String>, needed_for: impl IntoIterator<Item = K>) -> Self {
+        Self { action: action.into(), needed_for: needed_for.into_iter().map(Into::into).collect() }
+    }
+}
+
 /// The actions that a kind of objects needs: a row of the table by which a provider checks permissions.
+///
+/// Exhaustive: providers write their tables as constants.
 #[derive(Clone, Copy, Debug)]
 pub struct Actions {
     /// The native kind, or a name of its own for what else makes calls.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::means;
+use super::refers_to;
 use crate::graph::{Closed, Id, Input, Open, Stage};
 use crate::resource::{At, Direction, Ports, Protocol, Resource};
 
@@ -75,7 +75,7 @@ impl<G: Resource + Ord> SecurityGroupRules<G> {
         let is_peer = |wanted: &RulePeer<G>| match (&rule.peer, wanted) {
             (RulePeer::Cidr(cidr), RulePeer::Cidr(Input::Known(wanted))) => is_same_range(cidr, wanted),
             (RulePeer::Group(group), RulePeer::Group(wanted)) => {
-                means(wanted, group.as_str(), task_of(group.as_str()))
+                refers_to(wanted, group.as_str(), task_of(group.as_str()))
             }
             (RulePeer::PrefixList(list), RulePeer::PrefixList(wanted)) => list == wanted,
             _ => false,

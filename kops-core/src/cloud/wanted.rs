@@ -18,7 +18,7 @@ impl<'a> Query<'a> {
         wanted
             .iter()
             .map(|task| {
-                let spec = R::deserialize(&**task.spec).map_err(|error| {
+                let spec = task.spec.decode().map_err(|error| {
                     Error::internal(format!("the specification of {}/{} is none", R::KIND, task.name))
                         .with_source(error)
                 })?;
@@ -29,7 +29,7 @@ impl<'a> Query<'a> {
 }
 
 /// Whether an identifier, known or not yet, is that of the object `id`, which was made for `task`.
-pub fn means<R: Resource>(input: &Input<Id<R>>, id: &str, task: Option<&str>) -> bool {
+pub fn refers_to<R: Resource>(input: &Input<Id<R>>, id: &str, task: Option<&str>) -> bool {
     match input {
         Input::Known(known) => known.as_str() == id,
         Input::Output(output) => output.task.kind() == R::KIND && Some(output.task.name()) == task,

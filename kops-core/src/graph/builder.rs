@@ -1,11 +1,16 @@
 //! Building a graph, and the checks that make it sound.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::marker::PhantomData;
 
+use super::document::false_mark;
+use super::key::is_kind;
 use super::resource::{Output, Resource};
-use super::{Document, Edge, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, Wait, outputs_in};
+use super::{
+    Document, Edge, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, TaskOptions, Wait, no_such_output,
+    outputs_in,
+};
 use crate::{Error, Result};
 
 /// Collects tasks; [`build`](Self::build) checks them.
@@ -13,6 +18,10 @@ use crate::{Error, Result};
 pub struct GraphBuilder {
     tasks: Vec<Task>,
     index: HashMap<Key, usize>,
+    /// The outputs of the kinds that were added by their types.
+    outputs: HashMap<&'static str, &'static [&'static str]>,
+    /// Kinds that are none.
+    kinds: BTreeSet<String>,
     problems: Vec<String>,
 }
 
@@ -63,13 +72,16 @@ impl GraphBuilder {
         self.add_as(name, spec, Lifecycle::Managed)
     }
 
-    /// Adds a task with a lifecycle of its own.
+    /// Adds a task with a lifecycle of its own; an object of somebody else's, which has no specification, is added by
+    /// [`share`](Self::share).
     #[expect(clippy::needless_pass_by_value, reason = "the graph takes the specification over")]
     pub fn add_as<R: Resource>(&mut self, name: &str, spec: R, lifecycle: Lifecycle) -> Handle<R> {
         let handle = Handle::named(name);
+        self.require_kind(R::KIND);
+        self.outputs.insert(R::KIND, R::OUTPUTS);
         match Document::of(&spec) {
-            Ok(spec) => self.insert(Task { key: handle.key.clone(), spec, lifecycle, edges: Vec::new() }),
-            Err(error) => self.problems.push(format!("{}: not a document: {error}", handle.key)),
+            Ok(spec) => self.insert(Task::new(handle.key.clone(), spec, lifecycle)),
+            Err(error) => self.problems.push(format!("{}: {}", handle.key, error.message())),
         }
         handle
     }
@@ -77,18 +89,41 @@ impl GraphBuilder {
     /// Adds an object that exists and is somebody else's; `selector` says which.
     pub fn share<R: Resource>(&mut self, name: &str, selector: impl Into<String>) -> Handle<R> {
         let handle = Handle::named(name);
+        self.require_kind(R::KIND);
+        self.outputs.insert(R::KIND, R::OUTPUTS);
         let lifecycle = Lifecycle::Shared { selector: selector.into() };
-        self.insert(Task {
-            key: handle.key.clone(),
-            spec: Document::default(),
-            lifecycle,
-            edges: Vec::new(),
-        });
+        self.insert(Task::new(handle.key.clone(), Document::default(), lifecycle));
         handle
+    }
+
+    /// Adds an object that exists, is somebody else's, and shall be as specified and ours from now on; `selector` says
+    /// which. See [`Lifecycle::Adopted`].
+    pub fn adopt<R: Resource>(&mut self, name: &str, spec: R, selector: impl Into<String>) -> Handle<R> {
+        self.add_as(name, spec, Lifecycle::Adopted { selector: selector.into() })
+    }
+
+    /// Says that a task was called otherwise before: an object that was made under the former name is kept and marked
+    /// with the new one. Kinds whose objects cannot be marked anew say so when planning. Once applied, it may go.
+    pub fn renamed<R: Resource>(&mut self, task: &Handle<R>, from: &str) {
+        self.option(&task.key, |options| options.former_name = Some(from.to_owned()));
+    }
+
+    /// Leaves a member of a task's specification alone once the object exists: it is set when the object is made, and not
+    /// compared afterwards.
+    pub fn ignore<R: Resource>(&mut self, task: &Handle<R>, member: &str) {
+        self.option(&task.key, |options| options.ignored.extend([member.to_owned()]));
+    }
+
+    fn option(&mut self, key: &Key, change: impl FnOnce(&mut TaskOptions)) {
+        match self.index.get(key) {
+            Some(&position) => change(&mut self.tasks[position].options),
+            None => self.problems.push(format!("{key}: no such task to say something of")),
+        }
     }
 
     /// Adds a task as a document; for lowerings that pass tasks through.
     pub fn insert(&mut self, task: Task) {
+        self.require_kind(task.key.kind());
         if task.key.name().is_empty() {
             self.problems.push(format!("{}: a task needs a name", task.key));
         }
@@ -98,6 +133,13 @@ impl GraphBuilder {
         }
         self.index.insert(task.key.clone(), self.tasks.len());
         self.tasks.push(task);
+    }
+
+    /// A kind with a slash would end up in the names.
+    fn require_kind(&mut self, kind: &str) {
+        if !is_kind(kind) {
+            self.kinds.insert(kind.to_owned());
+        }
     }
 
     /// Whether a task of this key has been added.
@@ -126,22 +168,46 @@ impl GraphBuilder {
         }
     }
 
-    /// Checks the graph: keys unique, references pointing somewhere, no cycle.
+    /// Checks the graph: kinds in UpperCamelCase, keys unique, references pointing to tasks and outputs that exist, no
+    /// cycle.
     ///
     /// # Errors
     /// `Invalid`, with every problem found and the tasks it concerns.
     pub fn build(mut self) -> Result<TaskGraph> {
         for task in &mut self.tasks {
             let mut outputs = Vec::new();
-            outputs_in(&task.spec, &mut outputs);
+            outputs_in(task.spec.as_value(), &mut outputs);
+            self.problems.extend(outputs.iter().filter_map(|output| {
+                no_such_output(&task.key, output, self.outputs.get(output.task.kind())?)
+            }));
             let declared = std::mem::take(&mut task.edges);
             let taken = outputs.into_iter().map(|output| Edge { on: output.task, wait: output.wait });
             let mut seen = HashSet::new();
             task.edges = taken.chain(declared).filter(|edge| seen.insert(edge.clone())).collect();
         }
+        let ill = self.kinds.iter();
+        self.problems.extend(ill.map(|kind| {
+            format!("{kind:?} is not the name of a kind: ASCII letters and digits, in UpperCamelCase")
+        }));
         for task in &self.tasks {
+            if task.is_shared() && !task.spec.is_null() {
+                self.problems.push(format!(
+                    "{} is shared and has a specification, which it cannot be held to: add it with `share`",
+                    task.key
+                ));
+            }
+            if let Some(name) = false_mark(task.spec.as_value()) {
+                self.problems.push(format!("{}: no member may be called {name:?}", task.key));
+            }
             for edge in task.edges.iter().filter(|edge| !self.index.contains_key(&edge.on)) {
                 self.problems.push(format!("{} refers to {}, which is not in the graph", task.key, edge.on));
+            }
+        }
+        for task in &self.tasks {
+            let Some(former) = &task.options.former_name else { continue };
+            let former = Key::new(task.key.kind(), former);
+            if self.index.contains_key(&former) {
+                self.problems.push(format!("{} was {former}, which is in the graph, too", task.key));
             }
         }
         if self.problems.is_empty() {
@@ -222,10 +288,10 @@ fn cycle(needs: &[Vec<usize>], waiting: &[usize]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::{InternetGateway, Network, Subnet};
+    use crate::resource::{Address, InternetGateway, Network, Subnet};
 
     fn subnet(network: Input<Id<Network>>) -> Subnet {
-        Subnet::new(network, "10.0.0.0/24".parse().unwrap(), "a")
+        Subnet::new(network, "10.0.0.0/24".parse().unwrap()).zone("a")
     }
 
     #[test]
@@ -234,6 +300,30 @@ mod tests {
         graph.add("a", subnet(Handle::named("gone").id()));
         let error = graph.build().unwrap_err().to_string();
         assert_eq!(error, "Subnet/a refers to Network/gone, which is not in the graph");
+    }
+
+    #[test]
+    fn an_output_that_does_not_exist_is_told_with_what_there_is() {
+        let mut graph = TaskGraph::builder();
+        let network = graph.add("n", Network::default());
+        let address = graph.add("a", Address::new());
+        graph.add("s", subnet(network.get(Output::new("nope"))));
+        graph.add("key", SshKeyOf { ip: address.get(Output::new("Ipp")) });
+        let error = graph.build().unwrap_err().to_string();
+        let nope = "Subnet/s refers to ${Network/n.nope}, but Network has no output \"nope\": it has id; ";
+        let near = "SshKeyOf/key refers to ${Address/a.Ipp}, but Address has no output \"Ipp\": it has id, ip; \
+                    did you mean \"ip\"?";
+        assert_eq!(error, format!("{nope}{near}"));
+    }
+
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct SshKeyOf {
+        ip: Input<String>,
+    }
+
+    impl Resource for SshKeyOf {
+        const KIND: &'static str = "SshKeyOf";
+        type Resolved = Self;
     }
 
     #[test]
@@ -252,7 +342,7 @@ mod tests {
         let mut graph = TaskGraph::builder();
         let network = graph.add("n", Network::default());
         let a = graph.add("a", subnet(network.id()));
-        let gateway = graph.add("g", InternetGateway { network: network.id() });
+        let gateway = graph.add("g", InternetGateway::new(network.id()));
         graph.after(&network, &gateway);
         graph.after(&a, &gateway);
         let error = graph.build().unwrap_err().to_string();
@@ -267,5 +357,39 @@ mod tests {
         let graph = graph.build().unwrap();
         let edges = &graph.get(&Key::new("Subnet", "a")).unwrap().edges;
         assert_eq!(*edges, [Edge { on: network.key().clone(), wait: Wait::Ready }]);
+    }
+
+    #[test]
+    fn what_is_shared_has_no_specification() {
+        let mut graph = TaskGraph::builder();
+        let lifecycle = Lifecycle::Shared { selector: "vpc-1".to_owned() };
+        graph.add_as("n", Network::default(), lifecycle);
+        let error = graph.build().unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Invalid);
+        let text = error.to_string();
+        assert!(text.contains("Network/n") && text.contains("`share`"), "{text}");
+    }
+
+    #[test]
+    fn kinds_are_checked_when_the_graph_is_built() {
+        /// A kind whose name is a key of another.
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        struct Odd;
+        impl Resource for Odd {
+            const KIND: &'static str = "Odd/kind";
+            type Resolved = Self;
+        }
+        let mut graph = TaskGraph::builder();
+        graph.add("x", Odd);
+        graph.share::<Odd>("y", "z");
+        let mut lower = |key| {
+            graph.insert(Task::new(key, Document::default(), Lifecycle::Managed));
+        };
+        lower(Key::new("snake_case", "x"));
+        lower(Key::new("", "x"));
+        let error = graph.build().unwrap_err().to_string();
+        for kind in ["\"Odd/kind\"", "\"snake_case\"", "\"\""] {
+            assert_eq!(error.matches(kind).count(), 1, "{kind}: {error}");
+        }
     }
 }

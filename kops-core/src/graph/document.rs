@@ -1,16 +1,21 @@
 //! Documents: specifications as the engine sees them, with marks for what is not known or not to be shown.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::Deref;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::OutputRef;
-use super::value::{CONCAT, REF, SECRET, alike, digest_of, marked};
+use super::value::{CONCAT, REF, SECRET, alike, digest_of, is_mark, marked};
+use super::{OutputRef, Part};
+use crate::{Error, Result};
 
-/// A specification as a document. May hold secrets, so `Debug` and `Display` show it redacted; it
-/// serialises whole.
+/// A specification as a document.
+///
+/// It may hold secrets and outputs that are not known yet. `Debug`, `Display` and [`redacted`](Self::redacted) show
+/// neither; [`get`](Self::get) hands out plain members only; [`decode`](Self::decode) gives the specification its
+/// type back, in which a secret is a [`Secret`](super::Secret). It serialises whole, secrets included.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Document(Value);
@@ -19,9 +24,57 @@ impl Document {
     /// The document of a value.
     ///
     /// # Errors
-    /// What serde_json says of values that are no documents, such as maps with keys that are no strings.
-    pub fn of<T: Serialize>(value: &T) -> serde_json::Result<Self> {
-        serde_json::to_value(value).map(Self)
+    /// `Internal` for values that are no documents, such as maps with keys that are no strings.
+    pub fn of<T: Serialize>(value: &T) -> Result<Self> {
+        match serde_json::to_value(value) {
+            Ok(document) => Ok(Self(document)),
+            Err(error) => Err(Error::internal(format!("not a document: {error}")).with_source(error)),
+        }
+    }
+
+    /// The document as a type: the specification it was made of.
+    ///
+    /// ```
+    /// use kops_core::graph::Document;
+    /// use kops_core::resource::Network;
+    ///
+    /// let network = Network::new(["10.0.0.0/16".parse()?]);
+    /// assert_eq!(Document::of(&network)?.decode::<Network>()?, network);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Internal` when the document does not fit the type.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
+        T::deserialize(&self.0).map_err(|error| {
+            Error::internal(format!("the document does not fit its type: {error}")).with_source(error)
+        })
+    }
+
+    /// A member of plain data; `None` if there is none, or if anything in it is a secret or an output that is not
+    /// known yet.
+    ///
+    /// ```
+    /// use kops_core::graph::{Document, Secret};
+    /// use serde_json::json;
+    ///
+    /// let document = Document::of(&json!({"user": "root", "password": Secret::new("hunter2")}))?;
+    /// assert_eq!(document.get("user"), Some(&json!("root")));
+    /// assert_eq!(document.get("password"), None);
+    /// # Ok::<(), kops_core::Error>(())
+    /// ```
+    pub fn get(&self, member: &str) -> Option<&Value> {
+        self.0.get(member).filter(|value| !has_mark(value))
+    }
+
+    /// Whether there is nothing at all in it: the document of a shared task.
+    pub fn is_null(&self) -> bool {
+        self.0.is_null()
+    }
+
+    /// The document with its marks and secrets.
+    pub(crate) fn as_value(&self) -> &Value {
+        &self.0
     }
 
     /// The document for showing: outputs as `${Kind/name.output}`, secrets as the first digits of their
@@ -43,6 +96,26 @@ impl Document {
         Self(map_outputs(&self.0, change))
     }
 
+    /// The document without some members.
+    pub(crate) fn without(&self, members: &BTreeSet<String>) -> Self {
+        let mut value = self.0.clone();
+        if let Value::Object(all) = &mut value {
+            all.retain(|name, _| !members.contains(name));
+        }
+        Self(value)
+    }
+
+    /// The document with some members as another has them.
+    pub(crate) fn with_members_of(&self, other: &Self, members: &BTreeSet<String>) -> Self {
+        let mut value = self.0.clone();
+        if let (Value::Object(all), Value::Object(theirs)) = (&mut value, &other.0) {
+            for (name, member) in all.iter_mut().filter(|(name, _)| members.contains(*name)) {
+                *member = theirs.get(name).cloned().unwrap_or_default();
+            }
+        }
+        Self(value)
+    }
+
     /// Puts in what is known.
     pub(crate) fn substitute(&self, lookup: Lookup<'_>) -> Self {
         Self(substitute(&self.0, lookup))
@@ -52,14 +125,6 @@ impl Document {
 impl From<Value> for Document {
     fn from(value: Value) -> Self {
         Self(value)
-    }
-}
-
-impl Deref for Document {
-    type Target = Value;
-
-    fn deref(&self) -> &Value {
-        &self.0
     }
 }
 
@@ -176,6 +241,36 @@ pub(crate) fn has_unknown(document: &Value) -> bool {
     }
 }
 
+/// Whether an output or a secret occurs in the document.
+fn has_mark(document: &Value) -> bool {
+    match document {
+        Value::Array(items) => items.iter().any(has_mark),
+        Value::Object(members) => members.iter().any(|(name, member)| is_mark(name) || has_mark(member)),
+        _ => false,
+    }
+}
+
+/// The first member whose name is kept for marks and that is none.
+pub(super) fn false_mark(document: &Value) -> Option<&str> {
+    match document {
+        Value::Array(items) => items.iter().find_map(false_mark),
+        Value::Object(members) => {
+            let is_true = |name: &str, member: &Value| match name {
+                REF => OutputRef::deserialize(member).is_ok(),
+                CONCAT => Vec::<Part>::deserialize(member).is_ok(),
+                SECRET => member.is_string(),
+                _ => false,
+            };
+            members.iter().find_map(|(name, member)| match (is_mark(name), members.len()) {
+                (false, _) => false_mark(member),
+                (true, 1) if is_true(name, member) => None,
+                (true, _) => Some(name.as_str()),
+            })
+        }
+        _ => None,
+    }
+}
+
 /// The document for showing: outputs as `${Kind/name.output}`, secrets as the first digits of their digest,
 /// so that a change of one can be seen.
 pub(crate) fn shown(document: &Value) -> Value {
@@ -205,7 +300,7 @@ mod tests {
     use serde_json::json;
 
     fn output(task: &str) -> Value {
-        json!({"$ref": {"task": task, "output": "id", "wait": "created"}})
+        json!({"\u{1}ref": {"task": task, "output": "id", "wait": "created"}})
     }
 
     #[test]
@@ -218,8 +313,8 @@ mod tests {
     #[test]
     fn a_secret_part_makes_a_secret() {
         let lookup = |_: &str, _: &str| Some(json!("10.0.0.1"));
-        let document = json!({"$concat": ["ip=", output("K/a"), {"$secret": "pw"}]});
-        assert_eq!(substitute(&document, &lookup), json!({"$secret": "ip=10.0.0.1pw"}));
+        let document = json!({"\u{1}concat": ["ip=", output("K/a"), {"\u{1}secret": "pw"}]});
+        assert_eq!(substitute(&document, &lookup), json!({"\u{1}secret": "ip=10.0.0.1pw"}));
         let shown = shown(&substitute(&document, &lookup)).to_string();
         assert!(!shown.contains("pw"), "{shown}");
         assert_eq!(super::shown(&document), json!("(secret)"));
@@ -227,18 +322,47 @@ mod tests {
 
     #[test]
     fn references_can_be_pointed_elsewhere() {
-        let document = Document(json!({"x": [output("K/a")], "y": {"$concat": ["ip=", output("K/b")]}}));
+        let document = Document(json!({"x": [output("K/a")], "y": {"\u{1}concat": ["ip=", output("K/b")]}}));
         let change = |it: OutputRef| OutputRef { task: super::super::Key::new("N", it.task.name()), ..it };
         let changed = document.map_outputs(&change);
-        assert_eq!(*changed, json!({"x": [output("N/a")], "y": {"$concat": ["ip=", output("N/b")]}}));
+        assert_eq!(changed.0, json!({"x": [output("N/a")], "y": {"\u{1}concat": ["ip=", output("N/b")]}}));
         let keys: Vec<_> = changed.outputs().iter().map(|it| it.task.to_string()).collect();
         assert_eq!(keys, ["N/a", "N/b"]);
     }
 
     #[test]
     fn a_joint_waits_for_its_last_part() {
-        let document = json!({"$concat": ["ip=", output("K/a")]});
+        let document = json!({"\u{1}concat": ["ip=", output("K/a")]});
         assert_eq!(substitute(&document, &|_, _| None), document);
         assert!(has_unknown(&document));
+    }
+
+    #[test]
+    fn plain_members_are_handed_out_and_secrets_are_not() {
+        let document = Document(json!({
+            "plain": {"$secret": "data", "$ref": [1]},
+            "secret": [{"\u{1}secret": "pw"}],
+            "unknown": output("K/a"),
+        }));
+        assert_eq!(document.get("plain"), Some(&json!({"$secret": "data", "$ref": [1]})));
+        assert_eq!(
+            (document.get("secret"), document.get("unknown"), document.get("none")),
+            (None, None, None)
+        );
+        assert!(!format!("{document} {document:?}").contains("pw"));
+    }
+
+    #[test]
+    fn names_of_marks_are_kept_for_marks() {
+        assert_eq!(false_mark(&json!({"a": [output("K/a"), {"\u{1}secret": "x"}], "$ref": 1})), None);
+        assert_eq!(false_mark(&json!({"\u{1}concat": ["x", output("K/a")]})), None);
+        let ill = [
+            json!([{"\u{1}ref": 1}]),
+            json!({"x": {"\u{1}ref": {"task": "K/a", "output": "id"}, "more": 1}}),
+            json!({"\u{1}other": 1}),
+        ];
+        for document in ill {
+            assert!(false_mark(&document).is_some(), "{document}");
+        }
     }
 }

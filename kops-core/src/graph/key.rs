@@ -1,6 +1,7 @@
 //! The name of a task.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
@@ -12,7 +13,8 @@ use crate::{Error, Result};
 
 /// The name of a task in a graph: a kind and a name, written `Kind/name`.
 ///
-/// Keys order by kind, then name. Cloning one is cheap.
+/// Keys compare as their text does, so maps by key can be asked with a text; for valid kinds that is by kind, then
+/// by name. Cloning one is cheap.
 ///
 /// ```
 /// use kops_core::graph::Key;
@@ -21,16 +23,22 @@ use crate::{Error, Result};
 /// assert_eq!(key.to_string(), "Subnet/us-east-1a.example.com");
 /// assert_eq!("Subnet/us-east-1a.example.com".parse::<Key>().unwrap(), key);
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Key {
     text: Arc<str>,
+    /// Where the first slash is.
     slash: usize,
 }
 
 impl Key {
-    /// The key of the task `name` of a kind. Kinds hold no slash; names may.
+    /// The key of the task `name` of a kind.
+    ///
+    /// Names may hold slashes, kinds may not: whatever follows the first slash is the name, as when the text is
+    /// [parsed](str::parse). A graph refuses kinds that are not in UpperCamelCase when it is built.
     pub fn new(kind: &str, name: &str) -> Self {
-        Self { text: Arc::from(format!("{kind}/{name}")), slash: kind.len() }
+        let text = format!("{kind}/{name}");
+        let slash = text.find('/').unwrap_or(kind.len());
+        Self { text: Arc::from(text), slash }
     }
 
     /// The kind of the task.
@@ -61,10 +69,24 @@ impl fmt::Debug for Key {
     }
 }
 
-/// As its text does, so that maps by key can be asked with a text.
+// All four go by the text alone, as `Borrow<str>` demands.
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Key {}
+
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.text.hash(state);
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
     }
 }
 
@@ -74,16 +96,16 @@ impl Borrow<str> for Key {
     }
 }
 
-impl Ord for Key {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.kind(), self.name()).cmp(&(other.kind(), other.name()))
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
+/// Whether a text can be the name of a kind: ASCII letters and digits, the first an upper-case letter.
+pub(super) fn is_kind(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric())
 }
 
 impl FromStr for Key {
@@ -107,5 +129,42 @@ impl Serialize for Key {
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+    use super::*;
+
+    const TEXTS: [&str; 6] = ["A/x", "A-B/x", "AB/x", "A/b/x", "Subnet/a.b", "Subnet/a-b"];
+
+    #[test]
+    fn maps_by_key_can_be_asked_with_a_text() {
+        let ordered: BTreeMap<Key, usize> = TEXTS.iter().map(|it| it.parse().unwrap()).zip(0..).collect();
+        let hashed: HashSet<Key> = ordered.keys().cloned().collect();
+        for (text, number) in TEXTS.iter().zip(0..) {
+            assert_eq!(ordered.get(*text), Some(&number), "{text}");
+            assert!(hashed.contains(*text), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_of_one_text_are_one_key_however_they_were_made() {
+        let made: BTreeSet<Key> =
+            [Key::new("A", "b/c"), Key::new("A/b", "c"), "A/b/c".parse().unwrap()].into();
+        let [key] = made.iter().collect::<Vec<_>>()[..] else { panic!("{made:?}") };
+        assert_eq!((key.kind(), key.name()), ("A", "b/c"));
+    }
+
+    #[test]
+    fn kinds_are_upper_camel_case() {
+        for good in ["Network", "S3Bucket", "X"] {
+            assert!(is_kind(good), "{good}");
+        }
+        for bad in ["", "network", "A/b", "A-B", "A b", "Ä"] {
+            assert!(!is_kind(bad), "{bad}");
+        }
     }
 }

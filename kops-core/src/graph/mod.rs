@@ -1,32 +1,38 @@
 //! The task graph: what shall exist, and what needs what.
 //!
 //! A graph is built once and checked once: [`TaskGraph::builder`] collects tasks, [`GraphBuilder::build`]
-//! refuses duplicates, references to tasks or outputs that do not exist, and cycles, all problems at once,
-//! each with the tasks' names. A [`TaskGraph`] is therefore always sound, and its tasks come in an order in
-//! which every task follows those it needs.
+//! refuses duplicates, kinds that are not in UpperCamelCase, references to tasks or outputs that do not exist, and
+//! cycles, all problems at once, each with the tasks' names. A [`TaskGraph`] is therefore always sound, and its tasks come
+//! in an order in which every task follows those it needs. (Outputs of tasks that came as documents are checked when
+//! planning, where the cloud's handlers know them.)
 //!
 //! ```
 //! use kops_core::graph::TaskGraph;
 //! use kops_core::resource::{Network, Subnet};
 //!
 //! let mut graph = TaskGraph::builder();
-//! let network = graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse()?], ..Network::default() });
-//! graph.add("a", Subnet::new(network.id(), "10.0.0.0/24".parse()?, "zone-a"));
+//! let network = graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
+//! graph.add("a", Subnet::new(network.id(), "10.0.0.0/24".parse()?).zone("zone-a"));
 //! let graph = graph.build()?;
 //!
 //! let order: Vec<_> = graph.tasks().map(|task| task.key.as_str()).collect();
 //! assert_eq!(order, ["Network/main", "Subnet/a"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A graph can be kept or sent to another process: it serialises, secrets included, and is checked again when it is
+//! read.
 
 mod builder;
 mod document;
 mod key;
 mod references;
 mod resource;
+mod saved;
+mod suggest;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,17 +46,22 @@ pub(crate) use document::{has_unknown, satisfied, shown};
 pub use key::Key;
 pub use references::{Reference, references};
 pub use resource::{At, Output, Resource};
+pub use saved::GRAPH_FORMAT;
+pub(crate) use suggest::no_such_output;
 pub use value::{Closed, Data, Id, Input, Open, OutputRef, Part, Secret, Setting, Stage, Wait};
-pub(crate) use value::{REF, alike, marked};
+pub(crate) use value::{REF, alike, is_mark, marked};
 
 /// What the engine may do with a task's object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum Lifecycle {
     /// Created, kept as specified, deleted when no longer wanted.
     #[default]
     Managed,
     /// Somebody else's: looked up by `selector` (an identifier or a name the kind understands), never
     /// touched. It must exist.
+    #[non_exhaustive]
     Shared {
         /// How the object is found.
         selector: String,
@@ -59,31 +70,88 @@ pub enum Lifecycle {
     Retained,
     /// Created when missing; never changed afterwards.
     CreateOnly,
+    /// Somebody else's until now: looked up by `selector`, as a shared one is, and taken over. From then on it is
+    /// managed, and the selector says nothing any more; it is also deleted when no longer wanted. It must exist. Kinds
+    /// whose objects cannot be taken over say so when planning.
+    Adopted {
+        /// How the object is found.
+        selector: String,
+    },
+}
+
+/// What else is said of a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct TaskOptions {
+    /// What the task was called before: an object of that name is kept, see [`GraphBuilder::renamed`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub former_name: Option<String>,
+    /// Members of the specification that are not compared, see [`GraphBuilder::ignore`].
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub ignored: BTreeSet<String>,
+}
+
+impl TaskOptions {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Lifecycle {
+    /// Somebody else's, found by an identifier or a name that the kind understands.
+    pub fn shared(selector: impl Into<String>) -> Self {
+        Self::Shared { selector: selector.into() }
+    }
 }
 
 /// A task waits for another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Edge {
     /// The task waited for.
     pub on: Key,
     /// Until when.
+    #[serde(default)]
     pub wait: Wait,
 }
 
 /// One object that shall exist.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// Its serialised form contains the secrets of its specification.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     /// Its name in the graph.
     pub key: Key,
     /// Its specification; `null` for a shared object.
+    #[serde(default, skip_serializing_if = "Document::is_null")]
     pub spec: Document,
     /// What may be done with it.
+    #[serde(default)]
     pub lifecycle: Lifecycle,
     /// What it waits for: the tasks it takes outputs from, then those named by `after`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<Edge>,
+    /// What else is said of it.
+    #[serde(default, skip_serializing_if = "TaskOptions::is_default")]
+    pub options: TaskOptions,
 }
 
 /// A checked graph of tasks.
+///
+/// It serialises in the form [`GRAPH_FORMAT`], which **contains the secrets** of its specifications: keep it as safe as
+/// those. A graph that is read back is checked as [`GraphBuilder::build`] does.
+///
+/// ```
+/// # use kops_core::graph::TaskGraph;
+/// # use kops_core::resource::Network;
+/// let mut graph = TaskGraph::builder();
+/// graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
+/// let graph = graph.build()?;
+///
+/// let text = serde_json::to_string(&graph)?;
+/// assert_eq!(serde_json::from_str::<TaskGraph>(&text)?, graph);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskGraph {
     /// In an order in which every task follows those it waits for.
@@ -129,7 +197,7 @@ impl TaskGraph {
     pub fn specs<R: Resource>(&self) -> Result<Vec<(&Task, R)>> {
         self.tasks
             .iter()
-            .filter(|task| task.key.kind() == R::KIND && !task.spec.is_null())
+            .filter(|task| task.key.kind() == R::KIND && !task.is_shared())
             .map(|task| Ok((task, task.spec_as()?)))
             .collect()
     }
@@ -145,16 +213,26 @@ impl TaskGraph {
 }
 
 impl Task {
+    /// A task that waits for nothing but the tasks that its specification refers to.
+    pub fn new(key: Key, spec: Document, lifecycle: Lifecycle) -> Self {
+        Self { key, spec, lifecycle, edges: Vec::new(), options: TaskOptions::default() }
+    }
+
     /// The specification as its type.
     ///
     /// # Errors
     /// `Internal` when the document does not fit the kind.
     pub fn spec_as<R: Resource>(&self) -> Result<R> {
-        R::deserialize(&*self.spec).map_err(|error| {
+        self.spec.decode().map_err(|error| {
             Error::internal(format!("its specification is not a {}", R::KIND))
                 .with_task(&self.key)
                 .with_source(error)
         })
+    }
+
+    /// Whether the object is somebody else's.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.lifecycle, Lifecycle::Shared { .. })
     }
 }
 

@@ -28,6 +28,7 @@ use super::{Id, Stage};
 ///
 /// impl Resource for PrivateLine {
 ///     const KIND: &'static str = "PrivateLine";
+///     const OUTPUTS: &'static [&'static str] = &[Self::PEER.name()];
 ///     type Resolved = PrivateLine<Closed>;
 /// }
 ///
@@ -47,6 +48,10 @@ pub trait Resource:
 {
     /// The kind's name, unique within a provider, in UpperCamelCase.
     const KIND: &'static str;
+
+    /// The names of its outputs besides the identifier, which every object has as `id`. A reference to an output that
+    /// is not listed is refused when the graph is built or planned.
+    const OUTPUTS: &'static [&'static str] = &[];
 
     /// The kind with every value known: what a handler creates from, and what it observes.
     type Resolved: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;

@@ -70,6 +70,13 @@ pub struct OutputRef {
     pub wait: Wait,
 }
 
+impl OutputRef {
+    /// An output that is taken as soon as the object exists.
+    pub(crate) fn created(task: &Key, output: &str) -> Self {
+        Self { task: task.clone(), output: output.to_owned(), wait: Wait::Created }
+    }
+}
+
 impl fmt::Display for OutputRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "${{{}.{}}}", self.task, self.output)
@@ -87,7 +94,7 @@ pub enum Part {
     /// The output of a task.
     Output {
         /// Which.
-        #[serde(rename = "$ref")]
+        #[serde(rename = "\u{1}ref")]
         output: OutputRef,
     },
 }
@@ -194,12 +201,20 @@ impl From<&str> for Input<String> {
     }
 }
 
-/// The member of a document that marks an output: `{"$ref": {"task": …, "output": …, "wait": …}}`.
-pub(crate) const REF: &str = "$ref";
-/// The member that marks joined text: `{"$concat": ["…", {"$ref": …}]}`.
-pub(crate) const CONCAT: &str = "$concat";
-/// The member that marks a secret: `{"$secret": "…"}`.
-pub(crate) const SECRET: &str = "$secret";
+/// What the names of marks begin with. No cloud and no format has names of members with this character in them, so
+/// that data, with `$ref` or `$secret` in it or not, is taken for data.
+const MARK: char = '\u{1}';
+/// The member of a document that marks an output: `{"\u{1}ref": {"task": …, "output": …, "wait": …}}`.
+pub(crate) const REF: &str = "\u{1}ref";
+/// The member that marks joined text: `{"\u{1}concat": ["…", {"\u{1}ref": …}]}`.
+pub(crate) const CONCAT: &str = "\u{1}concat";
+/// The member that marks a secret: `{"\u{1}secret": "…"}`.
+pub(crate) const SECRET: &str = "\u{1}secret";
+
+/// Whether the name of a member is kept for marks.
+pub(crate) fn is_mark(name: &str) -> bool {
+    name.starts_with(MARK)
+}
 
 /// A document's single marked member, if `value` is such a document.
 pub(crate) fn marked<'a>(value: &'a Value, mark: &str) -> Option<&'a Value> {
@@ -213,9 +228,9 @@ impl<T: Serialize> Serialize for Input<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         enum Marked<'a> {
-            #[serde(rename = "$ref")]
+            #[serde(rename = "\u{1}ref")]
             Ref(&'a OutputRef),
-            #[serde(rename = "$concat")]
+            #[serde(rename = "\u{1}concat")]
             Concat(&'a [Part]),
         }
         match self {
@@ -392,7 +407,7 @@ impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Marked<'a> {
-            #[serde(rename = "$secret")]
+            #[serde(rename = "\u{1}secret")]
             text: &'a str,
         }
         Marked { text: &self.0 }.serialize(serializer)
@@ -403,7 +418,7 @@ impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Marked {
-            #[serde(rename = "$secret")]
+            #[serde(rename = "\u{1}secret")]
             text: String,
         }
         Marked::deserialize(deserializer).map(|marked| Self(marked.text))

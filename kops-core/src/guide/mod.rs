@@ -3,7 +3,7 @@
 #[doc = include_str!("write_a_provider.md")]
 pub mod write_a_provider {}
 
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod tests {
     use crate::testing::conformance;
 

@@ -6,20 +6,20 @@
 
 use serde_json::Value;
 
-use crate::graph::{Document, alike, has_unknown, shown};
+use crate::graph::{Document, alike, has_unknown, is_mark, shown};
 
 use super::FieldChange;
 
 /// Where `wanted` differs from `actual`, in the order of the wanted members.
 pub(crate) fn differences(wanted: &Document, actual: &Document) -> Vec<FieldChange> {
     let mut found = Vec::new();
-    compare(String::new(), wanted, actual, &mut found);
+    compare(String::new(), wanted.as_value(), actual.as_value(), &mut found);
     found
 }
 
 /// What a new object will be like: every member that is set.
 pub(crate) fn members(wanted: &Document) -> Vec<FieldChange> {
-    let Value::Object(members) = &**wanted else { return Vec::new() };
+    let Value::Object(members) = wanted.as_value() else { return Vec::new() };
     members
         .iter()
         .filter(|(_, value)| !is_blank(value))
@@ -53,7 +53,7 @@ fn compare(path: String, wanted: &Value, actual: &Value, found: &mut Vec<FieldCh
 
 /// A value with a mark (an output, a secret) is one value, not a map.
 fn is_marked(members: &serde_json::Map<String, Value>) -> bool {
-    members.len() == 1 && members.keys().all(|name| name.starts_with('$'))
+    members.len() == 1 && members.keys().all(|name| is_mark(name))
 }
 
 fn change(path: String, before: &Value, after: &Value) -> FieldChange {
@@ -100,14 +100,14 @@ mod tests {
             let digest = crate::graph::Secret::new(text).digest();
             json!({"s": serde_json::to_value(crate::graph::Secret::of_digest(&digest)).unwrap()})
         };
-        assert!(paths(json!({"s": {"$secret": "a"}}), seen("a")).is_empty());
-        assert_eq!(paths(json!({"s": {"$secret": "a"}}), seen("b")), ["s"]);
+        assert!(paths(json!({"s": {"\u{1}secret": "a"}}), seen("a")).is_empty());
+        assert_eq!(paths(json!({"s": {"\u{1}secret": "a"}}), seen("b")), ["s"]);
     }
 
     #[test]
     fn a_changed_secret_shows_no_secret() {
-        let wanted = json!({"s": {"$secret": "new-password"}}).into();
-        let actual = json!({"s": {"$secret": "old-password"}}).into();
+        let wanted = json!({"s": {"\u{1}secret": "new-password"}}).into();
+        let actual = json!({"s": {"\u{1}secret": "old-password"}}).into();
         let found = differences(&wanted, &actual);
         assert_eq!(found.len(), 1);
         assert_ne!(found[0].before, found[0].after);

@@ -5,6 +5,8 @@
 //! whatever takes them. So nothing is needlessly "known after apply", and the replacement of an object
 //! carries on to those that refer to it by itself.
 
+mod take_over;
+
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -12,35 +14,25 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cloud::{Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
-use crate::digest::Hasher;
+use crate::cloud::{Class, Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
 use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph, satisfied};
+use crate::lower::Native;
 use crate::resource::Output;
-use crate::{Error, Result, Snapshot};
+use crate::{Error, GraphOutputs, Result, Snapshot};
 
 use super::compare::{differences, members};
+use super::fingerprint::{Decided, Doing, Orders, doing};
+use super::outputs;
 use super::steps::{Decision, Op, Step, Work, order, require_handler};
-use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Summary};
+use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Pruning, Summary};
 
 /// What a plan is made from.
 pub(crate) struct Inputs<'a> {
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) scope: &'a Scope,
-    /// Native.
-    pub(crate) graph: Arc<TaskGraph>,
+    pub(crate) native: Arc<Native>,
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) prune: Prune,
-}
-
-/// Which of the scope's objects that no task wants are deleted.
-#[derive(Clone, Debug)]
-pub(crate) enum Prune {
-    /// All.
-    All,
-    /// None; they are shown.
-    Nothing,
-    /// Those of these tasks; of others nothing is said.
-    These(BTreeSet<Key>),
+    pub(crate) pruning: Pruning,
 }
 
 /// Plans.
@@ -49,87 +41,99 @@ pub(crate) enum Prune {
 /// `Invalid` with everything that makes the graph impossible on this cloud as it is: shared objects that do
 /// not exist, names that others hold, fields that cannot be changed.
 pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
-    let Inputs { cloud, scope, graph, snapshot, prune } = inputs;
-    let fingerprint = fingerprint(scope, &graph, &snapshot, &prune);
+    let Inputs { cloud, scope, native, snapshot, pruning } = inputs;
+    let graph = native.graph().clone();
     let mut planner = Planner::new(cloud, &snapshot);
+    planner.problems = outputs::missing(cloud, &graph);
     for task in graph.tasks() {
         if let Err(error) = planner.decide(task) {
             planner.problems.push(error);
         }
     }
-    planner.prune(&graph, &prune);
+    planner.prune(&graph, &pruning);
+    planner.warn_of_left_out();
     if !planner.problems.is_empty() {
         return Err(Error::from_many(planner.problems));
     }
-    let Planner { decisions, notes, deferred, warnings, .. } = planner;
+    let Planner { decisions, notes, deferred, warnings, outputs, .. } = planner;
+    let known = outputs.into_iter().map(|(key, known)| (key, (known.object.clone(), known.volatile)));
+    let outputs = GraphOutputs::new(native.clone(), known);
     let steps = order(cloud, &graph, &snapshot, &decisions)?;
-    let mut plan = Plan {
-        format: FORMAT.to_owned(),
-        scope: scope.name().to_owned(),
-        cloud: cloud.name().to_owned(),
-        fingerprint,
-        summary: Summary::default(),
-        changes: Vec::new(),
-        deferred,
-        unchanged: Vec::new(),
-        warnings,
-        work: None,
-    };
     let mut waits = dependencies(&steps);
-    let stays = |decision: &&Decision<'_>| matches!(decision.action, None | Some(Action::Update));
+    let mut orders = Orders::of(&steps);
+    let mut decided = Decided::new(cloud.name(), scope, &graph, &pruning, &deferred);
+    let stays =
+        |decision: &&Decision<'_>| matches!(decision.action, None | Some(Action::Update | Action::Adopt));
     let objects = decisions
         .iter()
         .filter(stays)
         .filter_map(|decision| Some((decision.key.clone(), decision.object?.clone())))
         .collect();
-    for (decision, note) in decisions.into_iter().zip(notes) {
+    let (mut changes, mut unchanged) = (Vec::new(), Vec::new());
+    for (decision, note) in decisions.iter().zip(notes) {
+        let task = decision.key.clone();
         let id = decision.object.map(|object| object.object.id.clone());
         let Some(action) = decision.action else {
-            plan.unchanged.push(decision.key);
+            unchanged.push(task);
             continue;
         };
-        let waits_for = waits.remove(&(decision.key.clone(), action == Action::Delete)).unwrap_or_default();
-        let Note { reason, fields } = note;
-        plan.changes.push(Change { task: decision.key, action, id, reason, fields, waits_for });
+        let deleted = id.clone().filter(|_| action == Action::Delete);
+        let waits_for = waits.remove(&(task.clone(), deleted)).unwrap_or_default();
+        let Note { reason, fields, wanted } = note;
+        let origin = native.origin(&task).cloned();
+        let class = class_of(cloud, &task);
+        let change = Change { task, origin, class, action, id, reason, fields, waits_for };
+        decided.add(&change, wanted.as_deref(), &mut orders);
+        changes.push(change);
     }
-    let count = |action| plan.changes.iter().filter(|change| change.action == action).count();
-    plan.summary = Summary {
+    let pending = steps.iter().filter(|step| matches!(step.op, Op::Settle { .. }));
+    let pending = pending.map(|step| step.key.clone()).collect();
+    let count = |action| changes.iter().filter(|change| change.action == action).count();
+    let summary = Summary {
         create: count(Action::Create),
         update: count(Action::Update),
         replace: count(Action::Replace),
         delete: count(Action::Delete),
-        unchanged: plan.unchanged.len(),
+        adopt: count(Action::Adopt),
+        unchanged: unchanged.len(),
     };
-    plan.work = Some(Arc::new(Work { scope: scope.clone(), graph, prune, objects, snapshot, steps }));
-    Ok(plan)
-}
-
-/// Everything that a plan depends on.
-fn fingerprint(scope: &Scope, graph: &TaskGraph, snapshot: &Snapshot, prune: &Prune) -> String {
-    let mut hasher = Hasher::default();
-    hasher.text(scope.name());
-    match prune {
-        Prune::All => hasher.text("prune"),
-        Prune::Nothing => hasher.text("keep"),
-        Prune::These(tasks) => {
-            tasks.iter().fold(hasher.text("these"), |hasher, key| hasher.text(key.as_str()))
-        }
+    let fingerprint = decided.fingerprint();
+    drop(decisions);
+    let work = Work {
+        scope: scope.clone(),
+        cloud: cloud.name().to_owned(),
+        native,
+        graph,
+        pruning: pruning.clone(),
+        objects,
+        snapshot: snapshot.clone(),
+        outputs,
+        steps,
+        decided,
     };
-    for task in graph.tasks() {
-        hasher.text(task.key.as_str()).document(&task.spec).text(&format!("{:?}", task.lifecycle));
-        for edge in &task.edges {
-            hasher.text(edge.on.as_str()).text(&format!("{:?}", edge.wait));
-        }
-    }
-    hasher.text(&snapshot.fingerprint());
-    hasher.finish()
+    Ok(Plan {
+        format: FORMAT.to_owned(),
+        scope: scope.clone(),
+        cloud: cloud.name().to_owned(),
+        fingerprint,
+        pruning,
+        summary,
+        changes,
+        deferred,
+        pending,
+        unchanged,
+        warnings,
+        work: Arc::new(work),
+    })
 }
 
 /// What the reader is told about a decision.
 #[derive(Default)]
-struct Note {
+struct Note<'a> {
     reason: Option<String>,
     fields: Vec<FieldChange>,
+    /// The whole specification of what is made or changed.
+    wanted: Option<Cow<'a, Document>>,
 }
 
 struct Planner<'a> {
@@ -143,7 +147,7 @@ struct Planner<'a> {
     matched: HashSet<(&'a str, &'a str)>,
     outputs: HashMap<Key, Known<'a>>,
     decisions: Vec<Decision<'a>>,
-    notes: Vec<Note>,
+    notes: Vec<Note<'a>>,
     deferred: Vec<Change>,
     warnings: Vec<String>,
     problems: Vec<Error>,
@@ -179,7 +183,7 @@ pub(crate) fn output_of(observed: &Observed, output: &str) -> Option<Value> {
     if output == ID {
         return Some(Value::String(observed.object.id.clone()));
     }
-    observed.object.outputs.get(output).cloned()
+    observed.object.outputs.value(output).cloned()
 }
 
 impl<'a> Planner<'a> {
@@ -219,6 +223,9 @@ impl<'a> Planner<'a> {
             self.outputs.insert(task.key.clone(), Known { object, volatile: &[] });
             return Ok(());
         }
+        if let Some(found) = self.to_take_over(task)? {
+            return self.take_over(handler, task, &found);
+        }
         self.refuse_taken_name(task)?;
         let candidates = self.by_key.remove(&task.key).unwrap_or_default();
         if let [only] = candidates[..]
@@ -230,15 +237,14 @@ impl<'a> Planner<'a> {
         let wanted = self.wanted(handler, task)?;
         let (live, dying): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|it| it.object.state.is_live());
-        let Some((object, fields)) = self.best_match(handler, &wanted, &live) else {
-            let note = Note { reason: None, fields: members(&wanted) };
+        let Some((object, fields)) = self.best_match(handler, task, &wanted, &live) else {
+            let note = Note { reason: None, fields: members(&wanted), wanted: Some(wanted) };
             self.settle(task, Some(Action::Create), None, note, BTreeSet::new(), dying);
             return Ok(());
         };
         self.matched.insert((kind_of(self.snapshot, &task.key), &object.object.id));
-        let (action, note) = judge(handler, task, object, fields)?;
-        let changed: BTreeSet<_> =
-            note.fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
+        let (action, reason, fields) = judge(handler, task, object, fields)?;
+        let changed: BTreeSet<_> = fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
         let volatile = match action {
             None => Some(&[] as &[_]),
             Some(Action::Update) => Some(handler.volatile_outputs(&changed)),
@@ -247,7 +253,8 @@ impl<'a> Planner<'a> {
         if let Some(volatile) = volatile {
             self.outputs.insert(task.key.clone(), Known { object, volatile });
         }
-        self.settle(task, action, Some(object), note, changed, dying);
+        let wanted = action.is_some().then_some(wanted);
+        self.settle(task, action, Some(object), Note { reason, fields, wanted }, changed, dying);
         Ok(())
     }
 
@@ -267,6 +274,7 @@ impl<'a> Planner<'a> {
     fn best_match(
         &self,
         handler: &dyn DynHandler,
+        task: &Task,
         wanted: &Document,
         live: &[&'a Arc<Observed>],
     ) -> Option<(&'a Arc<Observed>, Vec<FieldChange>)> {
@@ -275,6 +283,7 @@ impl<'a> Planner<'a> {
                 let fields: Vec<_> = differences(wanted, &observed.object.spec)
                     .into_iter()
                     .filter(|field| handler.mutability(top_member(&field.path)) != Mutability::WriteOnly)
+                    .filter(|field| !task.options.ignored.contains(top_member(&field.path)))
                     .collect();
                 (*observed, fields)
             })
@@ -295,8 +304,12 @@ impl<'a> Planner<'a> {
 
     /// The short way to the most frequent answer: the object is as it shall be, to the letter.
     fn is_as_wanted(&self, task: &Task, observed: &Observed) -> bool {
+        let compared = match &task.options.ignored {
+            none if none.is_empty() => Cow::Borrowed(&task.spec),
+            ignored => Cow::Owned(task.spec.without(ignored)),
+        };
         matches!(observed.object.state, State::Ready | State::Pending)
-            && satisfied(&task.spec, &observed.object.spec, &|task, output, actual| {
+            && satisfied(compared.as_value(), observed.object.spec.as_value(), &|task, output, actual| {
                 self.outputs.get(task).is_some_and(|known| known.is(output, actual))
             })
     }
@@ -312,7 +325,7 @@ impl<'a> Planner<'a> {
         task: &Task,
         action: Option<Action>,
         object: Option<&'a Arc<Observed>>,
-        note: Note,
+        note: Note<'a>,
         changed: BTreeSet<String>,
         dying: Vec<&'a Arc<Observed>>,
     ) {
@@ -325,7 +338,7 @@ impl<'a> Planner<'a> {
             .snapshot
             .of(key.kind())
             .iter()
-            .filter(|it| it.object.state.is_live() && it.object.is_meant_by(selector));
+            .filter(|it| it.object.state.is_live() && it.object.matches(selector));
         match (meant.next(), meant.next()) {
             (Some(object), None) => Ok(object),
             (None, _) => Err(Error::not_found(format!("there is no {} {selector:?}", key.kind()))
@@ -351,18 +364,29 @@ impl<'a> Planner<'a> {
                 format!("{} exists and is not this scope's", object.object.id),
             )
             .with_task(&task.key)
-            .with_hint("rename one of the two, or delete that object if nobody needs it")),
+            .with_hint(
+                "rename one of the two, or delete that object if nobody needs it; if it is of a scope of the same name \
+                 in another region, give each scope a place (Scope::within)",
+            )),
             None => Ok(()),
         }
     }
 
+    /// Says which kinds nothing is known of.
+    fn warn_of_left_out(&mut self) {
+        let left_out = self.snapshot.left_out();
+        self.warnings.extend(
+            left_out.map(|(kind, why)| format!("{kind} was not looked at: {why}; nothing of it is deleted")),
+        );
+    }
+
     /// Decides about the objects that no task wants.
-    fn prune(&mut self, graph: &TaskGraph, prune: &Prune) {
+    fn prune(&mut self, graph: &TaskGraph, pruning: &Pruning) {
         let mut orphans: Vec<(Key, &'a Arc<Observed>)> =
             self.snapshot.owned().filter(|(key, it)| !self.is_matched(key.kind(), &it.object.id)).collect();
         orphans.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.object.id.cmp(&y.object.id)));
         for (key, observed) in orphans {
-            if matches!(prune, Prune::These(tasks) if !tasks.contains(&key)) {
+            if matches!(pruning, Pruning::Only(tasks) if !tasks.contains(&key)) {
                 continue;
             }
             let duplicate = graph.get(&key).is_some();
@@ -380,11 +404,14 @@ impl<'a> Planner<'a> {
             };
             let reason = (!graph.is_empty()).then(|| reason.to_owned());
             // What an interrupted run left behind goes even without pruning: it is nobody's any more.
-            if matches!(prune, Prune::Nothing) && !duplicate {
+            if *pruning == Pruning::None && !duplicate {
                 let id = Some(observed.object.id.clone());
                 let (fields, waits_for) = (Vec::new(), Vec::new());
+                let class = class_of(self.cloud, &key);
                 self.deferred.push(Change {
                     task: key,
+                    origin: None,
+                    class,
                     action: Action::Delete,
                     id,
                     reason,
@@ -400,7 +427,7 @@ impl<'a> Planner<'a> {
                 changed: BTreeSet::new(),
                 dying: Vec::new(),
             });
-            self.notes.push(Note { reason, fields: Vec::new() });
+            self.notes.push(Note { reason, ..Note::default() });
         }
     }
 
@@ -414,9 +441,17 @@ fn kind_of<'a>(snapshot: &'a Snapshot, key: &Key) -> &'a str {
     snapshot.kind(key.kind()).unwrap_or_default()
 }
 
+/// What objects of a key's kind are for.
+fn class_of(cloud: &dyn Cloud, key: &Key) -> Class {
+    cloud.class(key.kind()).unwrap_or_default()
+}
+
 fn top_member(path: &str) -> &str {
     path.split('.').next().unwrap_or(path)
 }
+
+/// What has to happen to an object, why, and what will be different.
+type Judgement = (Option<Action>, Option<String>, Vec<FieldChange>);
 
 /// What has to happen to an object that a task has.
 fn judge(
@@ -424,13 +459,13 @@ fn judge(
     task: &Task,
     observed: &Observed,
     mut fields: Vec<FieldChange>,
-) -> Result<(Option<Action>, Note)> {
+) -> Result<Judgement> {
     if let State::Failed(why) = &observed.object.state {
         let reason = Some(format!("it failed: {why}"));
-        return Ok((Some(Action::Replace), Note { reason, fields }));
+        return Ok((Some(Action::Replace), reason, fields));
     }
     if fields.is_empty() || task.lifecycle == Lifecycle::CreateOnly {
-        return Ok((None, Note::default()));
+        return Ok((None, None, Vec::new()));
     }
     let mut forcing = Vec::new();
     for field in &mut fields {
@@ -449,7 +484,7 @@ fn judge(
         }
     }
     if forcing.is_empty() {
-        return Ok((Some(Action::Update), Note { reason: None, fields }));
+        return Ok((Some(Action::Update), None, fields));
     }
     if task.lifecycle == Lifecycle::Retained {
         return Err(Error::invalid(format!(
@@ -460,24 +495,20 @@ fn judge(
         .with_hint("the object is retained, so it is not replaced; set the field back"));
     }
     let reason = Some(format!("{} cannot be changed in place", forcing.join(", ")));
-    Ok((Some(Action::Replace), Note { reason, fields }))
+    Ok((Some(Action::Replace), reason, fields))
 }
 
-/// What each change waits for, by key and whether it is a deletion.
-fn dependencies(steps: &[Step]) -> HashMap<(Key, bool), Vec<Dependency>> {
-    let mut found: HashMap<(Key, bool), Vec<Dependency>> = HashMap::new();
+/// What each change waits for.
+fn dependencies(steps: &[Step]) -> HashMap<Doing, Vec<Dependency>> {
+    let mut found: HashMap<Doing, Vec<Dependency>> = HashMap::new();
     for step in steps {
-        let deletes = match step.op {
-            Op::Delete { .. } => true,
-            Op::Create | Op::Update { .. } => false,
-            Op::Settle { .. } | Op::Vanish { .. } => continue,
-        };
+        let Some(later) = doing(step) else { continue };
         let waits = step
             .needs
             .iter()
             .filter(|(need, _)| steps[*need].key != step.key)
             .map(|&(need, until)| Dependency { task: steps[need].key.clone(), until });
-        found.entry((step.key.clone(), deletes)).or_default().extend(waits);
+        found.entry(later).or_default().extend(waits);
     }
     found
 }

@@ -1,17 +1,31 @@
 //! The plan: what an application will do, as a value.
 //!
-//! A [`Plan`] is computed by a pure function of a graph and a [`Snapshot`](crate::Snapshot); it can be
-//! printed ([`Plan::text`] and `Display`), serialised (the fields of [`Plan`] are the documented schema),
-//! drawn ([`Plan::dot`], [`Plan::mermaid`]), kept, and applied as it is. Its fingerprint covers the graph
-//! and everything observed that it depends on; the engine refuses to apply it to anything else.
+//! A [`Plan`] is computed by a pure function of a graph and a [`Snapshot`](crate::Snapshot); it can be printed
+//! ([`Plan::text`] and `Display`), serialised (the fields of [`Plan`] are the members of its JSON form), drawn
+//! ([`Plan::dot`], [`Plan::mermaid`]), kept, and applied as it is.
 //!
-//! What the plan shows is redacted. What carrying it out needs besides (the graph, the snapshot and the
-//! steps in their order) stays with the plan in memory and is never serialised: a plan that was read back
-//! is planned anew and compared before it is applied.
+//! # What was shown is the fingerprint
+//!
+//! [`Plan::fingerprint`] is a digest of the decided changes themselves: of each the task, what is done, to which
+//! object, the specification that it will have, secrets and all, with the outputs of existing objects put in and the
+//! unknown ones as such, what it was, and what it waits for. Besides, of the scope, the cloud, the graph, and of what is
+//! pruned or left. Whatever changes one of them makes another plan, and the engine refuses to apply one in place of the
+//! other. Whether objects are ready is not in it: a plan does not go stale by waiting.
+//!
+//! # Saved plans
+//!
+//! What a plan shows is redacted. What carrying it out needs besides (the graph, the snapshot and the steps in their
+//! order) stays with the plan in memory and is never serialised. What another process reads is a [`SavedPlan`]; it
+//! applies it, together with the graph, by [`Engine::apply_saved`](crate::Engine::apply_saved), which plans anew and
+//! compares.
 
 mod compare;
+mod diverge;
 mod draw;
+mod fingerprint;
 mod make;
+mod outputs;
+mod saved;
 mod steps;
 mod text;
 
@@ -20,13 +34,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::GraphOutputs;
+use crate::cloud::{Class, Scope};
 use crate::graph::{Key, Wait};
 
 pub(crate) use compare::differences;
-pub(crate) use make::{Inputs, Prune, output_of, plan};
+pub(crate) use diverge::divergence;
+pub(crate) use make::{Inputs, output_of, plan};
+pub use saved::SavedPlan;
 pub(crate) use steps::{Op, Step, Work};
 pub use text::TextOptions;
 
@@ -35,52 +53,81 @@ pub const FORMAT: &str = "kops.plan/v1";
 
 /// What an application will do.
 ///
-/// The JSON form has these members; new ones may come within a [`FORMAT`], so readers ignore what they do
-/// not know.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// The fields are the members of the JSON form, of which `schemas/plan.v1.json` in the repository is the JSON Schema;
+/// members that may be empty within a change are left out there. New members may come within a [`FORMAT`], so readers
+/// ignore what they do not know.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Plan {
     /// [`FORMAT`].
     pub format: String,
-    /// The scope, usually a cluster's name.
-    pub scope: String,
-    /// The provider.
+    /// The scope, usually a cluster.
+    pub scope: Scope,
+    /// The name of the cloud.
     pub cloud: String,
-    /// A digest of the graph and of what was observed.
+    /// A digest of what is decided, 64 lower-case hexadecimal digits: see the [module](self).
     pub fingerprint: String,
-    /// How many objects will be what.
+    /// Which objects are deleted because no task wants them.
+    pub pruning: Pruning,
+    /// The number of planned actions, by kind of action.
     pub summary: Summary,
     /// What will be done: creations, updates and replacements in the graph's order, then deletions.
     pub changes: Vec<Change>,
     /// Objects of the scope that the graph does not want and that stay, because pruning was not asked for.
     pub deferred: Vec<Change>,
-    /// The tasks whose objects are as they shall be.
+    /// Of the tasks that need no change, those whose objects exist and are not ready yet. Applying the plan waits for
+    /// them.
+    pub pending: Vec<Key>,
+    /// The tasks whose objects need no change.
     pub unchanged: Vec<Key>,
     /// What the reader should know.
     pub warnings: Vec<String>,
-    #[serde(skip)]
-    pub(crate) work: Option<Arc<Work>>,
+    pub(crate) work: Arc<Work>,
 }
 
-/// How many objects will be what.
+/// Which of the scope's objects that no task wants are deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pruning {
+    /// All.
+    #[default]
+    All,
+    /// None; they are shown in [`Plan::deferred`].
+    None,
+    /// Those that were made for these tasks; of others nothing is said.
+    Only(BTreeSet<Key>),
+}
+
+/// The number of planned actions, by kind of action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Made.
+    /// Objects to create.
     pub create: usize,
-    /// Changed in place.
+    /// Objects to change in place.
     pub update: usize,
-    /// Made anew.
+    /// Objects to replace.
     pub replace: usize,
-    /// Deleted.
+    /// Objects to delete.
     pub delete: usize,
-    /// Left as they are.
+    /// Objects to take over, or to mark anew.
+    #[serde(default)]
+    pub adopt: usize,
+    /// Tasks whose objects need no change, pending ones among them.
     pub unchanged: usize,
 }
 
-/// What will be done about one task or object.
+/// What will be done about one native task or object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// The task.
+    /// The native task.
     pub task: Key,
+    /// The task of the graph as it was written that this is done for; `None` for objects that no task of it knows any
+    /// more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Key>,
+    /// What objects of its kind are for.
+    #[serde(default)]
+    pub class: Class,
     /// What will be done.
     pub action: Action,
     /// The identifier of the object as it is, if there is one.
@@ -92,7 +139,7 @@ pub struct Change {
     /// What will be different.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldChange>,
-    /// What it waits for among the other changes.
+    /// What it waits for: other changes, and pending objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits_for: Vec<Dependency>,
 }
@@ -105,7 +152,7 @@ pub struct Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.action, self.task)?;
-        if ![Action::Update, Action::Replace].contains(&self.action) {
+        if ![Action::Update, Action::Replace, Action::Adopt].contains(&self.action) {
             return Ok(());
         }
         let fields: BTreeSet<_> = self.fields.iter().map(|field| field.path.as_str()).collect();
@@ -130,6 +177,9 @@ pub enum Action {
     Replace,
     /// The object will be deleted.
     Delete,
+    /// The object will be marked as the task's, and changed where it differs: it was somebody else's, or another task's
+    /// that has been renamed.
+    Adopt,
 }
 
 impl fmt::Display for Action {
@@ -139,6 +189,7 @@ impl fmt::Display for Action {
             Self::Update => "update",
             Self::Replace => "replace",
             Self::Delete => "delete",
+            Self::Adopt => "adopt",
         })
     }
 }
@@ -162,36 +213,68 @@ pub struct FieldChange {
     pub forces_replacement: bool,
 }
 
-/// A change waits for another.
+/// A change waits for another, or for a pending object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependency {
-    /// The task of the other change.
+    /// The task waited for.
     pub task: Key,
     /// Until its object exists, or until it works.
     pub until: Wait,
 }
 
 impl Plan {
-    /// Whether there is nothing to do.
+    /// Whether nothing is changed. Objects may be [pending](Self::pending) all the same.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
     /// The shortest time in which the plan can be applied, if calls and waits take as long as they usually
-    /// do and no rate limit is met: the length of its longest chain. Zero for a plan that was read back.
+    /// do and no rate limit is met: the length of its longest chain.
     pub fn critical_path(&self) -> Duration {
-        let steps = self.work.iter().flat_map(|work| &work.steps);
-        steps.map(|step| step.remaining).max().unwrap_or_default()
+        self.work.steps.iter().map(|step| step.remaining).max().unwrap_or_default()
+    }
+
+    /// The kinds that the credentials may not list and that the graph does not use, with the cloud's refusal: whether
+    /// the scope has objects of them is not known, and none is deleted. The [warnings](Self::warnings) say it, too.
+    pub fn left_out(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.work.snapshot.left_out()
+    }
+
+    /// What is known of the outputs of the graph's tasks: those of objects that exist and stay, but for what an update is
+    /// about to change.
+    pub fn outputs(&self) -> GraphOutputs {
+        self.work.outputs.clone()
     }
 
     /// The change of a task.
     pub fn change(&self, task: &Key) -> Option<&Change> {
         self.changes.iter().find(|change| change.task == *task)
     }
+
+    /// The summary in one line.
+    pub fn headline(&self) -> String {
+        self.said().headline()
+    }
+
+    /// The plan as text: `+` is created, `~` changed, `±` replaced, `-` deleted.
+    pub fn text(&self, options: TextOptions) -> String {
+        self.said().text(options)
+    }
+
+    /// The plan as another process reads it.
+    pub fn saved(&self) -> SavedPlan {
+        SavedPlan::from(self)
+    }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text(TextOptions::default()))
+    }
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.said().serialize(serializer)
     }
 }

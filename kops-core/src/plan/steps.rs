@@ -19,20 +19,28 @@ use crate::cloud::{
     Cloud, DynHandler, IdentityClass, Observed, Replacement, Scope, State, Timing, handler_of,
 };
 use crate::graph::{Key, TaskGraph, Wait, sort};
-use crate::{Error, Result, Snapshot};
+use crate::lower::Native;
+use crate::{Error, GraphOutputs, Result, Snapshot};
 
-use super::{Action, Prune};
+use super::fingerprint::Decided;
+use super::{Action, Pruning};
 
 /// Everything that carrying out a plan needs.
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) scope: Scope,
+    pub(crate) cloud: String,
+    pub(crate) native: Arc<Native>,
+    /// Its tasks.
     pub(crate) graph: Arc<TaskGraph>,
-    pub(crate) prune: Prune,
+    pub(crate) pruning: Pruning,
     pub(crate) snapshot: Arc<Snapshot>,
     /// The objects of the tasks whose object exists and stays.
     pub(crate) objects: HashMap<Key, Arc<Observed>>,
+    /// What is known of outputs beforehand.
+    pub(crate) outputs: GraphOutputs,
     pub(crate) steps: Vec<Step>,
+    pub(crate) decided: Decided,
 }
 
 /// One thing to do.
@@ -53,6 +61,8 @@ pub(crate) enum Op {
     Create,
     /// Change the task's object.
     Update { object: Arc<Observed>, changed: BTreeSet<String> },
+    /// Mark an object as the task's, and change it.
+    Adopt { object: Arc<Observed>, changed: BTreeSet<String> },
     /// Delete an object.
     Delete { object: Arc<Observed> },
     /// Wait until an object that exists works.
@@ -67,6 +77,7 @@ impl Op {
         match self {
             Self::Create { .. } => Some(Action::Create),
             Self::Update { .. } => Some(Action::Update),
+            Self::Adopt { .. } => Some(Action::Adopt),
             Self::Delete { .. } => Some(Action::Delete),
             Self::Settle { .. } | Self::Vanish { .. } => None,
         }
@@ -77,6 +88,7 @@ impl Op {
         match self {
             Self::Create { .. } => "create",
             Self::Update { .. } => "update",
+            Self::Adopt { .. } => "adopt",
             Self::Delete { .. } => "delete",
             Self::Settle { .. } | Self::Vanish { .. } => "wait for",
         }
@@ -153,7 +165,10 @@ impl<'a> Builder<'a> {
         let awaited: BTreeSet<&Key> = decisions
             .iter()
             .filter(|decision| {
-                matches!(decision.action, Some(Action::Create | Action::Update | Action::Replace))
+                matches!(
+                    decision.action,
+                    Some(Action::Create | Action::Update | Action::Replace | Action::Adopt)
+                )
             })
             .filter_map(|decision| self.graph.get(&decision.key))
             .flat_map(|task| &task.edges)
@@ -187,12 +202,24 @@ impl<'a> Builder<'a> {
                     let step = self.push(key, op);
                     self.made.insert(key.clone(), step);
                 }
+                (Some(Action::Adopt), Some(object)) => {
+                    let op = Op::Adopt { object: (*object).clone(), changed: changed.clone() };
+                    let step = self.push(key, op);
+                    self.made.insert(key.clone(), step);
+                }
                 (Some(Action::Delete), Some(object)) => {
                     self.push_end(key, object, Op::Delete { object: (*object).clone() });
                 }
-                (None, Some(object)) if object.object.state == State::Pending && awaited.contains(key) => {
-                    let step = self.push(key, Op::Settle { object: (*object).clone() });
-                    self.made.insert(key.clone(), step);
+                (None, Some(object)) if object.object.state == State::Pending => {
+                    let op = Op::Settle { object: (*object).clone() };
+                    if awaited.contains(key) {
+                        let step = self.push(key, op);
+                        self.made.insert(key.clone(), step);
+                    } else if self.graph.get(key).is_some_and(|task| !task.is_shared()) {
+                        // No change needs it, but the graph is not what it should be before it is ready. It stands
+                        // by itself: whether an object is ready must not decide whether there is an order.
+                        self.push(key, op);
+                    }
                 }
                 (None, _) => {}
                 (Some(action), None) => {
@@ -303,7 +330,7 @@ impl<'a> Builder<'a> {
         let timing = self.handlers.get(step.key.kind()).map_or(Timing::default(), |it| it.timing());
         match step.op {
             Op::Create => (timing.call, timing.call + timing.settle),
-            Op::Update { .. } => (timing.call, timing.call),
+            Op::Update { .. } | Op::Adopt { .. } => (timing.call, timing.call),
             Op::Delete { .. } => (timing.call, timing.call + timing.vanish),
             Op::Settle { .. } => (Duration::ZERO, timing.settle),
             Op::Vanish { .. } => (Duration::ZERO, timing.vanish),

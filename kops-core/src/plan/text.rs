@@ -1,11 +1,15 @@
 //! The plan as text, for people: a summary in one line, then what changes, by kind.
+//!
+//! How a plan looks does not depend on how large it is. Of what exists, the fields that change are shown; of what is
+//! new, the names, and with [`TextOptions::full`] every field.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::{Action, Change, FieldChange, Plan};
+use super::saved::Said;
+use super::{Action, Change, FieldChange};
 
 /// How much the text says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,65 +20,75 @@ pub struct TextOptions {
     pub color: bool,
 }
 
-/// New objects are shown with their fields while there are at most this many.
-const FEW: usize = 3;
 /// Values longer than this are cut.
 const WIDTH: usize = 72;
 
-impl Plan {
-    /// The plan as text: `+` is made, `~` changed, `±` made anew, `-` deleted.
-    pub fn text(&self, options: TextOptions) -> String {
+impl Said<'_> {
+    pub(super) fn text(&self, options: TextOptions) -> String {
         let mut out = String::new();
         let _ = writeln!(out, "{}", self.headline());
         let mut kinds: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
-        for change in &self.changes {
+        for change in &*self.changes {
             kinds.entry(change.task.kind()).or_default().push(change);
         }
-        let full = options.full || self.summary.create <= FEW;
         for (kind, changes) in kinds {
             let _ = writeln!(out, "\n{kind}");
             for change in changes {
-                write_change(&mut out, change, full, options.color);
+                write_change(&mut out, change, options);
+            }
+        }
+        if !self.pending.is_empty() {
+            let _ = writeln!(out, "\nNot ready yet, waited for when applying:");
+            for task in &*self.pending {
+                let _ = writeln!(out, "  {task}");
             }
         }
         if !self.deferred.is_empty() {
             let _ = writeln!(out, "\nNo longer wanted, deleted only when pruning:");
-            for change in &self.deferred {
+            for change in &*self.deferred {
                 let _ = writeln!(out, "  {}{}", change.task, in_brackets(change.id.as_deref()));
             }
         }
-        for warning in &self.warnings {
+        for warning in &*self.warnings {
             let _ = writeln!(out, "\nWarning: {warning}");
         }
         out
     }
 
-    /// The summary in one line.
-    pub fn headline(&self) -> String {
+    pub(super) fn headline(&self) -> String {
         let summary = &self.summary;
-        let parts: Vec<String> = [
+        let mut parts: Vec<String> = [
             (summary.create, "create"),
             (summary.update, "update"),
             (summary.replace, "replace"),
             (summary.delete, "delete"),
+            (summary.adopt, "adopt"),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, verb)| format!("{count} to {verb}"))
         .collect();
-        let what = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
-        format!("{} on {}: {what}; {} unchanged.", self.scope, self.cloud, summary.unchanged)
+        if parts.is_empty() {
+            parts
+                .push(if self.pending.is_empty() { "nothing to do" } else { "nothing to change" }.to_owned());
+        }
+        let mut what = parts.join(", ");
+        if !self.pending.is_empty() {
+            let _ = write!(what, "; waiting for {}", self.pending.len());
+        }
+        format!("{} on {}: {what}; {} unchanged.", self.scope.name(), self.cloud, summary.unchanged)
     }
 }
 
-fn write_change(out: &mut String, change: &Change, full: bool, color: bool) {
+fn write_change(out: &mut String, change: &Change, options: TextOptions) {
     let (mark, paint) = match change.action {
         Action::Create => ("+", "32"),
         Action::Update => ("~", "33"),
         Action::Replace => ("±", "35"),
         Action::Delete => ("-", "31"),
+        Action::Adopt => ("→", "36"),
     };
-    let mark = if color { format!("\x1b[{paint}m{mark}\x1b[0m") } else { mark.to_owned() };
+    let mark = if options.color { format!("\x1b[{paint}m{mark}\x1b[0m") } else { mark.to_owned() };
     let _ = write!(out, "  {mark} {}{}", change.task.name(), in_brackets(change.id.as_deref()));
     match &change.reason {
         Some(reason) => {
@@ -82,7 +96,7 @@ fn write_change(out: &mut String, change: &Change, full: bool, color: bool) {
         }
         None => out.push('\n'),
     }
-    if change.action == Action::Create && !full {
+    if change.action == Action::Create && !options.full {
         return;
     }
     for field in &change.fields {

@@ -6,15 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, LoadBalancer, Network, Resource};
 use crate::graph::{Closed, Id, Open, Stage};
+use crate::setters;
 
 /// A DNS zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[non_exhaustive]
 pub struct DnsZone<S: Stage = Open> {
     /// Its name, without the final dot.
     pub name: String,
     /// The network that alone sees it; the whole internet when `None`.
     pub network: Option<At<S, Id<Network>>>,
+}
+
+impl<S: Stage> DnsZone<S> {
+    /// A zone that the whole internet sees. The name is without the final dot.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), network: None }
+    }
+
+    setters! {
+        /// Makes it a zone that only a network sees.
+        option network: At<S, Id<Network>>;
+    }
 }
 
 impl DnsZone {
@@ -40,6 +54,7 @@ impl Resource for DnsZone {
 /// A DNS record set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[non_exhaustive]
 pub struct DnsRecord<S: Stage = Open> {
     /// The zone.
     pub zone: At<S, Id<DnsZone>>,
@@ -47,10 +62,29 @@ pub struct DnsRecord<S: Stage = Open> {
     pub name: String,
     /// The type.
     pub record_type: RecordType,
-    /// Seconds a resolver may keep it; ignored by clouds that link a name to a load balancer.
-    pub ttl: u32,
+    /// For how many seconds a resolver may keep it; ignored by clouds that link a name to a load balancer.
+    pub ttl_seconds: u32,
     /// What it says.
     pub target: DnsTarget<S>,
+}
+
+impl<S: Stage> DnsRecord<S> {
+    /// A record that resolvers may keep for five minutes. The name is the full one, without the final dot.
+    pub fn new(
+        zone: At<S, Id<DnsZone>>,
+        name: impl Into<String>,
+        record_type: RecordType,
+        target: DnsTarget<S>,
+    ) -> Self {
+        Self { zone, name: name.into(), record_type, ttl_seconds: 300, target }
+    }
+
+    setters! {
+        /// Sets for how many seconds a resolver may keep it.
+        set ttl_seconds: u32;
+        /// Sets what it points to.
+        set target: DnsTarget<S>;
+    }
 }
 
 impl Resource for DnsRecord {
@@ -80,4 +114,11 @@ pub enum DnsTarget<S: Stage = Open> {
     Values(BTreeSet<At<S, String>>),
     /// A load balancer, by whatever link the cloud has.
     LoadBalancer(At<S, Id<LoadBalancer>>),
+}
+
+impl<S: Stage> DnsTarget<S> {
+    /// Values, in the form of the record's type.
+    pub fn values<V: Into<At<S, String>>>(values: impl IntoIterator<Item = V>) -> Self {
+        Self::Values(values.into_iter().map(Into::into).collect())
+    }
 }

@@ -10,15 +10,24 @@ use serde::{Deserialize, Serialize};
 
 use super::{At, Network, Resource};
 use crate::graph::{Closed, Id, Open, Stage};
+use crate::setters;
 
 /// A group of machines that share rules: a security group, a network tag.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[non_exhaustive]
 pub struct Firewall<S: Stage = Open> {
     /// The network it guards.
     pub network: At<S, Id<Network>>,
     /// What it is for, in words.
     pub description: String,
+}
+
+impl<S: Stage> Firewall<S> {
+    /// A firewall of a network. The description says what it is for, in words.
+    pub fn new(network: At<S, Id<Network>>, description: impl Into<String>) -> Self {
+        Self { network, description: description.into() }
+    }
 }
 
 impl Resource for Firewall {
@@ -29,11 +38,19 @@ impl Resource for Firewall {
 /// The rules of one firewall. Rules that others add to the group are left alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[non_exhaustive]
 pub struct FirewallRules<S: Stage = Open> {
     /// The firewall.
     pub firewall: At<S, Id<Firewall>>,
     /// What is allowed; everything else is not.
     pub rules: BTreeSet<FirewallRule<S>>,
+}
+
+impl<S: Stage> FirewallRules<S> {
+    /// The rules of a firewall.
+    pub fn new(firewall: At<S, Id<Firewall>>, rules: impl IntoIterator<Item = FirewallRule<S>>) -> Self {
+        Self { firewall, rules: rules.into_iter().collect() }
+    }
 }
 
 impl Resource for FirewallRules {
@@ -44,6 +61,7 @@ impl Resource for FirewallRules {
 /// Something that is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[non_exhaustive]
 pub struct FirewallRule<S: Stage = Open> {
     /// Into the group's machines or out of them.
     pub direction: Direction,
@@ -54,6 +72,22 @@ pub struct FirewallRule<S: Stage = Open> {
     pub ports: Option<Ports>,
     /// The other side.
     pub peer: Peer<S>,
+}
+
+impl<S: Stage> FirewallRule<S> {
+    /// Allows a protocol with `peer` as the other side, on all ports.
+    pub fn new(direction: Direction, protocol: Protocol, peer: Peer<S>) -> Self {
+        Self { direction, protocol, ports: None, peer }
+    }
+
+    setters! {
+        /// Sets into which direction it allows.
+        set direction: Direction;
+        /// Sets the other side.
+        set peer: Peer<S>;
+        /// Sets which ports of the receiver: see [`FirewallRule::ports`](Self#structfield.ports).
+        option ports: Ports;
+    }
 }
 
 impl FirewallRule {
@@ -137,7 +171,7 @@ impl Protocol {
     }
 }
 
-/// A range of ports, both ends included.
+/// A range of ports, both ends included. Exhaustive: a range has two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ports {
     /// The first.

@@ -4,15 +4,24 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, At, Network, Output, Resource, Subnet};
 use crate::graph::{Closed, Id, Open, Stage};
+use crate::setters;
 
 /// The network's door to the internet, for machines with public addresses.
 ///
 /// A network has one, so the identifier of the network selects a shared one as well as its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[non_exhaustive]
 pub struct InternetGateway<S: Stage = Open> {
     /// The network.
     pub network: At<S, Id<Network>>,
+}
+
+impl<S: Stage> InternetGateway<S> {
+    /// The internet gateway of a network.
+    pub fn new(network: At<S, Id<Network>>) -> Self {
+        Self { network }
+    }
 }
 
 impl Resource for InternetGateway {
@@ -23,6 +32,7 @@ impl Resource for InternetGateway {
 /// Lets machines without public addresses open connections to the internet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[non_exhaustive]
 pub struct NatGateway<S: Stage = Open> {
     /// The network whose machines it serves.
     pub network: At<S, Id<Network>>,
@@ -32,6 +42,18 @@ pub struct NatGateway<S: Stage = Open> {
     pub address: At<S, Id<Address>>,
 }
 
+impl<S: Stage> NatGateway<S> {
+    /// A gateway for the machines of a network, which appear under a public address.
+    pub fn new(network: At<S, Id<Network>>, address: At<S, Id<Address>>) -> Self {
+        Self { network, subnet: None, address }
+    }
+
+    setters! {
+        /// Sets the public subnet it lives in.
+        option subnet: At<S, Id<Subnet>>;
+    }
+}
+
 impl NatGateway {
     /// The public address, in dotted form.
     pub const PUBLIC_IP: Output<Self, String> = Output::new("public_ip");
@@ -39,5 +61,6 @@ impl NatGateway {
 
 impl Resource for NatGateway {
     const KIND: &'static str = "NatGateway";
+    const OUTPUTS: &'static [&'static str] = &[Self::PUBLIC_IP.name()];
     type Resolved = NatGateway<Closed>;
 }

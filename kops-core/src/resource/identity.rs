@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Extensions, Resource};
+use crate::setters;
 
 /// An identity that machines run under: a role with its policy, a service account.
 ///
@@ -20,6 +21,11 @@ impl Identity {
     /// An identity that grants nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    setters! {
+        /// Sets what it grants.
+        set extensions: Extensions;
     }
 }
 

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{At, Firewall, Identity, Output, Resource, SshKey, Subnet};
+use super::{At, Firewall, Identity, InstanceDisk, Output, Resource, SshKey, Subnet};
 use crate::graph::{Closed, Id, Open, Secret, Stage};
+use crate::setters;
 
 /// A single machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[non_exhaustive]
 pub struct Instance<S: Stage = Open> {
     /// The subnet it lives in.
     pub subnet: At<S, Id<Subnet>>,
@@ -26,11 +28,67 @@ pub struct Instance<S: Stage = Open> {
     /// What it runs at first boot, plain (not encoded).
     pub user_data: Option<At<S, Secret>>,
     /// Its system disk.
-    pub root_volume: RootVolume,
+    pub root_disk: InstanceDisk,
     /// Further switches.
     pub options: MachineOptions,
     /// Labels beyond those of ownership.
     pub labels: BTreeMap<String, String>,
+}
+
+impl<S: Stage> Instance<S> {
+    /// A machine in a subnet, with a system disk of 20 GiB, that nobody can log in to.
+    ///
+    /// ```
+    /// use kops_core::graph::TaskGraph;
+    /// use kops_core::resource::{Instance, InstanceDisk, MachineOptions, Network, Subnet};
+    ///
+    /// let mut graph = TaskGraph::builder();
+    /// let network = graph.add("shop", Network::new(["10.0.0.0/16".parse()?]));
+    /// let subnet = graph.add("shop", Subnet::new(network.id(), "10.0.0.0/24".parse()?).zone("a"));
+    /// let database = Instance::new(subnet.id(), "debian-13", "m6i.large")
+    ///     .root_disk(InstanceDisk::new(64))
+    ///     .options(MachineOptions::new().public_ip(false))
+    ///     .label("role", "database");
+    /// graph.add("database", database);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(subnet: At<S, Id<Subnet>>, image: impl Into<String>, machine_type: impl Into<String>) -> Self {
+        Self {
+            subnet,
+            image: image.into(),
+            machine_type: machine_type.into(),
+            firewalls: BTreeSet::new(),
+            identity: None,
+            ssh_key: None,
+            user_data: None,
+            root_disk: InstanceDisk::default(),
+            options: MachineOptions::default(),
+            labels: BTreeMap::new(),
+        }
+    }
+
+    setters! {
+        /// Adds firewalls around it.
+        extend firewalls: At<S, Id<Firewall>>;
+        /// Sets what it may do in the cloud.
+        option identity: At<S, Id<Identity>>;
+        /// Sets who may log in.
+        option ssh_key: At<S, Id<SshKey>>;
+        /// Sets what it runs at first boot, plain (not encoded).
+        option user_data: At<S, Secret>;
+        /// Sets its system disk.
+        set root_disk: InstanceDisk;
+        /// Sets further switches.
+        set options: MachineOptions;
+        /// Adds labels.
+        extend labels: (String, String);
+    }
+
+    /// Adds a label.
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(key.into(), value.into());
+        self
+    }
 }
 
 impl Instance {
@@ -40,31 +98,13 @@ impl Instance {
 
 impl Resource for Instance {
     const KIND: &'static str = "Instance";
+    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name()];
     type Resolved = Instance<Closed>;
-}
-
-/// A machine's system disk.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RootVolume {
-    /// Size in GiB.
-    pub size: u32,
-    /// The cloud's name of the disk type; the cloud's choice when `None`.
-    pub volume_type: Option<String>,
-    /// Provisioned operations a second, for types that have such.
-    pub iops: Option<u32>,
-    /// Provisioned throughput in MiB/s, for types that have such.
-    pub throughput: Option<u32>,
-    /// Whether it is encrypted.
-    pub encrypted: bool,
-    /// The key it is encrypted with; the account's default when `None`.
-    pub kms_key: Option<String>,
-    /// Whether it outlives the machine.
-    #[serde(default)]
-    pub keep: bool,
 }
 
 /// Switches of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct MachineOptions {
     /// Whether it gets a public address; the subnet decides when `None`.
     pub public_ip: Option<bool>,
@@ -74,4 +114,22 @@ pub struct MachineOptions {
     pub metadata_hop_limit: Option<u32>,
     /// Whether metrics come in short intervals.
     pub detailed_monitoring: bool,
+}
+
+impl MachineOptions {
+    /// The cloud's usual ones.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets whether it gets a public address.
+        option public_ip: bool;
+        /// Sets whether the metadata service answers only to session tokens.
+        set metadata_tokens_required: bool;
+        /// Sets how many network hops an answer of the metadata service survives.
+        option metadata_hop_limit: u32;
+        /// Sets whether metrics come in short intervals.
+        set detailed_monitoring: bool;
+    }
 }

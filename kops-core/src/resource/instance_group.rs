@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    At, Extensions, Firewall, Identity, LoadBalancer, MachineOptions, Resource, RootVolume, SshKey, Subnet,
+    At, Extensions, Firewall, Identity, InstanceDisk, LoadBalancer, MachineOptions, Resource, SshKey, Subnet,
 };
 use crate::graph::{Closed, Id, Open, Secret, Stage};
+use crate::setters;
 
 /// A group of like machines that the cloud keeps at a size.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[non_exhaustive]
 pub struct InstanceGroup<S: Stage = Open> {
     /// The subnets its machines are spread over.
     pub subnets: BTreeSet<At<S, Id<Subnet>>>,
@@ -35,9 +37,9 @@ pub struct InstanceGroup<S: Stage = Open> {
     /// What a machine runs at first boot, plain (not encoded).
     pub user_data: Option<At<S, Secret>>,
     /// The machines' system disks.
-    pub root_volume: RootVolume,
-    /// Further disks, by device name.
-    pub volumes: BTreeMap<String, RootVolume>,
+    pub root_disk: InstanceDisk,
+    /// Further disks of each machine, by device name.
+    pub disks: BTreeMap<String, InstanceDisk>,
     /// The load balancers that its machines are behind.
     pub load_balancers: BTreeSet<At<S, Id<LoadBalancer>>>,
     /// Further switches of the machines.
@@ -51,6 +53,91 @@ pub struct InstanceGroup<S: Stage = Open> {
     pub extensions: Extensions,
 }
 
+impl<S: Stage> InstanceGroup<S> {
+    /// One machine in one of the subnets, with a system disk of 20 GiB, that nobody can log in to.
+    ///
+    /// ```
+    /// use kops_core::graph::TaskGraph;
+    /// use kops_core::resource::{InstanceGroup, InstanceDisk, Network, Subnet};
+    ///
+    /// let mut graph = TaskGraph::builder();
+    /// let network = graph.add("shop", Network::new(["10.0.0.0/16".parse()?]));
+    /// let subnet = graph.add("shop", Subnet::new(network.id(), "10.0.0.0/24".parse()?).zone("a"));
+    /// let workers = InstanceGroup::new([subnet.id()], "debian-13", "m6i.large")
+    ///     .min(2)
+    ///     .max(5)
+    ///     .disk("/dev/sdb", InstanceDisk::new(100));
+    /// graph.add("workers", workers);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(
+        subnets: impl IntoIterator<Item = At<S, Id<Subnet>>>,
+        image: impl Into<String>,
+        machine_type: impl Into<String>,
+    ) -> Self {
+        Self {
+            subnets: subnets.into_iter().collect(),
+            zones: BTreeSet::new(),
+            image: image.into(),
+            machine_type: machine_type.into(),
+            min: 1,
+            max: 1,
+            firewalls: BTreeSet::new(),
+            identity: None,
+            ssh_key: None,
+            user_data: None,
+            root_disk: InstanceDisk::default(),
+            disks: BTreeMap::new(),
+            load_balancers: BTreeSet::new(),
+            options: MachineOptions::default(),
+            spot: None,
+            labels: BTreeMap::new(),
+            extensions: Extensions::default(),
+        }
+    }
+
+    setters! {
+        /// Adds zones that its machines are spread over.
+        texts zones;
+        /// Sets the fewest machines.
+        set min: u32;
+        /// Sets the most machines.
+        set max: u32;
+        /// Adds firewalls around each machine.
+        extend firewalls: At<S, Id<Firewall>>;
+        /// Sets what its machines may do in the cloud.
+        option identity: At<S, Id<Identity>>;
+        /// Sets who may log in.
+        option ssh_key: At<S, Id<SshKey>>;
+        /// Sets what a machine runs at first boot, plain (not encoded).
+        option user_data: At<S, Secret>;
+        /// Sets the machines' system disks.
+        set root_disk: InstanceDisk;
+        /// Adds load balancers that its machines are behind.
+        extend load_balancers: At<S, Id<LoadBalancer>>;
+        /// Sets further switches of the machines.
+        set options: MachineOptions;
+        /// Lets the cloud take machines back, cheaper.
+        option spot: SpotOptions;
+        /// Adds labels.
+        extend labels: (String, String);
+        /// Sets what only one provider understands.
+        set extensions: Extensions;
+    }
+
+    /// Adds a disk to each machine, by device name.
+    pub fn disk(mut self, device: impl Into<String>, disk: InstanceDisk) -> Self {
+        self.disks.insert(device.into(), disk);
+        self
+    }
+
+    /// Adds a label.
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(key.into(), value.into());
+        self
+    }
+}
+
 impl Resource for InstanceGroup {
     const KIND: &'static str = "InstanceGroup";
     type Resolved = InstanceGroup<Closed>;
@@ -58,7 +145,20 @@ impl Resource for InstanceGroup {
 
 /// On what terms machines may be taken back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SpotOptions {
     /// The most to pay for a machine and hour, in the cloud's currency; the list price when `None`.
     pub max_price: Option<String>,
+}
+
+impl SpotOptions {
+    /// At the list price.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets the most to pay for a machine and hour, in the cloud's currency.
+        text max_price;
+    }
 }

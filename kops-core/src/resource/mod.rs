@@ -1,4 +1,17 @@
 //! The provider-agnostic kinds. What a kind is, see [`crate::graph::Resource`].
+//!
+//! A specification is made by a constructor that takes what is required; the rest has a usual value, is set by methods
+//! named after the members, and can be assigned, too. Later versions add members, never a required one:
+//!
+//! ```
+//! use kops_core::resource::{HealthCheck, Listener};
+//!
+//! let mut api = Listener::tcp(443).target_port(8443).health_check(HealthCheck::new().https_path("/healthz"));
+//! api.health_check.interval_seconds = 30;
+//! ```
+//!
+//! Choices ([`Protocol`], [`Peer`], [`Egress`], …) are exhaustive on purpose: a provider answers each of them, and when
+//! another comes the compiler tells it where.
 
 mod address;
 mod dns;
@@ -7,6 +20,7 @@ mod firewall;
 mod gateway;
 mod identity;
 mod instance;
+mod instance_disk;
 mod instance_group;
 mod load_balancer;
 mod network;
@@ -20,7 +34,8 @@ pub use extension::{Extension, Extensions};
 pub use firewall::{Direction, Firewall, FirewallRule, FirewallRules, Peer, Ports, Protocol};
 pub use gateway::{InternetGateway, NatGateway};
 pub use identity::Identity;
-pub use instance::{Instance, MachineOptions, RootVolume};
+pub use instance::{Instance, MachineOptions};
+pub use instance_disk::InstanceDisk;
 pub use instance_group::{InstanceGroup, SpotOptions};
 pub use load_balancer::{HealthCheck, Listener, LoadBalancer, Scheme};
 pub use network::Network;
@@ -30,3 +45,31 @@ pub use volume::Volume;
 
 #[doc(no_inline)]
 pub use crate::graph::{At, Output, Resource};
+
+use crate::cloud::Class;
+
+/// What objects of the agnostic kinds are for.
+pub(crate) const CLASSES: &[(Class, &[&str])] = &[
+    (Class::Data, &[Volume::KIND]),
+    (Class::Compute, &[<Instance>::KIND, <InstanceGroup>::KIND, SshKey::KIND]),
+    (
+        Class::Network,
+        &[
+            Network::KIND,
+            <Subnet>::KIND,
+            <InternetGateway>::KIND,
+            <NatGateway>::KIND,
+            Address::KIND,
+            <Firewall>::KIND,
+            <FirewallRules>::KIND,
+            <LoadBalancer>::KIND,
+        ],
+    ),
+    (Class::Identity, &[Identity::KIND]),
+    (Class::Dns, &[<DnsZone>::KIND, <DnsRecord>::KIND]),
+];
+
+/// The names of the agnostic kinds.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    CLASSES.iter().flat_map(|(_, kinds)| kinds.iter().copied())
+}

@@ -6,6 +6,7 @@ use super::Resource;
 
 /// A public key with which people log in to machines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct SshKey {
     /// The key in OpenSSH's format, `ssh-ed25519 AAAA… comment`.
     pub public_key: String,

@@ -6,11 +6,13 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{At, InternetGateway, NatGateway, Network, Resource};
-use crate::graph::{Closed, Id, Input, Open, Stage};
+use crate::graph::{Closed, Id, Open, Stage};
+use crate::setters;
 
 /// A part of a network, in one zone where the cloud's subnets are zonal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
+#[non_exhaustive]
 pub struct Subnet<S: Stage = Open> {
     /// The network it is a part of.
     pub network: At<S, Id<Network>>,
@@ -44,6 +46,7 @@ pub enum Access {
 
 /// A route to somewhere else than the internet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Route {
     /// The destination.
     pub cidr: IpNet,
@@ -66,13 +69,13 @@ pub enum Egress<S: Stage = Open> {
     Existing(String),
 }
 
-impl Subnet {
-    /// A private subnet without a way out.
-    pub fn new(network: Input<Id<Network>>, cidr: IpNet, zone: impl Into<String>) -> Self {
+impl<S: Stage> Subnet<S> {
+    /// A private subnet without a way out, in no particular zone.
+    pub fn new(network: At<S, Id<Network>>, cidr: IpNet) -> Self {
         Self {
             network,
             cidr,
-            zone: Some(zone.into()),
+            zone: None,
             access: Access::Private,
             egress: Egress::None,
             routes: BTreeSet::new(),
@@ -81,16 +84,42 @@ impl Subnet {
     }
 
     /// The subnet open to the internet.
-    pub fn public(mut self, gateway: Input<Id<InternetGateway>>) -> Self {
+    pub fn public(mut self, gateway: At<S, Id<InternetGateway>>) -> Self {
         self.access = Access::Public;
         self.egress = Egress::Internet(gateway);
         self
     }
 
     /// The subnet with a way out through a NAT gateway.
-    pub fn behind(mut self, gateway: Input<Id<NatGateway>>) -> Self {
+    pub fn behind(mut self, gateway: At<S, Id<NatGateway>>) -> Self {
         self.egress = Egress::Nat(gateway);
         self
+    }
+
+    setters! {
+        /// Sets the zone, as the cloud names it.
+        text zone;
+        /// Sets who lives in it.
+        set access: Access;
+        /// Sets the way out.
+        set egress: Egress<S>;
+        /// Adds routes beside the way out.
+        extend routes: Route;
+        /// Adds labels.
+        extend labels: (String, String);
+    }
+
+    /// Adds a label.
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(key.into(), value.into());
+        self
+    }
+}
+
+impl Route {
+    /// A route to an existing object of the cloud.
+    pub fn new(cidr: IpNet, target: impl Into<String>) -> Self {
+        Self { cidr, target: target.into() }
     }
 }
 

@@ -5,26 +5,65 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Resource;
+use crate::setters;
 
 /// A disk in a zone, attached by whoever finds it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Volume {
     /// The zone.
     pub zone: String,
     /// Size in GiB. Disks grow; they do not shrink.
-    pub size: u32,
+    pub size_gib: u32,
     /// The cloud's name of the disk type; the provider's choice when `None`.
     pub volume_type: Option<String>,
     /// Provisioned operations a second, for types that have such.
     pub iops: Option<u32>,
     /// Provisioned throughput in MiB/s, for types that have such.
-    pub throughput: Option<u32>,
+    pub throughput_mibps: Option<u32>,
     /// Whether it is encrypted.
     pub encrypted: bool,
     /// The key it is encrypted with; the account's default when `None`.
     pub kms_key: Option<String>,
     /// Labels beyond those of ownership.
     pub labels: BTreeMap<String, String>,
+}
+
+impl Volume {
+    /// A disk of the provider's choice in a zone.
+    ///
+    /// ```
+    /// use kops_core::resource::Volume;
+    ///
+    /// let data = Volume::new("eu-central-1a", 100).volume_type("gp3").throughput_mibps(250).label("app", "shop");
+    /// assert_eq!(data.size_gib, 100);
+    /// ```
+    pub fn new(zone: impl Into<String>, size_gib: u32) -> Self {
+        Self { zone: zone.into(), size_gib, ..Self::default() }
+    }
+
+    setters! {
+        /// Sets the size in GiB.
+        set size_gib: u32;
+        /// Sets the disk type, as the cloud names it.
+        text volume_type;
+        /// Sets the provisioned operations a second.
+        option iops: u32;
+        /// Sets the provisioned throughput in MiB/s.
+        option throughput_mibps: u32;
+        /// Sets whether it is encrypted.
+        set encrypted: bool;
+        /// Sets the key it is encrypted with.
+        text kms_key;
+        /// Adds labels.
+        extend labels: (String, String);
+    }
+
+    /// Adds a label.
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(key.into(), value.into());
+        self
+    }
 }
 
 impl Resource for Volume {

@@ -19,7 +19,7 @@ const LONGEST_NAME: usize = 255;
 /// backslashes; so a key is a safe path on a file system and the same key everywhere.
 ///
 /// ```
-/// use kops_core::store::Key;
+/// use kops_core::store::StoreKey;
 ///
 /// assert_eq!(StoreKey::new("ha.example.com/config")?.to_string(), "ha.example.com/config");
 /// assert!(StoreKey::new("../etc/passwd").is_err());

@@ -96,7 +96,8 @@ impl Stores {
         self
     }
 
-    /// The store at a URL.
+    /// The store at a URL. Whether it is there is told by the first call, or by
+    /// [`StateStoreExt::check`](super::StateStoreExt::check).
     ///
     /// # Errors
     /// `Invalid` when the URL is malformed or its scheme unknown.

@@ -15,10 +15,11 @@ use super::tap::{Calls, Tap};
 use crate::Result;
 use crate::clock::Clock;
 use crate::cloud::{
-    Capabilities, Cloud, Create, Delete, Deletion, DynHandler, IdentityClass, Machines, Mutability, Observed,
-    Permissions, Query, Replacement, Scope, Timing, Update,
+    Adopt, Capabilities, Class, Cloud, Context, Create, Delete, Deletion, DynHandler, IdentityClass,
+    Machines, Mutability, Observed, Permissions, Query, Replacement, Scope, Timing, Update,
 };
 use crate::graph::{Document, TaskGraph};
+use crate::lower::Native;
 
 /// A cloud with somebody in between who makes calls of its handlers fail, get lost or never return.
 ///
@@ -95,8 +96,12 @@ impl Cloud for Saboteur {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
-        self.cloud.lower(graph, scope)
+    fn class(&self, kind: &str) -> Option<Class> {
+        self.cloud.class(kind)
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
+        self.cloud.lower(graph, scope, own)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
@@ -122,6 +127,10 @@ struct Sabotaged {
 impl DynHandler for Sabotaged {
     fn kind(&self) -> &'static str {
         self.inner.kind()
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        self.inner.outputs()
     }
 
     fn identity(&self) -> IdentityClass {
@@ -152,6 +161,10 @@ impl DynHandler for Sabotaged {
         self.inner.canonical(document)
     }
 
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        self.inner.prefetch(scope, cx).await
+    }
+
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {
         self.tap.call(self.kind(), Op::List, None, |_| self.inner.list(query)).await
     }
@@ -164,6 +177,15 @@ impl DynHandler for Sabotaged {
     async fn update(&self, request: Update<'_, Document>) -> Result<Observed> {
         let token = request.token;
         self.tap.call(self.kind(), Op::Update, Some(token), |_| self.inner.update(request)).await
+    }
+
+    fn can_adopt(&self) -> bool {
+        self.inner.can_adopt()
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
+        let id = request.object.id.as_str();
+        self.tap.call(self.kind(), Op::Update, Some(id), |_| self.inner.adopt(request)).await
     }
 
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {

@@ -8,9 +8,9 @@ use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{Id, Input, Key, OutputRef, Part, Secret, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    Access, Address, DnsRecord, DnsTarget, DnsZone, Extensions, Firewall, FirewallRule, FirewallRules,
-    HealthCheck, Identity, Instance, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions,
-    NatGateway, Network, Peer, Protocol, RecordType, Resource, RootVolume, Scheme, SshKey, Subnet, Volume,
+    Access, Address, DnsRecord, DnsTarget, DnsZone, Firewall, FirewallRule, FirewallRules, Identity,
+    Instance, InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer, NatGateway, Network,
+    Peer, RecordType, Resource, Scheme, SshKey, Subnet, Volume,
 };
 use kops_core::testing::conformance::{Edit, Fixture, Item, Many, Requests};
 use kops_core::testing::{MemoryCloud, MemoryObject};
@@ -22,6 +22,14 @@ pub(crate) struct Memory {
     /// What stands in front of the cloud, if anything does.
     pub(crate) front: Option<Arc<dyn Cloud>>,
     pub(crate) stride: usize,
+    /// Another region of the account.
+    pub(crate) elsewhere: MemoryCloud,
+}
+
+impl Memory {
+    pub(crate) fn new(cloud: MemoryCloud, stride: usize) -> Self {
+        Self { elsewhere: cloud.in_region("elsewhere"), cloud, front: None, stride }
+    }
 }
 
 /// What differs between the fixture's graphs.
@@ -48,62 +56,45 @@ const PLAIN: Wish = Wish {
 
 fn cluster(scope: &Scope, wish: &Wish) -> Result<TaskGraph> {
     let mut graph = TaskGraph::builder();
-    let network = graph.add("main", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: wish.ipv6 });
-    let door = graph.add("main", InternetGateway { network: network.id() });
+    let network = graph.add("main", Network::new(["10.0.0.0/16".parse().unwrap()]).ipv6(wish.ipv6));
+    let door = graph.add("main", InternetGateway::new(network.id()));
     let cidr = |third: u8| format!("10.0.{third}.0/24").parse().unwrap();
-    let mut utility = Subnet::new(network.id(), cidr(0), "a").public(door.id());
+    let mut utility = Subnet::new(network.id(), cidr(0)).zone("a").public(door.id());
     utility.access = Access::Utility;
     let utility = graph.add("utility-a", utility);
-    let address = graph.add("nat-a", Address {});
-    let nat = NatGateway { network: network.id(), subnet: Some(utility.id()), address: address.id() };
+    let address = graph.add("nat-a", Address::new());
+    let nat = NatGateway::new(network.id(), address.id()).subnet(utility.id());
     let nat = graph.add("a", nat);
-    let private = graph.add("a", Subnet::new(network.id(), cidr(1), "a").behind(nat.ready().id()));
-    let nodes = graph.add("nodes", Firewall { network: network.id(), description: "nodes".to_owned() });
-    let masters = graph.add("masters", Firewall { network: network.id(), description: "masters".to_owned() });
-    let rules = FirewallRules {
-        firewall: nodes.id(),
-        rules: [
+    let private = graph.add("a", Subnet::new(network.id(), cidr(1)).zone("a").behind(nat.ready().id()));
+    let nodes = graph.add("nodes", Firewall::new(network.id(), "nodes"));
+    let masters = graph.add("masters", Firewall::new(network.id(), "masters"));
+    let rules = FirewallRules::new(
+        nodes.id(),
+        [
             FirewallRule::all_from(Peer::Group(masters.id())),
             FirewallRule::tcp(22, Peer::Address(nat.get(NatGateway::PUBLIC_IP))),
-        ]
-        .into(),
-    };
-    graph.add("nodes", rules);
-    graph.add(
-        "masters",
-        FirewallRules {
-            firewall: masters.id(),
-            rules: [FirewallRule::all_from(Peer::Group(nodes.id()))].into(),
-        },
+        ],
     );
+    graph.add("nodes", rules);
+    graph.add("masters", FirewallRules::new(masters.id(), [FirewallRule::all_from(Peer::Group(nodes.id()))]));
     let balancer = graph.add(
         "api",
-        LoadBalancer {
-            network: network.id(),
-            subnets: [utility.id()].into(),
-            scheme: Scheme::Public,
-            firewalls: [masters.id()].into(),
-            listeners: vec![Listener {
-                port: 443,
-                protocol: Protocol::Tcp,
-                target_port: 443,
-                health_check: HealthCheck::default(),
-                certificate: None,
-            }],
-            cross_zone: true,
-            extensions: Extensions::default(),
-        },
+        LoadBalancer::new(network.id(), [utility.id()])
+            .scheme(Scheme::Public)
+            .firewalls([masters.id()])
+            .listen(Listener::tcp(443))
+            .cross_zone(true),
     );
-    let zone = graph.add("zone", DnsZone { name: format!("{}.example", scope.name()), network: None });
+    let zone = graph.add("zone", DnsZone::new(format!("{}.example", scope.name())));
     graph.add(
         "api",
-        DnsRecord {
-            zone: zone.id(),
-            name: format!("api.{}.example", scope.name()),
-            record_type: RecordType::A,
-            ttl: 60,
-            target: DnsTarget::LoadBalancer(balancer.id()),
-        },
+        DnsRecord::new(
+            zone.id(),
+            format!("api.{}.example", scope.name()),
+            RecordType::A,
+            DnsTarget::LoadBalancer(balancer.id()),
+        )
+        .ttl_seconds(60),
     );
     let key = graph.add("admin", SshKey::new(wish.key));
     if wish.second_key {
@@ -113,12 +104,7 @@ fn cluster(scope: &Scope, wish: &Wish) -> Result<TaskGraph> {
     for number in 0..wish.volumes {
         graph.add(
             &format!("etcd-{number}"),
-            Volume {
-                zone: "a".to_owned(),
-                size: wish.disk,
-                labels: [("etcd".to_owned(), "main".to_owned())].into(),
-                ..Volume::default()
-            },
+            Volume::new("a", wish.disk).labels([("etcd".to_owned(), "main".to_owned())]),
         );
     }
     let user_data = Input::secret([
@@ -128,41 +114,24 @@ fn cluster(scope: &Scope, wish: &Wish) -> Result<TaskGraph> {
     ]);
     graph.add(
         "nodes",
-        InstanceGroup {
-            subnets: [private.id()].into(),
-            zones: [].into(),
-            image: "debian-12".to_owned(),
-            machine_type: wish.machine_type.to_owned(),
-            min: 2,
-            max: 3,
-            firewalls: [nodes.id()].into(),
-            identity: Some(identity.id()),
-            ssh_key: Some(key.id()),
-            user_data: Some(user_data.clone()),
-            root_volume: RootVolume { size: 20, ..RootVolume::default() },
-            volumes: [].into(),
-            load_balancers: [balancer.id()].into(),
-            options: MachineOptions::default(),
-            spot: None,
-            labels: [("role".to_owned(), "node".to_owned())].into(),
-            extensions: Extensions::default(),
-        },
+        InstanceGroup::new([private.id()], "debian-12", wish.machine_type.to_owned())
+            .min(2)
+            .max(3)
+            .firewalls([nodes.id()])
+            .identity(identity.id())
+            .ssh_key(key.id())
+            .user_data(user_data.clone())
+            .root_disk(InstanceDisk::new(20))
+            .load_balancers([balancer.id()])
+            .labels([("role".to_owned(), "node".to_owned())]),
     );
     if wish.bastion {
         graph.add(
             "bastion",
-            Instance {
-                subnet: utility.id(),
-                image: "debian-12".to_owned(),
-                machine_type: wish.machine_type.to_owned(),
-                firewalls: [nodes.id()].into(),
-                identity: None,
-                ssh_key: None,
-                user_data: Some(user_data),
-                root_volume: RootVolume::default(),
-                options: MachineOptions::default(),
-                labels: [].into(),
-            },
+            Instance::new(utility.id(), "debian-12", wish.machine_type.to_owned())
+                .firewalls([nodes.id()])
+                .user_data(user_data)
+                .root_disk(InstanceDisk::default()),
         );
     }
     graph.build()
@@ -223,19 +192,23 @@ impl Fixture for Memory {
     }
 
     async fn plant(&self) -> Result<bool> {
-        let network = Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false };
+        let network = Network::new(["10.0.0.0/16".parse().unwrap()]);
         let network = self.cloud.plant::<Network>("planted", &network)?;
-        let firewall = Firewall { network, description: "theirs".to_owned() };
+        let firewall = Firewall::new(network, "theirs");
         let firewall = self.cloud.plant::<Firewall>("planted", &firewall)?;
-        let rules = FirewallRules { firewall, rules: [].into() };
+        let rules = FirewallRules::new(firewall, []);
         self.cloud.plant::<FirewallRules>("planted", &rules)?;
-        self.cloud.plant::<Address>("planted", &Address {})?;
+        self.cloud.plant::<Address>("planted", &Address::new())?;
         Ok(true)
     }
 
     async fn take_name(&self, scope: &Scope) -> Result<Option<Key>> {
         self.cloud.plant::<Identity>(&format!("nodes.{}", scope.name()), &Identity::new())?;
         Ok(Some(Key::new(Identity::KIND, "nodes")))
+    }
+
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(Arc::new(self.elsewhere.clone()))
     }
 
     async fn uproot(&self) -> Result<()> {

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kops_core::clock::Clock;
 use kops_core::cloud::{
-    Capabilities, Cloud, Create, Delete, Deletion, DynHandler, Filter, IdentityClass, Mutability, Observed,
-    Owner, Query, Replacement, Scope, Timing, Update,
+    Adopt, Capabilities, Class, Cloud, Context, Create, Delete, Deletion, DynHandler, Filter, IdentityClass,
+    Mutability, Observed, Owner, Query, Replacement, Scope, Timing, Update,
 };
 use kops_core::graph::{Document, TaskGraph};
-use kops_core::resource::{Network, Output};
+use kops_core::lower::Native;
+use kops_core::resource::{Network, Output, Resource as _, SshKey};
 use kops_core::testing::MemoryCloud;
 use kops_core::testing::conformance::{self, Verdict};
 use kops_core::{Error, Result};
@@ -24,6 +25,8 @@ use crate::fixture::{Memory, SECRET};
 enum Flaw {
     /// Lowers the same graph to another each time.
     LowersAtRandom,
+    /// Does not say what a kind is for.
+    LeavesUnclassified,
     /// Lowers what it cannot do.
     PromisesTooMuch,
     /// Shows what the creating call was asked for, not what it did.
@@ -38,10 +41,16 @@ enum Flaw {
     IgnoresTokens,
     /// Marks and sees everything as one scope's.
     IgnoresScopes,
+    /// Marks and sees everything of a name as one scope's, whatever place it is within.
+    IgnoresPlaces,
+    /// Marks and sees everything of a name as one scope's, whatever region it is of.
+    IgnoresRegions,
     /// Shows nobody who holds a name.
     HidesHolders,
     /// Finds nothing by a selector.
     IgnoresSelectors,
+    /// Says that it has taken over what it has not.
+    AdoptsInWordsOnly,
     /// Forgets that an object is to be retained.
     ForgetsRetention,
     /// Fails to delete what is gone.
@@ -54,6 +63,8 @@ enum Flaw {
     Babbles,
     /// Shows another size each time.
     Fidgets,
+    /// Shows another output each time.
+    Wavers,
     /// Sees nothing.
     IsBlind,
     /// Deletes only what it is asked to delete twice.
@@ -98,17 +109,22 @@ impl Cloud for Flawed {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, scope: &Scope) -> Result<TaskGraph> {
+    fn class(&self, kind: &str) -> Option<Class> {
+        let unknown = self.flaw == Flaw::LeavesUnclassified && kind == SshKey::KIND;
+        self.inner.class(kind).filter(|_| !unknown)
+    }
+
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
         match self.flaw {
-            Flaw::PromisesTooMuch => Ok(graph.clone()),
+            Flaw::PromisesTooMuch => Ok(Native::from(graph.clone())),
             Flaw::LowersAtRandom => {
                 let mut more = TaskGraph::builder();
                 graph.tasks().for_each(|task| more.insert(task.clone()));
                 let name = format!("surprise-{}", self.lowered.fetch_add(1, Ordering::Relaxed));
-                more.add(&name, Network { cidrs: vec!["10.1.0.0/16".parse().unwrap()], ipv6: false });
-                more.build()
+                more.add(&name, Network::new(["10.1.0.0/16".parse().unwrap()]));
+                more.build().map(Native::from)
             }
-            _ => self.inner.lower(graph, scope),
+            _ => self.inner.lower(graph, scope, own),
         }
     }
 
@@ -127,7 +143,11 @@ struct FlawedHandler {
 
 impl FlawedHandler {
     fn scope(&self, scope: &Scope) -> Scope {
-        if self.flaw == Flaw::IgnoresScopes { Scope::new("everybody") } else { scope.clone() }
+        match self.flaw {
+            Flaw::IgnoresScopes => Scope::new("everybody"),
+            Flaw::IgnoresPlaces => scope.clone().within(""),
+            _ => scope.clone(),
+        }
     }
 
     fn told(&self, mut observed: Observed) -> Observed {
@@ -142,6 +162,10 @@ impl FlawedHandler {
 impl DynHandler for FlawedHandler {
     fn kind(&self) -> &'static str {
         self.inner.kind()
+    }
+
+    fn outputs(&self) -> &'static [&'static str] {
+        self.inner.outputs()
     }
 
     fn identity(&self) -> IdentityClass {
@@ -172,33 +196,41 @@ impl DynHandler for FlawedHandler {
         self.inner.canonical(document)
     }
 
+    async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()> {
+        self.inner.prefetch(scope, cx).await
+    }
+
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {
         let scope = self.scope(query.scope);
         let filter = match query.filter {
-            Filter::Scope { wanted, .. } if self.flaw == Flaw::IgnoresSelectors => {
-                Filter::Scope { wanted, shared: &[] }
-            }
+            Filter::Scope { wanted, .. } if self.flaw == Flaw::IgnoresSelectors => Filter::scope(wanted, &[]),
             filter => filter,
         };
-        let mut found = self.inner.list(&Query { scope: &scope, filter, cx: query.cx }).await?;
+        let mut found = self.inner.list(&Query::new(&scope, filter, query.cx)).await?;
         match self.flaw {
             Flaw::HidesHolders => found.retain(|observed| observed.object.owner == Owner::Scope),
             Flaw::ReadsOnePage => found.truncate(10),
             Flaw::AsksOneByOne => {
                 for observed in &found {
                     let filter = Filter::Ids(std::slice::from_ref(&observed.object.id));
-                    self.inner.list(&Query { scope: &scope, filter, cx: query.cx }).await?;
+                    self.inner.list(&Query::new(&scope, filter, query.cx)).await?;
                 }
             }
             Flaw::IsBlind => found.clear(),
             Flaw::Fidgets => {
                 let lists = self.lists.fetch_add(1, Ordering::Relaxed);
                 for observed in &mut found {
-                    let mut shown = Value::clone(&observed.object.spec);
-                    if let Some(size) = shown.get_mut("size") {
+                    let mut shown: Value = observed.object.spec.decode()?;
+                    if let Some(size) = shown.get_mut("size_gib") {
                         *size = lists.into();
                     }
                     observed.object.spec = shown.into();
+                }
+            }
+            Flaw::Wavers => {
+                let lists = self.lists.fetch_add(1, Ordering::Relaxed);
+                for observed in &mut found {
+                    observed.object.outputs.set(Output::<Network, usize>::new("seen"), lists);
                 }
             }
             Flaw::Remembers if !found.is_empty() => {
@@ -217,7 +249,9 @@ impl DynHandler for FlawedHandler {
         let token = if self.flaw == Flaw::IgnoresTokens { &random } else { request.token };
         let retained = request.retained && self.flaw != Flaw::ForgetsRetention;
         let wanted = request.spec;
-        let mut made = self.inner.create(Create { scope: &scope, token, retained, ..request }).await?;
+        let mut request = request.retained(retained);
+        (request.scope, request.token) = (&scope, token);
+        let mut made = self.inner.create(request).await?;
         if self.flaw == Flaw::Boasts {
             made.object.spec = wanted.clone();
         }
@@ -226,11 +260,27 @@ impl DynHandler for FlawedHandler {
 
     async fn update(&self, request: Update<'_, Document>) -> Result<Observed> {
         if self.flaw == Flaw::IgnoresUpdates {
-            let object = kops_core::cloud::Object { spec: request.spec.clone(), ..request.object.clone() };
-            return Ok(Observed { object, references: Vec::new() });
+            let object = request.object.clone().spec(request.spec.clone());
+            return Ok(Observed::new(object, Vec::new()));
         }
         let scope = self.scope(request.scope);
-        self.inner.update(Update { scope: &scope, ..request }).await.map(|observed| self.told(observed))
+        let mut request = request;
+        request.scope = &scope;
+        self.inner.update(request).await.map(|observed| self.told(observed))
+    }
+
+    fn can_adopt(&self) -> bool {
+        self.inner.can_adopt()
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Document>) -> Result<Observed> {
+        let scope = self.scope(request.scope);
+        if self.flaw == Flaw::AdoptsInWordsOnly {
+            return Ok(Observed::new(request.adopted(), Vec::new()));
+        }
+        let mut request = request;
+        request.scope = &scope;
+        self.inner.adopt(request).await.map(|observed| self.told(observed))
     }
 
     async fn delete(&self, request: Delete<'_, Document>) -> Result<Deletion> {
@@ -243,17 +293,20 @@ impl DynHandler for FlawedHandler {
         }
         if self.flaw == Flaw::MissesTheGone {
             let filter = Filter::Ids(std::slice::from_ref(&request.object.id));
-            if self.inner.list(&Query { scope: &scope, filter, cx: request.cx }).await?.is_empty() {
+            if self.inner.list(&Query::new(&scope, filter, request.cx)).await?.is_empty() {
                 return Err(Error::invalid("there is no such object"));
             }
         }
-        self.inner.delete(Delete { scope: &scope, ..request }).await
+        let mut request = request;
+        request.scope = &scope;
+        self.inner.delete(request).await
     }
 }
 
 /// Each flaw with a rule that finds it.
 const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::LowersAtRandom, "lowered"),
+    (Flaw::LeavesUnclassified, "classified"),
     (Flaw::PromisesTooMuch, "unsupported"),
     (Flaw::Boasts, "repeated"),
     (Flaw::IgnoresUpdates, "changed"),
@@ -261,14 +314,18 @@ const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::Remembers, "drifted"),
     (Flaw::IgnoresTokens, "lost_answers"),
     (Flaw::IgnoresScopes, "foreign"),
+    (Flaw::IgnoresPlaces, "elsewhere"),
+    (Flaw::IgnoresRegions, "elsewhere"),
     (Flaw::HidesHolders, "taken_name"),
     (Flaw::IgnoresSelectors, "shared"),
+    (Flaw::AdoptsInWordsOnly, "adopted"),
     (Flaw::ForgetsRetention, "lifecycles"),
     (Flaw::MissesTheGone, "lost_answers"),
     (Flaw::ReadsOnePage, "pages"),
     (Flaw::AsksOneByOne, "budget"),
     (Flaw::Babbles, "secrets"),
     (Flaw::Fidgets, "stable"),
+    (Flaw::Wavers, "stable"),
     (Flaw::IsBlind, "stale"),
     (Flaw::NeedsAsking, "throttled"),
     (Flaw::NeedsAsking, "failed_anywhere"),
@@ -279,15 +336,19 @@ const FLAWS: &[(Flaw, &str)] = &[
 #[tokio::test(start_paused = true)]
 async fn every_flaw_is_found() {
     for &(flaw, rule) in FLAWS {
-        let capabilities = Capabilities { ipv6: false, ..MemoryCloud::new().capabilities() };
+        let capabilities = MemoryCloud::new().capabilities().ipv6(false);
         let cloud = match rule {
             "unsupported" => MemoryCloud::builder().capabilities(capabilities),
             _ => MemoryCloud::builder().page(10),
         };
         let cloud = cloud.build();
         let front = Arc::new(Flawed::new(cloud.clone(), flaw));
-        let report =
-            conformance::run_only(&Memory { cloud, front: Some(front), stride: 1 }, |it| it == rule).await;
+        let mut memory = Memory { front: Some(front), ..Memory::new(cloud.clone(), 1) };
+        if flaw == Flaw::IgnoresRegions {
+            // Told apart by nothing.
+            memory.elsewhere = cloud;
+        }
+        let report = conformance::run_only(&memory, |it| it == rule).await;
         let (_, verdict) = &report.rules[0];
         assert!(matches!(verdict, Verdict::Broken(_)), "{flaw:?} was not found: {report}");
     }

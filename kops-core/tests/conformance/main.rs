@@ -7,7 +7,7 @@ mod flaws;
 
 use std::time::Duration;
 
-use kops_core::cloud::{Capabilities, Cloud, IdentityClass};
+use kops_core::cloud::{Cloud, IdentityClass};
 use kops_core::resource::{Address, Resource};
 use kops_core::testing::conformance;
 use kops_core::testing::{Latencies, MemoryCloud, MemoryCloudBuilder};
@@ -15,7 +15,7 @@ use kops_core::testing::{Latencies, MemoryCloud, MemoryCloudBuilder};
 use fixture::Memory;
 
 async fn conforms(cloud: MemoryCloudBuilder, stride: usize) {
-    let report = conformance::run(&Memory { cloud: cloud.page(10).build(), front: None, stride }).await;
+    let report = conformance::run(&Memory::new(cloud.page(10).build(), stride)).await;
     // It can do everything.
     report.assert_held(&["unsupported"]);
 }
@@ -43,11 +43,11 @@ async fn with_objects_that_cannot_be_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn with_little_to_offer() {
-    let capabilities = Capabilities { ipv6: false, ..MemoryCloud::new().capabilities() };
+    let capabilities = MemoryCloud::new().capabilities().ipv6(false);
     let cloud = MemoryCloud::builder()
         .capabilities(capabilities)
         .latencies(Latencies::default().call(Duration::from_millis(10)));
-    let memory = Memory { cloud: cloud.build(), front: None, stride: 1 };
+    let memory = Memory::new(cloud.build(), 1);
     let report = conformance::run_only(&memory, |rule| rule == "unsupported").await;
     assert_eq!(report.rules, [("unsupported", conformance::Verdict::Held)]);
 }

@@ -9,9 +9,9 @@ use fastrand::Rng;
 use kops_core::cloud::Scope;
 use kops_core::graph::{Handle, Input, Part, Secret, TaskGraph};
 use kops_core::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, Extension, Extensions, Firewall, FirewallRule, FirewallRules,
-    HealthCheck, Identity, Instance, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions,
-    NatGateway, Network, Peer, Protocol, RecordType, RootVolume, Scheme, SshKey, Subnet, Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, Extension, Firewall, FirewallRule, FirewallRules, Identity,
+    Instance, InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer, NatGateway, Network,
+    Peer, RecordType, Scheme, SshKey, Subnet, Volume,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,11 +80,11 @@ impl Model {
     pub(crate) fn graph(&self, scope: &Scope) -> TaskGraph {
         let mut graph = TaskGraph::builder();
         for number in &self.volumes {
-            let volume = Volume { zone: "a".to_owned(), size: 8 + self.grown, ..Volume::default() };
+            let volume = Volume::new("a", 8 + self.grown);
             graph.add(&format!("v{number}"), volume);
         }
         for number in &self.addresses {
-            graph.add(&format!("a{number}"), Address {});
+            graph.add(&format!("a{number}"), Address::new());
         }
         let keys: Vec<_> = self
             .keys
@@ -108,7 +108,7 @@ impl Model {
         }
         if !self.records.is_empty() {
             let domain = format!("{}.example", scope.name());
-            let zone = graph.add("zone", DnsZone { name: domain.clone(), network: None });
+            let zone = graph.add("zone", DnsZone::new(domain.clone()));
             for (number, ttl) in &self.records {
                 let target = match balancers.get(usize::from(*number)) {
                     Some(balancer) => DnsTarget::LoadBalancer(balancer.id()),
@@ -116,13 +116,8 @@ impl Model {
                 };
                 graph.add(
                     &format!("r{number}"),
-                    DnsRecord {
-                        zone: zone.id(),
-                        name: format!("r{number}.{domain}"),
-                        record_type: RecordType::A,
-                        ttl: *ttl,
-                        target,
-                    },
+                    DnsRecord::new(zone.id(), format!("r{number}.{domain}"), RecordType::A, target)
+                        .ttl_seconds(*ttl),
                 );
             }
         }
@@ -180,14 +175,13 @@ impl Net {
     ) -> Vec<Handle<LoadBalancer>> {
         let name = |what: &str, it: u8| format!("n{number}-{what}{it}");
         let cidrs = vec![format!("10.{number}.0.0/16").parse().unwrap()];
-        let network = graph.add(&format!("n{number}"), Network { cidrs, ipv6: self.ipv6 });
-        let door =
-            self.door.then(|| graph.add(&format!("n{number}"), InternetGateway { network: network.id() }));
+        let network = graph.add(&format!("n{number}"), Network::new(cidrs).ipv6(self.ipv6));
+        let door = self.door.then(|| graph.add(&format!("n{number}"), InternetGateway::new(network.id())));
         let mut nat = None;
         let mut subnets = Vec::new();
         for (it, behind) in &self.subnets {
             let cidr = format!("10.{number}.{it}.0/24").parse().unwrap();
-            let mut subnet = Subnet::new(network.id(), cidr, "a");
+            let mut subnet = Subnet::new(network.id(), cidr).zone("a");
             match (&door, &nat) {
                 (Some(door), None) => subnet = subnet.public(door.id()),
                 (_, Some(nat)) if *behind => subnet = subnet.behind(Handle::id(nat)),
@@ -196,9 +190,8 @@ impl Net {
             let subnet = graph.add(&name("s", *it), subnet);
             // The first subnet is the public one, and the NAT gateway lives there.
             if self.nat && door.is_some() && subnets.is_empty() {
-                let address = graph.add(&name("nat", *it), Address {});
-                let gateway =
-                    NatGateway { network: network.id(), subnet: Some(subnet.id()), address: address.id() };
+                let address = graph.add(&name("nat", *it), Address::new());
+                let gateway = NatGateway::new(network.id(), address.id()).subnet(subnet.id());
                 // Another public subnet means another gateway with another address: neither can be
                 // moved while the one is needed.
                 nat = Some(graph.add(&name("nat", *it), gateway).ready());
@@ -209,78 +202,58 @@ impl Net {
             .firewalls
             .iter()
             .map(|(it, words)| {
-                let firewall = Firewall { network: network.id(), description: format!("{words}") };
+                let firewall = Firewall::new(network.id(), format!("{words}"));
                 graph.add(&name("f", *it), firewall)
             })
             .collect();
         // Everybody lets everybody in: groups that refer to each other.
         for (it, firewall) in self.firewalls.keys().zip(&firewalls) {
-            let rules = firewalls.iter().map(|peer| FirewallRule::all_from(Peer::Group(peer.id()))).collect();
-            graph.add(&name("f", *it), FirewallRules { firewall: firewall.id(), rules });
+            let rules = firewalls.iter().map(|peer| FirewallRule::all_from(Peer::Group(peer.id())));
+            graph.add(&name("f", *it), FirewallRules::new(firewall.id(), rules));
         }
         if subnets.is_empty() {
             return Vec::new();
         }
         let mut balancers = Vec::new();
         for (it, port) in &self.balancers {
-            balancers.push(graph.add(
-                &name("b", *it),
-                LoadBalancer {
-                    network: network.id(),
-                    subnets: subnets.iter().map(Handle::id).collect(),
-                    scheme: Scheme::Internal,
-                    firewalls: firewalls.iter().take(1).map(Handle::id).collect(),
-                    listeners: vec![Listener {
-                        port: *port,
-                        protocol: Protocol::Tcp,
-                        target_port: 443,
-                        health_check: HealthCheck::default(),
-                        certificate: None,
-                    }],
-                    cross_zone: port % 2 == 0,
-                    extensions: Extensions::default(),
-                },
-            ));
+            balancers.push(
+                graph.add(
+                    &name("b", *it),
+                    LoadBalancer::new(network.id(), subnets.iter().map(Handle::id))
+                        .scheme(Scheme::Internal)
+                        .firewalls(firewalls.iter().take(1).map(Handle::id))
+                        .listen(Listener::tcp(*port).target_port(443))
+                        .cross_zone(port % 2 == 0),
+                ),
+            );
         }
         for (it, machines) in &self.groups {
             graph.add(
                 &name("g", *it),
-                InstanceGroup {
-                    subnets: subnets.iter().map(Handle::id).collect(),
-                    zones: [].into(),
-                    image: "debian-12".to_owned(),
-                    machine_type: format!("size-{}", machines.size),
-                    min: machines.count,
-                    max: machines.count + 1,
-                    firewalls: firewalls.iter().map(Handle::id).collect(),
-                    identity: identity.map(Handle::id),
-                    ssh_key: key.map(Handle::id),
-                    user_data: Some(machines.user_data(&balancers)),
-                    root_volume: RootVolume { size: 20, ..RootVolume::default() },
-                    volumes: [].into(),
-                    load_balancers: balancers.iter().map(Handle::id).collect(),
-                    options: MachineOptions::default(),
-                    spot: None,
-                    labels: [].into(),
-                    extensions: Extensions::default(),
-                },
+                InstanceGroup::new(
+                    subnets.iter().map(Handle::id),
+                    "debian-12",
+                    format!("size-{}", machines.size),
+                )
+                .min(machines.count)
+                .max(machines.count + 1)
+                .firewalls(firewalls.iter().map(Handle::id))
+                .identity(identity.map(Handle::id))
+                .ssh_key(key.map(Handle::id))
+                .user_data(machines.user_data(&balancers))
+                .root_disk(InstanceDisk::new(20))
+                .load_balancers(balancers.iter().map(Handle::id)),
             );
         }
         for (it, machines) in &self.instances {
             graph.add(
                 &name("m", *it),
-                Instance {
-                    subnet: subnets[0].id(),
-                    image: "debian-12".to_owned(),
-                    machine_type: format!("size-{}", machines.size),
-                    firewalls: firewalls.iter().map(Handle::id).collect(),
-                    identity: identity.map(Handle::id),
-                    ssh_key: key.map(Handle::id),
-                    user_data: Some(machines.user_data(&[])),
-                    root_volume: RootVolume::default(),
-                    options: MachineOptions::default(),
-                    labels: [].into(),
-                },
+                Instance::new(subnets[0].id(), "debian-12", format!("size-{}", machines.size))
+                    .firewalls(firewalls.iter().map(Handle::id))
+                    .identity(identity.map(Handle::id))
+                    .ssh_key(key.map(Handle::id))
+                    .user_data(machines.user_data(&[]))
+                    .root_disk(InstanceDisk::default()),
             );
         }
         balancers

@@ -118,19 +118,15 @@ impl Story {
     /// Others' objects, of kinds that the story's own are of.
     fn plant(&self) {
         let cloud = &self.cloud;
-        let network = Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false };
+        let network = Network::new(["10.0.0.0/16".parse().unwrap()]);
         let network = cloud.plant::<Network>("theirs", &network).unwrap();
-        let firewall = Firewall { network, description: "theirs".to_owned() };
+        let firewall = Firewall::new(network, "theirs");
         let firewall = cloud.plant::<Firewall>("theirs", &firewall).unwrap();
-        cloud.plant::<FirewallRules>("theirs", &FirewallRules { firewall, rules: [].into() }).unwrap();
-        cloud.plant::<Address>("theirs", &Address {}).unwrap();
+        cloud.plant::<FirewallRules>("theirs", &FirewallRules::new(firewall, [])).unwrap();
+        cloud.plant::<Address>("theirs", &Address::new()).unwrap();
         cloud.plant::<Identity>("theirs", &Identity::new()).unwrap();
-        cloud
-            .plant::<DnsZone>("theirs", &DnsZone { name: "theirs.example".to_owned(), network: None })
-            .unwrap();
-        cloud
-            .plant::<Volume>("theirs", &Volume { zone: "a".to_owned(), size: 8, ..Volume::default() })
-            .unwrap();
+        cloud.plant::<DnsZone>("theirs", &DnsZone::new("theirs.example")).unwrap();
+        cloud.plant::<Volume>("theirs", &Volume::new("a", 8)).unwrap();
     }
 
     /// Has things go wrong from now on.

@@ -35,6 +35,7 @@ impl GceAddress {
 
 impl Resource for GceAddress {
     const KIND: &'static str = "GceAddress";
+    const OUTPUTS: &'static [&'static str] = &[Self::IP.name()];
     type Resolved = GceAddress<Closed>;
 }
 

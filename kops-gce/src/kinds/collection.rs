@@ -121,12 +121,10 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
     }
 
     fn timing() -> Timing {
-        Timing {
-            settle: Duration::from_secs(3),
-            vanish: Duration::from_secs(3),
-            poll: Duration::from_secs(3),
-            ..Timing::default()
-        }
+        Timing::new()
+            .settle(Duration::from_secs(3))
+            .vanish(Duration::from_secs(3))
+            .poll(Duration::from_secs(3))
     }
 
     /// The name of a task's object; `None` if it cannot be derived from the task's name alone.
@@ -225,7 +223,7 @@ impl<C: Collection> Compute<C> {
             Some(mark) => mark.object(id, spec),
             None => Object::foreign(id, spec),
         };
-        let mut object = self.with_aliases(Object { state, outputs, ..object }, &path);
+        let mut object = self.with_aliases(object.state(state).outputs(outputs), &path);
         if object.owner == Owner::Other {
             object = object.alias(link);
         }
@@ -315,7 +313,7 @@ impl<C: Collection> Compute<C> {
             if object.owner == Owner::Other {
                 object.name = holders.get(&object.id).map(|task| (*task).to_owned());
             }
-            let meant = shared.iter().any(|selector| object.is_meant_by(selector));
+            let meant = shared.iter().any(|selector| object.matches(selector));
             if meant {
                 C::complete(&self.clients, &mut object, query.cx).await?;
             }
@@ -456,7 +454,7 @@ impl<C: Collection> Handler for Compute<C> {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Resolved<Self>>>> {
         match query.filter {
-            Filter::Scope { wanted, shared } => self.of_scope(query, wanted, shared).await,
+            Filter::Scope { wanted, shared, .. } => self.of_scope(query, wanted, shared).await,
             Filter::Ids(ids) => self.of_ids(query, ids).await,
         }
     }
@@ -500,7 +498,7 @@ impl<C: Collection> Handler for Compute<C> {
             request_id: request_id(request.token, &path),
             cx: request.cx,
         };
-        let object = Object { spec: request.spec.clone(), ..request.object.clone() };
+        let object = request.object.clone().spec(request.spec.clone());
         let document = document_of(request.spec)?;
         let Some(Step { operation, more }) = C::update(&self.clients, change).await? else {
             return Ok(object);
@@ -552,8 +550,7 @@ fn spec_of<S: serde::de::DeserializeOwned>(document: &serde_json::Value) -> Resu
 /// The filter for what carries a scope's mark: `field eq` takes a regular expression that must match the
 /// whole value (<https://cloud.google.com/compute/docs/reference/rest/v1/networks/list>).
 pub(crate) fn marked_by(scope: &Scope) -> String {
-    let mark = Mark { cluster: scope.name().to_owned(), task: String::new(), retained: false };
-    let text = mark.text();
+    let text = Mark::beginning(scope);
     // Dots and stars of the name are literal. Backslashes would have to be escaped in turn.
     let exactly: String =
         text.chars().map(|c| if matches!(c, '.' | '*') { format!("[{c}]") } else { c.to_string() }).collect();
@@ -568,5 +565,7 @@ mod tests {
     fn a_filter_means_the_scope_and_no_other() {
         let filter = marked_by(&Scope::new("ha.example.com"));
         assert_eq!(filter, "description eq \"kops cluster=ha[.]example[.]com task=.*\"");
+        let filter = marked_by(&Scope::new("shop").within("eu").at("europe-west1"));
+        assert_eq!(filter, "description eq \"kops cluster=shop within=eu region=europe-west1 task=.*\"");
     }
 }

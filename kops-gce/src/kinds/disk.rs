@@ -78,7 +78,7 @@ impl Collection for Disks {
     }
 
     fn timing() -> Timing {
-        Timing { settle: Duration::from_secs(3), poll: Duration::from_secs(3), ..Timing::default() }
+        Timing::new().settle(Duration::from_secs(3)).poll(Duration::from_secs(3))
     }
 
     fn zone(spec: &Disk) -> Option<&str> {

@@ -52,6 +52,7 @@ impl GceInstance {
 
 impl Resource for GceInstance {
     const KIND: &'static str = "GceInstance";
+    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name()];
     type Resolved = GceInstance<Closed>;
 }
 
@@ -86,12 +87,10 @@ impl Collection for Instances {
     }
 
     fn timing() -> Timing {
-        Timing {
-            settle: Duration::from_secs(15),
-            vanish: Duration::from_secs(45),
-            poll: Duration::from_secs(5),
-            ..Timing::default()
-        }
+        Timing::new()
+            .settle(Duration::from_secs(15))
+            .vanish(Duration::from_secs(45))
+            .poll(Duration::from_secs(5))
     }
 
     fn zone(spec: &GceInstance<Closed>) -> Option<&str> {

@@ -86,12 +86,10 @@ impl Collection for InstanceGroupManagers {
 
     fn timing() -> Timing {
         // A group is created at once; its deletion takes as long as that of its machines.
-        Timing {
-            settle: Duration::from_secs(5),
-            vanish: Duration::from_mins(1),
-            poll: Duration::from_secs(5),
-            ..Timing::default()
-        }
+        Timing::new()
+            .settle(Duration::from_secs(5))
+            .vanish(Duration::from_mins(1))
+            .poll(Duration::from_secs(5))
     }
 
     fn zone(spec: &InstanceGroupManager<Closed>) -> Option<&str> {

@@ -66,12 +66,10 @@ impl Collection for InstanceTemplates {
     }
 
     fn timing() -> Timing {
-        Timing {
-            settle: Duration::from_secs(1),
-            vanish: Duration::from_secs(2),
-            poll: Duration::from_secs(2),
-            ..Timing::default()
-        }
+        Timing::new()
+            .settle(Duration::from_secs(1))
+            .vanish(Duration::from_secs(2))
+            .poll(Duration::from_secs(2))
     }
 
     fn cloud_name(_: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use google_cloud_dns_v1::model::{
     ManagedZone as Model, ManagedZonePrivateVisibilityConfig, ManagedZonePrivateVisibilityConfigNetwork,
 };
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Memo, Mutability, Object, Owner,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Owner,
     Query, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
@@ -77,7 +77,7 @@ impl Handler for ManagedZones {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Zone>>> {
         // The engine is waiting for a change, so an observation's memoised listing is of no use.
-        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let zones = all(&self.0, cx).await?;
         let mut found = Vec::new();
@@ -100,7 +100,7 @@ impl Handler for ManagedZones {
         found.retain(|object| match query.filter {
             Filter::Ids(ids) => ids.contains(&object.id),
             Filter::Scope { shared, .. } => {
-                object.name.is_some() || shared.iter().any(|selector| object.is_meant_by(selector))
+                object.name.is_some() || shared.iter().any(|selector| object.matches(selector))
             }
         });
         Ok(found)

@@ -28,7 +28,8 @@ mod zone;
 
 use std::sync::Arc;
 
-use kops_core::cloud::{DynHandler, lookup};
+use kops_core::cloud::{AccountWide, Class, DynHandler, Handler, lookup};
+use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
 use crate::names;
@@ -61,25 +62,66 @@ pub(crate) use instance::list as list_instances;
 /// Kinds of objects without marks of their own, each with the kind of the containing object.
 pub(crate) const PARTS: &[(&str, &str)] = &[("ProjectIamBinding", "ServiceAccount")];
 
+/// What objects of each kind are for.
+pub(crate) const CLASSES: &[(Class, &[&str])] = &[
+    (Class::Data, &[Disk::KIND]),
+    (
+        Class::Compute,
+        &[
+            <GceInstance>::KIND,
+            <InstanceTemplate>::KIND,
+            <InstanceGroupManager>::KIND,
+            Image::KIND,
+            MachineType::KIND,
+            MetadataSshKey::KIND,
+        ],
+    ),
+    (
+        Class::Network,
+        &[
+            GceNetwork::KIND,
+            <Subnetwork>::KIND,
+            <GceFirewall>::KIND,
+            <Router>::KIND,
+            <GceAddress>::KIND,
+            RegionHealthCheck::KIND,
+            <BackendService>::KIND,
+            <ForwardingRule>::KIND,
+            NetworkTag::KIND,
+            DefaultInternetGateway::KIND,
+        ],
+    ),
+    (Class::Identity, &[ServiceAccount::KIND, <ProjectIamBinding>::KIND]),
+    (Class::Dns, &[<ManagedZone>::KIND, <ResourceRecordSet>::KIND]),
+    // What a region is made of.
+    (Class::Other, &[Zone::KIND]),
+];
+
+/// The handler of a kind that is the project's in every region: global ones, and those in zones, which are listed for
+/// all zones at once.
+fn wide(clients: &Clients, handler: impl Handler) -> Arc<dyn DynHandler> {
+    Arc::new(AccountWide::new(&clients.region, handler))
+}
+
 /// A handler for each kind.
 pub(crate) fn handlers(clients: &Clients) -> Arc<[Arc<dyn DynHandler>]> {
     [
-        Arc::new(Compute::<network::Networks>::new(clients)) as Arc<dyn DynHandler>,
+        wide(clients, Compute::<network::Networks>::new(clients)),
         Arc::new(Compute::<subnetwork::Subnetworks>::new(clients)),
-        Arc::new(Compute::<firewall::Firewalls>::new(clients)),
+        wide(clients, Compute::<firewall::Firewalls>::new(clients)),
         Arc::new(Compute::<router::Routers>::new(clients)),
         Arc::new(Compute::<address::Addresses>::new(clients)),
-        Arc::new(Compute::<disk::Disks>::new(clients)),
-        Arc::new(Compute::<instance_template::InstanceTemplates>::new(clients)),
-        Arc::new(Compute::<instance_group_manager::InstanceGroupManagers>::new(clients)),
-        Arc::new(Compute::<instance::Instances>::new(clients)),
+        wide(clients, Compute::<disk::Disks>::new(clients)),
+        wide(clients, Compute::<instance_template::InstanceTemplates>::new(clients)),
+        wide(clients, Compute::<instance_group_manager::InstanceGroupManagers>::new(clients)),
+        wide(clients, Compute::<instance::Instances>::new(clients)),
         Arc::new(Compute::<region_health_check::RegionHealthChecks>::new(clients)),
         Arc::new(Compute::<backend_service::BackendServices>::new(clients)),
         Arc::new(Compute::<forwarding_rule::ForwardingRules>::new(clients)),
-        Arc::new(service_account::ServiceAccounts(clients.clone())),
-        Arc::new(project_iam_binding::ProjectIamBindings(clients.clone())),
-        Arc::new(managed_zone::ManagedZones(clients.clone())),
-        Arc::new(resource_record_set::ResourceRecordSets(clients.clone())),
+        wide(clients, service_account::ServiceAccounts(clients.clone())),
+        wide(clients, project_iam_binding::ProjectIamBindings(clients.clone())),
+        wide(clients, managed_zone::ManagedZones(clients.clone())),
+        wide(clients, resource_record_set::ResourceRecordSets(clients.clone())),
         lookup(zone::Zones(clients.clone())),
         lookup(machine_type::MachineTypes(clients.clone())),
         lookup(image::Images(clients.clone())),

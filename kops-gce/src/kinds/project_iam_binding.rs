@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use google_cloud_iam_v1::model::{Binding, GetPolicyOptions, Policy};
 use google_cloud_type::model::Expr;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Memo, Mutability, Object, Query,
-    Update, Wanted,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update,
+    Wanted,
 };
 use kops_core::graph::{Closed, Id, Input, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -96,7 +96,7 @@ impl Handler for ProjectIamBindings {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Spec>>> {
         // The engine is waiting for a change, so an observation's memoised listing is of no use.
-        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let (policy, accounts): (Policy, Arc<_>) =
             futures_util::future::try_join(self.read(cx), service_account::all(&self.0, cx)).await?;
@@ -120,7 +120,7 @@ impl Handler for ProjectIamBindings {
                     Filter::Ids(_) => None,
                 };
                 let name = name.unwrap_or_else(|| id.clone());
-                found.push(Object { retained: account.retained, ..Object::owned(id, name, spec) });
+                found.push(Object::owned(id, name, spec).retained(account.retained));
             }
         }
         if let Filter::Ids(ids) = query.filter {
@@ -133,7 +133,7 @@ impl Handler for ProjectIamBindings {
         let spec = request.spec;
         self.change(request.cx, |policy| add(policy, spec)).await?;
         let object = Object::owned(id_of(spec), request.name, spec.clone());
-        Ok(Object { retained: request.retained, ..object })
+        Ok(object.retained(request.retained))
     }
 
     async fn update(&self, _: Update<'_, Spec>) -> Result<Object<Spec>> {
@@ -150,10 +150,9 @@ impl Handler for ProjectIamBindings {
 /// The requested task that a binding of the account of the task `account` belongs to.
 fn task_of(wanted: &[Wanted<'_>], spec: &Spec, account: &str) -> Result<Option<String>> {
     for task in wanted {
-        let other: ProjectIamBinding<Open> =
-            serde_json::from_value((**task.spec).clone()).map_err(|error| {
-                Error::internal(format!("the specification of {} is invalid", task.name)).with_source(error)
-            })?;
+        let other: ProjectIamBinding<Open> = task.spec.decode().map_err(|error| {
+            Error::internal(format!("the specification of {} is invalid", task.name)).with_source(error)
+        })?;
         let same_account = match &other.service_account {
             Input::Known(id) => *id == spec.service_account,
             Input::Output(output) => output.task.name() == account,

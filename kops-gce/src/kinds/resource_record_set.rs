@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use google_cloud_dns_v1::model::{Change, ResourceRecordSet as Model};
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Memo, Mutability, Object, Query,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query,
     Scope, Update, Wanted, bare_domain, name_hash,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
@@ -116,7 +116,7 @@ impl ResourceRecordSets {
                 && let Some(spec) = spec_of(zone, &want.which, Some(record))
             {
                 let object = Object::foreign(id_of(&zone.id, &want.which), spec);
-                objects.push(Object { name: Some(want.task.clone()), ..object });
+                objects.push(object.name(want.task.clone()));
             }
         }
         Ok(objects)
@@ -124,7 +124,7 @@ impl ResourceRecordSets {
 
     /// The zone of a record; rejected if the record could not be found again there.
     async fn zone(&self, scope: &Scope, id: &Id<ManagedZone>, cx: &Context) -> Result<Zone> {
-        let zones = managed_zone::all(&self.0, &Context { memo: Memo::default(), ..cx.clone() }).await?;
+        let zones = managed_zone::all(&self.0, &cx.fresh()).await?;
         let zone = zones.iter().find(|zone| zone.name.as_deref() == Some(id.as_str()));
         let zone = zone.ok_or_else(|| Error::not_found(format!("there is no zone {id}")))?;
         let domain = managed_zone::domain(zone).to_owned();
@@ -172,9 +172,9 @@ impl Handler for ResourceRecordSets {
             Filter::Ids(_) => Vec::new(),
         };
         // The engine is waiting for a change, so an observation's memoised listing is of no use.
-        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
-        let query = Query { cx, ..query.clone() };
+        let query = Query::new(query.scope, query.filter, cx);
         let zones = self.zones(query.scope, &wanted, cx).await?;
         let found = try_join_all(zones.iter().map(|zone| self.in_zone(&query, zone, &wanted))).await?;
         let mut found: Vec<_> = found.into_iter().flatten().collect();
@@ -206,7 +206,7 @@ impl Handler for ResourceRecordSets {
         }
         let deletions = now.get(&which_of(spec)).cloned().into_iter().collect();
         self.change(request.cx, &zone, deletions, additions).await?;
-        Ok(Object { spec: spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, Record>) -> Result<Deletion> {
@@ -230,7 +230,7 @@ struct Want {
 
 fn wants(wanted: &[Wanted<'_>]) -> Vec<Want> {
     let want = |wanted: &Wanted<'_>| {
-        let spec = ResourceRecordSet::<Open>::deserialize(&**wanted.spec).ok()?;
+        let spec = wanted.spec.decode::<ResourceRecordSet>().ok()?;
         let which = (bare_domain(&spec.name), type_name(spec.record_type).to_owned());
         Some(Want { task: wanted.name.to_owned(), which })
     };
@@ -302,10 +302,10 @@ fn written(spec: &Record) -> Result<Model> {
 /// The companion record that carries the mark of another.
 fn mark_record(mark: &Mark, spec: &Record, zone: &Zone) -> Model {
     let (name, kind) = which_of(spec);
-    let below = if is_under(&mark.cluster, &zone.domain) {
-        bare_domain(&mark.cluster)
+    let below = if is_under(&mark.scope, &zone.domain) {
+        bare_domain(&mark.scope)
     } else {
-        format!("{}.{}", bare_domain(&mark.cluster), zone.domain)
+        format!("{}.{}", bare_domain(&mark.scope), zone.domain)
     };
     let value = format!("{} type={kind} name={name}", mark.text());
     Model::new()
@@ -388,7 +388,7 @@ mod tests {
             ttl: 60,
             values: ["192.0.2.1".to_owned()].into(),
         };
-        let mark = Mark { cluster: "ha.example.com".into(), task: "api".into(), retained: false };
+        let mark = Mark::new(&Scope::new("ha.example.com"), "api");
         let record = mark_record(&mark, &spec, &zone);
         assert!(record.name.as_deref().unwrap().ends_with("._kops.ha.example.com."));
         assert_eq!(read_mark(&scope, &record), Some((which_of(&spec), mark)));

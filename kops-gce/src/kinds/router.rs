@@ -46,6 +46,7 @@ impl Router {
 
 impl Resource for Router {
     const KIND: &'static str = "Router";
+    const OUTPUTS: &'static [&'static str] = &[Self::PUBLIC_IP.name()];
     type Resolved = Router<Closed>;
 }
 

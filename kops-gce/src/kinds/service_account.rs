@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use google_cloud_iam_admin_v1::model;
 use google_cloud_wkt::FieldMask;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Memo, Mutability, Object, Owner,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Owner,
     Query, Scope, Timing, Update,
 };
 use kops_core::resource::Resource;
@@ -88,24 +88,24 @@ impl Handler for ServiceAccounts {
     }
 
     fn timing(&self) -> Timing {
-        Timing { poll: Duration::from_secs(2), ..Timing::default() }
+        Timing::new().poll(Duration::from_secs(2))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<ServiceAccount>>> {
         // The engine is waiting for a change, so an observation's memoised listing is of no use.
-        let fresh = Context { memo: Memo::default(), ..query.cx.clone() };
+        let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let accounts = all(&self.0, cx).await?;
         let mut found: Vec<_> = accounts.iter().map(|account| object(query.scope, account)).collect();
         match query.filter {
             Filter::Ids(ids) => found.retain(|object| ids.contains(&object.id)),
-            Filter::Scope { wanted, shared } => {
+            Filter::Scope { wanted, shared, .. } => {
                 for object in found.iter_mut().filter(|object| object.owner == Owner::Other) {
                     let holds = |task: &str| address(&self.0, task) == object.id;
                     object.name = wanted.iter().map(|it| it.name).find(|task| holds(task)).map(str::to_owned);
                 }
                 found.retain(|object| {
-                    object.name.is_some() || shared.iter().any(|selector| object.is_meant_by(selector))
+                    object.name.is_some() || shared.iter().any(|selector| object.matches(selector))
                 });
             }
         }
@@ -139,7 +139,7 @@ impl Handler for ServiceAccounts {
         let mask = FieldMask::default().set_paths(["displayName"]);
         let patch = self.0.iam.patch_service_account().set_service_account(account).set_update_mask(mask);
         self.0.call(request.cx, "iam.serviceAccounts.update", patch.send()).await?;
-        Ok(Object { spec: request.spec.clone(), ..request.object.clone() })
+        Ok(request.object.clone().spec(request.spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, ServiceAccount>) -> Result<Deletion> {

@@ -11,7 +11,7 @@ use crate::labels;
 impl Lowered<Site> for Address {
     type Native = GceAddress;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] = &[(Self::IP.name(), GceAddress::IP.name())];
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] = &[(Self::IP.name(), GceAddress::IP.name())];
 
     fn lower(name: &str, _: Self, cx: &mut Lowering<'_>) -> Result<()> {
         cx.add(name, GceAddress { subnetwork: None, labels: labels::of(cx.scope(), []) });

@@ -45,7 +45,7 @@ impl Lowered<Site> for DnsRecord {
             zone: native(spec.zone),
             name: spec.name,
             record_type: spec.record_type,
-            ttl: spec.ttl,
+            ttl: spec.ttl_seconds,
             values,
         };
         cx.add(name, record);

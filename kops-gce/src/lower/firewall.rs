@@ -239,10 +239,8 @@ mod tests {
     #[test]
     fn who_may_not_go_anywhere_is_stopped() {
         assert_eq!(made([out()]).len(), 0);
-        let to = FirewallRule {
-            direction: Direction::Egress,
-            ..FirewallRule::tcp(443, Peer::Cidr("192.0.2.1/32".parse().unwrap()))
-        };
+        let to =
+            FirewallRule::tcp(443, Peer::Cidr("192.0.2.1/32".parse().unwrap())).direction(Direction::Egress);
         let made = made([to]);
         assert_eq!(made["no-more-out"].priority, LAST);
         assert_eq!(made["out-tcp-443"].destination_ranges.len(), 1);

@@ -25,7 +25,7 @@ impl Lowered<Site> for NatGateway {
 
     // The address is known before the gateway exists, as the address' own output. Shared gateways know
     // theirs.
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PUBLIC_IP.name(), Router::PUBLIC_IP.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {

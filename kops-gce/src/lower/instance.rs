@@ -18,7 +18,7 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 impl Lowered<Site> for Instance {
     type Native = GceInstance;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PRIVATE_IP.name(), GceInstance::PRIVATE_IP.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
@@ -40,7 +40,7 @@ impl Lowered<Site> for Instance {
             identity: spec.identity.as_ref(),
             ssh_key: spec.ssh_key.as_ref(),
             user_data: spec.user_data.as_ref(),
-            root_volume: &spec.root_volume,
+            root_volume: &spec.root_disk,
             volumes: &BTreeMap::new(),
             options: &spec.options,
             labels: &spec.labels,

@@ -30,7 +30,7 @@ const PORTS: usize = 5;
 impl Lowered<Site> for LoadBalancer {
     type Native = GceAddress;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::DNS_NAME.name(), GceAddress::IP.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
@@ -58,7 +58,7 @@ impl Lowered<Site> for LoadBalancer {
             let check = RegionHealthCheck {
                 port: u32::from(port),
                 https_path: health.https_path.clone(),
-                interval: health.interval,
+                interval: health.interval_seconds,
                 healthy: health.healthy,
                 unhealthy: health.unhealthy,
             };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kops_core::Result;
 use kops_core::graph::{Id, Input, Secret};
-use kops_core::resource::{Firewall, Identity, LoadBalancer, MachineOptions, RootVolume, SshKey, Subnet};
+use kops_core::resource::{Firewall, Identity, InstanceDisk, LoadBalancer, MachineOptions, SshKey, Subnet};
 
 use super::{Lowering, load_balancer, native, unsupported};
 use crate::extensions::GceInstanceGroup;
@@ -29,8 +29,8 @@ pub(super) struct Request<'a> {
     pub(super) identity: Option<&'a Input<Id<Identity>>>,
     pub(super) ssh_key: Option<&'a Input<Id<SshKey>>>,
     pub(super) user_data: Option<&'a Input<Secret>>,
-    pub(super) root_volume: &'a RootVolume,
-    pub(super) volumes: &'a BTreeMap<String, RootVolume>,
+    pub(super) root_volume: &'a InstanceDisk,
+    pub(super) volumes: &'a BTreeMap<String, InstanceDisk>,
     pub(super) options: &'a MachineOptions,
     pub(super) labels: &'a BTreeMap<String, String>,
     pub(super) spot: bool,
@@ -62,14 +62,14 @@ pub(super) fn machine(request: &Request<'_>, cx: &mut Lowering<'_>) -> Result<Ma
     Ok(machine)
 }
 
-fn disk(device: &str, image: Option<Input<Id<Image>>>, volume: &RootVolume) -> MachineDisk {
+fn disk(device: &str, image: Option<Input<Id<Image>>>, volume: &InstanceDisk) -> MachineDisk {
     MachineDisk {
         device: device.to_owned(),
         image,
-        size: volume.size,
-        disk_type: volume.volume_type.clone().unwrap_or_else(|| TYPE.to_owned()),
+        size: volume.size_gib,
+        disk_type: volume.disk_type.clone().unwrap_or_else(|| TYPE.to_owned()),
         iops: volume.iops,
-        throughput: volume.throughput,
+        throughput: volume.throughput_mibps,
         kms_key: volume.kms_key.clone(),
         auto_delete: !volume.keep,
     }

@@ -23,12 +23,12 @@ use std::collections::HashSet;
 
 use kops_core::cloud::Scope;
 use kops_core::graph::{Edge, Id, Input, OutputRef, Task, TaskGraph, Wait};
-use kops_core::lower::{Lowered, Lowerings, every};
+use kops_core::lower::{Lowered, Lowerings, Native, every};
 use kops_core::{Error, ErrorKind, Result};
 
 use crate::kinds::{MachineType, PARTS, Zone};
 
-const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "Google Cloud", kinds: &every::<Site>(), parts: PARTS };
+const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "Google Cloud", kinds: every::<Site>(), parts: PARTS };
 
 /// What lowering knows about Google Cloud.
 pub(crate) struct Site {
@@ -38,18 +38,13 @@ pub(crate) struct Site {
 /// A graph that is being lowered to Google's kinds.
 pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 
-/// Lowers a graph of agnostic and native tasks to one of native tasks only.
+/// Lowers a graph of agnostic and native tasks to one of native tasks only; tasks of `kinds` are kept as they are.
 ///
 /// # Errors
 /// Everything that Google Cloud does not support, at once.
-pub(crate) fn lower(
-    graph: &TaskGraph,
-    scope: &Scope,
-    region: &str,
-    native_kinds: &HashSet<&str>,
-) -> Result<TaskGraph> {
+pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, region: &str, kinds: &HashSet<&str>) -> Result<Native> {
     let site = Site { region: region.to_owned() };
-    when_ready(&LOWERINGS.lower(graph, scope, &site, native_kinds)?)
+    LOWERINGS.lower(graph, scope, &site, kinds)?.try_map(when_ready)
 }
 
 /// The graph with every task waiting until what it refers to is ready: Compute Engine rejects references to

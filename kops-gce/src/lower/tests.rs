@@ -1,6 +1,6 @@
 //! Lowering: pure, on graphs and nothing else.
 
-use kops_core::graph::{GraphBuilder, Handle, Key};
+use kops_core::graph::{GraphBuilder, Handle, Key, TaskGraph};
 use kops_core::resource::{Address, Egress, Identity, InstanceGroup, NatGateway, Network, Resource, Subnet};
 
 use super::*;
@@ -8,6 +8,7 @@ use crate::kinds::{InstanceGroupManager, InstanceTemplate, Router, ServiceAccoun
 
 fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
     lower(&graph.build().unwrap(), &Scope::new("ha.example.com"), "europe-west1", &HashSet::new())
+        .map(Native::into_graph)
 }
 
 fn spec<R: Resource>(graph: &TaskGraph, name: &str) -> R {
@@ -15,24 +16,19 @@ fn spec<R: Resource>(graph: &TaskGraph, name: &str) -> R {
 }
 
 fn subnet(network: &Handle<Network>, egress: Egress) -> Subnet {
-    let plain = Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "");
-    Subnet { zone: None, egress, ..plain }
+    let plain = Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap());
+    plain.egress(egress)
 }
 
 fn group(subnet: &Handle<Subnet>, zones: &[&str], min: u32, max: u32) -> InstanceGroup {
-    InstanceGroup {
-        subnets: [subnet.id()].into(),
-        zones: zones.iter().map(|zone| (*zone).to_owned()).collect(),
-        image: "debian-cloud/debian-12".to_owned(),
-        machine_type: "n2-standard-2".to_owned(),
-        min,
-        max,
-        ..InstanceGroup::default()
-    }
+    InstanceGroup::new([subnet.id()], "debian-cloud/debian-12", "n2-standard-2")
+        .zones(zones.iter().map(|zone| (*zone).to_owned()))
+        .min(min)
+        .max(max)
 }
 
 fn network(graph: &mut GraphBuilder) -> Handle<Network> {
-    graph.add("net", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false })
+    graph.add("net", Network::new(["10.0.0.0/16".parse().unwrap()]))
 }
 
 #[test]
@@ -54,7 +50,7 @@ fn machines_run_under_an_account_that_is_somebody_elses() {
     let subnet = graph.add("front", subnet(&network, Egress::None));
     let email = "machines@project.iam.gserviceaccount.com";
     let account = graph.share::<Identity>(email, email);
-    let nodes = InstanceGroup { identity: Some(account.id()), ..group(&subnet, &["europe-west1-b"], 1, 1) };
+    let nodes = group(&subnet, &["europe-west1-b"], 1, 1).identity(account.id());
     graph.add("nodes", nodes);
     let native = lowered(graph).unwrap();
     let of = |kind: &str| native.tasks().filter(|task| task.key.kind() == kind).collect::<Vec<_>>();
@@ -69,8 +65,8 @@ fn machines_run_under_an_account_that_is_somebody_elses() {
 fn a_nat_gateway_serves_the_subnets_that_name_it() {
     let mut graph = TaskGraph::builder();
     let network = network(&mut graph);
-    let address = graph.add("out", Address {});
-    let nat = NatGateway { network: network.id(), subnet: None, address: address.id() };
+    let address = graph.add("out", Address::new());
+    let nat = NatGateway::new(network.id(), address.id());
     let nat = graph.add("out", nat);
     graph.add("inner", subnet(&network, Egress::Nat(nat.id())));
     graph.add("front", subnet(&network, Egress::None));
@@ -83,11 +79,11 @@ fn a_nat_gateway_serves_the_subnets_that_name_it() {
 #[test]
 fn what_google_cloud_cannot_do_is_said_at_once() {
     let mut graph = TaskGraph::builder();
-    let network = graph.add("net", Network { cidrs: Vec::new(), ipv6: true });
-    let address = graph.add("out", Address {});
-    graph.add("out", NatGateway { network: network.id(), subnet: None, address: address.id() });
+    let network = graph.add("net", Network::new([]).ipv6(true));
+    let address = graph.add("out", Address::new());
+    graph.add("out", NatGateway::new(network.id(), address.id()));
     let front = subnet(&network, Egress::None);
-    let front = graph.add("front", Subnet { zone: Some("europe-west1-b".to_owned()), ..front });
+    let front = graph.add("front", front.zone("europe-west1-b"));
     graph.add("nodes", group(&front, &["us-central1-a"], 1, 1));
     let error = lowered(graph).unwrap_err().to_string();
     for part in ["IPv6", "no subnet uses this", "spans the zones", "not in the region europe-west1"] {

@@ -18,10 +18,10 @@ impl Lowered<Site> for Volume {
         super::zone(cx, &spec.zone)?;
         let disk = Disk {
             zone: spec.zone,
-            size: spec.size,
+            size: spec.size_gib,
             disk_type: spec.volume_type.unwrap_or_else(|| TYPE.to_owned()),
             iops: setting(spec.iops),
-            throughput: setting(spec.throughput),
+            throughput: setting(spec.throughput_mibps),
             // Every disk is encrypted; only the key can be chosen.
             kms_key: setting(spec.kms_key),
             labels: labels::of(cx.scope(), &spec.labels),

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::Result;
 use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{GraphBuilder, Handle, Key, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, Egress, Firewall, FirewallRule, FirewallRules, InstanceGroup,
-    InternetGateway, Listener, NatGateway, Network, Peer, RecordType, Resource, Scheme, Subnet, Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, Egress, Firewall, FirewallRule, FirewallRules, InternetGateway,
+    NatGateway, Network, Peer, RecordType, Resource, Scheme, Subnet, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use serde_json::json;
@@ -33,27 +34,22 @@ fn network(scope: &Scope, wish: Net) -> GraphBuilder {
     // Names are the project's: those of two scopes must differ.
     let named = |own: &str| format!("{own}.{}", scope.name());
     let mut graph = TaskGraph::builder();
-    let network = graph.add(&named("main"), Network { cidrs: Vec::new(), ipv6: false });
-    graph.add(&named("main"), InternetGateway { network: network.id() });
-    graph.add(&named("spare"), Address {});
-    let address = graph.add(&named("nat"), Address {});
-    let nat = NatGateway { network: network.id(), subnet: None, address: address.id() };
+    let network = graph.add(&named("main"), Network::new([]));
+    graph.add(&named("main"), InternetGateway::new(network.id()));
+    graph.add(&named("spare"), Address::new());
+    let address = graph.add(&named("nat"), Address::new());
+    let nat = NatGateway::new(network.id(), address.id());
     let nat = graph.add(&named("nat"), nat);
-    let subnet = |cidr: &str| Subnet {
-        zone: None,
-        egress: Egress::Nat(nat.id()),
-        ..Subnet::new(network.id(), cidr.parse().unwrap(), "")
-    };
+    let subnet = |cidr: &str| Subnet::new(network.id(), cidr.parse().unwrap()).egress(Egress::Nat(nat.id()));
     graph.add(&named("one"), subnet("10.0.1.0/24"));
     if wish.second {
         graph.add(&named("two"), subnet("10.0.2.0/24"));
     }
-    let group = |graph: &mut GraphBuilder, name: &str| {
-        graph.add(&named(name), Firewall { network: network.id(), description: name.to_owned() })
-    };
+    let group =
+        |graph: &mut GraphBuilder, name: &str| graph.add(&named(name), Firewall::new(network.id(), name));
     let (nodes, masters) = (group(&mut graph, "nodes"), group(&mut graph, "masters"));
     let mut rules = |of: &Handle<Firewall>, rules: Vec<FirewallRule>| {
-        let rules = FirewallRules { firewall: of.id(), rules: rules.into_iter().collect() };
+        let rules = FirewallRules::new(of.id(), rules);
         graph.add(of.key().name(), rules);
     };
     let out = FirewallRule::all_to(Peer::Cidr("0.0.0.0/0".parse().unwrap()));
@@ -139,6 +135,10 @@ impl Fixture for Networks {
         Ok(Some(Key::new("GceNetwork", &task)))
     }
 
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(self.0.elsewhere.clone())
+    }
+
     async fn uproot(&self) -> Result<()> {
         self.0.uproot();
         Ok(())
@@ -146,7 +146,7 @@ impl Fixture for Networks {
 
     fn unsupported(&self, scope: &Scope) -> Result<Option<(TaskGraph, Key)>> {
         let mut graph = network(scope, NET);
-        graph.add("six", Network { cidrs: vec!["2001:db8::/48".parse().unwrap()], ipv6: true });
+        graph.add("six", Network::new(["2001:db8::/48".parse().unwrap()]).ipv6(true));
         Ok(Some((graph.build()?, Key::new(Network::KIND, "six"))))
     }
 }
@@ -181,17 +181,17 @@ fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
         group.load_balancers.insert(balancer.id());
     });
     if wish.volume {
-        let volume = Volume { zone: ZONES[0].to_owned(), size: 20, ..Volume::default() };
+        let volume = Volume::new(ZONES[0], 20);
         site.graph.add(&format!("a.etcd-main.{cluster}"), volume);
     }
     let zone = site.graph.share::<DnsZone>("conformance", DnsZone::selector("conformance", false));
-    let api = DnsRecord {
-        zone: zone.id(),
-        name: format!("api.{cluster}"),
-        record_type: RecordType::A,
-        ttl: wish.ttl,
-        target: DnsTarget::LoadBalancer(balancer.id()),
-    };
+    let api = DnsRecord::new(
+        zone.id(),
+        format!("api.{cluster}"),
+        RecordType::A,
+        DnsTarget::LoadBalancer(balancer.id()),
+    )
+    .ttl_seconds(wish.ttl);
     site.graph.add(&format!("api.{cluster}"), api);
     site.build()
 }
@@ -285,6 +285,28 @@ impl Fixture for Machines {
         Ok(Some(Key::new("Disk", &task)))
     }
 
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        Some(self.0.elsewhere.clone())
+    }
+
+    /// What a project has in all regions, and a disk, which is listed for all zones. Zones are called otherwise there.
+    fn graph_elsewhere(&self, scope: &Scope) -> Result<TaskGraph> {
+        let cluster = scope.name();
+        let mut graph = TaskGraph::builder();
+        graph.add(&format!("nodes.{cluster}"), ClusterIdentity::of(MachineRole::Node).identity().unwrap());
+        let volume = Volume::new("us-east1-b", 20);
+        graph.add(&format!("a.etcd-main.{cluster}"), volume);
+        let zone = graph.share::<DnsZone>("conformance", DnsZone::selector("conformance", false));
+        let api = DnsRecord::new(
+            zone.id(),
+            format!("api.{cluster}"),
+            RecordType::A,
+            DnsTarget::Values(["192.0.2.1".into()].into()),
+        );
+        graph.add(&format!("api.{cluster}"), api);
+        graph.build()
+    }
+
     async fn uproot(&self) -> Result<()> {
         self.0.uproot();
         Ok(())
@@ -292,7 +314,7 @@ impl Fixture for Machines {
 
     fn unsupported(&self, scope: &Scope) -> Result<Option<(TaskGraph, Key)>> {
         let mut site = Site::of(scope.name());
-        let balancer = site.balancer(Scheme::Public, vec![Listener { target_port: 6443, ..listener(443) }]);
+        let balancer = site.balancer(Scheme::Public, vec![listener(443).target_port(6443)]);
         Ok(Some((site.build(), balancer.key().clone())))
     }
 
@@ -300,7 +322,7 @@ impl Fixture for Machines {
     fn many(&self, scope: &Scope) -> Result<Option<Many>> {
         let mut site = Site::of(scope.name());
         for number in 0..60 {
-            let group = InstanceGroup { min: 0, ..site.bare_group() };
+            let group = site.bare_group().min(0);
             site.graph.add(&format!("nodes-{number}.{}", scope.name()), group);
         }
         // Of templates and of group managers a second page each.

@@ -87,7 +87,12 @@ const LONGEST: Duration = Duration::from_secs(100);
 const FASTER: u32 = 20;
 
 pub(crate) async fn connect(google: &Emulator) -> Arc<Gce> {
-    let builder = Gce::builder().project(google.project()).region(REGION).endpoint(google.endpoint());
+    connect_to(google, REGION).await
+}
+
+pub(crate) async fn connect_to(google: &Emulator, region: &str) -> Arc<Gce> {
+    let builder = Gce::builder().install_ring();
+    let builder = builder.project(google.project()).region(region).endpoint(google.endpoint());
     let builder = builder.clock(Arc::new(FastClock::new(FASTER)));
     Arc::new(builder.anonymous().build().await.unwrap())
 }

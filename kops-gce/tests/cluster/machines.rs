@@ -1,10 +1,8 @@
 //! Single kinds of machines and disks.
 
-use std::collections::BTreeMap;
-
 use kops_core::ErrorKind;
 use kops_core::graph::TaskGraph;
-use kops_core::resource::{Instance, InstanceGroup, MachineOptions, RootVolume, Volume};
+use kops_core::resource::{Instance, InstanceDisk, InstanceGroup, MachineOptions, Volume};
 use kops_gce::extensions::GceInstanceGroup;
 use kops_gce_emulator::IMAGE;
 
@@ -13,8 +11,8 @@ use crate::site::Site;
 
 fn disk(size: u32, labels: &[(&str, &str)]) -> TaskGraph {
     let mut graph = TaskGraph::builder();
-    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let volume = Volume { zone: ZONES[0].to_owned(), size, labels, ..Volume::default() };
+    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    let volume = Volume::new(ZONES[0], size).labels(labels);
     graph.add(&format!("a.etcd-main.{CLUSTER}"), volume);
     graph.build().unwrap()
 }
@@ -71,8 +69,8 @@ async fn spot_machines_and_startup_scripts_are_as_asked() {
     let mut site = Site::of(CLUSTER);
     site.group("nodes", |group| {
         group.spot = Some(kops_core::resource::SpotOptions::default());
-        group.options = MachineOptions { public_ip: Some(true), ..MachineOptions::default() };
-        group.volumes = [("/dev/sdb".to_owned(), RootVolume { size: 100, ..RootVolume::default() })].into();
+        group.options = MachineOptions::new().public_ip(true);
+        group.disks = [("/dev/sdb".to_owned(), InstanceDisk::new(100))].into();
         let extension = GceInstanceGroup { startup_script: true, ..GceInstanceGroup::default() };
         group.extensions.set(&extension).unwrap();
     });
@@ -99,18 +97,11 @@ async fn spot_machines_and_startup_scripts_are_as_asked() {
 async fn a_single_machine_comes_and_goes() {
     let lab = Lab::new().await;
     let mut site = Site::of(CLUSTER);
-    let tool = Instance {
-        subnet: site.subnet.id(),
-        image: IMAGE.to_owned(),
-        machine_type: "e2-medium".to_owned(),
-        firewalls: [site.firewall.id()].into(),
-        identity: None,
-        ssh_key: Some(site.key.id()),
-        user_data: None,
-        root_volume: RootVolume { size: 32, ..RootVolume::default() },
-        options: MachineOptions::default(),
-        labels: BTreeMap::from([("topology.kubernetes.io/zone".to_owned(), ZONES[2].to_owned())]),
-    };
+    let tool = Instance::new(site.subnet.id(), IMAGE, "e2-medium")
+        .firewalls([site.firewall.id()])
+        .ssh_key(site.key.id())
+        .root_disk(InstanceDisk::new(32))
+        .labels([("topology.kubernetes.io/zone".to_owned(), ZONES[2].to_owned())]);
     site.graph.add(&format!("tool.{CLUSTER}"), tool);
     lab.apply(&site.build()).await;
     lab.delete().await;

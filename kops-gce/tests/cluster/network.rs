@@ -21,8 +21,8 @@ async fn networks_of_others_are_used_however_they_are_named() {
     ] {
         let mut graph = TaskGraph::builder();
         let network = graph.share::<Network>(CLUSTER, &selector);
-        let subnet = Subnet::new(network.id(), "10.0.0.0/20".parse().unwrap(), "");
-        graph.add(&format!("own.{CLUSTER}"), Subnet { zone: None, egress: Egress::None, ..subnet });
+        let subnet = Subnet::new(network.id(), "10.0.0.0/20".parse().unwrap());
+        graph.add(&format!("own.{CLUSTER}"), subnet.egress(Egress::None));
         lab.apply(&graph.build().unwrap()).await;
         lab.try_apply(&TaskGraph::default()).await.unwrap();
         assert_eq!(before.diff(&lab.google.snapshot()), Vec::<String>::new(), "{selector}");

@@ -13,6 +13,8 @@ use crate::lab;
 pub(crate) struct OnEmulator {
     pub(crate) google: Emulator,
     pub(crate) cloud: Arc<dyn Cloud>,
+    /// The same project in another region.
+    pub(crate) elsewhere: Arc<dyn Cloud>,
     /// How to delete what belongs to nobody: method and parameters.
     planted: Mutex<Vec<(&'static str, Value)>>,
 }
@@ -20,8 +22,8 @@ pub(crate) struct OnEmulator {
 impl OnEmulator {
     pub(crate) async fn new() -> Self {
         let google = Emulator::start();
-        let cloud = lab::connect(&google).await;
-        Self { google, cloud, planted: Mutex::default() }
+        let (cloud, elsewhere) = (lab::connect(&google).await, lab::connect_to(&google, "us-east1").await);
+        Self { google, cloud, elsewhere, planted: Mutex::default() }
     }
 
     pub(crate) fn requests(&self) -> Requests {

@@ -1,13 +1,10 @@
 //! A cluster in small: a network with a private subnet and NAT, firewalls, a load balancer, identities and groups.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::graph::{GraphBuilder, Handle, Input, Secret, TaskGraph};
 use kops_core::resource::{
-    Access, Address, Egress, Extensions, Firewall, FirewallRule, FirewallRules, HealthCheck, Identity,
-    InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions, NatGateway, Network, Peer,
-    Protocol, RootVolume, Scheme, SshKey, Subnet,
+    Access, Address, Egress, Firewall, FirewallRule, FirewallRules, Identity, InstanceDisk, InstanceGroup,
+    InternetGateway, Listener, LoadBalancer, NatGateway, Network, Peer, Scheme, SshKey, Subnet,
 };
 use kops_gce_emulator::IMAGE;
 
@@ -32,13 +29,7 @@ pub(crate) fn user_data(text: &str) -> Input<Secret> {
 }
 
 pub(crate) fn listener(port: u16) -> Listener {
-    Listener {
-        port,
-        protocol: Protocol::Tcp,
-        target_port: port,
-        health_check: HealthCheck::default(),
-        certificate: None,
-    }
+    Listener::tcp(port)
 }
 
 impl Site {
@@ -46,54 +37,37 @@ impl Site {
     pub(crate) fn of(cluster: &str) -> Self {
         let mut graph = TaskGraph::builder();
         let named = |own: &str| format!("{own}.{cluster}");
-        let network =
-            graph.add(cluster, Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false });
-        graph.add(cluster, InternetGateway { network: network.id() });
-        let address = graph.add(cluster, Address {});
-        let nat = NatGateway { network: network.id(), subnet: None, address: address.id() };
+        let network = graph.add(cluster, Network::new(["10.0.0.0/16".parse().unwrap()]));
+        graph.add(cluster, InternetGateway::new(network.id()));
+        let address = graph.add(cluster, Address::new());
+        let nat = NatGateway::new(network.id(), address.id());
         let nat = graph.add(cluster, nat);
-        let subnet = Subnet {
-            network: network.id(),
-            cidr: "10.0.16.0/20".parse().unwrap(),
-            zone: None,
-            access: Access::Private,
-            egress: Egress::Nat(nat.id()),
-            routes: BTreeSet::new(),
-            labels: BTreeMap::new(),
-        };
+        let subnet = Subnet::new(network.id(), "10.0.16.0/20".parse().unwrap())
+            .access(Access::Private)
+            .egress(Egress::Nat(nat.id()));
         let subnet = graph.add(&named("europe-west1"), subnet);
-        let firewall = Firewall { network: network.id(), description: "nodes".to_owned() };
+        let firewall = Firewall::new(network.id(), "nodes");
         let firewall = graph.add(&named("nodes"), firewall);
         let out = FirewallRule::all_to(Peer::Cidr("0.0.0.0/0".parse().unwrap()));
         let ssh = FirewallRule::tcp(22, Peer::Cidr("192.0.2.0/24".parse().unwrap()));
         let among = FirewallRule::all_from(Peer::Group(firewall.id()));
-        graph
-            .add(&named("nodes"), FirewallRules { firewall: firewall.id(), rules: [out, ssh, among].into() });
+        graph.add(&named("nodes"), FirewallRules::new(firewall.id(), [out, ssh, among]));
         let identity = graph.add(&named("nodes"), ClusterIdentity::of(MachineRole::Node).identity().unwrap());
         let key = graph.add(&named("key"), SshKey::new(KEY));
         Self { cluster: cluster.to_owned(), graph, network, subnet, firewall, identity, key }
     }
 
     pub(crate) fn bare_group(&self) -> InstanceGroup {
-        InstanceGroup {
-            subnets: [self.subnet.id()].into(),
-            zones: ZONES[..1].iter().map(|zone| (*zone).to_owned()).collect(),
-            image: IMAGE.to_owned(),
-            machine_type: "n2-standard-2".to_owned(),
-            min: 1,
-            max: 2,
-            firewalls: [self.firewall.id()].into(),
-            identity: Some(self.identity.id()),
-            ssh_key: Some(self.key.id()),
-            user_data: Some(user_data("hello")),
-            root_volume: RootVolume { size: 64, ..RootVolume::default() },
-            volumes: BTreeMap::new(),
-            load_balancers: BTreeSet::new(),
-            options: MachineOptions::default(),
-            spot: None,
-            labels: [("kops.k8s.io/instancegroup".to_owned(), "nodes".to_owned())].into(),
-            extensions: Extensions::default(),
-        }
+        InstanceGroup::new([self.subnet.id()], IMAGE, "n2-standard-2")
+            .zones(ZONES[..1].iter().map(|zone| (*zone).to_owned()))
+            .min(1)
+            .max(2)
+            .firewalls([self.firewall.id()])
+            .identity(self.identity.id())
+            .ssh_key(self.key.id())
+            .user_data(user_data("hello"))
+            .root_disk(InstanceDisk::new(64))
+            .labels([("kops.k8s.io/instancegroup".to_owned(), "nodes".to_owned())])
     }
 
     pub(crate) fn group(
@@ -107,15 +81,8 @@ impl Site {
     }
 
     pub(crate) fn balancer(&mut self, scheme: Scheme, listeners: Vec<Listener>) -> Handle<LoadBalancer> {
-        let balancer = LoadBalancer {
-            network: self.network.id(),
-            subnets: [self.subnet.id()].into(),
-            scheme,
-            firewalls: BTreeSet::new(),
-            listeners,
-            cross_zone: false,
-            extensions: Extensions::default(),
-        };
+        let balancer =
+            LoadBalancer::new(self.network.id(), [self.subnet.id()]).scheme(scheme).listeners(listeners);
         self.graph.add(&format!("api.{}", self.cluster), balancer)
     }
 

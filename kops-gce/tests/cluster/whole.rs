@@ -14,28 +14,24 @@ use crate::site::KEY;
 /// A highly available cluster: three control planes and three groups of nodes in a private subnet, a bastion, a
 /// load balancer, and names in a public zone.
 fn ha(balancer: LoadBalancerType, dns: DnsType) -> ClusterFiles {
-    let options = NewCluster {
-        name: CLUSTER.to_owned(),
-        cloud: "gce".to_owned(),
-        zones: ZONES.map(str::to_owned).to_vec(),
-        control_plane_count: Some(3),
-        control_plane_size: Some("n2-standard-2".to_owned()),
-        node_size: Some("n2-standard-2".to_owned()),
-        node_count: Some(3),
-        image: Some(IMAGE.to_owned()),
-        project: Some("any".to_owned()),
-        topology: TopologyKind::Private,
-        bastion: true,
-        api_load_balancer: Some(balancer),
-        dns,
-        dns_zone: Some("example.com".to_owned()),
-        ..NewCluster::default()
-    };
+    let options = NewCluster::new(CLUSTER, "gce")
+        .zones(ZONES)
+        .control_plane_count(3)
+        .control_plane_size("n2-standard-2")
+        .node_size("n2-standard-2")
+        .node_count(3)
+        .image(IMAGE)
+        .project("any")
+        .topology(TopologyKind::Private)
+        .bastion(true)
+        .api_load_balancer(balancer)
+        .dns(dns)
+        .dns_zone("example.com");
     let (cluster, instance_groups) = new_cluster(&options).unwrap_or_else(|problems| panic!("{problems}"));
     let mut key = SshCredential::default();
     "admin".clone_into(&mut key.metadata.name);
     KEY.clone_into(&mut key.spec.public_key);
-    ClusterFiles { cluster, instance_groups, ssh_keys: vec![key] }
+    ClusterFiles::new(cluster, instance_groups, [key])
 }
 
 /// The graph of a cluster with so many more groups of nodes, and a lab whose scope is the cluster's.

@@ -78,12 +78,12 @@ fn annotation(
         "osVolumeBoot" => match value {
             "true" => {}
             // Other settings of the volume are rejected by lowering, rather than ignored.
-            "false" => task.root_volume.size = 0,
+            "false" => task.root_disk.size_gib = 0,
             _ => return Err(wrong("use true or false")),
         },
         "osVolumeSize" => match value.parse() {
             // Without a volume, the size has no meaning.
-            Ok(size) if size > 0 && task.root_volume.size > 0 => task.root_volume.size = size,
+            Ok(size) if size > 0 && task.root_disk.size_gib > 0 => task.root_disk.size_gib = size,
             Ok(size) if size > 0 => {}
             _ => return Err(wrong("use a number of GiB")),
         },
@@ -121,8 +121,8 @@ mod tests {
         let annotations =
             annotations.iter().map(|(name, value)| (format!("{PREFIX}{name}"), (*value).to_owned()));
         group.metadata.annotations = annotations.collect();
-        let mut task = resource::InstanceGroup::default();
-        task.root_volume.size = 64;
+        let mut task = resource::InstanceGroup::new([], "image", "large");
+        task.root_disk.size_gib = 64;
         let mut problems = Problems::new();
         OpenstackDialect.instance_group(&Cluster::default(), &group, &mut task, &mut problems);
         let extension = task.extensions.get().unwrap().unwrap_or_default();
@@ -139,17 +139,17 @@ mod tests {
             ("allowedAddressPair/1", "10.123.0.0"),
         ]);
         assert!(problems.is_empty(), "{problems}");
-        assert_eq!(task.root_volume.size, 20);
+        assert_eq!(task.root_disk.size_gib, 20);
         assert_eq!(extension.server_group_policy.as_deref(), Some("anti-affinity"));
         let pairs: Vec<_> = extension.allowed_address_pairs.iter().map(ToString::to_string).collect();
         assert_eq!(pairs, ["10.123.0.0", "192.168.0.0/16,fa:16:3e:0b:00:01"]);
 
         let (task, extension, _) = told(&[("osVolumeBoot", "false"), ("osVolumeSize", "20")]);
-        assert_eq!((task.root_volume.size, extension), (0, OpenstackInstanceGroup::default()));
+        assert_eq!((task.root_disk.size_gib, extension), (0, OpenstackInstanceGroup::default()));
         let mut others = InstanceGroup::default();
         others.metadata.annotations.insert("example.com/osVolumeBoot".to_owned(), "maybe".to_owned());
         let mut problems = Problems::new();
-        let mut task = resource::InstanceGroup::default();
+        let mut task = resource::InstanceGroup::new([], "image", "large");
         OpenstackDialect.instance_group(&Cluster::default(), &others, &mut task, &mut problems);
         assert!(problems.is_empty(), "{problems}");
     }

@@ -40,12 +40,11 @@ pub(crate) fn state(provisioning_status: &str) -> State {
 /// Any change of a load balancer reconfigures the whole of it, which takes some seconds; other changes are
 /// rejected in the meantime, and retried.
 pub(crate) fn timing() -> Timing {
-    Timing {
-        call: Duration::from_millis(500),
-        settle: Duration::from_secs(3),
-        vanish: Duration::from_secs(3),
-        poll: Duration::from_secs(2),
-    }
+    Timing::new()
+        .call(Duration::from_millis(500))
+        .settle(Duration::from_secs(3))
+        .vanish(Duration::from_secs(3))
+        .poll(Duration::from_secs(2))
 }
 
 /// Those of the project's objects that a query asks for.

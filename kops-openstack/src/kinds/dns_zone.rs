@@ -63,12 +63,7 @@ pub(super) fn state(status: &str, action: &str) -> State {
 
 /// It takes seconds until the name servers have a change.
 pub(super) fn timing() -> Timing {
-    Timing {
-        settle: Duration::from_secs(2),
-        vanish: Duration::from_secs(3),
-        poll: Duration::from_secs(2),
-        ..Timing::default()
-    }
+    Timing::new().settle(Duration::from_secs(2)).vanish(Duration::from_secs(3)).poll(Duration::from_secs(2))
 }
 
 #[derive(Debug)]
@@ -98,14 +93,14 @@ impl Handler for Zones {
             let object = observed(query.scope, it);
             let taken = wanted.iter().find(|(_, spec)| spec.name == object.spec.name);
             match (&object.name, taken) {
-                (None, Some((name, _))) => Object { name: Some((*name).to_owned()), ..object },
+                (None, Some((name, _))) => object.name((*name).to_owned()),
                 _ => object,
             }
         });
         let asked_for = |object: &Object<DesignateZone>| match query.filter {
             Filter::Ids(ids) => ids.contains(&object.id),
             Filter::Scope { shared, .. } => {
-                object.name.is_some() || shared.iter().any(|selector| object.is_meant_by(selector))
+                object.name.is_some() || shared.iter().any(|selector| object.matches(selector))
             }
         };
         Ok(objects.filter(asked_for).collect())

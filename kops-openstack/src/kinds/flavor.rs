@@ -47,6 +47,6 @@ impl Lookup for Flavors {
         let object = |it: Found| {
             Object::foreign(it.id, Flavor { cpus: it.vcpus, memory: it.ram, disk: it.disk }).alias(it.name)
         };
-        Ok(found.into_iter().map(object).filter(|it| selectors.iter().any(|s| it.is_meant_by(s))).collect())
+        Ok(found.into_iter().map(object).filter(|it| selectors.iter().any(|s| it.matches(s))).collect())
     }
 }

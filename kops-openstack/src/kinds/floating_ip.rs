@@ -35,6 +35,7 @@ impl FloatingIp {
 
 impl Resource for FloatingIp {
     const KIND: &'static str = "FloatingIp";
+    const OUTPUTS: &'static [&'static str] = &[Self::IP.name()];
     type Resolved = FloatingIp<Closed>;
 }
 

@@ -75,10 +75,10 @@ impl Handler for KeyPairs {
             let object = observed(query.scope, &it.keypair);
             let asked_for = match query.filter {
                 Filter::Ids(ids) => ids.contains(&object.id),
-                Filter::Scope { wanted, shared } => {
+                Filter::Scope { wanted, shared, .. } => {
                     let taken = wanted.iter().find(|task| names::key_pair(task.name) == object.id);
                     if let (None, Some(task)) = (&object.name, taken) {
-                        return Some(Object { name: Some(task.name.to_owned()), ..object });
+                        return Some(object.name(task.name.to_owned()));
                     }
                     object.name.is_some() || shared.contains(&object.id.as_str())
                 }

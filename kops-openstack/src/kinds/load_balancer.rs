@@ -43,6 +43,7 @@ impl OctaviaLoadBalancer {
 
 impl Resource for OctaviaLoadBalancer {
     const KIND: &'static str = "OctaviaLoadBalancer";
+    const OUTPUTS: &'static [&'static str] = &[Self::ADDRESS.name(), Self::PORT.name()];
     type Resolved = OctaviaLoadBalancer<Closed>;
 }
 
@@ -87,7 +88,7 @@ impl Handler for LoadBalancers {
 
     fn timing(&self) -> Timing {
         // The load balancer is a machine that has to boot.
-        Timing { settle: Duration::from_secs(90), poll: Duration::from_secs(5), ..balancing::timing() }
+        balancing::timing().settle(Duration::from_secs(90)).poll(Duration::from_secs(5))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<OctaviaLoadBalancer<Closed>>>> {

@@ -43,7 +43,7 @@ mod image;
 
 use std::sync::Arc;
 
-use kops_core::cloud::{DynHandler, lookup};
+use kops_core::cloud::{AccountWide, Class, DynHandler, lookup};
 use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
@@ -86,8 +86,36 @@ pub(crate) const PARTS: &[(&str, &str)] = &[
     (<VolumeAttachment>::KIND, CinderVolume::KIND),
 ];
 
+/// What objects of each kind are for.
+pub(crate) const CLASSES: &[(Class, &[&str])] = &[
+    (Class::Data, &[CinderVolume::KIND, <VolumeAttachment>::KIND]),
+    (Class::Compute, &[KeyPair::KIND, ServerGroup::KIND, <NovaServer>::KIND, Flavor::KIND, Image::KIND]),
+    (
+        Class::Network,
+        &[
+            NeutronNetwork::KIND,
+            <NeutronSubnet>::KIND,
+            <Router>::KIND,
+            <RouterInterface>::KIND,
+            SecurityGroup::KIND,
+            <SecurityGroupRules>::KIND,
+            <NeutronPort>::KIND,
+            <FloatingIp>::KIND,
+            <OctaviaLoadBalancer>::KIND,
+            <Listener>::KIND,
+            <Pool>::KIND,
+            <PoolMembers>::KIND,
+            <HealthMonitor>::KIND,
+            ExternalNetwork::KIND,
+        ],
+    ),
+    (Class::Dns, &[DesignateZone::KIND, <RecordSet>::KIND]),
+    // What a region is made of.
+    (Class::Other, &[AvailabilityZone::KIND]),
+];
+
 /// A handler for every kind.
-pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
+pub(crate) fn handlers(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandler>> {
     let c = || clients.clone();
     vec![
         Arc::new(network::Networks(c())),
@@ -108,8 +136,9 @@ pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
         Arc::new(pool::Pools(c())),
         Arc::new(pool_members::MemberSets(c())),
         Arc::new(health_monitor::HealthMonitors(c())),
-        Arc::new(dns_zone::Zones(c())),
-        Arc::new(record_set::RecordSets(c())),
+        // DNS may be one service for several regions.
+        Arc::new(AccountWide::new(region, dns_zone::Zones(c()))),
+        Arc::new(AccountWide::new(region, record_set::RecordSets(c()))),
         lookup(availability_zone::AvailabilityZones(c())),
         lookup(external_network::ExternalNetworks(c())),
         lookup(flavor::Flavors(c())),

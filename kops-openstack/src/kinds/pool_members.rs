@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, State,
-    Timing, Update, means,
+    Timing, Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -126,7 +126,7 @@ impl Handler for MemberSets {
             let twig = twigs.get(id)?;
             let mark = found.balanced.common.mark(&self.0, query.scope);
             let task = mark.as_ref().map(|mark| mark.task.as_str());
-            let asked_for = wanted.iter().find(|(_, it)| means(&it.pool, id, task));
+            let asked_for = wanted.iter().find(|(_, it)| refers_to(&it.pool, id, task));
             let members: BTreeSet<Member<Closed>> = twig
                 .members
                 .iter()
@@ -142,7 +142,7 @@ impl Handler for MemberSets {
             let name = asked_for.map(|(name, _)| *name).or(task).unwrap_or_default();
             let retained = mark.as_ref().is_some_and(|mark| mark.retained);
             let object = Object::owned(id, name, PoolMembers { pool: Id::new(id), members });
-            Some(Object { retained, ..object.state(state) })
+            Some(object.state(state).retained(retained))
         };
         Ok(pools.into_iter().filter_map(object).collect())
     }
@@ -152,14 +152,14 @@ impl Handler for MemberSets {
         some(&spec.members)?;
         self.set(&spec.pool, &spec.members, request.cx).await?;
         let object = Object::owned(spec.pool.as_str(), request.name, spec.clone()).state(State::Pending);
-        Ok(Object { retained: request.retained, ..object })
+        Ok(object.retained(request.retained))
     }
 
     async fn update(&self, request: Update<'_, PoolMembers<Closed>>) -> Result<Object<PoolMembers<Closed>>> {
         let Update { object, spec, cx, .. } = request;
         some(&spec.members)?;
         self.set(&spec.pool, &spec.members, cx).await?;
-        Ok(Object { spec: spec.clone(), state: State::Pending, ..object.clone() })
+        Ok(object.clone().spec(spec.clone()).state(State::Pending))
     }
 
     async fn delete(&self, request: Delete<'_, PoolMembers<Closed>>) -> Result<Deletion> {

@@ -43,6 +43,7 @@ impl NeutronPort {
 
 impl Resource for NeutronPort {
     const KIND: &'static str = "NeutronPort";
+    const OUTPUTS: &'static [&'static str] = &[Self::IP.name()];
     type Resolved = NeutronPort<Closed>;
 }
 

@@ -127,7 +127,7 @@ impl Handler for RecordSets {
                 Filter::Scope { .. } => {
                     let taken = wanted.iter().find(|(_, spec)| is_wanted(spec));
                     if let (None, Some((name, _))) = (&object.name, taken) {
-                        return Some(Object { name: Some((*name).to_owned()), ..object });
+                        return Some(object.name((*name).to_owned()));
                     }
                     object.name.is_some()
                 }

@@ -39,6 +39,7 @@ impl Router {
 
 impl Resource for Router {
     const KIND: &'static str = "Router";
+    const OUTPUTS: &'static [&'static str] = &[Self::EXTERNAL_IP.name()];
     type Resolved = Router<Closed>;
 }
 
@@ -79,7 +80,7 @@ impl Handler for Routers {
     }
 
     fn timing(&self) -> Timing {
-        Timing { call: Duration::from_secs(2), ..Timing::default() }
+        Timing::new().call(Duration::from_secs(2))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Router<Closed>>>> {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Update, means,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Update,
+    refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -76,8 +77,8 @@ impl Handler for RouterInterfaces {
             let (router_mark, subnet_mark) = (routers.get(router), subnets.get(subnet));
             let task = |mark: Option<&Mark>| mark.map(|mark| mark.task.clone());
             let is_wanted = |spec: &RouterInterface| {
-                means(&spec.router, router, task(router_mark).as_deref())
-                    && means(&spec.subnet, subnet, task(subnet_mark).as_deref())
+                refers_to(&spec.router, router, task(router_mark).as_deref())
+                    && refers_to(&spec.subnet, subnet, task(subnet_mark).as_deref())
             };
             let asked_for = wanted.iter().find(|(_, spec)| is_wanted(spec));
             let name = match (asked_for, router_mark, subnet_mark) {
@@ -86,7 +87,7 @@ impl Handler for RouterInterfaces {
                 _ => return None,
             };
             let retained = subnet_mark.or(router_mark).is_some_and(|mark| mark.retained);
-            Some(Object { retained, ..Object::owned(object.id.clone(), name, object.spec) })
+            Some(Object::owned(object.id.clone(), name, object.spec).retained(retained))
         };
         Ok(ids.iter().filter_map(owned).collect())
     }
@@ -101,7 +102,7 @@ impl Handler for RouterInterfaces {
         let Some(Value::String(id)) = answer.get_mut("port_id").map(Value::take) else {
             return Err(Error::new(ErrorKind::Unavailable, "the response does not contain the new port"));
         };
-        Ok(Object { retained: request.retained, ..Object::owned(id, request.name, spec.clone()) })
+        Ok(Object::owned(id, request.name, spec.clone()).retained(request.retained))
     }
 
     async fn update(

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query,
-    Update, means,
+    Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open};
 use kops_core::resource::{Direction, Ports, Protocol};
@@ -154,7 +154,7 @@ impl Handler for RuleSets {
         let object = |group: &FoundGroup| {
             let id = group.common.id.as_str();
             let mark = marks.get(id)?;
-            let asked_for = wanted.iter().find(|(_, it)| means(&it.group, id, Some(&mark.task)));
+            let asked_for = wanted.iter().find(|(_, it)| refers_to(&it.group, id, Some(&mark.task)));
             let task_of = |id: &str| marks.get(id).map(|mark| mark.task.as_str());
             let wants = |rule: &Rule| asked_for.is_some_and(|(_, wanted)| wanted.want(rule, task_of));
             let is_ours = |it: &FoundRule| {
@@ -175,7 +175,7 @@ impl Handler for RuleSets {
             }
             let name = asked_for.map_or(mark.task.as_str(), |(name, _)| name);
             let spec = SecurityGroupRules { group: Id::new(id), rules };
-            Some(Object { retained: mark.retained, ..Object::owned(id, name, spec) })
+            Some(Object::owned(id, name, spec).retained(mark.retained))
         };
         Ok(groups.iter().filter_map(object).collect())
     }
@@ -192,7 +192,7 @@ impl Handler for RuleSets {
         now.retain(|rule| rules.contains(rule) || rule.lets_everything_out());
         now.extend(missing);
         let spec = SecurityGroupRules { group: group.clone(), rules: now };
-        Ok(Object { retained: request.retained, ..Object::owned(group.as_str(), request.name, spec) })
+        Ok(Object::owned(group.as_str(), request.name, spec).retained(request.retained))
     }
 
     async fn update(
@@ -207,7 +207,7 @@ impl Handler for RuleSets {
         self.add(&spec.group, &missing, &Mark::of(scope, name, object), cx).await?;
         let surplus: Rules = object.spec.rules.difference(&spec.rules).cloned().collect();
         self.remove(&there, &surplus, cx).await?;
-        Ok(Object { spec: spec.clone(), ..object.clone() })
+        Ok(object.clone().spec(spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, SecurityGroupRules<Closed>>) -> Result<Deletion> {
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let mark = Mark { cluster: "c".into(), task: "t".into(), retained: false };
+        let mark = Mark::new(&kops_core::cloud::Scope::new("c"), "t");
         let cidr = |cidr: &str| RulePeer::<Closed>::Cidr(cidr.to_owned());
         let ports = |from, to| Some(Ports { from, to });
         for rule in [

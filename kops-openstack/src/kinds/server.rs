@@ -132,12 +132,11 @@ impl Handler for Servers {
     }
 
     fn timing(&self) -> Timing {
-        Timing {
-            call: Duration::from_secs(2),
-            settle: Duration::from_secs(40),
-            vanish: Duration::from_secs(10),
-            poll: Duration::from_secs(3),
-        }
+        Timing::new()
+            .call(Duration::from_secs(2))
+            .settle(Duration::from_secs(40))
+            .vanish(Duration::from_secs(10))
+            .poll(Duration::from_secs(3))
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<NovaServer<Closed>>>> {
@@ -209,7 +208,7 @@ impl Handler for Servers {
         let made: Made = self.0.fetch(request.cx, call, "server").await?;
         // The response contains the identifier only.
         let object = Object::owned(made.id, request.name, spec.clone()).state(State::Pending);
-        Ok(Object { retained: request.retained, ..object })
+        Ok(object.retained(request.retained))
     }
 
     async fn update(&self, request: Update<'_, NovaServer<Closed>>) -> Result<Object<NovaServer<Closed>>> {

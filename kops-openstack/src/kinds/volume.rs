@@ -96,12 +96,10 @@ impl Handler for Volumes {
     }
 
     fn timing(&self) -> Timing {
-        Timing {
-            settle: Duration::from_secs(3),
-            vanish: Duration::from_secs(3),
-            poll: Duration::from_secs(3),
-            ..Timing::default()
-        }
+        Timing::new()
+            .settle(Duration::from_secs(3))
+            .vanish(Duration::from_secs(3))
+            .poll(Duration::from_secs(3))
     }
 
     fn delete_after(&self) -> &'static [&'static str] {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{
     Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, State, Update,
-    means,
+    refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -91,7 +91,8 @@ impl Handler for VolumeAttachments {
             let volume_mark = volume::mark(&self.0, query.scope, it)?;
             let task = tasks.get(server).map(|mark| mark.task.as_str());
             let is_wanted = |spec: &VolumeAttachment| {
-                means(&spec.server, server, task) && means(&spec.volume, &it.id, Some(&volume_mark.task))
+                refers_to(&spec.server, server, task)
+                    && refers_to(&spec.volume, &it.id, Some(&volume_mark.task))
             };
             let (name, _) = wanted.iter().find(|(_, spec)| is_wanted(spec))?;
             let object = object(server, &it.id);

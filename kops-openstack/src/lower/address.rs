@@ -11,7 +11,7 @@ use crate::kinds::{FloatingIp, RouterInterface};
 impl Lowered<Site> for Address {
     type Native = FloatingIp;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] = &[(Self::IP.name(), FloatingIp::IP.name())];
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] = &[(Self::IP.name(), FloatingIp::IP.name())];
 
     fn lower(name: &str, _: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let external_network = external_network(cx);

@@ -44,7 +44,7 @@ impl Lowered<Site> for DnsRecord {
             zone: native(spec.zone),
             name: bare_domain(&spec.name),
             record_type: spec.record_type,
-            ttl: spec.ttl,
+            ttl: spec.ttl_seconds,
             values,
         };
         cx.add(name, record);

@@ -22,7 +22,7 @@ impl Lowered<Site> for InternetGateway {
 impl Lowered<Site> for NatGateway {
     type Native = Router;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PUBLIC_IP.name(), Router::EXTERNAL_IP.name())];
 
     fn lower(_: &str, _: Self, _: &mut Lowering<'_>) -> Result<()> {

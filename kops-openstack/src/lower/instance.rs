@@ -29,7 +29,7 @@ impl Lowered<Site> for Instance {
             firewalls: &spec.firewalls,
             ssh_key: spec.ssh_key.as_ref(),
             user_data: spec.user_data.as_ref(),
-            root_volume: &spec.root_volume,
+            root_volume: &spec.root_disk,
             volumes: &BTreeMap::new(),
             options: &spec.options,
             labels: &spec.labels,

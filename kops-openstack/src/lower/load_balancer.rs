@@ -19,7 +19,7 @@ use crate::kinds::{
 impl Lowered<Site> for LoadBalancer {
     type Native = OctaviaLoadBalancer;
 
-    const OUTPUTS: &'static [(&'static str, &'static str)] =
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::DNS_NAME.name(), OctaviaLoadBalancer::ADDRESS.name())];
 
     /// A public load balancer is reached at its floating IP address.
@@ -112,8 +112,8 @@ fn port(
     let monitor = HealthMonitor {
         pool: pool.ready().id(),
         kind: kind.to_owned(),
-        interval: check.interval,
-        timeout: check.interval.saturating_sub(1).clamp(1, 5),
+        interval: check.interval_seconds,
+        timeout: check.interval_seconds.saturating_sub(1).clamp(1, 5),
         healthy: check.healthy,
         unhealthy: check.unhealthy,
         path: check.https_path.clone(),

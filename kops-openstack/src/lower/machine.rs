@@ -1,7 +1,7 @@
 //! A machine: a port, a server, and a floating IP address if it has a public address.
 
 use kops_core::graph::{Handle, Id, Input, Secret, Setting};
-use kops_core::resource::{Firewall, MachineOptions, Network, RootVolume, SshKey, Subnet};
+use kops_core::resource::{Firewall, InstanceDisk, MachineOptions, Network, SshKey, Subnet};
 use kops_core::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +19,8 @@ pub(super) struct Machine<'a> {
     pub(super) firewalls: &'a BTreeSet<Input<Id<Firewall>>>,
     pub(super) ssh_key: Option<&'a Input<Id<SshKey>>>,
     pub(super) user_data: Option<&'a Input<Secret>>,
-    pub(super) root_volume: &'a RootVolume,
-    pub(super) volumes: &'a BTreeMap<String, RootVolume>,
+    pub(super) root_volume: &'a InstanceDisk,
+    pub(super) volumes: &'a BTreeMap<String, InstanceDisk>,
     pub(super) options: &'a MachineOptions,
     pub(super) labels: &'a BTreeMap<String, String>,
     /// Metadata in addition to the labels.
@@ -82,21 +82,21 @@ fn network_of(subnet: &Input<Id<Subnet>>, cx: &Lowering<'_>) -> Result<Input<Id<
     }
 }
 
-fn volume(volume: &RootVolume) -> Result<BootVolume> {
+fn volume(volume: &InstanceDisk) -> Result<BootVolume> {
     let unsupported =
         |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what.to_owned()).with_hint(hint));
     let by_type = "use a volume type that has it, see `openstack volume type list`";
-    if volume.iops.is_some() || volume.throughput.is_some() {
+    if volume.iops.is_some() || volume.throughput_mibps.is_some() {
         return unsupported("on OpenStack the volume type determines the performance of a volume", by_type);
     }
     if volume.encrypted || volume.kms_key.is_some() {
         return unsupported("on OpenStack the volume type determines the encryption of a volume", by_type);
     }
-    Ok(BootVolume { size: volume.size, volume_type: volume.volume_type.clone(), keep: volume.keep })
+    Ok(BootVolume { size: volume.size_gib, volume_type: volume.disk_type.clone(), keep: volume.keep })
 }
 
 /// The volume that a server boots from. Without a size, it is the flavor's disk.
-fn boot_volume(root: &RootVolume) -> Result<Option<BootVolume>> {
+fn boot_volume(root: &InstanceDisk) -> Result<Option<BootVolume>> {
     let root = volume(root)?;
     if root.size == 0 && (root.keep || root.volume_type.is_some()) {
         return Err(Error::invalid("a boot volume needs a size"));

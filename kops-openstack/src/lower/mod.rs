@@ -23,12 +23,12 @@ use std::collections::HashSet;
 use kops_core::Result;
 use kops_core::cloud::Scope;
 use kops_core::graph::{Handle, Id, Input, TaskGraph};
-use kops_core::lower::{Lowered, Lowerings, every};
+use kops_core::lower::{Lowered, Lowerings, Native, every};
 
 use crate::kinds::{AvailabilityZone, ExternalNetwork, Flavor, Image, PARTS};
 use crate::tags::{self, Tags};
 
-const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "OpenStack", kinds: &every::<Site>(), parts: PARTS };
+const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "OpenStack", kinds: every::<Site>(), parts: PARTS };
 
 /// What lowering knows about the cloud.
 pub(crate) struct Site {
@@ -41,17 +41,12 @@ pub(crate) struct Site {
 /// A graph that is being lowered to OpenStack's kinds.
 pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 
-/// Lowers a graph of agnostic and native tasks to one of native tasks only.
+/// Lowers a graph of agnostic and native tasks to one of native tasks only; tasks of `kinds` are kept as they are.
 ///
 /// # Errors
 /// Everything that OpenStack does not support, at once.
-pub(crate) fn lower(
-    graph: &TaskGraph,
-    scope: &Scope,
-    site: &Site,
-    native_kinds: &HashSet<&str>,
-) -> Result<TaskGraph> {
-    LOWERINGS.lower(graph, scope, site, native_kinds)
+pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, site: &Site, kinds: &HashSet<&str>) -> Result<Native> {
+    LOWERINGS.lower(graph, scope, site, kinds)
 }
 
 /// A reference to an agnostic object as one to the native object that implements it.

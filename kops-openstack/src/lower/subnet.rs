@@ -14,6 +14,8 @@ use crate::kinds::{HostRoute, NeutronSubnet, RouterInterface};
 impl Lowered<Site> for Subnet {
     type Native = NeutronSubnet;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
+
     /// Its zone is ignored: subnets span the availability zones.
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         if matches!(spec.cidr, IpNet::V6(_)) {

@@ -1,6 +1,6 @@
 //! Lowering: pure, on graphs and nothing else.
 
-use kops_core::graph::{GraphBuilder, Key};
+use kops_core::graph::{GraphBuilder, Key, TaskGraph};
 use kops_core::resource::{
     Address, Firewall, FirewallRule, FirewallRules, InternetGateway, LoadBalancer, NatGateway, Network, Peer,
     Resource, Scheme, Subnet,
@@ -15,40 +15,28 @@ use crate::kinds::{
 fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
     let site = Site { external_network: "public".to_owned(), name_servers: Vec::new() };
     lower(&graph.build().unwrap(), &Scope::new("ha.example.com"), &site, &HashSet::new())
+        .map(Native::into_graph)
 }
 
 /// A network with a load balancer in a firewall of its own, before machines in another.
 fn balanced(source: &str) -> GraphBuilder {
     let mut graph = TaskGraph::builder();
-    let network = graph.add("net", Network { cidrs: vec!["10.0.0.0/16".parse().unwrap()], ipv6: false });
-    let door = graph.add("net", InternetGateway { network: network.id() });
-    let subnet = Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap(), "nova").public(door.id());
+    let network = graph.add("net", Network::new(["10.0.0.0/16".parse().unwrap()]));
+    let door = graph.add("net", InternetGateway::new(network.id()));
+    let subnet = Subnet::new(network.id(), "10.0.1.0/24".parse().unwrap()).zone("nova").public(door.id());
     let subnet = graph.add("front", subnet);
-    let wall = |name: &str, graph: &mut GraphBuilder| {
-        graph.add(name, Firewall { network: network.id(), description: name.to_owned() })
-    };
+    let wall = |name: &str, graph: &mut GraphBuilder| graph.add(name, Firewall::new(network.id(), name));
     let (around, inside) = (wall("api-elb", &mut graph), wall("machines", &mut graph));
     let from = FirewallRule::tcp(443, Peer::Cidr(source.parse().unwrap()));
-    graph.add("api-elb", FirewallRules { firewall: around.id(), rules: [from].into() });
+    graph.add("api-elb", FirewallRules::new(around.id(), [from]));
     let behind = FirewallRule::tcp(443, Peer::Group(around.id()));
-    graph.add("machines", FirewallRules { firewall: inside.id(), rules: [behind].into() });
+    graph.add("machines", FirewallRules::new(inside.id(), [behind]));
     graph.add(
         "api",
-        LoadBalancer {
-            network: network.id(),
-            subnets: [subnet.id()].into(),
-            scheme: Scheme::Public,
-            firewalls: [around.id()].into(),
-            listeners: vec![kops_core::resource::Listener {
-                port: 443,
-                protocol: kops_core::resource::Protocol::Tcp,
-                target_port: 443,
-                health_check: kops_core::resource::HealthCheck::default(),
-                certificate: None,
-            }],
-            cross_zone: false,
-            extensions: kops_core::resource::Extensions::default(),
-        },
+        LoadBalancer::new(network.id(), [subnet.id()])
+            .scheme(Scheme::Public)
+            .firewalls([around.id()])
+            .listen(kops_core::resource::Listener::tcp(443)),
     );
     graph
 }
@@ -91,9 +79,9 @@ fn a_public_address_waits_for_the_way_there() {
 #[test]
 fn what_openstack_cannot_do_is_said_at_once() {
     let mut graph = TaskGraph::builder();
-    let network = graph.add("net", Network { cidrs: Vec::new(), ipv6: true });
-    let address = graph.add("a", Address {});
-    graph.add("nat", NatGateway { network: network.id(), subnet: None, address: address.id() });
+    let network = graph.add("net", Network::new([]).ipv6(true));
+    let address = graph.add("a", Address::new());
+    graph.add("nat", NatGateway::new(network.id(), address.id()));
     let error = lowered(graph).unwrap_err();
     assert_eq!(error.kind(), kops_core::ErrorKind::Unsupported);
     let text = error.to_string();

@@ -12,8 +12,11 @@ use crate::tags;
 impl Lowered<Site> for Volume {
     type Native = CinderVolume;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "metadata")];
+
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        if spec.iops.is_some() || spec.throughput.is_some() || spec.encrypted || spec.kms_key.is_some() {
+        if spec.iops.is_some() || spec.throughput_mibps.is_some() || spec.encrypted || spec.kms_key.is_some()
+        {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "on OpenStack the volume type determines performance and encryption of a volume",
@@ -23,7 +26,7 @@ impl Lowered<Site> for Volume {
         let labels = cx.scope().extra_labels().iter().chain(&spec.labels);
         let metadata = labels.map(|(key, value)| (tags::volume_key(key), value.clone())).collect();
         let volume = CinderVolume {
-            size: spec.size,
+            size: spec.size_gib,
             volume_type: setting(spec.volume_type),
             zone: if spec.zone.is_empty() { Setting::Unmanaged } else { Setting::To(spec.zone) },
             metadata,

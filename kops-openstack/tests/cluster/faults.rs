@@ -76,7 +76,7 @@ async fn what_a_client_that_died_has_made_is_taken_up_again() {
 async fn what_a_dead_client_makes_late_is_found_and_deleted() {
     let Some(site) = Site::new().await else { return };
     let mut graph = TaskGraph::builder();
-    graph.add("late", Network { cidrs: Vec::new(), ipv6: false });
+    graph.add("late", Network::new([]));
     let graph = graph.build().unwrap();
     let networks = || site.lab.inventory().count("networks") - site.before.count("networks");
 
@@ -101,7 +101,7 @@ async fn what_a_dead_client_makes_late_is_found_and_deleted() {
 async fn others_go_on(site: &Site) {
     let Some(other) = Site::new().await else { return };
     let mut graph = TaskGraph::builder();
-    graph.add("theirs", Network { cidrs: Vec::new(), ipv6: false });
+    graph.add("theirs", Network::new([]));
     let before = site.lab.calls();
     other.try_apply(&graph.build().unwrap()).await.unwrap();
     assert!(other.lab.calls().iter().any(|call| call.mutates()));

@@ -138,22 +138,18 @@ pub(crate) fn changes(plan: &Plan, cluster: &str) -> Vec<String> {
 /// A highly available cluster: three control planes and three groups of nodes in private subnets, a bastion, a public
 /// load balancer, and names in a public zone.
 fn ha(zone: &str) -> ClusterFiles {
-    let options = NewCluster {
-        name: format!("ha.{zone}"),
-        cloud: "openstack".to_owned(),
-        zones: vec![ZONE.to_owned()],
-        control_plane_count: Some(3),
-        control_plane_size: Some(FLAVORS[1].to_owned()),
-        node_size: Some(FLAVORS[1].to_owned()),
-        node_count: Some(1),
-        image: Some(IMAGE.to_owned()),
-        topology: TopologyKind::Private,
-        bastion: true,
-        api_load_balancer: Some(LoadBalancerType::Public),
-        dns: DnsType::Public,
-        dns_zone: Some(zone.to_owned()),
-        ..NewCluster::default()
-    };
+    let options = NewCluster::new(format!("ha.{zone}"), "openstack")
+        .zones([ZONE])
+        .control_plane_count(3)
+        .control_plane_size(FLAVORS[1])
+        .node_size(FLAVORS[1])
+        .node_count(1)
+        .image(IMAGE)
+        .topology(TopologyKind::Private)
+        .bastion(true)
+        .api_load_balancer(LoadBalancerType::Public)
+        .dns(DnsType::Public)
+        .dns_zone(zone);
     let (mut cluster, mut instance_groups) =
         new_cluster(&options).unwrap_or_else(|problems| panic!("{problems}"));
     let nodes = instance_groups.iter().find(|group| group.role() == Role::Node).unwrap().clone();
@@ -182,5 +178,5 @@ fn ha(zone: &str) -> ClusterFiles {
     let mut key = SshCredential::default();
     "admin".clone_into(&mut key.metadata.name);
     KEY.clone_into(&mut key.spec.public_key);
-    ClusterFiles { cluster, instance_groups, ssh_keys: vec![key] }
+    ClusterFiles::new(cluster, instance_groups, [key])
 }

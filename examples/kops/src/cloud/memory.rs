@@ -32,9 +32,11 @@ pub(super) fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn ClusterCl
 
 /// Creates a public DNS zone in the in-memory cloud, unless it exists.
 fn host_zone(cloud: &MemoryCloud, name: &str) -> Result<()> {
-    let is_it = |zone: &MemoryObject| zone.kind == DnsZone::KIND && zone.spec["name"] == name;
+    let is_it = |zone: &MemoryObject| {
+        zone.kind == DnsZone::KIND && zone.spec.get("name").is_some_and(|it| it == name)
+    };
     if !cloud.objects()?.iter().any(is_it) {
-        let zone = DnsZone { name: name.to_owned(), network: None };
+        let zone = DnsZone::new(name);
         cloud.plant::<DnsZone>(&DnsZone::selector(name, false), &zone)?;
     }
     Ok(())

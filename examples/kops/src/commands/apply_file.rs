@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use kops_cluster::registry::{ClusterState, ClusterStore, Versioned};
-use kops_cluster::{AnyObject, ClusterFiles, SshCredential};
+use kops_cluster::{AnyObject, ClusterFiles};
 use kops_core::{Error, ErrorKind, Result};
 
 use super::{delete_cluster, delete_group};
@@ -72,7 +72,7 @@ async fn write(state: &State, files: &[PathBuf], mode: Mode) -> Result<()> {
     // Everything is validated before anything is written.
     let mut changes = Vec::new();
     for (name, sources) in by_cluster(state, files)? {
-        changes.push(Change::prepare(state.registry().cluster(&name)?, sources, mode).await?);
+        changes.push(Change::prepare(state, state.registry().cluster(&name)?, sources, mode).await?);
     }
     for change in changes {
         change.write().await?;
@@ -84,12 +84,19 @@ async fn write(state: &State, files: &[PathBuf], mode: Mode) -> Result<()> {
 struct Change {
     store: ClusterStore,
     before: Option<ClusterState>,
-    after: Vec<AnyObject>,
+    after: ClusterFiles,
+    /// The objects of the files, and whether there is one in their place already.
+    titles: Vec<(String, bool)>,
 }
 
 impl Change {
-    async fn prepare(store: ClusterStore, mut sources: Vec<Source>, mode: Mode) -> Result<Self> {
-        let before = match store.read().await {
+    async fn prepare(
+        state: &State,
+        store: ClusterStore,
+        mut sources: Vec<Source>,
+        mode: Mode,
+    ) -> Result<Self> {
+        let before = match state.read(&store).await {
             Ok(before) => Some(before),
             Err(error) if error.kind() == ErrorKind::NotFound && brings_cluster(&sources) => None,
             Err(error) => return Err(error),
@@ -102,18 +109,25 @@ impl Change {
             check_mode(&source.file, &source.document.object, before.as_ref(), mode, &store)?;
             put(&mut files, source)?;
         }
-        if let Some(files) = files {
-            check_change(known.as_ref(), &files, &sources)?;
-        }
-        Ok(Self { store, before, after: sources.into_iter().map(|source| source.document.object).collect() })
+        // Without a cluster, reading it has failed already.
+        let after = files.ok_or_else(|| Error::internal("nothing says what cluster is to be written"))?;
+        check_change(known.as_ref(), &after, &sources)?;
+        let title = |source: &Source| {
+            let object = &source.document.object;
+            (object.title(), is_there(before.as_ref(), object))
+        };
+        let titles = sources.iter().map(title).collect();
+        Ok(Self { store, before, after, titles })
     }
 
-    /// Writes it; the cluster first, because without it the others cannot be found.
+    /// Writes it, as one operation.
     async fn write(self) -> Result<()> {
-        let Self { store, before, after } = self;
-        for object in after {
-            let title = object.title();
-            let existed = write_object(&store, before.as_ref(), object).await?;
+        let Self { store, before, after, titles } = self;
+        match before {
+            Some(before) => store.replace_all(&before, &after).await?,
+            None => store.create_all(&after).await?,
+        };
+        for (title, existed) in titles {
             let verb = if existed { "Replaced" } else { "Created" };
             output::print(format!("{verb} {title} in {}.", store.config_base()))?;
         }
@@ -125,40 +139,20 @@ fn brings_cluster(sources: &[Source]) -> bool {
     sources.iter().any(|source| matches!(source.document.object, AnyObject::Cluster(_)))
 }
 
-/// Writes an object; returns whether it replaced one.
-async fn write_object(
-    store: &ClusterStore,
-    before: Option<&ClusterState>,
-    object: AnyObject,
-) -> Result<bool> {
-    match object {
-        AnyObject::Cluster(cluster) => match before {
-            Some(before) => store.update(&before.cluster, &cluster).await.map(|_| true),
-            None => store.create(&cluster).await.map(|_| false),
-        },
+/// Whether an object replaces an existing one.
+fn is_there(before: Option<&ClusterState>, object: &AnyObject) -> bool {
+    before.is_some_and(|before| match object {
+        AnyObject::Cluster(_) => true,
         AnyObject::InstanceGroup(group) => {
-            let base = before.and_then(|before| {
-                before.instance_groups.iter().find(|base| base.object.name() == group.name())
-            });
-            match base {
-                Some(base) => store.update_instance_group(base, &group).await.map(|_| true),
-                None => store.create_instance_group(&group).await.map(|_| false),
-            }
+            before.instance_groups.iter().any(|base| base.name() == group.name())
         }
+        // Machines take one key: a new one is in the place of those before it.
         AnyObject::SshCredential(key) => {
             let key = key.spec.public_key.trim();
-            store.add_ssh_key(key).await?;
-            // Machines accept one key: the new one replaces the previous ones.
-            let others = before.map(|before| before.ssh_keys.as_slice()).unwrap_or_default();
-            let others: Vec<&SshCredential> =
-                others.iter().filter(|other| other.spec.public_key.trim() != key).collect();
-            for other in &others {
-                store.delete_ssh_key(&other.spec.public_key).await?;
-            }
-            Ok(!others.is_empty())
+            before.ssh_keys.iter().any(|other| other.spec.public_key.trim() != key)
         }
-        AnyObject::Keyset(_) => Err(unserved("the file", &object)),
-    }
+        AnyObject::Keyset(_) => false,
+    })
 }
 
 /// Rejects creating an existing object, and replacing one that is missing or newer than the file.
@@ -173,7 +167,7 @@ fn check_mode(
         AnyObject::Cluster(_) => before.map(|before| before.cluster.generation()),
         AnyObject::InstanceGroup(group) => before.and_then(|before| {
             let mut groups = before.instance_groups.iter();
-            groups.find(|base| base.object.name() == group.name()).map(Versioned::generation)
+            groups.find(|base| base.name() == group.name()).map(Versioned::generation)
         }),
         AnyObject::SshCredential(_) => match mode {
             Mode::Create => before.filter(|before| !before.ssh_keys.is_empty()).map(|_| 0),
@@ -216,11 +210,7 @@ fn put(files: &mut Option<ClusterFiles>, source: &Source) -> Result<()> {
     match (&source.document.object, files.as_mut()) {
         (AnyObject::Cluster(cluster), Some(files)) => files.cluster = (**cluster).clone(),
         (AnyObject::Cluster(cluster), None) => {
-            *files = Some(ClusterFiles {
-                cluster: (**cluster).clone(),
-                instance_groups: Vec::new(),
-                ssh_keys: Vec::new(),
-            });
+            *files = Some(ClusterFiles::new((**cluster).clone(), [], []));
         }
         (AnyObject::InstanceGroup(group), Some(files)) => specification::put(files, (**group).clone()),
         (AnyObject::SshCredential(key), Some(files)) => files.ssh_keys = vec![(**key).clone()],

@@ -10,11 +10,12 @@ use kops_cluster::{
     unset,
 };
 use kops_core::clock::{Clock as _, SystemClock};
+use kops_core::store::Operation;
 use kops_core::{Error, ErrorKind, Result};
 
 use super::update::{finish, show_text};
 use crate::cli::{Changes, CreateCluster, Global};
-use crate::operation::Operation;
+use crate::operation::{self, operate};
 use crate::specification::check_change;
 use crate::state::State;
 use crate::target::Target;
@@ -41,15 +42,15 @@ pub(super) async fn create(state: &State, arguments: &CreateCluster) -> Result<(
     // It is part of the scope, so it must be set before planning.
     files.cluster.metadata.creation_timestamp = Some(now());
     if arguments.consent.yes {
-        let operation = Operation::begin(&store, "create cluster", arguments.consent.patience()).await?;
-        let outcome = apply(&operation, state, &store, &files).await;
-        return operation.end(outcome).await;
+        let patience = arguments.consent.patience();
+        let work = |operation| apply(operation, state, &store, &files);
+        return operate(&store, "create cluster", patience, work).await;
     }
     refuse_existing(&store).await?;
     let target = Target::of(&files, state, &store).await?;
     let plan = target.engine.plan(&target.graph).await?;
     show_text(&plan, false, true)?;
-    write(&store, &files).await?;
+    store.create_all(&files).await?;
     output::print(format!(
         "\nThe specification of {name} has been written to {base}; nothing has been created in the cloud yet.\n\
          Change it with:  kops edit cluster {name}   or   kops edit ig --name {name} {group}\n\
@@ -60,18 +61,18 @@ pub(super) async fn create(state: &State, arguments: &CreateCluster) -> Result<(
 }
 
 async fn apply(
-    operation: &Operation,
+    operation: Operation,
     state: &State,
     store: &ClusterStore,
     files: &ClusterFiles,
 ) -> Result<()> {
     refuse_existing(store).await?;
     let target = Target::of(files, state, store).await?;
-    let engine = operation.engine(target.engine);
-    let plan = engine.plan(&target.graph).await?;
+    let engine = target.engine;
+    let plan = engine.plan_with(&target.graph, operation::options(&operation)).await?;
     show_text(&plan, false, true)?;
-    write(store, files).await?;
-    let report = operation.apply(&engine, &plan).await?;
+    store.create_all(files).await?;
+    let report = operation::apply(&operation, &engine, &plan).await?;
     finish(store, files, report, true).await
 }
 
@@ -89,18 +90,6 @@ async fn refuse_existing(store: &ClusterStore) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// Writes a new cluster; its own specification first, because that is what makes it exist.
-async fn write(store: &ClusterStore, files: &ClusterFiles) -> Result<()> {
-    store.create(&files.cluster).await?;
-    for group in &files.instance_groups {
-        store.create_instance_group(group).await?;
-    }
-    for key in &files.ssh_keys {
-        store.add_ssh_key(&key.spec.public_key).await?;
-    }
-    Ok(())
 }
 
 /// The specification for the flags.
@@ -167,60 +156,70 @@ pub(super) fn change<T: ApiObject>(object: &mut T, changes: &Changes) -> Result<
 }
 
 fn options(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> Result<NewCluster> {
-    let usual = NewCluster::default();
     let dns = match (&arguments.dns, &arguments.dns_zone) {
         (Some(dns), _) => Some(dns.as_str()),
         (None, Some(_)) => Some("public"),
         (None, None) => None,
     };
-    let (network_cidr, additional_network_cidrs) = match arguments.network_cidr.split_first() {
-        Some((first, rest)) => (Some(first.clone()), rest.to_vec()),
-        None => (None, Vec::new()),
+    let mut new = NewCluster::new(name, arguments.cloud.clone().unwrap_or_default());
+    new.zones.clone_from(&arguments.zones);
+    new.control_plane_zones.clone_from(&arguments.control_plane_zones);
+    new.control_plane_count = arguments.control_plane_count;
+    new.control_plane_size.clone_from(&arguments.control_plane_size);
+    new.control_plane_image.clone_from(&arguments.control_plane_image);
+    new.control_plane_volume_size = arguments.control_plane_volume_size;
+    new.control_plane_security_groups.clone_from(&arguments.control_plane_security_groups);
+    new.node_count = arguments.node_count;
+    new.node_size.clone_from(&arguments.node_size);
+    new.node_image.clone_from(&arguments.node_image);
+    new.node_volume_size = arguments.node_volume_size;
+    new.node_security_groups.clone_from(&arguments.node_security_groups);
+    new.image.clone_from(&arguments.image);
+    new.bastion = arguments.bastion;
+    new.api_load_balancer = word("api-loadbalancer-type", arguments.api_loadbalancer_type.as_deref())?;
+    new.api_load_balancer_class =
+        word("api-loadbalancer-class", arguments.api_loadbalancer_class.as_deref())?;
+    new.dns_zone.clone_from(&arguments.dns_zone);
+    new.network_id.clone_from(&arguments.network_id);
+    new.subnets.clone_from(&arguments.subnets);
+    new.utility_subnets.clone_from(&arguments.utility_subnets);
+    new.kubernetes_version.clone_from(&arguments.kubernetes_version);
+    new.channel.clone_from(&arguments.channel);
+    new.admin_access.clone_from(&arguments.admin_access);
+    new.ssh_access.clone_from(&arguments.ssh_access);
+    new.ssh_key_name.clone_from(&arguments.ssh_key_name);
+    new.encrypt_etcd_storage = arguments.encrypt_etcd_storage;
+    new.etcd_storage_type.clone_from(&arguments.etcd_storage_type);
+    new.cloud_labels = labels(&arguments.cloud_labels)?;
+    new.config_base = config_base;
+    new.project.clone_from(&arguments.project);
+    let mut cidrs = cidrs(&arguments.network_cidr)?.into_iter();
+    new.network_cidr = cidrs.next();
+    new.additional_network_cidrs = cidrs.collect();
+    if let Some(topology) = word("topology", Some(&arguments.topology))? {
+        new.topology = topology;
+    }
+    if let Some(dns) = word("dns", dns)? {
+        new.dns = dns;
+    }
+    if let Some(networking) = &arguments.networking {
+        new.networking.clone_from(networking);
+    }
+    if !arguments.etcd_clusters.is_empty() {
+        new.etcd_clusters.clone_from(&arguments.etcd_clusters);
+    }
+    Ok(new)
+}
+
+/// The blocks of addresses that a flag gives.
+fn cidrs<T: FromStr>(texts: &[String]) -> Result<Vec<T>> {
+    let read = |text: &String| {
+        text.parse().map_err(|_| {
+            Error::invalid(format!("--network-cidr {text}: it is not a CIDR"))
+                .with_hint("write it like 10.0.0.0/16")
+        })
     };
-    Ok(NewCluster {
-        name: name.to_owned(),
-        cloud: arguments.cloud.clone().unwrap_or_default(),
-        zones: arguments.zones.clone(),
-        control_plane_zones: arguments.control_plane_zones.clone(),
-        control_plane_count: arguments.control_plane_count,
-        control_plane_size: arguments.control_plane_size.clone(),
-        control_plane_image: arguments.control_plane_image.clone(),
-        control_plane_volume_size: arguments.control_plane_volume_size,
-        control_plane_security_groups: arguments.control_plane_security_groups.clone(),
-        node_count: arguments.node_count,
-        node_size: arguments.node_size.clone(),
-        node_image: arguments.node_image.clone(),
-        node_volume_size: arguments.node_volume_size,
-        node_security_groups: arguments.node_security_groups.clone(),
-        image: arguments.image.clone(),
-        topology: word("topology", Some(&arguments.topology))?.unwrap_or(TopologyKind::Public),
-        bastion: arguments.bastion,
-        api_load_balancer: word("api-loadbalancer-type", arguments.api_loadbalancer_type.as_deref())?,
-        api_load_balancer_class: word("api-loadbalancer-class", arguments.api_loadbalancer_class.as_deref())?,
-        dns: word("dns", dns)?.unwrap_or(usual.dns),
-        dns_zone: arguments.dns_zone.clone(),
-        networking: arguments.networking.clone().unwrap_or(usual.networking),
-        network_cidr,
-        additional_network_cidrs,
-        network_id: arguments.network_id.clone(),
-        subnets: arguments.subnets.clone(),
-        utility_subnets: arguments.utility_subnets.clone(),
-        kubernetes_version: arguments.kubernetes_version.clone(),
-        channel: arguments.channel.clone(),
-        admin_access: arguments.admin_access.clone(),
-        ssh_access: arguments.ssh_access.clone(),
-        ssh_key_name: arguments.ssh_key_name.clone(),
-        etcd_clusters: if arguments.etcd_clusters.is_empty() {
-            usual.etcd_clusters
-        } else {
-            arguments.etcd_clusters.clone()
-        },
-        encrypt_etcd_storage: arguments.encrypt_etcd_storage,
-        etcd_storage_type: arguments.etcd_storage_type.clone(),
-        cloud_labels: labels(&arguments.cloud_labels)?,
-        config_base,
-        project: arguments.project.clone(),
-    })
+    texts.iter().map(read).collect()
 }
 
 /// The value of a flag; kOps capitalises it in specifications, but not on the command line.

@@ -17,7 +17,7 @@ use crate::{editor, manifest, output};
 /// Writes the specification of a new instance group.
 pub(super) async fn create(state: &State, arguments: &CreateGroup) -> Result<()> {
     let store = state.cluster(None)?;
-    let before = ClusterFiles::from(store.read().await?);
+    let before = ClusterFiles::from(state.read(&store).await?);
     if before.instance_groups.iter().any(|group| group.name() == arguments.group) {
         return Err(Error::new(
             ErrorKind::AlreadyExists,

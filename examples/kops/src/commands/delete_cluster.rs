@@ -2,11 +2,13 @@
 
 use kops_cluster::ClusterFiles;
 use kops_cluster::registry::{ClusterDeletion, ClusterStore};
-use kops_core::{ErrorKind, Result};
+use kops_core::plan::Plan;
+use kops_core::store::Operation;
+use kops_core::{Error, ErrorKind, Result};
 
 use super::update::show_text;
 use crate::cli::Consent;
-use crate::operation::Operation;
+use crate::operation::{self, operate, options};
 use crate::output;
 use crate::progress::span;
 use crate::state::State;
@@ -17,7 +19,7 @@ use crate::target::Target;
 pub(super) async fn delete(state: &State, name: &str, consent: Consent) -> Result<()> {
     let store = state.registry().cluster(name)?;
     if !consent.yes {
-        let files = ClusterFiles::from(store.read().await?);
+        let files = ClusterFiles::from(state.read(&store).await?);
         let target = Target::none(&files, state, &store).await?;
         let plan = target.engine.plan(&target.graph).await?;
         show_text(&plan, false, true)?;
@@ -26,30 +28,68 @@ pub(super) async fn delete(state: &State, name: &str, consent: Consent) -> Resul
             store.config_base()
         ));
     }
-    let operation = Operation::begin(&store, "delete cluster", consent.patience()).await?;
-    match delete_all(&operation, state, &store).await {
+    let work = async |operation: Operation| match delete_all(&operation, state, &store).await {
         Ok(()) => {
-            operation.end_for_good().await?;
-            output::print(format!("Deleted cluster {name}."))
+            operation.remove_lock();
+            Ok(format!("Deleted cluster {name}."))
         }
         // An earlier run got this far.
         Err(error) if error.kind() == ErrorKind::NotFound && operation.was_begun_before() => {
-            operation.end_for_good().await?;
-            output::print(format!("Cluster {name} had been deleted already; its lock has been removed, too."))
+            operation.remove_lock();
+            Ok(format!("Cluster {name} had been deleted already; its lock has been removed, too."))
         }
-        Err(error) => operation.end(Err(error)).await,
-    }
+        Err(error) => Err(error),
+    };
+    output::print(operate(&store, "delete cluster", consent.patience(), work).await?)
 }
 
 async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore) -> Result<()> {
-    let files = ClusterFiles::from(store.read().await?);
+    let files = ClusterFiles::from(state.read(store).await?);
     let target = Target::none(&files, state, store).await?;
-    let engine = operation.engine(target.engine);
-    let plan = engine.plan(&target.graph).await?;
+    let engine = target.engine;
+    let plan = engine.plan_with(&target.graph, options(operation)).await?;
     show_text(&plan, false, true)?;
-    let report = operation.apply(&engine, &plan).await?.into_result()?;
+    require_whole(&plan)?;
+    let report = operation::apply(operation, &engine, &plan).await?.into_result()?;
     if !report.done.is_empty() {
         output::print(format!("\nDeleted {} objects in {}.", report.done.len(), span(report.took)))?;
     }
     store.delete(ClusterDeletion::KnownOnly).await
+}
+
+/// Refuses to forget a cluster of which objects may be left that nobody would find again.
+fn require_whole(plan: &Plan) -> Result<()> {
+    let kinds: Vec<_> = plan.left_out().map(|(kind, _)| kind).collect();
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    let kinds = kinds.join(", ");
+    Err(Error::new(
+        ErrorKind::Denied,
+        format!("whether the cluster has objects of these kinds is not known: {kinds}"),
+    )
+    .with_hint("run it with credentials that may list them: see the plan's warnings"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use kops_core::Engine;
+    use kops_core::cloud::Scope;
+    use kops_core::graph::TaskGraph;
+    use kops_core::testing::{Fault, MemoryCloud};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cluster_is_not_forgotten_while_it_may_have_objects_that_were_not_looked_at() {
+        let cloud = MemoryCloud::new();
+        let engine = Engine::new(Arc::new(cloud.clone()), Scope::new("ha.example.com"));
+        assert!(require_whole(&engine.plan(&TaskGraph::default()).await.unwrap()).is_ok());
+        cloud.inject(|call| (call.kind == "DnsZone").then_some(Fault::Refuse(ErrorKind::Denied)));
+        let error = require_whole(&engine.plan(&TaskGraph::default()).await.unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert!(error.to_string().contains("not known: DnsZone"), "{error}");
+    }
 }

@@ -8,12 +8,13 @@ use kops_cluster::registry::{ClusterState, ClusterStore};
 use kops_core::graph::Key;
 use kops_core::plan::Plan;
 use kops_core::resource::{self, Resource as _};
-use kops_core::{Engine, Result};
+use kops_core::store::Operation;
+use kops_core::{Engine, Result, RunOptions};
 
 use super::edit::unknown_group;
 use super::update::show_text;
 use crate::cli::Consent;
-use crate::operation::Operation;
+use crate::operation::{self, operate, options};
 use crate::output;
 use crate::specification::check_change;
 use crate::state::State;
@@ -26,28 +27,26 @@ use crate::target::Target;
 pub(super) async fn delete(state: &State, cluster: &str, group: &str, consent: Consent) -> Result<()> {
     let store = state.registry().cluster(cluster)?;
     if !consent.yes {
-        let stored = store.read().await?;
+        let stored = state.read(&store).await?;
         let doomed = Doomed::find(state, &store, &stored, group).await?;
-        show_text(&doomed.plan(doomed.engine.clone()).await?, false, true)?;
+        show_text(&doomed.plan(RunOptions::new()).await?, false, true)?;
         return output::print(format!(
             "\nNothing was deleted; run again with --yes to delete this, and the specification of {group}."
         ));
     }
-    let operation = Operation::begin(&store, "delete instancegroup", consent.patience()).await?;
-    let outcome = delete_all(&operation, state, &store, group).await;
-    operation.end(outcome).await?;
+    let work = |operation| delete_all(operation, state, &store, group);
+    operate(&store, "delete instancegroup", consent.patience(), work).await?;
     output::print(format!("Deleted instance group {group}."))
 }
 
-async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore, group: &str) -> Result<()> {
-    let stored = store.read().await?;
+async fn delete_all(operation: Operation, state: &State, store: &ClusterStore, group: &str) -> Result<()> {
+    let stored = state.read(store).await?;
     let doomed = Doomed::find(state, store, &stored, group).await?;
-    let engine = operation.engine(doomed.engine.clone());
-    let plan = doomed.plan(engine.clone()).await?;
+    let plan = doomed.plan(options(&operation)).await?;
     show_text(&plan, false, true)?;
-    operation.apply(&engine, &plan).await?.into_result()?;
+    operation::apply(&operation, &doomed.engine, &plan).await?.into_result()?;
     // Rejected if it was changed in the meantime: it is then needed again, and the next update recreates it.
-    match stored.instance_groups.iter().find(|base| base.object.name() == group) {
+    match stored.instance_groups.iter().find(|base| base.name() == group) {
         Some(base) => store.delete_instance_group(base).await,
         None => Ok(()),
     }
@@ -73,7 +72,7 @@ impl Doomed {
         Ok(Self { tasks: target.native_tasks_of(&task)?, engine: target.engine })
     }
 
-    async fn plan(&self, engine: Engine) -> Result<Plan> {
-        engine.plan_deletion(&self.tasks).await
+    async fn plan(&self, options: RunOptions) -> Result<Plan> {
+        self.engine.plan_deletion_with(&self.tasks, options).await
     }
 }

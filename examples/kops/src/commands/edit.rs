@@ -15,10 +15,10 @@ use crate::state::State;
 /// Edits a cluster's specification.
 pub(super) async fn cluster(state: &State, arguments: &EditCluster) -> Result<()> {
     let store = state.cluster(arguments.cluster.as_deref())?;
-    let stored = store.read().await?;
+    let stored = state.read(&store).await?;
     let before = ClusterFiles::from(stored.clone());
     let base = &stored.cluster;
-    let edited = by_hand(&arguments.changes, || base.object.to_yaml(), store.name())?;
+    let edited = by_hand(&arguments.changes, || base.to_yaml(), store.name())?;
     let write = async |edited: Option<&Edited>| {
         let mut after = before.clone();
         let sources = sources(edited)?;
@@ -38,15 +38,15 @@ pub(super) async fn cluster(state: &State, arguments: &EditCluster) -> Result<()
 /// Edits an instance group's specification.
 pub(super) async fn group(state: &State, arguments: &EditGroup) -> Result<()> {
     let store = state.cluster(None)?;
-    let stored = store.read().await?;
+    let stored = state.read(&store).await?;
     let before = ClusterFiles::from(stored.clone());
-    let base = stored.instance_groups.iter().find(|group| group.object.name() == arguments.group);
+    let base = stored.instance_groups.iter().find(|group| group.name() == arguments.group);
     let base = base.ok_or_else(|| unknown_group(&store, &before, &arguments.group))?;
-    let edited = by_hand(&arguments.changes, || base.object.to_yaml(), &arguments.group)?;
+    let edited = by_hand(&arguments.changes, || base.to_yaml(), &arguments.group)?;
     let write = async |edited: Option<&Edited>| {
         let mut after = before.clone();
         let sources = sources(edited)?;
-        let mut group = (*base.object).clone();
+        let mut group = base.clone().into_inner();
         match sources.first().map(|source| &source.document.object) {
             Some(AnyObject::InstanceGroup(edited)) => group = (**edited).clone(),
             Some(other) => return Err(another_kind(other, "InstanceGroup")),

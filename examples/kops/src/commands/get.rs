@@ -50,9 +50,9 @@ async fn clusters(state: &State, arguments: &GetClusters, format: GetFormat) -> 
         for name in &names {
             let store = state.registry().cluster(name)?;
             if arguments.full {
-                clusters.push(*store.read().await?.cluster.object);
+                clusters.push(state.read(&store).await?.cluster.into_inner());
             } else {
-                clusters.push(*store.cluster().await?.object);
+                clusters.push(store.cluster().await?.into_inner());
             }
         }
     }
@@ -75,7 +75,7 @@ async fn clusters(state: &State, arguments: &GetClusters, format: GetFormat) -> 
 
 async fn groups(state: &State, arguments: &GetGroups, format: GetFormat) -> Result<()> {
     let store = state.cluster(None)?;
-    let stored = store.read().await?;
+    let stored = state.read(&store).await?;
     warn_of(&stored);
     let files = ClusterFiles::from(stored);
     let mut groups = files.instance_groups.clone();

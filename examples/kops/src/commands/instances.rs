@@ -15,7 +15,7 @@ use crate::{cloud, output};
 /// Shows the machines of a cluster.
 pub(super) async fn get(state: &State, name: Option<&str>, format: GetFormat) -> Result<()> {
     let store = state.cluster(name)?;
-    let files = ClusterFiles::from(store.read().await?);
+    let files = ClusterFiles::from(state.read(&store).await?);
     let cloud = cloud::open(&files.cluster, state).await?;
     let Some(machines) = cloud.machines() else {
         return Err(no_machines(cloud.name()));
@@ -74,8 +74,9 @@ impl<'a> Row<'a> {
     fn state(&self) -> &'static str {
         match self.machine.state {
             MachineState::Pending => "Pending",
-            MachineState::Running | MachineState::Detached => "Running",
             MachineState::Terminating => "Terminating",
+            // Members and detached machines alike.
+            _ => "Running",
         }
     }
 

@@ -4,56 +4,53 @@ use kops_cluster::registry::ClusterStore;
 use kops_cluster::{ClusterFiles, populate};
 use kops_core::apply::Report;
 use kops_core::plan::{Plan, TextOptions};
-use kops_core::{Error, Result};
-use serde_json::{Value, json};
+use kops_core::store::Operation;
+use kops_core::{Error, Result, RunOptions};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::Outcome;
 use crate::cli::{PlanFormat, UpdateCluster};
-use crate::operation::Operation;
+use crate::operation::{self, operate, options};
 use crate::output;
 use crate::progress::span;
-use crate::specification::warn_of;
 use crate::state::State;
-use crate::target::Target;
+use crate::target::StoredTarget;
 
 /// Shows the plan of a cluster, or applies it.
 pub(super) async fn update(state: &State, arguments: &UpdateCluster) -> Result<Outcome> {
     let store = state.cluster(arguments.cluster.as_deref())?;
     if !arguments.consent.yes {
-        let (target, _) = read(state, &store).await?;
-        let plan = target.engine.prune(arguments.prune).plan(&target.graph).await?;
+        let StoredTarget { target, prefetch, .. } = StoredTarget::read(state, &store).await?;
+        let engine = target.engine.prune(arguments.prune);
+        let plan = engine.plan_prefetched(&target.graph, prefetch, RunOptions::new()).await?;
         show(&plan, arguments)?;
-        let pending = arguments.detailed_exitcode && !plan.is_empty();
+        let converged = plan.is_empty() && plan.pending.is_empty();
+        let pending = arguments.detailed_exitcode && !converged;
         return Ok(if pending { Outcome::Pending } else { Outcome::Done });
     }
-    let operation = Operation::begin(&store, "update cluster", arguments.consent.patience()).await?;
-    let outcome = apply(&operation, state, &store, arguments).await;
-    operation.end(outcome).await.map(|()| Outcome::Done)
-}
-
-async fn read(state: &State, store: &ClusterStore) -> Result<(Target, ClusterFiles)> {
-    let stored = store.read().await?;
-    warn_of(&stored);
-    let files = ClusterFiles::from(stored);
-    Ok((Target::of(&files, state, store).await?, files))
+    let patience = arguments.consent.patience();
+    operate(&store, "update cluster", patience, |operation| apply(operation, state, &store, arguments))
+        .await?;
+    Ok(Outcome::Done)
 }
 
 async fn apply(
-    operation: &Operation,
+    operation: Operation,
     state: &State,
     store: &ClusterStore,
     arguments: &UpdateCluster,
 ) -> Result<()> {
-    let (target, files) = read(state, store).await?;
-    let engine = operation.engine(target.engine.prune(arguments.prune));
-    let plan = engine.plan(&target.graph).await?;
+    let StoredTarget { target, files, prefetch } = StoredTarget::read(state, store).await?;
+    let engine = target.engine.prune(arguments.prune);
+    let plan = engine.plan_prefetched(&target.graph, prefetch, options(&operation)).await?;
     if arguments.output != PlanFormat::Json {
         show(&plan, arguments)?;
     }
-    let report = operation.apply(&engine, &plan).await?;
+    let report = operation::apply(&operation, &engine, &plan).await?;
     if arguments.output == PlanFormat::Json {
         let mut document = document(&plan)?;
-        document["result"] = result(&report);
+        document["result"] = self::document(&report)?;
         output::print_json(&document)?;
     }
     finish(store, &files, report, arguments.output == PlanFormat::Text).await
@@ -97,29 +94,8 @@ pub(super) fn show_text(plan: &Plan, full: bool, applied: bool) -> Result<()> {
     output::print("\nNothing was changed; run again with --yes to apply the plan.")
 }
 
-fn document(plan: &Plan) -> Result<Value> {
-    serde_json::to_value(plan)
-        .map_err(|error| Error::internal("a plan cannot be serialised").with_source(error))
-}
-
-/// The result of applying a plan, as JSON.
-fn result(report: &Report) -> Value {
-    let failed = report.failed.iter().map(
-        |failed| json!({ "task": failed.task, "action": failed.action, "error": failed.error.to_string() }),
-    );
-    let done = report.done.iter().map(|done| {
-        json!({ "task": done.task, "action": done.action, "id": done.id, "seconds": done.took.as_secs_f64() })
-    });
-    let blocked = report
-        .blocked
-        .iter()
-        .map(|blocked| json!({ "task": blocked.task, "action": blocked.action, "by": blocked.by }));
-    json!({
-        "complete": report.is_complete(),
-        "seconds": report.took.as_secs_f64(),
-        "done": done.collect::<Vec<_>>(),
-        "failed": failed.collect::<Vec<_>>(),
-        "blocked": blocked.collect::<Vec<_>>(),
-        "not_begun": report.not_begun,
-    })
+/// A plan or a report, as JSON.
+fn document(value: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(value)
+        .map_err(|error| Error::internal("the result cannot be serialised").with_source(error))
 }

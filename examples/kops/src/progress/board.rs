@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use kops_core::Error;
-use kops_core::apply::Event;
+use kops_core::apply::EventKind;
 use kops_core::graph::{Key, Wait};
 use kops_core::plan::{Action, Dependency, Plan};
 
@@ -61,13 +61,13 @@ impl Board {
     }
 
     /// Records an event; returns the lines that stay.
-    pub(super) fn note(&mut self, event: &Event, now: Duration) -> Vec<String> {
+    pub(super) fn note(&mut self, event: &EventKind, now: Duration) -> Vec<String> {
         match event {
-            Event::Began { steps } => {
+            EventKind::RunStarted { steps } => {
                 self.steps = *steps;
                 Vec::new()
             }
-            Event::Started { task, action } => {
+            EventKind::Started { task, action } => {
                 self.waiting.retain(|(waiting, _)| waiting != task);
                 self.running.push(Running {
                     task: task.clone(),
@@ -77,34 +77,38 @@ impl Board {
                 });
                 Vec::new()
             }
-            Event::Retrying { task, error, wait } => {
+            EventKind::Retrying { task, action, error, wait, .. } => {
                 let why = reason(task, error);
                 let line = format!("{}  {task}: {why}; retrying in {}", self.counter(), span(*wait));
-                if let Some(step) = self.running.iter_mut().find(|step| step.task == *task) {
+                if let Some(step) = self.step(task, *action) {
                     step.state = Phase::Retrying { why: error.kind().to_string(), at: now + *wait };
                 }
                 vec![line]
             }
-            Event::Settling { task, action } => {
+            EventKind::Settling { task, action } => {
                 self.created.insert(task.clone());
                 if let Some(step) = self.step(task, *action) {
                     step.state = Phase::Settling;
                 }
                 Vec::new()
             }
-            Event::Finished { task, action, id, took } => {
+            EventKind::Finished { task, action, id, took, .. } => {
                 self.done += 1;
                 self.running.retain(|step| !(step.task == *task && step.action == *action));
                 self.created.insert(task.clone());
                 self.ready.insert(task.clone());
                 vec![format!("{}  {} {task} ({id}) in {}", self.counter(), past(*action), span(*took))]
             }
-            Event::Failed { task, action, error } => {
+            EventKind::Failed { task, action, error, .. } => {
                 self.failed += 1;
                 self.running.retain(|step| !(step.task == *task && step.action == *action));
                 vec![format!("{}  cannot {action} {task}: {}", self.counter(), reason(task, error))]
             }
-            Event::Blocked { task, by, .. } => {
+            EventKind::Cancelled { task, action, .. } => {
+                self.running.retain(|step| !(step.task == *task && step.action == *action));
+                vec![format!("{}  gave up: {action} {task}", self.counter())]
+            }
+            EventKind::Blocked { task, by, .. } => {
                 self.blocked += 1;
                 self.waiting.retain(|(waiting, _)| waiting != task);
                 vec![format!("{}  {task} skipped: {by} failed", self.counter())]
@@ -194,6 +198,7 @@ fn present(action: Action) -> &'static str {
         Action::Create => "creating",
         Action::Update => "updating",
         Action::Replace => "replacing",
+        Action::Adopt => "adopting",
         Action::Delete => "deleting",
     }
 }
@@ -203,6 +208,7 @@ fn past(action: Action) -> &'static str {
         Action::Create => "created",
         Action::Update => "updated",
         Action::Replace => "replaced",
+        Action::Adopt => "adopted",
         Action::Delete => "deleted",
     }
 }
@@ -254,26 +260,33 @@ mod tests {
     #[test]
     fn what_runs_and_what_waits_for_it_is_shown() {
         let mut board = board();
-        let started = Event::Started { task: key("Network/main"), action: Action::Create };
+        let started = EventKind::Started { task: key("Network/main"), action: Action::Create };
         assert_eq!(board.note(&started, seconds(0)), Vec::<String>::new());
         assert_eq!(board.headline(), "0 of 3 done, 1 running, 2 waiting");
         let shown = ["  creating Network/main, 1.0 s", "  Subnet/a waits for Network/main"];
         assert_eq!(board.lines(seconds(1), 9), shown);
 
-        board.note(&Event::Settling { task: key("Network/main"), action: Action::Create }, seconds(2));
+        board.note(&EventKind::Settling { task: key("Network/main"), action: Action::Create }, seconds(2));
         assert_eq!(board.lines(seconds(20), 9), ["  waiting for Network/main to be ready, 20 s"]);
 
         let error = Arc::new(Error::new(ErrorKind::Throttled, "slow down"));
-        let retrying = Event::Retrying { task: key("Network/main"), error, wait: seconds(4) };
+        let retrying = EventKind::Retrying {
+            task: key("Network/main"),
+            action: Action::Create,
+            attempt: 2,
+            error,
+            wait: seconds(4),
+        };
         let lines = board.note(&retrying, seconds(20));
         assert_eq!(lines, ["[0/3]  Network/main: throttled: slow down; retrying in 4.0 s"]);
         assert_eq!(board.lines(seconds(21), 9), ["  Network/main: throttled; retrying in 3.0 s"]);
 
-        let done = Event::Finished {
+        let done = EventKind::Finished {
             task: key("Network/main"),
             action: Action::Create,
             id: "net-1".to_owned(),
             took: seconds(130),
+            attempts: 2,
         };
         assert_eq!(board.note(&done, seconds(130)), ["[1/3]  created Network/main (net-1) in 2 min 10 s"]);
     }
@@ -281,15 +294,21 @@ mod tests {
     #[test]
     fn failures_and_what_they_block_stay() {
         let mut board = board();
-        board.note(&Event::Started { task: key("Network/main"), action: Action::Create }, seconds(0));
+        board.note(&EventKind::Started { task: key("Network/main"), action: Action::Create }, seconds(0));
         let error = Arc::new(Error::new(ErrorKind::Denied, "not you"));
-        let failed = Event::Failed { task: key("Network/main"), action: Action::Create, error };
+        let failed = EventKind::Failed {
+            task: key("Network/main"),
+            action: Action::Create,
+            error,
+            took: seconds(1),
+            attempts: 1,
+        };
         assert_eq!(
             board.note(&failed, seconds(1)),
             ["[0/3]  cannot create Network/main: permission denied: not you"]
         );
         let blocked =
-            Event::Blocked { task: key("Subnet/a"), action: Action::Create, by: key("Network/main") };
+            EventKind::Blocked { task: key("Subnet/a"), action: Action::Create, by: key("Network/main") };
         assert_eq!(board.note(&blocked, seconds(1)), ["[0/3]  Subnet/a skipped: Network/main failed"]);
         assert_eq!(board.headline(), "0 of 3 done, 0 running, 1 waiting, 1 failed, 1 blocked");
     }
@@ -299,7 +318,7 @@ mod tests {
         let mut board = board();
         for number in 0..20 {
             let task = Key::new("Subnet", &number.to_string());
-            board.note(&Event::Started { task, action: Action::Create }, seconds(0));
+            board.note(&EventKind::Started { task, action: Action::Create }, seconds(0));
         }
         let lines = board.lines(seconds(1), 5);
         assert_eq!(lines.len(), 5);

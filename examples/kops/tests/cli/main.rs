@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test can do no better")]
 
+#[cfg(feature = "aws")]
 mod aws;
+#[cfg(any(feature = "aws", feature = "azure", feature = "gce", feature = "openstack"))]
 mod clouds;
 mod common;
+mod left_out;
 mod memory;

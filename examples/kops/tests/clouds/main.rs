@@ -11,6 +11,8 @@
 mod ground;
 mod keystone;
 mod offline;
+mod outputs;
+mod own_kinds;
 mod rows;
 
 use std::fmt::Write as _;
@@ -52,7 +54,7 @@ fn cell(row: &Row, offline: &Offline) -> String {
 
 /// Why a graph is refused.
 fn lowered(row: &Row, offline: &Offline, graph: &TaskGraph, scope: &Scope) -> Option<String> {
-    let error = offline.cloud.lower(graph, scope).err()?;
+    let error = offline.cloud.lower(graph, scope, &[]).err()?;
     // Anything else would be a mistake of the row.
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{}, {}: {error}", row.what, offline.title);
     Some(error.to_string())
@@ -93,13 +95,13 @@ async fn what_rows_stand_on_is_possible_everywhere() {
     for offline in offline::all().await.unwrap() {
         let files = ground::cluster(&offline, |_, _| {}, |_, _| {}).unwrap();
         let planned = cluster_graph(&files, &*offline.cloud).unwrap_or_else(|it| panic!("{it}"));
-        offline.cloud.lower(&planned.graph, &planned.scope).unwrap();
+        offline.cloud.lower(&planned.graph, &planned.scope, &[]).unwrap();
         let ground = Ground::new(&offline);
         let mut with_group = Ground::new(&offline);
         let group = ground::group(&with_group);
         with_group.graph.add("group", group);
         for graph in [ground.graph, with_group.graph] {
-            offline.cloud.lower(&graph.build().unwrap(), &Scope::new("demo.example.com")).unwrap();
+            offline.cloud.lower(&graph.build().unwrap(), &Scope::new("demo.example.com"), &[]).unwrap();
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Offline {
 pub(crate) async fn all() -> Result<Vec<Offline>> {
     let clock = || Arc::new(SystemClock::new());
     let aws = AwsBuilder::new().region("eu-central-1").static_credentials("AKIA", "secret", None);
-    let gce = GceBuilder::new().project("project").region("europe-west3").anonymous();
+    let gce = GceBuilder::new().project("project").region("europe-west3").anonymous().install_ring();
     let openstack = OpenstackBuilder::new()
         .password(&keystone::start(), "ada", "secret", "project")
         .external_network("public");

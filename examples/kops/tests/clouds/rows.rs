@@ -7,8 +7,8 @@ use kops_cluster::{
 use kops_core::cloud::Scope;
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{
-    DnsRecord, DnsTarget, DnsZone, FirewallRule, FirewallRules, Instance, MachineOptions, Network, Peer,
-    Protocol, RecordType, RootVolume, Scheme, SpotOptions, Volume,
+    DnsRecord, DnsTarget, DnsZone, FirewallRule, FirewallRules, Instance, InstanceDisk, Network, Peer,
+    Protocol, RecordType, Scheme, SpotOptions, Volume,
 };
 
 use crate::ground::{Ground, group, listener, network};
@@ -70,7 +70,7 @@ pub(crate) const ROWS: &[Row] = &[
     created("names in a private DNS zone", |it, _| it.dns = DnsType::Private),
     created("subnets in an existing network", |it, cloud| {
         it.network_id = Some(cloud.network.to_owned());
-        it.network_cidr = Some("10.0.0.0/16".to_owned());
+        it.network_cidr = "10.0.0.0/16".parse().ok();
     }),
     created("existing subnets", |it, cloud| {
         it.network_id = Some(cloud.network.to_owned());
@@ -118,12 +118,12 @@ pub(crate) const ROWS: &[Row] = &[
     edited("warm pools", |files, _| nodes(files, "spec.warmPool.minSize", "1")),
     edited("Karpenter", |files, _| nodes(files, "spec.manager", "Karpenter")),
     tasks("a network with IPv6", |on| {
-        on.graph.add("six", Network { ipv6: true, ..network() });
+        on.graph.add("six", network().ipv6(true));
     }),
     tasks("a NAT gateway with an address of its own", |on| on.gateway()),
     tasks("rules by the cloud's prefix lists", |on| {
         let rules = [FirewallRule::tcp(22, Peer::PrefixList("pl-0123456789abcdef0".to_owned()))];
-        on.graph.add("wall", FirewallRules { firewall: on.wall.id(), rules: rules.into() });
+        on.graph.add("wall", FirewallRules::new(on.wall.id(), rules));
     }),
     tasks("a load balancer for UDP", |on| {
         on.balance("udp", Scheme::Public, listener(|it| it.protocol = Protocol::Udp));
@@ -137,44 +137,36 @@ pub(crate) const ROWS: &[Row] = &[
     }),
     tasks("a DNS record of a load balancer", |on| {
         let target = on.balance("api", Scheme::Public, listener(|_| {}));
-        let zone = on.graph.add("zone", DnsZone { name: "example.com".to_owned(), network: None });
+        let zone = on.graph.add("zone", DnsZone::new("example.com"));
         let (name, record_type) = ("api.example.com".to_owned(), RecordType::A);
         let target = DnsTarget::LoadBalancer(target.id());
-        on.graph.add("api", DnsRecord { zone: zone.id(), name, record_type, ttl: 60, target });
+        on.graph.add("api", DnsRecord::new(zone.id(), name, record_type, target).ttl_seconds(60));
     }),
     tasks("a single machine", |on| {
-        let machine = Instance {
-            subnet: on.subnet.id(),
-            image: "image".to_owned(),
-            machine_type: "large".to_owned(),
-            firewalls: [on.wall.id()].into(),
-            identity: None,
-            ssh_key: Some(on.key.id()),
-            user_data: None,
-            root_volume: RootVolume { size: 20, ..RootVolume::default() },
-            options: MachineOptions::default(),
+        let machine = Instance::new(on.subnet.id(), "image", "large")
+            .firewalls([on.wall.id()])
+            .ssh_key(on.key.id())
+            .root_disk(InstanceDisk::new(20))
             // By it a cloud whose subnets span the zones knows where.
-            labels: [("topology.kubernetes.io/zone".to_owned(), on.offline.zones[0].to_owned())].into(),
-        };
+            .label("topology.kubernetes.io/zone", on.offline.zones[0]);
         on.graph.add("machine", machine);
     }),
     tasks("a group with the most to pay for its spot machines", |on| {
-        let spot = Some(SpotOptions { max_price: Some("0.10".to_owned()) });
-        let group = kops_core::resource::InstanceGroup { spot, ..group(on) };
+        let group = group(on).spot(SpotOptions::new().max_price("0.10"));
         on.graph.add("spot", group);
     }),
     tasks("a disk", |on| {
         on.graph.add("disk", disk(on));
     }),
     tasks("a disk of a given speed", |on| {
-        on.graph.add("disk", Volume { iops: Some(4000), ..disk(on) });
+        on.graph.add("disk", disk(on).iops(4000));
     }),
     data("machines have identities", |on| {
         let mut graph = TaskGraph::builder();
         graph.add("nodes", ClusterIdentity::of(MachineRole::Node).identity().unwrap());
-        let native = on.cloud.lower(&graph.build().unwrap(), &Scope::new("demo.example.com")).unwrap();
+        let native = on.cloud.lower(&graph.build().unwrap(), &Scope::new("demo.example.com"), &[]).unwrap();
         // Where there are none, the task becomes nothing.
-        yes(native.tasks().next().is_some())
+        yes(native.graph().tasks().next().is_some())
     }),
     data("`surge`: a machine more for the time of a replacement", |on| yes(on.cloud.capabilities().surge)),
     data("machines: listed, taken out of load balancers, ended", |on| yes(on.cloud.machines().is_some())),
@@ -196,7 +188,7 @@ pub(crate) fn yes(it: bool) -> String {
 }
 
 fn disk(on: &Ground<'_>) -> Volume {
-    Volume { zone: on.offline.zones[0].to_owned(), size: 20, ..Volume::default() }
+    Volume::new(on.offline.zones[0].to_owned(), 20)
 }
 
 fn cluster(files: &mut ClusterFiles, path: &str, value: &str) {

@@ -28,12 +28,13 @@ fn group() -> InstanceGroup {
 }
 
 fn known() -> Endpoint {
-    Endpoint { host: "api.internal.ha.example.com".into(), port: 443 }
+    Endpoint::new("api.internal.ha.example.com", 443)
 }
 
 fn user_data(group: &InstanceGroup, role: MachineRole, endpoint: &Endpoint) -> Option<Input<Secret>> {
     let mut problems = Problems::new();
-    let machine = BootMachine { cluster: &cluster(), group, role, endpoint };
+    let cluster = cluster();
+    let machine = BootMachine::new(&cluster, group, role, endpoint);
     let data = CloudInit::default().user_data(&machine, &mut problems);
     assert!(!problems.has_errors(), "{problems}");
     data
@@ -82,7 +83,7 @@ fn it_is_a_cloud_config() {
 fn it_waits_for_what_is_not_known() {
     let host =
         kops_core::graph::Handle::<LoadBalancer>::named("api.ha.example.com").get(LoadBalancer::DNS_NAME);
-    let data = user_data(&group(), MachineRole::ControlPlane, &Endpoint { host, port: 443 }).unwrap();
+    let data = user_data(&group(), MachineRole::ControlPlane, &Endpoint::new(host, 443)).unwrap();
     let Input::Concat(parts) = data else { panic!("it is known") };
     let outputs = parts.iter().filter(|part| matches!(part, Part::Output { .. }));
     assert_eq!(outputs.count(), 1);
@@ -145,8 +146,8 @@ fn a_version_that_is_none_is_refused() {
     let mut cluster = cluster();
     cluster.spec.kubernetes_version = Some("1.34".to_owned());
     let mut problems = Problems::new();
-    let machine =
-        BootMachine { cluster: &cluster, group: &group(), role: MachineRole::Node, endpoint: &known() };
+    let (group, endpoint) = (group(), known());
+    let machine = BootMachine::new(&cluster, &group, MachineRole::Node, &endpoint);
     CloudInit::default().user_data(&machine, &mut problems);
     assert!(problems.to_string().contains("\"1.34\" is not a version"), "{problems}");
 }

@@ -25,7 +25,7 @@ impl Dialect for Polyglot {
 
 /// The clouds served, with zones and what there is.
 fn clouds() -> Vec<(&'static str, [&'static str; 3], Capabilities)> {
-    let router = Capabilities { nat_gateways: false, zonal_nat_gateways: false, ..zonal() };
+    let router = zonal().nat_gateways(false).zonal_nat_gateways(false);
     vec![
         ("aws", ["us-east-1a", "us-east-1b", "us-east-1c"], zonal()),
         ("memory", ["zone-1a", "zone-1b", "zone-1c"], zonal()),
@@ -44,22 +44,19 @@ fn combinations(cloud: &str, zones: [&str; 3]) -> Vec<NewCluster> {
                     for balancer in [None, Some(LoadBalancerType::Public), Some(LoadBalancerType::Internal)] {
                         // Each plugin has its turn.
                         let plugin = Networking::PLUGINS[all.len() % Networking::PLUGINS.len()];
-                        all.push(NewCluster {
-                            name: "all.example.com".to_owned(),
-                            cloud: cloud.to_owned(),
-                            zones: zones.iter().map(|zone| (*zone).to_owned()).collect(),
-                            control_plane_count: Some(control_planes),
-                            control_plane_size: Some("large".to_owned()),
-                            node_size: Some("large".to_owned()),
-                            image: Some("image".to_owned()),
-                            topology,
-                            bastion: topology == TopologyKind::Private,
-                            api_load_balancer: balancer,
-                            dns,
-                            dns_zone: (dns != DnsType::None).then(|| "example.com".to_owned()),
-                            networking: plugin.to_owned(),
-                            ..NewCluster::default()
-                        });
+                        let mut new = NewCluster::new("all.example.com", cloud)
+                            .zones(zones.iter().map(|zone| (*zone).to_owned()))
+                            .control_plane_count(control_planes)
+                            .control_plane_size("large")
+                            .node_size("large")
+                            .image("image")
+                            .topology(topology)
+                            .bastion(topology == TopologyKind::Private)
+                            .api_load_balancer(balancer)
+                            .dns(dns)
+                            .networking(plugin);
+                        new.dns_zone = (dns != DnsType::None).then(|| "example.com".to_owned());
+                        all.push(new);
                     }
                 }
             }
@@ -83,14 +80,9 @@ fn whatever_can_be_made_becomes_a_graph() {
             if validate(&cluster, &groups).has_errors() {
                 continue;
             }
-            let blueprint = Blueprint {
-                cluster: &cluster,
-                groups: &groups,
-                ssh_keys: &[],
-                capabilities: capabilities.clone(),
-                dialect: &Polyglot,
-                bootstrap: &CloudInit::default(),
-            };
+            let bootstrap = CloudInit::default();
+            let blueprint =
+                Blueprint::new(&cluster, &groups, &[], capabilities.clone(), &Polyglot, &bootstrap);
             let graph = build(&blueprint).unwrap_or_else(|problems| panic!("{options:#?}\n{problems}")).graph;
             assert_eq!(names(&graph, "InstanceGroup").len(), groups.len());
             assert!(graph.specs::<kops_core::resource::InstanceGroup>().unwrap().iter().all(|(_, group)| {

@@ -59,7 +59,7 @@ fn what_the_cloud_cannot_do_is_refused() {
     files.cluster.spec.networking.network_id = Some("net".to_owned());
     files.cluster.spec.ssh_access = vec![AccessSource::PrefixList("pl-1".to_owned())];
     files.instance_groups[3].spec.max_price = Some("1".to_owned());
-    let errors = errors(&files, Capabilities { zonal_subnets: true, ..Capabilities::default() });
+    let errors = errors(&files, Capabilities::new().zonal_subnets(true));
     for words in [
         ["spec.networkID", "existing", "remove"],
         ["spec.sshAccess[0]", "pl-1", "CIDRs"],

@@ -18,7 +18,7 @@ use kops_core::resource::{
 
 fn selector(graph: &kops_core::graph::TaskGraph, kind: &str, name: &str) -> String {
     match &graph.get(&Key::new(kind, name)).unwrap().lifecycle {
-        Lifecycle::Shared { selector } => selector.clone(),
+        Lifecycle::Shared { selector, .. } => selector.clone(),
         other => panic!("{kind}/{name} is {other:?}"),
     }
 }
@@ -226,7 +226,7 @@ fn where_subnets_span_zones_one_nat_gateway_serves_all() {
     assert_eq!(names(&graph, "Volume").len(), 6);
 
     // Where nothing translates addresses for a network, the gateway does.
-    let routers = kops_core::cloud::Capabilities { nat_gateways: false, ..regional() };
+    let routers = regional().nat_gateways(false);
     let graph = try_build(&files, routers).unwrap().graph;
     let subnet: Subnet = graph.spec("us-test1.ha.example.com").unwrap();
     assert!(matches!(subnet.egress, Egress::Internet(_)));
@@ -344,15 +344,15 @@ impl NodeBootstrap for Kops {
 #[test]
 fn what_machines_join_by_is_passed_on() {
     let files = ha_private();
-    let bootstrap = Kops(vec![JoinService { name: "kops-controller".to_owned(), port: 3988 }]);
-    let blueprint = Blueprint {
-        cluster: &files.cluster,
-        groups: &files.instance_groups,
-        ssh_keys: &files.ssh_keys,
-        capabilities: zonal(),
-        dialect: &NoDialect,
-        bootstrap: &bootstrap,
-    };
+    let bootstrap = Kops(vec![JoinService::new("kops-controller", 3988)]);
+    let blueprint = Blueprint::new(
+        &files.cluster,
+        &files.instance_groups,
+        &files.ssh_keys,
+        zonal(),
+        &NoDialect,
+        &bootstrap,
+    );
     let graph = build(&blueprint).unwrap().graph;
     let balancer: LoadBalancer = graph.spec("api.ha.example.com").unwrap();
     assert!(balancer.listeners.iter().map(|listener| listener.port).eq([443, 3988]));

@@ -57,36 +57,34 @@ pub(super) fn group(name: &str, role: Role, subnet: &str) -> InstanceGroup {
 
 /// A cloud that can do everything, zone by zone.
 pub(super) fn zonal() -> Capabilities {
-    Capabilities {
-        nat_gateways: true,
-        public_load_balancers: true,
-        internal_load_balancers: true,
-        public_dns: true,
-        private_dns: true,
-        prefix_lists: true,
-        spot: true,
-        ipv6: false,
-        shared_networks: true,
-        zonal_subnets: true,
-        zonal_nat_gateways: true,
-        surge: true,
-    }
+    Capabilities::new()
+        .nat_gateways(true)
+        .public_load_balancers(true)
+        .internal_load_balancers(true)
+        .public_dns(true)
+        .private_dns(true)
+        .prefix_lists(true)
+        .spot(true)
+        .shared_networks(true)
+        .zonal_subnets(true)
+        .zonal_nat_gateways(true)
+        .surge(true)
 }
 
 /// The same with subnets and NAT gateways that span the zones.
 pub(super) fn regional() -> Capabilities {
-    Capabilities { zonal_subnets: false, zonal_nat_gateways: false, ..zonal() }
+    zonal().zonal_subnets(false).zonal_nat_gateways(false)
 }
 
 pub(super) fn try_build(files: &ClusterFiles, capabilities: Capabilities) -> Result<ClusterModel, Problems> {
-    build(&Blueprint {
-        cluster: &files.cluster,
-        groups: &files.instance_groups,
-        ssh_keys: &files.ssh_keys,
+    build(&Blueprint::new(
+        &files.cluster,
+        &files.instance_groups,
+        &files.ssh_keys,
         capabilities,
-        dialect: &NoDialect,
-        bootstrap: &CloudInit::default(),
-    })
+        &NoDialect,
+        &CloudInit::default(),
+    ))
 }
 
 pub(super) fn graph(files: &ClusterFiles) -> TaskGraph {
@@ -117,7 +115,7 @@ pub(super) fn summary(graph: &TaskGraph) -> String {
     tasks.iter().fold(String::new(), |mut text, task| {
         let lifecycle = match &task.lifecycle {
             Lifecycle::Managed => String::new(),
-            Lifecycle::Shared { selector } => format!("  (shared: {selector})"),
+            Lifecycle::Shared { selector, .. } => format!("  (shared: {selector})"),
             other => format!("  ({other:?})"),
         };
         writeln!(text, "{}{lifecycle}", task.key).unwrap();

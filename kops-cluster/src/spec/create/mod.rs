@@ -6,6 +6,8 @@ mod network;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use ipnet::IpNet;
+use kops_core::setters;
 use serde_json::json;
 
 use super::defaults::{
@@ -32,18 +34,17 @@ choice! {
 
 /// The options of a new cluster: those of `kops create cluster`.
 ///
-/// Only `name`, `cloud` and `zones` are required.
+/// Only `name`, `cloud` and `zones` are required. Names (of clouds, network plugins, versions) and CIDRs with access
+/// are text, as users write them: [`new_cluster`] parses them and reports all problems at once, each with the closest
+/// valid name.
 ///
 /// ```
 /// use kops_cluster::{NewCluster, new_cluster};
 ///
-/// let (cluster, groups) = new_cluster(&NewCluster {
-///     name: "demo.example.com".into(),
-///     cloud: "aws".into(),
-///     zones: vec!["us-east-1a".into(), "us-east-1b".into(), "us-east-1c".into()],
-///     control_plane_count: Some(3),
-///     ..NewCluster::default()
-/// })?;
+/// let new = NewCluster::new("demo.example.com", "aws")
+///     .zones(["us-east-1a", "us-east-1b", "us-east-1c"])
+///     .control_plane_count(3);
+/// let (cluster, groups) = new_cluster(&new)?;
 /// assert_eq!(cluster.region().as_deref(), Some("us-east-1"));
 /// assert_eq!(cluster.spec.etcd_clusters[0].members.len(), 3);
 /// let names: Vec<&str> = groups.iter().map(|group| group.name()).collect();
@@ -51,11 +52,12 @@ choice! {
 /// assert_eq!(names[3..], ["nodes-us-east-1a", "nodes-us-east-1b", "nodes-us-east-1c"]);
 ///
 /// // All problems are reported at once, each with a fix.
-/// let problems = new_cluster(&NewCluster { name: "demo".into(), bastion: true, ..NewCluster::default() }).unwrap_err();
+/// let problems = new_cluster(&NewCluster::new("demo", "").bastion(true)).unwrap_err();
 /// assert!(problems.errors().count() >= 4);
 /// # Ok::<(), kops_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct NewCluster {
     /// The name: a DNS name.
     pub name: String,
@@ -103,9 +105,9 @@ pub struct NewCluster {
     /// The network plugin: `cilium`, `calico`, …
     pub networking: String,
     /// The CIDR of the network.
-    pub network_cidr: Option<String>,
+    pub network_cidr: Option<IpNet>,
     /// Additional CIDRs of the network.
-    pub additional_network_cidrs: Vec<String>,
+    pub additional_network_cidrs: Vec<IpNet>,
     /// An existing network.
     pub network_id: Option<String>,
     /// Existing subnets for the machines, in the order of the zones (those of nodes and control plane
@@ -137,11 +139,12 @@ pub struct NewCluster {
     pub project: Option<String>,
 }
 
-impl Default for NewCluster {
-    fn default() -> Self {
+impl NewCluster {
+    /// A cluster on a cloud, in zones that are yet to be given: one control-plane machine, and a node in each zone.
+    pub fn new(name: impl Into<String>, cloud: impl Into<String>) -> Self {
         Self {
-            name: String::new(),
-            cloud: String::new(),
+            name: name.into(),
+            cloud: cloud.into(),
             zones: Vec::new(),
             control_plane_zones: Vec::new(),
             control_plane_count: None,
@@ -179,6 +182,89 @@ impl Default for NewCluster {
             config_base: None,
             project: None,
         }
+    }
+
+    setters! {
+        /// Adds to [`zones`](Self#structfield.zones).
+        texts zones;
+        /// Adds to [`control_plane_zones`](Self#structfield.control_plane_zones).
+        texts control_plane_zones;
+        /// Sets [`control_plane_count`](Self#structfield.control_plane_count).
+        option control_plane_count: u32;
+        /// Sets [`control_plane_size`](Self#structfield.control_plane_size).
+        text control_plane_size;
+        /// Sets [`control_plane_image`](Self#structfield.control_plane_image).
+        text control_plane_image;
+        /// Sets [`control_plane_volume_size`](Self#structfield.control_plane_volume_size).
+        option control_plane_volume_size: i32;
+        /// Adds to [`control_plane_security_groups`](Self#structfield.control_plane_security_groups).
+        texts control_plane_security_groups;
+        /// Sets [`node_count`](Self#structfield.node_count).
+        option node_count: u32;
+        /// Sets [`node_size`](Self#structfield.node_size).
+        text node_size;
+        /// Sets [`node_image`](Self#structfield.node_image).
+        text node_image;
+        /// Sets [`node_volume_size`](Self#structfield.node_volume_size).
+        option node_volume_size: i32;
+        /// Adds to [`node_security_groups`](Self#structfield.node_security_groups).
+        texts node_security_groups;
+        /// Sets [`image`](Self#structfield.image).
+        text image;
+        /// Sets [`topology`](Self#structfield.topology).
+        set topology: TopologyKind;
+        /// Sets [`bastion`](Self#structfield.bastion).
+        set bastion: bool;
+        /// Sets [`api_load_balancer`](Self#structfield.api_load_balancer).
+        option api_load_balancer: LoadBalancerType;
+        /// Sets [`api_load_balancer_class`](Self#structfield.api_load_balancer_class).
+        option api_load_balancer_class: LoadBalancerClass;
+        /// Sets [`dns`](Self#structfield.dns).
+        set dns: DnsType;
+        /// Sets [`dns_zone`](Self#structfield.dns_zone).
+        text dns_zone;
+        /// Sets [`networking`](Self#structfield.networking).
+        into networking: String;
+        /// Sets [`network_cidr`](Self#structfield.network_cidr).
+        option network_cidr: IpNet;
+        /// Adds to [`additional_network_cidrs`](Self#structfield.additional_network_cidrs).
+        extend additional_network_cidrs: IpNet;
+        /// Sets [`network_id`](Self#structfield.network_id).
+        text network_id;
+        /// Adds to [`subnets`](Self#structfield.subnets).
+        texts subnets;
+        /// Adds to [`utility_subnets`](Self#structfield.utility_subnets).
+        texts utility_subnets;
+        /// Sets [`kubernetes_version`](Self#structfield.kubernetes_version).
+        text kubernetes_version;
+        /// Sets [`channel`](Self#structfield.channel).
+        text channel;
+        /// Adds to [`admin_access`](Self#structfield.admin_access).
+        texts admin_access;
+        /// Adds to [`ssh_access`](Self#structfield.ssh_access).
+        texts ssh_access;
+        /// Sets [`ssh_key_name`](Self#structfield.ssh_key_name).
+        text ssh_key_name;
+        /// Sets [`encrypt_etcd_storage`](Self#structfield.encrypt_etcd_storage).
+        option encrypt_etcd_storage: bool;
+        /// Sets [`etcd_storage_type`](Self#structfield.etcd_storage_type).
+        text etcd_storage_type;
+        /// Sets [`config_base`](Self#structfield.config_base).
+        text config_base;
+        /// Sets [`project`](Self#structfield.project).
+        text project;
+    }
+
+    /// Sets the names of the etcd clusters instead of the usual ones.
+    pub fn etcd_clusters(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.etcd_clusters = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds a label for everything in the cloud.
+    pub fn cloud_label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.cloud_labels.insert(key.into(), value.into());
+        self
     }
 }
 

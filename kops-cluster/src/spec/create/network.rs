@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use ipnet::IpNet;
-
 use super::{NewCluster, TopologyKind, option};
 use crate::spec::defaults::{CloudDefaults, assign_cidrs};
 use crate::spec::problem::Problems;
@@ -32,16 +30,11 @@ pub(super) fn fill(
     let networking = &mut spec.networking;
     networking.network_id.clone_from(&options.network_id);
     networking.network_cidr = match &options.network_cidr {
-        Some(text) => cidr("network-cidr", None, text, problems),
+        Some(cidr) => Some(*cidr),
         None if options.network_id.is_none() => cloud.network_cidr.and_then(|cidr| cidr.parse().ok()),
         None => None,
     };
-    networking.additional_network_cidrs = options
-        .additional_network_cidrs
-        .iter()
-        .enumerate()
-        .filter_map(|(at, text)| cidr("additional-network-cidrs", Some(at), text, problems))
-        .collect();
+    networking.additional_network_cidrs.clone_from(&options.additional_network_cidrs);
 
     let private = options.topology == TopologyKind::Private;
     let zones = all_zones(options);
@@ -105,13 +98,4 @@ fn subnets(
         ..SubnetSpec::default()
     });
     made.collect()
-}
-
-fn cidr(name: &str, at: Option<usize>, text: &str, problems: &mut Problems) -> Option<IpNet> {
-    text.parse()
-        .inspect_err(|_| {
-            let path = at.map_or_else(|| option(name), |at| option(name).index(at));
-            problems.error(path, format!("{text:?} is not a CIDR"), "use a CIDR such as 10.0.0.0/16");
-        })
-        .ok()
 }

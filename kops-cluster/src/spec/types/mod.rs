@@ -4,6 +4,9 @@
 //! `cloudProvider`) instead of being in one flat list. Documents in other versions are converted when they
 //! are read or written (see [`ApiVersion`](super::ApiVersion)). Fields that affect machines and cloud objects
 //! are typed; settings of Kubernetes components, which nothing here uses yet, are [`Opaque`](super::Opaque).
+//!
+//! They mirror kOps' API field by field, so they are plain structs, to be written with `..Default::default()`: they
+//! get a field when that API gets one.
 
 mod api;
 mod cloud;

@@ -28,8 +28,7 @@ use super::version::{self, ApiVersion, Kind};
 /// ```
 /// use kops_cluster::{NewCluster, new_cluster, validate};
 ///
-/// let options =
-///     NewCluster { name: "demo.example.com".into(), cloud: "aws".into(), zones: vec!["us-east-1a".into()], ..NewCluster::default() };
+/// let options = NewCluster::new("demo.example.com", "aws").zones(["us-east-1a"]);
 /// let (mut cluster, groups) = new_cluster(&options).unwrap();
 /// cluster.spec.networking.subnets[0].cidr = Some("10.9.0.0/30".parse().unwrap());
 /// let problems: Vec<String> = validate(&cluster, &groups).errors().map(ToString::to_string).collect();

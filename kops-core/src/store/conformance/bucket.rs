@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::{content, ensure, run_except};
 use crate::clock::{Clock, SystemClock};
+use crate::cloud::causes;
 use crate::store::{Entry, Holder, LeaseRequest, Precondition, Prefix, StateStore, StoreKey, Stores};
 use crate::{Error, ErrorKind, Result};
 
@@ -251,7 +252,8 @@ fn failed<T>(outcome: Result<T>, kind: ErrorKind) -> Result<Error> {
     match outcome {
         Ok(_) => Err(Error::new(ErrorKind::Failed, format!("{kind} was to come, and the call succeeded"))),
         Err(error) if error.kind() == kind => {
-            ensure(!format!("{error:?}").contains(CONTENT), "an error shows an object's content")?;
+            let shown = format!("{error:?} {}", causes(&error));
+            ensure(!shown.contains(CONTENT), "an error shows an object's content")?;
             Ok(error)
         }
         Err(error) => Err(Error::new(ErrorKind::Failed, format!("{kind} was to come, and not: {error}"))),

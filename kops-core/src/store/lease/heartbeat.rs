@@ -1,13 +1,16 @@
-//! The task that renews a lease, and notices when it is lost.
+//! The task that renews a lease, notices when it is lost, and lets it go in the end.
+//!
+//! Letting go is this task's too, so that it happens also when nobody is left to wait for it.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Held, poll};
+use super::{Held, lost, poll};
 use crate::clock::Clock;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Result};
 
 /// Three times within the time to live: two renewals may fail.
 fn interval(ttl: Duration) -> Duration {
@@ -19,35 +22,46 @@ fn deadline(ttl: Duration) -> Duration {
     ttl * 5 / 6
 }
 
+/// How a lease ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It is free, and its epoch stays known.
+    Free,
+    /// Its object goes.
+    Remove,
+}
+
 pub(super) struct Heartbeat {
     pub(super) clock: Arc<dyn Clock>,
     /// When the last successful write was begun, in the clock's monotonic time.
     pub(super) alive: Duration,
-    pub(super) stop: CancellationToken,
+    /// How to end; with the sender dropped, by freeing the lease.
+    pub(super) end: oneshot::Receiver<Ending>,
     pub(super) lost: CancellationToken,
     pub(super) why: Arc<OnceLock<String>>,
 }
 
 impl Heartbeat {
-    /// Renews until it is told to stop, and gives the lease back; or loses it, and cancels.
-    pub(super) async fn run(mut self, mut held: Held) -> Option<Held> {
+    /// Renews until it is told how to end, and ends so; or loses the lease, and cancels.
+    pub(super) async fn run(mut self, mut held: Held) -> Result<()> {
         match self.keep(&mut held).await {
-            Ok(()) => Some(held),
+            Ok(ending) => held.end(ending).await,
             Err(why) => {
+                let error = lost(&why);
                 // The reason first: whoever sees the cancellation may ask for it.
                 let _ = self.why.set(why);
                 self.lost.cancel();
-                None
+                Err(error)
             }
         }
     }
 
-    async fn keep(&mut self, held: &mut Held) -> Result<(), String> {
+    async fn keep(&mut self, held: &mut Held) -> Result<Ending, String> {
         let ttl = held.record.ttl();
         let mut wait = interval(ttl);
         loop {
             tokio::select! {
-                () = self.stop.cancelled() => return Ok(()),
+                ending = &mut self.end => return Ok(ending.unwrap_or(Ending::Free)),
                 () = self.clock.sleep(wait) => {}
             }
             let begun = self.clock.elapsed();

@@ -31,6 +31,7 @@
 //! kOps knows of none.
 
 mod heartbeat;
+mod operation;
 mod process;
 mod record;
 #[cfg(test)]
@@ -41,9 +42,13 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
+use self::heartbeat::{Ending, Heartbeat};
+pub use self::operation::Operation;
 pub use self::process::Process;
 pub use self::record::{Holder, Record};
 use super::{Precondition, StateStore, StoreKey, Version};
@@ -51,9 +56,13 @@ use crate::clock::Clock;
 use crate::{Error, ErrorKind, Result};
 
 /// Long enough for an hour of a cloud's bad minutes not to end an apply, short enough to wait for.
-const TTL: Duration = Duration::from_mins(1);
+const TTL: Duration = Duration::from_secs(60);
 /// A failed write whose outcome is unknown is looked at and repeated this often.
 const ATTEMPTS: u32 = 4;
+/// How long a contender waits, in steps, for a lease that this very process holds: whoever was dropped a moment ago is
+/// still writing that it is free, which takes a store some tenths of a second.
+const LETTING_GO: Duration = Duration::from_millis(500);
+const LETTING_GO_STEP: Duration = Duration::from_millis(50);
 
 /// How often a waiting contender looks: often enough to notice a release soon.
 fn poll(ttl: Duration) -> Duration {
@@ -62,7 +71,7 @@ fn poll(ttl: Duration) -> Duration {
 
 type OnWait = Arc<dyn Fn(&Record, Duration) + Send + Sync>;
 
-/// A wish for a lease.
+/// A request for a lease.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -120,6 +129,9 @@ impl LeaseRequest {
 
     /// Takes the lease, and starts its heartbeat on the current tokio runtime.
     ///
+    /// When this future is dropped while it writes, what it may have written is let go in the background, as by
+    /// dropping the [`Lease`]. [`LeaseRequest::hold`] takes the lease, works, and lets it go, as one operation.
+    ///
     /// # Errors
     /// `Locked` when somebody else holds it; whatever the store says.
     pub async fn acquire(
@@ -133,18 +145,25 @@ impl LeaseRequest {
         let mut watch = Watch::default();
         let mut attempts = ATTEMPTS;
         let mut written = began;
+        let mut doubtful =
+            Doubtful { store: store.clone(), key: key.clone(), nonce: nonce.clone(), writes: false };
         loop {
             let found = Found::read(&*store, &key).await?;
             let wanted = match found {
                 None => (1, Precondition::Absent),
                 // An earlier write of ours whose answer was lost.
                 Some(found) if found.record.nonce == nonce => {
+                    doubtful.writes = false;
                     let held = Held { store, key, record: found.record, version: found.version };
                     return Ok(Lease::start(held, clock, written));
                 }
                 Some(found) => match watch.judge(&found, &*clock) {
                     Verdict::Free => (found.record.epoch + 1, Precondition::Match(found.version)),
                     Verdict::Alive { .. } if clock.elapsed().saturating_sub(began) >= self.patience => {
+                        if found.record.is_of_this_process() && clock.elapsed() < began + LETTING_GO {
+                            clock.sleep(LETTING_GO_STEP).await;
+                            continue;
+                        }
                         return Err(found.record.refusal(&store.location(), &key, clock.now()));
                     }
                     Verdict::Alive { wait } | Verdict::Doubtful { wait } => {
@@ -160,7 +179,13 @@ impl LeaseRequest {
             let (epoch, condition) = wanted;
             written = clock.elapsed();
             let record = Record::held(epoch, self.holder.clone(), nonce.clone(), self.ttl, clock.now());
-            match store.put(&key, record.to_bytes()?, condition).await {
+            doubtful.writes = true;
+            let outcome = store.put(&key, record.to_bytes()?, condition).await;
+            // Conflict: the next look says whether it was an earlier write of our own.
+            doubtful.writes = outcome
+                .as_ref()
+                .is_err_and(|error| error.kind() == ErrorKind::Conflict || error.kind().is_ambiguous());
+            match outcome {
                 Ok(version) => return Ok(Lease::start(Held { store, key, record, version }, clock, written)),
                 // Somebody was faster, or our own write was repeated below us: the next look says which.
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
@@ -194,28 +219,26 @@ pub async fn holder(store: &dyn StateStore, key: &StoreKey) -> Result<Option<Rec
 
 /// A lease that is held, and renewed until it is released, lost or dropped.
 ///
-/// Dropping it stops the heartbeat and leaves the lease to expire; [`Lease::release`] lets the next one in
-/// at once.
+/// Dropping it lets it go as well: the task of its heartbeat then frees it in the background, as well as it can.
+/// That takes a moment, which a contender in the same process waits for. It does not happen when the runtime that the
+/// lease was acquired on shuts down or is no longer driven, or when the store does not answer: then the lease expires
+/// by itself. [`Lease::release`] says whether it worked.
 pub struct Lease {
     epoch: u64,
     lost: CancellationToken,
     why: Arc<OnceLock<String>>,
-    stop: CancellationToken,
-    heartbeat: AbortOnDropHandle<Option<Held>>,
+    /// Tells the heartbeat how to end; dropped, it frees the lease.
+    end: oneshot::Sender<Ending>,
+    heartbeat: JoinHandle<Result<()>>,
 }
 
 impl Lease {
     fn start(held: Held, clock: Arc<dyn Clock>, alive: Duration) -> Self {
-        let (lost, stop, why) = (CancellationToken::new(), CancellationToken::new(), Arc::default());
+        let (lost, why) = (CancellationToken::new(), Arc::default());
+        let (end, ended) = oneshot::channel();
         let epoch = held.record.epoch;
-        let heartbeat = heartbeat::Heartbeat {
-            clock,
-            alive,
-            stop: stop.clone(),
-            lost: lost.clone(),
-            why: Arc::clone(&why),
-        };
-        Self { epoch, lost, why, stop, heartbeat: AbortOnDropHandle::new(tokio::spawn(heartbeat.run(held))) }
+        let heartbeat = Heartbeat { clock, alive, end: ended, lost: lost.clone(), why: Arc::clone(&why) };
+        Self { epoch, lost, why, end, heartbeat: tokio::spawn(heartbeat.run(held)) }
     }
 
     /// Grows with each acquisition of this lease.
@@ -236,33 +259,29 @@ impl Lease {
         self.why.get().map_or(Ok(()), |why| Err(lost(why)))
     }
 
-    /// Frees the lease for the next one; the epoch stays known.
+    /// Frees the lease for the next one; the epoch stays known. Goes on in the background when this future is dropped.
     ///
     /// # Errors
     /// `Locked` when it was lost before; what the store says otherwise: the lease then expires by itself.
     pub async fn release(self) -> Result<()> {
-        let mut held = self.stopped().await?;
-        let mut record = held.record.clone();
-        record.free();
-        let outcome = held.write(record).await;
-        held.ended(outcome)
+        self.end(Ending::Free).await
     }
 
-    /// Frees the lease and removes its object: there is no cluster any more.
+    /// Frees the lease and removes its object: what it protected is gone. Goes on in the background when this future
+    /// is dropped.
     ///
     /// # Errors
     /// As [`Lease::release`].
     pub async fn remove(self) -> Result<()> {
-        let mut held = self.stopped().await?;
-        let outcome = held.delete().await;
-        held.ended(outcome)
+        self.end(Ending::Remove).await
     }
 
-    async fn stopped(mut self) -> Result<Held> {
-        self.stop.cancel();
-        let held = (&mut self.heartbeat).await;
-        self.check()?;
-        held.ok().flatten().ok_or_else(|| Error::internal("the heartbeat of a lock broke off"))
+    async fn end(self, ending: Ending) -> Result<()> {
+        // Nobody hears it when the lease was lost before, which is what the heartbeat returns then.
+        let _ = self.end.send(ending);
+        self.heartbeat
+            .await
+            .map_err(|error| Error::internal("the heartbeat of a lock broke off").with_source(error))?
     }
 }
 
@@ -342,13 +361,49 @@ impl Held {
         Err(Error::new(ErrorKind::Locked, lost))
     }
 
-    /// What a failed release means for the one who did the work.
-    fn ended(&self, outcome: Result<()>) -> Result<()> {
+    /// Lets go.
+    async fn end(mut self, ending: Ending) -> Result<()> {
+        let outcome = match ending {
+            Ending::Free => {
+                let mut record = self.record.clone();
+                record.free();
+                self.write(record).await
+            }
+            Ending::Remove => self.delete().await,
+        };
         outcome.map_err(|error| match error.kind() {
             ErrorKind::Locked => lost(error.message()),
             _ => error
                 .with_hint(format!("the lock expires by itself within {} s", self.record.ttl().as_secs())),
         })
+    }
+}
+
+/// A lease that may have been written without our knowing: dropped so, it is let go.
+struct Doubtful {
+    store: Arc<dyn StateStore>,
+    key: StoreKey,
+    nonce: String,
+    /// Whether a write is under way, or of unknown outcome.
+    writes: bool,
+}
+
+impl Drop for Doubtful {
+    fn drop(&mut self) {
+        // Without a runtime nothing can be done: the lease expires by itself.
+        if self.writes
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let (store, key, nonce) = (self.store.clone(), self.key.clone(), std::mem::take(&mut self.nonce));
+            runtime.spawn(async move {
+                if let Ok(Some(Found { record, version })) = Found::read(&*store, &key).await
+                    && record.nonce == nonce
+                {
+                    // Nobody is left to tell.
+                    let _ = Held { store, key, record, version }.end(Ending::Free).await;
+                }
+            });
+        }
     }
 }
 

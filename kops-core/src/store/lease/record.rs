@@ -12,6 +12,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// Who holds a lease, and what for: shown to everybody who is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Holder {
     /// The operator, usually `user@host`.
     pub who: String,
@@ -79,6 +80,12 @@ impl Record {
     /// When it expires if it is not renewed, on the holder's wall clock.
     pub fn expires(&self) -> Timestamp {
         self.renewed.checked_add(self.ttl()).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether a holder in this very process has it.
+    pub(super) fn is_of_this_process(&self) -> bool {
+        let process = self.holder.as_ref().and_then(|holder| holder.process.as_ref());
+        process.is_some_and(|process| Process::this().as_ref() == Some(process))
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {

@@ -71,6 +71,11 @@ async fn acquire(
     request.acquire(store.clone(), key(), clock.clone()).await
 }
 
+/// The holder dies: nothing renews its lease, and nothing lets it go.
+fn kill(lease: &Lease) {
+    lease.heartbeat.abort();
+}
+
 async fn record(store: &dyn StateStore) -> Record {
     Record::from_bytes(&store.read(&key()).await.unwrap().bytes).unwrap()
 }
@@ -120,7 +125,7 @@ async fn the_epoch_grows_across_releases_and_takeovers() {
     first.release().await.unwrap();
     let second = acquire(request("b"), &store, &clock).await.unwrap();
     assert_eq!(second.epoch(), 2);
-    drop(second);
+    kill(&second);
     let third = acquire(request("c").patience(2 * TTL), &store, &clock).await.unwrap();
     assert_eq!(third.epoch(), 3);
     third.remove().await.unwrap();
@@ -165,9 +170,9 @@ async fn a_patient_contender_gets_it_soon_after_the_release() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_lease_is_taken_over_when_it_expired_and_not_before() {
+async fn a_dead_holders_lease_is_taken_over_when_it_expired_and_not_before() {
     let (store, clock) = (memory(), TestClock::right());
-    drop(acquire(request("a"), &store, &clock).await.unwrap());
+    kill(&acquire(request("a"), &store, &clock).await.unwrap());
     clock.sleep(59 * SECOND).await;
     assert_eq!(acquire(request("b"), &store, &clock).await.unwrap_err().kind(), ErrorKind::Locked);
     clock.sleep(2 * SECOND).await;
@@ -189,7 +194,7 @@ async fn no_clock_skew_robs_a_live_holder() {
         let error = acquire(request("b").patience(10 * TTL), &store, &skewed).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Locked, "{hours} h");
         lease.check().unwrap();
-        drop(lease);
+        kill(&lease);
         acquire(request("b").patience(2 * TTL), &store, &skewed).await.unwrap();
     }
 }
@@ -197,7 +202,7 @@ async fn no_clock_skew_robs_a_live_holder() {
 #[tokio::test(start_paused = true)]
 async fn of_two_who_watch_a_dead_lease_one_takes_it() {
     let (store, clock) = (memory(), TestClock::right());
-    drop(acquire(request("a"), &store, &clock).await.unwrap());
+    kill(&acquire(request("a"), &store, &clock).await.unwrap());
     clock.sleep(2 * TTL).await;
     let (b, c) = tokio::join!(acquire(request("b"), &store, &clock), acquire(request("c"), &store, &clock));
     assert_eq!([&b, &c].iter().filter(|outcome| outcome.is_ok()).count(), 1, "{b:?} {c:?}");
@@ -287,7 +292,7 @@ async fn a_process_of_this_machine_that_is_gone_is_succeeded_soon() {
     let mut killed = remote("a");
     killed.process = Process::of(child.id());
     assert!(killed.process.is_some());
-    drop(acquire(LeaseRequest::new(killed), &store, &clock).await.unwrap());
+    kill(&acquire(LeaseRequest::new(killed), &store, &clock).await.unwrap());
 
     assert_eq!(acquire(request("b"), &store, &clock).await.unwrap_err().kind(), ErrorKind::Locked);
     child.kill().unwrap();
@@ -327,4 +332,164 @@ async fn a_record_is_readable_json() {
     assert_eq!(record.expires(), "2026-08-01T12:01:00Z".parse().unwrap());
     assert_eq!(LeaseRequest::new(remote("a")).ttl(Duration::from_millis(1500)).ttl, 2 * SECOND);
     assert_eq!(LeaseRequest::new(remote("a")).ttl(Duration::ZERO).ttl, SECOND);
+}
+
+/// A holder in this very process.
+fn here(who: &str) -> LeaseRequest {
+    LeaseRequest::new(Holder::new(who, "update cluster"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_lease_is_let_go() {
+    let (store, clock) = (memory(), TestClock::right());
+    // As the handler of a request whose client went away.
+    let (theirs, clock_of_theirs) = (store.clone(), clock.clone());
+    let (held, holds) = oneshot::channel();
+    let handler = tokio::spawn(async move {
+        let _lease = acquire(here("a"), &theirs, &clock_of_theirs).await.unwrap();
+        held.send(()).unwrap();
+        std::future::pending::<()>().await;
+    });
+    holds.await.unwrap();
+    handler.abort();
+    let began = clock.elapsed();
+    let next = acquire(here("b"), &store, &clock).await.unwrap();
+    assert_eq!(next.epoch(), 2);
+    assert!(since(&clock, began) <= LETTING_GO);
+    // One that goes on is not waited for any longer.
+    assert_eq!(acquire(here("c"), &store, &clock).await.unwrap_err().kind(), ErrorKind::Locked);
+    next.check().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acquisition_or_release_dropped_half_way_leaves_nothing_locked() {
+    let (store, clock) = (FaultyStore::default(), TestClock::right());
+    let erased: Arc<dyn StateStore> = Arc::new(store.clone());
+    // It has written, and waits to repeat what it believes to have failed; or waits for an answer that never comes.
+    for fault in [StoreFault::LoseAnswer, StoreFault::Hang] {
+        store.script([fault]);
+        let acquiring = acquire(here("a"), &erased, &clock);
+        assert!(tokio::time::timeout(SECOND, acquiring).await.is_err());
+        let next = acquire(here("b"), &erased, &clock).await.unwrap();
+        // Polled once: told to end, and waiting for it.
+        let mut release = Box::pin(next.release());
+        assert!(futures_util::poll!(&mut release).is_pending());
+        drop(release);
+        acquire(here("c"), &erased, &clock).await.unwrap().release().await.unwrap();
+    }
+}
+
+mod operations {
+    use super::*;
+    use crate::store::Operation;
+
+    async fn hold<T, F: Future<Output = Result<T>>>(
+        store: &Arc<dyn StateStore>,
+        cancel: &CancellationToken,
+        work: impl FnOnce(Operation) -> F,
+    ) -> Result<T> {
+        request("a").hold(store.clone(), key(), TestClock::right(), cancel.clone(), work).await
+    }
+
+    async fn is_free(store: &dyn StateStore) -> bool {
+        holder(store, &key()).await.unwrap().is_none()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_lock_is_held_during_the_work_and_free_behind_it() {
+        let (store, cancel) = (memory(), CancellationToken::new());
+        let inside = store.clone();
+        let done = hold(&store, &cancel, |operation| async move {
+            assert!(!operation.was_begun_before() && !is_free(&*inside).await);
+            Ok(7)
+        });
+        assert_eq!(done.await.unwrap(), 7);
+        assert!(is_free(&*store).await);
+        let failed: Result<()> = hold(&store, &cancel, |operation| async move {
+            assert!(operation.was_begun_before());
+            Err(Error::not_found("nothing"))
+        })
+        .await;
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(is_free(&*store).await && store.get(&key()).await.unwrap().is_some());
+        hold(&store, &cancel, |operation| async move {
+            operation.remove_lock();
+            Ok(())
+        })
+        .await
+        .unwrap();
+        assert!(store.get(&key()).await.unwrap().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn cancelling_stops_the_work_and_frees_the_lock() {
+        let (store, cancel) = (memory(), CancellationToken::new());
+        let outside = cancel.clone();
+        let stopped = hold(&store, &cancel, |operation| async move {
+            outside.cancel();
+            operation.cancel().cancelled().await;
+            Ok("stopped")
+        });
+        assert_eq!(stopped.await.unwrap(), "stopped");
+        assert!(is_free(&*store).await);
+        // Nothing is begun by then.
+        let before = store.read(&key()).await.unwrap();
+        let refused: Result<()> = hold(&store, &cancel, |_| async { panic!("begun") }).await;
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Cancelled);
+        assert_eq!(store.read(&key()).await.unwrap(), before);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_lock_stops_the_work_and_is_told_from_a_failure() {
+        let cancel = CancellationToken::new();
+        for fails in [false, true] {
+            let store = memory();
+            let thief = store.clone();
+            let outcome = hold(&store, &cancel, |operation| async move {
+                let record =
+                    Record::held(9, remote("thief@night"), "other".to_owned(), TTL, Timestamp::UNIX_EPOCH);
+                thief.put(&key(), record.to_bytes()?, Precondition::Any).await?;
+                operation.cancel().cancelled().await;
+                if fails { Err(Error::new(ErrorKind::Cancelled, "stopped half way")) } else { Ok(()) }
+            });
+            let error = outcome.await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Locked);
+            assert!(error.message().contains("the lock was lost: thief@night"), "{error}");
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            assert_eq!(cause.is_some_and(|cause| cause.contains("stopped half way")), fails);
+            // The caller's own token is for others, too.
+            assert!(!cancel.is_cancelled());
+            assert_eq!(holder(&*store, &key()).await.unwrap().unwrap().holder.unwrap().who, "thief@night");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_operation_lets_go() {
+        let (store, cancel) = (memory(), CancellationToken::new());
+        let endless = hold(&store, &cancel, |_| std::future::pending::<Result<()>>());
+        assert!(tokio::time::timeout(SECOND, endless).await.is_err());
+        // In the background: by the next time that this task waits.
+        TestClock::right().sleep(SECOND).await;
+        assert!(is_free(&*store).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_a_lock_could_not_be_freed_takes_nothing_from_a_success() {
+        let store = FaultyStore::default();
+        let (erased, cancel): (Arc<dyn StateStore>, _) = (Arc::new(store.clone()), CancellationToken::new());
+        let script = store.clone();
+        let done = hold(&erased, &cancel, |_| async move {
+            script.script([StoreFault::Refuse]);
+            Ok("done")
+        });
+        assert_eq!(done.await.unwrap(), "done");
+        let store = FaultyStore::default();
+        let (erased, script): (Arc<dyn StateStore>, _) = (Arc::new(store.clone()), store.clone());
+        let left = hold(&erased, &cancel, |operation| async move {
+            operation.remove_lock();
+            script.script([StoreFault::Refuse]);
+            Ok(())
+        });
+        assert_eq!(left.await.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
 }

@@ -8,7 +8,7 @@ use super::stage::{Stage, is_accounted_for, play};
 use super::{Fixture, Verdict, broken, ensure};
 use crate::graph::{Lifecycle, TaskGraph};
 use crate::testing::{Fault, Op};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, RunOptions};
 
 /// Calls that are throttled are repeated until they are not.
 pub async fn throttled(fixture: &dyn Fixture) -> Verdict {
@@ -154,9 +154,10 @@ async fn cancel_at(stage: &Stage<'_>, step: u64, graph: &TaskGraph) -> Result<()
         }
         None
     });
-    let engine = stage.engine().cancel(cancel);
+    let engine = stage.engine();
     let plan = engine.plan(graph).await?;
-    let report = engine.apply_now(&plan).await?;
+    let report = engine.apply_now_with(&plan, RunOptions::new().cancel(cancel)).await?;
     stage.cloud.heal();
+    ensure(report.failed.is_empty(), || format!("a cancelled run tells of failures: {report}"))?;
     is_accounted_for(&plan, &report)
 }

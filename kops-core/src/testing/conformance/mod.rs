@@ -37,7 +37,7 @@
 //! let report = conformance::run(&Memory(Arc::new(MemoryCloud::new()))).await;
 //! println!("{report}");
 //! // What this fixture cannot do is said, and never counts as held.
-//! report.assert_held(&["deleted", "foreign", "taken_name", "pages", "budget", "unsupported", "secrets"]);
+//! report.assert_held(&["deleted", "foreign", "taken_name", "elsewhere", "pages", "budget", "unsupported", "secrets"]);
 //! # });
 //! ```
 //!
@@ -47,6 +47,7 @@
 
 mod faults;
 mod ownership;
+mod places;
 mod planning;
 mod reading;
 mod stage;
@@ -64,8 +65,9 @@ use crate::plan::Action;
 use crate::{Error, ErrorKind, Result, RetryPolicy};
 
 pub use faults::{cancelled, crashed_anywhere, failed_anywhere, lost_answers, throttled};
-pub use ownership::{deleted, foreign, lifecycles, shared, taken_name};
-pub use planning::{changed, drifted, lowered, repeated, stable, stale};
+pub use ownership::{adopted, deleted, foreign, lifecycles, shared, taken_name};
+pub use places::elsewhere;
+pub use planning::{changed, classified, drifted, lowered, repeated, stable, stale};
 pub use reading::{budget, pages, secrets, unsupported};
 
 /// A provider to be tested, and what to test it with.
@@ -92,7 +94,7 @@ pub trait Fixture: Send + Sync {
         RetryPolicy {
             base: Duration::from_millis(10),
             cap: Duration::from_millis(500),
-            deadline: Duration::from_mins(1),
+            deadline: Duration::from_secs(60),
         }
     }
 
@@ -124,6 +126,16 @@ pub trait Fixture: Send + Sync {
     /// which task; `None` if there are no such names.
     async fn take_name(&self, _scope: &Scope) -> Result<Option<Key>> {
         Ok(None)
+    }
+
+    /// The same account in another region, if the cloud has several that can be tested.
+    fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
+        None
+    }
+
+    /// The graph in that region, where it is another one: zones have other names, say.
+    fn graph_elsewhere(&self, scope: &Scope) -> Result<TaskGraph> {
+        self.graph(scope)
     }
 
     /// Deletes what [`plant`](Self::plant) and [`take_name`](Self::take_name) made.
@@ -279,8 +291,9 @@ impl fmt::Display for ConformanceReport {
 type Rule = for<'a> fn(&'a dyn Fixture) -> BoxFuture<'a, Verdict>;
 
 /// The rules, by name.
-const RULES: [(&str, Rule); 20] = [
+const RULES: [(&str, Rule); 23] = [
     ("lowered", |fixture| Box::pin(lowered(fixture))),
+    ("classified", |fixture| Box::pin(classified(fixture))),
     ("repeated", |fixture| Box::pin(repeated(fixture))),
     ("stable", |fixture| Box::pin(stable(fixture))),
     ("stale", |fixture| Box::pin(stale(fixture))),
@@ -294,7 +307,9 @@ const RULES: [(&str, Rule); 20] = [
     ("deleted", |fixture| Box::pin(deleted(fixture))),
     ("foreign", |fixture| Box::pin(foreign(fixture))),
     ("taken_name", |fixture| Box::pin(taken_name(fixture))),
+    ("elsewhere", |fixture| Box::pin(elsewhere(fixture))),
     ("shared", |fixture| Box::pin(shared(fixture))),
+    ("adopted", |fixture| Box::pin(adopted(fixture))),
     ("lifecycles", |fixture| Box::pin(lifecycles(fixture))),
     ("pages", |fixture| Box::pin(pages(fixture))),
     ("budget", |fixture| Box::pin(budget(fixture))),

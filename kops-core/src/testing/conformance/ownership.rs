@@ -125,9 +125,57 @@ async fn sharing(fixture: &dyn Fixture, stage: &Stage<'_>, theirs: &Stage<'_>) -
     Ok(Verdict::Held)
 }
 
+/// A task that has been renamed keeps its object, which is marked anew, where the kind can; where it cannot, that is said
+/// when planning.
+pub async fn adopted(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "adopted", async |stage| {
+        let native = stage.native()?;
+        stage.apply(&native).await?;
+        let needed = |key: &Key| native.tasks().any(|task| task.edges.iter().any(|edge| edge.on == *key));
+        let own = |task: &&Task| !matches!(task.lifecycle, Lifecycle::Shared { .. }) && !needed(&task.key);
+        let can = |task: &&Task| handler_of(&*stage.cloud, task.key.kind()).is_some_and(|it| it.can_adopt());
+        let cannot = native.tasks().filter(own).find(|task| !can(task));
+        if let Some(cannot) = cannot {
+            let (graph, _) = renamed(&native, cannot)?;
+            let error = must_fail(stage.engine().plan(&graph).await, "the new name of what cannot have one")?;
+            ensure(error.kind() == ErrorKind::Unsupported, || format!("refused as something else: {error}"))?;
+        }
+        let Some(task) = native.tasks().filter(own).find(can) else {
+            let nothing = || skipped("make an object that could have another name");
+            return Ok(if cannot.is_some() { Verdict::Held } else { nothing() });
+        };
+        let (graph, key) = renamed(&native, task)?;
+        let plan = stage.apply(&graph).await?;
+        let [change] = &plan.changes[..] else {
+            return Err(broken(format!("a new name for {} changes more than that: {plan}", task.key)));
+        };
+        ensure(change.task == key && change.action == Action::Adopt, || format!("not adopted: {plan}"))?;
+        let snapshot = stage.engine().observe(&graph).await?;
+        let object = snapshot.owned().find(|(owner, _)| *owner == key).map(|(_, it)| it.object.id.clone());
+        ensure(object == change.id, || format!("{key} is {object:?} now, and was {:?}", change.id))?;
+        Ok(Verdict::Held)
+    })
+    .await
+}
+
+/// The graph with another name for one of its tasks, which no other refers to; and its new key.
+fn renamed(graph: &TaskGraph, task: &Task) -> Result<(TaskGraph, Key)> {
+    let key = Key::new(task.key.kind(), &format!("{}-renamed", task.key.name()));
+    let mut builder = TaskGraph::builder();
+    for other in graph.tasks() {
+        let mut other = other.clone();
+        if other.key == task.key {
+            other.options.former_name = Some(task.key.name().to_owned());
+            other.key = key.clone();
+        }
+        builder.insert(other);
+    }
+    Ok((builder.build()?, key))
+}
+
 fn share(key: &Key, id: &str) -> Task {
     let lifecycle = Lifecycle::Shared { selector: id.to_owned() };
-    Task { key: key.clone(), spec: Document::default(), lifecycle, edges: Vec::new() }
+    Task::new(key.clone(), Document::default(), lifecycle)
 }
 
 /// What is retained is not deleted, and what is only created is not changed.
@@ -149,7 +197,7 @@ pub async fn lifecycles(fixture: &dyn Fixture) -> Verdict {
 
         stage.apply(&native).await?;
         for edit in fixture.edits(&stage.scope)? {
-            let edited = stage.cloud.lower(&edit.graph, &stage.scope)?;
+            let edited = stage.lower(&edit.graph)?;
             let created = with_lifecycle(&edited, |_| Some(Lifecycle::CreateOnly))?;
             let plan = stage.engine().plan(&created).await?;
             let change =

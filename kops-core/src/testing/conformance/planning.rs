@@ -6,17 +6,17 @@ use super::stage::{Stage, must_fail, play};
 use super::{Edit, Expected, Fixture, Verdict, broken, ensure};
 use crate::cloud::{Cloud as _, Context, Delete, Update, handler_of};
 use crate::graph::{Key, Lifecycle, Task, TaskGraph};
-use crate::plan::{Action, Change, Plan, TextOptions, differences};
+use crate::plan::{Action, Change, Plan, SavedPlan, TextOptions, differences};
 use crate::{ErrorKind, Result, Snapshot};
 
 /// Lowering is pure: the same for the same graph. Its tasks have handlers, pass through when lowered again, and
 /// keep their lifecycle.
 pub async fn lowered(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "lowered", async |stage| {
-        let (cloud, scope) = (&stage.cloud, &stage.scope);
+        let cloud = &stage.cloud;
         let native = stage.native()?;
         ensure(native == stage.native()?, || "lowered twice, a graph becomes two".to_owned())?;
-        let again = cloud.lower(&native, scope)?;
+        let again = stage.lower(&native)?;
         ensure(again == native, || "native tasks do not pass through lowering".to_owned())?;
         for task in native.tasks() {
             let handler = handler_of(&**cloud, task.key.kind());
@@ -27,8 +27,7 @@ pub async fn lowered(fixture: &dyn Fixture) -> Verdict {
                 ensure(once == twice, || format!("{}: the canonical form is not stable", task.key))?;
             }
         }
-        let retained =
-            cloud.lower(&with_lifecycle(&stage.graph()?, |_| Some(Lifecycle::Retained))?, scope)?;
+        let retained = stage.lower(&with_lifecycle(&stage.graph()?, |_| Some(Lifecycle::Retained))?)?;
         let lost = retained.tasks().find(|task| task.lifecycle == Lifecycle::Managed);
         ensure(lost.is_none(), || {
             format!(
@@ -36,6 +35,29 @@ pub async fn lowered(fixture: &dyn Fixture) -> Verdict {
                 lost.map_or("", |it| it.key.as_str())
             )
         })?;
+        Ok(Verdict::Held)
+    })
+    .await
+}
+
+/// Every kind has a class, so that no policy over plans overlooks it; the changes of a plan show it, and the tasks that
+/// they are done for.
+pub async fn classified(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "classified", async |stage| {
+        let unclassified: Vec<_> = stage
+            .cloud
+            .handlers()
+            .iter()
+            .map(|handler| handler.kind())
+            .filter(|kind| stage.cloud.class(kind).is_none())
+            .collect();
+        ensure(unclassified.is_empty(), || format!("no class: {}", unclassified.join(", ")))?;
+        let graph = stage.graph()?;
+        let plan = stage.engine().plan(&graph).await?;
+        for change in &plan.changes {
+            let origin = change.origin.as_ref().filter(|origin| graph.get(origin).is_some());
+            ensure(origin.is_some(), || format!("{} is done for no task of the graph", change.task))?;
+        }
         Ok(Verdict::Held)
     })
     .await
@@ -63,14 +85,14 @@ pub async fn repeated(fixture: &dyn Fixture) -> Verdict {
 }
 
 /// The same graph and the same cloud make the same plan in every rendering, and its JSON form is read back as it
-/// was written.
+/// was written. An object's outputs are the same at every look: a plan that shows one is refused once it has changed.
 pub async fn stable(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "stable", async |stage| {
         let graph = stage.graph()?;
         let renderings = async || {
             let plan = stage.engine().plan(&graph).await?;
             let json = json(&plan)?;
-            let read: Plan = serde_json::from_str(&json).map_err(|error| broken(error.to_string()))?;
+            let read: SavedPlan = serde_json::from_str(&json).map_err(|error| broken(error.to_string()))?;
             ensure(self::json(&read)? == json, || {
                 "the plan's JSON form changes when it is read back".to_owned()
             })?;
@@ -79,6 +101,14 @@ pub async fn stable(fixture: &dyn Fixture) -> Verdict {
         };
         ensure(renderings().await? == renderings().await?, || "two plans to create differ".to_owned())?;
         stage.apply(&graph).await?;
+        let (one, other) = (stage.engine().observe(&graph).await?, stage.engine().observe(&graph).await?);
+        for (key, observed) in one.owned() {
+            let object = &observed.object;
+            let again = other.of(key.kind()).iter().find(|it| it.object.id == object.id);
+            ensure(again.is_some_and(|it| it.object.outputs == object.outputs), || {
+                format!("{key} ({}) has other outputs at a second look", object.id)
+            })?;
+        }
         for edit in fixture.edits(&stage.scope)? {
             let plan = async || stage.engine().plan(&edit.graph).await.and_then(|plan| json(&plan));
             ensure(plan().await? == plan().await?, || format!("{}: two plans differ", edit.name))?;
@@ -88,7 +118,7 @@ pub async fn stable(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-fn json(plan: &Plan) -> Result<String> {
+fn json(plan: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(plan).map_err(|error| broken(format!("the plan does not serialise: {error}")))
 }
 
@@ -198,14 +228,14 @@ pub async fn drifted(fixture: &dyn Fixture) -> Verdict {
 /// of another object.
 async fn alter(stage: &Stage<'_>, key: &Key, edit: &Edit, fields: &[String]) -> Result<bool> {
     let snapshot = stage.engine().observe(&edit.graph).await?;
-    let native = stage.cloud.lower(&edit.graph, &stage.scope)?;
+    let native = stage.lower(&edit.graph)?;
     let missing = || broken(format!("{}: {key} is not in the graph", edit.name));
     let (task, object) = (native.get(key).ok_or_else(missing)?, object_of(&snapshot, key.as_str())?);
     let handler = handler_of(&*stage.cloud, key.kind()).ok_or_else(missing)?;
     let source = |key: &str| {
         let task = native.tasks().find(|task| task.key.as_str() == key)?;
         let Lifecycle::Shared { selector } = &task.lifecycle else { return object_of(&snapshot, key).ok() };
-        snapshot.of(task.key.kind()).iter().map(|it| &**it).find(|it| it.object.is_meant_by(selector))
+        snapshot.of(task.key.kind()).iter().map(|it| &**it).find(|it| it.object.matches(selector))
     };
     let spec = task.spec.substitute(&|key, output| crate::plan::output_of(source(key)?, output));
     let spec = handler.canonical(&spec)?;

@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
 
 use super::stage::{Stage, must_fail, play, skipped};
 use super::{Fixture, Verdict, broken, ensure};
 use crate::ErrorKind;
-use crate::Result;
-use crate::apply::events;
+use crate::apply::EventSink;
 use crate::graph::TaskGraph;
 use crate::plan::{Plan, TextOptions};
 use crate::testing::{Fault, Op};
+use crate::{Result, RunOptions};
 
 /// Listings read all their pages.
 pub async fn pages(fixture: &dyn Fixture) -> Verdict {
@@ -81,11 +82,10 @@ pub async fn secrets(fixture: &dyn Fixture) -> Verdict {
         let Some(secret) = fixture.secret() else { return Ok(skipped("name a secret")) };
         let graph = stage.graph()?;
         let text = format!("{:?}", stage.native()?.tasks().map(|task| task.spec.clone()).collect::<Vec<_>>());
-        let carried = stage.native()?.tasks().any(|task| (*task.spec).to_string().contains(secret));
+        let carried = stage.native()?.tasks().any(|task| task.spec.as_value().to_string().contains(secret));
         ensure(carried, || "the fixture's secret is not in its graph".to_owned())?;
         let mut shown = vec![("the graph", text)];
-        let (sink, mut stream) = events();
-        let engine = stage.engine().events(sink);
+        let engine = stage.engine();
         // Every creation fails once for good, so that each error is seen, and once in passing.
         stage.cloud.inject(|call| match (call.op, call.nth) {
             (Op::Create, 1) => Some(Fault::Refuse(ErrorKind::Unavailable)),
@@ -95,8 +95,12 @@ pub async fn secrets(fixture: &dyn Fixture) -> Verdict {
         for graph in [&graph, &graph, &graph, &TaskGraph::default()] {
             let plan = engine.plan(graph).await?;
             shown.push(("a plan", every_form(&plan)?));
-            let report = engine.apply(&plan).await?;
-            shown.push(("a report", format!("{report} {report:?}")));
+            let (sink, mut stream) = EventSink::channel();
+            let report = engine.apply_with(&plan, RunOptions::new().events(sink)).await?;
+            shown.push(("a report", format!("{report} {report:?} {}", json(&report)?)));
+            while let Some(event) = stream.next().await {
+                shown.push(("an event", format!("{event:?} {}", json(&event)?)));
+            }
             if let Err(error) = report.into_result() {
                 shown.push(("an error", format!("{error} {error:?}")));
             }
@@ -108,10 +112,6 @@ pub async fn secrets(fixture: &dyn Fixture) -> Verdict {
             shown.push(("the plan of an edit", every_form(&engine.plan(&edit.graph).await?)?));
         }
         shown.push(("the engine", format!("{engine:?}")));
-        drop(engine);
-        while let Some(event) = stream.next().await {
-            shown.push(("an event", format!("{event:?}")));
-        }
         let encoded = BASE64_STANDARD.encode(secret);
         for (what, text) in &shown {
             if text.contains(secret) || text.contains(&encoded) {
@@ -123,8 +123,12 @@ pub async fn secrets(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| broken(error.to_string()))
+}
+
 fn every_form(plan: &Plan) -> Result<String> {
-    let json = serde_json::to_string(plan).map_err(|error| broken(error.to_string()))?;
+    let json = json(plan)?;
     let full = plan.text(TextOptions { full: true, color: true });
     let mut text = format!("{plan} {plan:?} {json} {full}");
     // Writing to a string does not fail.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Fixture, Item, Verdict, broken, ensure};
 use crate::apply::Report as Applied;
-use crate::cloud::{Cloud as _, Scope};
+use crate::cloud::{Cloud, Scope};
 use crate::graph::{Key, Lifecycle, TaskGraph};
 use crate::plan::{Action, Plan};
 use crate::retry::Attempts;
@@ -50,7 +50,12 @@ pub(super) fn skipped(why: &str) -> Verdict {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(fixture: &'a dyn Fixture, scope: Scope) -> Self {
-        let cloud = Arc::new(Saboteur::new(fixture.cloud()));
+        Self::on(fixture, fixture.cloud(), scope)
+    }
+
+    /// On another cloud than the fixture's usual one.
+    pub(super) fn on(fixture: &'a dyn Fixture, cloud: Arc<dyn Cloud>, scope: Scope) -> Self {
+        let cloud = Arc::new(Saboteur::new(cloud));
         Self { fixture, cloud, scope, journal: Arc::new(Journal::in_memory()) }
     }
 
@@ -67,7 +72,12 @@ impl<'a> Stage<'a> {
 
     /// The fixture's graph in the cloud's own kinds.
     pub(super) fn native(&self) -> Result<TaskGraph> {
-        self.cloud.lower(&self.graph()?, &self.scope)
+        self.lower(&self.graph()?)
+    }
+
+    /// A graph in the cloud's own kinds.
+    pub(super) fn lower(&self, graph: &TaskGraph) -> Result<TaskGraph> {
+        Ok(self.cloud.lower(graph, &self.scope, &[])?.into_graph())
     }
 
     pub(super) async fn try_apply(&self, graph: &TaskGraph) -> Result<(Plan, Applied)> {
@@ -91,10 +101,11 @@ impl<'a> Stage<'a> {
     pub(super) async fn is_as(&self, graph: &TaskGraph) -> Result<Arc<Snapshot>> {
         let engine = self.engine();
         let snapshot = Arc::new(engine.observe(graph).await?);
-        let native = Arc::new(self.cloud.lower(graph, &self.scope)?);
+        let native = Arc::new(self.cloud.lower(graph, &self.scope, &[])?);
         let plan = engine.plan_from(native.clone(), snapshot.clone())?;
         ensure(plan.is_empty(), || format!("there is still something to do: {plan}"))?;
         let wanted: BTreeSet<Key> = native
+            .graph()
             .tasks()
             .filter(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }))
             .map(|task| task.key.clone())
@@ -193,7 +204,8 @@ pub(super) fn is_accounted_for(plan: &Plan, report: &Applied) -> Result<()> {
     let told = report.done.iter().map(|it| (&it.task, "done"));
     let told = told.chain(report.failed.iter().map(|it| (&it.task, "failed")));
     let told = told.chain(report.blocked.iter().map(|it| (&it.task, "blocked")));
-    for (task, end) in told.chain(report.not_begun.iter().map(|task| (task, "not begun"))) {
+    let told = told.chain(report.cancelled.iter().map(|it| (&it.task, "cancelled")));
+    for (task, end) in told.chain(report.not_started.iter().map(|task| (task, "not started"))) {
         ends.entry(task.clone()).or_default().push(end);
     }
     for change in &plan.changes {

@@ -12,8 +12,8 @@ use super::kinds::MemoryKind;
 use super::world::Record;
 use crate::Result;
 use crate::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Replacement,
-    Timing, Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query,
+    Replacement, Timing, Update,
 };
 use crate::testing::{Fault, Op};
 
@@ -113,7 +113,7 @@ impl<R: MemoryKind> Handler for MemoryHandler<R> {
             let held = record.name.as_ref()?;
             names.iter().find(|(name, _)| name == held).map(|(_, task)| *task)
         };
-        let is_selected = |record: &Record| shared.iter().any(|selector| record.is_meant_by(selector));
+        let is_selected = |record: &Record| shared.iter().any(|selector| record.matches(selector));
         let found = self.pages(query, |record| {
             class == IdentityClass::Journal
                 || record.is_of(query.scope)
@@ -145,6 +145,18 @@ impl<R: MemoryKind> Handler for MemoryHandler<R> {
             Ok(object.unwrap_or_else(|| request.object.clone()))
         });
         update.await
+    }
+
+    fn can_adopt(&self) -> bool {
+        // Objects with a name of their own bear the task's in it, those of the journal no mark at all.
+        matches!(self.class(), IdentityClass::Tagged | IdentityClass::Token)
+    }
+
+    async fn adopt(&self, request: Adopt<'_, R::Resolved>) -> Result<Object<R::Resolved>> {
+        let adopt = self.cloud.call(R::KIND, Op::Update, request.cx, |world, at| {
+            world.adopt::<R>(&request, self.class(), at.now)
+        });
+        adopt.await
     }
 
     async fn delete(&self, request: Delete<'_, R::Resolved>) -> Result<Deletion> {

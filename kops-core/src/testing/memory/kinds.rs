@@ -322,8 +322,9 @@ impl MemoryKind for Volume {
     }
 
     fn check_update(before: &Self, after: &Self) -> Result<()> {
-        if after.size < before.size {
-            let message = format!("a disk of {} GiB cannot shrink to {} GiB", before.size, after.size);
+        if after.size_gib < before.size_gib {
+            let message =
+                format!("a disk of {} GiB cannot shrink to {} GiB", before.size_gib, after.size_gib);
             return Err(Error::invalid(message));
         }
         Ok(())

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Inner;
+use super::MemoryCloud;
 use super::kinds::{is_public, private_ip, public_ip};
 use super::settings::Settings;
 use super::world::{TASK, World, document};
@@ -93,7 +93,7 @@ impl World {
         let text = |name: &str| member.template.get(name)?.as_str().map(str::to_owned);
         Some(Machine {
             id: id.to_owned(),
-            group: group.labels.get(TASK).cloned().unwrap_or_default(),
+            group: group.labels.get(TASK).map(|task| scope.task(task).to_owned()).unwrap_or_default(),
             zone: member.zone.clone(),
             machine_type: text("machine_type").unwrap_or_default(),
             state: match member {
@@ -107,7 +107,7 @@ impl World {
                 .map(|ip| format!("ip-{}.memory.internal", ip.replace(['.', ':'], "-"))),
             private_ip,
             public_ip: is_public(self, &subnet_id).then(|| public_ip(member.number)),
-            outdated: outdated(&member.template, &group.spec),
+            outdated: outdated(member.template.as_value(), group.spec.as_value()),
         })
     }
 
@@ -135,9 +135,10 @@ fn outdated(template: &Value, group: &Value) -> Vec<String> {
 }
 
 #[async_trait]
-impl Machines for Inner {
+impl Machines for MemoryCloud {
     async fn members(&self, scope: &Scope, cx: &Context) -> Result<Vec<Machine>> {
-        let members = self.call("Machine", Op::List, cx, |world, at| {
+        let scope = &scope.at(&self.region);
+        let members = self.inner.call("Machine", Op::List, cx, |world, at| {
             let of_scope = world.members.iter().filter_map(|(id, it)| world.machine(id, it, scope, at.now));
             Ok(of_scope.collect())
         });
@@ -145,17 +146,19 @@ impl Machines for Inner {
     }
 
     async fn detach(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
-        let detach = self.call("Machine", Op::Update, cx, |world, at| {
+        let scope = &scope.at(&self.region);
+        let detach = self.inner.call("Machine", Op::Update, cx, |world, at| {
             let member = world.member_mut(machine, scope)?;
             member.detached = true;
             let group = member.group.clone();
-            world.reconcile(&group, at.now, &self.settings)
+            world.reconcile(&group, at.now, &self.inner.settings)
         });
         detach.await
     }
 
     async fn deregister(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
-        let deregister = self.call("Machine", Op::Update, cx, |world, _| {
+        let scope = &scope.at(&self.region);
+        let deregister = self.inner.call("Machine", Op::Update, cx, |world, _| {
             world.member_mut(machine, scope)?.deregistered = true;
             Ok(())
         });
@@ -163,12 +166,13 @@ impl Machines for Inner {
     }
 
     async fn terminate(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
-        let terminate = self.call("Machine", Op::Delete, cx, |world, at| {
-            let gone_at = at.now + self.settings.latencies.vanish(InstanceGroup::KIND);
+        let scope = &scope.at(&self.region);
+        let terminate = self.inner.call("Machine", Op::Delete, cx, |world, at| {
+            let gone_at = at.now + self.inner.settings.latencies.vanish(InstanceGroup::KIND);
             let member = world.member_mut(machine, scope)?;
             member.gone_at.get_or_insert(gone_at);
             let group = member.group.clone();
-            world.reconcile(&group, at.now, &self.settings)
+            world.reconcile(&group, at.now, &self.inner.settings)
         });
         terminate.await
     }

@@ -11,7 +11,8 @@
 //!
 //! How a call goes: it waits its turn at the client's [`Limiter`] (when rates are limited), is counted, meets
 //! its fault (when there is a script), travels for half the latency, draws a token at the server, does its
-//! work at one instant, and travels back. Work is synchronous and whole, so that a caller dropped at any await
+//! work at one instant, and travels back. As with the real clouds, a call that is cancelled before it is sent is not
+//! made, a listing is broken off, and a call that changes something is allowed to finish. Work is synchronous and whole, so that a caller dropped at any await
 //! leaves a sound world.
 //!
 //! # Known weaknesses
@@ -42,10 +43,11 @@ use super::fault::{Call, Fault, Op};
 use super::tap::{Calls, Tap};
 use crate::clock::{Clock, SystemClock};
 use crate::cloud::{
-    Capabilities, Cloud, Context, DynHandler, IdentityClass, Limiter, Machines, Outputs, Scope, State,
-    TokenBucket,
+    AccountWide, Capabilities, Class, Cloud, Context, DynHandler, IdentityClass, Limiter, Machines, Outputs,
+    Scope, State, TokenBucket,
 };
 use crate::graph::{Document, Id, TaskGraph};
+use crate::lower::Native;
 use crate::resource::{
     DnsZone, FirewallRules, InstanceGroup, LoadBalancer, NatGateway, Network, Peer, Resource, Scheme, Subnet,
 };
@@ -63,7 +65,7 @@ pub use world::World;
 /// use kops_core::testing::MemoryCloud;
 ///
 /// let cloud = MemoryCloud::new();
-/// let theirs = cloud.plant::<Network>("theirs", &Network { cidrs: vec!["10.9.0.0/16".parse()?], ipv6: false })?;
+/// let theirs = cloud.plant::<Network>("theirs", &Network::new(["10.9.0.0/16".parse()?]))?;
 /// assert_eq!(cloud.objects()?.len(), 1);
 /// assert!(cloud.exists(&theirs)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -71,7 +73,13 @@ pub use world::World;
 #[derive(Clone)]
 pub struct MemoryCloud {
     inner: Arc<Inner>,
+    region: Arc<str>,
+    further: Arc<[MakeHandler]>,
     handlers: Arc<[Arc<dyn DynHandler>]>,
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the call was cancelled")
 }
 
 /// What the handlers share.
@@ -96,7 +104,7 @@ impl Default for MemoryCloud {
     }
 }
 
-type MakeHandler = fn(Arc<Inner>) -> Arc<dyn DynHandler>;
+type MakeHandler = fn(Arc<Inner>, &str) -> Arc<dyn DynHandler>;
 
 /// Sets up a [`MemoryCloud`].
 pub struct MemoryCloudBuilder {
@@ -171,7 +179,7 @@ impl MemoryCloudBuilder {
 
     /// A further native kind.
     pub fn kind<R: MemoryKind>(mut self) -> Self {
-        self.further.push(|inner| Arc::new(MemoryHandler::<R>::new(inner)));
+        self.further.push(handler::<R>);
         self
     }
 
@@ -189,15 +197,13 @@ impl MemoryCloudBuilder {
             storage: self.storage,
             tap: Tap::default(),
         });
-        macro_rules! handlers {
-            ($($kind:ident),*) => {
-                vec![$(Arc::new(MemoryHandler::<crate::resource::$kind>::new(inner.clone())) as Arc<dyn DynHandler>),*]
-            };
-        }
-        let mut handlers = every_kind!(handlers);
-        handlers.extend(self.further.iter().map(|handler| handler(inner.clone())));
-        MemoryCloud { inner, handlers: handlers.into() }
+        MemoryCloud::connected(inner, "", self.further.into())
     }
+}
+
+/// A handler of the kind for the scopes of a region: listings show the whole account.
+fn handler<R: MemoryKind>(inner: Arc<Inner>, region: &str) -> Arc<dyn DynHandler> {
+    Arc::new(AccountWide::new(region, MemoryHandler::<R>::new(inner)))
 }
 
 /// An object of a [`MemoryCloud`], whoever's it is.
@@ -237,6 +243,46 @@ impl MemoryCloud {
             pace: None,
             further: Vec::new(),
         }
+    }
+
+    fn connected(inner: Arc<Inner>, region: &str, further: Arc<[MakeHandler]>) -> Self {
+        macro_rules! handlers {
+            ($($kind:ident),*) => {
+                vec![$(handler::<crate::resource::$kind>(inner.clone(), region)),*]
+            };
+        }
+        let mut handlers = every_kind!(handlers);
+        handlers.extend(further.iter().map(|handler| handler(inner.clone(), region)));
+        Self { inner, region: region.into(), further, handlers: handlers.into() }
+    }
+
+    /// The same account, connected to a region: everything is listed for the whole account, so that only the marks of
+    /// ownership tell the scopes of two regions apart. A new cloud is connected to a region without a name.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> kops_core::Result<()> {
+    /// use std::sync::Arc;
+    ///
+    /// use kops_core::cloud::Scope;
+    /// use kops_core::graph::TaskGraph;
+    /// use kops_core::resource::Address;
+    /// use kops_core::testing::MemoryCloud;
+    /// use kops_core::Engine;
+    ///
+    /// let cloud = MemoryCloud::new();
+    /// let engine = |region| Engine::new(Arc::new(cloud.in_region(region)), Scope::new("shop"));
+    /// let mut graph = TaskGraph::builder();
+    /// graph.add("nat", Address {});
+    /// let (eu, us) = (engine("eu"), engine("us"));
+    /// eu.apply(&eu.plan(&graph.build()?).await?).await?.into_result()?;
+    /// // What is the scope's in one region is nobody's business in another.
+    /// assert!(us.plan(&TaskGraph::default()).await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn in_region(&self, region: &str) -> Self {
+        Self::connected(self.inner.clone(), region, self.further.clone())
     }
 
     /// Has calls fail, from now on, as the script says; counts start at zero. See [`Chaos`](super::Chaos) for
@@ -374,25 +420,18 @@ impl Inner {
     ) -> Result<T> {
         let name = || format!("memory:{kind}:{op}");
         let bucket = meter::bucket_of(&self.settings.allowance, kind, op);
-        let call = async {
-            let _permit = match &self.limiter {
-                Some(limiter) => Some(limiter.admit(bucket.map_or("", |it| it.name), cx.priority).await),
-                None => None,
-            };
-            let done = self.tap.call(kind, op, None, |fault| self.travel(op, bucket, fault, work)).await;
-            if let (Some(limiter), Some(bucket), Err(error)) = (&self.limiter, bucket, &done)
-                && error.kind() == ErrorKind::Throttled
-            {
-                limiter.throttled(bucket.name);
+        let call = self.tap.call(kind, op, None, |fault| self.travel(op, bucket, fault, work));
+        let done = if let Some(limiter) = &self.limiter {
+            limiter.run(bucket.map_or("", |it| it.name), !op.mutates(), cx, call).await
+        } else {
+            tokio::select! {
+                biased;
+                () = cx.cancel.cancelled(), if !op.mutates() => Err(cancelled()),
+                () = std::future::ready(()), if cx.cancel.is_cancelled() => Err(cancelled()),
+                done = call => done,
             }
-            done
         };
-        tokio::select! {
-            biased;
-            () = cx.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "nobody waits for it any more")),
-            done = call => done,
-        }
-        .map_err(|error| error.with_call(name()))
+        done.map_err(|error| error.with_call(name()))
     }
 
     /// There, and back.
@@ -437,10 +476,15 @@ impl Cloud for MemoryCloud {
         &self.handlers
     }
 
-    fn lower(&self, graph: &TaskGraph, _: &Scope) -> Result<TaskGraph> {
-        let problems = self.unsupported(graph)?;
+    fn class(&self, kind: &str) -> Option<Class> {
+        let further = || self.handlers.iter().any(|handler| handler.kind() == kind).then_some(Class::Other);
+        Class::in_table(crate::resource::CLASSES, kind).or_else(further)
+    }
+
+    fn lower(&self, graph: &TaskGraph, _: &Scope, own: &[&str]) -> Result<Native> {
+        let problems = self.unsupported(graph, own)?;
         if problems.is_empty() {
-            return Ok(graph.clone());
+            return Ok(Native::from(graph.clone()));
         }
         Err(Error::new(ErrorKind::Unsupported, problems.join("; ")))
     }
@@ -450,13 +494,13 @@ impl Cloud for MemoryCloud {
     }
 
     fn machines(&self) -> Option<&dyn Machines> {
-        Some(&*self.inner)
+        Some(self)
     }
 }
 
 impl MemoryCloud {
     /// What of the graph the cloud cannot do.
-    fn unsupported(&self, graph: &TaskGraph) -> Result<Vec<String>> {
+    fn unsupported(&self, graph: &TaskGraph, own: &[&str]) -> Result<Vec<String>> {
         let can = &self.inner.settings.capabilities;
         let mut problems = Vec::new();
         let mut need = |there: bool, task: &dyn fmt::Display, what: &str| {
@@ -466,7 +510,7 @@ impl MemoryCloud {
         };
         for task in graph.tasks() {
             let kind = task.key.kind();
-            let known = self.handlers.iter().any(|handler| handler.kind() == kind);
+            let known = own.contains(&kind) || self.handlers.iter().any(|handler| handler.kind() == kind);
             need(known, &task.key, "objects of this kind");
             if kind == NatGateway::KIND {
                 need(can.nat_gateways, &task.key, "NAT gateways");

@@ -65,6 +65,7 @@ pub struct Latencies {
     call: Duration,
     settle: BTreeMap<&'static str, Duration>,
     vanish: BTreeMap<&'static str, Duration>,
+    deadline: BTreeMap<&'static str, Duration>,
 }
 
 impl Latencies {
@@ -104,6 +105,12 @@ impl Latencies {
         self
     }
 
+    /// The longest that a run waits for objects of a kind: [`Timing::deadline`], whose default it replaces.
+    pub fn deadline(mut self, kind: &'static str, time: Duration) -> Self {
+        self.deadline.insert(kind, time);
+        self
+    }
+
     pub(super) fn of_call(&self) -> Duration {
         self.call
     }
@@ -117,6 +124,8 @@ impl Latencies {
     }
 
     pub(super) fn timing(&self, kind: &str) -> Timing {
-        Timing { call: self.call, settle: self.settle(kind), vanish: self.vanish(kind), ..Timing::default() }
+        let usual = Timing::default();
+        let deadline = self.deadline.get(kind).copied().unwrap_or(usual.deadline);
+        Timing { call: self.call, settle: self.settle(kind), vanish: self.vanish(kind), deadline, ..usual }
     }
 }

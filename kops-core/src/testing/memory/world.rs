@@ -13,7 +13,9 @@ use serde_json::Value;
 use super::kinds::MemoryKind;
 use super::machines::Member;
 use super::settings::Settings;
-use crate::cloud::{Create, Deletion, IdentityClass, Mutability, Object, Outputs, Owner, Scope, State};
+use crate::cloud::{
+    Adopt, Create, Deletion, IdentityClass, Mutability, Object, Outputs, Owner, Scope, State,
+};
 use crate::digest;
 use crate::graph::{Document, Id, references};
 use crate::resource::{InstanceGroup, Output, Resource};
@@ -22,6 +24,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// The label that says whose an object is.
 pub(super) const SCOPE: &str = "kops/scope";
+/// The labels that say which scope of that name, for those within a place or of a region.
+const PLACE: &str = "kops/within";
+const REGION: &str = "kops/region";
 /// The label that says for which task an object was made.
 pub(super) const TASK: &str = "kops/task";
 
@@ -78,7 +83,7 @@ struct Issued {
 }
 
 /// For how long a token is remembered after its object's end; EC2 promises at least this.
-const TOKEN_MEMORY: Duration = Duration::from_hours(24);
+const TOKEN_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When an operation takes place, and what shall go wrong inside it.
 #[derive(Clone, Copy, Debug)]
@@ -104,12 +109,13 @@ impl Record {
         self.gone_at.is_none()
     }
 
-    pub(super) fn is_meant_by(&self, selector: &str) -> bool {
+    pub(super) fn matches(&self, selector: &str) -> bool {
         self.id == selector || self.aliases.iter().any(|alias| alias == selector)
     }
 
     pub(super) fn is_of(&self, scope: &Scope) -> bool {
-        self.labels.get(SCOPE).is_some_and(|owner| owner == scope.name())
+        let label = |key| self.labels.get(key).map(String::as_str);
+        label(SCOPE) == Some(scope.name()) && label(PLACE) == scope.place() && label(REGION) == scope.region()
     }
 
     /// The object as the scope sees it.
@@ -137,7 +143,7 @@ impl Record {
     }
 
     pub(super) fn spec_as<R: Resource>(&self) -> Result<R::Resolved> {
-        R::Resolved::deserialize(&*self.spec).map_err(|error| {
+        self.spec.decode().map_err(|error| {
             Error::internal(format!("what is stored of {} is no {}", self.id, R::KIND)).with_source(error)
         })
     }
@@ -158,8 +164,7 @@ impl World {
 
     /// What an object puts out.
     pub fn output<R: Resource, T: DeserializeOwned>(&self, id: &Id<R>, output: Output<R, T>) -> Option<T> {
-        let value = self.record(R::KIND, id.as_str())?.outputs.get(output.name())?;
-        serde_json::from_value(value.clone()).ok()
+        self.record(R::KIND, id.as_str())?.outputs.get(output).ok()?
     }
 
     pub(super) fn of(&self, kind: &str) -> impl Iterator<Item = &Record> {
@@ -241,6 +246,9 @@ impl World {
         if class != IdentityClass::Journal {
             labels.extend(request.scope.extra_labels().clone());
             labels.insert(SCOPE.to_owned(), request.scope.name().to_owned());
+            for (key, value) in [(PLACE, request.scope.place()), (REGION, request.scope.region())] {
+                labels.extend(value.map(|value| (key.to_owned(), value.to_owned())));
+            }
             labels.insert(TASK.to_owned(), request.name.to_owned());
         }
         let born = R::born(request.spec);
@@ -335,7 +343,7 @@ impl World {
         let mut spec = spec.clone();
         R::keep(&mut spec, &before);
         let (number, document) = (record.number, document(&spec)?);
-        for field in changed(&record.spec, &document) {
+        for field in changed(record.spec.as_value(), document.as_value()) {
             if !matches!(R::mutability(field), Mutability::InPlace | Mutability::WriteOnly) {
                 return Err(Error::invalid(format!("{field} of a {} cannot be changed", R::KIND)));
             }
@@ -350,6 +358,30 @@ impl World {
             record.outputs = outputs;
         }
         self.touched::<R>(id, now, settings)
+    }
+
+    /// Labels an object as a scope's, whoever's it was but for another scope's.
+    pub(super) fn adopt<R: MemoryKind>(
+        &mut self,
+        request: &Adopt<'_, R::Resolved>,
+        class: IdentityClass,
+        now: Duration,
+    ) -> Result<Object<R::Resolved>> {
+        let (scope, id) = (request.scope, request.object.id.as_str());
+        let record = self.seen(R::KIND, id, now)?;
+        if !record.is_live() {
+            return Err(Error::not_found(format!("{} {id} is being deleted", R::KIND)));
+        }
+        if let Some(other) = record.labels.get(SCOPE).filter(|owner| *owner != scope.name()) {
+            let message = format!("{} {id} is the scope {other}'s", R::KIND);
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
+        let records = self.records.get_mut(R::KIND).and_then(|records| records.get_mut(id));
+        let record = records.ok_or_else(|| unknown(R::KIND, id))?;
+        record.labels.insert(SCOPE.to_owned(), scope.name().to_owned());
+        record.labels.insert(TASK.to_owned(), request.name.to_owned());
+        record.retained = request.retained;
+        record.object::<R>(scope, class, now)
     }
 
     pub(super) fn delete<R: MemoryKind>(
@@ -427,7 +459,7 @@ fn unknown(kind: &str, id: &str) -> Error {
 }
 
 pub(super) fn document<T: Serialize>(spec: &T) -> Result<Document> {
-    Document::of(spec).map_err(|error| Error::internal("the specification is no document").with_source(error))
+    Document::of(spec)
 }
 
 /// The members in which two documents differ.

@@ -89,6 +89,8 @@ fn json_is_one_document_and_nothing_else() {
         "deferred",
         "fingerprint",
         "format",
+        "pending",
+        "pruning",
         "scope",
         "summary",
         "unchanged",
@@ -106,10 +108,10 @@ fn json_is_one_document_and_nothing_else() {
     let applied: Value = serde_json::from_str(&run.out).unwrap();
     assert_eq!(summary(&applied), [45, 0, 0, 0, 1]);
     let result = &applied["result"];
-    assert_eq!(result["complete"], true);
+    assert_eq!((&result["format"], &result["complete"]), (&"kops.report/v1".into(), &true.into()));
     assert_eq!(result["done"].as_array().unwrap().len(), 45);
-    assert!(result["done"][0]["id"].is_string() && result["done"][0]["seconds"].is_number());
-    for empty in ["failed", "blocked", "not_begun"] {
+    assert!(result["done"][0]["id"].is_string() && result["done"][0]["took_ms"].is_number());
+    for empty in ["failed", "cancelled", "blocked", "not_started"] {
         assert_eq!(result[empty].as_array().unwrap().len(), 0, "{empty}");
     }
 }

@@ -1,14 +1,17 @@
 //! Lowering: agnostic tasks become native ones.
 //!
-//! What [`Cloud::lower`](crate::cloud::Cloud::lower) does is alike in every provider, and is here. A provider says
+//! The part of [`Cloud::lower`](crate::cloud::Cloud::lower) that all providers share. A provider says
 //! by an `impl` of [`Lowered`] for each agnostic kind which native kind's object *stands for* it (others that
 //! refer to the agnostic task's identifier mean that object's), how outputs are called there, and which tasks it
 //! takes; a [`Lowerings`] holds them all. Names are kept, so that objects are called as kOps calls them.
 //!
-//! References are turned around first, in the documents; so what a `lower` function reads already refers to
+//! References are rewritten first, in the documents; so what a `lower` function reads already refers to
 //! native tasks, and [`native`] merely changes the type. What waits for what follows from the references of the
 //! native tasks; edges that were declared beside references are carried over between the tasks that stand for
-//! the agnostic ones.
+//! the agnostic ones. Tasks of kinds that are native already, the provider's or [somebody's
+//! own](crate::cloud::With), pass through with their references rewritten.
+//!
+//! What comes out is [`Native`]: the graph, and which of its tasks stand for which of the agnostic ones.
 //!
 //! ```
 //! use kops_core::Result;
@@ -25,12 +28,13 @@
 //! struct FloatingIp {}
 //! impl Resource for FloatingIp {
 //!     const KIND: &'static str = "FloatingIp";
+//!     const OUTPUTS: &'static [&'static str] = &["address"];
 //!     type Resolved = Self;
 //! }
 //!
 //! impl Lowered<Here> for Address {
 //!     type Native = FloatingIp;
-//!     const OUTPUTS: &'static [(&'static str, &'static str)] = &[("ip", "address")];
+//!     const OUTPUT_NAMES: &'static [(&'static str, &'static str)] = &[("ip", "address")];
 //!
 //!     fn lower(name: &str, _: Self, cx: &mut Lowering<'_, Here>) -> Result<()> {
 //!         cx.add(name, FloatingIp {});
@@ -42,31 +46,44 @@
 //!     Lowerings { cloud: "Example", kinds: &[entry::<Here, Address>()], parts: &[] };
 //!
 //! let mut graph = TaskGraph::builder();
-//! graph.add("door", Address {});
+//! graph.add("door", Address::new());
 //! let native = LOWERINGS.lower(&graph.build()?, &Scope::new("demo"), &Here, &["FloatingIp"].into())?;
-//! assert!(native.get(Handle::<FloatingIp>::named("door").key()).is_some());
+//! let stand_in = Handle::<FloatingIp>::named("door");
+//! assert_eq!(native.stands_for(Handle::<Address>::named("door").key()), Some(stand_in.key()));
+//! assert_eq!(native.output(Handle::<Address>::named("door").key(), "ip"), Some((stand_in.key(), "address")));
 //! # Ok::<(), kops_core::Error>(())
 //! ```
 
-use std::collections::HashSet;
+mod former;
+mod lowering;
+mod native;
 
-use crate::cloud::Scope;
-use crate::graph::{
-    Document, Edge, GraphBuilder, Handle, Id, Input, Key, Lifecycle, OutputRef, Setting, Task, TaskGraph,
-};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::cloud::{DynHandler, Scope};
+use crate::graph::{Edge, Id, Input, Key, Lifecycle, OutputRef, Setting, Task, TaskGraph};
 use crate::resource::{
     Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
     LoadBalancer, NatGateway, Network, Resource, SshKey, Subnet, Volume,
 };
 use crate::{Error, ErrorKind, Result};
 
+pub use lowering::Lowering;
+pub use native::Native;
+
 /// An agnostic kind, and what becomes of it on the cloud that `P` knows.
 pub trait Lowered<P: 'static>: Resource {
     /// The kind of the object that stands for it.
     type Native: Resource;
 
-    /// Its outputs besides the identifier, and what they are called there.
-    const OUTPUTS: &'static [(&'static str, &'static str)] = &[];
+    /// Its outputs that have another name there, with that name.
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] = &[];
+
+    /// Its members that are called otherwise there, with what they are called: for
+    /// [`GraphBuilder::ignore`](crate::graph::GraphBuilder::ignore).
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[];
 
     /// Whether the cloud does by itself what the kind asks for, so that no object stands for it: the door to the
     /// internet of a network that always has one. Who waits for such a task waits for what it would wait for.
@@ -74,7 +91,7 @@ pub trait Lowered<P: 'static>: Resource {
 
     /// Where an output of a task is to be had when that follows from the task: the native kind that puts it out under
     /// the task's name, and what it calls it. `None` leaves it to [`Native`](Self::Native) and
-    /// [`OUTPUTS`](Self::OUTPUTS).
+    /// [`OUTPUT_NAMES`](Self::OUTPUT_NAMES).
     const OUTLET: Option<Outlet<Self>> = None;
 
     /// Adds the native tasks of the task `name`, one of the kind [`Native`](Self::Native) and of the same
@@ -89,7 +106,10 @@ pub type Outlet<A> = fn(&A, &str) -> Option<(&'static str, &'static str)>;
 pub struct LoweringEntry<P: 'static> {
     agnostic: &'static str,
     native: &'static str,
-    outputs: &'static [(&'static str, &'static str)],
+    /// The outputs of the agnostic kind.
+    outputs: &'static [&'static str],
+    output_names: &'static [(&'static str, &'static str)],
+    member_names: &'static [(&'static str, &'static str)],
     implicit: bool,
     outlet: fn(&Task, &str) -> Option<(&'static str, &'static str)>,
     lower: fn(&Task, &mut Lowering<'_, P>) -> Result<()>,
@@ -100,52 +120,54 @@ pub const fn entry<P: 'static, A: Lowered<P>>() -> LoweringEntry<P> {
     LoweringEntry {
         agnostic: A::KIND,
         native: A::Native::KIND,
-        outputs: A::OUTPUTS,
+        outputs: <A as Resource>::OUTPUTS,
+        output_names: A::OUTPUT_NAMES,
+        member_names: A::MEMBER_NAMES,
         implicit: A::IMPLICIT,
         outlet: |task, output| A::OUTLET.and_then(|outlet| outlet(&task.spec_as().ok()?, output)),
         lower: |task, cx| A::lower(task.key.name(), task.spec_as()?, cx),
     }
 }
 
-/// The entries of all agnostic kinds, for a provider that knows what becomes of each of them.
-///
-/// Left out are the kinds that are for one provider alone, which it names with [`entry`].
-pub const fn every<P: 'static>() -> [LoweringEntry<P>; 15]
-where
-    Network: Lowered<P>,
-    Subnet: Lowered<P>,
-    InternetGateway: Lowered<P>,
-    NatGateway: Lowered<P>,
-    Address: Lowered<P>,
-    Firewall: Lowered<P>,
-    FirewallRules: Lowered<P>,
-    LoadBalancer: Lowered<P>,
-    SshKey: Lowered<P>,
-    Identity: Lowered<P>,
-    InstanceGroup: Lowered<P>,
-    Instance: Lowered<P>,
-    Volume: Lowered<P>,
-    DnsZone: Lowered<P>,
-    DnsRecord: Lowered<P>,
-{
-    [
-        entry::<P, Network>(),
-        entry::<P, Subnet>(),
-        entry::<P, InternetGateway>(),
-        entry::<P, NatGateway>(),
-        entry::<P, Address>(),
-        entry::<P, Firewall>(),
-        entry::<P, FirewallRules>(),
-        entry::<P, LoadBalancer>(),
-        entry::<P, SshKey>(),
-        entry::<P, Identity>(),
-        entry::<P, InstanceGroup>(),
-        entry::<P, Instance>(),
-        entry::<P, Volume>(),
-        entry::<P, DnsZone>(),
-        entry::<P, DnsRecord>(),
-    ]
+/// Makes [`every`] of the list of kinds, which would otherwise be there twice.
+macro_rules! every {
+    ($($kind:ident),* $(,)?) => {
+        struct Every<P>(PhantomData<P>);
+
+        impl<P: 'static> Every<P>
+        where
+            $($kind: Lowered<P>),*
+        {
+            const ENTRIES: &'static [LoweringEntry<P>] = &[$(entry::<P, $kind>()),*];
+        }
+
+        /// The entries of all agnostic kinds, for a provider that knows what becomes of each of them.
+        pub const fn every<P: 'static>() -> &'static [LoweringEntry<P>]
+        where
+            $($kind: Lowered<P>),*
+        {
+            Every::<P>::ENTRIES
+        }
+    };
 }
+
+every!(
+    Network,
+    Subnet,
+    InternetGateway,
+    NatGateway,
+    Address,
+    Firewall,
+    FirewallRules,
+    LoadBalancer,
+    SshKey,
+    Identity,
+    InstanceGroup,
+    Instance,
+    Volume,
+    DnsZone,
+    DnsRecord,
+);
 
 /// How a provider lowers graphs.
 pub struct Lowerings<P: 'static> {
@@ -173,14 +195,20 @@ pub fn native<P: 'static, A: Lowered<P>>(id: Input<Id<A>>) -> Input<Id<A::Native
     }
 }
 
+/// The kinds whose tasks pass through lowering: those that the provider has handlers for, and the `own` ones that
+/// [`Cloud::lower`](crate::cloud::Cloud::lower) is told of.
+pub fn passing<'a>(handlers: &'a [Arc<dyn DynHandler>], own: &[&'a str]) -> HashSet<&'a str> {
+    handlers.iter().map(|handler| handler.kind()).chain(own.iter().copied()).collect()
+}
+
 /// A setting that is managed if it is given.
 pub fn setting<T>(value: Option<T>) -> Setting<T> {
     value.map_or(Setting::Unmanaged, Setting::To)
 }
 
 impl<P> Lowerings<P> {
-    /// A graph of agnostic and native tasks as one of native tasks only; `kinds` are the native ones, whose tasks
-    /// pass through.
+    /// A graph of agnostic and native tasks as one of native tasks only; the tasks of the `kinds` pass through: see
+    /// [`passing`].
     ///
     /// # Errors
     /// Everything that the cloud cannot do, at once.
@@ -190,29 +218,115 @@ impl<P> Lowerings<P> {
         scope: &Scope,
         provider: &P,
         kinds: &HashSet<&str>,
-    ) -> Result<TaskGraph> {
+    ) -> Result<Native> {
         let tasks: Vec<Task> = graph.tasks().map(|task| self.redirected(task, graph)).collect();
-        let mut cx = Lowering {
-            lowerings: self,
-            tasks: &tasks,
-            scope,
-            provider,
-            native: TaskGraph::builder(),
-            lifecycle: Lifecycle::Managed,
-        };
+        let mut cx = Lowering::new(self, &tasks, scope, provider);
         let mut problems = Vec::new();
         for task in &tasks {
-            if let Err(error) = cx.task(task, kinds) {
+            let possible = graph.get(&task.key).map_or(Ok(()), |task| self.needs_no_implicit(task, kinds));
+            if let Err(error) = possible.and_then(|()| cx.task(task, kinds)) {
                 problems.push(error.with_task(&task.key));
             }
         }
         if !problems.is_empty() {
             return Err(Error::from_many(problems));
         }
-        cx.carry_over(graph);
-        let native = cx.native.build()?;
+        let (native, origins) = cx.finish(graph)?;
+        let native = self.with_ignored_members(graph, native)?;
+        let native = self.with_former_names(graph, native, &origins, scope, provider, kinds)?;
         self.parts_stay_with_their_wholes(&native)?;
-        Ok(native)
+        Ok(Native::new(native, origins, |native| self.stand_ins(graph, native)))
+    }
+
+    /// Says of the tasks that stand for others which of their members are not compared.
+    fn with_ignored_members(&self, graph: &TaskGraph, native: TaskGraph) -> Result<TaskGraph> {
+        let ignoring =
+            |task: &&Task| !task.options.ignored.is_empty() && self.entry_of(task.key.kind()).is_some();
+        let ignoring: HashMap<Key, &Task> =
+            graph.tasks().filter(ignoring).map(|task| (self.counterpart(&task.key), task)).collect();
+        if ignoring.is_empty() {
+            return Ok(native);
+        }
+        let mut told = TaskGraph::builder();
+        let mut problems = Vec::new();
+        for task in native.tasks() {
+            let mut task = task.clone();
+            if let Some(agnostic) = ignoring.get(&task.key) {
+                match self.ignored(agnostic, &task) {
+                    Ok(ignored) => task.options.ignored = ignored,
+                    Err(error) => problems.push(error.with_task(&agnostic.key)),
+                }
+            }
+            told.insert(task);
+        }
+        if problems.is_empty() { told.build() } else { Err(Error::from_many(problems)) }
+    }
+
+    /// The members of a native task that stand for those of an agnostic one which are not compared.
+    fn ignored(&self, agnostic: &Task, native: &Task) -> Result<BTreeSet<String>> {
+        let names = self.entry_of(agnostic.key.kind()).map_or(&[] as &[_], |entry| entry.member_names);
+        let there = |member: &String| {
+            let name =
+                names.iter().find(|(name, _)| name == member).map_or(member.as_str(), |(_, name)| name);
+            native.spec.get(name).map(|_| name.to_owned()).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Unsupported,
+                    format!("{member:?} is no member of its own on {}: it cannot be ignored", self.cloud),
+                )
+                .with_hint(format!("what stands for the task is {}", native.key))
+            })
+        };
+        agnostic.options.ignored.iter().map(there).collect()
+    }
+
+    /// Says of the native tasks of a renamed task what they were called before: as the tasks are that lowering makes of the
+    /// graph with the former names.
+    fn with_former_names(
+        &self,
+        graph: &TaskGraph,
+        native: TaskGraph,
+        origins: &HashMap<Key, Vec<Key>>,
+        scope: &Scope,
+        provider: &P,
+        kinds: &HashSet<&str>,
+    ) -> Result<TaskGraph> {
+        let Some(formers) = former::FormerNames::of(graph) else { return Ok(native) };
+        let before = self.lower(&formers.graph(graph)?, scope, provider, kinds)?;
+        formers.told(&native, origins, &before)
+    }
+
+    /// An agnostic kind that the cloud fulfils without an object has no outputs that another kind could take.
+    fn needs_no_implicit(&self, task: &Task, kinds: &HashSet<&str>) -> Result<()> {
+        if !kinds.contains(task.key.kind()) {
+            // What a provider's own lowering makes of such a reference is up to it.
+            return Ok(());
+        }
+        let implicit =
+            |output: &OutputRef| self.is_implicit(&output.task) && !kinds.contains(output.task.kind());
+        match task.spec.outputs().into_iter().find(implicit) {
+            None => Ok(()),
+            Some(output) => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("{output} has no value: no object stands for {} on {}", output.task, self.cloud),
+            )
+            .with_hint("wait for the task with GraphBuilder::after instead of taking an output of it")),
+        }
+    }
+
+    /// What stands for each task of an agnostic kind, and where each of its outputs is had.
+    fn stand_ins(&self, graph: &TaskGraph, native: &TaskGraph) -> HashMap<Key, Option<native::StandIn>> {
+        let stand_in = |task: &Task| {
+            let entry = self.entry_of(task.key.kind()).filter(|entry| !entry.implicit)?;
+            let key = Key::new(entry.native, task.key.name());
+            native.get(&key)?;
+            let place = |&output: &&'static str| {
+                let place = self.redirect(OutputRef::created(&task.key, output), graph);
+                (output, (place.task, place.output))
+            };
+            let outputs = entry.outputs.iter().map(place).collect();
+            Some(native::StandIn { key, outputs })
+        };
+        graph.tasks().map(|task| (task.key.clone(), stand_in(task))).collect()
     }
 
     fn entry_of(&self, kind: &str) -> Option<&LoweringEntry<P>> {
@@ -263,7 +377,7 @@ impl<P> Lowerings<P> {
         if let Some((kind, name)) = outlet {
             return OutputRef { task: Key::new(kind, output.task.name()), output: name.to_owned(), ..output };
         }
-        let name = entry.outputs.iter().find(|(agnostic, _)| *agnostic == output.output);
+        let name = entry.output_names.iter().find(|(agnostic, _)| *agnostic == output.output);
         OutputRef {
             task: Key::new(entry.native, output.task.name()),
             output: name.map_or(output.output, |(_, native)| (*native).to_owned()),
@@ -288,150 +402,5 @@ impl<P> Lowerings<P> {
     /// The key of the task that stands for a task.
     fn counterpart(&self, key: &Key) -> Key {
         self.entry_of(key.kind()).map_or_else(|| key.clone(), |entry| Key::new(entry.native, key.name()))
-    }
-}
-
-/// A graph on its way to native tasks.
-pub struct Lowering<'a, P: 'static> {
-    lowerings: &'a Lowerings<P>,
-    /// The tasks of the graph, their references redirected.
-    tasks: &'a [Task],
-    scope: &'a Scope,
-    provider: &'a P,
-    native: GraphBuilder,
-    /// Of the task that is being lowered.
-    lifecycle: Lifecycle,
-}
-
-impl<P> std::fmt::Debug for Lowering<'_, P> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lowering")
-            .field("scope", &self.scope)
-            .field("native", &self.native)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a, P> Lowering<'a, P> {
-    /// Whose objects they will be.
-    pub fn scope(&self) -> &'a Scope {
-        self.scope
-    }
-
-    /// What the provider knows of its cloud.
-    pub fn provider(&self) -> &'a P {
-        self.provider
-    }
-
-    fn task(&mut self, task: &Task, kinds: &HashSet<&str>) -> Result<()> {
-        self.lifecycle = task.lifecycle.clone();
-        match self.lowerings.entry_of(task.key.kind()) {
-            Some(entry) if matches!(task.lifecycle, Lifecycle::Shared { .. }) => {
-                if entry.implicit {
-                    return Ok(());
-                }
-                self.native.insert(Task {
-                    key: Key::new(entry.native, task.key.name()),
-                    spec: Document::default(),
-                    lifecycle: task.lifecycle.clone(),
-                    edges: Vec::new(),
-                });
-                Ok(())
-            }
-            Some(entry) => (entry.lower)(task, self),
-            None if kinds.contains(task.key.kind()) => {
-                self.native.insert(Task { edges: Vec::new(), ..task.clone() });
-                Ok(())
-            }
-            None => Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("{} has no objects of the kind {}", self.lowerings.cloud, task.key.kind()),
-            )),
-        }
-    }
-
-    /// Adds a task, with the lifecycle of the one that is being lowered.
-    pub fn add<R: Resource>(&mut self, name: &str, spec: R) -> Handle<R> {
-        self.native.add_as(name, spec, self.lifecycle.clone())
-    }
-
-    /// Adds a task that several agnostic ones need, unless one of them has done so already; it is retained if
-    /// one of them is.
-    pub fn add_once<R: Resource>(&mut self, name: &str, spec: R) -> Handle<R> {
-        let handle = Handle::named(name);
-        if !self.native.contains(handle.key()) {
-            self.native.add(name, spec);
-        }
-        if self.lifecycle == Lifecycle::Retained {
-            self.native.set_lifecycle(handle.key(), Lifecycle::Retained);
-        }
-        handle
-    }
-
-    /// Makes one native task wait for another although it takes no output of it.
-    pub fn after<A: Resource, B: Resource>(&mut self, later: &Handle<A>, earlier: &Handle<B>) {
-        self.native.after(later, earlier);
-    }
-
-    /// The tasks of an agnostic kind that are not shared, with their specifications.
-    pub fn specs<A: Lowered<P>>(&self) -> Result<Vec<(&'a str, A)>> {
-        let managed =
-            |task: &&Task| task.key.kind() == A::KIND && !matches!(task.lifecycle, Lifecycle::Shared { .. });
-        self.tasks.iter().filter(managed).map(|task| Ok((task.key.name(), task.spec_as()?))).collect()
-    }
-
-    /// Whether a reference points to the object that stands for the task `name`.
-    pub fn is_for<A: Lowered<P>>(id: &Input<Id<A>>, name: &str) -> bool {
-        matches!(id, Input::Output(output) if output.task == Key::new(A::Native::KIND, name))
-    }
-
-    /// Whether the object of an agnostic kind that a reference points to is somebody else's.
-    pub fn is_shared<A: Lowered<P>>(&self, id: &Input<Id<A>>) -> bool {
-        let Input::Output(output) = id else { return true };
-        let task =
-            self.tasks.iter().find(|it| it.key.kind() == A::KIND && it.key.name() == output.task.name());
-        task.is_none_or(|task| matches!(task.lifecycle, Lifecycle::Shared { .. }))
-    }
-
-    /// The firewall whose rules these are.
-    ///
-    /// # Errors
-    /// `Unsupported` when it is somebody else's: whether a rule is ours is told by the group that it is in.
-    pub fn firewall_of(&self, rules: &FirewallRules) -> Result<(&'a str, Firewall)>
-    where
-        Firewall: Lowered<P>,
-    {
-        let own = self.specs::<Firewall>()?.into_iter().find(|(name, _)| Self::is_for(&rules.firewall, name));
-        own.ok_or_else(|| {
-            Error::new(ErrorKind::Unsupported, "the rules of a shared firewall are its owner's")
-                .with_hint("put the rules into a firewall of its own, and machines into both")
-        })
-    }
-
-    /// Something that is looked up under a name, so that a misspelt one is found before anything is made.
-    pub fn looked_up<R: Resource>(&mut self, name: &str) -> Handle<R> {
-        let handle = Handle::named(name);
-        if self.native.contains(handle.key()) { handle } else { self.native.share(name, name) }
-    }
-
-    /// The names of the tasks of an agnostic kind, shared ones among them.
-    pub fn names<A: Lowered<P>>(&self) -> Vec<&'a str> {
-        self.tasks.iter().filter(|task| task.key.kind() == A::KIND).map(|task| task.key.name()).collect()
-    }
-
-    /// Carries the edges over that were declared beside references; between tasks that have become nothing there is
-    /// nothing to wait for.
-    fn carry_over(&mut self, graph: &TaskGraph) {
-        for task in graph.tasks().filter(|task| !self.lowerings.is_implicit(&task.key)) {
-            let referred: HashSet<Key> = task.spec.outputs().into_iter().map(|output| output.task).collect();
-            let later = self.lowerings.counterpart(&task.key);
-            for edge in task.edges.iter().filter(|edge| !referred.contains(&edge.on)) {
-                for on in self.lowerings.standing_for(graph, &edge.on) {
-                    if self.native.contains(&later) && self.native.contains(&on) {
-                        self.native.wait(&later, Edge { on, wait: edge.wait });
-                    }
-                }
-            }
-        }
     }
 }

@@ -1,0 +1,154 @@
+//! Writing a whole cluster as one operation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::document;
+use super::{ClusterState, ClusterStore, INSTANCE_GROUPS, SSH_KEYS};
+use crate::spec::{ApiObject as _, ClusterFiles, InstanceGroup, SshCredential};
+use kops_core::store::{Precondition, StoreKey, Version};
+use kops_core::{Error, ErrorKind, Result};
+
+/// Groups and keys, brought to what will be written and where.
+struct Parts {
+    groups: BTreeMap<StoreKey, Box<InstanceGroup>>,
+    keys: BTreeMap<StoreKey, String>,
+}
+
+/// Where groups and keys are in the store, with their versions.
+type Found = BTreeMap<StoreKey, Version>;
+
+impl ClusterStore {
+    /// Writes a new cluster: its groups and keys first, its own specification last.
+    ///
+    /// All is checked before anything is written. Since the specification is what makes a cluster known, a write that
+    /// broke off shows nothing, and can be repeated, also with other groups: what it left is replaced or removed.
+    /// Two programs that create different clusters of one name at the same moment may mix their groups; the lease
+    /// ([`ClusterStore::operate`]) keeps them apart.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when there is a cluster of that name; `Invalid`, with nothing written, when the parts are not
+    /// of one cluster, two groups have one name, or a key is none.
+    pub async fn create_all(&self, files: &ClusterFiles) -> Result<ClusterState> {
+        let parts = self.parts(files)?;
+        let config = self.at.config()?;
+        let (known, found) = futures_util::join!(self.store.get(&config), self.found());
+        if known?.is_some() {
+            return Err(document::exists(&*self.store, &document::title(&files.cluster)));
+        }
+        let mut found = found?;
+        let mut instance_groups = Vec::new();
+        for (key, group) in &parts.groups {
+            let leftover = found.remove(key);
+            let written = document::create(&*self.store, key, &**group, self.clock.now(), leftover);
+            instance_groups.push(written.await?);
+        }
+        let ssh_keys = self.put_keys(&parts, &mut found).await?;
+        self.remove(&found).await?;
+        let cluster = document::create(&*self.store, &config, &files.cluster, self.clock.now(), None).await?;
+        Ok(ClusterState { cluster, instance_groups, ssh_keys })
+    }
+
+    /// Makes a cluster that was read what `files` says: writes the groups that are new or differ and the keys that
+    /// are new, then its own specification, and then removes the groups and keys that `files` lacks.
+    ///
+    /// All is checked before anything is written, and so is that nobody changed anything since `base` was read.
+    /// What a write that broke off did not get to, a repeated one does, from a fresh [`ClusterStore::read`].
+    ///
+    /// # Errors
+    /// `Conflict`, naming both generations, when somebody else changed any of it meanwhile; `Invalid`, with nothing
+    /// written, as [`ClusterStore::create_all`].
+    pub async fn replace_all(&self, base: &ClusterState, files: &ClusterFiles) -> Result<ClusterState> {
+        let parts = self.parts(files)?;
+        let config = self.at.config()?;
+        let (known, found) = futures_util::join!(self.store.get(&config), self.found());
+        let (known, mut found) = (known?.map(|object| object.version), found?);
+        document::is_current(&*self.store, &config, &base.cluster, known.as_ref()).await?;
+        let mut bases = BTreeMap::new();
+        for group in &base.instance_groups {
+            let key = self.at.instance_group(group.name())?;
+            document::is_current(&*self.store, &key, group, found.get(&key)).await?;
+            bases.insert(key, group);
+        }
+        for (key, group) in parts.groups.iter().filter(|(key, _)| !bases.contains_key(key)) {
+            if found.contains_key(key) {
+                let title = document::title(&**group);
+                let message = format!("{title} was created by somebody else meanwhile");
+                return Err(Error::new(ErrorKind::Conflict, message)
+                    .with_hint("nothing was written; read the cluster again and repeat the change"));
+            }
+        }
+        let mut instance_groups = Vec::new();
+        for (key, group) in &parts.groups {
+            found.remove(key);
+            instance_groups.push(match bases.get(key) {
+                Some(base) => document::update(&*self.store, key, base, &**group).await?,
+                None => document::create(&*self.store, key, &**group, self.clock.now(), None).await?,
+            });
+        }
+        let ssh_keys = self.put_keys(&parts, &mut found).await?;
+        let cluster = document::update(&*self.store, &config, &base.cluster, &files.cluster).await?;
+        // What came since is somebody's who has not seen this change.
+        let keys = base.ssh_keys.iter().map(|key| self.ssh_key_at(key.spec.public_key.trim()));
+        let keys: BTreeSet<StoreKey> = keys.collect::<Result<_>>()?;
+        found.retain(|key, _| bases.contains_key(key) || keys.contains(key));
+        self.remove(&found).await?;
+        Ok(ClusterState { cluster, instance_groups, ssh_keys })
+    }
+
+    /// What will be written, or all that keeps it from being written.
+    fn parts(&self, files: &ClusterFiles) -> Result<Parts> {
+        let mut errors = Vec::new();
+        errors.extend(self.same_name(files.cluster.name()).err());
+        errors.extend(files.cluster.to_yaml().err());
+        let mut parts = Parts { groups: BTreeMap::new(), keys: BTreeMap::new() };
+        for group in &files.instance_groups {
+            let placed = self.label(group).and_then(|group| {
+                group.to_yaml()?;
+                Ok((self.at.instance_group(group.name())?, group))
+            });
+            match placed {
+                Ok((key, group)) => {
+                    if let Some(twin) = parts.groups.insert(key, group) {
+                        errors.push(Error::invalid(format!("there are two of {}", document::title(&*twin))));
+                    }
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        for key in &files.ssh_keys {
+            let text = key.spec.public_key.trim();
+            match self.ssh_key_at(text) {
+                Ok(at) => drop(parts.keys.insert(at, text.to_owned())),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(parts) } else { Err(Error::from_many(errors)) }
+    }
+
+    /// The groups and keys that are in the store, with their versions.
+    async fn found(&self) -> Result<Found> {
+        let (groups, keys) = (self.at.cluster.join(INSTANCE_GROUPS)?, self.at.cluster.join(SSH_KEYS)?);
+        let (groups, keys) =
+            futures_util::try_join!(self.store.list(&groups, None), self.store.list(&keys, None))?;
+        Ok(groups.into_iter().chain(keys).map(|entry| (entry.key, entry.version)).collect())
+    }
+
+    /// Writes the keys that are not there yet, and takes all of them out of what was found.
+    async fn put_keys(&self, parts: &Parts, found: &mut Found) -> Result<Vec<SshCredential>> {
+        let mut credentials = Vec::new();
+        for (key, text) in &parts.keys {
+            if found.remove(key).is_none() {
+                self.store.put(key, text.clone().into_bytes(), Precondition::Any).await?;
+            }
+            credentials.push(self.credential(text.clone()));
+        }
+        Ok(credentials)
+    }
+
+    async fn remove(&self, found: &Found) -> Result<()> {
+        for (key, version) in found {
+            self.store.delete(key, Some(version)).await?;
+        }
+        Ok(())
+    }
+}

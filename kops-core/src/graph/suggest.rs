@@ -1,0 +1,29 @@
+//! What to say to the name of an output that does not exist.
+
+use super::{Key, OutputRef};
+
+/// How many letters a name may be off for another to be suggested: enough for a slip, too few for another word.
+const CLOSE: usize = 2;
+
+/// That a task refers to an output which its kind does not have, with what there is; `None` when it has it.
+pub(crate) fn no_such_output(task: &Key, output: &OutputRef, known: &[&'static str]) -> Option<String> {
+    // Every object has an identifier.
+    let all: Vec<&str> = std::iter::once("id").chain(known.iter().copied()).collect();
+    let name = output.output.as_str();
+    if all.contains(&name) {
+        return None;
+    }
+    let kind = output.task.kind();
+    let there_is =
+        format!("{task} refers to {output}, but {kind} has no output {name:?}: it has {}", all.join(", "));
+    let lower = name.to_lowercase();
+    let near = all
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= CLOSE && *distance < candidate.len())
+        .min();
+    Some(match near {
+        Some((_, candidate)) => format!("{there_is}; did you mean {candidate:?}?"),
+        None => there_is,
+    })
+}

@@ -1,0 +1,101 @@
+//! Taking over: objects of somebody else's that a task adopts, and those of a task's former name.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Known, Note, Planner, judge, kind_of, top_member};
+use crate::cloud::{DynHandler, Observed, Owner};
+use crate::graph::{Key, Lifecycle, Task};
+use crate::plan::Action;
+use crate::{Error, Result};
+
+/// Objects of which a task takes one over.
+pub(super) struct TakeOver<'a> {
+    objects: Vec<&'a Arc<Observed>>,
+    /// The task's former key; `None` when the object is somebody else's.
+    from: Option<Key>,
+}
+
+impl<'a> Planner<'a> {
+    /// The objects that a task takes over: that of somebody else's which it adopts, or those made under its former name.
+    /// `None` when it has an object of its own, or nothing to take over.
+    pub(super) fn to_take_over(&self, task: &Task) -> Result<Option<TakeOver<'a>>> {
+        let live = |key: &Key| -> Vec<&'a Arc<Observed>> {
+            let all = self.by_key.get(key).into_iter().flatten();
+            all.filter(|it| it.object.state.is_live()).copied().collect()
+        };
+        if !live(&task.key).is_empty() {
+            return Ok(None);
+        }
+        if let Lifecycle::Adopted { selector } = &task.lifecycle {
+            let object = self.shared(&task.key, selector)?;
+            if object.object.owner == Owner::Scope {
+                let name = object.object.name.as_deref().unwrap_or(&object.object.id);
+                return Err(Error::invalid(format!(
+                    "{} is this scope's already, as {}/{name}",
+                    object.object.id,
+                    task.key.kind()
+                ))
+                .with_task(&task.key)
+                .with_hint("if the task was renamed, say so with GraphBuilder::renamed"));
+            }
+            return Ok(Some(TakeOver { objects: vec![object], from: None }));
+        }
+        let Some(former) = &task.options.former_name else { return Ok(None) };
+        let former = Key::new(task.key.kind(), former);
+        let objects = live(&former);
+        Ok((!objects.is_empty()).then_some(TakeOver { objects, from: Some(former) }))
+    }
+
+    pub(super) fn take_over(
+        &mut self,
+        handler: &dyn DynHandler,
+        task: &'a Task,
+        found: &TakeOver<'a>,
+    ) -> Result<()> {
+        let wanted = self.wanted(handler, task)?;
+        let Some((object, fields)) = self.best_match(handler, task, &wanted, &found.objects) else {
+            return Err(Error::internal("nothing to take over").with_task(&task.key));
+        };
+        let (action, reason, fields) = judge(handler, task, object, fields)?;
+        let replaced = action == Some(Action::Replace);
+        if replaced && found.from.is_none() {
+            let why = reason.unwrap_or_default();
+            return Err(Error::invalid(format!("{} cannot be adopted as it is: {why}", object.object.id))
+                .with_task(&task.key)
+                .with_hint(
+                    "specify those fields as the object has them, or add the task without adopting it",
+                ));
+        }
+        if !replaced && !handler.can_adopt() {
+            let (what, hint) = match &found.from {
+                None => ("adopted", "share it, or have another one made"),
+                Some(_) => {
+                    ("renamed", "keep the task's name, or leave out that it was renamed: it is made anew")
+                }
+            };
+            return Err(Error::new(
+                crate::ErrorKind::Unsupported,
+                format!("objects of the kind {} cannot be {what}", task.key.kind()),
+            )
+            .with_task(&task.key)
+            .with_hint(hint));
+        }
+        self.matched.insert((kind_of(self.snapshot, &task.key), &object.object.id));
+        let changed: BTreeSet<_> = fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
+        if replaced {
+            let note = Note { reason, fields, wanted: Some(wanted) };
+            self.settle(task, Some(Action::Replace), Some(object), note, changed, Vec::new());
+            return Ok(());
+        }
+        let volatile = handler.volatile_outputs(&changed);
+        self.outputs.insert(task.key.clone(), Known { object, volatile });
+        let reason = match &found.from {
+            None => "it exists and is not this scope's yet".to_owned(),
+            Some(former) => format!("it was {former}"),
+        };
+        let note = Note { reason: Some(reason), fields, wanted: Some(wanted) };
+        self.settle(task, Some(Action::Adopt), Some(object), note, changed, Vec::new());
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! Plans as another process reads them, and the one form in which plans are written and shown.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Value;
+
+use super::{Change, FORMAT, Plan, Pruning, Summary, TextOptions};
+use crate::cloud::Scope;
+use crate::graph::Key;
+use crate::{Error, Result};
+
+/// What a plan says: what is written, read and shown of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Said<'a> {
+    format: Cow<'a, str>,
+    pub(super) scope: Cow<'a, Scope>,
+    pub(super) cloud: Cow<'a, str>,
+    fingerprint: Cow<'a, str>,
+    pruning: Cow<'a, Pruning>,
+    pub(super) summary: Summary,
+    pub(super) changes: Cow<'a, [Change]>,
+    pub(super) deferred: Cow<'a, [Change]>,
+    pub(super) pending: Cow<'a, [Key]>,
+    unchanged: Cow<'a, [Key]>,
+    pub(super) warnings: Cow<'a, [String]>,
+}
+
+impl Plan {
+    pub(super) fn said(&self) -> Said<'_> {
+        Said {
+            format: Cow::Borrowed(&self.format),
+            scope: Cow::Borrowed(&self.scope),
+            cloud: Cow::Borrowed(&self.cloud),
+            fingerprint: Cow::Borrowed(&self.fingerprint),
+            pruning: Cow::Borrowed(&self.pruning),
+            summary: self.summary,
+            changes: Cow::Borrowed(&self.changes),
+            deferred: Cow::Borrowed(&self.deferred),
+            pending: Cow::Borrowed(&self.pending),
+            unchanged: Cow::Borrowed(&self.unchanged),
+            warnings: Cow::Borrowed(&self.warnings),
+        }
+    }
+}
+
+/// A plan that was serialised, as it is read back: by a reviewer, or by the process that applies it.
+///
+/// It says everything that the [`Plan`] said, in the same words, and is applied by
+/// [`Engine::apply_saved`](crate::Engine::apply_saved). Reading a [format](FORMAT) that is not known fails.
+///
+/// ```
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use kops_core::Engine;
+/// use kops_core::cloud::Scope;
+/// use kops_core::graph::TaskGraph;
+/// use kops_core::plan::SavedPlan;
+/// use kops_core::resource::Network;
+/// # let cloud = Arc::new(kops_core::testing::MemoryCloud::new());
+///
+/// let mut graph = TaskGraph::builder();
+/// graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
+/// let graph = graph.build()?;
+///
+/// // One process plans and writes down the plan and the graph (which holds the secrets, if there are any) …
+/// let plan = Engine::new(cloud.clone(), Scope::new("shop")).plan(&graph).await?;
+/// let (plan, graph) = (serde_json::to_string(&plan)?, serde_json::to_string(&graph)?);
+///
+/// // … another applies exactly this.
+/// let saved: SavedPlan = serde_json::from_str(&plan)?;
+/// assert_eq!(saved.headline(), "shop on memory: 1 to create; 0 unchanged.");
+/// let graph: TaskGraph = serde_json::from_str(&graph)?;
+/// Engine::new(cloud, Scope::new("shop")).apply_saved(&saved, &graph).await?.into_result()?;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct SavedPlan(Said<'static>);
+
+impl From<&Plan> for SavedPlan {
+    fn from(plan: &Plan) -> Self {
+        let said = plan.said();
+        Self(Said {
+            format: Cow::Owned(said.format.into_owned()),
+            scope: Cow::Owned(said.scope.into_owned()),
+            cloud: Cow::Owned(said.cloud.into_owned()),
+            fingerprint: Cow::Owned(said.fingerprint.into_owned()),
+            pruning: Cow::Owned(said.pruning.into_owned()),
+            summary: said.summary,
+            changes: Cow::Owned(said.changes.into_owned()),
+            deferred: Cow::Owned(said.deferred.into_owned()),
+            pending: Cow::Owned(said.pending.into_owned()),
+            unchanged: Cow::Owned(said.unchanged.into_owned()),
+            warnings: Cow::Owned(said.warnings.into_owned()),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for SavedPlan {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The format first: of another one nothing else need be as it is here.
+        let document = Value::deserialize(deserializer)?;
+        let format = document.get("format").and_then(Value::as_str).unwrap_or_default();
+        require_format(format).map_err(de::Error::custom)?;
+        Said::deserialize(document).map(Self).map_err(de::Error::custom)
+    }
+}
+
+fn require_format(format: &str) -> Result<()> {
+    if format == FORMAT {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("the plan has the format {format:?}, and this version reads {FORMAT}"))
+        .with_hint("plan again with this version"))
+}
+
+impl SavedPlan {
+    /// The scope that the plan is for.
+    pub fn scope(&self) -> &Scope {
+        &self.0.scope
+    }
+
+    /// The name of the cloud that the plan is for.
+    pub fn cloud(&self) -> &str {
+        &self.0.cloud
+    }
+
+    /// As [`Plan::fingerprint`].
+    pub fn fingerprint(&self) -> &str {
+        &self.0.fingerprint
+    }
+
+    /// As [`Plan::pruning`].
+    pub fn pruning(&self) -> &Pruning {
+        &self.0.pruning
+    }
+
+    /// As [`Plan::summary`].
+    pub fn summary(&self) -> Summary {
+        self.0.summary
+    }
+
+    /// As [`Plan::changes`].
+    pub fn changes(&self) -> &[Change] {
+        &self.0.changes
+    }
+
+    /// As [`Plan::deferred`].
+    pub fn deferred(&self) -> &[Change] {
+        &self.0.deferred
+    }
+
+    /// As [`Plan::pending`].
+    pub fn pending(&self) -> &[Key] {
+        &self.0.pending
+    }
+
+    /// As [`Plan::unchanged`].
+    pub fn unchanged(&self) -> &[Key] {
+        &self.0.unchanged
+    }
+
+    /// As [`Plan::warnings`].
+    pub fn warnings(&self) -> &[String] {
+        &self.0.warnings
+    }
+
+    /// Whether nothing is changed. Objects may be [pending](Self::pending) all the same.
+    pub fn is_empty(&self) -> bool {
+        self.0.changes.is_empty()
+    }
+
+    /// The summary in one line.
+    pub fn headline(&self) -> String {
+        self.0.headline()
+    }
+
+    /// The plan as text, as [`Plan::text`].
+    pub fn text(&self, options: TextOptions) -> String {
+        self.0.text(options)
+    }
+
+    /// The changes as a graph in Graphviz's language, as [`Plan::dot`].
+    pub fn dot(&self) -> String {
+        super::draw::dot(&self.0.changes)
+    }
+
+    /// The changes as a graph in Mermaid's language, as [`Plan::mermaid`].
+    pub fn mermaid(&self) -> String {
+        super::draw::mermaid(&self.0.changes)
+    }
+}
+
+impl fmt::Display for SavedPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(TextOptions::default()))
+    }
+}

@@ -1,0 +1,66 @@
+//! Rules about scopes of one name: within places, and in several regions of an account.
+
+use super::stage::{Stage, play, skipped};
+use super::{Fixture, Verdict, broken, ensure};
+use crate::graph::TaskGraph;
+use crate::plan::Action;
+use crate::{Error, ErrorKind, Result};
+
+/// What a scope of the same name has, within a place or in another region, is somebody else's: it is neither changed
+/// nor deleted, and a plan that wants a name of it is refused.
+pub async fn elsewhere(fixture: &dyn Fixture) -> Verdict {
+    play(fixture, "elsewhere", async |stage| {
+        let placed = Stage::new(fixture, stage.scope.clone().within("a"));
+        let outcome = beside_a_place(&stage, &placed).await;
+        placed.clear().await?;
+        outcome?;
+        let Some(cloud) = fixture.elsewhere() else {
+            return Ok(skipped("connect to another region; scopes within places are told apart"));
+        };
+        let there = Stage::on(fixture, cloud, stage.scope.clone());
+        let outcome = beside_a_region(fixture, &stage, &there).await;
+        there.clear().await?;
+        outcome.map(|()| Verdict::Held)
+    })
+    .await
+}
+
+async fn beside_a_place(stage: &Stage<'_>, placed: &Stage<'_>) -> Result<()> {
+    let graph = placed.graph()?;
+    placed.apply(&graph).await?;
+    owns_nothing(stage, "a scope within no place").await?;
+    let other = stage.scope.clone().within("b");
+    owns_nothing(&Stage::new(stage.fixture, other), "a scope within another place").await?;
+    placed.is_as(&graph).await.map(drop)
+}
+
+async fn beside_a_region(fixture: &dyn Fixture, stage: &Stage<'_>, there: &Stage<'_>) -> Result<()> {
+    let graph = fixture.graph_elsewhere(&there.scope)?;
+    there.apply(&graph).await?;
+    owns_nothing(stage, "a scope of the same name in another region").await?;
+    match stage.engine().plan(&stage.graph()?).await {
+        Ok(plan) => {
+            let touched = plan.changes.iter().find(|change| change.action != Action::Create);
+            ensure(touched.is_none(), || format!("something in another region would be changed: {plan}"))?;
+        }
+        // A name that an account has once is taken.
+        Err(error) => {
+            ensure(is_taken(&error), || format!("refused for another reason than a name: {error}"))?;
+        }
+    }
+    there.is_as(&graph).await.map(drop)
+}
+
+async fn owns_nothing(stage: &Stage<'_>, who: &str) -> Result<()> {
+    let plan = stage.engine().plan(&TaskGraph::default()).await?;
+    ensure(plan.is_empty(), || format!("{who} would delete what is not its own: {plan}"))?;
+    match stage.engine().observe(&stage.graph()?).await?.owned().next() {
+        Some((key, observed)) => Err(broken(format!("{who} owns {key} ({})", observed.object.id))),
+        None => Ok(()),
+    }
+}
+
+fn is_taken(error: &Error) -> bool {
+    let errors = error.errors();
+    error.kind() == ErrorKind::AlreadyExists && (errors.is_empty() || errors.iter().all(is_taken))
+}

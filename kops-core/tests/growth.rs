@@ -1,0 +1,62 @@
+//! Public data types can get another member without breaking whoever uses them.
+//!
+//! They are `#[non_exhaustive]`, or listed here with the reason why not.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Types that everybody may take apart and put together.
+const EXHAUSTIVE: &[(&str, &str)] = &[
+    ("Access", "a provider answers each choice"),
+    ("Actions", "providers write their tables as constants"),
+    ("Direction", "a provider answers each choice"),
+    ("DnsTarget", "a provider answers each choice"),
+    ("Egress", "a provider answers each choice"),
+    ("Filter", "a handler answers each of them; its variants can grow"),
+    ("Mark", "the three things that a mark says, which providers write and read"),
+    ("MarkTags", "providers write it as a constant"),
+    ("Peer", "a provider answers each choice"),
+    ("Ports", "a range has two ends"),
+    ("Protocol", "a provider answers each choice"),
+    ("RecordType", "a provider answers each choice"),
+    ("RulePeer", "a native kind's, of the providers that share it"),
+    ("Scheme", "a provider answers each choice"),
+    ("SecurityGroupRule", "a native kind's, of the providers that share it"),
+    ("SecurityGroupRules", "a native kind's, of the providers that share it"),
+];
+
+/// The types in a file that have public members or variants, and whether they are `#[non_exhaustive]`.
+fn types(text: &str) -> BTreeMap<String, bool> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(rest) = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub enum ")) else {
+            continue;
+        };
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
+        let body = lines[at + 1..].iter().take_while(|line| **line != "}");
+        let open = line.starts_with("pub enum") || body.clone().any(|line| line.starts_with("    pub "));
+        if line.ends_with('{') && open {
+            let mut above = lines[..at].iter().rev().take_while(|line| !line.is_empty() && **line != "}");
+            found.insert(name, above.any(|line| *line == "#[non_exhaustive]"));
+        }
+    }
+    found
+}
+
+#[test]
+fn members_can_be_added_to_what_others_read_and_make() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = BTreeMap::new();
+    for room in ["resource", "cloud"] {
+        for file in fs::read_dir(source.join(room)).unwrap() {
+            all.extend(types(&fs::read_to_string(file.unwrap().path()).unwrap()));
+        }
+    }
+    all.extend(types(&fs::read_to_string(source.join("retry.rs")).unwrap()));
+    assert!(all.len() > 40, "the sources are read: {all:#?}");
+    let exhaustive: Vec<&str> =
+        all.iter().filter(|(_, can_grow)| !**can_grow).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(exhaustive, EXHAUSTIVE.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+}

@@ -1,4 +1,4 @@
-//! Time, injected: whoever waits or stamps a time takes a [`Clock`].
+//! Time as a dependency: code that waits or takes the time has a [`Clock`].
 
 use std::fmt;
 use std::time::Duration;
@@ -8,27 +8,27 @@ use jiff::Timestamp;
 
 /// A source of time.
 ///
-/// [`SystemClock`] is the real one. Its timers are tokio's, so that under `tokio::time::pause` every wait of
-/// the engine passes in virtual time.
+/// [`SystemClock`] is the real one. Its timers are tokio's, so that with `tokio::time::pause` all waits of the engine
+/// pass in virtual time.
 #[async_trait]
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// Monotonic time since some fixed moment.
+    /// Monotonic time since an arbitrary moment.
     fn elapsed(&self) -> Duration;
-    /// The wall clock.
+    /// The wall-clock time.
     fn now(&self) -> Timestamp;
-    /// Returns after `wait`.
+    /// Returns after the duration `wait`.
     async fn sleep(&self, wait: Duration);
 }
 
-/// The machine's clock.
+/// The system clock.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
     start: tokio::time::Instant,
 }
 
 impl SystemClock {
-    /// The machine's clock; its monotonic time starts at zero now.
-    #[expect(clippy::disallowed_methods, reason = "the clock module is where time comes in")]
+    /// The system clock; its monotonic time starts at zero.
+    #[expect(clippy::disallowed_methods, reason = "the clock module is the source of time")]
     pub fn new() -> Self {
         Self { start: tokio::time::Instant::now() }
     }
@@ -50,7 +50,7 @@ impl Clock for SystemClock {
         Timestamp::now()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the clock module is where time comes in")]
+    #[expect(clippy::disallowed_methods, reason = "the clock module is the source of time")]
     async fn sleep(&self, wait: Duration) {
         tokio::time::sleep(wait).await;
     }

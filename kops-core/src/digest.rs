@@ -4,22 +4,22 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of some bytes in lower-case hexadecimal digits.
+/// The SHA-256 of bytes, in lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut hasher = Hasher::default();
     hasher.bytes(bytes);
     hasher.finish()
 }
 
-/// Digests a sequence of values, each kept apart from the next.
+/// Digests a sequence of values, each separated from the next.
 #[derive(Default)]
 pub(crate) struct Hasher {
     sha: Sha256,
-    /// Documents come in many small pieces, which the digest takes better together.
+    /// Documents consist of many small parts, which are buffered for speed.
     pending: Vec<u8>,
 }
 
-/// How much is collected before it goes into the digest.
+/// The size of the buffer.
 const CHUNK: usize = 16 * 1024;
 
 impl Hasher {
@@ -42,7 +42,7 @@ impl Hasher {
         self
     }
 
-    /// A document, its members sorted: the digest does not depend on whether the host turns on serde_json's
+    /// A document with its members sorted, so that the digest does not depend on serde_json's feature
     /// `preserve_order`.
     pub(crate) fn document(&mut self, document: &Value) -> &mut Self {
         match document {
@@ -96,11 +96,11 @@ impl Hasher {
         self
     }
 
-    /// Whatever serialises, as a document.
+    /// A serialisable value, as a document.
     pub(crate) fn value<T: Serialize>(&mut self, value: &T) -> &mut Self {
         match serde_json::to_value(value) {
             Ok(document) => self.document(&document),
-            // A map whose keys are no strings: nothing that is digested has one.
+            // A map whose keys are not strings; no digested value has one.
             Err(error) => self.text(&error.to_string()),
         }
     }
@@ -108,7 +108,7 @@ impl Hasher {
     pub(crate) fn finish(mut self) -> String {
         self.sha.update(&self.pending);
         self.sha.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a string does not fail.
+            // Writing to a string never fails.
             let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
             text
         })

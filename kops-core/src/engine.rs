@@ -1,4 +1,4 @@
-//! The paved path: observe, plan, apply.
+//! The engine: observe, plan, apply.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ use crate::{Error, ErrorKind, GraphOutputs, Result, Snapshot};
 /// engine.apply(&plan).await?.into_result()?;
 /// assert!(engine.plan(&graph).await?.is_empty());
 ///
-/// // Deleting is planning the empty graph.
+/// // To delete everything, plan the empty graph.
 /// let plan = engine.plan(&TaskGraph::default()).await?;
 /// assert_eq!(plan.summary.delete, 1);
 /// # engine.apply(&plan).await?.into_result()?;
@@ -73,9 +73,9 @@ impl Engine {
         }
     }
 
-    /// Where to write down what is about to be made, for kinds whose objects carry neither name nor mark
-    /// ([`IdentityClass::Journal`]). On a cloud without such kinds it is not used; on one with them, a plan that needs
-    /// it is refused without it.
+    /// Sets the journal of creations, for kinds whose objects carry neither name nor mark
+    /// ([`IdentityClass::Journal`]). On a cloud without such kinds it is not used; on one with them, a plan that
+    /// needs it is rejected without it.
     pub fn journal(mut self, journal: Arc<dyn IntentLog>) -> Self {
         self.journal = Some(journal);
         self
@@ -87,14 +87,14 @@ impl Engine {
         self
     }
 
-    /// Whether objects of the scope that no task wants are deleted (the default) or only shown in
+    /// Whether objects of the scope that are not in the graph are deleted (the default) or only listed in
     /// [`Plan::deferred`].
     pub fn prune(mut self, prune: bool) -> Self {
         self.prune = prune;
         self
     }
 
-    /// A policy that every plan has to pass before it is applied.
+    /// Adds a policy that every plan has to pass before it is applied.
     pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
         self.policies.add(policy);
         self
@@ -110,8 +110,8 @@ impl Engine {
         &self.scope
     }
 
-    /// What the engine's policies say against a plan; nothing if it may be applied. The same is refused by every
-    /// `apply…`; asking earlier is for showing it with the plan.
+    /// The objections of the engine's policies to a plan; empty if it may be applied. Every `apply…` rejects a plan
+    /// with objections; this shows them beforehand.
     pub fn refusals(&self, plan: &Plan) -> Vec<Refusal> {
         self.policies.refusals(plan)
     }
@@ -129,7 +129,7 @@ impl Engine {
         }
     }
 
-    /// Observes what planning the native `graph` takes.
+    /// Observes what planning the native `graph` needs.
     async fn observe_native(
         &self,
         graph: &TaskGraph,
@@ -148,7 +148,7 @@ impl Engine {
         run.until_stopped(observing).instrument(span).await
     }
 
-    /// What the cloud holds for the scope, and what `graph` shares with others.
+    /// Lists the objects of the scope, and the shared objects of `graph`.
     ///
     /// # Errors
     /// Those of lowering and of the cloud's listings.
@@ -156,34 +156,34 @@ impl Engine {
         self.observe_with(graph, RunOptions::new()).await
     }
 
-    /// [`observe`](Self::observe), with options.
+    /// Like [`observe`](Self::observe), with options.
     ///
     /// # Errors
-    /// As [`observe`](Self::observe); `Cancelled` or `DeadlineExceeded` as the options say.
+    /// Those of [`observe`](Self::observe); `Cancelled` or `DeadlineExceeded` according to the options.
     pub async fn observe_with(&self, graph: &TaskGraph, options: RunOptions) -> Result<Snapshot> {
         self.observe_native(self.lower(graph)?.graph(), &self.pruning(), &self.run(options), Memo::default())
             .await
     }
 
-    /// What applying `graph` would do. Changes nothing.
+    /// Plans what applying `graph` would do. Changes nothing.
     ///
     /// # Errors
-    /// Those of lowering and of the cloud's listings; `Invalid` when the graph is impossible on the cloud as
-    /// it is; `Unsupported` when it needs a [journal](Self::journal) and there is none.
+    /// Those of lowering and of the cloud's listings; `Invalid` if the graph is impossible on the cloud as it is;
+    /// `Unsupported` if it needs a [journal](Self::journal) and there is none.
     pub async fn plan(&self, graph: &TaskGraph) -> Result<Plan> {
         self.plan_with(graph, RunOptions::new()).await
     }
 
-    /// [`plan`](Self::plan), with options.
+    /// Like [`plan`](Self::plan), with options.
     ///
     /// # Errors
-    /// As [`plan`](Self::plan); `Cancelled` or `DeadlineExceeded` as the options say.
+    /// Those of [`plan`](Self::plan); `Cancelled` or `DeadlineExceeded` according to the options.
     pub async fn plan_with(&self, graph: &TaskGraph, options: RunOptions) -> Result<Plan> {
         self.plan_as(graph, self.pruning(), &self.run(options), Memo::default()).await
     }
 
     /// # Errors
-    /// `Unsupported` when the graph has kinds that need a journal and there is none.
+    /// `Unsupported` if the graph has kinds that need a journal and there is none.
     fn require_journal(&self, graph: &TaskGraph) -> Result<()> {
         if self.journal.is_some() {
             return Ok(());
@@ -195,24 +195,26 @@ impl Engine {
         let errors: Vec<_> = made
             .filter(|task| journaled(&task.key))
             .map(|task| {
-                Error::unsupported("after a crash objects of this kind can be found again by a journal only")
-                    .with_task(&task.key)
-                    .with_hint("give the engine a journal: Engine::journal")
+                Error::unsupported(
+                    "objects of this kind cannot be found again after a crash without a journal",
+                )
+                .with_task(&task.key)
+                .with_hint("set a journal with Engine::journal")
             })
             .collect();
         if errors.is_empty() { Ok(()) } else { Err(Error::from_many(errors)) }
     }
 
-    /// The outputs of a graph's tasks as the cloud is now: those of tasks whose objects exist, but for what applying the
-    /// graph would change. Changes nothing.
+    /// The current outputs of a graph's tasks: those of existing objects, except for outputs that applying the graph
+    /// would change. Changes nothing.
     ///
     /// # Errors
-    /// As [`plan`](Self::plan).
+    /// Those of [`plan`](Self::plan).
     pub async fn outputs(&self, graph: &TaskGraph) -> Result<GraphOutputs> {
         Ok(self.plan(graph).await?.outputs())
     }
 
-    /// The graph in the cloud's own kinds.
+    /// Lowers the graph to the cloud's own kinds.
     ///
     /// # Errors
     /// Those of [`Cloud::lower`].
@@ -220,8 +222,8 @@ impl Engine {
         self.cloud.lower(graph, &self.scope, &[])
     }
 
-    /// Starts to look at the cloud for what every plan of the scope needs, whatever its graph, so that the graph can
-    /// be made in the meantime; see [`Prefetch`].
+    /// Starts to observe what every plan of the scope needs, regardless of its graph, so that the graph can be built
+    /// in the meantime; see [`Prefetch`].
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -230,10 +232,10 @@ impl Engine {
         Prefetch::start(self.cloud.clone(), self.scope.clone(), cx)
     }
 
-    /// [`plan_with`](Self::plan_with), with what has been looked at already.
+    /// Like [`plan_with`](Self::plan_with), with the results of a prefetch.
     ///
     /// # Errors
-    /// As `plan_with`; `Invalid` when another cloud or scope was looked at.
+    /// Those of `plan_with`; `Invalid` if the prefetch was for another cloud or scope.
     pub async fn plan_prefetched(
         &self,
         graph: &TaskGraph,
@@ -244,10 +246,10 @@ impl Engine {
         self.plan_as(graph, self.pruning(), &self.run(options), memo).await
     }
 
-    /// What applying native tasks to the cloud as it was in `snapshot` would do. No I/O.
+    /// Plans what applying native tasks to the cloud as in `snapshot` would do. Does no I/O.
     ///
     /// # Errors
-    /// `Invalid` when the graph is impossible on the cloud as it was.
+    /// `Invalid` if the graph is impossible on the cloud as it was.
     pub fn plan_from(
         &self,
         native: impl Into<Arc<Native>>,
@@ -256,8 +258,7 @@ impl Engine {
         self.plan_pruning(native.into(), snapshot.into(), self.pruning())
     }
 
-    /// What deleting the scope's objects of these native tasks would do, whatever else is pending. Changes
-    /// nothing.
+    /// Plans to delete the scope's objects of these native tasks, and nothing else. Changes nothing.
     ///
     /// ```
     /// # #[cfg(feature = "testing")]
@@ -292,10 +293,10 @@ impl Engine {
         self.plan_deletion_with(tasks, RunOptions::new()).await
     }
 
-    /// [`plan_deletion`](Self::plan_deletion), with options.
+    /// Like [`plan_deletion`](Self::plan_deletion), with options.
     ///
     /// # Errors
-    /// As [`plan_deletion`](Self::plan_deletion); `Cancelled` or `DeadlineExceeded` as the options say.
+    /// Those of [`plan_deletion`](Self::plan_deletion); `Cancelled` or `DeadlineExceeded` according to the options.
     pub async fn plan_deletion_with(&self, tasks: &BTreeSet<Key>, options: RunOptions) -> Result<Plan> {
         let (native, pruning) = (Arc::new(Native::default()), Pruning::Only(tasks.clone()));
         let snapshot =
@@ -309,7 +310,7 @@ impl Engine {
 
     async fn plan_as(&self, graph: &TaskGraph, pruning: Pruning, run: &Run, memo: Memo) -> Result<Plan> {
         let native = self.lower(graph)?;
-        // Told before anything is asked of the cloud, and again for graphs that come another way.
+        // Checked before any call to the cloud, and again for graphs that come from elsewhere.
         self.require_journal(native.graph())?;
         let snapshot = self.observe_native(native.graph(), &pruning, run, memo).await?;
         self.plan_pruning(native.into(), snapshot.into(), pruning)
@@ -321,12 +322,12 @@ impl Engine {
         plan::plan(Inputs { cloud, scope, native, snapshot, pruning })
     }
 
-    /// Refuses what was planned for another scope or another cloud.
+    /// Rejects plans for another scope or cloud.
     fn require_own(&self, scope: &Scope, cloud: &str) -> Result<()> {
         if *scope == self.scope && cloud == self.cloud.name() {
             return Ok(());
         }
-        // Scopes of one name differ in the rest.
+        // Scopes with the same name differ in place or region.
         let name = |it: &Scope| match serde_json::to_string(it) {
             Ok(whole) if scope.name() == self.scope.name() && *scope != self.scope => whole,
             _ => it.name().to_owned(),
@@ -337,24 +338,26 @@ impl Engine {
             name(&self.scope),
             self.cloud.name()
         ))
-        .with_hint("apply it with the engine that made it, or plan again with this one"))
+        .with_hint("apply it with the engine that created it, or plan again with this one"))
     }
 
-    /// Carries out a plan as it was shown, or refuses it: plans again, and goes on if the outcome is the same. It may
-    /// lack deletions that have happened meanwhile, as when an earlier run was broken off while it deleted.
+    /// Applies a plan exactly as it was shown, or rejects it: it plans again, and continues if the result is the
+    /// same. Deletions that have happened in the meantime may be missing, for example if an earlier run was
+    /// interrupted while it deleted.
     ///
     /// # Errors
-    /// `Invalid` when the plan is for another scope or another cloud; `Conflict`, with what differs, when something
-    /// else would be done now than the plan says; `PolicyViolation` when a [policy](Self::policy) does not allow the plan. Failures of steps are in the report: see
-    /// [`Report::into_result`].
+    /// `Invalid` if the plan is for another scope or cloud; `Conflict`, with the differences, if the new plan
+    /// differs; `PolicyViolation` if a [policy](Self::policy) does not allow the plan. Failures of steps are in the
+    /// report: see [`Report::into_result`].
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
         self.apply_with(plan, RunOptions::new()).await
     }
 
-    /// [`apply`](Self::apply), with options.
+    /// Like [`apply`](Self::apply), with options.
     ///
     /// # Errors
-    /// As [`apply`](Self::apply); `Cancelled` or `DeadlineExceeded` when the run is stopped before its first step.
+    /// Those of [`apply`](Self::apply); `Cancelled` or `DeadlineExceeded` if the run is stopped before its first
+    /// step.
     pub async fn apply_with(&self, plan: &Plan, options: RunOptions) -> Result<Report> {
         self.in_run(options, async |run| {
             let work = &plan.work;
@@ -374,38 +377,38 @@ impl Engine {
         .await
     }
 
-    /// Carries out a plan made a moment ago without looking again whether the cloud is still as it was: for
-    /// callers that hold a lease on the scope from before the plan was made.
+    /// Applies a plan that was just created, without checking again whether the cloud is unchanged: for callers that
+    /// hold a lease on the scope since before the plan was created.
     ///
     /// # Errors
-    /// `Invalid` when the plan is for another scope or another cloud. Failures of steps are in the report: see
+    /// `Invalid` if the plan is for another scope or cloud. Failures of steps are in the report: see
     /// [`Report::into_result`].
     pub async fn apply_now(&self, plan: &Plan) -> Result<Report> {
         self.apply_now_with(plan, RunOptions::new()).await
     }
 
-    /// [`apply_now`](Self::apply_now), with options.
+    /// Like [`apply_now`](Self::apply_now), with options.
     ///
     /// # Errors
-    /// As [`apply_with`](Self::apply_with).
+    /// Those of [`apply_with`](Self::apply_with).
     pub async fn apply_now_with(&self, plan: &Plan, options: RunOptions) -> Result<Report> {
         self.in_run(options, async |run| self.carry_out(plan, run).await).await
     }
 
-    /// Carries out a plan that was serialised and read back, perhaps by another process: plans `graph` again, pruning
-    /// as the plan did, and goes on if the outcome is the same. For the plan of a
-    /// [deletion](Self::plan_deletion) `graph` is the empty one.
+    /// Applies a plan that was serialised and read back, perhaps by another process: it plans `graph` again, with the
+    /// pruning of the plan, and continues if the result is the same. For the plan of a
+    /// [deletion](Self::plan_deletion), `graph` is empty.
     ///
     /// # Errors
-    /// As [`apply`](Self::apply).
+    /// Those of [`apply`](Self::apply).
     pub async fn apply_saved(&self, saved: &SavedPlan, graph: &TaskGraph) -> Result<Report> {
         self.apply_saved_with(saved, graph, RunOptions::new()).await
     }
 
-    /// [`apply_saved`](Self::apply_saved), with options.
+    /// Like [`apply_saved`](Self::apply_saved), with options.
     ///
     /// # Errors
-    /// As [`apply_saved`](Self::apply_saved) and [`apply_with`](Self::apply_with).
+    /// Those of [`apply_saved`](Self::apply_saved) and [`apply_with`](Self::apply_with).
     pub async fn apply_saved_with(
         &self,
         saved: &SavedPlan,
@@ -423,7 +426,7 @@ impl Engine {
         .await
     }
 
-    /// Does what `work` says in a run of its own, whose end is told whatever comes of it.
+    /// Runs `work` in a run of its own, whose end is always reported.
     async fn in_run(
         &self,
         options: RunOptions,
@@ -442,7 +445,7 @@ impl Engine {
     }
 
     /// # Errors
-    /// `PolicyViolation` with everything that the policies of the engine or the run say against the plan.
+    /// `PolicyViolation`, with all objections of the policies of the engine and the run.
     fn check(&self, plan: &Plan, run: &Run) -> Result<()> {
         self.policies.and(run.policies()).check(plan)
     }
@@ -450,7 +453,7 @@ impl Engine {
     async fn carry_out(&self, plan: &Plan, run: &Run) -> Result<Report> {
         let work = &*plan.work;
         self.require_own(&work.scope, &work.cloud)?;
-        // It may be another engine's of the same scope, which had one.
+        // It may be the plan of another engine for the same scope, which had one.
         self.require_journal(&work.graph)?;
         self.check(plan, run)?;
         let journal = self.journal_in_use();
@@ -468,7 +471,7 @@ impl Engine {
     }
 }
 
-/// Writes down whose the objects are that observation found for open intents.
+/// Records which objects the observation found for open intents.
 async fn settle_journal(journal: &dyn IntentLog, snapshot: &Snapshot) -> Result<()> {
     let entries = journal.entries().await?;
     if entries.is_empty() {
@@ -486,7 +489,7 @@ async fn settle_journal(journal: &dyn IntentLog, snapshot: &Snapshot) -> Result<
 
 fn stale(headline: &str, changes: &[Change], now: &Plan) -> Error {
     let differs = match plan::divergence(changes, &now.changes) {
-        nothing if nothing.is_empty() => "the specification, or what is pruned".to_owned(),
+        nothing if nothing.is_empty() => "the specification, or the pruning".to_owned(),
         differs => differs,
     };
     Error::new(ErrorKind::Conflict, "the plan is out of date: the cloud or the specification has changed")

@@ -1,10 +1,10 @@
 //! One error type for the whole workspace.
 //!
-//! An [`Error`] says *what* was being done (the task and the call), *why* it failed (the message and its
-//! source), *what to do* (the hint), and, as data, which [`ErrorKind`] it is: callers and the engine's retry
-//! loop decide by kind, never by text. A provider maps its SDK's errors to kinds in one function.
+//! An [`Error`] tells what was being done (the task and the call), why it failed (the message and its source), what
+//! to do about it (the hint), and its [`ErrorKind`]: callers and the engine's retry loop decide by kind, never by
+//! text. A provider maps its SDK's errors to kinds in one function.
 //!
-//! Secrets never enter an error: messages are made of names, codes and the cloud's own words.
+//! Errors never contain secrets: messages consist of names, codes and the cloud's own texts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,29 +16,29 @@ use serde::{Serialize, Serializer};
 /// The result of anything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What kind of failure an [`Error`] is; decides whether repeating can help.
+/// The kind of an [`Error`], which determines whether a retry can help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The object, file or cluster does not exist.
     NotFound,
-    /// An object of that name exists already.
+    /// An object of that name already exists.
     AlreadyExists,
-    /// Something changed between reading and writing: a conditional write lost, a plan went stale.
+    /// Something changed between reading and writing: a conditional write failed, or a plan is stale.
     Conflict,
     /// Another operation holds the lock.
     Locked,
-    /// Other objects still use this one. Repeated: whoever uses it may be on the way out.
+    /// Other objects still use this one. Retried, because they may be about to be deleted.
     DependencyViolation,
-    /// The cloud does not know yet what it made a moment ago. Repeated.
+    /// The object was just created, and is not visible to other calls yet. Retried.
     NotYetVisible,
-    /// The cloud asked for fewer requests; nothing was done. Repeated.
+    /// The cloud rejected the call because there were too many. Retried.
     Throttled,
-    /// The service failed, the connection broke, or no answer came: *the request may have been carried
-    /// out*. Repeated, after looking whether it was.
+    /// The service failed, the connection broke, or there was no response: *the request may have been carried out*.
+    /// Retried, after checking whether it was.
     Unavailable,
-    /// A quota or limit of the account is used up.
+    /// A quota or limit of the account is reached.
     Quota,
     /// The credentials do not allow this.
     Denied,
@@ -46,13 +46,13 @@ pub enum ErrorKind {
     PolicyViolation,
     /// There are no credentials, or they are not valid.
     Unauthenticated,
-    /// The input is wrong; repeating cannot help.
+    /// The input is wrong; a retry cannot help.
     Invalid,
-    /// The provider cannot do this.
+    /// The provider does not support this.
     Unsupported,
     /// The operation was cancelled.
     Cancelled,
-    /// The deadline passed before the cloud was done.
+    /// The deadline passed before the cloud had finished.
     DeadlineExceeded,
     /// The cloud reports that the object itself failed.
     Failed,
@@ -63,12 +63,12 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later without any change.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::DependencyViolation | Self::NotYetVisible | Self::Throttled | Self::Unavailable)
     }
 
-    /// Whether the call may have taken effect although it failed.
+    /// Whether the call may have had an effect although it failed.
     pub fn is_ambiguous(self) -> bool {
         matches!(self, Self::Unavailable | Self::DeadlineExceeded | Self::Cancelled)
     }
@@ -115,11 +115,11 @@ struct Inner {
     errors: Vec<Error>,
 }
 
-/// A failure, with the task, the call, the cause and what to do about it.
+/// A failure, with its task, call, cause and hint.
 ///
-/// `Display` and `Debug` print the same text, so that a program whose `main` returns a `Result` tells its user what to
-/// do. It serialises as an object with the members `kind`, `message`, `task`, `call`, `request_id`, `hint`,
-/// `retry_after_ms` and `errors`; those that are not set are left out.
+/// `Display` and `Debug` print the same text, so that a program whose `main` returns a `Result` prints the hint, too.
+/// It serialises as an object with the members `kind`, `message`, `task`, `call`, `request_id`, `hint`,
+/// `retry_after_ms` and `errors`; those that are not set are omitted.
 ///
 /// ```
 /// use kops_core::{Error, ErrorKind};
@@ -139,7 +139,7 @@ struct Inner {
 pub struct Error(Box<Inner>);
 
 impl Error {
-    /// A failure of a kind, in words.
+    /// An error of a kind, with a message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -154,28 +154,28 @@ impl Error {
         }))
     }
 
-    /// Wrong input.
+    /// An error for wrong input.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid, message)
     }
 
-    /// Something that does not exist.
+    /// An error for something that does not exist.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::NotFound, message)
     }
 
-    /// A defect of this library or a provider.
+    /// An error for a defect in this library or a provider.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }
 
-    /// Something that the provider cannot do.
+    /// An error for something that the provider does not support.
     pub fn unsupported(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unsupported, message)
     }
 
-    /// One error of several: the only one as it is; otherwise an error that lists them all, whose kind is theirs if
-    /// they agree and `Invalid` if they do not. See [`errors`](Self::errors).
+    /// One error for several: if there is only one, that one; otherwise an error that lists them all, with their kind
+    /// if they agree, and `Invalid` if not. See [`errors`](Self::errors).
     pub fn from_many(mut errors: Vec<Self>) -> Self {
         if errors.len() == 1
             && let Some(only) = errors.pop()
@@ -188,59 +188,59 @@ impl Error {
         Self::new(kind, format!("{} problems:\n  {}", lines.len(), lines.join("\n  "))).with_errors(errors)
     }
 
-    /// With the task at work; an error that names one keeps it.
+    /// Sets the task, unless it is set already.
     pub fn with_task(mut self, task: impl fmt::Display) -> Self {
         self.0.task.get_or_insert_with(|| task.to_string());
         self
     }
 
-    /// With the call that failed, as `service:Operation`; an error that names one keeps it.
+    /// Sets the call that failed, as `service:Operation`, unless it is set already.
     pub fn with_call(mut self, call: impl Into<String>) -> Self {
         self.0.call.get_or_insert_with(|| call.into());
         self
     }
 
-    /// With the cloud's identifier of the request, for its support.
+    /// Sets the cloud's identifier of the request, for its support.
     pub fn with_request_id(mut self, id: impl Into<String>) -> Self {
         self.0.request_id = Some(id.into());
         self
     }
 
-    /// With what the reader can do about it; an error that has a hint keeps it.
+    /// Sets the hint, which tells the user what to do, unless it is set already.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint.get_or_insert_with(|| hint.into());
         self
     }
 
-    /// With how long the cloud asked to wait.
+    /// Sets how long the cloud asked to wait.
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
-    /// With the error underneath.
+    /// Sets the underlying error.
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
         self
     }
 
-    /// With the errors that this one stands for.
+    /// Sets the errors that this one combines.
     pub(crate) fn with_errors(mut self, errors: Vec<Self>) -> Self {
         self.0.errors = errors;
         self
     }
 
-    /// What kind of failure this is.
+    /// The kind of the failure.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The cause in words, without task, call and hint.
+    /// The message, without task, call and hint.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The task at work, if the failure belongs to one.
+    /// The task, if the failure belongs to one.
     pub fn task(&self) -> Option<&str> {
         self.0.task.as_deref()
     }
@@ -255,7 +255,7 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// What the reader can do.
+    /// What the user can do about it.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
@@ -265,12 +265,12 @@ impl Error {
         self.0.retry_after
     }
 
-    /// The errors that this one lists; empty for an error that stands for itself.
+    /// The errors that this one combines; empty for a single error.
     pub fn errors(&self) -> &[Self] {
         &self.0.errors
     }
 
-    /// The failure without its task, for a place that has named the task already.
+    /// The error without its task, for output that has named the task already.
     pub fn without_task(&self) -> impl fmt::Display {
         struct WithoutTask<'a>(&'a Error);
         impl fmt::Display for WithoutTask<'_> {
@@ -286,7 +286,7 @@ impl Error {
         if let Some(call) = &inner.call {
             write!(f, "{call}: ")?;
         }
-        // For wrong input the message says it all.
+        // For wrong input, the message is sufficient.
         if inner.kind == ErrorKind::Invalid || inner.kind == ErrorKind::Io {
             write!(f, "{}", inner.message)?;
         } else {
@@ -311,7 +311,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// As `Display`: what `main` prints of an error that it returns.
+/// As `Display`, because `main` prints the `Debug` form of an error.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

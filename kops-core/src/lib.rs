@@ -1,23 +1,23 @@
-//! Infrastructure as a graph of tasks: planned, applied, changed and deleted on any cloud.
+//! Infrastructure as a graph of tasks: plan, apply, change and delete it on any cloud.
 //!
 //! ```text
 //! your own code ─▶ TaskGraph ─lower─▶ TaskGraph ─┬─ observe ─▶ Snapshot ─┐
 //!                  (agnostic)         (native)   └───────────────────────┴─ plan ─▶ Plan ─ apply ─▶ Report
 //! ```
 //!
-//! - [`graph`]: tasks, the references between them, and the checks of the whole.
-//! - [`resource`]: what a kind of objects is, and the kinds that every cloud has.
-//! - [`cloud`]: what a provider implements. [`Engine`] works on any [`Cloud`](cloud::Cloud).
-//! - [`plan`]: what would be done and why, as a value: text, JSON, DOT, Mermaid.
-//! - [`apply`]: how it is done, and what came of it.
-//! - [`store`]: where specifications live, and the lease that keeps a second operator out.
-//! - `testing` (feature `testing`): a cloud in memory, faults, and the conformance suite for providers.
+//! - [`graph`]: tasks, references between them, and the checks of a graph.
+//! - [`resource`]: the agnostic kinds, which every cloud supports.
+//! - [`cloud`]: the contract that a provider implements. [`Engine`] works on any [`Cloud`](cloud::Cloud).
+//! - [`plan`]: what would be changed and why, as a value: text, JSON, DOT, Mermaid.
+//! - [`apply`]: carrying out a plan: options, events and the report.
+//! - [`store`]: state stores for specifications, and the lease that excludes concurrent operations.
+//! - `testing` (feature `testing`): an in-memory cloud, fault injection, and the conformance suite for providers.
 //! - [`guide`]: how to write a provider.
 //!
-//! # A program
+//! # Example
 //!
-//! The cloud is the state: there is no state file to lose. Running a program again does what is still to do,
-//! after a crash as well.
+//! The cloud itself is the state: there is no state file to lose. Running a program again does what remains to be
+//! done, also after a crash.
 //!
 //! ```
 //! # #[cfg(feature = "testing")]
@@ -36,30 +36,30 @@
 //! graph.add("front", Subnet::new(network.id(), "10.0.1.0/24".parse()?).zone("zone-a"));
 //! let graph = graph.build()?;
 //!
-//! // The journal remembers what was about to be made, for kinds that could not be found again otherwise; where
-//! // a process may die it is kept in a state store.
+//! // The journal records the creation of objects that could not be found again otherwise. In production, use one in
+//! // a state store.
 //! let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("shop")).journal(Arc::new(Journal::in_memory()));
 //! let plan = engine.plan(&graph).await?;
 //! assert_eq!(plan.headline(), "shop on memory: 2 to create; 0 unchanged.");
 //! engine.apply(&plan).await?.into_result()?;
 //! assert!(engine.plan(&graph).await?.is_empty());
 //!
-//! // To delete is to plan for nothing.
+//! // To delete everything, plan the empty graph.
 //! let plan = engine.plan(&TaskGraph::default()).await?;
 //! engine.apply(&plan).await?.into_result()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
 //! ```
 //!
-//! # What to rely on
+//! # Guarantees
 //!
-//! - A run that was killed, throttled, or lost an answer is repeated, and makes nothing twice; see
-//!   [`cloud::IdentityClass`] for how each kind of objects does it.
-//! - What a [`Scope`](cloud::Scope) does not own is never changed and never deleted.
-//! - [`Engine::apply`] does what the plan says or nothing: a plan that went stale is refused.
-//! - A failure stops what depends on it and nothing else, and says the task, the call, the cause and what to
-//!   do ([`Error`]).
-//! - Secrets ([`graph::Secret`]) are in no plan, no event, no error and no `Debug`.
+//! - A run that was killed or throttled, or that lost a response, can be repeated, and creates nothing twice; see
+//!   [`cloud::IdentityClass`] for how this works for each kind.
+//! - Objects that a [`Scope`](cloud::Scope) does not own are never changed or deleted.
+//! - [`Engine::apply`] does exactly what the plan says, or nothing: a stale plan is rejected.
+//! - A failure stops only the steps that depend on it, and reports the task, the call, the cause and a hint
+//!   ([`Error`]).
+//! - Secrets ([`graph::Secret`]) never occur in plans, events, errors or `Debug` output.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -72,7 +72,7 @@ mod error;
 pub mod graph;
 #[cfg_attr(
     not(feature = "testing"),
-    allow(rustdoc::broken_intra_doc_links, reason = "links to the suite, which then are plain words")
+    allow(rustdoc::broken_intra_doc_links, reason = "links to the suite, which are then plain text")
 )]
 pub mod guide;
 pub mod lower;
@@ -99,7 +99,7 @@ pub use prefetch::Prefetch;
 pub use retry::RetryPolicy;
 pub use snapshot::Snapshot;
 
-// Crates whose types occur in this one's API, in the version that it takes.
+// Crates whose types occur in this crate's API, in the version it uses.
 #[doc(no_inline)]
 pub use async_trait::async_trait;
 #[doc(no_inline)]

@@ -1,4 +1,4 @@
-//! Observing in bulk: one listing for each kind, all side by side.
+//! Observing a scope: one listing for each kind, all concurrently.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use crate::retry::{Attempts, RetryPolicy};
 use crate::store::{Intent, IntentLog};
 use crate::{Error, ErrorKind, Result, Snapshot};
 
-/// Who made what, by kind and identifier, for objects that cannot tell themselves.
+/// The tasks that objects were created for, by kind and identifier, for objects that cannot carry a mark.
 type Makers = HashMap<(String, String), Key>;
 
 /// Lists every kind of the cloud once.
 ///
-/// `graph` is native; it says which shared objects to look up and which names are wanted. A kind that is not `used` and
-/// that may not be listed is left out, and the snapshot says so.
+/// `graph` is native; it determines the shared objects to look up and the names that are requested. A kind that is
+/// not `used` and that the credentials may not list is omitted, which the snapshot records.
 ///
 /// # Errors
-/// Those of the listings, each cause once; `Denied` where nothing at all may be listed.
+/// Those of the listings, each cause once; `Denied` if nothing at all may be listed.
 pub(crate) async fn observe(
     cloud: &dyn Cloud,
     scope: &Scope,
@@ -75,7 +75,7 @@ pub(crate) async fn observe(
     if failures.is_empty() { Ok(snapshot) } else { Err(most_telling(failures)) }
 }
 
-/// The object that an interrupted run made for an intent: alike, and not there before.
+/// The object that an interrupted run created for an intent: it has the same content, and did not exist before.
 fn made_for(
     handler: &dyn DynHandler,
     intent: &Intent,
@@ -92,7 +92,7 @@ fn made_for(
         .map(|object| object.id.clone())
 }
 
-/// Says whose an object is that cannot tell itself.
+/// Sets the owner of an object that cannot carry a mark.
 fn attribute(kind: &str, observed: &mut Observed, makers: &Makers) {
     let object = &mut observed.object;
     if object.owner != Owner::Unknown {
@@ -143,9 +143,9 @@ async fn list(
     }
 }
 
-/// When everything fails it mostly fails for one reason: each is told once.
+/// If everything fails, it is usually for one reason: each is reported once.
 fn most_telling(mut failures: Vec<Error>) -> Error {
-    // What the reader has to mend comes before what may pass by itself.
+    // Errors that the user has to fix come before those that may pass.
     failures.sort_by_key(|error| error.kind().is_transient());
     let mut told = HashSet::new();
     failures.retain(|error| told.insert((error.kind(), error.message().to_owned())));

@@ -1,4 +1,4 @@
-//! The outputs of a graph's tasks, by the tasks that the caller knows.
+//! The outputs of a graph's tasks, by agnostic task.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,8 +12,8 @@ use crate::graph::{Handle, Key, Output, Resource};
 use crate::lower::Native;
 use crate::{Error, Result};
 
-/// What the objects of a graph put out, by the tasks of the graph as it was written: also where several native objects
-/// stand for one agnostic task, and call their outputs otherwise.
+/// The outputs of a graph's tasks, by the tasks of the original graph, even if one agnostic task is lowered to
+/// several native ones whose outputs have other names.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -46,7 +46,7 @@ pub struct GraphOutputs {
     objects: Arc<HashMap<Key, Object>>,
 }
 
-/// An object, and which of its outputs are about to change.
+/// An object, and those of its outputs that are about to change.
 pub(crate) type Object = (Arc<Observed>, &'static [&'static str]);
 
 impl GraphOutputs {
@@ -54,11 +54,11 @@ impl GraphOutputs {
         Self { native, objects: Arc::new(objects.into_iter().collect()) }
     }
 
-    /// An output of a task; [`Output::ID`] is its object's identifier. `None` while it is not known: before the object is
-    /// made, or when the cloud fulfils the task without an object.
+    /// An output of a task; [`Output::ID`] is its object's identifier. `None` while it is not known: before the
+    /// object is created, or if the cloud implements the task without an object.
     ///
     /// # Errors
-    /// `NotFound` when the graph has no such task; `Internal` when the value is of another type.
+    /// `NotFound` if the graph has no such task; `Internal` if the value has another type.
     pub fn get<R: Resource, T: DeserializeOwned>(
         &self,
         task: &Handle<R>,
@@ -66,7 +66,7 @@ impl GraphOutputs {
     ) -> Result<Option<T>> {
         let Some(value) = self.value(task.key(), output.name())? else { return Ok(None) };
         serde_json::from_value(value).map(Some).map_err(|error| {
-            Error::internal(format!("the output {:?} is of another type", output.name()))
+            Error::internal(format!("the output {:?} has another type", output.name()))
                 .with_task(task.key())
                 .with_source(error)
         })
@@ -75,11 +75,11 @@ impl GraphOutputs {
     /// An output by its name, as JSON.
     ///
     /// # Errors
-    /// `NotFound` when the graph has no such task.
+    /// `NotFound` if the graph has no such task.
     pub fn value(&self, task: &Key, output: &str) -> Result<Option<Value>> {
         if !self.native.has(task) {
             return Err(Error::not_found(format!("the graph has no task {task}"))
-                .with_hint("ask for the outputs of tasks of the graph that was planned"));
+                .with_hint("use a task of the graph that was planned"));
         }
         let Some((native, name)) = self.native.output(task, output) else { return Ok(None) };
         let Some((object, volatile)) = self.objects.get(native) else { return Ok(None) };
@@ -90,7 +90,7 @@ impl GraphOutputs {
     }
 }
 
-/// The tasks with objects; not what they put out.
+/// The tasks with objects, without their outputs.
 impl fmt::Debug for GraphOutputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut keys: Vec<_> = self.objects.keys().collect();

@@ -1,4 +1,4 @@
-//! What a host allows plans to do.
+//! Policies, which restrict the plans that may be applied.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use crate::{Error, ErrorKind, Plan, Result};
 
 /// Decides whether a plan may be applied.
 ///
-/// An [`Engine`](crate::Engine) asks its policies, and those of the run, in every `apply…` before any call is made. A
-/// function from a plan to refusals is a policy:
+/// An [`Engine`](crate::Engine) checks its policies, and those of the run, in every `apply…` before any call. A
+/// function from a plan to objections is a policy:
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -40,7 +40,7 @@ use crate::{Error, ErrorKind, Plan, Result};
 /// # }).unwrap();
 /// ```
 pub trait Policy: Send + Sync {
-    /// Everything about the plan that is not allowed; nothing if it may be applied.
+    /// All objections to the plan; empty if it may be applied.
     fn check(&self, plan: &Plan) -> Vec<Refusal>;
 }
 
@@ -50,32 +50,32 @@ impl<F: Fn(&Plan) -> Vec<Refusal> + Send + Sync> Policy for F {
     }
 }
 
-/// Why a policy does not allow a plan.
+/// An objection of a policy to a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// The name of the policy.
     pub policy: String,
-    /// The task, if it is about one.
+    /// The task, if it concerns a single one.
     pub task: Option<Key>,
-    /// The reason, for the operator.
+    /// The reason, for the user.
     pub reason: String,
 }
 
 impl Refusal {
-    /// A refusal by the policy of that name.
+    /// An objection by the policy with a name.
     pub fn new(policy: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { policy: policy.into(), task: None, reason: reason.into() }
     }
 
-    /// The refusal of what is planned for a task.
+    /// Sets the task that the objection concerns.
     pub fn about(mut self, task: &Key) -> Self {
         self.task = Some(task.clone());
         self
     }
 }
 
-/// As `Kind/name: policy: reason`, without the task where it is about none.
+/// As `Kind/name: policy: reason`, without the task if it concerns no single one.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(task) = &self.task {
@@ -110,7 +110,7 @@ impl Policies {
         self.0.push(policy);
     }
 
-    /// These and others.
+    /// These policies and others.
     pub(crate) fn and(&self, others: &Self) -> Self {
         Self(self.0.iter().chain(&others.0).cloned().collect())
     }
@@ -120,7 +120,7 @@ impl Policies {
     }
 
     /// # Errors
-    /// `PolicyViolation` with every refusal.
+    /// `PolicyViolation`, with all objections.
     pub(crate) fn check(&self, plan: &Plan) -> Result<()> {
         let refusals = self.refusals(plan);
         if refusals.is_empty() {
@@ -128,7 +128,7 @@ impl Policies {
         }
         let lines: Vec<_> = refusals.iter().map(ToString::to_string).collect();
         Err(Error::new(ErrorKind::PolicyViolation, lines.join("\n  "))
-            .with_hint("change the graph, or ask whoever keeps the policy")
+            .with_hint("change the graph, or ask the owner of the policy")
             .with_errors(refusals.into_iter().map(Error::from).collect()))
     }
 }

@@ -1,4 +1,4 @@
-//! Looking at the cloud before the graph is known.
+//! Observing the cloud before the graph is known.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::cloud::{Cloud, Context, Memo, Scope};
 use crate::{Error, Result};
 
-/// A look at the cloud that was begun before the graph is known, by [`Engine::prefetch`](crate::Engine::prefetch).
+/// An observation that was started before the graph is known, with [`Engine::prefetch`](crate::Engine::prefetch).
 ///
-/// Some listings wait for one call after another, and the graph often waits for a file or a state store: the two can
-/// wait at the same time. The plan that [`Engine::plan_prefetched`](crate::Engine::plan_prefetched) makes of it shows
-/// the cloud as it was in between, so start late and plan soon.
+/// Some listings need several calls in sequence, and the graph often needs a file or a state store: both can be read
+/// concurrently. The plan of [`Engine::plan_prefetched`](crate::Engine::plan_prefetched) shows the cloud as it was
+/// since the prefetch started, so start late and plan soon.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -32,9 +32,9 @@ use crate::{Error, Result};
 /// # fn main() {}
 /// ```
 ///
-/// Dropping it breaks the calls off.
+/// Dropping it aborts the calls.
 #[derive(Debug)]
-#[must_use = "calls are broken off when it is dropped"]
+#[must_use = "its calls are aborted when it is dropped"]
 pub struct Prefetch {
     cloud: Arc<dyn Cloud>,
     scope: Scope,
@@ -47,19 +47,19 @@ impl Prefetch {
         let (of, within, memo) = (cloud.clone(), scope.clone(), cx.memo.clone());
         let calls = async move {
             let kinds = of.handlers().iter().map(|handler| handler.prefetch(&within, &cx));
-            // What failed is asked for again by the listing, which retries and tells why.
+            // Failed calls are repeated by the listing, with retries and error messages.
             drop(join_all(kinds).await);
         };
         Self { cloud, scope, memo, _calls: AbortOnDropHandle::new(tokio::spawn(calls)) }
     }
 
-    /// What was found, or will be: whoever asks for what is under way waits for it.
+    /// The memo with the results: a listing whose call is in flight waits for it.
     ///
-    /// Answers are filed by what was called, not by whose they are; so they serve nobody else.
+    /// Results are stored by call, not by caller, so they are only used for this cloud and scope.
     pub(crate) fn memo_for(&self, cloud: &Arc<dyn Cloud>, scope: &Scope) -> Result<Memo> {
         if !Arc::ptr_eq(&self.cloud, cloud) || self.scope != *scope {
             return Err(Error::invalid(format!(
-                "what was fetched ahead is for {} on {}, the plan for {} on {}",
+                "the prefetch is for {} on {}, but the plan is for {} on {}",
                 self.scope.name(),
                 self.cloud.name(),
                 scope.name(),

@@ -1,29 +1,29 @@
-//! Trying again, by class.
+//! The retry policy.
 //!
-//! Only what [`ErrorKind::is_transient`] is tried again; everything else fails at once. Waits grow
-//! exponentially with full jitter, so that clients that failed together do not return together. A wait that
-//! the cloud asked for is kept.
+//! Only errors that are transient ([`ErrorKind::is_transient`]) are retried. Delays grow exponentially with full
+//! jitter, so that clients that failed together do not retry together. If the cloud asked to wait, at least that
+//! long.
 
 use std::time::Duration;
 
 use crate::setters;
 use crate::{Error, ErrorKind};
 
-/// For how long, and how often, to try again.
+/// How often, and for how long, calls are retried.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// The longest first wait.
+    /// The upper limit of the first delay.
     pub base: Duration,
-    /// The longest wait.
+    /// The upper limit of all delays.
     pub cap: Duration,
-    /// From the first failure until the last attempt.
+    /// The time from the first failure until the last attempt.
     pub deadline: Duration,
 }
 
 impl Default for RetryPolicy {
-    /// From 300 ms to 10 s, for ten minutes: the time that a cloud takes to let go of the network interfaces
-    /// of a deleted load balancer, the longest wait there is among the transient ones.
+    /// From 300 ms to 10 s, for ten minutes: this is how long clouds take to release the network interfaces of a
+    /// deleted load balancer, which is the longest of the transient errors.
     fn default() -> Self {
         Self {
             base: Duration::from_millis(300),
@@ -49,24 +49,24 @@ impl RetryPolicy {
     }
 
     setters! {
-        /// Sets the longest first wait.
+        /// Sets the upper limit of the first delay.
         set base: Duration;
-        /// Sets the longest wait.
+        /// Sets the upper limit of all delays.
         set cap: Duration;
         /// Sets the time from the first failure until the last attempt.
         set deadline: Duration;
     }
 
-    /// No second attempt at anything.
+    /// No retries.
     pub const NEVER: Self = Self { base: Duration::ZERO, cap: Duration::ZERO, deadline: Duration::ZERO };
 
-    /// Short, for observing: a listing that does not come within half a minute is better reported.
+    /// A short policy for observing: a listing that fails for half a minute should be reported.
     pub fn for_reading(self) -> Self {
         Self { deadline: self.deadline.min(Duration::from_secs(30)), ..self }
     }
 }
 
-/// The attempts at one thing.
+/// The attempts at one call.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     policy: RetryPolicy,
@@ -79,7 +79,7 @@ impl Attempts {
         Self { policy, since: None, failures: 0 }
     }
 
-    /// How long to wait before the next attempt; `None` when there shall be none.
+    /// The delay before the next attempt; `None` if there is none.
     pub(crate) fn after(&mut self, error: &Error, now: Duration) -> Option<Duration> {
         if !error.kind().is_transient() || self.policy.deadline.is_zero() {
             return None;
@@ -92,15 +92,15 @@ impl Attempts {
         (now + wait <= since + self.policy.deadline).then_some(wait)
     }
 
-    /// The error with what was tried, once there shall be no further attempt.
+    /// Adds the number of attempts to the error, once there is no further attempt.
     pub(crate) fn exhausted(&self, error: Error) -> Error {
         if self.failures == 0 || !error.kind().is_transient() {
             return error;
         }
         let advice = match error.kind() {
-            ErrorKind::Throttled => "the account's rate limit is used up; run again when others are done",
-            ErrorKind::DependencyViolation => "something still uses it; find out what, then run again",
-            _ => "run again later: what has been done is kept",
+            ErrorKind::Throttled => "the account's rate limit is reached; run again later",
+            ErrorKind::DependencyViolation => "another object still uses it; remove that one and run again",
+            _ => "run again later; completed steps are kept",
         };
         let tries = self.failures + 1;
         error.with_hint(format!("gave up after {tries} attempts; {advice}"))

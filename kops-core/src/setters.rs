@@ -1,20 +1,20 @@
 //! Chainable setters for public data types.
 
-/// Writes methods that set a member of a struct and return it.
+/// Generates methods that set a field of a struct and return the struct.
 ///
-/// A type that may grow is `#[non_exhaustive]`: other crates make it with a constructor that takes what is required, and
-/// set the rest by methods named after the members. This writes those methods, inside an `impl`, by how a member takes
-/// its argument:
+/// A type that may get more fields is `#[non_exhaustive]`: other crates create it with a constructor for the required
+/// fields, and set the others with methods named after them. This macro generates those methods, inside an `impl`,
+/// depending on how a field takes its argument:
 ///
 /// - `set name: T;` takes a `T`.
-/// - `into name: T;` takes whatever becomes a `T`.
-/// - `text name;` takes whatever becomes a `String`, for a member that is an `Option<String>`.
+/// - `into name: T;` takes an `impl Into<T>`.
+/// - `text name;` takes an `impl Into<String>`, for a field of type `Option<String>`.
 /// - `option name: T;` takes a `T` or an `Option<T>`.
-/// - `extend name: T;` adds the items to a member that is a collection of `T`.
-/// - `texts name;` adds whatever becomes a `String` to a member that is a collection of `String`s.
+/// - `extend name: T;` adds items to a field that is a collection of `T`.
+/// - `texts name;` adds items that are `Into<String>` to a field that is a collection of `String`s.
 ///
 /// ```
-/// /// What only this provider understands.
+/// /// Settings that only this provider understands.
 /// #[derive(Default)]
 /// #[non_exhaustive]
 /// pub struct Tuning {

@@ -1,4 +1,4 @@
-//! What the cloud held at one moment.
+//! The result of an observation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::cloud::{Observed, Owner};
 use crate::graph::Key;
 
-/// The objects that an observation found, by kind; a value, no longer connected to the cloud.
+/// The objects that an observation found, by kind. It is a value without a connection to the cloud.
 #[derive(Clone, Default, PartialEq)]
 pub struct Snapshot {
     objects: BTreeMap<String, Vec<Arc<Observed>>>,
-    /// Kinds that may not be listed, and why.
+    /// Kinds that could not be listed, with the reason.
     left_out: BTreeMap<String, String>,
 }
 
@@ -25,8 +25,8 @@ impl Snapshot {
         self.left_out.insert(kind.to_owned(), why);
     }
 
-    /// The kinds that the credentials may not list and that the graph does not use, with the cloud's refusal. Whether
-    /// the scope has objects of them is not known.
+    /// The kinds that the credentials may not list and that the graph does not use, with the cloud's error. It is not
+    /// known whether the scope has objects of them.
     pub fn left_out(&self) -> impl Iterator<Item = (&str, &str)> {
         self.left_out.iter().map(|(kind, why)| (kind.as_str(), why.as_str()))
     }
@@ -36,7 +36,7 @@ impl Snapshot {
         self.objects.get(kind).map_or(&[], Vec::as_slice)
     }
 
-    /// The text of a kind that was listed, as long-lived as the snapshot.
+    /// The snapshot's own string of a kind that was listed.
     pub(crate) fn kind(&self, kind: &str) -> Option<&str> {
         self.objects.get_key_value(kind).map(|(kind, _)| kind.as_str())
     }
@@ -46,32 +46,32 @@ impl Snapshot {
         self.objects.iter().flat_map(|(kind, all)| all.iter().map(move |object| (kind.as_str(), object)))
     }
 
-    /// The live objects that the scope owns, by the key of the task they were made for. More than one under
-    /// a key is a duplicate, or the old and the new of a replacement that was interrupted.
+    /// The live objects that the scope owns, by the key of the task for which they were created. More than one with
+    /// the same key is a duplicate, or the old and new object of an interrupted replacement.
     pub fn owned(&self) -> impl Iterator<Item = (Key, &Arc<Observed>)> {
         self.iter()
             .filter(|(_, it)| it.object.owner == Owner::Scope && it.object.state.is_live())
             .map(|(kind, it)| (Key::new(kind, it.object.name.as_deref().unwrap_or(&it.object.id)), it))
     }
 
-    /// The number of objects seen.
+    /// The number of objects.
     pub fn len(&self) -> usize {
         self.objects.values().map(Vec::len).sum()
     }
 
-    /// Whether nothing was seen.
+    /// Whether there are no objects.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether an object is there and not on its way out, or may be: of a kind that was left out nothing is known.
+    /// Whether an object exists and is not being deleted, or may exist because its kind was not listed.
     pub(crate) fn has_live(&self, kind: &str, id: &str) -> bool {
         self.left_out.contains_key(kind)
             || self.of(kind).iter().any(|it| it.object.id == id && it.object.state.is_live())
     }
 }
 
-/// A snapshot of objects, each with its kind: to plan without a cloud.
+/// A snapshot of objects with their kinds, for planning without a cloud.
 impl<K: Into<String>> FromIterator<(K, Observed)> for Snapshot {
     fn from_iter<I: IntoIterator<Item = (K, Observed)>>(objects: I) -> Self {
         let mut by_kind: BTreeMap<String, Vec<Observed>> = BTreeMap::new();

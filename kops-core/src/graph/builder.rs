@@ -1,4 +1,4 @@
-//! Building a graph, and the checks that make it sound.
+//! Building and checking a graph.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
@@ -18,14 +18,14 @@ use crate::{Error, Result};
 pub struct GraphBuilder {
     tasks: Vec<Task>,
     index: HashMap<Key, usize>,
-    /// The outputs of the kinds that were added by their types.
+    /// The outputs of the kinds of tasks that were added by type.
     outputs: HashMap<&'static str, &'static [&'static str]>,
-    /// Kinds that are none.
+    /// Invalid kind names.
     kinds: BTreeSet<String>,
     problems: Vec<String>,
 }
 
-/// A task in a graph: gives typed references to what it will put out.
+/// A handle to a task of a graph, which provides typed references to its outputs.
 #[derive(Debug)]
 pub struct Handle<R> {
     key: Key,
@@ -40,7 +40,7 @@ impl<R> Clone for Handle<R> {
 }
 
 impl<R: Resource> Handle<R> {
-    /// A handle on the task `name`, which need not be there yet: [`GraphBuilder::build`] checks.
+    /// A handle to the task `name`, which need not exist yet: [`GraphBuilder::build`] checks that it does.
     pub fn named(name: &str) -> Self {
         Self { key: Key::new(R::KIND, name), wait: Wait::Created, kind: PhantomData }
     }
@@ -50,7 +50,7 @@ impl<R: Resource> Handle<R> {
         &self.key
     }
 
-    /// The same task; whoever takes its outputs waits until the object is ready, not merely created.
+    /// The same task; references to its outputs wait until the object is ready, not merely created.
     pub fn ready(&self) -> Self {
         Self { wait: Wait::Ready, ..self.clone() }
     }
@@ -67,12 +67,12 @@ impl<R: Resource> Handle<R> {
 }
 
 impl GraphBuilder {
-    /// Adds a task that shall exist as specified.
+    /// Adds a managed task.
     pub fn add<R: Resource>(&mut self, name: &str, spec: R) -> Handle<R> {
         self.add_as(name, spec, Lifecycle::Managed)
     }
 
-    /// Adds a task with a lifecycle of its own; an object of somebody else's, which has no specification, is added by
+    /// Adds a task with the given lifecycle. A shared object, which has no specification, is added with
     /// [`share`](Self::share).
     #[expect(clippy::needless_pass_by_value, reason = "the graph takes the specification over")]
     pub fn add_as<R: Resource>(&mut self, name: &str, spec: R, lifecycle: Lifecycle) -> Handle<R> {
@@ -86,7 +86,7 @@ impl GraphBuilder {
         handle
     }
 
-    /// Adds an object that exists and is somebody else's; `selector` says which.
+    /// Adds a shared object: it exists already, belongs to someone else, and is found by `selector`.
     pub fn share<R: Resource>(&mut self, name: &str, selector: impl Into<String>) -> Handle<R> {
         let handle = Handle::named(name);
         self.require_kind(R::KIND);
@@ -96,20 +96,21 @@ impl GraphBuilder {
         handle
     }
 
-    /// Adds an object that exists, is somebody else's, and shall be as specified and ours from now on; `selector` says
-    /// which. See [`Lifecycle::Adopted`].
+    /// Adds an object that exists already, found by `selector`, and is managed from now on. See
+    /// [`Lifecycle::Adopted`].
     pub fn adopt<R: Resource>(&mut self, name: &str, spec: R, selector: impl Into<String>) -> Handle<R> {
         self.add_as(name, spec, Lifecycle::Adopted { selector: selector.into() })
     }
 
-    /// Says that a task was called otherwise before: an object that was made under the former name is kept and marked
-    /// with the new one. Kinds whose objects cannot be marked anew say so when planning. Once applied, it may go.
+    /// Declares the previous name of a task: an object created under that name is kept and marked with the new one.
+    /// Kinds whose objects cannot be marked again are rejected when planning. After the plan is applied, the
+    /// declaration can be removed.
     pub fn renamed<R: Resource>(&mut self, task: &Handle<R>, from: &str) {
         self.option(&task.key, |options| options.former_name = Some(from.to_owned()));
     }
 
-    /// Leaves a member of a task's specification alone once the object exists: it is set when the object is made, and not
-    /// compared afterwards.
+    /// Ignores a field of a task's specification once the object exists: it is set on creation, and not compared
+    /// afterwards.
     pub fn ignore<R: Resource>(&mut self, task: &Handle<R>, member: &str) {
         self.option(&task.key, |options| options.ignored.extend([member.to_owned()]));
     }
@@ -117,11 +118,11 @@ impl GraphBuilder {
     fn option(&mut self, key: &Key, change: impl FnOnce(&mut TaskOptions)) {
         match self.index.get(key) {
             Some(&position) => change(&mut self.tasks[position].options),
-            None => self.problems.push(format!("{key}: no such task to say something of")),
+            None => self.problems.push(format!("{key}: there is no such task")),
         }
     }
 
-    /// Adds a task as a document; for lowerings that pass tasks through.
+    /// Adds a task as a document; for lowerings that keep tasks as they are.
     pub fn insert(&mut self, task: Task) {
         self.require_kind(task.key.kind());
         if task.key.name().is_empty() {
@@ -135,7 +136,7 @@ impl GraphBuilder {
         self.tasks.push(task);
     }
 
-    /// A kind with a slash would end up in the names.
+    /// Kind names with a slash would be split wrongly in keys.
     fn require_kind(&mut self, kind: &str) {
         if !is_kind(kind) {
             self.kinds.insert(kind.to_owned());
@@ -147,32 +148,32 @@ impl GraphBuilder {
         self.index.contains_key(key)
     }
 
-    /// What may be done with a task's object; for lowerings, where one task stands for several.
+    /// Sets the lifecycle of a task; for lowerings that convert one task to several.
     pub fn set_lifecycle(&mut self, key: &Key, lifecycle: Lifecycle) {
         match self.index.get(key) {
             Some(&position) => self.tasks[position].lifecycle = lifecycle,
-            None => self.problems.push(format!("{key}: no such task, yet it should be {lifecycle:?}")),
+            None => self.problems.push(format!("{key}: there is no such task to set to {lifecycle:?}")),
         }
     }
 
-    /// Makes `later` wait for `earlier` although it takes no output from it.
+    /// Makes `later` wait for `earlier`, of which it uses no output.
     pub fn after<A: Resource, B: Resource>(&mut self, later: &Handle<A>, earlier: &Handle<B>) {
         self.wait(&later.key, Edge { on: earlier.key.clone(), wait: earlier.wait });
     }
 
-    /// [`after`](Self::after) without the types; for lowerings that carry edges over.
+    /// Like [`after`](Self::after), without types; for lowerings that copy edges.
     pub fn wait(&mut self, later: &Key, edge: Edge) {
         match self.index.get(later) {
             Some(&position) => self.tasks[position].edges.push(edge),
-            None => self.problems.push(format!("{later}: no such task, yet it should wait for {}", edge.on)),
+            None => self.problems.push(format!("{later}: there is no such task to wait for {}", edge.on)),
         }
     }
 
-    /// Checks the graph: kinds in UpperCamelCase, keys unique, references pointing to tasks and outputs that exist, no
-    /// cycle.
+    /// Checks the graph: kinds are in UpperCamelCase, keys are unique, references point to existing tasks and
+    /// outputs, and there is no cycle.
     ///
     /// # Errors
-    /// `Invalid`, with every problem found and the tasks it concerns.
+    /// `Invalid`, with every problem and the tasks concerned.
     pub fn build(mut self) -> Result<TaskGraph> {
         for task in &mut self.tasks {
             let mut outputs = Vec::new();
@@ -226,7 +227,7 @@ impl GraphBuilder {
         TaskGraph { tasks, index }
     }
 
-    /// Kahn's algorithm, earliest added first; what is left over holds a cycle.
+    /// Kahn's algorithm, earliest added first; the remaining nodes contain a cycle.
     fn order(&self) -> Result<Vec<usize>, String> {
         let needs: Vec<Vec<usize>> = self
             .tasks
@@ -240,10 +241,10 @@ impl GraphBuilder {
     }
 }
 
-/// A topological order of the nodes `0..needs.len()`, lowest number first where there is a choice.
+/// A topological order of the nodes `0..needs.len()`, lowest number first.
 ///
 /// # Errors
-/// The nodes of a cycle, each needing the next, with the first repeated at the end.
+/// The nodes of a cycle, each depending on the next, with the first repeated at the end.
 pub(crate) fn sort(needs: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     let mut waiting: Vec<usize> = vec![0; needs.len()];
     let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
@@ -268,7 +269,7 @@ pub(crate) fn sort(needs: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     if order.len() == needs.len() { Ok(order) } else { Err(cycle(needs, &waiting)) }
 }
 
-/// Walks needs among the nodes that never came free until one repeats.
+/// Follows dependencies among the remaining nodes until one repeats.
 fn cycle(needs: &[Vec<usize>], waiting: &[usize]) -> Vec<usize> {
     let mut path: Vec<usize> = Vec::new();
     let mut place = HashMap::new();

@@ -1,4 +1,4 @@
-//! Documents: specifications as the engine sees them, with marks for what is not known or not to be shown.
+//! Documents: specifications as the engine handles them, with marks for unknown and secret values.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,9 +13,10 @@ use crate::{Error, Result};
 
 /// A specification as a document.
 ///
-/// It may hold secrets and outputs that are not known yet. `Debug`, `Display` and [`redacted`](Self::redacted) show
-/// neither; [`get`](Self::get) hands out plain members only; [`decode`](Self::decode) gives the specification its
-/// type back, in which a secret is a [`Secret`](super::Secret). It serialises whole, secrets included.
+/// It may contain secrets and outputs that are not known yet. `Debug`, `Display` and [`redacted`](Self::redacted)
+/// show neither; [`get`](Self::get) returns plain members only; [`decode`](Self::decode) converts it back to the type
+/// of the specification, in which a secret is a [`Secret`](super::Secret). It serialises completely, including
+/// secrets.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Document(Value);
@@ -24,7 +25,7 @@ impl Document {
     /// The document of a value.
     ///
     /// # Errors
-    /// `Internal` for values that are no documents, such as maps with keys that are no strings.
+    /// `Internal` for values that are not documents, such as maps with keys that are not strings.
     pub fn of<T: Serialize>(value: &T) -> Result<Self> {
         match serde_json::to_value(value) {
             Ok(document) => Ok(Self(document)),
@@ -32,7 +33,7 @@ impl Document {
         }
     }
 
-    /// The document as a type: the specification it was made of.
+    /// Converts the document to a type, such as the specification it was created from.
     ///
     /// ```
     /// use kops_core::graph::Document;
@@ -44,15 +45,14 @@ impl Document {
     /// ```
     ///
     /// # Errors
-    /// `Internal` when the document does not fit the type.
+    /// `Internal` if the document does not fit the type.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T> {
         T::deserialize(&self.0).map_err(|error| {
             Error::internal(format!("the document does not fit its type: {error}")).with_source(error)
         })
     }
 
-    /// A member of plain data; `None` if there is none, or if anything in it is a secret or an output that is not
-    /// known yet.
+    /// A member of plain data; `None` if it does not exist, or contains a secret or an output that is not known yet.
     ///
     /// ```
     /// use kops_core::graph::{Document, Secret};
@@ -67,18 +67,17 @@ impl Document {
         self.0.get(member).filter(|value| !has_mark(value))
     }
 
-    /// Whether there is nothing at all in it: the document of a shared task.
+    /// Whether the document is null, as for shared tasks.
     pub fn is_null(&self) -> bool {
         self.0.is_null()
     }
 
-    /// The document with its marks and secrets.
+    /// The document, including marks and secrets.
     pub(crate) fn as_value(&self) -> &Value {
         &self.0
     }
 
-    /// The document for showing: outputs as `${Kind/name.output}`, secrets as the first digits of their
-    /// digest.
+    /// The document for display: outputs as `${Kind/name.output}`, secrets as the first digits of their digest.
     pub fn redacted(&self) -> Value {
         shown(&self.0)
     }
@@ -90,13 +89,13 @@ impl Document {
         found
     }
 
-    /// The document with every reference to an output changed: a lowering turns those to agnostic tasks into
-    /// those to native ones.
+    /// Replaces every reference to an output; used by lowerings to convert references to agnostic tasks to references
+    /// to native ones.
     pub fn map_outputs(&self, change: &dyn Fn(OutputRef) -> OutputRef) -> Self {
         Self(map_outputs(&self.0, change))
     }
 
-    /// The document without some members.
+    /// The document without the given members.
     pub(crate) fn without(&self, members: &BTreeSet<String>) -> Self {
         let mut value = self.0.clone();
         if let Value::Object(all) = &mut value {
@@ -105,7 +104,7 @@ impl Document {
         Self(value)
     }
 
-    /// The document with some members as another has them.
+    /// The document with the given members taken from another one.
     pub(crate) fn with_members_of(&self, other: &Self, members: &BTreeSet<String>) -> Self {
         let mut value = self.0.clone();
         if let (Value::Object(all), Value::Object(theirs)) = (&mut value, &other.0) {
@@ -116,7 +115,7 @@ impl Document {
         Self(value)
     }
 
-    /// Puts in what is known.
+    /// Substitutes the known outputs.
     pub(crate) fn substitute(&self, lookup: Lookup<'_>) -> Self {
         Self(substitute(&self.0, lookup))
     }
@@ -140,17 +139,17 @@ impl fmt::Display for Document {
     }
 }
 
-/// What is known of the outputs of tasks, by the task's key and the output's name.
+/// Looks up the value of an output, by the task's key and the output's name.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str, &str) -> Option<Value>;
 
-/// The task and the output that a marked document refers to.
+/// The task and output that a marked document refers to.
 fn reference(document: &Value) -> Option<(&str, &str)> {
     let output = marked(document, REF)?;
     Some((output.get("task")?.as_str()?, output.get("output")?.as_str()?))
 }
 
-/// Whether `wanted`, with what `known` knows put in, asks for nothing that `actual` is not: members that
-/// `wanted` lacks are not compared. Allocates nothing; sets count as equal only in the same order.
+/// Whether `actual` satisfies `wanted`, after substituting what `known` returns; members that `wanted` lacks are not
+/// compared. Does not allocate; sets are equal only if in the same order.
 pub(crate) fn satisfied(wanted: &Value, actual: &Value, known: &dyn Fn(&str, &str, &Value) -> bool) -> bool {
     if let Some((task, output)) = reference(wanted) {
         return known(task, output, actual);
@@ -169,7 +168,7 @@ pub(crate) fn satisfied(wanted: &Value, actual: &Value, known: &dyn Fn(&str, &st
     }
 }
 
-/// Replaces every output that `lookup` knows by its value, and joins texts whose parts are all known.
+/// Replaces every output that `lookup` knows with its value, and joins texts whose parts are all known.
 fn substitute(document: &Value, lookup: Lookup<'_>) -> Value {
     if let Some((task, output)) = reference(document) {
         return lookup(task, output).unwrap_or_else(|| document.clone());
@@ -206,7 +205,7 @@ fn map_outputs(document: &Value, change: &dyn Fn(OutputRef) -> OutputRef) -> Val
     }
 }
 
-/// The text of the parts, a secret if one of them is; the joint as it stands while a part is not known.
+/// The text of the parts, which is secret if one of them is; unchanged while a part is not known.
 fn join(parts: Vec<Value>) -> Value {
     let mut text = String::new();
     let mut secret = false;
@@ -229,7 +228,7 @@ fn join(parts: Vec<Value>) -> Value {
     }
 }
 
-/// Whether an output in the document is not known.
+/// Whether the document contains an output that is not known.
 pub(crate) fn has_unknown(document: &Value) -> bool {
     if marked(document, REF).is_some() || marked(document, CONCAT).is_some() {
         return true;
@@ -241,7 +240,7 @@ pub(crate) fn has_unknown(document: &Value) -> bool {
     }
 }
 
-/// Whether an output or a secret occurs in the document.
+/// Whether the document contains an output or a secret.
 fn has_mark(document: &Value) -> bool {
     match document {
         Value::Array(items) => items.iter().any(has_mark),
@@ -250,7 +249,7 @@ fn has_mark(document: &Value) -> bool {
     }
 }
 
-/// The first member whose name is kept for marks and that is none.
+/// The first member whose name is reserved for marks, but which is not one.
 pub(super) fn false_mark(document: &Value) -> Option<&str> {
     match document {
         Value::Array(items) => items.iter().find_map(false_mark),
@@ -271,8 +270,8 @@ pub(super) fn false_mark(document: &Value) -> Option<&str> {
     }
 }
 
-/// The document for showing: outputs as `${Kind/name.output}`, secrets as the first digits of their digest,
-/// so that a change of one can be seen.
+/// The document for display: outputs as `${Kind/name.output}`, secrets as the first digits of their digest, so that a
+/// change is visible.
 pub(crate) fn shown(document: &Value) -> Value {
     if let Some(output) = marked(document, REF) {
         return OutputRef::deserialize(output).map_or(Value::Null, |it| Value::String(it.to_string()));

@@ -13,8 +13,8 @@ use crate::{Error, Result};
 
 /// The name of a task in a graph: a kind and a name, written `Kind/name`.
 ///
-/// Keys compare as their text does, so maps by key can be asked with a text; for valid kinds that is by kind, then
-/// by name. Cloning one is cheap.
+/// Keys compare like their text, so maps by key can be queried with a `&str`. For valid kinds this orders by kind,
+/// then by name. Cloning is cheap.
 ///
 /// ```
 /// use kops_core::graph::Key;
@@ -26,15 +26,15 @@ use crate::{Error, Result};
 #[derive(Clone)]
 pub struct Key {
     text: Arc<str>,
-    /// Where the first slash is.
+    /// The position of the first slash.
     slash: usize,
 }
 
 impl Key {
     /// The key of the task `name` of a kind.
     ///
-    /// Names may hold slashes, kinds may not: whatever follows the first slash is the name, as when the text is
-    /// [parsed](str::parse). A graph refuses kinds that are not in UpperCamelCase when it is built.
+    /// Names may contain slashes, but kinds may not: everything after the first slash is the name, as in
+    /// [parsing](str::parse). Building a graph rejects kinds that are not in UpperCamelCase.
     pub fn new(kind: &str, name: &str) -> Self {
         let text = format!("{kind}/{name}");
         let slash = text.find('/').unwrap_or(kind.len());
@@ -46,12 +46,12 @@ impl Key {
         &self.text[..self.slash]
     }
 
-    /// The name of the task among those of its kind.
+    /// The name of the task, unique among those of its kind.
     pub fn name(&self) -> &str {
         &self.text[self.slash + 1..]
     }
 
-    /// The whole key, `Kind/name`.
+    /// The complete key, `Kind/name`.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -69,7 +69,7 @@ impl fmt::Debug for Key {
     }
 }
 
-// All four go by the text alone, as `Borrow<str>` demands.
+// All four use the text only, as `Borrow<str>` requires.
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
@@ -102,7 +102,7 @@ impl PartialOrd for Key {
     }
 }
 
-/// Whether a text can be the name of a kind: ASCII letters and digits, the first an upper-case letter.
+/// Whether a text is a valid kind name: ASCII letters and digits, starting with an upper-case letter.
 pub(super) fn is_kind(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_uppercase())
         && text.chars().all(|letter| letter.is_ascii_alphanumeric())
@@ -114,8 +114,8 @@ impl FromStr for Key {
     fn from_str(text: &str) -> Result<Self> {
         match text.split_once('/') {
             Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok(Self::new(kind, name)),
-            _ => Err(Error::invalid(format!("{text:?} is not the key of a task"))
-                .with_hint("a key is written Kind/name, as in Subnet/us-east-1a")),
+            _ => Err(Error::invalid(format!("{text:?} is not a task key"))
+                .with_hint("use Kind/name, such as Subnet/us-east-1a")),
         }
     }
 }

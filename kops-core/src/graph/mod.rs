@@ -1,10 +1,10 @@
-//! The task graph: what shall exist, and what needs what.
+//! The task graph: the objects that are desired, and the dependencies between them.
 //!
-//! A graph is built once and checked once: [`TaskGraph::builder`] collects tasks, [`GraphBuilder::build`]
-//! refuses duplicates, kinds that are not in UpperCamelCase, references to tasks or outputs that do not exist, and
-//! cycles, all problems at once, each with the tasks' names. A [`TaskGraph`] is therefore always sound, and its tasks come
-//! in an order in which every task follows those it needs. (Outputs of tasks that came as documents are checked when
-//! planning, where the cloud's handlers know them.)
+//! A graph is built and checked once: [`TaskGraph::builder`] collects tasks; [`GraphBuilder::build`] rejects
+//! duplicates, kinds that are not in UpperCamelCase, references to tasks or outputs that do not exist, and cycles,
+//! and reports all problems at once. A [`TaskGraph`] is therefore always valid, and its tasks are in an order in
+//! which each follows those it depends on. (Outputs of tasks that were added as documents are checked when planning,
+//! because only the cloud's handlers know them.)
 //!
 //! ```
 //! use kops_core::graph::TaskGraph;
@@ -20,8 +20,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A graph can be kept or sent to another process: it serialises, secrets included, and is checked again when it is
-//! read.
+//! A graph can be stored or sent to another process: it serialises, including secrets, and is checked again when it
+//! is deserialised.
 
 mod builder;
 mod document;
@@ -56,38 +56,38 @@ pub(crate) use value::{REF, alike, is_mark, marked};
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Lifecycle {
-    /// Created, kept as specified, deleted when no longer wanted.
+    /// Created, kept as specified, and deleted when it is removed from the graph.
     #[default]
     Managed,
-    /// Somebody else's: looked up by `selector` (an identifier or a name the kind understands), never
-    /// touched. It must exist.
+    /// Owned by someone else: looked up by `selector` (an identifier or a name that the kind understands), and never
+    /// changed. It must exist.
     #[non_exhaustive]
     Shared {
-        /// How the object is found.
+        /// An identifier or name.
         selector: String,
     },
     /// Managed, but never deleted.
     Retained,
-    /// Created when missing; never changed afterwards.
+    /// Created if missing; never changed afterwards.
     CreateOnly,
-    /// Somebody else's until now: looked up by `selector`, as a shared one is, and taken over. From then on it is
-    /// managed, and the selector says nothing any more; it is also deleted when no longer wanted. It must exist. Kinds
-    /// whose objects cannot be taken over say so when planning.
+    /// Owned by someone else until now: looked up by `selector`, like a shared object, and taken over. From then on
+    /// it is managed, the selector is ignored, and it is deleted when it is removed from the graph. It must exist.
+    /// Kinds whose objects cannot be taken over are rejected when planning.
     Adopted {
-        /// How the object is found.
+        /// An identifier or name.
         selector: String,
     },
 }
 
-/// What else is said of a task.
+/// Additional options of a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct TaskOptions {
-    /// What the task was called before: an object of that name is kept, see [`GraphBuilder::renamed`].
+    /// Previous names of the task: an object with one of them is kept, see [`GraphBuilder::renamed`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub former_name: Option<String>,
-    /// Members of the specification that are not compared, see [`GraphBuilder::ignore`].
+    /// Fields of the specification that are not compared, see [`GraphBuilder::ignore`].
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub ignored: BTreeSet<String>,
 }
@@ -99,47 +99,47 @@ impl TaskOptions {
 }
 
 impl Lifecycle {
-    /// Somebody else's, found by an identifier or a name that the kind understands.
+    /// A shared object, found by an identifier or a name that the kind understands.
     pub fn shared(selector: impl Into<String>) -> Self {
         Self::Shared { selector: selector.into() }
     }
 }
 
-/// A task waits for another.
+/// A dependency of a task on another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Edge {
-    /// The task waited for.
+    /// The task to wait for.
     pub on: Key,
-    /// Until when.
+    /// What to wait for.
     #[serde(default)]
     pub wait: Wait,
 }
 
-/// One object that shall exist.
+/// A desired object.
 ///
 /// Its serialised form contains the secrets of its specification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// Its name in the graph.
+    /// Its key.
     pub key: Key,
     /// Its specification; `null` for a shared object.
     #[serde(default, skip_serializing_if = "Document::is_null")]
     pub spec: Document,
-    /// What may be done with it.
+    /// What the engine may do with its object.
     #[serde(default)]
     pub lifecycle: Lifecycle,
-    /// What it waits for: the tasks it takes outputs from, then those named by `after`.
+    /// Its dependencies: first the tasks whose outputs it uses, then those added with `after`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<Edge>,
-    /// What else is said of it.
+    /// Additional options.
     #[serde(default, skip_serializing_if = "TaskOptions::is_default")]
     pub options: TaskOptions,
 }
 
 /// A checked graph of tasks.
 ///
-/// It serialises in the form [`GRAPH_FORMAT`], which **contains the secrets** of its specifications: keep it as safe as
-/// those. A graph that is read back is checked as [`GraphBuilder::build`] does.
+/// It serialises in the format [`GRAPH_FORMAT`], which **contains the secrets** of its specifications: protect it
+/// accordingly. A graph that is deserialised is checked like in [`GraphBuilder::build`].
 ///
 /// ```
 /// # use kops_core::graph::TaskGraph;
@@ -154,7 +154,7 @@ pub struct Task {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskGraph {
-    /// In an order in which every task follows those it waits for.
+    /// In an order in which each task follows those it waits for.
     tasks: Vec<Task>,
     index: HashMap<Key, usize>,
 }
@@ -165,35 +165,35 @@ impl TaskGraph {
         GraphBuilder::default()
     }
 
-    /// The tasks; each follows those it waits for, otherwise as they were added.
+    /// The tasks; each follows those it depends on, otherwise in the order of addition.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = &Task> + DoubleEndedIterator {
         self.tasks.iter()
     }
 
-    /// How many tasks there are.
+    /// The number of tasks.
     pub fn len(&self) -> usize {
         self.tasks.len()
     }
 
-    /// Whether there is no task.
+    /// Whether there are no tasks.
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
 
-    /// The task of a key.
+    /// The task with a key.
     pub fn get(&self, key: &Key) -> Option<&Task> {
         self.position(key).map(|position| &self.tasks[position])
     }
 
-    /// Where the task stands in the order of [`tasks`](Self::tasks).
+    /// The position of a task in [`tasks`](Self::tasks).
     pub(crate) fn position(&self, key: &Key) -> Option<usize> {
         self.index.get(key).copied()
     }
 
-    /// The specifications of all tasks of a kind that are not shared.
+    /// The specifications of all tasks of a kind, except shared ones.
     ///
     /// # Errors
-    /// `Internal` when a document does not fit the kind.
+    /// `Internal` if a document does not fit the kind.
     pub fn specs<R: Resource>(&self) -> Result<Vec<(&Task, R)>> {
         self.tasks
             .iter()
@@ -205,7 +205,7 @@ impl TaskGraph {
     /// The specification of one task.
     ///
     /// # Errors
-    /// `NotFound` when there is no such task.
+    /// `NotFound` if there is no such task.
     pub fn spec<R: Resource>(&self, name: &str) -> Result<R> {
         let key = Key::new(R::KIND, name);
         self.get(&key).ok_or_else(|| Error::not_found(format!("the graph has no task {key}")))?.spec_as()
@@ -213,15 +213,15 @@ impl TaskGraph {
 }
 
 impl Task {
-    /// A task that waits for nothing but the tasks that its specification refers to.
+    /// A task that depends only on the tasks that its specification refers to.
     pub fn new(key: Key, spec: Document, lifecycle: Lifecycle) -> Self {
         Self { key, spec, lifecycle, edges: Vec::new(), options: TaskOptions::default() }
     }
 
-    /// The specification as its type.
+    /// The specification, as its type.
     ///
     /// # Errors
-    /// `Internal` when the document does not fit the kind.
+    /// `Internal` if the document does not fit the kind.
     pub fn spec_as<R: Resource>(&self) -> Result<R> {
         self.spec.decode().map_err(|error| {
             Error::internal(format!("its specification is not a {}", R::KIND))
@@ -230,7 +230,7 @@ impl Task {
         })
     }
 
-    /// Whether the object is somebody else's.
+    /// Whether the object is shared.
     pub fn is_shared(&self) -> bool {
         matches!(self.lifecycle, Lifecycle::Shared { .. })
     }

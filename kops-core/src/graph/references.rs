@@ -1,8 +1,8 @@
-//! Which objects a specification points to, found by type.
+//! The objects that a specification refers to, found by type.
 //!
-//! The order of deletion follows from what *observed* objects refer to. Their fields are typed [`Id`]s, so
-//! instead of asking every kind to list its references, a small serialiser walks the specification and
-//! notes each `Id` it passes: no provider can forget one.
+//! The order of deletions follows from the references of *observed* objects. Their fields are typed [`Id`]s, so
+//! instead of asking every kind for its references, a small serialiser walks the specification and collects every
+//! `Id`: no provider can forget one.
 //!
 //! [`Id`]: super::Id
 
@@ -11,19 +11,19 @@ use serde::ser;
 
 use super::value::ID;
 
-/// An object that a specification points to.
+/// A reference to an object in a specification.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
     /// The kind of the object.
     pub kind: &'static str,
-    /// The cloud's identifier of the object.
+    /// The identifier of the object.
     pub id: String,
 }
 
-/// The objects whose [`Id`](super::Id)s occur in `value`, in the order met.
+/// The objects whose [`Id`](super::Id)s occur in `value`, in order of occurrence.
 pub fn references<T: Serialize + ?Sized>(value: &T) -> Vec<Reference> {
     let mut walk = Walk::default();
-    // The walk fails on nothing but a `Serialize` that reports an error of its own.
+    // The walk fails only if a `Serialize` implementation returns an error of its own.
     match value.serialize(&mut walk) {
         Ok(()) | Err(Refused) => walk.found,
     }
@@ -42,7 +42,7 @@ struct Refused;
 
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the value refused to be walked")
+        f.write_str("the value cannot be serialised")
     }
 }
 impl std::error::Error for Refused {}

@@ -1,4 +1,4 @@
-//! What a kind of objects is.
+//! The trait of a kind of objects.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 
 use super::{Id, Stage};
 
-/// A kind of object that a graph can hold.
+/// A kind of objects that a graph can contain.
 ///
-/// A kind is a plain struct with serde's derives and an `impl` of `Resource`; the struct takes a
-/// [`Stage`](super::Stage) so that a field can refer to another task's output. A whole kind:
+/// A kind is a plain struct with serde's derives and an implementation of `Resource`; the struct has a
+/// [`Stage`](super::Stage) parameter so that fields can refer to outputs of other tasks. A complete kind:
 ///
 /// ```
 /// use kops_core::graph::{Closed, Id, Open, Output, Resource, Stage};
@@ -33,38 +33,38 @@ use super::{Id, Stage};
 /// }
 ///
 /// impl PrivateLine {
-///     /// The far end's address, known when the line is up.
+///     /// The address of the remote end, known once the line is up.
 ///     const PEER: Output<Self, String> = Output::new("peer");
 /// }
 /// ```
 ///
-/// How documents compare follows from the types: a member that is absent (a
-/// [`Setting`](crate::graph::Setting) left unmanaged) is not compared; a map's members are compared one by
-/// one, and members only the cloud has are left alone; a `BTreeSet` compares as a set, a `Vec` in order.
+/// The types determine how documents are compared: an absent member (a [`Setting`](crate::graph::Setting) that is
+/// unmanaged) is not compared; a map is compared member by member, ignoring those that only the cloud has; a
+/// `BTreeSet` is compared as a set, a `Vec` in order.
 ///
-/// Implemented for the open stage of a struct; `Resolved` is the same struct closed.
+/// Implement it for the open stage of a struct; `Resolved` is the same struct with the closed stage.
 pub trait Resource:
     Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
 {
     /// The kind's name, unique within a provider, in UpperCamelCase.
     const KIND: &'static str;
 
-    /// The names of its outputs besides the identifier, which every object has as `id`. A reference to an output that
-    /// is not listed is refused when the graph is built or planned.
+    /// The names of its outputs other than the identifier, which every object has as `id`. References to other
+    /// outputs are rejected when the graph is built or planned.
     const OUTPUTS: &'static [&'static str] = &[];
 
-    /// The kind with every value known: what a handler creates from, and what it observes.
+    /// The kind with all values known: what a handler creates objects from, and what it observes.
     type Resolved: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
 }
 
-/// A value that objects of kind `R` put out: declared as a constant beside the kind.
+/// An output of objects of kind `R`, declared as a constant of the kind.
 pub struct Output<R, T> {
     name: &'static str,
     types: PhantomData<fn() -> (R, T)>,
 }
 
 impl<R, T> Output<R, T> {
-    /// The output called `name`; `id` is every kind's identifier.
+    /// The output with a name; `id` is the identifier of every kind.
     pub const fn new(name: &'static str) -> Self {
         Self { name, types: PhantomData }
     }
@@ -94,5 +94,5 @@ impl<R, T> fmt::Debug for Output<R, T> {
     }
 }
 
-/// A value at a stage: shorthand for the kinds' fields.
+/// A value at a stage: a shorthand for fields of kinds.
 pub type At<S, T> = <S as Stage>::Of<T>;

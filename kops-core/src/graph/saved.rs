@@ -1,11 +1,11 @@
-//! Graphs as text: written whole, checked again when read.
+//! Serialised graphs, which are checked when deserialised.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{Task, TaskGraph};
 use crate::Error;
 
-/// The version of a graph's serialised form; grows when a member changes its meaning or goes.
+/// The version of the serialised form of a graph; it increases if a member is removed or its meaning changes.
 pub const GRAPH_FORMAT: &str = "kops.graph/v1";
 
 impl Serialize for TaskGraph {
@@ -40,7 +40,7 @@ fn require_format(format: &str) -> crate::Result<()> {
     if format == GRAPH_FORMAT {
         return Ok(());
     }
-    Err(Error::invalid(format!("the graph has the format {format:?}, and this version reads {GRAPH_FORMAT}")))
+    Err(Error::invalid(format!("the graph has format {format:?}, but this version reads {GRAPH_FORMAT}")))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
-//! What to say to the name of an output that does not exist.
+//! Error messages for outputs that do not exist.
 
 use super::{Key, OutputRef};
 
-/// How many letters a name may be off for another to be suggested: enough for a slip, too few for another word.
+/// The maximum edit distance of a suggestion: enough for a typo, too small for another word.
 const CLOSE: usize = 2;
 
-/// That a task refers to an output which its kind does not have, with what there is; `None` when it has it.
+/// The error for a reference to an output that its kind does not have, with the existing outputs; `None` if it has
+/// it.
 pub(crate) fn no_such_output(task: &Key, output: &OutputRef, known: &[&'static str]) -> Option<String> {
     // Every object has an identifier.
     let all: Vec<&str> = std::iter::once("id").chain(known.iter().copied()).collect();

@@ -1,13 +1,11 @@
 //! Values that may not be known yet.
 //!
-//! A field of a specification that can come from another task is an [`Input`]: a known value, the output of
-//! another task, or text joined from both. The language is closed (no closures), so inputs can be compared,
-//! stored, printed and rendered.
+//! A field of a specification that can come from another task is an [`Input`]: a known value, an output of another
+//! task, or a text joined from both. There are no closures, so inputs can be compared, stored, printed and rendered.
 //!
-//! Whether unknown values may still occur is a type parameter of the specification, its [`Stage`]: a
-//! `Subnet<Open>` goes into a graph, a `Subnet<Closed>` comes out at the handler that creates it. Both are
-//! the same struct: a field is written `S::Of<Id<Network>>`, which is `Input<Id<Network>>` when open and
-//! `Id<Network>` when closed.
+//! Whether unknown values may still occur is a type parameter of the specification, its [`Stage`]: a graph contains
+//! `Subnet<Open>`, and the handler that creates the object gets a `Subnet<Closed>`. Both are the same struct: a field
+//! has type `S::Of<Id<Network>>`, which is `Input<Id<Network>>` when open and `Id<Network>` when closed.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -21,13 +19,14 @@ use serde_json::Value;
 use super::key::Key;
 use super::resource::Resource;
 
-/// What a field can hold: plain, comparable, serialisable data. Implemented for whatever qualifies.
+/// The requirements on the type of a field: plain, comparable, serialisable data. Implemented for every type that
+/// meets them.
 pub trait Data: Clone + fmt::Debug + Ord + Serialize + DeserializeOwned + Send + Sync + 'static {}
 impl<T: Clone + fmt::Debug + Ord + Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {}
 
-/// Whether a specification may hold values that are not known yet.
+/// Whether a specification may contain values that are not known yet.
 pub trait Stage: Copy + fmt::Debug + Ord + Send + Sync + 'static {
-    /// How a value of type `T` is held.
+    /// The type of a field with a value of type `T`.
     type Of<T: Data>: Data;
 }
 
@@ -35,7 +34,7 @@ pub trait Stage: Copy + fmt::Debug + Ord + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Open;
 
-/// The stage of a specification about to be carried out, or as observed: every value is known.
+/// The stage of a specification that is being applied, or was observed: all values are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Closed;
 
@@ -47,31 +46,31 @@ impl Stage for Closed {
     type Of<T: Data> = T;
 }
 
-/// When a dependant may start.
+/// What a task waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Wait {
-    /// As soon as the object exists and its identifier is known.
+    /// Until the object exists and its identifier is known.
     #[default]
     Created,
-    /// When the object works: a gateway that forwards, a disk that can be attached.
+    /// Until the object is ready: a gateway forwards, a disk can be attached.
     Ready,
 }
 
-/// The output of a task, not known until the task is done.
+/// An output of a task, not known until the task is done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OutputRef {
     /// The task.
     pub task: Key,
     /// The name of the output.
     pub output: String,
-    /// When the value can be had.
+    /// What to wait for before reading the value.
     #[serde(default)]
     pub wait: Wait,
 }
 
 impl OutputRef {
-    /// An output that is taken as soon as the object exists.
+    /// An output that is read as soon as the object exists.
     pub(crate) fn created(task: &Key, output: &str) -> Self {
         Self { task: task.clone(), output: output.to_owned(), wait: Wait::Created }
     }
@@ -83,30 +82,30 @@ impl fmt::Display for OutputRef {
     }
 }
 
-/// A piece of a text that is joined when its parts are known.
+/// A part of a text that is joined once all parts are known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Part {
     /// Text.
     Text(String),
-    /// Text that must not show; it makes the joined text a secret.
+    /// Secret text; it makes the joined text secret.
     Secret(Secret),
-    /// The output of a task.
+    /// An output of a task.
     Output {
-        /// Which.
+        /// The output.
         #[serde(rename = "\u{1}ref")]
         output: OutputRef,
     },
 }
 
-/// A value that is known, or will be when other tasks are done.
+/// A value that is known, or will be once other tasks are done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input<T> {
-    /// Known now.
+    /// Already known.
     Known(T),
     /// The output of another task.
     Output(OutputRef),
-    /// Text joined from known pieces and outputs.
+    /// Text joined from known parts and outputs.
     Concat(Vec<Part>),
 }
 
@@ -121,7 +120,7 @@ impl<T> Input<T> {
 }
 
 impl<R> Input<Id<R>> {
-    /// The identifier as text, for a place that takes identifiers of several kinds.
+    /// The identifier as text, for a field that accepts identifiers of several kinds.
     pub fn into_text(self) -> Input<String> {
         match self {
             Self::Known(id) => Input::Known(id.into_string()),
@@ -169,7 +168,7 @@ impl Input<String> {
 impl Input<Secret> {
     /// Joins text, outputs and secrets into a secret.
     pub fn secret(parts: impl IntoIterator<Item = Part>) -> Self {
-        // The empty secret marks the whole as one even when no part is.
+        // The empty secret makes the text secret even if no part is.
         let parts: Vec<Part> = std::iter::once(Part::Secret(Secret::default())).chain(parts).collect();
         let known: Option<String> = parts
             .iter()
@@ -201,8 +200,8 @@ impl From<&str> for Input<String> {
     }
 }
 
-/// What the names of marks begin with. No cloud and no format has names of members with this character in them, so
-/// that data, with `$ref` or `$secret` in it or not, is taken for data.
+/// The first character of the names of marks. No cloud and no format uses it in names of members, so that data is
+/// never mistaken for a mark, even if it contains `$ref` or `$secret`.
 const MARK: char = '\u{1}';
 /// The member of a document that marks an output: `{"\u{1}ref": {"task": …, "output": …, "wait": …}}`.
 pub(crate) const REF: &str = "\u{1}ref";
@@ -211,12 +210,12 @@ pub(crate) const CONCAT: &str = "\u{1}concat";
 /// The member that marks a secret: `{"\u{1}secret": "…"}`.
 pub(crate) const SECRET: &str = "\u{1}secret";
 
-/// Whether the name of a member is kept for marks.
+/// Whether the name of a member is reserved for marks.
 pub(crate) fn is_mark(name: &str) -> bool {
     name.starts_with(MARK)
 }
 
-/// A document's single marked member, if `value` is such a document.
+/// The marked member of a document, if it is a mark of this name.
 pub(crate) fn marked<'a>(value: &'a Value, mark: &str) -> Option<&'a Value> {
     match value {
         Value::Object(map) if map.len() == 1 => map.get(mark),
@@ -255,10 +254,10 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Input<T> {
     }
 }
 
-/// The identifier of an object of a kind, as its cloud gives it.
+/// The identifier of an object of a kind, as assigned by its cloud.
 ///
-/// Typed, so that handing a subnet's identifier where a network's is wanted does not compile. Serialises as
-/// a plain string, but tells [`references`](crate::graph::references) which kind it points to.
+/// It is typed, so that using a subnet's identifier for a network does not compile. It serialises as a plain string,
+/// but tells [`references`](crate::graph::references) the kind of the object.
 pub struct Id<R>(String, PhantomData<fn() -> R>);
 
 impl<R> Id<R> {
@@ -315,7 +314,7 @@ impl<R> fmt::Display for Id<R> {
     }
 }
 
-/// The name under which an [`Id`] serialises, around its kind: see [`super::references`].
+/// The name under which an [`Id`] serialises, wrapped around its kind: see [`super::references`].
 pub(crate) const ID: &str = "$id";
 
 impl<R: Resource> Serialize for Id<R> {
@@ -336,10 +335,10 @@ impl<'de, R> Deserialize<'de> for Id<R> {
     }
 }
 
-/// Text that never shows: not in `Debug`, plans, events or errors.
+/// Text that is never shown in `Debug`, plans, events or errors.
 ///
-/// It does serialise, marked, because the documents in which specifications travel carry it to the cloud;
-/// whatever is shown goes through redaction.
+/// It does serialise, with a mark, because the documents of specifications carry it to the cloud; everything that is
+/// displayed is redacted first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Secret(String);
 
@@ -349,18 +348,18 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for handing it to the cloud and nothing else.
+    /// The text, for passing it to the cloud only.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
-/// What the text of a secret begins with of which only the digest is known: no text of a person's does.
+/// The prefix of a secret of which only the digest is known; no real secret starts with it.
 pub(crate) const DIGEST: &str = "\u{1}sha256:";
 
 impl Secret {
-    /// A secret that the cloud does not show, as an observed object has it: only the [digest](Self::digest) of its
-    /// text is known, which was left with the object when it was made. It compares equal to the text itself.
+    /// A secret that the cloud does not return, in an observed object: only the [digest](Self::digest) of its text is
+    /// known, which was stored with the object on creation. It compares equal to the text.
     ///
     /// ```
     /// use kops_core::graph::Secret;
@@ -379,12 +378,12 @@ impl Secret {
     }
 }
 
-/// The digest of a secret's text, or the one that stands in its place.
+/// The digest of a secret's text, or the digest it consists of.
 pub(crate) fn digest_of(secret: &str) -> String {
     secret.strip_prefix(DIGEST).map_or_else(|| crate::digest::hex(secret.as_bytes()), str::to_owned)
 }
 
-/// Whether two values are alike; of secrets one may be known by its digest only.
+/// Whether two values are equal; a secret may be known by its digest only.
 pub(crate) fn alike(one: &Value, other: &Value) -> bool {
     if one == other {
         return true;
@@ -425,23 +424,22 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// A setting that the project may leave alone.
+/// A field that may be left unmanaged.
 ///
-/// *Not managed* differs from *must be empty*: an unmanaged setting is neither set nor compared, while
-/// `Setting::To(None)` is set and held. Fields of this type are declared
-/// `#[serde(default, skip_serializing_if = "Setting::is_unmanaged")]`: a member that a document lacks is
-/// not managed.
+/// *Unmanaged* differs from *empty*: an unmanaged field is neither set nor compared, while `Setting::To(None)` is set
+/// and kept empty. Declare such fields with `#[serde(default, skip_serializing_if = "Setting::is_unmanaged")]`: a
+/// member that is missing in a document is unmanaged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Setting<T> {
-    /// Whatever the cloud or another has chosen.
+    /// Not managed: any value is accepted.
     #[default]
     Unmanaged,
-    /// Exactly this.
+    /// Managed, with this value.
     To(T),
 }
 
 impl<T> Setting<T> {
-    /// Whether the setting is left alone.
+    /// Whether the field is unmanaged.
     pub fn is_unmanaged(&self) -> bool {
         matches!(self, Self::Unmanaged)
     }

@@ -162,7 +162,7 @@ async fn a_renamed_task_keeps_its_object() {
     let team = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
     let plan = apply(&engine, &named("new", Some("old"), team.clone())).await;
     assert_eq!(only(&plan).0, "adopt Subnet/new: labels.team");
-    assert_eq!(plan.changes[0].reason.as_deref(), Some("it was Subnet/old"));
+    assert_eq!(plan.changes[0].reason.as_deref(), Some("renamed from Subnet/old"));
     assert_eq!(ids(&cloud), before, "another object");
     // What was said of the former name may go, and without it the name would have made another object.
     assert!(engine.plan(&named("new", None, team.clone())).await.unwrap().is_empty());
@@ -180,7 +180,7 @@ fn a_former_name_that_another_task_has_is_refused() {
     assert_eq!(error, "Network/new was Network/old, which is in the graph, too");
     let mut graph = TaskGraph::builder();
     graph.renamed(&Handle::<Network>::named("nobody"), "old");
-    assert!(graph.build().unwrap_err().to_string().contains("Network/nobody: no such task"));
+    assert!(graph.build().unwrap_err().to_string().contains("Network/nobody: there is no such task"));
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
-//! Carrying out one step, whatever happens in between.
+//! Carrying out one step, despite interruptions.
 //!
-//! The delicate one is creating, because an answer can get lost after the work was done. What is done then
-//! follows from the kind's [`IdentityClass`]: a *named* object is refused the second time and then looked
-//! up; a *tagged* one is looked up before anything is repeated; with a *token* the call is simply repeated,
-//! and the next run finds by its tags what a killed one made; a *journaled* one is looked up among those that are alike and were not there before.
+//! The critical one is creating, because a response can be lost after the object was created. What happens then
+//! depends on the kind's [`IdentityClass`]: a *named* object is rejected the second time, and then looked up; a
+//! *tagged* one is looked up before the call is repeated; with a *token* the call is simply repeated, and the next
+//! run finds by its tags what a killed run created; a *journaled* one is looked up among objects of the same content
+//! that did not exist before.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,11 +28,11 @@ use super::event::EventKind;
 use super::reporter::Doing;
 use super::run::Run;
 
-/// How often, and how long apart, to look for what a lost answer may have made before making it again:
-/// listings follow creations within seconds.
+/// The delays before looking for an object whose creation had no response, before it is created again: listings show
+/// new objects within seconds.
 const LOOKS: &[Duration] = &[Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
-/// The same for what is known to be there, and for what nothing but the journal could find again later: a minute
-/// in all.
+/// The same for objects that are known to exist, and for those that only the journal can find again later: one minute
+/// in total.
 const PATIENT_LOOKS: &[Duration] = &[
     Duration::ZERO,
     Duration::from_secs(1),
@@ -42,33 +43,33 @@ const PATIENT_LOOKS: &[Duration] = &[
     Duration::from_secs(20),
 ];
 
-/// What every step is carried out with.
+/// The context of all steps of a run.
 pub(crate) struct Worker<'a> {
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) scope: &'a Scope,
     pub(crate) run: &'a Run,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) journal: &'a dyn IntentLog,
-    /// Held while a journaled object is made: of two alike that are made at once, nobody could tell which is
-    /// whose.
+    /// Held while a journaled object is created: if two with the same content were created at once, they could not be
+    /// told apart.
     pub(crate) journaling: Mutex<()>,
     pub(crate) retry: RetryPolicy,
 }
 
-/// What a creation works with.
+/// The context of a creation.
 struct Making<'a> {
     handler: &'a dyn DynHandler,
     task: &'a Task,
     wanted: &'a Document,
     doing: &'a Doing<'a>,
-    /// Objects that were there before and are not the one looked for.
+    /// Objects that existed before and are not the one to look for.
     old: BTreeSet<String>,
-    /// Whether a call has failed that may have made it all the same.
+    /// Whether a call failed that may have created it nevertheless.
     doubtful: bool,
 }
 
 impl Worker<'_> {
-    /// Makes the task's object; `wanted` knows every value.
+    /// Creates the task's object; `wanted` contains all values.
     pub(crate) async fn create(
         &self,
         handler: &dyn DynHandler,
@@ -133,7 +134,7 @@ impl Worker<'_> {
         let digest = content_digest(making.handler, making.wanted);
         let entries = self.journal.entries().await?;
         let alike = |it: &&Intent| it.key() == key.as_str() && it.content_digest() == digest;
-        // Made once, and observation has not found it: it is gone, or not visible yet.
+        // It was created once, but not observed: it is gone, or not visible yet.
         for id in entries.iter().filter(alike).filter_map(Intent::object) {
             if !making.old.contains(id) {
                 if let Some(object) = self.look_for_known(making, id).await? {
@@ -145,7 +146,7 @@ impl Worker<'_> {
         making.old.extend(entries.iter().filter_map(|it| it.object().map(str::to_owned)));
         let open = || entries.iter().filter(|it| it.key() == key.as_str() && it.object().is_none());
         making.old.extend(open().flat_map(|it| it.existing().iter().cloned()));
-        // An earlier run meant to make it, and observation did not find it; it may only now be visible.
+        // An earlier run intended to create it, but it was not observed; it may be visible by now.
         if let Some(intent) = open().find(alike)
             && let Some(object) = self.look_for(making, false).await?
         {
@@ -165,7 +166,7 @@ impl Worker<'_> {
                 Ok(object)
             }
             Err(error) => {
-                // Where it is certain that nothing was made, nobody has to look for it.
+                // If it is certain that nothing was created, nothing has to be looked for.
                 if !making.doubtful {
                     self.journal.abandon(&intent).await?;
                 }
@@ -174,7 +175,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Looks for an object that the journal knows.
+    /// Looks for an object that the journal contains.
     async fn look_for_known(&self, making: &Making<'_>, id: &str) -> Result<Option<Observed>> {
         for pause in PATIENT_LOOKS {
             self.sleep(*pause, &making.doing.cx).await?;
@@ -186,13 +187,13 @@ impl Worker<'_> {
         Ok(None)
     }
 
-    /// Looks for what a call made whose answer was lost, or what an earlier run made; `exists` if something of
-    /// that name is known to be there.
+    /// Looks for an object that a call without response or an earlier run may have created; `exists` if an object of
+    /// that name is known to exist.
     async fn look_for(&self, making: &Making<'_>, exists: bool) -> Result<Option<Observed>> {
         let journaled = making.handler.identity() == IdentityClass::Journal;
         for pause in if exists || journaled { PATIENT_LOOKS } else { LOOKS } {
             self.sleep(*pause, &making.doing.cx).await?;
-            // Who cannot look must not repeat either: it might be there.
+            // Without looking, the call must not be repeated either: the object might exist.
             let found = self.list_surely(making).await?;
             let taken = exists && found.iter().any(|observed| is_taken(making, observed));
             if let Some(object) = found.into_iter().find(|observed| is_the_one(making, observed)) {
@@ -203,17 +204,17 @@ impl Worker<'_> {
             }
         }
         if exists {
-            // The name is taken and nothing of ours has it: somebody else's has.
+            // The name is used, but by none of the scope's objects.
             return Err(Error::new(
                 ErrorKind::AlreadyExists,
-                "an object of this name exists and is not ours",
+                "an object of this name exists, but is not owned by this scope",
             )
-            .with_hint("rename one of the two, or delete that object if nobody needs it"));
+            .with_hint("rename one of the two, or delete the object if it is not needed"));
         }
         Ok(None)
     }
 
-    /// Lists what there is of the kind, again while that fails in passing.
+    /// Lists the objects of the kind, with retries.
     async fn list_surely(&self, making: &Making<'_>) -> Result<Vec<Observed>> {
         let mut attempts = Attempts::new(self.retry.for_reading());
         loop {
@@ -226,22 +227,22 @@ impl Worker<'_> {
 
     async fn list(&self, making: &Making<'_>) -> Result<Vec<Observed>> {
         let wanted = [Wanted { name: making.task.key.name(), spec: making.wanted }];
-        // A memo of its own: what was true a moment ago is of no use here.
+        // A new memo: an earlier observation is outdated.
         let cx = making.doing.cx.fresh();
         let filter = Filter::Scope { wanted: &wanted, shared: &[] };
         making.handler.list(&Query { scope: self.scope, filter, cx: &cx }).await
     }
 
-    /// The same however often a call is repeated in this run, and another in every other run. Clouds remember
-    /// tokens for longer than objects live, and answer with the object that was: of a token that only depended
-    /// on what is wanted, a volume that somebody deleted would come back dead for a day.
+    /// The same token for all retries in this run, and a different one in every other run. Clouds remember tokens for
+    /// longer than objects exist, and return the original object: with a token that depended only on the
+    /// specification, a volume that was deleted would be returned, dead, for a day.
     fn token(&self, key: &Key, call: &str) -> String {
         let mut hasher = Hasher::default();
         hasher.text(&self.run.id.to_string()).text(self.scope.name()).text(key.as_str()).text(call);
         hasher.finish()
     }
 
-    /// Changes the members `changed` of an object.
+    /// Updates the members `changed` of an object.
     pub(crate) async fn update(
         &self,
         handler: &dyn DynHandler,
@@ -271,8 +272,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Marks an object as the task's, and changes its members `changed`. Whatever a lost answer or a crash leaves
-    /// undone is done by repeating it: an object that bears the marks already is one to be changed.
+    /// Marks an object as the task's, and updates its members `changed`. After a lost response or a crash, it is
+    /// repeated: an object that has the marks already is only updated.
     pub(crate) async fn adopt(
         &self,
         handler: &dyn DynHandler,
@@ -321,12 +322,12 @@ impl Worker<'_> {
         }
     }
 
-    /// Forgets what the journal knows of an object that is gone.
+    /// Removes a deleted object from the journal.
     pub(crate) async fn forget(&self, handler: &dyn DynHandler, id: &str) -> Result<()> {
         if handler.identity() == IdentityClass::Journal { self.journal.forget(id).await } else { Ok(()) }
     }
 
-    /// Waits before the next attempt, or returns the error when there shall be none.
+    /// Waits before the next attempt; returns the error if there is none.
     async fn pause(&self, error: Error, attempts: &mut Attempts, doing: &Doing<'_>) -> Result<()> {
         let clock = self.cloud.clock();
         let Some(wait) = attempts.after(&error, clock.elapsed()) else {
@@ -351,12 +352,12 @@ impl Worker<'_> {
         let clock = self.cloud.clock();
         tokio::select! {
             () = clock.sleep(wait) => Ok(()),
-            () = cx.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "cancelled while waiting to try again")),
+            () = cx.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "cancelled while waiting to retry")),
         }
     }
 }
 
-/// Whether an object found is the one that was being made.
+/// Whether an object is the one that was being created.
 fn is_the_one(making: &Making<'_>, observed: &Observed) -> bool {
     let object = &observed.object;
     if !object.state.is_live() || making.old.contains(&object.id) {
@@ -371,12 +372,12 @@ fn is_the_one(making: &Making<'_>, observed: &Observed) -> bool {
     }
 }
 
-/// Whether an object of somebody else's has the name that is wanted.
+/// Whether a foreign object has the requested name.
 fn is_taken(making: &Making<'_>, observed: &Observed) -> bool {
     observed.object.owner == Owner::Other && observed.object.name.as_deref() == Some(making.task.key.name())
 }
 
-/// The members that an object has otherwise than wanted and that can be changed.
+/// The members that differ and can be updated.
 fn in_place(handler: &dyn DynHandler, wanted: &Document, observed: &Observed) -> BTreeSet<String> {
     differences(wanted, &observed.object.spec)
         .into_iter()
@@ -392,10 +393,10 @@ fn require_known(wanted: &Document) -> Result<()> {
     let mut missing = Vec::new();
     outputs_in(wanted.as_value(), &mut missing);
     let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
-    Err(Error::internal(format!("not known although its task is done: {}", missing.join(", "))))
+    Err(Error::internal(format!("unknown output of a completed task: {}", missing.join(", "))))
 }
 
-/// A digest of what can be seen of an object.
+/// A digest of an object's content.
 pub(crate) fn content_digest(handler: &dyn DynHandler, document: &Document) -> String {
     let mut hasher = Hasher::default();
     if let serde_json::Value::Object(members) = document.as_value() {

@@ -1,4 +1,4 @@
-//! What happens during a run, as values for a program to show, forward or count.
+//! Events of a run, as values that a program can display, forward or count.
 
 use std::fmt;
 use std::pin::Pin;
@@ -16,15 +16,15 @@ use crate::Error;
 use crate::graph::Key;
 use crate::plan::Action;
 
-/// The version of the JSON form of [`Event`]; grows when a member changes its meaning or goes.
+/// The version of the JSON form of [`Event`]; it increases if a member is removed or its meaning changes.
 pub const EVENT_FORMAT: &str = "kops.event/v1";
 
-/// Tells one run from all others: 32 lower-case hexadecimal digits in text and JSON.
+/// A unique identifier of a run: 32 lower-case hexadecimal digits in text and JSON.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(u128);
 
 impl RunId {
-    /// An identifier that no other run has.
+    /// A unique identifier.
     pub(crate) fn random() -> Self {
         Self(fastrand::u128(..))
     }
@@ -48,12 +48,13 @@ impl Serialize for RunId {
     }
 }
 
-/// Something that happened in a run.
+/// An event of a run.
 ///
 /// # JSON form
 /// One flat object: `format` ([`EVENT_FORMAT`]), `run`, `scope`, `at` (RFC 3339), `event` (the variant of
-/// [`EventKind`] in snake case) and the variant's fields; durations are milliseconds and named `…_ms`. The schema is
-/// `schemas/event.v1.json`. New members and events may come within a format, so readers ignore what they do not know.
+/// [`EventKind`] in snake case) and the variant's fields; durations are in milliseconds and named `…_ms`. The schema
+/// is `schemas/event.v1.json`. Members and events may be added within a format version, so readers should ignore what
+/// they do not know.
 ///
 /// ```json
 /// {"format":"kops.event/v1","run":"9f…","scope":"shop","at":"2026-03-01T12:00:00Z",
@@ -66,7 +67,7 @@ pub struct Event {
     pub run: RunId,
     /// The name of the run's scope.
     pub scope: Arc<str>,
-    /// When it happened, by the wall clock of the cloud's [`Clock`](crate::clock::Clock).
+    /// The wall-clock time of the event, from the cloud's [`Clock`](crate::clock::Clock).
     pub at: Timestamp,
     /// What happened.
     pub kind: EventKind,
@@ -90,120 +91,120 @@ impl Serialize for Event {
 
 /// What happened.
 ///
-/// A run that starts tells `RunStarted` first and `Ended` last. A run that does not start tells `Refused` alone. Within
-/// a run each step tells `Started`, then possibly `Retrying` and `Settling`, then one of `Finished`, `Failed` and
-/// `Cancelled`; a step that is not started tells `Blocked`, or nothing when the run was stopped before.
+/// A run that starts sends `RunStarted` first and `Ended` last. A run that does not start sends only `Refused`.
+/// Within a run each step sends `Started`, then possibly `Retrying` and `Settling`, then one of `Finished`, `Failed`
+/// and `Cancelled`; a step that is not started sends `Blocked`, or nothing if the run was stopped before.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
     /// The run started.
     RunStarted {
-        /// The number of steps ahead that create, update or delete an object; a replacement is two.
+        /// The number of planned steps that create, update or delete an object; a replacement counts as two.
         steps: usize,
     },
     /// A step started.
     Started {
         /// The task.
         task: Key,
-        /// What is done.
+        /// The action.
         action: Action,
     },
-    /// A call failed and will be repeated.
+    /// A call failed and will be retried.
     Retrying {
         /// The task.
         task: Key,
-        /// What is done.
+        /// The action.
         action: Action,
-        /// The number of the attempt to come, from 2 on.
+        /// The number of the next attempt, from 2.
         attempt: u32,
         /// Why the last attempt failed.
         #[serde(serialize_with = "shared")]
         error: Arc<Error>,
-        /// How long until the next one.
+        /// The delay before the next attempt.
         #[serde(rename = "wait_ms", serialize_with = "millis")]
         wait: Duration,
     },
-    /// The call was answered; the object is not ready, or not gone, yet.
+    /// The call succeeded, but the object is not ready or not gone yet.
     Settling {
         /// The task.
         task: Key,
-        /// What was done.
+        /// The action.
         action: Action,
     },
-    /// A step is done.
+    /// A step succeeded.
     Finished {
         /// The task.
         task: Key,
-        /// What was done.
+        /// The action.
         action: Action,
         /// The object's identifier.
         id: String,
-        /// How long the step took, waiting for the object included.
+        /// The duration of the step, including waiting for the object.
         #[serde(rename = "took_ms", serialize_with = "millis")]
         took: Duration,
-        /// The number of attempts: one more than calls that were repeated.
+        /// The number of attempts of its calls: the number of retries plus one.
         attempts: u32,
     },
-    /// A step failed for good.
+    /// A step failed.
     Failed {
         /// The task.
         task: Key,
-        /// What was tried.
+        /// The action.
         action: Action,
-        /// Why.
+        /// The cause.
         #[serde(serialize_with = "shared")]
         error: Arc<Error>,
-        /// How long the step took.
+        /// The duration of the step.
         #[serde(rename = "took_ms", serialize_with = "millis")]
         took: Duration,
         /// The number of attempts.
         attempts: u32,
     },
-    /// A step that had started was given up, because the run was cancelled or its deadline passed.
+    /// A step that had started was abandoned, because the run was cancelled or its deadline passed.
     Cancelled {
         /// The task.
         task: Key,
-        /// What was under way.
+        /// The action.
         action: Action,
-        /// How long the step took so far.
+        /// The duration of the step so far.
         #[serde(rename = "took_ms", serialize_with = "millis")]
         took: Duration,
         /// The number of attempts.
         attempts: u32,
     },
-    /// A step will not start, because one that it needs failed.
+    /// A step will not be started, because a step that it depends on failed.
     Blocked {
         /// The task.
         task: Key,
-        /// What would have been done.
+        /// The action.
         action: Action,
-        /// The failed task at the root of it.
+        /// The failed task.
         by: Key,
     },
-    /// The run did not start: the plan is stale or not allowed, or the run was cancelled before its first step. The
-    /// last event of its run.
+    /// The run did not start: the plan is stale or not allowed, or the run was cancelled before its first step. This
+    /// is the last event of its run.
     Refused {
-        /// Why.
+        /// The cause.
         #[serde(serialize_with = "shared")]
         error: Arc<Error>,
     },
-    /// The run ended. The last event of its run.
+    /// The run ended. This is the last event of its run.
     Ended {
-        /// What came of it.
+        /// The result of the run.
         #[serde(serialize_with = "shared")]
         report: Arc<Report>,
     },
 }
 
 impl EventKind {
-    /// Whether nothing follows in this run.
+    /// Whether this is the last event of its run.
     pub fn is_last(&self) -> bool {
         matches!(self, Self::Refused { .. } | Self::Ended { .. })
     }
 }
 
-/// Receives the events of a run. Clones lead to the same place; the default drops everything.
+/// Receives the events of a run. Clones share the destination; the default discards everything.
 #[derive(Clone, Default)]
 pub struct EventSink(Option<Arc<Receive>>);
 
@@ -216,19 +217,19 @@ impl fmt::Debug for EventSink {
 }
 
 impl EventSink {
-    /// A sink and the stream of what goes into it.
+    /// A sink and the stream of its events.
     ///
-    /// The channel is unbounded. A bounded one would have to stall the run for a slow reader, or to drop events, the
-    /// last one among them; and what can pile up is small: a few events for each step of the plan, and one for each
-    /// repeated call.
+    /// The channel is unbounded. A bounded one would either stall the run if the reader is slow, or drop events,
+    /// possibly the last one. The number of buffered events is small: a few for each step of the plan, and one for
+    /// each retry.
     pub fn channel() -> (Self, EventStream) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        // The reader may have gone: then nobody wants to know.
+        // The receiver may have been dropped, in which case events are discarded.
         let sink = Self::from_fn(move |event| drop(sender.send(event.clone())));
         (sink, EventStream { receiver, over: false })
     }
 
-    /// A sink that calls a function for every event, in the task that applies: one that blocks stalls the run.
+    /// A sink that calls a function for every event, in the task that applies the plan: if it blocks, the run stalls.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -262,7 +263,7 @@ impl EventSink {
         }
     }
 
-    /// Whether anybody listens.
+    /// Whether there is a receiver.
     pub(crate) fn is_open(&self) -> bool {
         self.0.is_some()
     }
@@ -274,10 +275,10 @@ impl EventSink {
     }
 }
 
-/// The events of one run, in their order.
+/// The events of one run, in order.
 ///
-/// It ends with the run: after the [last](EventKind::is_last) event. Where the run's future was dropped, it ends
-/// without such an event, as soon as every clone of the sink is gone. It is a [`Stream`], too.
+/// It ends after the [last](EventKind::is_last) event of the run. If the run's future is dropped, it ends without
+/// such an event, once all clones of the sink are dropped. It is a [`Stream`], too.
 #[derive(Debug)]
 pub struct EventStream {
     receiver: mpsc::UnboundedReceiver<Event>,
@@ -285,7 +286,7 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    /// The next event; `None` when there will be none.
+    /// The next event; `None` at the end.
     pub async fn next(&mut self) -> Option<Event> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }

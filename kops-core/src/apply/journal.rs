@@ -1,11 +1,11 @@
-//! The engine's default: no journal.
+//! The default journal of an engine: none.
 
 use async_trait::async_trait;
 
 use crate::store::{Intent, IntentLog};
 use crate::{Error, ErrorKind, Result};
 
-/// For clouds whose objects all carry a name or a mark: remembers nothing, and refuses to.
+/// For clouds whose objects all carry a name or a mark: stores nothing, and rejects intents.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NoJournal;
 
@@ -14,7 +14,7 @@ impl IntentLog for NoJournal {
     async fn intend(&self, key: &str, _: &str, _: &[String]) -> Result<Intent> {
         Err(Error::new(ErrorKind::Unsupported, "objects of this kind cannot be found again after a crash")
             .with_task(key)
-            .with_hint("give the engine a journal: Engine::journal"))
+            .with_hint("set a journal with Engine::journal"))
     }
 
     async fn done(&self, _: &Intent, _: &str) -> Result<()> {

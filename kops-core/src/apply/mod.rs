@@ -1,17 +1,17 @@
 //! Applying a plan.
 //!
-//! The steps of a plan form a graph. A step begins the moment its last predecessor allows it (some edges
-//! are satisfied when the object exists, others when it works), and where the cloud's rate limit makes steps
-//! queue, the one with the longest way still ahead goes first. There are no waves: nothing waits for what it
-//! does not need. After a failure, or a panic of a handler, everything that does not need the failed step goes on.
+//! The steps of a plan form a graph. A step starts as soon as its last predecessor allows it (some edges are
+//! satisfied when the object exists, others when it is ready). If the cloud's rate limit makes steps queue, the one
+//! with the longest remaining path goes first. There are no waves: no step waits for one that it does not depend on.
+//! After a failure, or a panic of a handler, all steps that do not depend on the failed one continue.
 //!
-//! What happens is told while it happens ([`EventSink`]), and in the end as a [`Report`]; and to
-//! [`tracing`](https://docs.rs/tracing), in a span `kops.run` (fields `run`, `scope`, `cloud`) with a span `kops.step`
-//! (`task`, `action`) for each step: failed calls and repetitions as warnings, failed steps as errors. Observing has
-//! a span `kops.observe`. None of it has a secret in it.
+//! Progress is reported by events ([`EventSink`]), at the end by a [`Report`], and by
+//! [`tracing`](https://docs.rs/tracing): a span `kops.run` (fields `run`, `scope`, `cloud`) contains a span
+//! `kops.step` (`task`, `action`) for each step, with failed calls and retries as warnings, and failed steps as
+//! errors. Observing has a span `kops.observe`. None of them contains secrets.
 //!
-//! Invariants: a step begins at most once; when the application returns, every step is reported as done,
-//! failed, cancelled, blocked or not started; nothing is decided here that the plan has not shown.
+//! Invariants: a step is started at most once; when the run returns, every step is reported as done, failed,
+//! cancelled, blocked or not started; nothing is changed that the plan did not show.
 
 mod carry_out;
 mod event;

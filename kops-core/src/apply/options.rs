@@ -1,4 +1,4 @@
-//! What one run is given besides its plan.
+//! The options of a run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::event::EventSink;
 use crate::policy::{Policies, Policy};
 
-/// What one run (an observation, a plan, an application) is given besides its input. The default listens to nothing,
-/// is never cancelled and has no deadline.
+/// The options of a run (observing, planning, applying). By default, it sends no events, is never cancelled and has
+/// no deadline.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -58,27 +58,27 @@ impl RunOptions {
         Self::default()
     }
 
-    /// Sends the run's progress events there too. Only applications have events.
+    /// Also sends the run's progress events to `sink`. Only applying has events.
     pub fn events(mut self, sink: EventSink) -> Self {
         self.events = self.events.and(sink);
         self
     }
 
-    /// Ends the run when the token is cancelled: no further step is started, listings are broken off, waiting ends;
-    /// changing calls in flight are allowed to finish, so that their outcome is known.
+    /// Ends the run when the token is cancelled: no further step is started, listings and waits are aborted, and
+    /// changing calls in flight are allowed to finish, so that their result is known.
     pub fn cancel(mut self, token: CancellationToken) -> Self {
         self.cancel = token;
         self
     }
 
-    /// Ends the run, as cancelling does, so long after its start; the report then says
+    /// Ends the run after this time, as if it were cancelled; the report's reason is
     /// [`DeadlineExceeded`](super::Stopped::DeadlineExceeded).
     pub fn deadline(mut self, time: Duration) -> Self {
         self.deadline = Some(time);
         self
     }
 
-    /// A policy that the plan has to pass besides the engine's.
+    /// Adds a policy that the plan has to pass, in addition to the engine's.
     pub fn policy(mut self, policy: Arc<dyn Policy>) -> Self {
         self.policies.add(policy);
         self

@@ -1,4 +1,4 @@
-//! What came of a run.
+//! The result of a run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use crate::graph::Key;
 use crate::plan::Action;
 use crate::{Error, ErrorKind, GraphOutputs, Result};
 
-/// The version of the JSON form of [`Report`]; grows when a member changes its meaning or goes.
+/// The version of the JSON form of [`Report`]; it increases if a member is removed or its meaning changes.
 pub const REPORT_FORMAT: &str = "kops.report/v1";
 
-/// What came of every step of a plan. Nothing is left out: each step is done, failed, cancelled, blocked or not started.
+/// The result of every step of a plan. It is complete: each step is done, failed, cancelled, blocked or not started.
 ///
 /// # JSON form
 /// The fields by their names, `format` ([`REPORT_FORMAT`]) and `complete` ([`is_complete`](Self::is_complete));
-/// durations are milliseconds and named `…_ms`; `stopped` is `null` for a run that was not stopped. The schema is
-/// `schemas/report.v1.json`. New members may come within a format, so readers ignore what they do not know.
+/// durations are in milliseconds and named `…_ms`; `stopped` is `null` for a run that was not stopped. The schema is
+/// `schemas/report.v1.json`. Members may be added within a format version, so readers should ignore what they do not
+/// know.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
@@ -27,25 +28,26 @@ pub struct Report {
     pub run: RunId,
     /// The name of the run's scope.
     pub scope: Arc<str>,
-    /// What was done, in the order in which it was finished.
+    /// The successful steps, in order of completion.
     pub done: Vec<Done>,
-    /// What failed for good.
+    /// The failed steps.
     pub failed: Vec<Failed>,
-    /// What had started and was given up, because the run was stopped. The next run sees what came of it.
+    /// The steps that had started and were abandoned because the run was stopped. The next run observes their
+    /// effects.
     pub cancelled: Vec<Cancelled>,
-    /// What was not started because something it needs failed.
+    /// The steps that were not started because a step that they depend on failed.
     pub blocked: Vec<Blocked>,
-    /// What was not started because the run was stopped before.
+    /// The tasks whose steps were not started because the run was stopped before.
     pub not_started: Vec<Key>,
     /// Why the run ended early, if it did.
     pub stopped: Option<Stopped>,
-    /// How long the run took.
+    /// The duration of the run.
     pub took: Duration,
-    /// What the graph's tasks put out, as far as their objects exist now.
+    /// The outputs of the graph's tasks, as far as their objects exist.
     pub(crate) outputs: GraphOutputs,
 }
 
-/// Why a run ended before everything was decided.
+/// Why a run ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -57,7 +59,7 @@ pub enum Stopped {
 }
 
 impl Stopped {
-    /// The kind of an error that tells it.
+    /// The kind of the corresponding error.
     pub(crate) fn kind(self) -> ErrorKind {
         match self {
             Self::Cancelled => ErrorKind::Cancelled,
@@ -75,23 +77,23 @@ impl fmt::Display for Stopped {
     }
 }
 
-/// A step that was done.
+/// A successful step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Done {
     /// The task.
     pub task: Key,
-    /// What was done.
+    /// The action.
     pub action: Action,
     /// The object's identifier.
     pub id: String,
-    /// From the start of the run to the start of the step.
+    /// The time from the start of the run to the start of the step.
     #[serde(rename = "started_ms", serialize_with = "millis")]
     pub started: Duration,
-    /// How long the step took, waiting for the object included.
+    /// The duration of the step, including waiting for the object.
     #[serde(rename = "took_ms", serialize_with = "millis")]
     pub took: Duration,
-    /// The number of attempts: one more than calls that were repeated.
+    /// The number of attempts of its calls: the number of retries plus one.
     pub attempts: u32,
 }
 
@@ -101,47 +103,47 @@ pub struct Done {
 pub struct Failed {
     /// The task.
     pub task: Key,
-    /// What was tried.
+    /// The action.
     pub action: Action,
-    /// Why it failed.
+    /// The cause.
     #[serde(serialize_with = "shared")]
     pub error: Arc<Error>,
-    /// How long the step took.
+    /// The duration of the step.
     #[serde(rename = "took_ms", serialize_with = "millis")]
     pub took: Duration,
     /// The number of attempts.
     pub attempts: u32,
 }
 
-/// A step that had started and was given up.
+/// A step that had started and was abandoned.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Cancelled {
     /// The task.
     pub task: Key,
-    /// What was under way.
+    /// The action.
     pub action: Action,
-    /// How long the step took so far.
+    /// The duration of the step so far.
     #[serde(rename = "took_ms", serialize_with = "millis")]
     pub took: Duration,
     /// The number of attempts.
     pub attempts: u32,
 }
 
-/// A step that could not be tried.
+/// A step that could not be started.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Blocked {
     /// The task.
     pub task: Key,
-    /// What would have been done.
+    /// The action.
     pub action: Action,
-    /// The failed task at the root of it.
+    /// The failed task.
     pub by: Key,
 }
 
 impl Report {
-    /// The outputs of the graph's tasks, as far as their objects exist now.
+    /// The outputs of the graph's tasks, as far as their objects exist.
     pub fn outputs(&self) -> GraphOutputs {
         self.outputs.clone()
     }
@@ -161,7 +163,7 @@ impl Report {
         }
     }
 
-    /// Whether everything was done.
+    /// Whether all steps are done.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty()
             && self.cancelled.is_empty()
@@ -170,11 +172,11 @@ impl Report {
             && self.stopped.is_none()
     }
 
-    /// The report, if everything was done.
+    /// The report, if all steps are done.
     ///
     /// # Errors
-    /// The kind of the first failure. Where nothing failed the run was stopped: `Cancelled` or `DeadlineExceeded`. The
-    /// message is the report, and [`Error::errors`] are the failures.
+    /// The kind of the first failure; without failures, the run was stopped: `Cancelled` or `DeadlineExceeded`. The
+    /// message is the report, and [`Error::errors`] returns the failures.
     pub fn into_result(self) -> Result<Self> {
         if self.is_complete() {
             return Ok(self);
@@ -182,13 +184,14 @@ impl Report {
         let stopped = self.stopped.map_or(ErrorKind::Internal, Stopped::kind);
         let kind = self.failed.first().map_or(stopped, |failed| failed.error.kind());
         Err(Error::new(kind, self.to_string())
-            .with_hint("run again: what has been done is kept")
+            .with_hint("run again; completed steps are kept")
             .with_errors(self.failed.iter().map(|failed| Error::clone(&failed.error)).collect()))
     }
 }
 
 impl fmt::Display for Report {
-    /// A line of counts, then why the run ended early, each failure and how much it blocked.
+    /// A line with the counts, then the reason for ending early, and each failure with the number of steps it
+    /// blocked.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} done", self.done.len())?;
         for (count, what) in [
@@ -208,12 +211,12 @@ impl fmt::Display for Report {
             write!(f, "\n  cannot {} {}: {}", failed.action, failed.task, failed.error.without_task())?;
             match self.blocked.iter().filter(|blocked| blocked.by == failed.task).count() {
                 0 => {}
-                1 => write!(f, "\n    1 step needs it")?,
-                blocked => write!(f, "\n    {blocked} steps need it")?,
+                1 => write!(f, "\n    1 step depends on it")?,
+                blocked => write!(f, "\n    {blocked} steps depend on it")?,
             }
         }
         for cancelled in &self.cancelled {
-            write!(f, "\n  gave up: {} {}", cancelled.action, cancelled.task)?;
+            write!(f, "\n  cancelled: {} {}", cancelled.action, cancelled.task)?;
         }
         Ok(())
     }
@@ -250,7 +253,7 @@ pub(super) fn millis<S: Serializer>(time: &Duration, serializer: S) -> Result<S:
     serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// What is shared, as it would be alone.
+/// Serialises the shared value.
 pub(super) fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
     T::serialize(value, serializer)
 }

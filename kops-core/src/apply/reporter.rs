@@ -1,4 +1,4 @@
-//! Tells what becomes of each step: as an event, in the report, and to `tracing`.
+//! Reports the result of each step: as an event, in the report, and to `tracing`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,16 +15,16 @@ use crate::cloud::Context;
 use crate::graph::Key;
 use crate::plan::{Action, Op, Step};
 
-/// A step at work: what its calls take along, and how often they were tried.
+/// A running step: the context of its calls, and the number of attempts.
 pub(crate) struct Doing<'a> {
     pub(crate) key: &'a Key,
     pub(crate) action: Action,
     pub(crate) cx: Context,
-    /// One more than calls that were repeated.
+    /// The number of retries plus one.
     pub(crate) attempts: Arc<AtomicU32>,
 }
 
-/// Keeps the report of a run and tells its events.
+/// Collects the report of a run and sends its events.
 pub(super) struct Reporter<'a> {
     run: &'a Run,
     clock: Arc<dyn Clock>,
@@ -33,7 +33,7 @@ pub(super) struct Reporter<'a> {
     report: Report,
 }
 
-/// What is known of a step that has started.
+/// The record of a step that has started.
 #[derive(Clone)]
 struct Note {
     started: Duration,
@@ -41,8 +41,8 @@ struct Note {
     span: Span,
 }
 
-/// What a step does to an object, as events and the report have it. Waiting for an object that was created before is
-/// the rest of its creation. Waiting until one is gone is a part of creating another in its place, and not told.
+/// The action of a step in events and reports. Waiting for an object that was created before counts as its creation.
+/// Waiting for the deletion of an object is a part of creating its replacement, and not reported.
 fn told(op: &Op) -> Option<Action> {
     match op {
         Op::Settle { .. } => Some(Action::Create),
@@ -51,7 +51,7 @@ fn told(op: &Op) -> Option<Action> {
     }
 }
 
-/// What a step does, where it has to be told: a failure is, whatever failed.
+/// The action of a step in failures, which are always reported.
 fn action(op: &Op) -> Action {
     told(op).unwrap_or(Action::Delete)
 }
@@ -71,13 +71,13 @@ impl<'a> Reporter<'a> {
         self.clock.elapsed().saturating_sub(self.begin)
     }
 
-    /// How long a step takes so far, and how many attempts it took.
+    /// The duration of a step so far, and its number of attempts.
     fn effort(&self, index: usize) -> (Duration, u32) {
         let note = &self.notes[index];
         (self.now().saturating_sub(note.started), note.attempts.load(Ordering::Relaxed))
     }
 
-    /// A step starts; its calls take `cx` along.
+    /// A step starts; `cx` is the context of its calls.
     pub(super) fn started<'s>(&mut self, index: usize, step: &'s Step, cx: Context) -> (Doing<'s>, Span) {
         let action = action(&step.op);
         let span = tracing::info_span!("kops.step", task = %step.key, action = %action);
@@ -90,7 +90,7 @@ impl<'a> Reporter<'a> {
         (Doing { key: &step.key, action, cx, attempts }, span)
     }
 
-    /// The call of a step is answered, and its object is awaited.
+    /// The call of a step succeeded, and its object is awaited.
     pub(super) fn settling(&self, index: usize, step: &Step) {
         self.notes[index].span.in_scope(|| tracing::debug!("waiting for the object"));
         if let Some(action) = told(&step.op) {
@@ -98,7 +98,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// A step is done and its object is as it should be.
+    /// A step succeeded.
     pub(super) fn done(&mut self, index: usize, step: &Step, id: String) {
         let (took, attempts) = self.effort(index);
         let note = &mut self.notes[index];
@@ -112,7 +112,7 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// A step failed for good.
+    /// A step failed.
     pub(super) fn failed(&mut self, index: usize, step: &Step, error: Arc<Error>) {
         let (took, attempts) = self.effort(index);
         let span = std::mem::replace(&mut self.notes[index].span, Span::none());
@@ -124,7 +124,7 @@ impl<'a> Reporter<'a> {
         self.report.failed.push(Failed { task, action, error, took, attempts });
     }
 
-    /// A step that had started is given up.
+    /// A step that had started is abandoned.
     pub(super) fn cancelled(&mut self, index: usize, step: &Step) {
         let (took, attempts) = self.effort(index);
         let span = std::mem::replace(&mut self.notes[index].span, Span::none());
@@ -152,7 +152,7 @@ impl<'a> Reporter<'a> {
 
     /// The report of the run.
     pub(super) fn end(mut self, stopped: Option<Stopped>) -> Report {
-        // Stopped after its last step: nothing was lost.
+        // Stopped after its last step: nothing is missing.
         self.report.took = self.now();
         if !self.report.is_complete() {
             self.report.stopped = stopped;

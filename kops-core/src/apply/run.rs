@@ -1,4 +1,4 @@
-//! One run of an engine: who it is, what ends it early, and where its events go.
+//! A run of an engine: its identity, what ends it early, and where its events go.
 
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
@@ -22,11 +22,11 @@ pub(crate) struct Run {
     pub(crate) id: RunId,
     pub(crate) scope: Arc<str>,
     events: EventSink,
-    /// The caller's.
+    /// The caller's token.
     cancel: CancellationToken,
-    /// What calls see: cancelled with the caller's, or when the deadline passes.
+    /// The token of calls: cancelled with the caller's, or when the deadline passes.
     calls: CancellationToken,
-    /// By the clock's monotonic time.
+    /// In the clock's monotonic time.
     deadline: Option<Duration>,
     policies: Policies,
     clock: Arc<dyn Clock>,
@@ -47,14 +47,14 @@ impl Run {
         }
     }
 
-    /// Tells what happened.
+    /// Sends an event.
     pub(crate) fn tell(&self, kind: EventKind) {
         if self.events.is_open() {
             self.events.send(&Event { run: self.id, scope: self.scope.clone(), at: self.clock.now(), kind });
         }
     }
 
-    /// Tells how it ended.
+    /// Sends the last event.
     pub(crate) fn end(&self, outcome: &Result<Report>) {
         match outcome {
             Ok(report) => self.tell(EventKind::Ended { report: Arc::new(report.clone()) }),
@@ -69,17 +69,17 @@ impl Run {
         &self.policies
     }
 
-    /// What calls take along.
+    /// The context of calls.
     pub(crate) fn context(&self, priority: Priority) -> Context {
         Context { priority, cancel: self.calls.clone(), memo: Memo::default() }
     }
 
-    /// Whether the run is to end early.
+    /// Whether the run should end early.
     pub(crate) fn is_stopping(&self) -> bool {
         self.calls.is_cancelled()
     }
 
-    /// Returns when the run is to end early, and has its calls see it.
+    /// Waits until the run should end early, and cancels its calls.
     pub(crate) async fn stopped(&self) -> Stopped {
         let deadline = async {
             match self.deadline {
@@ -96,10 +96,10 @@ impl Run {
         stopped
     }
 
-    /// The outcome of `work`, unless the run is to end before.
+    /// Returns the result of `work`, unless the run should end before.
     ///
     /// # Errors
-    /// `Cancelled` or `DeadlineExceeded` when it is, and those of `work`.
+    /// `Cancelled` or `DeadlineExceeded` if it should, and those of `work`.
     pub(crate) async fn until_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
@@ -109,18 +109,18 @@ impl Run {
     }
 }
 
-/// The outcome of a handler's work; a panic in it is an error of what it worked for, and of nothing else.
+/// The result of a handler's work; a panic in it becomes an error of this step only.
 ///
-/// Nothing here is seen in a state that the panic left: what the work borrowed for writing goes with it, and handlers
-/// keep their own invariants. Where panics abort the process there is nothing to catch.
+/// No broken state is visible afterwards: everything that the work borrowed mutably is dropped with it, and handlers
+/// keep their own invariants. If panics abort the process, this has no effect.
 pub(crate) async fn guarded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
-/// An error that tells a panic.
+/// The error for a panic.
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let said = panic.downcast_ref::<&str>().copied();
     let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     Error::internal(format!("the provider panicked: {said}"))
-        .with_hint("this is a defect of the provider: report it; the other steps are not affected")
+        .with_hint("report this defect of the provider; other steps are not affected")
 }

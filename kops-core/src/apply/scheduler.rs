@@ -28,16 +28,16 @@ pub(crate) async fn run(worker: &Worker<'_>, work: &Work) -> Report {
     Report { outputs, ..scheduler.reporter.end(scheduler.stopped) }
 }
 
-/// Something that came back.
+/// A completed future.
 enum Came {
-    /// The call of a step is answered.
+    /// The response to the call of a step.
     Step(usize, Result<Answer>),
-    /// A look at the waiting objects of a kind.
+    /// An observation of the awaited objects of a kind.
     Look(String, Look, Result<Vec<Observed>>),
 }
 
 enum Answer {
-    /// The object as it is after a create or update.
+    /// The object after it was created or updated.
     Object(Box<Observed>),
     Deleted(Deletion),
     /// A step that only waits.
@@ -48,7 +48,7 @@ enum Answer {
 enum Phase {
     Waiting,
     Running,
-    /// The object exists; it does not work yet, or is not gone yet.
+    /// The object exists, but is not ready or not gone yet.
     Settling,
     Over,
 }
@@ -58,18 +58,18 @@ struct Scheduler<'a> {
     work: &'a Work,
     handlers: HashMap<&'static str, &'a dyn DynHandler>,
     phases: Vec<Phase>,
-    /// How many needs of a step are not satisfied.
+    /// The number of unsatisfied dependencies of each step.
     open: Vec<usize>,
-    /// Who needs a step, and until when.
+    /// The dependents of each step, and what they wait for.
     needed_by: Vec<Vec<(usize, Wait)>>,
-    /// The objects of the tasks as far as they exist.
+    /// The objects of the tasks, as far as they exist.
     objects: HashMap<Key, Arc<Observed>>,
     ready: BinaryHeap<(Duration, std::cmp::Reverse<usize>)>,
     running: FuturesUnordered<BoxFuture<'a, Came>>,
     settling: Settling,
-    /// Kinds with a look under way.
+    /// Kinds with an observation in flight.
     looking: std::collections::HashSet<String>,
-    /// Why nothing more is started or waited for.
+    /// Why no further step is started and no object is awaited.
     stopped: Option<Stopped>,
     reporter: Reporter<'a>,
 }
@@ -146,12 +146,12 @@ impl<'a> Scheduler<'a> {
     fn call(&self, step: &'a Step, doing: Doing<'a>) -> impl Future<Output = Result<Answer>> + use<'a> {
         let worker = self.worker;
         let handler = self.handlers.get(step.key.kind()).copied();
-        // Everything it needs is done, so its specification is known now.
+        // All its dependencies are done, so its specification is known.
         let wanted = match (&step.op, handler) {
             (Op::Create | Op::Update { .. } | Op::Adopt { .. }, Some(handler)) => {
                 self.wanted(handler, &step.key)
             }
-            _ => Err(Error::internal("a step that wants nothing")),
+            _ => Err(Error::internal("a step without a specification")),
         };
         async move {
             let handler =
@@ -186,7 +186,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// A task and what its object shall be like.
+    /// A task and the desired state of its object.
     fn wanted(&self, handler: &dyn DynHandler, key: &Key) -> Result<(&'a Task, Document)> {
         let task = self.work.graph.get(key).ok_or_else(|| Error::internal("a step without a task"))?;
         let resolve = std::panic::AssertUnwindSafe(|| self.resolve(handler, task));
@@ -217,7 +217,7 @@ impl<'a> Scheduler<'a> {
                 self.satisfy(index, Wait::Created);
                 self.await_goal(index, object.object.id.clone(), Goal::Ready);
             }
-            (Ok(_), _) => self.fail(index, Error::internal("an answer to another question")),
+            (Ok(_), _) => self.fail(index, Error::internal("an unexpected response")),
         }
     }
 
@@ -237,8 +237,8 @@ impl<'a> Scheduler<'a> {
             ),
             State::Deleting | State::Gone => self.fail(
                 index,
-                Error::new(ErrorKind::Conflict, format!("{id} was deleted as soon as it was made"))
-                    .with_hint("somebody else is at work on this; run again when they are done"),
+                Error::new(ErrorKind::Conflict, format!("{id} was deleted right after it was created"))
+                    .with_hint("someone else is changing this scope; run again when they have finished"),
             ),
         }
     }
@@ -261,7 +261,7 @@ impl<'a> Scheduler<'a> {
         self.handlers.get(kind).map_or(Timing::default(), |handler| handler.timing())
     }
 
-    /// Has a look at the waiting objects of a kind soon, unless one is under way.
+    /// Schedules an observation of the awaited objects of a kind, unless one is in flight.
     fn look(&mut self, kind: &str) {
         let Some(&handler) = self.handlers.get(kind) else { return };
         if !self.settling.is_waiting(kind) || !self.looking.insert(kind.to_owned()) {
@@ -272,12 +272,12 @@ impl<'a> Scheduler<'a> {
         let pause = self.settling.pause(kind, handler.timing(), clock.elapsed());
         let ids = self.settling.ids(kind);
         let kind = kind.to_owned();
-        // Whoever waits is on somebody's way: looks are as urgent as anything.
+        // Awaited objects block other steps, so their observations have the highest priority.
         let cx = worker.run.context(Priority(Duration::MAX));
         self.running.push(Box::pin(async move {
             tokio::select! {
                 () = clock.sleep(pause) => {}
-                // Nobody waits any more.
+                // Nothing is awaited any more.
                 () = cx.cancel.cancelled() => return Came::Look(kind, Look::default(), Ok(Vec::new())),
             }
             let look = Look { ids, began: clock.elapsed() };
@@ -306,9 +306,9 @@ impl<'a> Scheduler<'a> {
                     }
                 }
             }
-            // A look that failed in passing is simply followed by the next.
+            // After a transient error, the next observation follows.
             Err(error) if error.kind().is_transient() => {
-                tracing::warn!(kind, %error, "a look at waiting objects failed and will be repeated");
+                tracing::warn!(kind, %error, "observing awaited objects failed and will be retried");
             }
             Err(error) => {
                 for index in self.settling.give_up(kind) {
@@ -332,7 +332,7 @@ impl<'a> Scheduler<'a> {
         }));
     }
 
-    /// A step is done and its object is as it should be.
+    /// A step succeeded.
     fn over(&mut self, index: usize, id: String) {
         let step = &self.work.steps[index];
         self.reporter.done(index, step, id);
@@ -343,7 +343,7 @@ impl<'a> Scheduler<'a> {
         self.satisfy(index, Wait::Ready);
     }
 
-    /// Tells those who wait for a step until `reached`.
+    /// Satisfies those that wait for a step to be `reached`.
     fn satisfy(&mut self, index: usize, reached: Wait) {
         for at in 0..self.needed_by[index].len() {
             let (next, wait) = self.needed_by[index][at];
@@ -361,14 +361,14 @@ impl<'a> Scheduler<'a> {
         let step = &self.work.steps[index];
         self.phases[index] = Phase::Over;
         if error.kind() == ErrorKind::Cancelled && self.worker.run.is_stopping() {
-            // What needs it will not be started either, but not because of it.
+            // Its dependents are not started either, but not because of it.
             return self.reporter.cancelled(index, step);
         }
         self.reporter.failed(index, step, Arc::new(error.with_task(&step.key)));
         self.block(index);
     }
 
-    /// Marks everything that needs a failed step.
+    /// Marks all steps that depend on a failed one.
     fn block(&mut self, failed: usize) {
         let by = &self.work.steps[failed].key;
         let mut next = vec![failed];
@@ -384,8 +384,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Starts nothing more and waits for nothing more; calls in flight are allowed to finish, so that no answer is
-    /// lost.
+    /// Starts no further step and stops waiting; calls in flight are allowed to finish, so that no response is lost.
     fn stop(&mut self, why: Stopped) {
         self.stopped = Some(why);
         self.stop_waiting();

@@ -1,7 +1,7 @@
-//! Waiting until objects work, or are gone: one poll for each kind, for all of its objects together.
+//! Waiting until objects are ready or gone: one poll for each kind, for all of its objects together.
 //!
-//! Who waits here holds no slot of the rate limiter. The first looks come soon, later ones further apart;
-//! none skips the moment at which the kind's objects usually are done.
+//! Waiting takes no permit of the rate limiter. The first polls come soon, later ones at longer intervals; one is
+//! always at the moment when the kind's objects are typically ready.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use crate::cloud::{Observed, State, Timing};
 use crate::{Error, ErrorKind};
 
-/// The soonest look after an object was made.
+/// The delay of the first poll after an object was created.
 const FIRST: Duration = Duration::from_millis(200);
-/// A new object may be missing from listings for a while: so long it counts as on its way.
+/// For this long, a new object may be missing from listings and counts as pending.
 const INVISIBLE: Duration = Duration::from_secs(60);
 
-/// What a waiting step waits for.
+/// The goal of a waiting step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Goal {
     Ready,
@@ -27,24 +27,24 @@ struct Waiting {
     goal: Goal,
     since: Duration,
     expected: Duration,
-    /// The longest to wait.
+    /// When to stop waiting.
     deadline: Duration,
 }
 
-/// The steps that wait, by kind.
+/// The waiting steps, by kind.
 #[derive(Debug, Default)]
 pub(crate) struct Settling {
     kinds: BTreeMap<String, HashMap<usize, Waiting>>,
 }
 
-/// What a look was for, and when it began: it shows nothing of what came later.
+/// The objects that a poll was for, and when it started: it does not show later changes.
 #[derive(Debug, Default)]
 pub(crate) struct Look {
     pub(crate) ids: Vec<String>,
     pub(crate) began: Duration,
 }
 
-/// What a look showed about a step.
+/// The result of a poll for a step.
 pub(crate) type Verdict = (usize, Result<Option<Observed>, Error>);
 
 impl Settling {
@@ -66,7 +66,7 @@ impl Settling {
         self.kinds.get(kind).is_some_and(|steps| !steps.is_empty())
     }
 
-    /// The identifiers to look for, each once.
+    /// The identifiers to poll, each once.
     pub(crate) fn ids(&self, kind: &str) -> Vec<String> {
         let waiting = self.kinds.get(kind).into_iter().flatten();
         let mut ids: Vec<_> = waiting.map(|(_, it)| it.id.clone()).collect();
@@ -75,7 +75,7 @@ impl Settling {
         ids
     }
 
-    /// How long until the next look at a kind.
+    /// The delay before the next poll of a kind.
     pub(crate) fn pause(&self, kind: &str, timing: Timing, now: Duration) -> Duration {
         let waiting = self.kinds.get(kind).into_iter().flatten();
         let pauses = waiting.map(|(_, it)| {
@@ -88,8 +88,8 @@ impl Settling {
         pauses.min().unwrap_or(timing.poll)
     }
 
-    /// Takes out the steps that a look has decided. Those that began to wait while it was under way, it says nothing
-    /// about: an object that it was not asked for is not gone.
+    /// Removes the steps that a poll has decided. It does not decide those that started to wait while it was in
+    /// flight: an object that it did not ask for is not gone.
     pub(crate) fn judge(&mut self, kind: &str, look: &Look, found: &[Observed]) -> Vec<Verdict> {
         let by_id: HashMap<&str, &Observed> = found.iter().map(|it| (it.object.id.as_str(), it)).collect();
         let Some(steps) = self.kinds.get_mut(kind) else { return Vec::new() };
@@ -108,14 +108,14 @@ impl Settling {
         verdicts
     }
 
-    /// Takes out everybody who waits for a kind.
+    /// Removes all steps that wait for a kind.
     pub(crate) fn give_up(&mut self, kind: &str) -> Vec<usize> {
         let mut steps: Vec<_> = self.kinds.remove(kind).unwrap_or_default().into_keys().collect();
         steps.sort_unstable();
         steps
     }
 
-    /// Takes out everybody.
+    /// Removes all steps.
     pub(crate) fn give_up_all(&mut self) -> Vec<usize> {
         let kinds: Vec<_> = self.kinds.keys().cloned().collect();
         kinds.iter().flat_map(|kind| self.give_up(kind)).collect()
@@ -140,31 +140,31 @@ fn verdict(
         (Goal::Ready, Some(State::Deleting | State::Gone)) => {
             return Some(Err(Error::new(
                 ErrorKind::Conflict,
-                format!("{} was deleted meanwhile", waiting.id),
+                format!("{} was deleted in the meantime", waiting.id),
             )
-            .with_hint("somebody else is at work on this; run again when they are done")));
+            .with_hint("someone else is changing this scope; run again when they have finished")));
         }
-        // It may have failed before, and listings lag; after a while it is the deletion that failed.
+        // It may have failed before, and listings lag; after a while, it is the deletion that failed.
         (Goal::Gone, Some(State::Failed(why))) if waited > INVISIBLE => {
             return Some(Err(Error::new(
                 ErrorKind::Failed,
                 format!("{} could not be deleted: {why}", waiting.id),
             )
-            .with_hint("see what still uses it; run again: it will be deleted again")));
+            .with_hint("remove what still uses it, and run again to retry")));
         }
         (Goal::Ready, None) if waited > INVISIBLE => {
-            return Some(Err(Error::not_found(format!("{} vanished after it was made", waiting.id))));
+            return Some(Err(Error::not_found(format!("{} disappeared after it was created", waiting.id))));
         }
         _ => {}
     }
     (waited > waiting.deadline).then(|| {
-        let what = if waiting.goal == Goal::Ready { "not ready" } else { "not gone" };
+        let what = if waiting.goal == Goal::Ready { "not ready" } else { "not deleted" };
         let minutes = waited.as_secs() / 60;
         Err(Error::new(
             ErrorKind::DeadlineExceeded,
-            format!("the {kind} {} is {what} after {minutes} minutes", waiting.id),
+            format!("{kind} {} is {what} after {minutes} minutes", waiting.id),
         )
-        .with_hint("look at it in the cloud's console; run again to keep waiting"))
+        .with_hint("check it in the cloud's console, or run again to keep waiting"))
     })
 }
 
@@ -201,6 +201,6 @@ mod tests {
         let mut settling = waiting(&[("a", Goal::Ready, 3)]);
         assert!(settling.judge(KIND, &look(&["a"], 2), &[]).is_empty());
         let verdicts = settling.judge(KIND, &look(&["a"], 120), &[]);
-        assert!(verdicts[0].1.as_ref().unwrap_err().to_string().contains("vanished"));
+        assert!(verdicts[0].1.as_ref().unwrap_err().to_string().contains("disappeared"));
     }
 }

@@ -1,8 +1,7 @@
-//! Comparing what is wanted with what is.
+//! Comparing the desired with the actual.
 //!
-//! Members that the wanted document lacks are not managed and not compared; `null` is. Maps compare member
-//! by member, so that labels others have added are left alone. Lists compare whole: sets have been sorted by
-//! their type.
+//! Members that the desired document lacks are unmanaged and not compared; `null` is. Maps are compared member by
+//! member, so that labels added by others are kept. Lists are compared as a whole: sets are sorted by their type.
 
 use serde_json::Value;
 
@@ -10,14 +9,14 @@ use crate::graph::{Document, alike, has_unknown, is_mark, shown};
 
 use super::FieldChange;
 
-/// Where `wanted` differs from `actual`, in the order of the wanted members.
+/// The differences between `wanted` and `actual`, in the order of the desired members.
 pub(crate) fn differences(wanted: &Document, actual: &Document) -> Vec<FieldChange> {
     let mut found = Vec::new();
     compare(String::new(), wanted.as_value(), actual.as_value(), &mut found);
     found
 }
 
-/// What a new object will be like: every member that is set.
+/// The fields of a new object: all that are set.
 pub(crate) fn members(wanted: &Document) -> Vec<FieldChange> {
     let Value::Object(members) = wanted.as_value() else { return Vec::new() };
     members
@@ -51,7 +50,7 @@ fn compare(path: String, wanted: &Value, actual: &Value, found: &mut Vec<FieldCh
     }
 }
 
-/// A value with a mark (an output, a secret) is one value, not a map.
+/// A value with a mark (an output, a secret) is compared as one value, not as a map.
 fn is_marked(members: &serde_json::Map<String, Value>) -> bool {
     members.len() == 1 && members.keys().all(|name| is_mark(name))
 }

@@ -1,4 +1,4 @@
-//! In what two plans for the same thing differ, in words.
+//! The differences between two plans for the same graph, as text.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::{Action, Change, FieldChange};
 use crate::graph::Key;
 
-/// More than this is not told one by one.
+/// The maximum number of differences that are listed.
 const MOST: usize = 5;
 
-/// In what the changes that were planned differ from those that are planned now; empty if nothing that is shown does.
+/// The differences between previously and newly planned changes; empty if none is visible.
 pub(crate) fn divergence(then: &[Change], now: &[Change]) -> String {
     let (then, now) = (by_subject(then), by_subject(now));
     let mut found = Vec::new();
@@ -31,7 +31,7 @@ pub(crate) fn divergence(then: &[Change], now: &[Change]) -> String {
     found.join("; ")
 }
 
-/// Changes by what they are about: a task's object, or an object that goes.
+/// Changes by their subject: a task's object, or an object to delete.
 fn by_subject(changes: &[Change]) -> BTreeMap<(&Key, Option<&str>), &Change> {
     let deleted = |change: &Change| change.action == Action::Delete;
     changes

@@ -1,4 +1,4 @@
-//! The plan as a graph: what changes, and what waits for what.
+//! The plan as a graph: changes, and their dependencies.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -8,13 +8,13 @@ use crate::graph::{Key, Wait};
 use super::{Action, Change, Plan};
 
 impl Plan {
-    /// The changes as a graph in Graphviz's language. An arrow points to what waits; dashed ones wait until
-    /// the object is ready.
+    /// The changes as a graph in Graphviz's DOT language. An arrow points to the dependent change; if dashed, it
+    /// waits until the object is ready.
     pub fn dot(&self) -> String {
         dot(&self.changes)
     }
 
-    /// The changes as a graph in Mermaid's language.
+    /// The changes as a Mermaid graph.
     pub fn mermaid(&self) -> String {
         mermaid(&self.changes)
     }
@@ -59,7 +59,7 @@ pub(super) fn mermaid(changes: &[Change]) -> String {
     out
 }
 
-/// From which change to which an arrow goes, and until when the latter waits.
+/// The arrows, from change to change, with what the latter waits for.
 fn arrows(changes: &[Change]) -> Vec<(usize, usize, Wait)> {
     let mut nodes: HashMap<&Key, Vec<usize>> = HashMap::new();
     for (node, change) in changes.iter().enumerate() {

@@ -1,11 +1,11 @@
-//! What was shown is the fingerprint: a digest of what was decided.
+//! The fingerprint: a digest of what was decided and shown.
 //!
-//! It has two parts. The *frame* is what the plan is about: the cloud, the scope, the graph, what is pruned and what is
-//! left. The *decisions* are the changes, each with a digest of its content and with what it waits for among the other
-//! changes. They are kept apart, so that two plans can be compared less the deletions that have happened meanwhile.
+//! It has two parts. The *frame* is the subject of the plan: the cloud, the scope, the graph, what is pruned and what
+//! is kept. The *decisions* are the changes, each with a digest of its content and its dependencies on other changes.
+//! They are separate, so that two plans can be compared except for deletions that have happened in the meantime.
 //!
-//! Left out is what does not alter what is done: whether objects are ready (and with it the waiting for them), objects
-//! that are on their way out already, the words of a cloud's failure.
+//! It does not include anything that does not affect the actions: whether objects are ready (and waiting for them),
+//! objects that are being deleted already, the text of a cloud's failure.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use crate::graph::{Document, Key, TaskGraph, Wait};
 use super::steps::{Op, Step};
 use super::{Action, Change, FORMAT, Pruning};
 
-/// What was decided, in digests.
+/// The decisions, as digests.
 #[derive(Debug)]
 pub(crate) struct Decided {
     frame: String,
@@ -32,10 +32,10 @@ struct DecidedChange {
     order: BTreeSet<Order>,
 }
 
-/// A step, by what it does: it ends an object, or makes or changes a task's.
+/// A step, by its effect: it deletes an object, or creates or changes that of a task.
 pub(super) type Doing = (Key, Option<String>);
 
-/// A step waits for another.
+/// A step's dependency.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Order {
     later: Doing,
@@ -69,7 +69,7 @@ impl Decided {
         Self { frame: hasher.finish(), changes: Vec::new() }
     }
 
-    /// Adds a change; `wanted` is the whole specification of what is made or changed.
+    /// Adds a change; `wanted` is the complete specification of the new or changed object.
     pub(super) fn add(&mut self, change: &Change, wanted: Option<&Document>, orders: &mut Orders) {
         let mut hasher = Hasher::default();
         hasher.text(change.task.as_str()).value(&change.action).value(&change.id);
@@ -109,7 +109,7 @@ impl Decided {
         hasher.finish()
     }
 
-    /// Whether `now` is the same less deletions of objects that are gone, of which there is at least one.
+    /// Whether `now` is the same except for at least one deletion of an object that is gone.
     pub(crate) fn is_continued_by(&self, now: &Self, is_there: impl Fn(&Key, &str) -> bool) -> bool {
         let gone: HashSet<(&Key, &str)> = self
             .changes
@@ -133,7 +133,7 @@ impl Decided {
     }
 }
 
-/// What waits for what among the steps that change something.
+/// The dependencies between the steps that change something.
 #[derive(Default)]
 pub(super) struct Orders(HashMap<Doing, BTreeSet<Order>>);
 
@@ -155,7 +155,7 @@ impl Orders {
     }
 }
 
-/// What a step does; `None` for mere waiting.
+/// The effect of a step; `None` if it only waits.
 pub(super) fn doing(step: &Step) -> Option<Doing> {
     match &step.op {
         Op::Create | Op::Update { .. } | Op::Adopt { .. } => Some((step.key.clone(), None)),

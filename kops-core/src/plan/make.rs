@@ -1,9 +1,9 @@
 //! Deciding what to do: graph × snapshot → plan. No I/O.
 //!
-//! Tasks are decided in the graph's order, so that what a task refers to is decided before it. Outputs of
-//! objects that stay are put in as they are; outputs of objects yet to be made stay unknown, and with them
-//! whatever takes them. So nothing is needlessly "known after apply", and the replacement of an object
-//! carries on to those that refer to it by itself.
+//! Tasks are decided in the graph's order, so that the dependencies of a task are decided before it. Outputs of
+//! objects that are kept are substituted; outputs of objects that are created stay unknown, and so do the values that
+//! use them. So nothing is unnecessarily "known after apply", and the replacement of an object propagates to those
+//! that refer to it.
 
 mod take_over;
 
@@ -26,7 +26,7 @@ use super::outputs;
 use super::steps::{Decision, Op, Step, Work, order, require_handler};
 use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Pruning, Summary};
 
-/// What a plan is made from.
+/// The inputs of a plan.
 pub(crate) struct Inputs<'a> {
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) scope: &'a Scope,
@@ -35,11 +35,11 @@ pub(crate) struct Inputs<'a> {
     pub(crate) pruning: Pruning,
 }
 
-/// Plans.
+/// Computes a plan.
 ///
 /// # Errors
-/// `Invalid` with everything that makes the graph impossible on this cloud as it is: shared objects that do
-/// not exist, names that others hold, fields that cannot be changed.
+/// `Invalid`, with all reasons why the graph is impossible on the cloud as it is: shared objects that do not exist,
+/// names that are used by others, fields that cannot be changed.
 pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
     let Inputs { cloud, scope, native, snapshot, pruning } = inputs;
     let graph = native.graph().clone();
@@ -127,23 +127,23 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
     })
 }
 
-/// What the reader is told about a decision.
+/// The part of a decision that is shown.
 #[derive(Default)]
 struct Note<'a> {
     reason: Option<String>,
     fields: Vec<FieldChange>,
-    /// The whole specification of what is made or changed.
+    /// The complete specification of the new or changed object.
     wanted: Option<Cow<'a, Document>>,
 }
 
 struct Planner<'a> {
     cloud: &'a dyn Cloud,
     snapshot: &'a Snapshot,
-    /// The scope's objects by key, dead and dying ones included.
+    /// The scope's objects by key, including dead and dying ones.
     by_key: HashMap<Key, Vec<&'a Arc<Observed>>>,
-    /// Objects of others by the keys whose names they hold.
+    /// Foreign objects, by the keys whose names they use.
     taken: HashMap<Key, &'a Arc<Observed>>,
-    /// Objects that are some task's, by kind and identifier.
+    /// Objects that belong to a task, by kind and identifier.
     matched: HashSet<(&'a str, &'a str)>,
     outputs: HashMap<Key, Known<'a>>,
     decisions: Vec<Decision<'a>>,
@@ -153,7 +153,7 @@ struct Planner<'a> {
     problems: Vec<Error>,
 }
 
-/// What is known of a task's outputs.
+/// The known outputs of a task.
 struct Known<'a> {
     object: &'a Arc<Observed>,
     volatile: &'static [&'static str],
@@ -178,7 +178,7 @@ impl Known<'_> {
 /// The name of the output that is every object's identifier.
 const ID: &str = Output::<crate::resource::Network, _>::ID.name();
 
-/// An output of an object, its identifier among them.
+/// An output of an object; its identifier is one.
 pub(crate) fn output_of(observed: &Observed, output: &str) -> Option<Value> {
     if output == ID {
         return Some(Value::String(observed.object.id.clone()));
@@ -188,7 +188,7 @@ pub(crate) fn output_of(observed: &Observed, output: &str) -> Option<Value> {
 
 impl<'a> Planner<'a> {
     fn new(cloud: &'a dyn Cloud, snapshot: &'a Snapshot) -> Self {
-        // Growing maps of strings hash them all again, and in a large graph none is in a cache any more.
+        // Growing a map of strings hashes all keys again, which is slow if the graph is larger than the cache.
         let mut by_key: HashMap<Key, Vec<&Arc<Observed>>> = HashMap::with_capacity(snapshot.len());
         let mut taken = HashMap::new();
         for (kind, observed) in snapshot.iter() {
@@ -258,9 +258,9 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// The task's specification with what is known put in, in the form to compare.
+    /// The task's specification with known values substituted, in canonical form.
     fn wanted<'t>(&self, handler: &dyn DynHandler, task: &'t Task) -> Result<Cow<'t, Document>> {
-        // Documents in a graph are in canonical form until something is put in.
+        // Documents in a graph are in canonical form until values are substituted.
         if !task.edges.iter().any(|edge| self.outputs.contains_key(&edge.on)) {
             return Ok(Cow::Borrowed(&task.spec));
         }
@@ -268,9 +268,9 @@ impl<'a> Planner<'a> {
         handler.canonical(&wanted).map(Cow::Owned).map_err(|error| error.with_task(&task.key))
     }
 
-    /// Of several objects under one key, the one that needs the least: no replacement before one, what others use
-    /// before what nobody uses (which would have to move to it), few changes before many, the first identifier
-    /// before the rest.
+    /// Of several objects with one key, the one that needs the least: no replacement before a replacement, used
+    /// objects before unused ones (to which their users would have to move), few changes before many, then the first
+    /// identifier.
     fn best_match(
         &self,
         handler: &dyn DynHandler,
@@ -296,13 +296,13 @@ impl<'a> Planner<'a> {
             })
     }
 
-    /// How many objects refer to one.
+    /// The number of objects that refer to an object.
     fn users(&self, kind: &str, id: &str) -> usize {
         let uses = |user: &Observed| user.references.iter().any(|used| used.kind == kind && used.id == id);
         self.snapshot.iter().filter(|(_, user)| user.object.state.is_live() && uses(user)).count()
     }
 
-    /// The short way to the most frequent answer: the object is as it shall be, to the letter.
+    /// The fast path for the most frequent case: the object is exactly as specified.
     fn is_as_wanted(&self, task: &Task, observed: &Observed) -> bool {
         let compared = match &task.options.ignored {
             none if none.is_empty() => Cow::Borrowed(&task.spec),
@@ -343,17 +343,15 @@ impl<'a> Planner<'a> {
             (Some(object), None) => Ok(object),
             (None, _) => Err(Error::not_found(format!("there is no {} {selector:?}", key.kind()))
                 .with_task(key)
-                .with_hint(
-                    "it should exist already; check its name or identifier, the region and the account",
-                )),
+                .with_hint("check its name or identifier, the region and the account")),
             (Some(one), Some(other)) => Err(Error::invalid(format!(
-                "{selector:?} means more than one {}: {} and {}",
+                "{selector:?} matches more than one {}: {} and {}",
                 key.kind(),
                 one.object.id,
                 other.object.id
             ))
             .with_task(key)
-            .with_hint("give the identifier instead")),
+            .with_hint("use the identifier instead")),
         }
     }
 
@@ -361,26 +359,28 @@ impl<'a> Planner<'a> {
         match self.taken.get(&task.key) {
             Some(object) => Err(Error::new(
                 crate::ErrorKind::AlreadyExists,
-                format!("{} exists and is not this scope's", object.object.id),
+                format!("{} exists, but is not owned by this scope", object.object.id),
             )
             .with_task(&task.key)
             .with_hint(
-                "rename one of the two, or delete that object if nobody needs it; if it is of a scope of the same name \
-                 in another region, give each scope a place (Scope::within)",
+                "rename one of the two, or delete the object if it is not needed; if it belongs to a scope of the same name \
+                 in another region, set a place for each scope (Scope::within)",
             )),
             None => Ok(()),
         }
     }
 
-    /// Says which kinds nothing is known of.
+    /// Warns about kinds that could not be listed.
     fn warn_of_left_out(&mut self) {
         let left_out = self.snapshot.left_out();
         self.warnings.extend(
-            left_out.map(|(kind, why)| format!("{kind} was not looked at: {why}; nothing of it is deleted")),
+            left_out.map(|(kind, why)| {
+                format!("{kind} was not listed: {why}; no object of this kind is deleted")
+            }),
         );
     }
 
-    /// Decides about the objects that no task wants.
+    /// Decides what happens to objects that are not in the graph.
     fn prune(&mut self, graph: &TaskGraph, pruning: &Pruning) {
         let mut orphans: Vec<(Key, &'a Arc<Observed>)> =
             self.snapshot.owned().filter(|(key, it)| !self.is_matched(key.kind(), &it.object.id)).collect();
@@ -391,19 +391,18 @@ impl<'a> Planner<'a> {
             }
             let duplicate = graph.get(&key).is_some();
             if observed.object.retained {
-                self.warnings
-                    .push(format!("{key} ({}) is kept: it is marked as retained", observed.object.id));
+                self.warnings.push(format!("{key} ({}) is kept, because it is retained", observed.object.id));
                 continue;
             }
             let reason = if duplicate {
-                "a second object of the same task, left by an interrupted run"
+                "a duplicate, left by an interrupted run"
             } else if graph.is_empty() {
-                "everything goes"
+                "the graph is empty"
             } else {
-                "no longer wanted"
+                "no longer in the graph"
             };
             let reason = (!graph.is_empty()).then(|| reason.to_owned());
-            // What an interrupted run left behind goes even without pruning: it is nobody's any more.
+            // Leftovers of an interrupted run are deleted even without pruning, because no graph contains them.
             if *pruning == Pruning::None && !duplicate {
                 let id = Some(observed.object.id.clone());
                 let (fields, waits_for) = (Vec::new(), Vec::new());
@@ -436,12 +435,12 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// The snapshot's own text of a kind, which lives as long as the snapshot.
+/// The snapshot's own string of a kind, which lives as long as the snapshot.
 fn kind_of<'a>(snapshot: &'a Snapshot, key: &Key) -> &'a str {
     snapshot.kind(key.kind()).unwrap_or_default()
 }
 
-/// What objects of a key's kind are for.
+/// The class of a key's kind.
 fn class_of(cloud: &dyn Cloud, key: &Key) -> Class {
     cloud.class(key.kind()).unwrap_or_default()
 }
@@ -450,10 +449,10 @@ fn top_member(path: &str) -> &str {
     path.split('.').next().unwrap_or(path)
 }
 
-/// What has to happen to an object, why, and what will be different.
+/// The action for an object, the reason, and the fields that differ.
 type Judgement = (Option<Action>, Option<String>, Vec<FieldChange>);
 
-/// What has to happen to an object that a task has.
+/// Decides the action for a task's object.
 fn judge(
     handler: &dyn DynHandler,
     task: &Task,
@@ -474,7 +473,7 @@ fn judge(
                 let (path, before, after) = (&field.path, &field.before, &field.after);
                 return Err(Error::invalid(format!("{path} cannot be changed from {before} to {after}"))
                     .with_task(&task.key)
-                    .with_hint("set it back, or make a new object under another name and move over to it"));
+                    .with_hint("revert it, or create a new object with another name and migrate to it"));
             }
             Mutability::Replace => {
                 field.forces_replacement = true;
@@ -488,17 +487,17 @@ fn judge(
     }
     if task.lifecycle == Lifecycle::Retained {
         return Err(Error::invalid(format!(
-            "{} cannot be changed without another object",
+            "{} cannot be changed without replacing the object",
             forcing.join(", ")
         ))
         .with_task(&task.key)
-        .with_hint("the object is retained, so it is not replaced; set the field back"));
+        .with_hint("revert the field: the object is retained, so it is not replaced"));
     }
     let reason = Some(format!("{} cannot be changed in place", forcing.join(", ")));
     Ok((Some(Action::Replace), reason, fields))
 }
 
-/// What each change waits for.
+/// The dependencies of each change.
 fn dependencies(steps: &[Step]) -> HashMap<Doing, Vec<Dependency>> {
     let mut found: HashMap<Doing, Vec<Dependency>> = HashMap::new();
     for step in steps {

@@ -1,23 +1,22 @@
-//! The plan: what an application will do, as a value.
+//! The plan: what applying will do, as a value.
 //!
-//! A [`Plan`] is computed by a pure function of a graph and a [`Snapshot`](crate::Snapshot); it can be printed
+//! A [`Plan`] is computed by a pure function from a graph and a [`Snapshot`](crate::Snapshot). It can be printed
 //! ([`Plan::text`] and `Display`), serialised (the fields of [`Plan`] are the members of its JSON form), drawn
-//! ([`Plan::dot`], [`Plan::mermaid`]), kept, and applied as it is.
+//! ([`Plan::dot`], [`Plan::mermaid`]), stored, and applied.
 //!
-//! # What was shown is the fingerprint
+//! # The fingerprint
 //!
-//! [`Plan::fingerprint`] is a digest of the decided changes themselves: of each the task, what is done, to which
-//! object, the specification that it will have, secrets and all, with the outputs of existing objects put in and the
-//! unknown ones as such, what it was, and what it waits for. Besides, of the scope, the cloud, the graph, and of what is
-//! pruned or left. Whatever changes one of them makes another plan, and the engine refuses to apply one in place of the
-//! other. Whether objects are ready is not in it: a plan does not go stale by waiting.
+//! [`Plan::fingerprint`] is a digest of the planned changes: for each, the task, the action, the object, its new
+//! specification (including secrets, and with known outputs substituted), its previous one, and its dependencies. It
+//! also includes the scope, the cloud, the graph, and what is pruned or kept. If any of them changes, it is a
+//! different plan, and the engine refuses to apply it instead of the one that was shown. Whether objects are ready is
+//! not included: a plan does not become stale by waiting.
 //!
 //! # Saved plans
 //!
-//! What a plan shows is redacted. What carrying it out needs besides (the graph, the snapshot and the steps in their
-//! order) stays with the plan in memory and is never serialised. What another process reads is a [`SavedPlan`]; it
-//! applies it, together with the graph, by [`Engine::apply_saved`](crate::Engine::apply_saved), which plans anew and
-//! compares.
+//! The serialised form is redacted. What applying needs in addition (the graph, the snapshot and the ordered steps)
+//! stays with the plan in memory and is never serialised. Another process reads a [`SavedPlan`], and applies it,
+//! together with the graph, with [`Engine::apply_saved`](crate::Engine::apply_saved), which plans again and compares.
 
 mod compare;
 mod diverge;
@@ -48,14 +47,14 @@ pub use saved::SavedPlan;
 pub(crate) use steps::{Op, Step, Work};
 pub use text::TextOptions;
 
-/// The version of the JSON form; grows when a member changes its meaning or goes.
+/// The version of the JSON form; it increases if a member is removed or its meaning changes.
 pub const FORMAT: &str = "kops.plan/v1";
 
-/// What an application will do.
+/// What applying will do.
 ///
-/// The fields are the members of the JSON form, of which `schemas/plan.v1.json` in the repository is the JSON Schema;
-/// members that may be empty within a change are left out there. New members may come within a [`FORMAT`], so readers
-/// ignore what they do not know.
+/// The fields are the members of the JSON form, whose schema is `schemas/plan.v1.json` in the repository; members of
+/// a change that are empty are omitted. Members may be added within a [`FORMAT`] version, so readers should ignore
+/// what they do not know.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Plan {
@@ -65,27 +64,26 @@ pub struct Plan {
     pub scope: Scope,
     /// The name of the cloud.
     pub cloud: String,
-    /// A digest of what is decided, 64 lower-case hexadecimal digits: see the [module](self).
+    /// A digest of the planned changes, 64 lower-case hexadecimal digits: see the [module](self).
     pub fingerprint: String,
-    /// Which objects are deleted because no task wants them.
+    /// Which objects are deleted because they are not in the graph.
     pub pruning: Pruning,
     /// The number of planned actions, by kind of action.
     pub summary: Summary,
-    /// What will be done: creations, updates and replacements in the graph's order, then deletions.
+    /// The changes: creations, updates and replacements in the graph's order, then deletions.
     pub changes: Vec<Change>,
-    /// Objects of the scope that the graph does not want and that stay, because pruning was not asked for.
+    /// Objects of the scope that are not in the graph, but kept because pruning is off.
     pub deferred: Vec<Change>,
-    /// Of the tasks that need no change, those whose objects exist and are not ready yet. Applying the plan waits for
-    /// them.
+    /// Tasks that need no change, but whose objects are not ready yet. Applying the plan waits for them.
     pub pending: Vec<Key>,
     /// The tasks whose objects need no change.
     pub unchanged: Vec<Key>,
-    /// What the reader should know.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
     pub(crate) work: Arc<Work>,
 }
 
-/// Which of the scope's objects that no task wants are deleted.
+/// Which objects of the scope are deleted if they are not in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Pruning {
@@ -94,7 +92,7 @@ pub enum Pruning {
     All,
     /// None; they are shown in [`Plan::deferred`].
     None,
-    /// Those that were made for these tasks; of others nothing is said.
+    /// Those that were created for these tasks; others are not shown.
     Only(BTreeSet<Key>),
 }
 
@@ -103,48 +101,47 @@ pub enum Pruning {
 pub struct Summary {
     /// Objects to create.
     pub create: usize,
-    /// Objects to change in place.
+    /// Objects to update in place.
     pub update: usize,
     /// Objects to replace.
     pub replace: usize,
     /// Objects to delete.
     pub delete: usize,
-    /// Objects to take over, or to mark anew.
+    /// Objects to adopt, or to mark again.
     #[serde(default)]
     pub adopt: usize,
-    /// Tasks whose objects need no change, pending ones among them.
+    /// Tasks that need no change, including pending ones.
     pub unchanged: usize,
 }
 
-/// What will be done about one native task or object.
+/// A planned change of one native task or object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// The native task.
     pub task: Key,
-    /// The task of the graph as it was written that this is done for; `None` for objects that no task of it knows any
-    /// more.
+    /// The agnostic task that this is done for; `None` for objects of which no task is in the graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Key>,
-    /// What objects of its kind are for.
+    /// The class of its kind.
     #[serde(default)]
     pub class: Class,
-    /// What will be done.
+    /// The action.
     pub action: Action,
-    /// The identifier of the object as it is, if there is one.
+    /// The identifier of the existing object, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Why, where it does not follow from the fields.
+    /// The reason, unless the fields show it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What will be different.
+    /// The fields that differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldChange>,
-    /// What it waits for: other changes, and pending objects.
+    /// Its dependencies: other changes, and pending objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits_for: Vec<Dependency>,
 }
 
-/// One line: what will be done to which task and, of an object that is there, because of which fields.
+/// One line: the action, the task and, for an existing object, the fields that cause it.
 ///
 /// ```text
 /// update Subnet/nodes-a.ha.example.com: cidr, tags.team
@@ -165,20 +162,20 @@ impl fmt::Display for Change {
     }
 }
 
-/// What will be done.
+/// The action of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// An object will be made.
+    /// The object is created.
     Create,
-    /// The object will be changed.
+    /// The object is updated in place.
     Update,
-    /// Another object will take the object's place.
+    /// The object is replaced by a new one.
     Replace,
-    /// The object will be deleted.
+    /// The object is deleted.
     Delete,
-    /// The object will be marked as the task's, and changed where it differs: it was somebody else's, or another task's
-    /// that has been renamed.
+    /// The object is marked as the task's, and updated where it differs: it belonged to someone else, or the task was
+    /// renamed.
     Adopt,
 }
 
@@ -197,51 +194,52 @@ impl fmt::Display for Action {
 /// A change of one field. Secrets are shown as the first digits of their digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FieldChange {
-    /// Which field: members joined by dots.
+    /// The field: member names joined by dots.
     pub path: String,
-    /// What it is.
+    /// The previous value.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub before: Value,
-    /// What it will be; outputs of other tasks that are not known yet as `${Kind/name.output}`.
+    /// The new value; outputs of other tasks that are not known yet are shown as `${Kind/name.output}`.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub after: Value,
     /// Whether the value is known only after other changes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub known_after_apply: bool,
-    /// Whether this change is why the object is replaced.
+    /// Whether this field causes the object to be replaced.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forces_replacement: bool,
 }
 
-/// A change waits for another, or for a pending object.
+/// A dependency of a change on another change or a pending object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependency {
-    /// The task waited for.
+    /// The task to wait for.
     pub task: Key,
-    /// Until its object exists, or until it works.
+    /// Whether to wait until its object exists, or until it is ready.
     pub until: Wait,
 }
 
 impl Plan {
-    /// Whether nothing is changed. Objects may be [pending](Self::pending) all the same.
+    /// Whether nothing is changed. Objects may still be [pending](Self::pending).
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
-    /// The shortest time in which the plan can be applied, if calls and waits take as long as they usually
-    /// do and no rate limit is met: the length of its longest chain.
+    /// The shortest time in which the plan can be applied, with typical durations of calls and waits and without rate
+    /// limits: the length of its longest path.
     pub fn critical_path(&self) -> Duration {
         self.work.steps.iter().map(|step| step.remaining).max().unwrap_or_default()
     }
 
-    /// The kinds that the credentials may not list and that the graph does not use, with the cloud's refusal: whether
-    /// the scope has objects of them is not known, and none is deleted. The [warnings](Self::warnings) say it, too.
+    /// The kinds that the credentials may not list and that the graph does not use, with the cloud's error: it is not
+    /// known whether the scope has objects of them, and none is deleted. The [warnings](Self::warnings) contain them,
+    /// too.
     pub fn left_out(&self) -> impl Iterator<Item = (&str, &str)> {
         self.work.snapshot.left_out()
     }
 
-    /// What is known of the outputs of the graph's tasks: those of objects that exist and stay, but for what an update is
-    /// about to change.
+    /// The known outputs of the graph's tasks: those of existing objects that are kept, except for outputs that an
+    /// update is about to change.
     pub fn outputs(&self) -> GraphOutputs {
         self.work.outputs.clone()
     }
@@ -256,12 +254,12 @@ impl Plan {
         self.said().headline()
     }
 
-    /// The plan as text: `+` is created, `~` changed, `±` replaced, `-` deleted.
+    /// The plan as text: `+` is created, `~` updated, `±` replaced, `-` deleted.
     pub fn text(&self, options: TextOptions) -> String {
         self.said().text(options)
     }
 
-    /// The plan as another process reads it.
+    /// The plan in the form that another process reads.
     pub fn saved(&self) -> SavedPlan {
         SavedPlan::from(self)
     }

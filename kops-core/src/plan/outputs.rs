@@ -1,4 +1,4 @@
-//! References to outputs that do not exist, found before anything is done.
+//! References to outputs that do not exist, found before anything is changed.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub(super) fn missing(cloud: &dyn Cloud, graph: &TaskGraph) -> Vec<Error> {
     let mut problems = Vec::new();
     for task in graph.tasks().filter(|task| !task.edges.is_empty()) {
         for output in task.spec.outputs() {
-            // A kind without a handler is a problem of its own.
+            // A kind without a handler is reported separately.
             let Some(known) = known.get(output.task.kind()) else { continue };
             if let Some(problem) = no_such_output(&task.key, &output, known) {
                 problems.push(Error::invalid(problem));

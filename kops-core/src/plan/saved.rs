@@ -1,4 +1,4 @@
-//! Plans as another process reads them, and the one form in which plans are written and shown.
+//! Saved plans, and the common form in which plans are written and shown.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::cloud::Scope;
 use crate::graph::Key;
 use crate::{Error, Result};
 
-/// What a plan says: what is written, read and shown of it.
+/// The content of a plan that is written, read and shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Said<'a> {
     format: Cow<'a, str>,
@@ -45,10 +45,10 @@ impl Plan {
     }
 }
 
-/// A plan that was serialised, as it is read back: by a reviewer, or by the process that applies it.
+/// A plan that was serialised and read back by a reviewer or the process that applies it.
 ///
-/// It says everything that the [`Plan`] said, in the same words, and is applied by
-/// [`Engine::apply_saved`](crate::Engine::apply_saved). Reading a [format](FORMAT) that is not known fails.
+/// It contains everything that the [`Plan`] shows, and is applied with
+/// [`Engine::apply_saved`](crate::Engine::apply_saved). Reading an unknown [format](FORMAT) fails.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -66,11 +66,11 @@ impl Plan {
 /// graph.add("main", Network::new(["10.0.0.0/16".parse()?]));
 /// let graph = graph.build()?;
 ///
-/// // One process plans and writes down the plan and the graph (which holds the secrets, if there are any) …
+/// // One process plans, and writes the plan and the graph (which contains secrets, if there are any) …
 /// let plan = Engine::new(cloud.clone(), Scope::new("shop")).plan(&graph).await?;
 /// let (plan, graph) = (serde_json::to_string(&plan)?, serde_json::to_string(&graph)?);
 ///
-/// // … another applies exactly this.
+/// // … another one applies exactly this plan.
 /// let saved: SavedPlan = serde_json::from_str(&plan)?;
 /// assert_eq!(saved.headline(), "shop on memory: 1 to create; 0 unchanged.");
 /// let graph: TaskGraph = serde_json::from_str(&graph)?;
@@ -105,7 +105,7 @@ impl From<&Plan> for SavedPlan {
 
 impl<'de> Deserialize<'de> for SavedPlan {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The format first: of another one nothing else need be as it is here.
+        // First the format, because everything else may differ in other formats.
         let document = Value::deserialize(deserializer)?;
         let format = document.get("format").and_then(Value::as_str).unwrap_or_default();
         require_format(format).map_err(de::Error::custom)?;
@@ -117,62 +117,62 @@ fn require_format(format: &str) -> Result<()> {
     if format == FORMAT {
         return Ok(());
     }
-    Err(Error::invalid(format!("the plan has the format {format:?}, and this version reads {FORMAT}"))
+    Err(Error::invalid(format!("the plan has format {format:?}, but this version reads {FORMAT}"))
         .with_hint("plan again with this version"))
 }
 
 impl SavedPlan {
-    /// The scope that the plan is for.
+    /// The plan's scope.
     pub fn scope(&self) -> &Scope {
         &self.0.scope
     }
 
-    /// The name of the cloud that the plan is for.
+    /// The name of the plan's cloud.
     pub fn cloud(&self) -> &str {
         &self.0.cloud
     }
 
-    /// As [`Plan::fingerprint`].
+    /// See [`Plan::fingerprint`].
     pub fn fingerprint(&self) -> &str {
         &self.0.fingerprint
     }
 
-    /// As [`Plan::pruning`].
+    /// See [`Plan::pruning`].
     pub fn pruning(&self) -> &Pruning {
         &self.0.pruning
     }
 
-    /// As [`Plan::summary`].
+    /// See [`Plan::summary`].
     pub fn summary(&self) -> Summary {
         self.0.summary
     }
 
-    /// As [`Plan::changes`].
+    /// See [`Plan::changes`].
     pub fn changes(&self) -> &[Change] {
         &self.0.changes
     }
 
-    /// As [`Plan::deferred`].
+    /// See [`Plan::deferred`].
     pub fn deferred(&self) -> &[Change] {
         &self.0.deferred
     }
 
-    /// As [`Plan::pending`].
+    /// See [`Plan::pending`].
     pub fn pending(&self) -> &[Key] {
         &self.0.pending
     }
 
-    /// As [`Plan::unchanged`].
+    /// See [`Plan::unchanged`].
     pub fn unchanged(&self) -> &[Key] {
         &self.0.unchanged
     }
 
-    /// As [`Plan::warnings`].
+    /// See [`Plan::warnings`].
     pub fn warnings(&self) -> &[String] {
         &self.0.warnings
     }
 
-    /// Whether nothing is changed. Objects may be [pending](Self::pending) all the same.
+    /// Whether nothing is changed. Objects may still be [pending](Self::pending).
     pub fn is_empty(&self) -> bool {
         self.0.changes.is_empty()
     }
@@ -182,17 +182,17 @@ impl SavedPlan {
         self.0.headline()
     }
 
-    /// The plan as text, as [`Plan::text`].
+    /// The plan as text; see [`Plan::text`].
     pub fn text(&self, options: TextOptions) -> String {
         self.0.text(options)
     }
 
-    /// The changes as a graph in Graphviz's language, as [`Plan::dot`].
+    /// The changes as a graph in Graphviz's DOT language; see [`Plan::dot`].
     pub fn dot(&self) -> String {
         super::draw::dot(&self.0.changes)
     }
 
-    /// The changes as a graph in Mermaid's language, as [`Plan::mermaid`].
+    /// The changes as a Mermaid graph; see [`Plan::mermaid`].
     pub fn mermaid(&self) -> String {
         super::draw::mermaid(&self.0.changes)
     }

@@ -1,15 +1,14 @@
-//! The steps that carry a plan out, and what waits for what among them.
+//! The steps of a plan, and their dependencies.
 //!
-//! Four rules make the edges:
-//! 1. A create or update follows the steps of the tasks it needs, until their object exists or works.
-//! 2. A deletion follows whatever still uses the object: the deletion of those that refer to it, the update
-//!    of those that refer to it now and will not, and the deletion of the kinds named by
+//! Four rules determine the edges:
+//! 1. A create or update follows the steps of the tasks it depends on, until their object exists or is ready.
+//! 2. A deletion follows everything that still uses the object: the deletion of objects that refer to it, the update
+//!    of those that refer to it only now, and the deletion of the kinds named by
 //!    [`Handler::delete_after`](crate::cloud::Handler::delete_after).
-//! 3. Of a replacement, the deletion comes first or last as the kind says.
-//! 4. An object that is on its way out already is waited for before another of its key is made.
+//! 3. In a replacement, the deletion comes first or last, depending on the kind.
+//! 4. An object that is being deleted already is waited for before another one with its key is created.
 //!
-//! Where the rules contradict each other there is no order in which the replacement could be done; the
-//! error shows the circle.
+//! If the rules contradict each other, no order of the replacement is possible; the error shows the cycle.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -25,7 +24,7 @@ use crate::{Error, GraphOutputs, Result, Snapshot};
 use super::fingerprint::Decided;
 use super::{Action, Pruning};
 
-/// Everything that carrying out a plan needs.
+/// Everything that applying a plan needs.
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) scope: Scope,
@@ -35,44 +34,44 @@ pub(crate) struct Work {
     pub(crate) graph: Arc<TaskGraph>,
     pub(crate) pruning: Pruning,
     pub(crate) snapshot: Arc<Snapshot>,
-    /// The objects of the tasks whose object exists and stays.
+    /// The objects of the tasks that exist and are kept.
     pub(crate) objects: HashMap<Key, Arc<Observed>>,
-    /// What is known of outputs beforehand.
+    /// The outputs that are known before applying.
     pub(crate) outputs: GraphOutputs,
     pub(crate) steps: Vec<Step>,
     pub(crate) decided: Decided,
 }
 
-/// One thing to do.
+/// One step.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) key: Key,
     pub(crate) op: Op,
-    /// The steps it follows.
+    /// The steps it depends on.
     pub(crate) needs: Vec<(usize, Wait)>,
-    /// How long this step and everything that has to come after it takes.
+    /// The duration of this step and everything that depends on it.
     pub(crate) remaining: Duration,
 }
 
-/// What is done in a step.
+/// The operation of a step.
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
-    /// Make the task's object.
+    /// Creates the task's object.
     Create,
-    /// Change the task's object.
+    /// Updates the task's object.
     Update { object: Arc<Observed>, changed: BTreeSet<String> },
-    /// Mark an object as the task's, and change it.
+    /// Marks an object as the task's, and updates it.
     Adopt { object: Arc<Observed>, changed: BTreeSet<String> },
-    /// Delete an object.
+    /// Deletes an object.
     Delete { object: Arc<Observed> },
-    /// Wait until an object that exists works.
+    /// Waits until an existing object is ready.
     Settle { object: Arc<Observed> },
-    /// Wait until an object that is on its way out is gone.
+    /// Waits until an object that is being deleted is gone.
     Vanish { object: Arc<Observed> },
 }
 
 impl Op {
-    /// What is done to an object; `None` for mere waiting.
+    /// The action on the object; `None` if it only waits.
     pub(crate) fn action(&self) -> Option<Action> {
         match self {
             Self::Create { .. } => Some(Action::Create),
@@ -83,7 +82,7 @@ impl Op {
         }
     }
 
-    /// In words, for a circle.
+    /// As a verb, for messages about cycles.
     fn verb(&self) -> &'static str {
         match self {
             Self::Create { .. } => "create",
@@ -95,21 +94,21 @@ impl Op {
     }
 }
 
-/// What was decided about a task or an object, before the steps are ordered.
+/// The decision about a task or an object, before the steps are ordered.
 #[derive(Debug)]
 pub(crate) struct Decision<'a> {
     pub(crate) key: Key,
-    /// `None`: nothing to do.
+    /// `None`: no change.
     pub(crate) action: Option<Action>,
-    /// The task's object as it is.
+    /// The task's existing object.
     pub(crate) object: Option<&'a Arc<Observed>>,
     /// Members of the specification that differ.
     pub(crate) changed: BTreeSet<String>,
-    /// Objects under the key that are dead or dying.
+    /// Objects with the same key that are dead or dying.
     pub(crate) dying: Vec<&'a Arc<Observed>>,
 }
 
-/// Orders what was decided into steps.
+/// Orders decisions into steps.
 pub(crate) fn order(
     cloud: &dyn Cloud,
     graph: &TaskGraph,
@@ -127,7 +126,7 @@ struct Builder<'a> {
     graph: &'a TaskGraph,
     handlers: HashMap<&'static str, &'a dyn DynHandler>,
     steps: Vec<Step>,
-    /// The step after which a task's object is there.
+    /// The step after which a task's object exists.
     made: HashMap<Key, usize>,
     /// The step after which an object is gone, by kind and identifier.
     gone: HashMap<(String, String), usize>,
@@ -154,13 +153,13 @@ impl<'a> Builder<'a> {
         let Some(handler) = self.handlers.get(key.kind()) else { return Replacement::DeleteFirst };
         let failed = matches!(old.object.state, State::Failed(_));
         if failed && handler.identity() == IdentityClass::Named {
-            // It holds the name that the new one needs, and is of no use to anybody.
+            // It uses the name that the new one needs, and is of no further use.
             return Replacement::DeleteFirst;
         }
         handler.replacement()
     }
 
-    /// A step for everything decided. Decisions come in the graph's order, so steps do.
+    /// Adds a step for every decision. Decisions are in the graph's order, and so are steps.
     fn add(&mut self, decisions: &[Decision<'_>]) -> Result<()> {
         let awaited: BTreeSet<&Key> = decisions
             .iter()
@@ -216,8 +215,8 @@ impl<'a> Builder<'a> {
                         let step = self.push(key, op);
                         self.made.insert(key.clone(), step);
                     } else if self.graph.get(key).is_some_and(|task| !task.is_shared()) {
-                        // No change needs it, but the graph is not what it should be before it is ready. It stands
-                        // by itself: whether an object is ready must not decide whether there is an order.
+                        // No change depends on it, but the graph is not complete before it is ready. It has no
+                        // dependencies: whether an object is ready must not affect whether there is an order.
                         self.push(key, op);
                     }
                 }
@@ -305,14 +304,14 @@ impl<'a> Builder<'a> {
                 .iter()
                 .map(|&step| format!("{} {}", self.steps[step].op.verb(), self.steps[step].key))
                 .collect();
-            Error::invalid(format!("no order of replacement is possible: {}", path.join(" needs ")))
-                .with_hint("make the change in two steps: first move what uses the object elsewhere")
+            Error::invalid(format!("no order of the replacements is possible: {}", path.join(" needs ")))
+                .with_hint("make the change in two steps: first migrate what uses the object")
         })?;
         for &step in order.iter().rev() {
             let (call, settled) = self.duration(step);
             let own = self.steps[step].remaining.max(settled);
             self.steps[step].remaining = own;
-            // `remaining` of a step so far: from its start to the end of all that follows.
+            // `remaining` of a step so far: from its start to the end of everything that depends on it.
             for at in 0..self.steps[step].needs.len() {
                 let (need, wait) = self.steps[step].needs[at];
                 let (need_call, need_settled) = self.duration(need);
@@ -324,7 +323,7 @@ impl<'a> Builder<'a> {
         Ok(self.steps)
     }
 
-    /// From a step's start until its object exists, and until it works or is gone.
+    /// The time from a step's start until its object exists, and until it is ready or gone.
     fn duration(&self, step: usize) -> (Duration, Duration) {
         let step = &self.steps[step];
         let timing = self.handlers.get(step.key.kind()).map_or(Timing::default(), |it| it.timing());
@@ -342,8 +341,11 @@ impl<'a> Builder<'a> {
 pub(super) fn require_handler<'a>(cloud: &'a dyn Cloud, key: &Key) -> Result<&'a dyn DynHandler> {
     handler_of(cloud, key.kind()).map(|handler| &**handler).ok_or_else(|| {
         let known: Vec<_> = cloud.handlers().iter().map(|handler| handler.kind()).collect();
-        Error::new(crate::ErrorKind::Unsupported, format!("{} has no kind {}", cloud.name(), key.kind()))
-            .with_task(key)
-            .with_hint(format!("it has {}", known.join(", ")))
+        Error::new(
+            crate::ErrorKind::Unsupported,
+            format!("{} does not support kind {}", cloud.name(), key.kind()),
+        )
+        .with_task(key)
+        .with_hint(format!("supported kinds: {}", known.join(", ")))
     })
 }

@@ -1,7 +1,7 @@
-//! The plan as text, for people: a summary in one line, then what changes, by kind.
+//! The plan as text for users: a summary in one line, then the changes, by kind.
 //!
-//! How a plan looks does not depend on how large it is. Of what exists, the fields that change are shown; of what is
-//! new, the names, and with [`TextOptions::full`] every field.
+//! The format does not depend on the size of the plan. For existing objects, the fields that change are shown; for
+//! new ones, only the names, or with [`TextOptions::full`] all fields.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,16 +11,16 @@ use serde_json::Value;
 use super::saved::Said;
 use super::{Action, Change, FieldChange};
 
-/// How much the text says.
+/// Options of the text form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TextOptions {
     /// Whether new objects are shown with all their fields.
     pub full: bool,
-    /// Whether marks are coloured with terminal escapes.
+    /// Whether marks are coloured with terminal escape sequences.
     pub color: bool,
 }
 
-/// Values longer than this are cut.
+/// Longer values are truncated.
 const WIDTH: usize = 72;
 
 impl Said<'_> {
@@ -38,13 +38,13 @@ impl Said<'_> {
             }
         }
         if !self.pending.is_empty() {
-            let _ = writeln!(out, "\nNot ready yet, waited for when applying:");
+            let _ = writeln!(out, "\nNot ready yet; applying waits for them:");
             for task in &*self.pending {
                 let _ = writeln!(out, "  {task}");
             }
         }
         if !self.deferred.is_empty() {
-            let _ = writeln!(out, "\nNo longer wanted, deleted only when pruning:");
+            let _ = writeln!(out, "\nNo longer in the graph; deleted only with pruning:");
             for change in &*self.deferred {
                 let _ = writeln!(out, "  {}{}", change.task, in_brackets(change.id.as_deref()));
             }
@@ -115,7 +115,7 @@ fn write_field(out: &mut String, field: &FieldChange, action: Action) {
         let _ = writeln!(out, "      {path}: {}", brief(&field.after));
         return;
     }
-    // Of a set or list, only what comes and goes.
+    // For sets and lists, only added and removed elements are shown.
     if let (Value::Array(before), Value::Array(after)) = (&field.before, &field.after)
         && before.len() + after.len() > 2
     {
@@ -127,7 +127,7 @@ fn write_field(out: &mut String, field: &FieldChange, action: Action) {
             let _ = writeln!(out, "        + {}", brief(item));
         }
         if before.iter().all(|item| after.contains(item)) && after.iter().all(|item| before.contains(item)) {
-            let _ = writeln!(out, "        (another order)");
+            let _ = writeln!(out, "        (order changed)");
         }
         return;
     }

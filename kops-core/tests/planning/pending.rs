@@ -41,7 +41,7 @@ async fn a_plan_without_changes_waits_for_what_is_pending() {
     assert!(plan.is_empty());
     assert_eq!(plan.pending, [Key::new(Volume::KIND, "slow")]);
     assert_eq!(plan.headline(), "shop on memory: nothing to change; waiting for 1; 1 unchanged.");
-    assert!(plan.to_string().contains("Not ready yet, waited for when applying:\n  Volume/slow\n"), "{plan}");
+    assert!(plan.to_string().contains("Not ready yet; applying waits for them:\n  Volume/slow\n"), "{plan}");
 
     let before = cloud.calls();
     engine.apply(&plan).await.unwrap().into_result().unwrap();

@@ -23,11 +23,8 @@ async fn a_kind_that_is_not_in_use_is_a_warning_and_nothing_of_it_is_deleted() {
     let left_out: Vec<_> = plan.left_out().map(|(kind, _)| kind).collect();
     assert_eq!(left_out, ["LoadBalancer", "Subnet"]);
     let warning = plan.warnings.iter().find(|it| it.starts_with("Subnet ")).unwrap();
-    assert!(
-        warning.starts_with("Subnet was not looked at: memory:Subnet:list: permission denied"),
-        "{warning}"
-    );
-    assert!(warning.ends_with("; nothing of it is deleted"), "{warning}");
+    assert!(warning.starts_with("Subnet was not listed: memory:Subnet:list: permission denied"), "{warning}");
+    assert!(warning.ends_with("; no object of this kind is deleted"), "{warning}");
     // The network would be deleted, the subnet is not known of.
     assert_eq!(plan.summary.delete, 1);
     assert!(plan.changes.iter().all(|change| change.task.kind() != "Subnet"));

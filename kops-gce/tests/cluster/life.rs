@@ -136,7 +136,7 @@ async fn a_name_that_others_hold_is_told_and_left_alone() {
     let error = lab.engine.plan(&Site::of(CLUSTER).build()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
     assert!(
-        error.to_string().contains("global/networks/ha-example-com exists and is not this scope's"),
+        error.to_string().contains("global/networks/ha-example-com exists, but is not owned by this scope"),
         "{error}"
     );
     assert_eq!(before.diff(&lab.google.snapshot()), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Taking over: objects of somebody else's that a task adopts, and those of a task's former name.
+//! Taking over objects: those of others that a task adopts, and those of a task's previous name.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use crate::graph::{Key, Lifecycle, Task};
 use crate::plan::Action;
 use crate::{Error, Result};
 
-/// Objects of which a task takes one over.
+/// The objects of which a task takes over one.
 pub(super) struct TakeOver<'a> {
     objects: Vec<&'a Arc<Observed>>,
-    /// The task's former key; `None` when the object is somebody else's.
+    /// The task's previous key; `None` if the object belongs to someone else.
     from: Option<Key>,
 }
 
 impl<'a> Planner<'a> {
-    /// The objects that a task takes over: that of somebody else's which it adopts, or those made under its former name.
-    /// `None` when it has an object of its own, or nothing to take over.
+    /// The objects that a task takes over: a foreign one that it adopts, or those created under its previous name.
+    /// `None` if it has an object of its own, or nothing to take over.
     pub(super) fn to_take_over(&self, task: &Task) -> Result<Option<TakeOver<'a>>> {
         let live = |key: &Key| -> Vec<&'a Arc<Observed>> {
             let all = self.by_key.get(key).into_iter().flatten();
@@ -32,12 +32,12 @@ impl<'a> Planner<'a> {
             if object.object.owner == Owner::Scope {
                 let name = object.object.name.as_deref().unwrap_or(&object.object.id);
                 return Err(Error::invalid(format!(
-                    "{} is this scope's already, as {}/{name}",
+                    "{} is owned by this scope already, as {}/{name}",
                     object.object.id,
                     task.key.kind()
                 ))
                 .with_task(&task.key)
-                .with_hint("if the task was renamed, say so with GraphBuilder::renamed"));
+                .with_hint("if the task was renamed, declare that with GraphBuilder::renamed"));
             }
             return Ok(Some(TakeOver { objects: vec![object], from: None }));
         }
@@ -63,20 +63,19 @@ impl<'a> Planner<'a> {
             let why = reason.unwrap_or_default();
             return Err(Error::invalid(format!("{} cannot be adopted as it is: {why}", object.object.id))
                 .with_task(&task.key)
-                .with_hint(
-                    "specify those fields as the object has them, or add the task without adopting it",
-                ));
+                .with_hint("specify those fields as in the object, or add the task without adopting it"));
         }
         if !replaced && !handler.can_adopt() {
             let (what, hint) = match &found.from {
-                None => ("adopted", "share it, or have another one made"),
-                Some(_) => {
-                    ("renamed", "keep the task's name, or leave out that it was renamed: it is made anew")
-                }
+                None => ("adopted", "share it, or create another one"),
+                Some(_) => (
+                    "renamed",
+                    "keep the task's name, or remove the declaration that it was renamed to create a new object",
+                ),
             };
             return Err(Error::new(
                 crate::ErrorKind::Unsupported,
-                format!("objects of the kind {} cannot be {what}", task.key.kind()),
+                format!("objects of kind {} cannot be {what}", task.key.kind()),
             )
             .with_task(&task.key)
             .with_hint(hint));
@@ -91,8 +90,8 @@ impl<'a> Planner<'a> {
         let volatile = handler.volatile_outputs(&changed);
         self.outputs.insert(task.key.clone(), Known { object, volatile });
         let reason = match &found.from {
-            None => "it exists and is not this scope's yet".to_owned(),
-            Some(former) => format!("it was {former}"),
+            None => "it exists, but is not owned by this scope yet".to_owned(),
+            Some(former) => format!("renamed from {former}"),
         };
         let note = Note { reason: Some(reason), fields, wanted: Some(wanted) };
         self.settle(task, Some(Action::Adopt), Some(object), note, changed, Vec::new());

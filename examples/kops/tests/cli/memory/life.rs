@@ -159,7 +159,7 @@ fn what_is_no_longer_wanted_goes_only_with_prune() {
     let plan = desk.plan(HA, &[]);
     assert_eq!(changes(&plan), [""; 0]);
     assert_eq!(plan["deferred"][0]["task"], "InstanceGroup/nodes-zone-1c.ha.example.com");
-    assert!(desk.ok(&["update", "cluster", HA]).contains("deleted only when pruning"));
+    assert!(desk.ok(&["update", "cluster", HA]).contains("deleted only with pruning"));
 
     let plan = desk.plan(HA, &["--prune", "--yes"]);
     assert_eq!(changes(&plan), ["delete InstanceGroup/nodes-zone-1c.ha.example.com"]);

@@ -301,7 +301,7 @@ pub(crate) const ALL: &[Actions] = &[
 ];
 
 /// Whether a call is read-only.
-pub(crate) fn only_looks(call: &str) -> bool {
+pub(crate) fn read_only(call: &str) -> bool {
     let action = call.split_once(':').map_or(call, |(_, action)| action);
     ["Describe", "Get", "Head", "List", "Simulate"].iter().any(|verb| action.starts_with(verb))
 }

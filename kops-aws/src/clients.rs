@@ -79,8 +79,8 @@ impl Clients {
             let explained = async {
                 request.await.map_err(|error| error::from_sdk(name, self.endpoint.as_deref(), error))
             };
-            let (bucket, only_looks) = (limits::bucket_of(name), actions::only_looks(name));
-            self.limiter.run(bucket, only_looks, cx, explained).await.map_err(|error| match error.kind() {
+            let (bucket, read_only) = (limits::bucket_of(name), actions::read_only(name));
+            self.limiter.run(bucket, read_only, cx, explained).await.map_err(|error| match error.kind() {
                 ErrorKind::Cancelled => error.with_call(name),
                 _ => error,
             })

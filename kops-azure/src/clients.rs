@@ -196,8 +196,8 @@ impl Clients {
     ) -> Result<T> {
         let endpoint = self.endpoint.as_ref().map(Url::as_str);
         let explained = async { request.await.map_err(|error| error::from_sdk(name, endpoint, error)) };
-        let (bucket, only_looks) = (limits::bucket_of(name), limits::only_looks(name));
-        self.limiter.run(bucket, only_looks, cx, explained).await.map_err(|error| match error.kind() {
+        let (bucket, read_only) = (limits::bucket_of(name), limits::read_only(name));
+        self.limiter.run(bucket, read_only, cx, explained).await.map_err(|error| match error.kind() {
             ErrorKind::Cancelled => error.with_call(name),
             _ => error,
         })

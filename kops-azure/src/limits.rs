@@ -31,7 +31,7 @@ pub(crate) fn bucket_of(call: &str) -> &'static str {
 }
 
 /// Whether a call is read-only.
-pub(crate) fn only_looks(call: &str) -> bool {
+pub(crate) fn read_only(call: &str) -> bool {
     call.ends_with("/read")
 }
 
@@ -62,6 +62,6 @@ mod tests {
             assert_eq!(bucket_of(call), bucket, "{call}");
             assert!(buckets().iter().any(|it| it.name == bucket));
         }
-        assert!(only_looks("Microsoft.Compute/disks/read") && !only_looks("Microsoft.Compute/disks/write"));
+        assert!(read_only("Microsoft.Compute/disks/read") && !read_only("Microsoft.Compute/disks/write"));
     }
 }

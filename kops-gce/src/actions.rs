@@ -217,7 +217,7 @@ pub(crate) const ALL: &[Actions] = &[
 pub(crate) const WITHOUT: &[&str] = &["resourcemanager.projects.testIamPermissions"];
 
 /// Whether a call is read-only.
-pub(crate) fn only_looks(call: &str) -> bool {
+pub(crate) fn read_only(call: &str) -> bool {
     let verb = call.rsplit('.').next().unwrap_or_default();
     ["get", "list", "test"].iter().any(|look| verb.starts_with(look))
 }
@@ -229,8 +229,8 @@ mod tests {
     #[test]
     fn what_reads_looks_and_what_writes_does_not() {
         for actions in ALL {
-            assert!(actions.read.iter().all(|call| only_looks(call)), "{}", actions.kind);
-            assert!(!actions.write.iter().any(|call| only_looks(call)), "{}", actions.kind);
+            assert!(actions.read.iter().all(|call| read_only(call)), "{}", actions.kind);
+            assert!(!actions.write.iter().any(|call| read_only(call)), "{}", actions.kind);
         }
     }
 }

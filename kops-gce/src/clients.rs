@@ -139,7 +139,7 @@ impl Clients {
         let request = Box::pin(request);
         async move {
             let explained = async { request.await.map_err(|failed| error::from_sdk(name, failed)) };
-            self.limiter.run(limits::bucket_of(name), actions::only_looks(name), cx, explained).await
+            self.limiter.run(limits::bucket_of(name), actions::read_only(name), cx, explained).await
         }
     }
 

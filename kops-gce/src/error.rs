@@ -78,7 +78,7 @@ fn unanswered(call: &str, error: &SdkError) -> Error {
     if error.is_binding() || error.is_serialization() {
         return Error::invalid(format!("the request could not be made: {}", causes(error)));
     }
-    if error.is_deserialization() && crate::actions::only_looks(call) {
+    if error.is_deserialization() && crate::actions::read_only(call) {
         // Another look would show the same.
         return Error::internal(format!("malformed response: {}", causes(error)));
     }

@@ -36,7 +36,7 @@ const DNS: &str = "dns";
 
 /// The bucket that a call takes a token from.
 pub(crate) fn bucket_of(call: &str) -> &'static str {
-    let looks = actions::only_looks(call);
+    let looks = actions::read_only(call);
     let (service, rest) = call.split_once('.').unwrap_or((call, ""));
     match service {
         "compute" if rest.contains("Operations.") => OPERATION_READS,

@@ -68,7 +68,7 @@ mod tests {
     fn what_is_not_managed_is_only_looked_at() {
         let graph = TaskGraph::default();
         let needed = Actions::needed(actions::ALL, &graph, &[], &LEFT_OUT);
-        assert!(needed.keys().all(|permission| actions::only_looks(permission)));
+        assert!(needed.keys().all(|permission| actions::read_only(permission)));
         assert!(needed.contains_key("compute.networks.list"));
         assert!(!needed.contains_key("storage.objects.get"));
     }

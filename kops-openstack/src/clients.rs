@@ -123,7 +123,7 @@ impl Call {
         self
     }
 
-    fn only_looks(&self) -> bool {
+    fn read_only(&self) -> bool {
         [Method::GET, Method::HEAD].contains(&self.method)
     }
 
@@ -248,7 +248,7 @@ impl Clients {
     /// is cancelled.
     pub(crate) async fn send(&self, cx: &Context, call: Call) -> Result<Value> {
         let name = call.name();
-        let (service, only_looks) = (call.service, call.only_looks());
+        let (service, read_only) = (call.service, call.read_only());
         let request = self.request(&call).map_err(|error| error.with_call(&name))?;
         let answer = async {
             let answer = request.send_unchecked().await.map_err(|error| error::unanswered(&name, &error))?;
@@ -270,7 +270,7 @@ impl Clients {
                     .with_hint("check that the endpoint is OpenStack; a proxy may be in between")
             })
         };
-        let answered = self.limiter.run(limits::bucket_of(service), only_looks, cx, answer).await;
+        let answered = self.limiter.run(limits::bucket_of(service), read_only, cx, answer).await;
         answered.map_err(|error| match error.kind() {
             ErrorKind::Cancelled => error.with_call(&name),
             _ => error,

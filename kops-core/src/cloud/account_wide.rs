@@ -1,4 +1,4 @@
-//! Kinds that a cloud lists beyond one region.
+//! Kinds whose listings are not confined to a region.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use super::{
 use crate::Result;
 use crate::graph::Reference;
 
-/// The handler of a kind whose objects a cloud lists beyond the region that it is connected to: for a whole account,
-/// project or subscription. Whose such an object is, its mark has to tell together with the region; so the scope that
-/// the handler gets is [that of the region](super::Scope::at). An object of a scope of the same name in another
-/// region is then [`Owner::Other`](super::Owner::Other), by the handler's usual means.
+/// The handler of a kind whose listings are not confined to the region that the cloud is connected to, but cover an
+/// account, project or subscription. The mark of such an object therefore has to contain the region; so the handler
+/// is called with [the scope of the region](super::Scope::at). An object of a scope of the same name in another
+/// region is then [`Owner::Other`](super::Owner::Other) without further effort.
 ///
-/// A provider wraps the handlers of such kinds where it lists them; [`Mark`](super::Mark) and
-/// [`MarkTags`](super::MarkTags) write and read the region.
+/// A provider wraps the handlers of such kinds; [`Mark`](super::Mark) and [`MarkTags`](super::MarkTags) write and
+/// read the region.
 #[derive(Clone, Debug)]
 pub struct AccountWide<H> {
     handler: H,
@@ -25,14 +25,14 @@ pub struct AccountWide<H> {
 }
 
 impl<H> AccountWide<H> {
-    /// The handler, for the scopes of a region.
+    /// Wraps a handler for the scopes of a region.
     pub fn new(region: impl Into<String>, handler: H) -> Self {
         Self { handler, region: region.into() }
     }
 }
 
 #[async_trait]
-#[deny(clippy::missing_trait_methods, reason = "what is not handed on gets lost")]
+#[deny(clippy::missing_trait_methods, reason = "methods that are not forwarded would be lost")]
 impl<H: Handler> Handler for AccountWide<H> {
     type Kind = H::Kind;
 

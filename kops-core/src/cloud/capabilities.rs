@@ -1,13 +1,13 @@
-//! What a provider can do, as data.
+//! The capabilities of a provider, as data.
 
 use serde::{Deserialize, Serialize};
 
 use crate::setters;
 
-/// What a provider can do.
+/// The capabilities of a provider.
 ///
-/// Each field is named after the thing that can be had, and is `false` or empty when it cannot: a program
-/// asks before it offers, and a lowering refuses what is missing before anything is made.
+/// Each field is named after a feature, and is `false` if it is not supported: a program checks it before offering
+/// the feature, and lowering rejects what is not supported before anything is created.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -17,28 +17,28 @@ pub struct Capabilities {
     pub public_load_balancers: bool,
     /// Load balancers inside the network.
     pub internal_load_balancers: bool,
-    /// DNS zones that the internet sees.
+    /// Public DNS zones.
     pub public_dns: bool,
-    /// DNS zones that only a network sees.
+    /// Private DNS zones, visible in a network only.
     pub private_dns: bool,
-    /// Firewall rules whose peer is a list of ranges that the cloud keeps.
+    /// Firewall rules whose peer is a list of CIDRs managed by the cloud.
     pub prefix_lists: bool,
-    /// Machines that the cloud may take back.
+    /// Spot machines, which the cloud may reclaim.
     pub spot: bool,
     /// Networks with IPv6.
     pub ipv6: bool,
-    /// Existing networks and subnets can be used.
+    /// Use of existing networks and subnets.
     pub shared_networks: bool,
-    /// A subnet lies in one zone, so that a cluster wants one in each.
+    /// A subnet is in one zone, so a cluster needs one in each.
     pub zonal_subnets: bool,
-    /// A NAT gateway lies in one zone, so that a cluster wants one in each.
+    /// A NAT gateway is in one zone, so a cluster needs one in each.
     pub zonal_nat_gateways: bool,
-    /// A group can be one machine larger for the time of a replacement.
+    /// A group can temporarily have one more machine during a replacement.
     pub surge: bool,
 }
 
 impl Capabilities {
-    /// None at all.
+    /// No capabilities.
     ///
     /// ```
     /// use kops_core::cloud::Capabilities;

@@ -1,10 +1,10 @@
-//! What is behind an error of an SDK.
+//! The causes of an SDK's error.
 
 use std::error::Error as StdError;
 use std::iter::successors;
 
-/// An error with its causes, each once: some repeat what is behind them. What `Debug` would show stays out: SDKs put
-/// headers and bodies there.
+/// An error with its causes, without repetitions. The `Debug` form is not used, because SDKs include headers and
+/// bodies in it.
 ///
 /// ```
 /// use kops_core::cloud::causes;
@@ -25,7 +25,7 @@ pub fn causes(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
-/// The last error of a chain: the one that names the cause (`Connection refused (os error 111)`).
+/// The last error of a chain, which names the cause (`Connection refused (os error 111)`).
 pub fn innermost(error: &(dyn StdError + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }

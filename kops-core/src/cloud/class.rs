@@ -1,10 +1,10 @@
-//! What objects are for, in words that all clouds share.
+//! Classes of kinds, which are the same for all clouds.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What objects of a kind are for, whatever the cloud calls them: what a policy over plans goes by.
+/// The class of a kind, independent of the cloud; useful for policies on plans.
 ///
 /// ```
 /// use kops_core::cloud::Class;
@@ -20,24 +20,24 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Class {
-    /// Holds data that is lost with it: disks, databases, buckets.
+    /// Stores data that is lost when it is deleted: disks, databases, buckets.
     Data,
-    /// Machines, and what makes them: groups, templates, key pairs, images.
+    /// Machines and what they are created from: groups, templates, key pairs, images.
     Compute,
-    /// Networks and what is in them: subnets, routes, gateways, addresses, firewalls, load balancers.
+    /// Networks and their parts: subnets, routes, gateways, addresses, firewalls, load balancers.
     Network,
-    /// Who may do what: roles, service accounts, permissions.
+    /// Permissions: roles, service accounts, bindings.
     Identity,
     /// DNS zones and records.
     Dns,
-    /// None of these, or not known to this version.
+    /// None of these, or unknown to this version.
     #[default]
     #[serde(other)]
     Other,
 }
 
 impl Class {
-    /// The class of a kind in a table; `None` when the table does not have it.
+    /// The class of a kind in a table; `None` if the table does not contain it.
     pub fn in_table(table: &[(Self, &[&str])], kind: &str) -> Option<Self> {
         table.iter().find(|(_, kinds)| kinds.contains(&kind)).map(|(class, _)| *class)
     }

@@ -1,4 +1,4 @@
-//! What a call to a handler takes along.
+//! The context of a call to a handler.
 
 use std::any::{Any, TypeId};
 use std::cmp::Ordering;
@@ -12,17 +12,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Result, setters};
 
-/// How urgent a call is: the time that the rest of the work needs from it on. The longest goes first.
+/// The priority of a call: the remaining time of the path that depends on it. The longest goes first.
 ///
-/// Of calls that are about equally urgent, the one with *less* ahead goes first. What makes paths long is waiting
-/// (for a gateway, a balancer, a machine), not calling; so that call is nearer to the next wait, and the earlier
-/// waits begin, the better. Fifty clusters that are made at once would otherwise go in step, and all wait for
-/// their gateways together at the end.
+/// Among calls of about equal priority, the one with *less* remaining time goes first. Long paths consist of waiting
+/// (for a gateway, a load balancer, a machine), not of calls; so that call is closer to the next wait, and waits
+/// should start early. Otherwise fifty clusters that are created at once would advance in lockstep, and all wait for
+/// their gateways at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Priority(pub Duration);
 
 impl Priority {
-    /// Paths are about equal when they are in the same span of so many seconds.
+    /// Paths are about equal if they are in the same interval of this length, in seconds.
     const SPAN: u64 = 5;
 }
 
@@ -39,45 +39,45 @@ impl Ord for Priority {
     }
 }
 
-/// What a call to a handler takes along: how urgent it is, whether it is still wanted, and what other calls
-/// of the same observation have found already. Cheap to clone.
+/// The context of a call to a handler: its priority, its cancellation, and the results of other calls of the same
+/// observation. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Context {
-    /// How urgent the call is; a [`Limiter`](super::Limiter) lets urgent calls go first.
+    /// The priority of the call; a [`Limiter`](super::Limiter) serves the highest first.
     pub priority: Priority,
-    /// Cancelled when nobody wants the result any more.
+    /// Cancelled when the result is no longer needed.
     pub cancel: CancellationToken,
-    /// What has been fetched already.
+    /// The results of earlier calls.
     pub memo: Memo,
 }
 
 impl Context {
-    /// What a call takes along that is not urgent, is wanted, and is the first of its observation.
+    /// A context with the lowest priority, without cancellation, and with an empty memo.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same without what has been fetched already: for a look at how things are now.
+    /// The same context without earlier results, for observing the current state.
     pub fn fresh(&self) -> Self {
         Self { memo: Memo::default(), ..self.clone() }
     }
 
     setters! {
-        /// Sets how urgent the call is.
+        /// Sets the priority of the call.
         set priority: Priority;
-        /// Sets what cancels the call.
+        /// Sets the token that cancels the call.
         set cancel: CancellationToken;
     }
 }
 
-/// Answers that several listings of one observation share: kinds that come out of the same call make it once.
+/// Results shared by the listings of one observation: kinds that need the same call make it once.
 #[derive(Clone, Default)]
 pub struct Memo {
     cells: Arc<Mutex<HashMap<(TypeId, String), Cell>>>,
 }
 
-/// An `OnceCell<Arc<T>>`, whose `T` is in its key.
+/// An `OnceCell<Arc<T>>`; `T` is part of its key.
 type Cell = Arc<dyn Any + Send + Sync>;
 
 impl fmt::Debug for Memo {
@@ -87,12 +87,12 @@ impl fmt::Debug for Memo {
 }
 
 impl Memo {
-    /// The value of `key`, made on first demand; others who ask meanwhile wait for it.
+    /// Returns the value of `key`, created on first use; concurrent callers wait for it.
     ///
-    /// A key belongs to one type: the type is part of it. A failure is not kept, the next to ask tries again.
+    /// A key belongs to one type, which is part of it. A failure is not stored: the next caller tries again.
     ///
     /// # Errors
-    /// What `make` returns.
+    /// Those of `make`.
     pub async fn get_or_try<T, F>(&self, key: &str, make: F) -> Result<Arc<T>>
     where
         T: Send + Sync + 'static,
@@ -108,7 +108,7 @@ impl Memo {
             .entry((TypeId::of::<T>(), key.to_owned()))
             .or_insert_with(|| Arc::new(OnceCell::<Arc<T>>::new()))
             .clone();
-        // The type is part of the key: this cell is one of `T`.
+        // The type is part of the key, so this cell contains a `T`.
         cell.downcast().unwrap_or_default()
     }
 }
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    /// How often `make` is called for two demands of one key.
+    /// How often `make` is called for two uses of one key.
     async fn made<T: Send + Sync + 'static>(memo: &Memo, make: impl Fn() -> T) -> usize {
         let calls = AtomicUsize::new(0);
         for _ in 0..2 {

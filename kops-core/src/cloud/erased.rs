@@ -1,7 +1,7 @@
-//! Handlers without their types, for the engine: documents in, documents out.
+//! Type-erased handlers, for the engine: documents in, documents out.
 //!
-//! This is also where a scope's place gets into names: a handler knows each task by its name *within the place*, so
-//! that whatever it makes of that (names that a cloud keeps unique, marks) differs between places, in every provider.
+//! This is also where a scope's place becomes part of names: handlers see the name of each task *within the place*,
+//! so that everything derived from it (unique names, marks) differs between places, in every provider.
 
 use std::collections::BTreeSet;
 
@@ -17,24 +17,24 @@ use crate::graph::{Document, Reference, references};
 use crate::resource::Resource;
 use crate::{Error, Result};
 
-/// An object as a document, with the objects it refers to.
+/// An object as a document, with its references.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Observed {
     /// The object.
     pub object: Object<Document>,
-    /// What it refers to.
+    /// The objects it refers to.
     pub references: Vec<Reference>,
 }
 
 impl Observed {
-    /// An object with what it refers to.
+    /// An object with its references.
     pub fn new(object: Object<Document>, references: Vec<Reference>) -> Self {
         Self { object, references }
     }
 }
 
-/// A [`Handler`] without its type; implemented for every handler, never by hand.
+/// A [`Handler`] without its type; implemented for every handler, not to be implemented directly.
 #[async_trait]
 pub trait DynHandler: Send + Sync {
     /// The name of the kind.
@@ -53,8 +53,8 @@ pub trait DynHandler: Send + Sync {
     fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str];
     /// See [`Handler::timing`].
     fn timing(&self) -> Timing;
-    /// The document in the one form that documents of this kind are compared in: sets sorted, members in
-    /// the kind's order. Outputs that are not known yet may occur in it.
+    /// The document in canonical form, in which documents of this kind are compared: sets are sorted, members are in
+    /// the kind's order. It may contain outputs that are not known yet.
     fn canonical(&self, document: &Document) -> Result<Document>;
     /// See [`Handler::prefetch`].
     async fn prefetch(&self, scope: &Scope, cx: &Context) -> Result<()>;

@@ -1,4 +1,4 @@
-//! The contract of one native kind.
+//! The contract of a native kind.
 
 use async_trait::async_trait;
 use std::collections::BTreeSet;
@@ -12,40 +12,40 @@ use crate::{Error, ErrorKind, Result, setters};
 /// The closed specification of a handler's kind.
 pub type Resolved<H> = <<H as Handler>::Kind as Resource>::Resolved;
 
-/// Makes, lists, changes and deletes the objects of one kind.
+/// Lists, creates, updates and deletes the objects of one kind.
 ///
-/// Each method is at most a few calls of the cloud's API and returns its first error as it is: retrying,
-/// pacing between tasks, and recovery are the engine's. The metadata methods are pure.
+/// Each method makes a few calls of the cloud's API and returns the first error unchanged: the engine retries, paces
+/// and recovers. The metadata methods are pure.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
     /// The kind.
     type Kind: Resource;
 
-    /// How a create is kept from making a second object.
+    /// How a second creation of an object is prevented.
     fn identity(&self) -> IdentityClass;
 
-    /// What it takes to change a field, by the name of the specification's member.
+    /// How a field can be changed, by the name of the specification's member.
     fn mutability(&self, _field: &str) -> Mutability {
         Mutability::InPlace
     }
 
-    /// What comes first when an object is replaced.
+    /// Whether creation or deletion comes first in a replacement.
     fn replacement(&self) -> Replacement {
         Replacement::DeleteFirst
     }
 
-    /// Kinds whose objects must be gone before one of this kind can be deleted, although they do not refer
-    /// to it: addresses in use keep an internet gateway attached.
+    /// Kinds whose objects must be gone before one of this kind can be deleted, although they do not refer to it. For
+    /// example, addresses in use prevent detaching an internet gateway.
     fn delete_after(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// Outputs that an update of these members changes: known only after it.
+    /// Outputs that an update of these members changes, so that they are known only afterwards.
     fn volatile_outputs(&self, _changed: &BTreeSet<String>) -> &'static [&'static str] {
         &[]
     }
 
-    /// Objects that a specification refers to by other means than an [`Id`](crate::graph::Id).
+    /// Objects that a specification refers to without an [`Id`](crate::graph::Id).
     fn extra_references(&self, _spec: &Resolved<Self>) -> Vec<Reference>
     where
         Self: Sized,
@@ -53,66 +53,66 @@ pub trait Handler: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// How long things usually take.
+    /// The typical and maximum durations.
     fn timing(&self) -> Timing {
         Timing::default()
     }
 
-    /// Makes the calls of [`list`](Self::list) that depend on nothing but the scope, before the graph is known, and
-    /// keeps their answers in `cx.memo`, where `list` finds them.
+    /// Makes those calls of [`list`](Self::list) that depend only on the scope, before the graph is known, and stores
+    /// their results in `cx.memo`, where `list` finds them.
     ///
-    /// Worth it for kinds whose listing waits for one call after another. Most need none: the default does nothing.
+    /// Useful for kinds whose listing makes several calls in sequence. By default, it does nothing.
     ///
     /// # Behavior
     /// - Changes nothing, and makes no call that `list` would not make.
-    /// - A failure is not the end: `list` makes the call again, and tells its own.
+    /// - A failure is ignored: `list` repeats the call, and reports its own failure.
     async fn prefetch(&self, _scope: &Scope, _cx: &Context) -> Result<()> {
         Ok(())
     }
 
-    /// The objects that the query asks for.
+    /// The objects that match the query.
     ///
     /// # Behavior
-    /// - With [`Filter::Scope`]: every object that the scope owns, in any state but long gone; every object
-    ///   that a selector means; and, for named kinds, an object of somebody else's that holds a wanted name
-    ///   (as [`Owner::Other`](super::Owner::Other), with that name). Nothing else is needed.
-    /// - With [`Filter::Ids`]: those objects, whoever's they are; what is missing in the answer is gone.
-    /// - All pages are read. The number of calls does not grow with the number of objects, pages aside.
+    /// - With [`Filter::Scope`]: every object owned by the scope, in any state except long gone; every object that
+    ///   matches a selector; and, for named kinds, a foreign object with a requested name (as
+    ///   [`Owner::Other`](super::Owner::Other), with that name). Other objects are not needed.
+    /// - With [`Filter::Ids`]: these objects, regardless of their owner; those missing in the result are gone.
+    /// - Reads all pages. Except for paging, the number of calls does not grow with the number of objects.
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Resolved<Self>>>>;
 
-    /// Makes an object and returns it as it is now.
+    /// Creates an object and returns its current state.
     ///
     /// # Behavior
-    /// - Makes *one* creating call, with the marks of ownership in that call wherever the cloud can.
-    /// - What the creating call cannot set is left as the cloud has set it, and shown so in the returned
-    ///   specification: the engine then calls `update` for the difference. A crash in between is mended by
-    ///   the next run in the same way.
-    /// - Does not wait until the object works: it returns [`State::Pending`](super::State::Pending).
+    /// - Makes *one* creating call, which includes the marks if the cloud supports that.
+    /// - Fields that the creating call cannot set are returned with the value that the cloud has chosen; the engine
+    ///   then calls `update` for the difference. After a crash in between, the next run does the same.
+    /// - Does not wait until the object is ready, but returns [`State::Pending`](super::State::Pending).
     async fn create(&self, request: Create<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>>;
 
-    /// Changes an object in place and returns it as it is then.
+    /// Updates an object in place and returns its new state.
     ///
     /// # Behavior
-    /// - Repeating it after a failure half way is harmless.
+    /// - Repeating it after a partial failure is harmless.
     async fn update(&self, request: Update<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>>;
 
-    /// Whether [`adopt`](Self::adopt) is there: asked when planning.
+    /// Whether [`adopt`](Self::adopt) is implemented; used when planning.
     fn can_adopt(&self) -> bool {
         false
     }
 
-    /// Marks an object as the scope's, made for the task: an object of somebody else's that is taken over, or one of the
-    /// scope's whose task has another name now. Returns it as it is then.
+    /// Marks an object as owned by the scope and created for the task: a foreign object that is taken over, or an
+    /// object of the scope whose task was renamed. Returns its new state.
     ///
     /// # Behavior
-    /// - Sets the marks of ownership, and changes nothing else.
-    /// - From then on [`list`](Self::list) shows the object as the scope's, with the task's name.
+    /// - Sets the marks, and changes nothing else.
+    /// - From then on, [`list`](Self::list) returns the object as owned by the scope, with the task's name.
     /// - Repeating it is harmless.
-    /// - An object that bears the mark of another scope is left alone, with an error of the kind
+    /// - An object with the mark of another scope is not changed; the error has kind
     ///   [`Conflict`](crate::ErrorKind::Conflict).
     ///
     /// # Errors
-    /// By default `Unsupported`: objects of the kind bear no marks, or their names follow from their tasks'.
+    /// By default `Unsupported`: objects of the kind carry no marks, or their names are derived from their tasks'
+    /// names.
     async fn adopt(&self, _request: Adopt<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
         Err(Error::new(ErrorKind::Unsupported, "objects of this kind cannot be taken over"))
     }
@@ -120,74 +120,74 @@ pub trait Handler: Send + Sync + 'static {
     /// Deletes an object.
     ///
     /// # Behavior
-    /// - Deleting what is gone already succeeds.
-    /// - Does not wait until it is gone: it returns [`Deletion::Pending`].
+    /// - Deleting an object that is gone already succeeds.
+    /// - Does not wait until it is gone, but returns [`Deletion::Pending`].
     async fn delete(&self, request: Delete<'_, Resolved<Self>>) -> Result<Deletion>;
 }
 
-/// How a create is kept from making a second object when the first answer was lost.
+/// How a second creation of an object is prevented if the first response was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdentityClass {
-    /// The cloud refuses a second object of the same name with
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists); the name follows from scope and task.
+    /// The cloud rejects a second object of the same name with [`AlreadyExists`](crate::ErrorKind::AlreadyExists);
+    /// the name is derived from scope and task.
     Named,
-    /// The object carries scope and task from the moment it exists, so that listing finds it.
+    /// The object carries scope and task from its creation, so that listing finds it.
     Tagged,
-    /// The create takes a token; the cloud answers the same token with the same object. The object is
-    /// tagged at creation too: that is how the next run finds what a killed one made.
+    /// The creating call takes a token; with the same token, the cloud returns the same object. The object is tagged
+    /// on creation, too, so that the next run finds what a killed run created.
     Token,
-    /// None of these: the engine writes what it intends to a journal first.
+    /// None of these: the engine records its intent in a journal first.
     Journal,
 }
 
-/// What it takes to change a field.
+/// How a field can be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mutability {
-    /// An update.
+    /// By an update.
     InPlace,
-    /// Another object.
+    /// By replacing the object.
     Replace,
-    /// It cannot be done, and another object would lose what this one holds: the plan is refused.
+    /// Not at all, and a replacement would lose data: the plan is rejected.
     Immutable,
-    /// The cloud does not show it, so it is not compared.
+    /// The cloud does not return it, so it is not compared.
     WriteOnly,
 }
 
-/// What comes first when an object is replaced.
+/// The order of a replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Replacement {
-    /// The old one goes before the new one comes: they cannot exist side by side.
+    /// The old object is deleted before the new one is created, because both cannot exist at once.
     DeleteFirst,
-    /// The new one comes, whoever used the old one moves, the old one goes.
+    /// The new object is created, users of the old one are updated, then the old one is deleted.
     CreateFirst,
 }
 
-/// How long things usually take, from which the order of work follows, and how long they may take at most.
+/// The typical durations, which determine the order of steps, and the maximum durations.
 ///
-/// Fields may come: write `..Timing::default()`.
+/// More fields may be added: construct it with `Timing::new()` and setters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timing {
-    /// A creating, changing or deleting call.
+    /// The typical duration of a creating, updating or deleting call.
     pub call: Duration,
-    /// From the answer to the create until the object works.
+    /// The typical time from the response to the creation until the object is ready.
     pub settle: Duration,
-    /// From the answer to the delete until the object is gone.
+    /// The typical time from the response to the deletion until the object is gone.
     pub vanish: Duration,
-    /// The longest pause between two looks whether it works or is gone; the first looks come sooner.
+    /// The maximum interval between two polls of a pending object; the first polls come sooner.
     pub poll: Duration,
-    /// The longest that one run waits until an object works, or is gone; then its step fails with
-    /// [`DeadlineExceeded`](crate::ErrorKind::DeadlineExceeded). The next run waits as long again.
+    /// The maximum time that one run waits until an object is ready or gone; then its step fails with
+    /// [`DeadlineExceeded`](crate::ErrorKind::DeadlineExceeded). The next run waits for as long again.
     pub deadline: Duration,
 }
 
 impl Default for Timing {
-    /// A call of 250 ms that is done when it is answered, and half an hour for what is not: longer than virtual
-    /// machines, disks, networks and load balancers take on any cloud. Databases, managed control planes and restored
-    /// disks may take hours.
+    /// A call of 250 ms without waiting, and a deadline of half an hour: longer than virtual machines, disks,
+    /// networks and load balancers take on any cloud. Databases, managed control planes and restored disks may take
+    /// hours.
     fn default() -> Self {
         Self {
             call: Duration::from_millis(250),
@@ -200,49 +200,49 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// A call of 250 ms that is done when it is answered.
+    /// A call of 250 ms without waiting.
     pub fn new() -> Self {
         Self::default()
     }
 
     setters! {
-        /// Sets how long a call takes.
+        /// Sets the typical duration of a call.
         set call: Duration;
-        /// Sets how long it takes until the object works.
+        /// Sets the typical time until the object is ready.
         set settle: Duration;
-        /// Sets how long it takes until the object is gone.
+        /// Sets the typical time until the object is gone.
         set vanish: Duration;
-        /// Sets the longest pause between two looks.
+        /// Sets the maximum interval between two polls.
         set poll: Duration;
     }
 }
 
-/// Which objects are asked for.
+/// A query for objects.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Query<'a> {
     /// The scope.
     pub scope: &'a Scope,
-    /// Which objects.
+    /// The objects to return.
     pub filter: Filter<'a>,
-    /// What the call takes along.
+    /// The context of the call.
     pub cx: &'a Context,
 }
 
 impl<'a> Query<'a> {
-    /// Asks for the objects of a filter.
+    /// A query for the objects that match a filter.
     pub fn new(scope: &'a Scope, filter: Filter<'a>, cx: &'a Context) -> Self {
         Self { scope, filter, cx }
     }
 }
 
-/// Which objects are asked for.
+/// The objects that a query returns.
 ///
-/// Exhaustive: a handler answers each of them, and is to be told by the compiler when another comes. What is asked along
-/// with one can grow: match it with `..`.
+/// Exhaustive: a handler has to implement each variant, and the compiler should tell it about new ones. Variants may
+/// get more fields: match them with `..`.
 #[derive(Clone, Copy, Debug)]
 pub enum Filter<'a> {
-    /// What the scope owns, what `shared` selects, and who holds the names of what is `wanted`.
+    /// The objects owned by the scope, those that match `shared`, and those with the names of `wanted` tasks.
     #[non_exhaustive]
     Scope {
         /// The tasks of this kind in the graph that are not shared.
@@ -255,19 +255,19 @@ pub enum Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    /// What the scope owns, what `shared` selects, and who holds the names of what is `wanted`.
+    /// The objects owned by the scope, those that match `shared`, and those with the names of `wanted` tasks.
     pub fn scope(wanted: &'a [Wanted<'a>], shared: &'a [&'a str]) -> Self {
         Self::Scope { wanted, shared }
     }
 }
 
-/// A task that wants an object to exist.
+/// A task of the graph that requests an object.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Wanted<'a> {
     /// The task's name.
     pub name: &'a str,
-    /// Its specification, in which outputs of other tasks may still be unknown.
+    /// Its specification; outputs of other tasks may still be unknown.
     pub spec: &'a Document,
 }
 
@@ -278,7 +278,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Asks for an object.
+/// A request to create an object.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Create<'a, S> {
@@ -286,30 +286,30 @@ pub struct Create<'a, S> {
     pub scope: &'a Scope,
     /// The task's name.
     pub name: &'a str,
-    /// What it shall be like.
+    /// Its specification.
     pub spec: &'a S,
-    /// Whether to mark it never to be deleted.
+    /// Whether to mark it as retained.
     pub retained: bool,
-    /// An idempotency token: 64 lower-case hexadecimal digits, the same however often this creation is repeated
-    /// in this run, and another in every other run.
+    /// An idempotency token: 64 lower-case hexadecimal digits, the same for all retries of this creation in this run,
+    /// and different in every other run.
     pub token: &'a str,
-    /// What the call takes along.
+    /// The context of the call.
     pub cx: &'a Context,
 }
 
 impl<'a, S> Create<'a, S> {
-    /// Asks for the object of a task.
+    /// A request to create the object of a task.
     pub fn new(scope: &'a Scope, name: &'a str, spec: &'a S, token: &'a str, cx: &'a Context) -> Self {
         Self { scope, name, spec, retained: false, token, cx }
     }
 
     setters! {
-        /// Sets whether to mark it never to be deleted.
+        /// Sets whether to mark it as retained.
         set retained: bool;
     }
 }
 
-/// Asks for a change in place.
+/// A request to update an object in place.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Update<'a, S> {
@@ -317,20 +317,20 @@ pub struct Update<'a, S> {
     pub scope: &'a Scope,
     /// The task's name.
     pub name: &'a str,
-    /// The object as it is.
+    /// The observed object.
     pub object: &'a Object<S>,
-    /// What it shall be like.
+    /// Its new specification.
     pub spec: &'a S,
     /// The members of the specification that differ.
     pub changed: &'a BTreeSet<String>,
     /// An idempotency token, as for [`Create`].
     pub token: &'a str,
-    /// What the call takes along.
+    /// The context of the call.
     pub cx: &'a Context,
 }
 
 impl<'a, S> Update<'a, S> {
-    /// Asks for a task's object to become what the specification says.
+    /// A request to update a task's object to its specification.
     pub fn new(
         scope: &'a Scope,
         name: &'a str,
@@ -344,7 +344,7 @@ impl<'a, S> Update<'a, S> {
     }
 }
 
-/// Asks for an object to be marked as the scope's.
+/// A request to mark an object as owned by the scope.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Adopt<'a, S> {
@@ -352,16 +352,16 @@ pub struct Adopt<'a, S> {
     pub scope: &'a Scope,
     /// The task's name.
     pub name: &'a str,
-    /// The object as it is.
+    /// The observed object.
     pub object: &'a Object<S>,
-    /// Whether to mark it never to be deleted.
+    /// Whether to mark it as retained.
     pub retained: bool,
-    /// What the call takes along.
+    /// The context of the call.
     pub cx: &'a Context,
 }
 
 impl<'a, S> Adopt<'a, S> {
-    /// Asks for an object to be marked as the scope's, made for the task `name`.
+    /// A request to mark an object as owned by the scope and created for the task `name`.
     pub fn new(
         scope: &'a Scope,
         name: &'a str,
@@ -374,7 +374,7 @@ impl<'a, S> Adopt<'a, S> {
 }
 
 impl<S: Clone> Adopt<'_, S> {
-    /// The object with the marks that are asked for, for answering when they have been set.
+    /// The object with the requested marks, to return once they are set.
     pub fn adopted(&self) -> Object<S> {
         Object {
             name: Some(self.name.to_owned()),
@@ -385,31 +385,31 @@ impl<S: Clone> Adopt<'_, S> {
     }
 }
 
-/// Asks for an object's end.
+/// A request to delete an object.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Delete<'a, S> {
     /// The scope that owns it.
     pub scope: &'a Scope,
-    /// The object as it is.
+    /// The observed object.
     pub object: &'a Object<S>,
-    /// What the call takes along.
+    /// The context of the call.
     pub cx: &'a Context,
 }
 
 impl<'a, S> Delete<'a, S> {
-    /// Asks for the end of an object that the scope owns.
+    /// A request to delete an object that the scope owns.
     pub fn new(scope: &'a Scope, object: &'a Object<S>, cx: &'a Context) -> Self {
         Self { scope, object, cx }
     }
 }
 
-/// How far a deletion has come.
+/// The progress of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Deletion {
     /// The object is gone.
     Done,
-    /// It will be gone.
+    /// The object will be gone later.
     Pending,
 }

@@ -1,12 +1,12 @@
-//! Keeping to a cloud's rate limits.
+//! Pacing calls within a cloud's rate limits.
 //!
-//! Clouds meter calls by token buckets and answer with *throttled* when one is empty. A [`Limiter`] keeps
-//! buckets of the same size on our side, so that calls wait here, in order of urgency, rather than there, in
-//! no order. A call takes its token first and a slot (one of a bounded number of calls in flight) second:
-//! whoever waits for a token holds nothing.
+//! Clouds limit calls with token buckets and reply *throttled* if one is empty. A [`Limiter`] simulates buckets of
+//! the same size, so that calls wait on the client, in order of priority, rather than being rejected in arbitrary
+//! order. A call first takes a token and then a slot (one of a limited number of calls in flight): while waiting for
+//! a token, it occupies no slot.
 //!
-//! Known weakness: other programs on the same account drain the cloud's bucket unseen. When the cloud
-//! throttles all the same, [`Limiter::throttled`] empties the bucket here and halves its refill for a while.
+//! Known weakness: other programs of the same account use the cloud's bucket, too. If the cloud throttles
+//! nevertheless, [`Limiter::throttled`] empties the simulated bucket and halves its refill rate for a while.
 
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,25 +22,25 @@ use crate::{Error, ErrorKind, Result};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TokenBucket {
-    /// Its name, as given to [`Limiter::admit`].
+    /// Its name, as passed to [`Limiter::admit`].
     pub name: &'static str,
-    /// How many calls can be made at once when it is full.
+    /// The maximum number of tokens: how many calls can be made at once.
     pub capacity: f64,
-    /// How many come back a second.
+    /// The refill rate, in tokens per second.
     pub per_second: f64,
 }
 
 impl TokenBucket {
-    /// A bucket of so many calls that refills so many a second.
+    /// A bucket with this capacity and refill rate per second.
     pub const fn new(name: &'static str, capacity: f64, per_second: f64) -> Self {
         Self { name, capacity, per_second }
     }
 }
 
-/// For how long a bucket that was found empty refills at half its rate.
+/// How long a bucket refills at half its rate after the cloud throttled.
 const CAUTION: Duration = Duration::from_secs(30);
 
-/// Lets calls through as buckets and slots allow, the most urgent first. Clones share their state.
+/// Admits calls as buckets and slots allow, by priority. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Limiter {
     shared: Arc<Shared>,
@@ -55,7 +55,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     buckets: HashMap<&'static str, Level>,
-    /// Those with a token, waiting for a slot.
+    /// Calls with a token that wait for a slot.
     ready: BinaryHeap<Waiter>,
     free_slots: usize,
     next: u64,
@@ -91,16 +91,16 @@ impl PartialOrd for Waiter {
     }
 }
 impl Ord for Waiter {
-    /// The most urgent is the greatest; among equals, who came first.
+    /// The highest priority is the greatest; among equals, the first to arrive.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.priority.cmp(&other.priority).then(other.number.cmp(&self.number))
     }
 }
 
-/// The right to make one call; dropping it frees the slot.
-#[must_use = "the slot is free again as soon as the permit is dropped"]
+/// The permission to make one call; dropping it frees the slot.
+#[must_use = "the slot is freed as soon as the permit is dropped"]
 pub struct Permit {
-    // None: nobody took it, so there is no slot to free.
+    // `None`: the permit was not received, so there is no slot to free.
     shared: Option<Arc<Shared>>,
 }
 
@@ -121,7 +121,7 @@ impl Drop for Permit {
 }
 
 impl Limiter {
-    /// A limiter with these buckets, full, and so many calls in flight at most.
+    /// A limiter with these buckets, full, and a maximum number of calls in flight.
     pub fn new(clock: Arc<dyn Clock>, buckets: impl IntoIterator<Item = TokenBucket>, slots: usize) -> Self {
         let at = clock.elapsed();
         let buckets = buckets
@@ -142,9 +142,9 @@ impl Limiter {
         Self { shared: Arc::new(Shared { clock, state: Mutex::new(state) }) }
     }
 
-    /// Waits for a token of the bucket and then for a slot. A bucket that does not exist never empties.
+    /// Waits for a token of the bucket and then for a slot. A bucket that does not exist is unlimited.
     ///
-    /// Dropping the future gives up the place in the queue.
+    /// Dropping the future gives up its place in the queue.
     pub async fn admit(&self, bucket: &str, priority: Priority) -> Permit {
         let (admit, admitted) = oneshot::channel();
         {
@@ -165,37 +165,36 @@ impl Limiter {
         }
         match admitted.await {
             Ok(permit) => permit,
-            // A sender leaves its queue only by sending: this is never reached, and harmless if it were.
+            // A sender is removed from its queue only by sending, so this is unreachable, and harmless if reached.
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// Makes a call once a token of the bucket and a slot are there, and learns from it: what the cloud finds
-    /// throttled empties the bucket here, too.
+    /// Makes a call once a token of the bucket and a slot are available. If the cloud throttles it, the simulated
+    /// bucket is emptied, too.
     ///
-    /// A call that nobody wants any more is not made, and one that `only_looks` is broken off. One that changes
-    /// something is waited for all the same once it is on its way: what it did would be unknown otherwise, and
-    /// the answer comes within the timeout of an attempt.
+    /// If the call is cancelled, it is not made, or aborted if it is `read_only`. A changing call in flight is still
+    /// awaited, because its effect would be unknown otherwise; it ends within the timeout of an attempt.
     ///
     /// # Errors
-    /// What the request fails with; [`Cancelled`](ErrorKind::Cancelled) when it was given up.
+    /// Those of the request; [`Cancelled`](ErrorKind::Cancelled) if it was cancelled.
     pub async fn run<T>(
         &self,
         bucket: &str,
-        only_looks: bool,
+        read_only: bool,
         cx: &Context,
         request: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let cancelled = || Error::new(ErrorKind::Cancelled, "the call was cancelled");
         let _permit = tokio::select! {
-            // A permit may be there at once: that does not make a cancelled call wanted.
+            // A permit may be available at once, but a cancelled call must not be made.
             biased;
             () = cx.cancel.cancelled() => return Err(cancelled()),
             permit = self.admit(bucket, cx.priority) => permit,
         };
         let answer = tokio::select! {
             answer = request => answer,
-            () = cx.cancel.cancelled(), if only_looks => return Err(cancelled()),
+            () = cx.cancel.cancelled(), if read_only => return Err(cancelled()),
         };
         if answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Throttled) {
             self.throttled(bucket);
@@ -203,7 +202,7 @@ impl Limiter {
         answer
     }
 
-    /// Tells that the cloud found this bucket empty although we did not.
+    /// Records that the cloud throttled although this bucket was not empty.
     pub fn throttled(&self, bucket: &str) {
         let now = self.shared.clock.elapsed();
         if let Some(level) = self.shared.lock().buckets.get_mut(bucket) {
@@ -213,7 +212,7 @@ impl Limiter {
         }
     }
 
-    /// Has one task sleep until the bucket's next token while somebody waits for it.
+    /// Starts a task that sleeps until the bucket's next token while calls wait for it.
     fn watch(&self, state: &mut State, name: &'static str) {
         let Some(level) = state.buckets.get_mut(name) else { return };
         if level.watched || level.waiting.is_empty() {
@@ -247,7 +246,7 @@ impl Shared {
 }
 
 impl State {
-    /// Moves those for whom there is a token to the queue for slots.
+    /// Moves calls for which there is a token to the queue for slots.
     fn draw(&mut self, name: &str, now: Duration) {
         let Some(level) = self.buckets.get_mut(name) else { return };
         level.refill(now);
@@ -265,9 +264,9 @@ impl State {
         while self.free_slots > 0 {
             let Some(waiter) = self.ready.pop() else { break };
             match waiter.admit.send(Permit { shared: Some(shared.clone()) }) {
-                // Should the receiver go away now, the permit inside frees the slot.
+                // If the receiver is dropped now, the permit inside frees the slot.
                 Ok(()) => self.free_slots -= 1,
-                // Who no longer waits takes no slot: this permit must not free one, nor lock again.
+                // A call that no longer waits takes no slot: this permit must not free one, nor lock again.
                 Err(mut permit) => permit.shared = None,
             }
         }
@@ -287,7 +286,7 @@ impl Level {
 
     fn until_next(&self) -> Duration {
         let missing = (1.0 - self.tokens).max(0.0);
-        // A little longer than needed, so that rounding never wakes us a moment too soon.
+        // A little longer than necessary, so that rounding never wakes it too early.
         Duration::from_secs_f64(missing / self.rate(self.at).max(0.001)) + Duration::from_micros(10)
     }
 }

@@ -1,4 +1,4 @@
-//! Kinds that are only ever looked up: what a cloud or others provide, and nobody here makes.
+//! Kinds that are only looked up, such as images, which are never created.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use crate::resource::Resource;
 use crate::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 
-/// Looks objects up by what selects them: images, zones, machine types. [`lookup`] makes a handler of it, which
-/// refuses to make, change or delete.
+/// Looks up objects by selector: images, zones, machine types. [`lookup`] converts it to a handler that rejects
+/// creating, updating and deleting.
 #[async_trait]
 pub trait Lookup: Send + Sync + 'static {
     /// The kind.
     type Kind: Resource;
 
-    /// The objects that the selectors mean, all in one call if the API allows; those that do not exist are
-    /// missing from the answer.
+    /// The objects that match the selectors, with a single call if the API allows that; those that do not exist are
+    /// omitted.
     async fn look_up(
         &self,
         selectors: &[&str],
@@ -66,6 +66,6 @@ impl<L: Lookup> Handler for LookedUp<L> {
 
 fn not_ours<L: Lookup>() -> Error {
     let kind = L::Kind::KIND;
-    Error::new(ErrorKind::Unsupported, format!("objects of the kind {kind} can only be looked up"))
+    Error::new(ErrorKind::Unsupported, format!("objects of kind {kind} can only be looked up"))
         .with_hint("add the task with GraphBuilder::share")
 }

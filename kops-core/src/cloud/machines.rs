@@ -7,23 +7,23 @@ use super::{Context, Scope};
 use crate::Result;
 use crate::setters;
 
-/// What can be done with single machines of instance groups.
+/// Operations on single machines of instance groups.
 ///
 /// # Behavior
-/// - Only machines of the scope's own groups are shown or touched; for others the methods answer `NotFound`.
-/// - Each method is safe to repeat.
+/// - Only machines of the scope's own groups are returned or changed; for others the methods return `NotFound`.
+/// - Each method can be repeated safely.
 #[async_trait]
 pub trait Machines: Send + Sync {
-    /// All machines of the scope's groups, in a bounded number of calls.
+    /// All machines of the scope's groups, with a bounded number of calls.
     async fn members(&self, scope: &Scope, cx: &Context) -> Result<Vec<Machine>>;
 
-    /// Takes a machine out of its group, which makes another in its place; the machine keeps running.
+    /// Detaches a machine from its group, which creates another one to replace it; the machine keeps running.
     async fn detach(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()>;
 
-    /// Takes a machine out of every load balancer, so that connections drain.
+    /// Deregisters a machine from all load balancers, so that connections drain.
     async fn deregister(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()>;
 
-    /// Ends a machine; its group makes another.
+    /// Terminates a machine; its group creates another one.
     async fn terminate(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()>;
 }
 
@@ -32,7 +32,7 @@ pub trait Machines: Send + Sync {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Machine {
-    /// The cloud's identifier.
+    /// The identifier.
     pub id: String,
     /// The name of the instance group's task.
     pub group: String,
@@ -40,20 +40,20 @@ pub struct Machine {
     pub zone: String,
     /// The machine type.
     pub machine_type: String,
-    /// How it fares.
+    /// Its state.
     pub state: MachineState,
-    /// The address inside the network.
+    /// Its private IP address.
     pub private_ip: Option<String>,
-    /// The public address.
+    /// Its public IP address.
     pub public_ip: Option<String>,
-    /// The host name inside the network, which is often the node's name.
+    /// Its private host name, which is often the name of the node.
     pub private_dns: Option<String>,
-    /// Why it is not what its group would make today; empty when it is.
+    /// Why it differs from what its group would create now; empty if it is up to date.
     pub outdated: Vec<String>,
 }
 
 impl Machine {
-    /// A machine of an instance group's task that is what the group would make today.
+    /// A machine of an instance group that is up to date.
     pub fn new(
         id: impl Into<String>,
         group: impl Into<String>,
@@ -75,18 +75,18 @@ impl Machine {
     }
 
     setters! {
-        /// Sets the address inside the network.
+        /// Sets its private IP address.
         option private_ip: String;
-        /// Sets the public address.
+        /// Sets its public IP address.
         option public_ip: String;
-        /// Sets the host name inside the network.
+        /// Sets its private host name.
         option private_dns: String;
-        /// Adds reasons why it is not what its group would make today.
+        /// Adds reasons why it is outdated.
         texts outdated;
     }
 }
 
-/// How a machine fares.
+/// The state of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum MachineState {
@@ -94,8 +94,8 @@ pub enum MachineState {
     Pending,
     /// Running as a member of its group.
     Running,
-    /// Running, but no longer a member.
+    /// Running, but no longer a member of its group.
     Detached,
-    /// Ending.
+    /// Terminating.
     Terminating,
 }

@@ -1,4 +1,4 @@
-//! How objects that take no tags tell whose they are: a line of text in a place that the cloud leaves to us.
+//! Marks of objects that cannot have tags: a line of text in a field that the cloud does not interpret.
 //!
 //! ```text
 //! kops cluster=ha.example.com task=api.ha.example.com
@@ -11,8 +11,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode
 
 use super::{Create, Object, Scope};
 
-/// Whose an object is and which task it was made for, for objects that take no tags: a line of text in a
-/// description, a comment, or whatever else a cloud leaves to its users.
+/// The owner and task of an object that cannot have tags: a line of text in a description, a comment, or another
+/// field that the cloud does not interpret.
 ///
 /// ```
 /// use kops_core::cloud::{Mark, Scope};
@@ -29,22 +29,22 @@ use super::{Create, Object, Scope};
 pub struct Mark {
     /// The scope's name.
     pub scope: String,
-    /// The scope's place, if it is within one.
+    /// The scope's place, if it has one.
     pub place: Option<String>,
-    /// The region, for kinds that the cloud lists beyond one.
+    /// The region, for kinds whose listings are not confined to one.
     pub region: Option<String>,
     /// The task's name.
     pub task: String,
-    /// Whether the object is never to be deleted.
+    /// Whether the object is retained.
     pub retained: bool,
 }
 
 const FIRST: &str = "kops";
-/// What may stand in a word as it is: neither spaces nor anything that has to be quoted somewhere.
+/// Characters that need no escaping: no spaces, nor anything that has to be quoted somewhere.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'/').remove(b'*');
 
 impl Mark {
-    /// The mark of an object of a scope's task, which may be deleted.
+    /// The mark of an object of a scope's task; not retained.
     pub fn new(scope: &Scope, task: impl Into<String>) -> Self {
         Self {
             scope: scope.name().to_owned(),
@@ -55,22 +55,22 @@ impl Mark {
         }
     }
 
-    /// The mark with another task.
+    /// The mark for another task.
     pub fn for_task(self, task: impl Into<String>) -> Self {
         Self { task: task.into(), ..self }
     }
 
-    /// The mark of an object that is about to be made.
+    /// The mark of an object to create.
     pub fn of_new<S>(request: &Create<'_, S>) -> Self {
         Self { retained: request.retained, ..Self::new(request.scope, request.name) }
     }
 
-    /// The mark of an object that is the scope's already.
+    /// The mark of an object that the scope owns already.
     pub fn of<S>(scope: &Scope, task: &str, object: &Object<S>) -> Self {
         Self { retained: object.retained, ..Self::new(scope, task) }
     }
 
-    /// What the text of each mark of a scope begins with, for clouds that can be asked for it.
+    /// The common prefix of all marks of a scope, for clouds that can filter by it.
     pub fn beginning(scope: &Scope) -> String {
         Self::new(scope, "").start()
     }
@@ -78,7 +78,7 @@ impl Mark {
     /// The line of text.
     pub fn text(&self) -> String {
         let mut text = self.start();
-        // Writing to a string does not fail.
+        // Writing to a string never fails.
         let _ = write!(text, "{}", encoded(&self.task));
         if self.retained {
             text.push_str(" retained");
@@ -86,7 +86,7 @@ impl Mark {
         text
     }
 
-    /// All that stands before the task: no other scope's marks begin so.
+    /// Everything before the task; no other scope's marks start with it.
     fn start(&self) -> String {
         let mut text = format!("{FIRST} cluster={} ", encoded(&self.scope));
         for (word, value) in [("within", &self.place), ("region", &self.region)] {
@@ -98,7 +98,7 @@ impl Mark {
         text
     }
 
-    /// The mark in a text, if it is one of the scope's.
+    /// Parses a mark; `None` if it is not one of the scope's.
     pub fn read(scope: &Scope, text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         if words.next() != Some(FIRST) {
@@ -121,7 +121,7 @@ impl Mark {
         (of_scope && !mark.task.is_empty()).then_some(mark)
     }
 
-    /// An object of the scope that carries this mark.
+    /// An object of the scope with this mark.
     pub fn object<S>(self, id: impl Into<String>, spec: S) -> Object<S> {
         Object { retained: self.retained, ..Object::owned(id, self.task, spec) }
     }
@@ -139,7 +139,7 @@ fn decoded(word: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Scopes that differ in one thing each.
+    /// Scopes that differ in one property each.
     fn scopes() -> Vec<Scope> {
         let names = ["a scope", "a", "a within=eu"].map(Scope::new);
         let places =

@@ -1,10 +1,10 @@
-//! How objects that take tags tell whose they are.
+//! Marks of objects that can have tags.
 
 use std::collections::BTreeMap;
 
 use super::{Mark, Scope};
 
-/// A [`Mark`] as tags, by the keys that a cloud has for them.
+/// A [`Mark`] as tags, with a cloud's keys.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -29,15 +29,15 @@ use super::{Mark, Scope};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MarkTags {
-    /// The key of the tag that tells the scope's name.
+    /// The key of the tag with the scope's name.
     pub scope: &'static str,
-    /// The key of the tag that tells the scope's place; only scopes within one have it.
+    /// The key of the tag with the scope's place; only set for scopes with a place.
     pub place: &'static str,
-    /// The key of the tag that tells the region; only objects of [account-wide](super::AccountWide) kinds have it.
+    /// The key of the tag with the region; only set for [account-wide](super::AccountWide) kinds.
     pub region: &'static str,
-    /// The key of the tag that tells the task.
+    /// The key of the tag with the task.
     pub task: &'static str,
-    /// The key of the tag that says `retained`.
+    /// The key of the tag with the value `retained`.
     pub lifecycle: &'static str,
 }
 
@@ -64,7 +64,7 @@ impl MarkTags {
         Some(Mark { retained: self.is_retained(tags), ..Mark::new(scope, task) })
     }
 
-    /// Whether tags tell the scope, its place and region, if perhaps no task.
+    /// Whether tags match the scope, its place and region, perhaps without a task.
     pub fn is_of(&self, scope: &Scope, tags: &BTreeMap<String, String>) -> bool {
         let tag = |key| tags.get(key).map(String::as_str);
         tag(self.scope) == Some(scope.name())
@@ -72,12 +72,12 @@ impl MarkTags {
             && tag(self.region) == scope.region()
     }
 
-    /// Whether tags say that the object is never to be deleted.
+    /// Whether tags mark the object as retained.
     pub fn is_retained(&self, tags: &BTreeMap<String, String>) -> bool {
         tags.get(self.lifecycle).is_some_and(|it| it == RETAINED)
     }
 
-    /// Whether a tag belongs to the mark.
+    /// Whether a tag is part of the mark.
     pub fn has(&self, key: &str) -> bool {
         [self.scope, self.place, self.region, self.task, self.lifecycle].contains(&key)
     }

@@ -1,12 +1,12 @@
-//! What a cloud is to the engine.
+//! The contract between a cloud and the engine.
 //!
-//! A provider implements [`Cloud`]: it names its kinds by their [`Handler`]s and *lowers* a graph of
-//! agnostic tasks to a graph of those kinds. Everything else, observing, planning, applying, retrying,
-//! pacing, recovering from a crash, is the engine's.
+//! A provider implements [`Cloud`]: it has a [`Handler`] for each of its kinds, and *lowers* a graph of agnostic
+//! tasks to a graph of those kinds. The engine does everything else: observing, planning, applying, retrying, pacing,
+//! recovering from a crash.
 //!
-//! How to write one, rule by rule, is in `kops_core::guide` (feature `testing`).
+//! The guide `kops_core::guide` (feature `testing`) documents the contract rule by rule.
 //!
-//! A provider is a plain value, made by a builder of its own crate and handed to the engine:
+//! A provider is a plain value, created by a builder of its own crate and passed to the engine:
 //! `Engine::new(Arc::new(cloud), scope)`.
 
 mod account_wide;
@@ -64,45 +64,45 @@ pub use with::With;
 ///
 /// # Behavior
 /// - Every kind that `lower` emits has a handler in `handlers`.
-/// - `lower` is pure: no I/O, the same graph for the same input, and every problem of the input reported at
-///   once. What the cloud cannot do is an `Unsupported` error here, never a surprise while applying.
-/// - A task's lifecycle, and what waits for what, survive lowering.
+/// - `lower` is pure: no I/O, the same graph for the same input, and all problems of the input reported at once.
+///   Whatever the cloud does not support is an `Unsupported` error here, never a surprise while applying.
+/// - Lowering preserves the lifecycle of tasks, and their dependencies.
 /// - Every kind has a class.
 ///
-/// A cloud that stands in front of another passes everything on. Have `#[deny(clippy::missing_trait_methods)]` on the
-/// `impl`: what it forgets (`machines`, or what is to come) would silently be lost. For further kinds [`With`] is such a
-/// cloud.
+/// A cloud that wraps another one forwards everything. Put `#[deny(clippy::missing_trait_methods)]` on the `impl`: a
+/// method that is not forwarded (`machines`, or a future one) would silently be lost. [`With`] is such a wrapper,
+/// which adds kinds.
 pub trait Cloud: fmt::Debug + Send + Sync {
-    /// The provider's name, lower case: `aws`.
+    /// The provider's name, in lower case: `aws`.
     fn name(&self) -> &str;
 
-    /// What it can do.
+    /// Its capabilities.
     fn capabilities(&self) -> Capabilities;
 
     /// One handler for each native kind.
     fn handlers(&self) -> &[Arc<dyn DynHandler>];
 
-    /// What objects of a native kind are for; `None` for kinds that it does not have. Policies and readers of plans
-    /// go by it, also for objects that no graph knows any more.
+    /// The class of a native kind; `None` for kinds that it does not have. Policies and readers of plans use it, also
+    /// for objects that are no longer in any graph.
     fn class(&self, kind: &str) -> Option<Class>;
 
-    /// Turns agnostic tasks into native ones. Tasks of native kinds pass through, and so do those of the kinds in
-    /// `own`: kinds of somebody else's that a wrapper such as [`With`] has the handlers of. References of all of them to
-    /// agnostic tasks become references to the native ones.
+    /// Lowers agnostic tasks to native ones. Tasks of native kinds are kept, and so are those of the kinds in `own`:
+    /// custom kinds whose handlers belong to a wrapper such as [`With`]. References of all of them to agnostic tasks
+    /// are converted to references to native ones.
     ///
     /// # Errors
-    /// `Unsupported` for what the cloud cannot do, `Invalid` for what makes no sense there; all problems at once.
+    /// `Unsupported` for what the cloud does not support, `Invalid` for what is wrong there; all problems at once.
     fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native>;
 
-    /// The clock by which the engine waits.
+    /// The clock that the engine uses.
     fn clock(&self) -> Arc<dyn Clock>;
 
-    /// The machines of instance groups, if the provider can show them.
+    /// Operations on the machines of instance groups, if the provider supports them.
     fn machines(&self) -> Option<&dyn Machines> {
         None
     }
 
-    /// What the credentials may do, if the provider can find out.
+    /// Checks of the credentials' permissions, if the provider supports them.
     fn permissions(&self) -> Option<&dyn Permissions> {
         None
     }

@@ -1,13 +1,12 @@
-//! Names that clouds limit, shortened by kOps' rule.
+//! Shortening names to a cloud's limits, as kOps does.
 
 use std::fmt::Write;
 
-/// How many digits of the hash are kept.
+/// The number of digits of the hash.
 pub const HASH_DIGITS: usize = 6;
 
-/// A hash of a whole name in six lower-case letters and digits, as kOps puts it after a name that it had to cut
-/// off, so that two long names do not become one: the highest thirty bits of the 32-bit FNV-1a hash, to the
-/// base 32.
+/// A hash of a complete name in six lower-case letters and digits, which kOps appends to a truncated name, so that
+/// two long names do not collide: the highest thirty bits of the 32-bit FNV-1a hash, in base 32.
 ///
 /// ```
 /// assert_eq!(kops_core::cloud::name_hash("tcp-complex-example-com"), "vpjolq");
@@ -20,13 +19,13 @@ pub fn name_hash(whole: &str) -> String {
     (0..HASH_DIGITS).fold(String::with_capacity(HASH_DIGITS), |mut digits, digit| {
         let shift = 32 - 5 * (digit + 1);
         let value = usize::try_from((hash >> shift) & 31).unwrap_or_default();
-        // Writing to a string does not fail.
+        // Writing to a string never fails.
         let _ = write!(digits, "{}", char::from(ALPHABET[value]));
         digits
     })
 }
 
-/// The name itself if it has at most `longest` bytes; else as much of it as leaves room for a hyphen and its
+/// The name itself if it has at most `longest` bytes; otherwise as much of it as leaves room for a hyphen and its
 /// [`name_hash`].
 ///
 /// ```
@@ -44,7 +43,7 @@ pub fn shortened(name: &str, longest: usize) -> String {
     format!("{}-{}", name[..end].trim_end_matches('-'), name_hash(name))
 }
 
-/// A domain name in the form in which names are compared: lower case, without the final dot.
+/// A domain name in normal form: lower case, without the final dot.
 ///
 /// ```
 /// assert_eq!(kops_core::cloud::bare_domain("API.Example.com."), "api.example.com");

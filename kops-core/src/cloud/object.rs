@@ -1,4 +1,4 @@
-//! Objects as the cloud shows them.
+//! Objects as observed.
 
 use std::collections::BTreeMap;
 
@@ -18,30 +18,30 @@ use crate::{Error, Result};
 pub struct Object<S> {
     /// The cloud's identifier.
     pub id: String,
-    /// The name of the task it was made for, as the object itself tells; `None` when it tells none.
+    /// The name of the task it was created for, from its mark; `None` if it has none.
     pub name: Option<String>,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// How it fares.
+    /// Its state.
     pub state: State,
-    /// What it is like. Members that the cloud does not show are set as wanted or, if they cannot be
-    /// known, declared [`Mutability::WriteOnly`](super::Mutability::WriteOnly).
+    /// Its specification. Members that the cloud does not return are set as desired or, if they cannot be known,
+    /// declared [`Mutability::WriteOnly`](super::Mutability::WriteOnly).
     pub spec: S,
-    /// What it puts out besides its identifier.
+    /// Its outputs, other than the identifier.
     pub outputs: Outputs,
-    /// Other names by which a selector may mean it.
+    /// Other names that a selector may use.
     pub aliases: Vec<String>,
-    /// Marked never to be deleted.
+    /// Whether it is marked as retained.
     pub retained: bool,
 }
 
 impl<S> Object<S> {
-    /// An object of the scope, made for the task `name`, ready.
+    /// An object of the scope, created for the task `name`, ready.
     pub fn owned(id: impl Into<String>, name: impl Into<String>, spec: S) -> Self {
         Self { name: Some(name.into()), owner: Owner::Scope, ..Self::foreign(id, spec) }
     }
 
-    /// Somebody else's object, ready.
+    /// A foreign object, ready.
     pub fn foreign(id: impl Into<String>, spec: S) -> Self {
         Self {
             id: id.into(),
@@ -56,37 +56,37 @@ impl<S> Object<S> {
     }
 
     setters! {
-        /// Sets the cloud's identifier.
+        /// Sets the identifier.
         into id: String;
-        /// Sets the name of the task it was made for.
+        /// Sets the name of the task it was created for.
         option name: String;
-        /// Sets whose it is.
+        /// Sets its owner.
         set owner: Owner;
         /// Sets its state.
         set state: State;
-        /// Sets what it is like.
+        /// Sets its specification.
         set spec: S;
         /// Sets its outputs.
         set outputs: Outputs;
-        /// Adds names by which a selector may mean it.
+        /// Adds names that a selector may use.
         texts aliases;
-        /// Sets whether it is marked never to be deleted.
+        /// Sets whether it is marked as retained.
         set retained: bool;
     }
 
-    /// The object with an output.
+    /// Adds an output.
     pub fn output<K, T: Serialize>(mut self, output: Output<K, T>, value: T) -> Self {
         self.outputs.set(output, value);
         self
     }
 
-    /// The object with another name by which a selector may mean it.
+    /// Adds a name that a selector may use.
     pub fn alias(mut self, alias: impl Into<String>) -> Self {
         self.aliases.push(alias.into());
         self
     }
 
-    /// The object with another form of specification.
+    /// Converts its specification.
     pub fn map<T>(self, convert: impl FnOnce(S) -> T) -> Object<T> {
         Object {
             id: self.id,
@@ -100,61 +100,61 @@ impl<S> Object<S> {
         }
     }
 
-    /// Whether this is the object that `selector` selects: by its identifier or one of its aliases.
+    /// Whether `selector` matches the object: its identifier or one of its aliases.
     pub fn matches(&self, selector: &str) -> bool {
         self.id == selector || self.aliases.iter().any(|alias| alias == selector)
     }
 }
 
-/// Whose an object is.
+/// The owner of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Owner {
     /// The scope's.
     Scope,
-    /// Somebody else's; not to be touched.
+    /// Someone else; the object must not be changed.
     Other,
-    /// The object cannot tell; the journal knows (see [`IdentityClass::Journal`](super::IdentityClass)).
+    /// Not recorded in the object, but in the journal (see [`IdentityClass::Journal`](super::IdentityClass)).
     Unknown,
 }
 
-/// How an object fares.
+/// The state of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum State {
-    /// It works.
+    /// It is ready for use.
     Ready,
-    /// It is being made or changed.
+    /// It is being created or updated.
     Pending,
-    /// It will not work; the cloud says why.
+    /// It failed, with the cloud's reason.
     Failed(String),
-    /// It is on its way out.
+    /// It is being deleted.
     Deleting,
-    /// It is dead but still shown.
+    /// It is deleted, but still listed.
     Gone,
 }
 
 impl State {
-    /// Whether the object still counts as existing.
+    /// Whether the object counts as existing.
     pub fn is_live(&self) -> bool {
         !matches!(self, Self::Deleting | Self::Gone)
     }
 }
 
-/// What an object puts out besides its identifier.
+/// The outputs of an object, other than its identifier.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Outputs(BTreeMap<String, Value>);
 
 impl Outputs {
-    /// Sets an output. A value that does not serialise counts as not known yet.
+    /// Sets an output. A value that cannot be serialised counts as not known yet.
     pub fn set<K, T: Serialize>(&mut self, output: Output<K, T>, value: T) {
         if let Ok(value) = serde_json::to_value(value) {
             self.0.insert(output.name().to_owned(), value);
         }
     }
 
-    /// An output as its type; `None` while it is not known.
+    /// An output in its type; `None` while it is not known.
     ///
     /// ```
     /// use kops_core::cloud::Outputs;
@@ -167,11 +167,11 @@ impl Outputs {
     /// ```
     ///
     /// # Errors
-    /// `Internal` when the value is of another type.
+    /// `Internal` if the value has another type.
     pub fn get<R, T: DeserializeOwned>(&self, output: Output<R, T>) -> Result<Option<T>> {
         let Some(value) = self.value(output.name()) else { return Ok(None) };
         T::deserialize(value).map(Some).map_err(|error| {
-            Error::internal(format!("the output {:?} is of another type", output.name())).with_source(error)
+            Error::internal(format!("the output {:?} has another type", output.name())).with_source(error)
         })
     }
 

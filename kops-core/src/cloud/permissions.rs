@@ -1,4 +1,4 @@
-//! What credentials may do.
+//! The permissions of credentials.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,22 +10,22 @@ use super::{Context, Scope};
 use crate::Result;
 use crate::graph::{Lifecycle, TaskGraph};
 
-/// Finds out what credentials may do, before anything is made.
+/// Checks the permissions of credentials, before anything is created.
 #[async_trait]
 pub trait Permissions: Send + Sync {
-    /// The actions that applying the native `graph` needs and the credentials lack.
+    /// The actions that applying the native `graph` needs, but the credentials lack.
     async fn missing(&self, graph: &TaskGraph, scope: &Scope, cx: &Context)
     -> Result<Vec<MissingPermission>>;
 
-    /// The least that credentials must be allowed for a scope, in the cloud's policy language.
+    /// The least permissions that a scope needs, in the cloud's policy language.
     fn least(&self, scope: &Scope) -> Value;
 }
 
-/// An action that the credentials lack.
+/// An action that the credentials may not perform.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MissingPermission {
-    /// The action, as the cloud's policies name it.
+    /// The action, as named in the cloud's policies.
     pub action: String,
     /// The kinds of objects that need it.
     pub needed_for: Vec<String>,
@@ -38,22 +38,24 @@ impl MissingPermission {
     }
 }
 
-/// The actions that a kind of objects needs: a row of the table by which a provider checks permissions.
+/// The actions that a kind of objects needs: a row of a provider's table of permissions.
 ///
 /// Exhaustive: providers write their tables as constants.
 #[derive(Clone, Copy, Debug)]
 pub struct Actions {
-    /// The native kind, or a name of its own for what else makes calls.
+    /// The native kind, or a unique name for other calls.
     pub kind: &'static str,
-    /// Looking.
+    /// For observing.
     pub read: &'static [&'static str],
-    /// Making, changing, deleting, and referring to what others made.
+    /// For creating, updating and deleting, and for referring to objects created by others.
     pub write: &'static [&'static str],
 }
 
 impl Actions {
-    /// What applying a native graph needs, by action, with the kinds that need it in the order of the table. Every kind
-    /// is looked at, whether the graph has it or not: what is left over is found so. Changed are those that the graph has tasks of which are
+    /// The actions that applying a native graph needs, with the kinds that need them, in the order of the table.
+    /// Every kind is observed, whether it is in the graph or not, to find objects that are no longer in the graph.
+    /// Kinds with tasks in the graph that are not shared, and those in `always`, are changed; rows named in
+    /// `left_out` are ignored.
     /// not shared, and those in `always`; rows named in `left_out` do not count.
     ///
     /// ```
@@ -78,7 +80,7 @@ impl Actions {
             let write: &[&str] = if managed.contains(kind) { write } else { &[] };
             for action in read.iter().chain(write).copied() {
                 let kinds = needed.entry(action).or_default();
-                // An action may be both in one row.
+                // An action may be in both columns of a row.
                 if kinds.last() != Some(kind) {
                     kinds.push(*kind);
                 }
@@ -87,7 +89,7 @@ impl Actions {
         needed
     }
 
-    /// The names of all actions, each once, in order.
+    /// The names of all actions, each once, sorted.
     pub fn names(all: &[Self]) -> BTreeSet<&'static str> {
         all.iter().flat_map(|row| row.read.iter().chain(row.write)).copied().collect()
     }

@@ -1,24 +1,24 @@
-//! Who owns what.
+//! Ownership of objects.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The owner of objects: a cluster, or whatever else a program provisions as one.
+/// The owner of objects: a cluster, or anything else that a program provisions as a unit.
 ///
-/// Every object made for a scope carries its name. What does not carry it is never changed or deleted. What carries
-/// it and is no longer in the graph is deleted: pruning is the default
-/// ([`Engine::prune`](crate::Engine::prune)). So a name belongs to *one program at a time*: two programs that use
-/// one scope in the same region of an account prune each other's objects. Give each its own name, and let two runs
-/// of the same program exclude each other by a [lease](crate::store::lease).
+/// Every object created for a scope carries its name. Objects that do not carry it are never changed or deleted.
+/// Objects that carry it, but are no longer in the graph, are deleted: pruning is on by default
+/// ([`Engine::prune`](crate::Engine::prune)). So a name belongs to *one program at a time*: two programs that use the
+/// same scope in the same region of an account prune each other's objects. Use a separate name for each, and a
+/// [lease](crate::store::lease) to exclude concurrent runs of the same program.
 ///
 /// # Regions and places
-/// A scope is confined to the region that its cloud is connected to. Scopes of one name in two regions of an account
-/// never own each other's objects, not even those that are listed for the whole account, as identities and zones of
-/// DNS are. But names of such objects are taken once for an account, and two scopes of one name want the same: the
-/// plan of the second is refused. One program in several regions, or for several customers in one region, tells its
-/// scopes apart by a place, which becomes part of the marks of ownership and of the names of new objects:
+/// A scope is confined to the region that its cloud is connected to. Scopes of the same name in two regions of an
+/// account never own each other's objects, not even those that are listed for the whole account, such as identities
+/// and DNS zones. But names of such objects are unique in an account, so two scopes of the same name request the same
+/// ones: the plan of the second is rejected. A program for several regions, or for several customers in one region,
+/// distinguishes its scopes by a place, which becomes part of the marks and of the names of new objects:
 ///
 /// ```
 /// use kops_core::cloud::Scope;
@@ -29,8 +29,8 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(Scope::new("shop").to_string(), "shop");
 /// ```
 ///
-/// A scope without a place is one of its own: it owns nothing of those within places, and they nothing of it. Whether
-/// a scope has one is decided before its first object is made.
+/// A scope without a place differs from all with one: neither owns objects of the other. Decide whether a scope has a
+/// place before its first object is created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     name: String,
@@ -42,26 +42,27 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The scope called `name`; for a cluster, the cluster's full name.
+    /// The scope with a name; for a cluster, its full name.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), place: None, region: None, labels: BTreeMap::new() }
     }
 
-    /// The scope of this name within a place: a region, a customer, a stage, in letters, digits and hyphens that
-    /// every cloud takes in names. An empty place is none.
+    /// The scope of this name within a place: a region, a customer, a stage; in letters, digits and hyphens, which
+    /// every cloud accepts in names. An empty place is ignored.
     pub fn within(mut self, place: impl Into<String>) -> Self {
         self.place = Some(place.into()).filter(|place| !place.is_empty());
         self
     }
 
-    /// Further labels that every object gets where the cloud has labels.
+    /// Sets additional labels of all objects, on clouds with labels.
     pub fn labels(mut self, labels: BTreeMap<String, String>) -> Self {
         self.labels = labels;
         self
     }
 
-    /// The scope as it owns objects of kinds that a cloud lists beyond one region: their marks tell the region, too.
-    /// For providers; see [`AccountWide`](super::AccountWide). An empty region is none: a cloud that has only one.
+    /// The scope as the owner of objects whose listings are not confined to a region: their marks contain the region,
+    /// too. For providers; see [`AccountWide`](super::AccountWide). An empty region is ignored: the cloud has only
+    /// one.
     pub fn at(&self, region: &str) -> Self {
         Self { region: Some(region.to_owned()).filter(|region| !region.is_empty()), ..self.clone() }
     }
@@ -71,22 +72,23 @@ impl Scope {
         &self.name
     }
 
-    /// The place, if the scope is within one.
+    /// The place, if there is one.
     pub fn place(&self) -> Option<&str> {
         self.place.as_deref()
     }
 
-    /// The region that marks of ownership tell, if they tell one.
+    /// The region that marks contain, if any.
     pub fn region(&self) -> Option<&str> {
         self.region.as_deref()
     }
 
-    /// The further labels of every object.
+    /// The additional labels of all objects.
     pub fn extra_labels(&self) -> &BTreeMap<String, String> {
         &self.labels
     }
 
-    /// A task's name as handlers know it, which names of objects follow from: with the scope's place, if it has one.
+    /// A task's name as seen by handlers, which names of objects are derived from: it includes the scope's place, if
+    /// any.
     pub(crate) fn placed(&self, task: &str) -> String {
         match &self.place {
             Some(place) => format!("{task}.{place}"),
@@ -94,7 +96,7 @@ impl Scope {
         }
     }
 
-    /// The task's name in the graph, of one as handlers know it and marks tell it; for providers that read marks
+    /// The task's name in the graph, from its name as seen by handlers and in marks; for providers that read marks
     /// without a handler.
     ///
     /// ```

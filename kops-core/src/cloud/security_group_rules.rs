@@ -1,7 +1,7 @@
-//! The rules of security groups, for providers whose cloud has rules one by one, each in a group.
+//! Rules of security groups, for providers whose cloud has separate rules within a group.
 //!
-//! Such a group is written to by others as well, so which of its rules are a scope's has to be told for each; the
-//! provider knows by what (a description, say). What is alike is here.
+//! Others may add rules to such a group, so the owner of each rule has to be recorded; the provider decides where (in
+//! a description, for example). This module has the common part.
 
 use std::collections::BTreeSet;
 
@@ -12,41 +12,41 @@ use super::refers_to;
 use crate::graph::{Closed, Id, Input, Open, Stage};
 use crate::resource::{At, Direction, Ports, Protocol, Resource};
 
-/// The rules of one security group, an object of the kind `G`, that are the scope's; those of others are neither shown
+/// The rules of one security group, an object of kind `G`, that the scope owns; rules of others are neither returned
 /// nor removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct SecurityGroupRules<G: Resource + Ord, S: Stage = Open> {
     /// The group.
     pub group: At<S, Id<G>>,
-    /// What is allowed.
+    /// The allowed traffic.
     pub rules: BTreeSet<SecurityGroupRule<G, S>>,
 }
 
-/// Something that is allowed.
+/// A rule that allows traffic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct SecurityGroupRule<G: Resource + Ord, S: Stage = Open> {
-    /// Into the group's members or out of them.
+    /// Whether into or out of the group's members.
     pub direction: Direction,
-    /// Which protocol.
+    /// The protocol.
     pub protocol: Protocol,
-    /// Which ports of the receiver, or which type and code of ICMP; `None` is all, and never written as
-    /// `0` to `65535`: see [`SecurityGroupRule::new`].
+    /// The ports of the receiver, or the type and code of ICMP; `None` means all, which is never written as `0` to
+    /// `65535`: see [`SecurityGroupRule::new`].
     pub ports: Option<Ports>,
-    /// The other side.
+    /// The peer.
     pub peer: RulePeer<G, S>,
 }
 
-/// The other side of a rule.
+/// The peer of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum RulePeer<G: Resource + Ord, S: Stage = Open> {
-    /// A range of addresses, without bits set behind the prefix.
+    /// A CIDR without host bits.
     Cidr(At<S, String>),
     /// The members of a security group.
     Group(At<S, Id<G>>),
-    /// A list of ranges that the cloud keeps, by its identifier: see
+    /// A list of CIDRs that the cloud manages, by its identifier: see
     /// [`Capabilities::prefix_lists`](super::Capabilities).
     PrefixList(String),
 }
@@ -57,16 +57,15 @@ impl<G: Resource + Ord> Resource for SecurityGroupRules<G> {
 }
 
 impl<G: Resource + Ord, S: Stage> SecurityGroupRule<G, S> {
-    /// A rule in the one form in which it is compared: all ports are `None`, and so are those of protocols that have
-    /// none.
+    /// A rule in canonical form: all ports are `None`, and so are those of protocols that have no ports.
     pub fn new(direction: Direction, protocol: Protocol, ports: Option<Ports>, peer: RulePeer<G, S>) -> Self {
         Self { direction, protocol, ports: protocol.ports(ports), peer }
     }
 }
 
 impl<G: Resource + Ord> SecurityGroupRules<G> {
-    /// Whether an observed rule is one of these, whose peers may be known by their tasks only; `task_of` tells which
-    /// task a group was made for, by the group's identifier.
+    /// Whether an observed rule is one of these, whose peers may be known only by their tasks; `task_of` returns the
+    /// task that a group was created for, by the group's identifier.
     pub fn want<'a>(
         &self,
         rule: &SecurityGroupRule<G, Closed>,
@@ -89,7 +88,7 @@ impl<G: Resource + Ord> SecurityGroupRules<G> {
 }
 
 impl<G: Resource + Ord> SecurityGroupRule<G, Closed> {
-    /// Whether it lets everything out, by IPv4 or by IPv6: clouds put such rules into new groups.
+    /// Whether it allows all egress by IPv4 or by IPv6: clouds add such rules to new groups.
     pub fn lets_everything_out(&self) -> bool {
         let everywhere = matches!(&self.peer, RulePeer::Cidr(cidr) if cidr == "0.0.0.0/0" || cidr == "::/0");
         self.direction == Direction::Egress && self.protocol == Protocol::Any && everywhere

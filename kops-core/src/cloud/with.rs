@@ -1,4 +1,4 @@
-//! Kinds of one's own beside those of any provider.
+//! Custom kinds, in addition to those of a provider.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,13 +10,13 @@ use crate::graph::TaskGraph;
 use crate::lower::Native;
 use crate::{Error, Result, resource};
 
-/// A cloud with further kinds: a database's users beside AWS's machines, a record of an inventory beside any cloud's
+/// A cloud with additional kinds: users of a database on AWS's machines, or inventory entries for any cloud's
 /// addresses.
 ///
-/// Tasks of the own kinds are in the same graph as all others. They may refer to outputs of agnostic tasks, and agnostic
-/// tasks to theirs; lowering has the references point to the objects that stand for the agnostic tasks on this cloud. Their
-/// objects are listed, made, changed and deleted by the handlers given here, in one plan with the cloud's. Everything else
-/// is the cloud's: its name, what it can do, its machines, its clock.
+/// Tasks of custom kinds are in the same graph as all others. They may refer to outputs of agnostic tasks, and vice
+/// versa; lowering converts these references to references to the native tasks. Their objects are listed, created,
+/// updated and deleted by the handlers passed here, in the same plan as the cloud's. Everything else is the cloud's:
+/// its name, capabilities, machines, clock.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::{Error, Result, resource};
 /// use kops_core::graph::TaskGraph;
 /// # use serde::{Deserialize, Serialize};
 ///
-/// /// A line in the inventory.
+/// /// An entry of the inventory.
 /// #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 /// #[serde(bound = "")]
 /// struct Entry<S: Stage = Open> {
@@ -68,27 +68,27 @@ use crate::{Error, Result, resource};
 #[derive(Clone)]
 pub struct With<C> {
     cloud: C,
-    /// The names of the own kinds.
+    /// The names of the custom kinds.
     own: Vec<&'static str>,
     classes: BTreeMap<&'static str, Class>,
-    /// The cloud's, then the own ones.
+    /// The cloud's handlers, then those of the custom kinds.
     handlers: Arc<[Arc<dyn DynHandler>]>,
 }
 
 impl<C: Cloud> With<C> {
-    /// A cloud with the kinds of these handlers beside its own.
+    /// A cloud with the kinds of these handlers in addition to its own.
     ///
     /// # Errors
-    /// `Invalid` when a kind has the name of one of the cloud's, of an agnostic kind or of another of the own ones: tasks
-    /// are told apart by the names of their kinds. Agnostic kinds that are to come may take further names; a prefix of your
-    /// own (`AcmeDatabaseUser`) is safe from them.
+    /// `Invalid` if a kind has the name of one of the cloud's, of an agnostic kind or of another custom kind: names
+    /// of kinds must be unique. Future agnostic kinds may use more names; a prefix of your own (`AcmeDatabaseUser`)
+    /// avoids conflicts.
     pub fn new(cloud: C, handlers: impl IntoIterator<Item = Arc<dyn DynHandler>>) -> Result<Self> {
         let mut all = cloud.handlers().to_vec();
         let (mut own, mut problems) = (Vec::new(), Vec::new());
         for handler in handlers {
             let kind = handler.kind();
             let holder = if own.contains(&kind) {
-                Some("another of the own kinds")
+                Some("another custom kind")
             } else if resource::kinds().any(|agnostic| agnostic == kind) {
                 Some("an agnostic kind")
             } else if all.iter().any(|other| other.kind() == kind) {
@@ -98,13 +98,13 @@ impl<C: Cloud> With<C> {
             };
             if let Some(holder) = holder {
                 problems.push(
-                    Error::invalid(format!("the kind {kind} exists already: it is {}", whose(holder)))
-                        .with_hint("give the own kind a prefix of its own"),
+                    Error::invalid(format!("kind {kind} already exists: it is {}", whose(holder)))
+                        .with_hint("use a unique prefix for the custom kind"),
                 );
             } else if kind.is_empty() || kind.contains('/') {
                 problems.push(
-                    Error::invalid(format!("{kind:?} cannot be the name of a kind"))
-                        .with_hint("write it in UpperCamelCase, without a slash"),
+                    Error::invalid(format!("{kind:?} is not a valid kind name"))
+                        .with_hint("use UpperCamelCase, without a slash"),
                 );
             } else {
                 own.push(kind);
@@ -117,19 +117,19 @@ impl<C: Cloud> With<C> {
         Ok(Self { cloud, own, classes: BTreeMap::new(), handlers: all.into() })
     }
 
-    /// Says what objects of an own kind are for; [`Class::Other`] otherwise.
+    /// Sets the class of a custom kind; [`Class::Other`] by default.
     pub fn class(mut self, kind: &'static str, class: Class) -> Self {
         self.classes.insert(kind, class);
         self
     }
 
-    /// The cloud without the own kinds.
+    /// The cloud without the custom kinds.
     pub fn cloud(&self) -> &C {
         &self.cloud
     }
 }
 
-/// Who has a kind, in words.
+/// The owner of a kind, as text.
 fn whose(holder: &str) -> String {
     if holder.starts_with("an") { holder.to_owned() } else { format!("a kind of {holder}") }
 }
@@ -140,7 +140,7 @@ impl<C: fmt::Debug> fmt::Debug for With<C> {
     }
 }
 
-#[deny(clippy::missing_trait_methods, reason = "what is not passed on would be lost")]
+#[deny(clippy::missing_trait_methods, reason = "methods that are not forwarded would be lost")]
 impl<C: Cloud> Cloud for With<C> {
     fn name(&self) -> &str {
         self.cloud.name()
@@ -179,7 +179,7 @@ impl<C: Cloud> Cloud for With<C> {
     }
 }
 
-#[deny(clippy::missing_trait_methods, reason = "what is not passed on would be lost")]
+#[deny(clippy::missing_trait_methods, reason = "methods that are not forwarded would be lost")]
 impl<C: Cloud + ?Sized> Cloud for Arc<C> {
     fn name(&self) -> &str {
         (**self).name()

@@ -1,7 +1,7 @@
-//! Renamed tasks: what their native tasks were called before.
+//! Renamed tasks: the previous names of their native tasks.
 //!
-//! How a provider names native tasks is its lowering's alone to say. So the graph is lowered a second time with the former
-//! names, and the native tasks of both are compared: those of one kind that are made for the same task come in the same
+//! Only a provider's lowering determines the names of native tasks. So the graph is lowered a second time with the
+//! previous names, and the native tasks of both are compared: tasks of the same kind and origin are in the same
 //! order.
 
 use std::collections::{HashMap, VecDeque};
@@ -10,11 +10,11 @@ use super::Native;
 use crate::Result;
 use crate::graph::{Edge, Key, OutputRef, Task, TaskGraph, TaskOptions};
 
-/// The former keys of renamed tasks.
+/// The previous keys of renamed tasks.
 pub(super) struct FormerNames(HashMap<Key, Key>);
 
 impl FormerNames {
-    /// Those in a graph; `None` when no task has been renamed.
+    /// The previous keys in a graph; `None` if no task was renamed.
     pub(super) fn of(graph: &TaskGraph) -> Option<Self> {
         let former = |task: &Task| {
             let name = task.options.former_name.as_deref()?;
@@ -28,7 +28,7 @@ impl FormerNames {
         self.0.get(key).unwrap_or(key).clone()
     }
 
-    /// The graph with the former names.
+    /// The graph with the previous names.
     pub(super) fn graph(&self, graph: &TaskGraph) -> Result<TaskGraph> {
         let mut before = TaskGraph::builder();
         for task in graph.tasks() {
@@ -45,14 +45,14 @@ impl FormerNames {
         before.build()
     }
 
-    /// The native tasks with what they were called in `before`.
+    /// The native tasks, with their previous names in `before`.
     pub(super) fn told(
         &self,
         native: &TaskGraph,
         origins: &HashMap<Key, Vec<Key>>,
         before: &Native,
     ) -> Result<TaskGraph> {
-        // By what they are made for and their kind, in order.
+        // By origin and kind, in order.
         let mut names: HashMap<(Key, String), VecDeque<&str>> = HashMap::new();
         for task in before.graph().tasks() {
             if let Some(origin) = before.origin(&task.key) {

@@ -1,4 +1,4 @@
-//! One lowering under way: what a provider's `lower` functions work with.
+//! A lowering in progress, used by a provider's `lower` functions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,10 +8,10 @@ use crate::graph::{Document, Edge, GraphBuilder, Handle, Id, Input, Key, Lifecyc
 use crate::resource::{Firewall, FirewallRules, Resource};
 use crate::{Error, ErrorKind, Result};
 
-/// A graph on its way to native tasks.
+/// The state of lowering a graph.
 pub struct Lowering<'a, P: 'static> {
     lowerings: &'a Lowerings<P>,
-    /// The tasks of the graph, their references redirected.
+    /// The tasks of the graph, with their references converted.
     tasks: &'a [Task],
     scope: &'a Scope,
     provider: &'a P,
@@ -20,7 +20,7 @@ pub struct Lowering<'a, P: 'static> {
     origin: Option<Key>,
     /// Its lifecycle.
     lifecycle: Lifecycle,
-    /// For each native task, the tasks that it was made for.
+    /// The agnostic tasks from which each native task was lowered.
     origins: HashMap<Key, Vec<Key>>,
 }
 
@@ -52,18 +52,18 @@ impl<'a, P> Lowering<'a, P> {
         }
     }
 
-    /// The native graph, and for each of its tasks the tasks of `graph` that it was made for.
+    /// The native graph, and the agnostic tasks of `graph` from which each of its tasks was lowered.
     pub(super) fn finish(mut self, graph: &TaskGraph) -> Result<(TaskGraph, HashMap<Key, Vec<Key>>)> {
         self.carry_over(graph);
         Ok((self.native.build()?, self.origins))
     }
 
-    /// Whether a native task stands for the one that is being lowered.
+    /// Whether a native task represents the one that is being lowered.
     fn stands_for_origin(&self, native: &Key) -> bool {
         self.origin.as_ref().is_some_and(|origin| self.lowerings.counterpart(origin) == *native)
     }
 
-    /// Notes that a native task is there for the task that is being lowered.
+    /// Records that a native task belongs to the task that is being lowered.
     fn made(&mut self, native: &Key) {
         let origins = self.origins.entry(native.clone()).or_default();
         if let Some(origin) = &self.origin
@@ -73,12 +73,12 @@ impl<'a, P> Lowering<'a, P> {
         }
     }
 
-    /// Whose objects they will be.
+    /// The scope of the graph.
     pub fn scope(&self) -> &'a Scope {
         self.scope
     }
 
-    /// What the provider knows of its cloud.
+    /// The provider's data.
     pub fn provider(&self) -> &'a P {
         self.provider
     }
@@ -104,7 +104,7 @@ impl<'a, P> Lowering<'a, P> {
             }
             None => Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("{} has no objects of the kind {}", self.lowerings.cloud, task.key.kind()),
+                format!("{} does not support objects of kind {}", self.lowerings.cloud, task.key.kind()),
             )),
         }
     }
@@ -113,7 +113,7 @@ impl<'a, P> Lowering<'a, P> {
     pub fn add<R: Resource>(&mut self, name: &str, spec: R) -> Handle<R> {
         let handle = Handle::<R>::named(name);
         let lifecycle = match &self.lifecycle {
-            // The selector means the object that stands for the task; what is beside it is made.
+            // The selector is for the object that represents the task; additional ones are created.
             Lifecycle::Adopted { .. } if !self.stands_for_origin(handle.key()) => Lifecycle::Managed,
             lifecycle => lifecycle.clone(),
         };
@@ -121,8 +121,7 @@ impl<'a, P> Lowering<'a, P> {
         self.native.add_as(name, spec, lifecycle)
     }
 
-    /// Adds a task that several agnostic ones need, unless one of them has done so already; it is retained if
-    /// one of them is.
+    /// Adds a task that several agnostic ones need, unless it was added already; it is retained if one of them is.
     pub fn add_once<R: Resource>(&mut self, name: &str, spec: R) -> Handle<R> {
         let handle = Handle::named(name);
         self.made(handle.key());
@@ -135,24 +134,24 @@ impl<'a, P> Lowering<'a, P> {
         handle
     }
 
-    /// Makes one native task wait for another although it takes no output of it.
+    /// Makes one native task wait for another of which it uses no output.
     pub fn after<A: Resource, B: Resource>(&mut self, later: &Handle<A>, earlier: &Handle<B>) {
         self.native.after(later, earlier);
     }
 
-    /// The tasks of an agnostic kind that are not shared, with their specifications.
+    /// The tasks of an agnostic kind, except shared ones, with their specifications.
     pub fn specs<A: Lowered<P>>(&self) -> Result<Vec<(&'a str, A)>> {
         let managed =
             |task: &&Task| task.key.kind() == A::KIND && !matches!(task.lifecycle, Lifecycle::Shared { .. });
         self.tasks.iter().filter(managed).map(|task| Ok((task.key.name(), task.spec_as()?))).collect()
     }
 
-    /// Whether a reference points to the object that stands for the task `name`.
+    /// Whether a reference is to the object of the task `name`.
     pub fn is_for<A: Lowered<P>>(id: &Input<Id<A>>, name: &str) -> bool {
         matches!(id, Input::Output(output) if output.task == Key::new(A::Native::KIND, name))
     }
 
-    /// Whether the object of an agnostic kind that a reference points to is somebody else's.
+    /// Whether the agnostic object that a reference points to is shared.
     pub fn is_shared<A: Lowered<P>>(&self, id: &Input<Id<A>>) -> bool {
         let Input::Output(output) = id else { return true };
         let task =
@@ -160,35 +159,34 @@ impl<'a, P> Lowering<'a, P> {
         task.is_none_or(|task| matches!(task.lifecycle, Lifecycle::Shared { .. }))
     }
 
-    /// The firewall whose rules these are.
+    /// The firewall that rules belong to.
     ///
     /// # Errors
-    /// `Unsupported` when it is somebody else's: whether a rule is ours is told by the group that it is in.
+    /// `Unsupported` if it is shared: the owner of a rule is that of its group.
     pub fn firewall_of(&self, rules: &FirewallRules) -> Result<(&'a str, Firewall)>
     where
         Firewall: Lowered<P>,
     {
         let own = self.specs::<Firewall>()?.into_iter().find(|(name, _)| Self::is_for(&rules.firewall, name));
         own.ok_or_else(|| {
-            Error::new(ErrorKind::Unsupported, "the rules of a shared firewall are its owner's")
-                .with_hint("put the rules into a firewall of its own, and machines into both")
+            Error::new(ErrorKind::Unsupported, "rules cannot be added to a shared firewall")
+                .with_hint("add the rules to a separate firewall, and the machines to both")
         })
     }
 
-    /// Something that is looked up under a name, so that a misspelt one is found before anything is made.
+    /// Adds an object that is looked up by name, so that a wrong name is reported before anything is created.
     pub fn looked_up<R: Resource>(&mut self, name: &str) -> Handle<R> {
         let handle = Handle::named(name);
         self.made(handle.key());
         if self.native.contains(handle.key()) { handle } else { self.native.share(name, name) }
     }
 
-    /// The names of the tasks of an agnostic kind, shared ones among them.
+    /// The names of the tasks of an agnostic kind, including shared ones.
     pub fn names<A: Lowered<P>>(&self) -> Vec<&'a str> {
         self.tasks.iter().filter(|task| task.key.kind() == A::KIND).map(|task| task.key.name()).collect()
     }
 
-    /// Carries the edges over that were declared beside references; between tasks that have become nothing there is
-    /// nothing to wait for.
+    /// Copies edges that were added without references; tasks without native tasks need no waiting.
     fn carry_over(&mut self, graph: &TaskGraph) {
         for task in graph.tasks().filter(|task| !self.lowerings.is_implicit(&task.key)) {
             let referred: HashSet<Key> = task.spec.outputs().into_iter().map(|output| output.task).collect();

@@ -1,17 +1,16 @@
-//! Lowering: agnostic tasks become native ones.
+//! Lowering: converting agnostic tasks to native ones.
 //!
-//! The part of [`Cloud::lower`](crate::cloud::Cloud::lower) that all providers share. A provider says
-//! by an `impl` of [`Lowered`] for each agnostic kind which native kind's object *stands for* it (others that
-//! refer to the agnostic task's identifier mean that object's), how outputs are called there, and which tasks it
-//! takes; a [`Lowerings`] holds them all. Names are kept, so that objects are called as kOps calls them.
+//! This is the part of [`Cloud::lower`](crate::cloud::Cloud::lower) that all providers share. For each agnostic kind,
+//! a provider implements [`Lowered`]: it specifies the native kind whose object *represents* it (references to the
+//! agnostic task are converted to references to that object), the names of its outputs there, and the native tasks to
+//! add; a [`Lowerings`] combines them. Names are kept, so that objects have the same names as in kOps.
 //!
-//! References are rewritten first, in the documents; so what a `lower` function reads already refers to
-//! native tasks, and [`native`] merely changes the type. What waits for what follows from the references of the
-//! native tasks; edges that were declared beside references are carried over between the tasks that stand for
-//! the agnostic ones. Tasks of kinds that are native already, the provider's or [somebody's
-//! own](crate::cloud::With), pass through with their references rewritten.
+//! References are converted first, in the documents; so specifications that are passed to a `lower` function already
+//! refer to native tasks, and [`native`] only changes the type. Most dependencies follow from the references of the
+//! native tasks; edges that were added without references are copied. Tasks of native kinds, the provider's or
+//! [custom ones](crate::cloud::With), are kept, with their references converted.
 //!
-//! What comes out is [`Native`]: the graph, and which of its tasks stand for which of the agnostic ones.
+//! The result is a [`Native`]: the graph, and the relation between its tasks and the agnostic ones.
 //!
 //! ```
 //! use kops_core::Result;
@@ -21,7 +20,7 @@
 //! use kops_core::resource::{Address, Resource};
 //! use serde::{Deserialize, Serialize};
 //!
-//! /// What lowering knows of the cloud.
+//! /// The provider's data for lowering.
 //! struct Here;
 //!
 //! #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,36 +72,35 @@ use crate::{Error, ErrorKind, Result};
 pub use lowering::Lowering;
 pub use native::Native;
 
-/// An agnostic kind, and what becomes of it on the cloud that `P` knows.
+/// An agnostic kind that can be lowered on the cloud with data `P`.
 pub trait Lowered<P: 'static>: Resource {
-    /// The kind of the object that stands for it.
+    /// The native kind that represents it.
     type Native: Resource;
 
-    /// Its outputs that have another name there, with that name.
+    /// Outputs that have another name in the native kind, with that name.
     const OUTPUT_NAMES: &'static [(&'static str, &'static str)] = &[];
 
-    /// Its members that are called otherwise there, with what they are called: for
+    /// Members that have another name in the native kind, with that name: for
     /// [`GraphBuilder::ignore`](crate::graph::GraphBuilder::ignore).
     const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[];
 
-    /// Whether the cloud does by itself what the kind asks for, so that no object stands for it: the door to the
-    /// internet of a network that always has one. Who waits for such a task waits for what it would wait for.
+    /// Whether the cloud provides this implicitly, so that no object represents it, such as the internet gateway of a
+    /// network that always has one. Tasks that wait for such a task wait for its dependencies instead.
     const IMPLICIT: bool = false;
 
-    /// Where an output of a task is to be had when that follows from the task: the native kind that puts it out under
-    /// the task's name, and what it calls it. `None` leaves it to [`Native`](Self::Native) and
+    /// The source of an output, if it depends on the task: the native kind that has it under the task's name, and the
+    /// output's name there. If `None`, they are determined by [`Native`](Self::Native) and
     /// [`OUTPUT_NAMES`](Self::OUTPUT_NAMES).
     const OUTLET: Option<Outlet<Self>> = None;
 
-    /// Adds the native tasks of the task `name`, one of the kind [`Native`](Self::Native) and of the same
-    /// name among them.
+    /// Adds the native tasks for the task `name`, including one of kind [`Native`](Self::Native) with the same name.
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_, P>) -> Result<()>;
 }
 
-/// Says for a specification and an output which native kind puts it out, and under which name.
+/// Returns the native kind that has an output, and the output's name there.
 pub type Outlet<A> = fn(&A, &str) -> Option<(&'static str, &'static str)>;
 
-/// A [`Lowered`] kind without its type; made by [`entry`].
+/// A type-erased [`Lowered`] kind; created by [`entry`].
 pub struct LoweringEntry<P: 'static> {
     agnostic: &'static str,
     native: &'static str,
@@ -129,7 +127,7 @@ pub const fn entry<P: 'static, A: Lowered<P>>() -> LoweringEntry<P> {
     }
 }
 
-/// Makes [`every`] of the list of kinds, which would otherwise be there twice.
+/// Generates [`every`] from the list of kinds, which would otherwise be repeated.
 macro_rules! every {
     ($($kind:ident),* $(,)?) => {
         struct Every<P>(PhantomData<P>);
@@ -141,7 +139,7 @@ macro_rules! every {
             const ENTRIES: &'static [LoweringEntry<P>] = &[$(entry::<P, $kind>()),*];
         }
 
-        /// The entries of all agnostic kinds, for a provider that knows what becomes of each of them.
+        /// The entries of all agnostic kinds, for a provider that supports each of them.
         pub const fn every<P: 'static>() -> &'static [LoweringEntry<P>]
         where
             $($kind: Lowered<P>),*
@@ -169,13 +167,13 @@ every!(
     DnsRecord,
 );
 
-/// How a provider lowers graphs.
+/// The lowering of a provider.
 pub struct Lowerings<P: 'static> {
-    /// What people call the cloud, for messages.
+    /// The name of the cloud, for messages.
     pub cloud: &'static str,
-    /// The agnostic kinds that it can do.
+    /// The supported agnostic kinds.
     pub kinds: &'static [LoweringEntry<P>],
-    /// Kinds of objects without marks of their own, and the kind whose object each is inside of.
+    /// Kinds of objects without marks of their own, and the kinds of the objects that contain them.
     pub parts: &'static [(&'static str, &'static str)],
 }
 
@@ -185,8 +183,8 @@ impl<P> std::fmt::Debug for Lowerings<P> {
     }
 }
 
-/// A reference to an agnostic object as one to the object that stands for it. Where it points has been settled
-/// before a `lower` function reads it; here only the type changes.
+/// Converts the type of a reference to an agnostic object to the kind that represents it. Its target was converted
+/// before the `lower` function is called.
 pub fn native<P: 'static, A: Lowered<P>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
     match id {
         Input::Known(id) => Input::Known(Id::new(id.into_string())),
@@ -195,23 +193,23 @@ pub fn native<P: 'static, A: Lowered<P>>(id: Input<Id<A>>) -> Input<Id<A::Native
     }
 }
 
-/// The kinds whose tasks pass through lowering: those that the provider has handlers for, and the `own` ones that
-/// [`Cloud::lower`](crate::cloud::Cloud::lower) is told of.
+/// The kinds whose tasks lowering keeps: those with a handler of the provider, and the `own` ones passed to
+/// [`Cloud::lower`](crate::cloud::Cloud::lower).
 pub fn passing<'a>(handlers: &'a [Arc<dyn DynHandler>], own: &[&'a str]) -> HashSet<&'a str> {
     handlers.iter().map(|handler| handler.kind()).chain(own.iter().copied()).collect()
 }
 
-/// A setting that is managed if it is given.
+/// A setting that is managed if there is a value.
 pub fn setting<T>(value: Option<T>) -> Setting<T> {
     value.map_or(Setting::Unmanaged, Setting::To)
 }
 
 impl<P> Lowerings<P> {
-    /// A graph of agnostic and native tasks as one of native tasks only; the tasks of the `kinds` pass through: see
-    /// [`passing`].
+    /// Lowers a graph of agnostic and native tasks to one of native tasks only; tasks of `kinds` are kept as they
+    /// are: see [`passing`].
     ///
     /// # Errors
-    /// Everything that the cloud cannot do, at once.
+    /// All problems at once: everything that the cloud does not support.
     pub fn lower(
         &self,
         graph: &TaskGraph,
@@ -238,7 +236,7 @@ impl<P> Lowerings<P> {
         Ok(Native::new(native, origins, |native| self.stand_ins(graph, native)))
     }
 
-    /// Says of the tasks that stand for others which of their members are not compared.
+    /// Sets the ignored members of native tasks.
     fn with_ignored_members(&self, graph: &TaskGraph, native: TaskGraph) -> Result<TaskGraph> {
         let ignoring =
             |task: &&Task| !task.options.ignored.is_empty() && self.entry_of(task.key.kind()).is_some();
@@ -262,7 +260,7 @@ impl<P> Lowerings<P> {
         if problems.is_empty() { told.build() } else { Err(Error::from_many(problems)) }
     }
 
-    /// The members of a native task that stand for those of an agnostic one which are not compared.
+    /// The members of a native task that correspond to the ignored members of an agnostic one.
     fn ignored(&self, agnostic: &Task, native: &Task) -> Result<BTreeSet<String>> {
         let names = self.entry_of(agnostic.key.kind()).map_or(&[] as &[_], |entry| entry.member_names);
         let there = |member: &String| {
@@ -271,16 +269,15 @@ impl<P> Lowerings<P> {
             native.spec.get(name).map(|_| name.to_owned()).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Unsupported,
-                    format!("{member:?} is no member of its own on {}: it cannot be ignored", self.cloud),
+                    format!("{member:?} has no field of its own on {}, so it cannot be ignored", self.cloud),
                 )
-                .with_hint(format!("what stands for the task is {}", native.key))
+                .with_hint(format!("the task is represented by {}", native.key))
             })
         };
         agnostic.options.ignored.iter().map(there).collect()
     }
 
-    /// Says of the native tasks of a renamed task what they were called before: as the tasks are that lowering makes of the
-    /// graph with the former names.
+    /// Sets the previous names of the native tasks of renamed tasks, by lowering the graph with the previous names.
     fn with_former_names(
         &self,
         graph: &TaskGraph,
@@ -295,10 +292,10 @@ impl<P> Lowerings<P> {
         formers.told(&native, origins, &before)
     }
 
-    /// An agnostic kind that the cloud fulfils without an object has no outputs that another kind could take.
+    /// Rejects references to outputs of agnostic tasks that are implicit on this cloud.
     fn needs_no_implicit(&self, task: &Task, kinds: &HashSet<&str>) -> Result<()> {
         if !kinds.contains(task.key.kind()) {
-            // What a provider's own lowering makes of such a reference is up to it.
+            // A provider's own lowering may handle such a reference.
             return Ok(());
         }
         let implicit =
@@ -307,13 +304,13 @@ impl<P> Lowerings<P> {
             None => Ok(()),
             Some(output) => Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("{output} has no value: no object stands for {} on {}", output.task, self.cloud),
+                format!("{output} has no value: {} has no object on {}", output.task, self.cloud),
             )
-            .with_hint("wait for the task with GraphBuilder::after instead of taking an output of it")),
+            .with_hint("wait for the task with GraphBuilder::after instead of using its output")),
         }
     }
 
-    /// What stands for each task of an agnostic kind, and where each of its outputs is had.
+    /// The native task that represents each agnostic task, and the source of each of its outputs.
     fn stand_ins(&self, graph: &TaskGraph, native: &TaskGraph) -> HashMap<Key, Option<native::StandIn>> {
         let stand_in = |task: &Task| {
             let entry = self.entry_of(task.key.kind()).filter(|entry| !entry.implicit)?;
@@ -333,8 +330,8 @@ impl<P> Lowerings<P> {
         self.kinds.iter().find(|entry| entry.agnostic == kind)
     }
 
-    /// What is inside another object bears no mark of its own, of whose it is or that it is never to be deleted:
-    /// it shares that object's.
+    /// An object inside another one has no mark of its own, neither owner nor lifecycle: it shares those of the
+    /// object that contains it.
     fn parts_stay_with_their_wholes(&self, native: &TaskGraph) -> Result<()> {
         let is_retained = |task: &Task| task.lifecycle == Lifecycle::Retained;
         for task in native.tasks() {
@@ -344,7 +341,7 @@ impl<P> Lowerings<P> {
             if matches!(task.lifecycle, Lifecycle::Shared { .. }) {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
-                    format!("it is inside a {whole} and cannot be shared by itself"),
+                    format!("it is part of a {whole} and cannot be shared separately"),
                 )
                 .with_task(&task.key)
                 .with_hint(format!("share the {whole}")));
@@ -357,7 +354,7 @@ impl<P> Lowerings<P> {
             if !task.edges.iter().any(stays) {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
-                    format!("it is inside a {whole} that is not retained"),
+                    format!("it is part of a {whole} that is not retained"),
                 )
                 .with_task(&task.key)
                 .with_hint(format!("retain the {whole} as well")));
@@ -366,7 +363,7 @@ impl<P> Lowerings<P> {
         Ok(())
     }
 
-    /// The task with its references pointing to native tasks.
+    /// The task with its references converted to native tasks.
     fn redirected(&self, task: &Task, graph: &TaskGraph) -> Task {
         Task { spec: task.spec.map_outputs(&|output| self.redirect(output, graph)), ..task.clone() }
     }
@@ -389,8 +386,7 @@ impl<P> Lowerings<P> {
         self.entry_of(key.kind()).is_some_and(|entry| entry.implicit)
     }
 
-    /// The keys of the tasks to wait for instead of a task: of the one that stands for it, or else of those that
-    /// it waits for itself.
+    /// The tasks to wait for instead of a task: the one that represents it, or otherwise its dependencies.
     fn standing_for(&self, graph: &TaskGraph, key: &Key) -> Vec<Key> {
         if !self.is_implicit(key) {
             return vec![self.counterpart(key)];
@@ -399,7 +395,7 @@ impl<P> Lowerings<P> {
         edges.iter().flat_map(|edge| self.standing_for(graph, &edge.on)).collect()
     }
 
-    /// The key of the task that stands for a task.
+    /// The key of the native task for a task.
     fn counterpart(&self, key: &Key) -> Key {
         self.entry_of(key.kind()).map_or_else(|| key.clone(), |entry| Key::new(entry.native, key.name()))
     }

@@ -1,4 +1,4 @@
-//! What lowering makes: native tasks, and what they have to do with the agnostic ones.
+//! The result of lowering: native tasks, and their relation to the agnostic ones.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::Result;
 use crate::graph::{Key, TaskGraph};
 
-/// A graph of native tasks that knows which tasks it was lowered from.
+/// A graph of native tasks, with the agnostic tasks it was lowered from.
 ///
-/// - The *origin* of a native task is the task of the lowered graph that it stands for or was made for: of
-///   `SecurityGroup/api` the `Firewall/api`, of `Route/a` the `Subnet/a` that asked for a way out.
-/// - What *stands for* an agnostic task is the native task whose object has its identifier.
+/// - The *origin* of a native task is the task of the original graph from which it was lowered: the origin of
+///   `SecurityGroup/api` is `Firewall/api`, that of `Route/a` is `Subnet/a`, which requires the route.
+/// - An agnostic task is *represented* by the native task whose object has its identifier.
 ///
-/// A task of a native kind is its own origin and stands for itself. So does every task of a graph that was made of native
-/// tasks by hand: [`Native::from`] a [`TaskGraph`].
+/// A task of a native kind is its own origin and represents itself. The same is true for all tasks of a graph that
+/// was built of native tasks: [`Native::from`] a [`TaskGraph`].
 ///
 /// ```
 /// use kops_core::graph::TaskGraph;
@@ -30,18 +30,17 @@ use crate::graph::{Key, TaskGraph};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Native {
     graph: Arc<TaskGraph>,
-    /// For each native task, the tasks that it was made for.
+    /// The agnostic tasks from which each native task was lowered.
     origins: HashMap<Key, Vec<Key>>,
-    /// What stands for each task of the graph that was lowered; `None` when that is nothing.
+    /// The task that represents each task of the original graph; `None` if there is none.
     stand_ins: HashMap<Key, Option<StandIn>>,
 }
 
-/// What stands for a task.
+/// The task that represents another.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct StandIn {
     pub(super) key: Key,
-    /// Where its outputs are had, and what they are called there. Those that are missing are the stand-in's, under the same
-    /// name.
+    /// The sources of its outputs, and their names there. Outputs that are missing here have the same name.
     pub(super) outputs: Vec<(&'static str, (Key, String))>,
 }
 
@@ -59,7 +58,7 @@ impl Native {
     ) -> Self {
         let mut stand_ins = stand_ins(&graph);
         for task in graph.tasks() {
-            // Of a kind that passed through.
+            // It is of a kind that was kept.
             if origins.get(&task.key).is_some_and(|origins| origins.contains(&task.key)) {
                 stand_ins.insert(task.key.clone(), Some(StandIn::itself(&task.key)));
             }
@@ -72,40 +71,40 @@ impl Native {
         &self.graph
     }
 
-    /// The native tasks, without what they have to do with others.
+    /// The native tasks, without their relation to others.
     pub fn into_graph(self) -> TaskGraph {
         Arc::unwrap_or_clone(self.graph)
     }
 
-    /// Whether the graph that was lowered has a task.
+    /// Whether the original graph contains a task.
     pub fn has(&self, task: &Key) -> bool {
         self.stand_ins.contains_key(task)
     }
 
-    /// The task that a native task stands for or was made for; the first of them, when several need it.
+    /// The task from which a native task was lowered; the first of them, if there are several.
     pub fn origin(&self, native: &Key) -> Option<&Key> {
         self.origins.get(native)?.first()
     }
 
-    /// The native task that stands for a task; `None` when the cloud fulfils it without an object.
+    /// The native task that represents a task; `None` if the cloud provides it without an object.
     pub fn stands_for(&self, task: &Key) -> Option<&Key> {
         Some(&self.stand_ins.get(task)?.as_ref()?.key)
     }
 
-    /// The native task that has an output of a task, and what it calls it.
+    /// The native task that has an output of a task, and the output's name there.
     pub fn output<'a>(&'a self, task: &Key, output: &'a str) -> Option<(&'a Key, &'a str)> {
         let StandIn { key, outputs } = self.stand_ins.get(task)?.as_ref()?;
         let elsewhere = outputs.iter().find(|(name, _)| *name == output);
         Some(elsewhere.map_or((key, output), |(_, (key, name))| (key, name)))
     }
 
-    /// The native tasks that are there for this task and for no other.
+    /// The native tasks that exist only for this task.
     pub fn only_for(&self, task: &Key) -> BTreeSet<Key> {
         let only = |origins: &Vec<Key>| matches!(&origins[..], [only] if only == task);
         self.origins.iter().filter(|(_, origins)| only(origins)).map(|(key, _)| key.clone()).collect()
     }
 
-    /// The same with another form of the graph's tasks: what a cloud asks of all its tasks alike.
+    /// Converts the native graph, for settings that a cloud requires on all tasks.
     ///
     /// # Errors
     /// Those of `change`.
@@ -114,7 +113,7 @@ impl Native {
     }
 }
 
-/// Tasks that are native already.
+/// A graph of native tasks.
 impl From<Arc<TaskGraph>> for Native {
     fn from(graph: Arc<TaskGraph>) -> Self {
         let keys = || graph.tasks().map(|task| task.key.clone());
@@ -125,14 +124,14 @@ impl From<Arc<TaskGraph>> for Native {
     }
 }
 
-/// Tasks that are native already.
+/// A graph of native tasks.
 impl From<TaskGraph> for Native {
     fn from(graph: TaskGraph) -> Self {
         Arc::new(graph).into()
     }
 }
 
-/// Tasks that are native already.
+/// The native tasks only.
 impl From<TaskGraph> for Arc<Native> {
     fn from(graph: TaskGraph) -> Self {
         Self::new(graph.into())

@@ -10,12 +10,12 @@ use super::{Output, Resource};
 pub struct Address {}
 
 impl Address {
-    /// An address of the cloud's choice.
+    /// An address chosen by the cloud.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The address, in dotted form.
+    /// The address, in dotted decimal notation.
     pub const IP: Output<Self, String> = Output::new("ip");
 }
 

@@ -15,25 +15,25 @@ use crate::setters;
 pub struct DnsZone<S: Stage = Open> {
     /// Its name, without the final dot.
     pub name: String,
-    /// The network that alone sees it; the whole internet when `None`.
+    /// The network in which it is visible; public if `None`.
     pub network: Option<At<S, Id<Network>>>,
 }
 
 impl<S: Stage> DnsZone<S> {
-    /// A zone that the whole internet sees. The name is without the final dot.
+    /// A public zone. The name is without the final dot.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), network: None }
     }
 
     setters! {
-        /// Makes it a zone that only a network sees.
+        /// Makes it a private zone, visible in a network only.
         option network: At<S, Id<Network>>;
     }
 }
 
 impl DnsZone {
-    /// What selects a shared zone by its name among those that everybody sees, or among those that only
-    /// networks see: a name can have one of each. Handlers give it to zones as an alias.
+    /// The selector of a shared zone, by its name among public or private zones: there can be one of each. Handlers
+    /// return it as an alias of zones.
     ///
     /// ```
     /// use kops_core::resource::DnsZone;
@@ -62,14 +62,14 @@ pub struct DnsRecord<S: Stage = Open> {
     pub name: String,
     /// The type.
     pub record_type: RecordType,
-    /// For how many seconds a resolver may keep it; ignored by clouds that link a name to a load balancer.
+    /// The time to live, in seconds; ignored by clouds that link a name to a load balancer.
     pub ttl_seconds: u32,
-    /// What it says.
+    /// Its value.
     pub target: DnsTarget<S>,
 }
 
 impl<S: Stage> DnsRecord<S> {
-    /// A record that resolvers may keep for five minutes. The name is the full one, without the final dot.
+    /// A record with a time to live of five minutes. The name is the full one, without the final dot.
     pub fn new(
         zone: At<S, Id<DnsZone>>,
         name: impl Into<String>,
@@ -80,7 +80,7 @@ impl<S: Stage> DnsRecord<S> {
     }
 
     setters! {
-        /// Sets for how many seconds a resolver may keep it.
+        /// Sets the time to live, in seconds.
         set ttl_seconds: u32;
         /// Sets what it points to.
         set target: DnsTarget<S>;
@@ -110,14 +110,14 @@ pub enum RecordType {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum DnsTarget<S: Stage = Open> {
-    /// Values, in the form of the record's type.
+    /// Values, in the format of the record's type.
     Values(BTreeSet<At<S, String>>),
-    /// A load balancer, by whatever link the cloud has.
+    /// A load balancer, with the kind of link that the cloud has.
     LoadBalancer(At<S, Id<LoadBalancer>>),
 }
 
 impl<S: Stage> DnsTarget<S> {
-    /// Values, in the form of the record's type.
+    /// Values, in the format of the record's type.
     pub fn values<V: Into<At<S, String>>>(values: impl IntoIterator<Item = V>) -> Self {
         Self::Values(values.into_iter().map(Into::into).collect())
     }

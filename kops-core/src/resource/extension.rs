@@ -1,4 +1,4 @@
-//! What only one provider understands, typed.
+//! Typed settings that only one provider understands.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
-/// A provider's own knobs on an agnostic kind; defined by the provider's crate.
+/// A provider's own settings on an agnostic kind, defined by the provider's crate.
 pub trait Extension: Serialize + DeserializeOwned {
-    /// A name that no other extension has: the provider's and the kind's, `aws/InstanceGroup`.
+    /// A unique name, from the provider's and the kind's: `aws/InstanceGroup`.
     const NAME: &'static str;
 }
 
@@ -36,12 +36,12 @@ pub trait Extension: Serialize + DeserializeOwned {
 pub struct Extensions(BTreeMap<String, Value>);
 
 impl Extensions {
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The names of the extensions, in order.
+    /// The names of the extensions, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -49,10 +49,10 @@ impl Extensions {
     /// Sets an extension.
     ///
     /// # Errors
-    /// `Internal` when it does not serialise.
+    /// `Internal` if it cannot be serialised.
     pub fn set<E: Extension>(&mut self, extension: &E) -> Result<()> {
         let value = serde_json::to_value(extension).map_err(|error| {
-            Error::internal(format!("the extension {} does not serialise", E::NAME)).with_source(error)
+            Error::internal(format!("the extension {} cannot be serialised", E::NAME)).with_source(error)
         })?;
         self.0.insert(E::NAME.to_owned(), value);
         Ok(())
@@ -61,7 +61,7 @@ impl Extensions {
     /// The extension of a type, if it is set.
     ///
     /// # Errors
-    /// `Invalid` when it is set to something else.
+    /// `Invalid` if its value does not fit the type.
     pub fn get<E: Extension>(&self) -> Result<Option<E>> {
         self.0.get(E::NAME).map_or(Ok(None), |value| {
             E::deserialize(value).map(Some).map_err(|error| {

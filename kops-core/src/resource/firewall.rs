@@ -1,7 +1,7 @@
-//! Firewalls: groups of machines, and the rules about who may talk to them.
+//! Firewalls: groups of machines, and the rules for traffic to and from them.
 //!
-//! Groups that refer to each other would make a cycle if a group held its rules; so the rules of a group
-//! are a task of their own.
+//! If a group contained its rules, groups that refer to each other would form a cycle; so the rules of a group are a
+//! separate task.
 
 use std::collections::BTreeSet;
 
@@ -17,14 +17,14 @@ use crate::setters;
 #[serde(bound = "")]
 #[non_exhaustive]
 pub struct Firewall<S: Stage = Open> {
-    /// The network it guards.
+    /// The network it belongs to.
     pub network: At<S, Id<Network>>,
-    /// What it is for, in words.
+    /// A description, as text.
     pub description: String,
 }
 
 impl<S: Stage> Firewall<S> {
-    /// A firewall of a network. The description says what it is for, in words.
+    /// A firewall of a network, with a description.
     pub fn new(network: At<S, Id<Network>>, description: impl Into<String>) -> Self {
         Self { network, description: description.into() }
     }
@@ -35,14 +35,14 @@ impl Resource for Firewall {
     type Resolved = Firewall<Closed>;
 }
 
-/// The rules of one firewall. Rules that others add to the group are left alone.
+/// The rules of a firewall. Rules added to the group by others are kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 #[non_exhaustive]
 pub struct FirewallRules<S: Stage = Open> {
     /// The firewall.
     pub firewall: At<S, Id<Firewall>>,
-    /// What is allowed; everything else is not.
+    /// The allowed traffic; everything else is denied.
     pub rules: BTreeSet<FirewallRule<S>>,
 }
 
@@ -58,57 +58,57 @@ impl Resource for FirewallRules {
     type Resolved = FirewallRules<Closed>;
 }
 
-/// Something that is allowed.
+/// A rule that allows traffic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 #[non_exhaustive]
 pub struct FirewallRule<S: Stage = Open> {
-    /// Into the group's machines or out of them.
+    /// Whether into or out of the group's machines.
     pub direction: Direction,
-    /// Which protocol.
+    /// The protocol.
     pub protocol: Protocol,
-    /// Which ports of the receiver; `None` is all, and the only choice for protocols without ports. For ICMP
-    /// the type and the code; a cloud that does not tell types apart lets all of them in.
+    /// The ports of the receiver; `None` means all, and is the only choice for protocols without ports. For ICMP, the
+    /// type and the code; a cloud that does not distinguish types allows all of them.
     pub ports: Option<Ports>,
-    /// The other side.
+    /// The peer.
     pub peer: Peer<S>,
 }
 
 impl<S: Stage> FirewallRule<S> {
-    /// Allows a protocol with `peer` as the other side, on all ports.
+    /// Allows a protocol to or from `peer`, on all ports.
     pub fn new(direction: Direction, protocol: Protocol, peer: Peer<S>) -> Self {
         Self { direction, protocol, ports: None, peer }
     }
 
     setters! {
-        /// Sets into which direction it allows.
+        /// Sets the direction.
         set direction: Direction;
-        /// Sets the other side.
+        /// Sets the peer.
         set peer: Peer<S>;
-        /// Sets which ports of the receiver: see [`FirewallRule::ports`](Self#structfield.ports).
+        /// Sets the ports of the receiver: see [`FirewallRule::ports`](Self#structfield.ports).
         option ports: Ports;
     }
 }
 
 impl FirewallRule {
-    /// Lets `peer` reach a TCP port.
+    /// Allows `peer` to connect to a TCP port.
     pub fn tcp(port: u16, peer: Peer) -> Self {
         Self::tcp_range(port, port, peer)
     }
 
-    /// Lets `peer` reach a range of TCP ports.
+    /// Allows `peer` to connect to a range of TCP ports.
     pub fn tcp_range(from: u16, to: u16, peer: Peer) -> Self {
         let ports = Some(Ports { from, to });
         Self { direction: Direction::Ingress, protocol: Protocol::Tcp, ports, peer }
     }
 
-    /// Lets `peer` reach a range of UDP ports.
+    /// Allows `peer` to send to a range of UDP ports.
     pub fn udp_range(from: u16, to: u16, peer: Peer) -> Self {
         Self { protocol: Protocol::Udp, ..Self::tcp_range(from, to, peer) }
     }
 
-    /// Lets `peer` say that packets are too big for the path to it: ICMP's type 3, code 4, and for an IPv6
-    /// range ICMPv6's type 2. Without it connections hang where a link takes small packets only.
+    /// Allows `peer` to report that packets are too big for the path: ICMP type 3, code 4, and for an IPv6 CIDR
+    /// ICMPv6 type 2. Without it, connections hang if a link on the path has a small MTU.
     pub fn packet_too_big(peer: Peer) -> Self {
         let (protocol, from, to) = match peer {
             Peer::Cidr(IpNet::V6(_)) => (Protocol::IcmpV6, 2, 0),
@@ -117,23 +117,23 @@ impl FirewallRule {
         Self { direction: Direction::Ingress, protocol, ports: Some(Ports { from, to }), peer }
     }
 
-    /// Lets `peer` in with everything of a protocol.
+    /// Allows all traffic of a protocol from `peer`.
     pub fn protocol(protocol: Protocol, peer: Peer) -> Self {
         Self { protocol, ..Self::all_from(peer) }
     }
 
-    /// Lets `peer` in with any protocol on any port.
+    /// Allows all traffic from `peer`.
     pub fn all_from(peer: Peer) -> Self {
         Self { direction: Direction::Ingress, protocol: Protocol::Any, ports: None, peer }
     }
 
-    /// Lets the group's machines reach `peer` with any protocol on any port.
+    /// Allows all traffic to `peer`.
     pub fn all_to(peer: Peer) -> Self {
         Self { direction: Direction::Egress, ..Self::all_from(peer) }
     }
 }
 
-/// Which way a connection is opened.
+/// The direction in which a connection is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Direction {
     /// Into the group's machines.
@@ -155,13 +155,13 @@ pub enum Protocol {
     Icmp,
     /// ICMP over IPv6.
     IcmpV6,
-    /// Another, by its number at IANA (4 is IP-in-IP, 50 is ESP).
+    /// Another protocol, by its IANA number (4 is IP-in-IP, 50 is ESP).
     Number(u8),
 }
 
 impl Protocol {
-    /// Ports as rules are compared by them: all ports are `None`, and so are those of protocols that have none. Clouds
-    /// write all ports as `0` to `65535` or `1` to `65535`.
+    /// Ports in canonical form: all ports are `None`, and so are those of protocols that have no ports. Clouds write
+    /// all ports as `0` to `65535` or `1` to `65535`.
     pub fn ports(self, ports: Option<Ports>) -> Option<Ports> {
         ports.filter(|ports| match self {
             Self::Any | Self::Number(_) => false,
@@ -171,7 +171,7 @@ impl Protocol {
     }
 }
 
-/// A range of ports, both ends included. Exhaustive: a range has two ends.
+/// An inclusive range of ports. Exhaustive, because a range has two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ports {
     /// The first.
@@ -180,16 +180,16 @@ pub struct Ports {
     pub to: u16,
 }
 
-/// The other side of a rule.
+/// The peer of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum Peer<S: Stage = Open> {
-    /// A range of addresses.
+    /// A CIDR.
     Cidr(IpNet),
     /// The machines of a firewall group.
     Group(At<S, Id<Firewall>>),
-    /// A list of ranges that the cloud keeps, by its identifier.
+    /// A list of CIDRs that the cloud manages, by its identifier.
     PrefixList(String),
-    /// A single IPv4 address, which may be another task's output: the address of a NAT gateway.
+    /// A single IPv4 address, which may be another task's output, such as the address of a NAT gateway.
     Address(At<S, String>),
 }

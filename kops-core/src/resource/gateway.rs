@@ -6,9 +6,9 @@ use super::{Address, At, Network, Output, Resource, Subnet};
 use crate::graph::{Closed, Id, Open, Stage};
 use crate::setters;
 
-/// The network's door to the internet, for machines with public addresses.
+/// The internet gateway of a network, for machines with public addresses.
 ///
-/// A network has one, so the identifier of the network selects a shared one as well as its own.
+/// A network has only one, so the selector of a shared one may also be the identifier of the network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 #[non_exhaustive]
@@ -29,33 +29,33 @@ impl Resource for InternetGateway {
     type Resolved = InternetGateway<Closed>;
 }
 
-/// Lets machines without public addresses open connections to the internet.
+/// A NAT gateway, through which machines without public addresses connect to the internet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 #[non_exhaustive]
 pub struct NatGateway<S: Stage = Open> {
     /// The network whose machines it serves.
     pub network: At<S, Id<Network>>,
-    /// The public subnet it lives in; `None` where gateways serve a whole network from outside of it.
+    /// The public subnet it is in; `None` on clouds whose gateways are outside of the network.
     pub subnet: Option<At<S, Id<Subnet>>>,
-    /// The public address its machines appear under.
+    /// The public address that its machines appear with.
     pub address: At<S, Id<Address>>,
 }
 
 impl<S: Stage> NatGateway<S> {
-    /// A gateway for the machines of a network, which appear under a public address.
+    /// A gateway for the machines of a network, which appear with a public address.
     pub fn new(network: At<S, Id<Network>>, address: At<S, Id<Address>>) -> Self {
         Self { network, subnet: None, address }
     }
 
     setters! {
-        /// Sets the public subnet it lives in.
+        /// Sets the public subnet it is in.
         option subnet: At<S, Id<Subnet>>;
     }
 }
 
 impl NatGateway {
-    /// The public address, in dotted form.
+    /// The public address, in dotted decimal notation.
     pub const PUBLIC_IP: Output<Self, String> = Output::new("public_ip");
 }
 

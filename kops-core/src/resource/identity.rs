@@ -1,18 +1,18 @@
-//! What machines may do in the cloud.
+//! The permissions of machines in the cloud.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Extensions, Resource};
 use crate::setters;
 
-/// An identity that machines run under: a role with its policy, a service account.
+/// An identity of machines: a role with its policy, or a service account.
 ///
-/// By itself it grants nothing. What its machines may do is said by extensions: a provider's own (policies, roles), or
-/// those of a product on top that the provider knows.
+/// By itself, it grants nothing. Permissions are set by extensions: the provider's own (policies, roles), or those of
+/// a product on top that the provider knows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Identity {
-    /// What it grants, in typed extensions.
+    /// The permissions, as typed extensions.
     #[serde(default, skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,
 }
@@ -24,7 +24,7 @@ impl Identity {
     }
 
     setters! {
-        /// Sets what it grants.
+        /// Sets the permissions.
         set extensions: Extensions;
     }
 }

@@ -1,4 +1,4 @@
-//! Single machines, and what machines share with groups of machines.
+//! Single machines, and the settings they share with groups of machines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,30 +13,30 @@ use crate::setters;
 #[serde(bound = "")]
 #[non_exhaustive]
 pub struct Instance<S: Stage = Open> {
-    /// The subnet it lives in.
+    /// The subnet it is in.
     pub subnet: At<S, Id<Subnet>>,
     /// The image, by identifier or by a name that the provider resolves.
     pub image: String,
-    /// The machine type, as the cloud names it.
+    /// The machine type, as named by the cloud.
     pub machine_type: String,
-    /// The firewalls around it.
+    /// Its firewalls.
     pub firewalls: BTreeSet<At<S, Id<Firewall>>>,
-    /// What it may do in the cloud.
+    /// Its identity, which determines its permissions in the cloud.
     pub identity: Option<At<S, Id<Identity>>>,
-    /// Who may log in.
+    /// The SSH key for logging in.
     pub ssh_key: Option<At<S, Id<SshKey>>>,
-    /// What it runs at first boot, plain (not encoded).
+    /// The user data, run on first boot; plain (not encoded).
     pub user_data: Option<At<S, Secret>>,
     /// Its system disk.
     pub root_disk: InstanceDisk,
-    /// Further switches.
+    /// Additional options.
     pub options: MachineOptions,
-    /// Labels beyond those of ownership.
+    /// Labels, in addition to the marks.
     pub labels: BTreeMap<String, String>,
 }
 
 impl<S: Stage> Instance<S> {
-    /// A machine in a subnet, with a system disk of 20 GiB, that nobody can log in to.
+    /// A machine in a subnet, with a system disk of 20 GiB and without an SSH key.
     ///
     /// ```
     /// use kops_core::graph::TaskGraph;
@@ -68,17 +68,17 @@ impl<S: Stage> Instance<S> {
     }
 
     setters! {
-        /// Adds firewalls around it.
+        /// Adds firewalls.
         extend firewalls: At<S, Id<Firewall>>;
-        /// Sets what it may do in the cloud.
+        /// Sets its identity.
         option identity: At<S, Id<Identity>>;
-        /// Sets who may log in.
+        /// Sets the SSH key.
         option ssh_key: At<S, Id<SshKey>>;
-        /// Sets what it runs at first boot, plain (not encoded).
+        /// Sets the user data, run on first boot; plain (not encoded).
         option user_data: At<S, Secret>;
         /// Sets its system disk.
         set root_disk: InstanceDisk;
-        /// Sets further switches.
+        /// Sets additional options.
         set options: MachineOptions;
         /// Adds labels.
         extend labels: (String, String);
@@ -92,7 +92,7 @@ impl<S: Stage> Instance<S> {
 }
 
 impl Instance {
-    /// Its address inside the network.
+    /// Its private IP address.
     pub const PRIVATE_IP: Output<Self, String> = Output::new("private_ip");
 }
 
@@ -102,22 +102,22 @@ impl Resource for Instance {
     type Resolved = Instance<Closed>;
 }
 
-/// Switches of a machine.
+/// Options of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MachineOptions {
-    /// Whether it gets a public address; the subnet decides when `None`.
+    /// Whether it gets a public address; if `None`, the subnet decides.
     pub public_ip: Option<bool>,
-    /// Whether the metadata service answers only to session tokens.
+    /// Whether the metadata service requires session tokens.
     pub metadata_tokens_required: bool,
-    /// How many network hops an answer of the metadata service survives.
+    /// The hop limit of responses of the metadata service.
     pub metadata_hop_limit: Option<u32>,
-    /// Whether metrics come in short intervals.
+    /// Whether metrics are collected at short intervals.
     pub detailed_monitoring: bool,
 }
 
 impl MachineOptions {
-    /// The cloud's usual ones.
+    /// The cloud's defaults.
     pub fn new() -> Self {
         Self::default()
     }
@@ -125,11 +125,11 @@ impl MachineOptions {
     setters! {
         /// Sets whether it gets a public address.
         option public_ip: bool;
-        /// Sets whether the metadata service answers only to session tokens.
+        /// Sets whether the metadata service requires session tokens.
         set metadata_tokens_required: bool;
-        /// Sets how many network hops an answer of the metadata service survives.
+        /// Sets the hop limit of responses of the metadata service.
         option metadata_hop_limit: u32;
-        /// Sets whether metrics come in short intervals.
+        /// Sets whether metrics are collected at short intervals.
         set detailed_monitoring: bool;
     }
 }

@@ -1,41 +1,41 @@
-//! Disks that come and go with machines.
+//! Disks that belong to a machine.
 
 use serde::{Deserialize, Serialize};
 
 use crate::setters;
 
-/// A disk of a machine: its system disk, or a further one.
+/// A disk of a machine: its system disk, or an additional one.
 ///
-/// One that outlives machines, and is attached by whoever finds it, is a [`Volume`](super::Volume).
+/// A disk that outlives machines, and is attached by the machine that needs it, is a [`Volume`](super::Volume).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InstanceDisk {
-    /// Size in GiB; `0` for the disk that a machine type brings along, on clouds where it does.
+    /// The size in GiB; `0` for the disk that is included in a machine type, on clouds with such types.
     pub size_gib: u32,
-    /// The cloud's name of the disk type; the cloud's choice when `None`.
+    /// The disk type, as named by the cloud; the cloud's default if `None`.
     pub disk_type: Option<String>,
-    /// Provisioned operations a second, for types that have such.
+    /// The provisioned operations per second, for types with that option.
     pub iops: Option<u32>,
-    /// Provisioned throughput in MiB/s, for types that have such.
+    /// The provisioned throughput in MiB/s, for types with that option.
     pub throughput_mibps: Option<u32>,
     /// Whether it is encrypted.
     pub encrypted: bool,
-    /// The key it is encrypted with; the account's default when `None`.
+    /// The encryption key; the account's default if `None`.
     pub kms_key: Option<String>,
-    /// Whether it outlives the machine.
+    /// Whether it is kept when the machine is deleted.
     #[serde(default)]
     pub keep: bool,
 }
 
 impl Default for InstanceDisk {
-    /// 20 GiB, which holds the usual image of a Linux distribution.
+    /// 20 GiB, which is enough for a typical image of a Linux distribution.
     fn default() -> Self {
         Self::new(20)
     }
 }
 
 impl InstanceDisk {
-    /// A disk of the cloud's choice.
+    /// A disk of the cloud's default type.
     ///
     /// ```
     /// use kops_core::resource::InstanceDisk;
@@ -58,17 +58,17 @@ impl InstanceDisk {
     setters! {
         /// Sets the size in GiB.
         set size_gib: u32;
-        /// Sets the disk type, as the cloud names it.
+        /// Sets the disk type, as named by the cloud.
         text disk_type;
-        /// Sets the provisioned operations a second.
+        /// Sets the provisioned operations per second.
         option iops: u32;
         /// Sets the provisioned throughput in MiB/s.
         option throughput_mibps: u32;
         /// Sets whether it is encrypted.
         set encrypted: bool;
-        /// Sets the key it is encrypted with.
+        /// Sets the encryption key.
         text kms_key;
-        /// Sets whether it outlives the machine.
+        /// Sets whether it is kept when the machine is deleted.
         set keep: bool;
     }
 }

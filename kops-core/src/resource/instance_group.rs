@@ -1,4 +1,4 @@
-//! Groups of like machines.
+//! Groups of identical machines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,51 +10,51 @@ use super::{
 use crate::graph::{Closed, Id, Open, Secret, Stage};
 use crate::setters;
 
-/// A group of like machines that the cloud keeps at a size.
+/// A group of identical machines whose size the cloud maintains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 #[non_exhaustive]
 pub struct InstanceGroup<S: Stage = Open> {
-    /// The subnets its machines are spread over.
+    /// The subnets over which its machines are distributed.
     pub subnets: BTreeSet<At<S, Id<Subnet>>>,
-    /// The zones its machines are spread over, where subnets span the zones; otherwise empty, the subnets say.
+    /// The zones over which its machines are distributed, if subnets span the zones; otherwise empty.
     #[serde(default)]
     pub zones: BTreeSet<String>,
     /// The image, by identifier or by a name that the provider resolves.
     pub image: String,
-    /// The machine type, as the cloud names it.
+    /// The machine type, as named by the cloud.
     pub machine_type: String,
-    /// The fewest machines.
+    /// The minimum number of machines.
     pub min: u32,
-    /// The most machines.
+    /// The maximum number of machines.
     pub max: u32,
-    /// The firewalls around each machine.
+    /// The firewalls of each machine.
     pub firewalls: BTreeSet<At<S, Id<Firewall>>>,
-    /// What its machines may do in the cloud.
+    /// The identity of its machines, which determines their permissions in the cloud.
     pub identity: Option<At<S, Id<Identity>>>,
-    /// Who may log in.
+    /// The SSH key for logging in.
     pub ssh_key: Option<At<S, Id<SshKey>>>,
-    /// What a machine runs at first boot, plain (not encoded).
+    /// The user data, run by each machine on first boot; plain (not encoded).
     pub user_data: Option<At<S, Secret>>,
     /// The machines' system disks.
     pub root_disk: InstanceDisk,
-    /// Further disks of each machine, by device name.
+    /// Additional disks of each machine, by device name.
     pub disks: BTreeMap<String, InstanceDisk>,
-    /// The load balancers that its machines are behind.
+    /// The load balancers that its machines are targets of.
     pub load_balancers: BTreeSet<At<S, Id<LoadBalancer>>>,
-    /// Further switches of the machines.
+    /// Additional options of the machines.
     pub options: MachineOptions,
-    /// Machines that the cloud may take back, cheaper.
+    /// Use spot machines, which are cheaper, but can be reclaimed by the cloud.
     pub spot: Option<SpotOptions>,
-    /// Labels beyond those of ownership.
+    /// Labels, in addition to the marks.
     pub labels: BTreeMap<String, String>,
-    /// What only one provider understands.
+    /// Settings that only one provider understands.
     #[serde(default, skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,
 }
 
 impl<S: Stage> InstanceGroup<S> {
-    /// One machine in one of the subnets, with a system disk of 20 GiB, that nobody can log in to.
+    /// One machine in one of the subnets, with a system disk of 20 GiB and without an SSH key.
     ///
     /// ```
     /// use kops_core::graph::TaskGraph;
@@ -97,31 +97,31 @@ impl<S: Stage> InstanceGroup<S> {
     }
 
     setters! {
-        /// Adds zones that its machines are spread over.
+        /// Adds zones over which its machines are distributed.
         texts zones;
-        /// Sets the fewest machines.
+        /// Sets the minimum number of machines.
         set min: u32;
-        /// Sets the most machines.
+        /// Sets the maximum number of machines.
         set max: u32;
-        /// Adds firewalls around each machine.
+        /// Adds firewalls of each machine.
         extend firewalls: At<S, Id<Firewall>>;
-        /// Sets what its machines may do in the cloud.
+        /// Sets the identity of its machines.
         option identity: At<S, Id<Identity>>;
-        /// Sets who may log in.
+        /// Sets the SSH key.
         option ssh_key: At<S, Id<SshKey>>;
-        /// Sets what a machine runs at first boot, plain (not encoded).
+        /// Sets the user data, run by each machine on first boot; plain (not encoded).
         option user_data: At<S, Secret>;
         /// Sets the machines' system disks.
         set root_disk: InstanceDisk;
-        /// Adds load balancers that its machines are behind.
+        /// Adds load balancers that its machines are targets of.
         extend load_balancers: At<S, Id<LoadBalancer>>;
-        /// Sets further switches of the machines.
+        /// Sets additional options of the machines.
         set options: MachineOptions;
-        /// Lets the cloud take machines back, cheaper.
+        /// Uses spot machines, which are cheaper, but can be reclaimed by the cloud.
         option spot: SpotOptions;
         /// Adds labels.
         extend labels: (String, String);
-        /// Sets what only one provider understands.
+        /// Sets settings that only one provider understands.
         set extensions: Extensions;
     }
 
@@ -143,22 +143,22 @@ impl Resource for InstanceGroup {
     type Resolved = InstanceGroup<Closed>;
 }
 
-/// On what terms machines may be taken back.
+/// Options of spot machines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SpotOptions {
-    /// The most to pay for a machine and hour, in the cloud's currency; the list price when `None`.
+    /// The maximum price per machine and hour, in the cloud's currency; the list price if `None`.
     pub max_price: Option<String>,
 }
 
 impl SpotOptions {
-    /// At the list price.
+    /// Spot machines at up to the list price.
     pub fn new() -> Self {
         Self::default()
     }
 
     setters! {
-        /// Sets the most to pay for a machine and hour, in the cloud's currency.
+        /// Sets the maximum price per machine and hour, in the cloud's currency.
         text max_price;
     }
 }

@@ -8,32 +8,32 @@ use super::{At, Extensions, Firewall, Network, Output, Protocol, Resource, Subne
 use crate::graph::{Closed, Id, Open, Stage};
 use crate::setters;
 
-/// A load balancer for TCP, with its listeners and one target group each.
+/// A TCP or UDP load balancer, with its listeners and one target group for each.
 ///
-/// Who is behind it is said by the instance groups that name it.
+/// Its targets are the instance groups that refer to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 #[non_exhaustive]
 pub struct LoadBalancer<S: Stage = Open> {
-    /// The network it lives in.
+    /// The network it is in.
     pub network: At<S, Id<Network>>,
-    /// The subnets it has a leg in.
+    /// The subnets it is attached to.
     pub subnets: BTreeSet<At<S, Id<Subnet>>>,
-    /// Who can reach it.
+    /// From where it can be reached.
     pub scheme: Scheme,
-    /// The firewalls around it.
+    /// Its firewalls.
     pub firewalls: BTreeSet<At<S, Id<Firewall>>>,
-    /// What it listens on.
+    /// Its listeners.
     pub listeners: Vec<Listener>,
-    /// Whether a leg also sends to targets in other zones.
+    /// Whether it also forwards to targets in other zones.
     pub cross_zone: bool,
-    /// What only one provider understands.
+    /// Settings that only one provider understands.
     #[serde(default, skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,
 }
 
 impl<S: Stage> LoadBalancer<S> {
-    /// A load balancer inside the network that listens on nothing yet.
+    /// An internal load balancer without listeners.
     ///
     /// ```
     /// use kops_core::graph::TaskGraph;
@@ -68,21 +68,21 @@ impl<S: Stage> LoadBalancer<S> {
     }
 
     setters! {
-        /// Sets who can reach it.
+        /// Sets from where it can be reached.
         set scheme: Scheme;
-        /// Adds firewalls around it.
+        /// Adds firewalls.
         extend firewalls: At<S, Id<Firewall>>;
         /// Adds listeners.
         extend listeners: Listener;
-        /// Sets whether a leg also sends to targets in other zones.
+        /// Sets whether it also forwards to targets in other zones.
         set cross_zone: bool;
-        /// Sets what only one provider understands.
+        /// Sets settings that only one provider understands.
         set extensions: Extensions;
     }
 }
 
 impl LoadBalancer {
-    /// The name under which clients reach it.
+    /// The DNS name for clients.
     pub const DNS_NAME: Output<Self, String> = Output::new("dns_name");
 }
 
@@ -101,35 +101,35 @@ pub enum Scheme {
     Internal,
 }
 
-/// A port that a load balancer serves.
+/// A port on which a load balancer listens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Listener {
-    /// The port clients connect to.
+    /// The port for clients.
     pub port: u16,
     /// TCP or UDP.
     pub protocol: Protocol,
-    /// The port of the machines behind.
+    /// The port of the targets.
     pub target_port: u16,
-    /// How a machine shows that it works.
+    /// The health check of the targets.
     pub health_check: HealthCheck,
-    /// Ends TLS at the balancer, with this certificate of the cloud's.
+    /// The cloud's certificate with which the load balancer terminates TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
 }
 
 impl Listener {
-    /// A port that is served by the same port of the machines behind.
+    /// A listener that forwards to the same port of the targets.
     pub fn new(protocol: Protocol, port: u16) -> Self {
         Self { port, protocol, target_port: port, health_check: HealthCheck::default(), certificate: None }
     }
 
-    /// A port of TCP that is served by the same port of the machines behind.
+    /// A TCP listener that forwards to the same port of the targets.
     pub fn tcp(port: u16) -> Self {
         Self::new(Protocol::Tcp, port)
     }
 
-    /// A port of UDP that is served by the same port of the machines behind.
+    /// A UDP listener that forwards to the same port of the targets.
     pub fn udp(port: u16) -> Self {
         Self::new(Protocol::Udp, port)
     }
@@ -137,54 +137,54 @@ impl Listener {
     setters! {
         /// Sets the protocol.
         set protocol: Protocol;
-        /// Sets the port of the machines behind.
+        /// Sets the port of the targets.
         set target_port: u16;
-        /// Sets how a machine shows that it works.
+        /// Sets the health check of the targets.
         set health_check: HealthCheck;
-        /// Ends TLS at the balancer, with this certificate of the cloud's.
+        /// Sets the cloud's certificate with which the load balancer terminates TLS.
         text certificate;
     }
 }
 
-/// How a machine behind a load balancer shows that it works.
+/// A health check of the targets of a load balancer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HealthCheck {
-    /// The port asked; the target port when `None`.
+    /// The port to check; the target port if `None`.
     pub port: Option<u16>,
-    /// The path of an HTTPS request; a bare TCP connection when `None`.
+    /// The path of an HTTPS request; if `None`, only a TCP connection is made.
     pub https_path: Option<String>,
-    /// Seconds between two questions.
+    /// The interval between checks, in seconds.
     pub interval_seconds: u32,
-    /// Good answers in a row that make a machine healthy.
+    /// The number of successful checks in a row after which a target is healthy.
     pub healthy: u32,
-    /// Bad answers in a row that make it unhealthy.
+    /// The number of failed checks in a row after which a target is unhealthy.
     pub unhealthy: u32,
 }
 
 impl Default for HealthCheck {
-    /// A TCP connection every 10 s, two answers decide.
+    /// A TCP connection every 10 s; two checks decide.
     fn default() -> Self {
         Self { port: None, https_path: None, interval_seconds: 10, healthy: 2, unhealthy: 2 }
     }
 }
 
 impl HealthCheck {
-    /// A TCP connection every 10 s, two answers decide.
+    /// A TCP connection every 10 s; two checks decide.
     pub fn new() -> Self {
         Self::default()
     }
 
     setters! {
-        /// Sets the port asked.
+        /// Sets the port to check.
         option port: u16;
-        /// Asks by HTTPS for a path instead of a bare TCP connection.
+        /// Checks with an HTTPS request for this path instead of a TCP connection.
         text https_path;
-        /// Sets the seconds between two questions.
+        /// Sets the interval between checks, in seconds.
         set interval_seconds: u32;
-        /// Sets how many good answers in a row make a machine healthy.
+        /// Sets the number of successful checks in a row after which a target is healthy.
         set healthy: u32;
-        /// Sets how many bad answers in a row make it unhealthy.
+        /// Sets the number of failed checks in a row after which a target is unhealthy.
         set unhealthy: u32;
     }
 }

@@ -1,7 +1,7 @@
-//! The provider-agnostic kinds. What a kind is, see [`crate::graph::Resource`].
+//! The agnostic kinds. For the definition of a kind, see [`crate::graph::Resource`].
 //!
-//! A specification is made by a constructor that takes what is required; the rest has a usual value, is set by methods
-//! named after the members, and can be assigned, too. Later versions add members, never a required one:
+//! A specification is created with a constructor that takes the required fields; the others have a default, are set
+//! with methods named after them, and can also be assigned. Later versions may add fields, but never a required one:
 //!
 //! ```
 //! use kops_core::resource::{HealthCheck, Listener};
@@ -10,8 +10,8 @@
 //! api.health_check.interval_seconds = 30;
 //! ```
 //!
-//! Choices ([`Protocol`], [`Peer`], [`Egress`], …) are exhaustive on purpose: a provider answers each of them, and when
-//! another comes the compiler tells it where.
+//! Enums ([`Protocol`], [`Peer`], [`Egress`], …) are exhaustive on purpose: a provider has to support each variant,
+//! and the compiler tells it where a new one is missing.
 
 mod address;
 mod dns;
@@ -48,7 +48,7 @@ pub use crate::graph::{At, Output, Resource};
 
 use crate::cloud::Class;
 
-/// What objects of the agnostic kinds are for.
+/// The classes of the agnostic kinds.
 pub(crate) const CLASSES: &[(Class, &[&str])] = &[
     (Class::Data, &[Volume::KIND]),
     (Class::Compute, &[<Instance>::KIND, <InstanceGroup>::KIND, SshKey::KIND]),

@@ -10,14 +10,14 @@ use crate::setters;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Network {
-    /// Its address ranges; the first is the primary one.
+    /// Its CIDRs; the first is the primary one.
     pub cidrs: Vec<IpNet>,
-    /// Whether the cloud also assigns a public IPv6 range.
+    /// Whether the cloud also assigns a public IPv6 CIDR.
     pub ipv6: bool,
 }
 
 impl Network {
-    /// A network with these address ranges; the first is the primary one.
+    /// A network with these CIDRs; the first is the primary one.
     ///
     /// ```
     /// use kops_core::resource::Network;
@@ -30,7 +30,7 @@ impl Network {
     }
 
     setters! {
-        /// Sets whether the cloud also assigns a public IPv6 range.
+        /// Sets whether the cloud also assigns a public IPv6 CIDR.
         set ipv6: bool;
     }
 }

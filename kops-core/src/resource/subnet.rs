@@ -1,4 +1,4 @@
-//! Subnets, and how their machines reach the world.
+//! Subnets, and how their machines connect to the internet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,25 +9,25 @@ use super::{At, InternetGateway, NatGateway, Network, Resource};
 use crate::graph::{Closed, Id, Open, Stage};
 use crate::setters;
 
-/// A part of a network, in one zone where the cloud's subnets are zonal.
+/// A part of a network; in one zone, if the cloud's subnets are zonal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 #[non_exhaustive]
 pub struct Subnet<S: Stage = Open> {
-    /// The network it is a part of.
+    /// The network it is in.
     pub network: At<S, Id<Network>>,
-    /// Its address range, inside the network's.
+    /// Its CIDR, within the network's.
     pub cidr: IpNet,
-    /// The zone, as the cloud names it; `None` where subnets span the zones.
+    /// The zone, as named by the cloud; `None` if subnets span the zones.
     pub zone: Option<String>,
-    /// Who lives in it.
+    /// What it is for.
     pub access: Access,
-    /// The way out.
+    /// Its route to the internet.
     pub egress: Egress<S>,
-    /// Routes beside the way out.
+    /// Additional routes.
     #[serde(default)]
     pub routes: BTreeSet<Route>,
-    /// Labels beyond those of ownership.
+    /// Labels, in addition to the marks.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
 }
@@ -44,33 +44,33 @@ pub enum Access {
     Utility,
 }
 
-/// A route to somewhere else than the internet.
+/// A route to a destination other than the internet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Route {
     /// The destination.
     pub cidr: IpNet,
-    /// The existing object of the cloud that it leads to: a peering, a transit gateway, an appliance.
+    /// The existing object of the cloud to which it leads: a peering, a transit gateway, an appliance.
     pub target: String,
 }
 
-/// The way from a subnet to the internet.
+/// How a subnet is connected to the internet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum Egress<S: Stage = Open> {
-    /// None, or none that the project manages.
+    /// Not at all, or by a route that is not managed here.
     #[default]
     None,
-    /// Straight through the network's internet gateway.
+    /// Through the network's internet gateway.
     Internet(At<S, Id<InternetGateway>>),
     /// Through a NAT gateway.
     Nat(At<S, Id<NatGateway>>),
-    /// Through an existing object of the cloud: a transit gateway, an appliance.
+    /// Through an existing object of the cloud, such as a transit gateway or an appliance.
     Existing(String),
 }
 
 impl<S: Stage> Subnet<S> {
-    /// A private subnet without a way out, in no particular zone.
+    /// A private subnet without a route to the internet, in no particular zone.
     pub fn new(network: At<S, Id<Network>>, cidr: IpNet) -> Self {
         Self {
             network,
@@ -83,27 +83,27 @@ impl<S: Stage> Subnet<S> {
         }
     }
 
-    /// The subnet open to the internet.
+    /// Makes it public, with a route to the internet through a gateway.
     pub fn public(mut self, gateway: At<S, Id<InternetGateway>>) -> Self {
         self.access = Access::Public;
         self.egress = Egress::Internet(gateway);
         self
     }
 
-    /// The subnet with a way out through a NAT gateway.
+    /// Adds a route to the internet through a NAT gateway.
     pub fn behind(mut self, gateway: At<S, Id<NatGateway>>) -> Self {
         self.egress = Egress::Nat(gateway);
         self
     }
 
     setters! {
-        /// Sets the zone, as the cloud names it.
+        /// Sets the zone, as named by the cloud.
         text zone;
-        /// Sets who lives in it.
+        /// Sets what it is for.
         set access: Access;
-        /// Sets the way out.
+        /// Sets its route to the internet.
         set egress: Egress<S>;
-        /// Adds routes beside the way out.
+        /// Adds routes.
         extend routes: Route;
         /// Adds labels.
         extend labels: (String, String);

@@ -7,30 +7,30 @@ use serde::{Deserialize, Serialize};
 use super::Resource;
 use crate::setters;
 
-/// A disk in a zone, attached by whoever finds it.
+/// A disk in a zone, attached by the machine that needs it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Volume {
     /// The zone.
     pub zone: String,
-    /// Size in GiB. Disks grow; they do not shrink.
+    /// The size in GiB. Disks can grow, but not shrink.
     pub size_gib: u32,
-    /// The cloud's name of the disk type; the provider's choice when `None`.
+    /// The disk type, as named by the cloud; the provider's default if `None`.
     pub volume_type: Option<String>,
-    /// Provisioned operations a second, for types that have such.
+    /// The provisioned operations per second, for types with that option.
     pub iops: Option<u32>,
-    /// Provisioned throughput in MiB/s, for types that have such.
+    /// The provisioned throughput in MiB/s, for types with that option.
     pub throughput_mibps: Option<u32>,
     /// Whether it is encrypted.
     pub encrypted: bool,
-    /// The key it is encrypted with; the account's default when `None`.
+    /// The encryption key; the account's default if `None`.
     pub kms_key: Option<String>,
-    /// Labels beyond those of ownership.
+    /// Labels, in addition to the marks.
     pub labels: BTreeMap<String, String>,
 }
 
 impl Volume {
-    /// A disk of the provider's choice in a zone.
+    /// A disk of the provider's default type in a zone.
     ///
     /// ```
     /// use kops_core::resource::Volume;
@@ -45,15 +45,15 @@ impl Volume {
     setters! {
         /// Sets the size in GiB.
         set size_gib: u32;
-        /// Sets the disk type, as the cloud names it.
+        /// Sets the disk type, as named by the cloud.
         text volume_type;
-        /// Sets the provisioned operations a second.
+        /// Sets the provisioned operations per second.
         option iops: u32;
         /// Sets the provisioned throughput in MiB/s.
         option throughput_mibps: u32;
         /// Sets whether it is encrypted.
         set encrypted: bool;
-        /// Sets the key it is encrypted with.
+        /// Sets the encryption key.
         text kms_key;
         /// Adds labels.
         extend labels: (String, String);

@@ -102,7 +102,7 @@ async fn an_output_of_what_is_fulfilled_without_an_object_is_refused() {
     let graph = ground.graph.build().unwrap();
     let error = with_users(azure).lower(&graph, &Scope::new("demo"), &[]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("no object stands for InternetGateway/main on Azure"), "{error}");
+    assert!(error.to_string().contains("InternetGateway/main has no object on Azure"), "{error}");
 }
 
 /// Without the wrapper nobody knows the kind.

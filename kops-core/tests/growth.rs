@@ -14,7 +14,6 @@ const EXHAUSTIVE: &[(&str, &str)] = &[
     ("DnsTarget", "a provider answers each choice"),
     ("Egress", "a provider answers each choice"),
     ("Filter", "a handler answers each of them; its variants can grow"),
-    ("Mark", "the three things that a mark says, which providers write and read"),
     ("MarkTags", "providers write it as a constant"),
     ("Peer", "a provider answers each choice"),
     ("Ports", "a range has two ends"),

@@ -128,7 +128,7 @@ async fn a_file_that_no_key_can_name_is_named_instead_of_overlooked() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("a\\b"), "").unwrap();
     let error = LocalStore::new(root.path()).list(&Prefix::root(), None).await.unwrap_err();
-    assert!(error.to_string().contains("a\\b has a name that no object"), "{error}");
+    assert!(error.to_string().contains("a\\b does not have a valid object name"), "{error}");
 }
 
 /// Several processes count up together; no step is lost.

@@ -1,4 +1,4 @@
-//! A state store in a bucket: what follows from an object store's own calls, in every cloud alike.
+//! State stores in a bucket: the part that is the same for all object stores.
 
 use std::fmt;
 
@@ -7,20 +7,21 @@ use async_trait::async_trait;
 use super::{Entry, Place, Precondition, Prefix, StateStore, StoreKey, StoredObject, Version};
 use crate::{Error, ErrorKind, Result};
 
-/// The calls of an object store, by the names that objects have there. Whatever implements it is a [`StateStore`].
+/// The calls of an object store, by the names of objects there. Every implementation is a [`StateStore`].
 ///
 /// # Behavior
-/// - Every method makes single attempts; [`RetryingStore`](super::RetryingStore) repeats.
-/// - A bucket that is missing is [`Place::missing`], also when the object store does not tell it from a missing object.
+/// - Every method makes a single attempt; [`RetryingStore`](super::RetryingStore) retries.
+/// - If the bucket is missing, the error is [`Place::missing`], even if the object store does not distinguish it from
+///   a missing object.
 #[async_trait]
 pub trait Bucket: fmt::Debug + Send + Sync {
-    /// The bucket, and which of its objects are the store's.
+    /// The bucket, and the part of it that belongs to the store.
     fn place(&self) -> &Place;
 
     /// Reads an object.
     async fn get_object(&self, object: &str) -> Result<StoredObject, BucketError>;
 
-    /// Writes an object on a condition, and returns its new version.
+    /// Writes an object if the condition holds, and returns its new version.
     async fn put_object(
         &self,
         object: &str,
@@ -28,54 +29,56 @@ pub trait Bucket: fmt::Debug + Send + Sync {
         condition: &Precondition,
     ) -> Result<Version, BucketError>;
 
-    /// Deletes an object, if asked only at a version. That it is not there may be a success or
+    /// Deletes an object, optionally only at a version. If it does not exist, the result may be a success or
     /// [`BucketError::NotFound`].
     async fn delete_object(&self, object: &str, expected: Option<&Version>) -> Result<(), BucketError>;
 
-    /// All pages of a listing.
+    /// A listing, including all pages.
     async fn list_objects(&self, range: Range<'_>) -> Result<Listing, BucketError>;
 }
 
-/// What a listing is to show.
+/// The range of a listing.
 #[derive(Clone, Copy, Debug)]
 pub struct Range<'a> {
-    /// Objects whose names begin so.
+    /// The common prefix of the names.
     pub prefix: &'a str,
-    /// Objects behind this name are enough; what is shown besides does no harm.
+    /// Only objects after this name are needed; returning others is harmless.
     pub after: Option<&'a str>,
-    /// Whether objects with a slash behind the prefix are shown as one, as [`Listing::folders`].
+    /// Whether objects with a slash after the prefix are combined, as [`Listing::folders`].
     pub folded: bool,
 }
 
-/// What a listing shows, in any order.
+/// The result of a listing, in any order.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
     /// Objects by name, with their versions.
     pub objects: Vec<(String, Version)>,
-    /// The beginnings of names up to the first slash behind the prefix.
+    /// The names up to the first slash after the prefix.
     pub folders: Vec<String>,
 }
 
-/// Why a call to an object store did not do what it was asked.
+/// Why a call to an object store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
     /// There is no such object.
     #[error("there is no such object")]
     NotFound,
-    /// The condition did not hold.
+    /// The condition of the request does not hold.
     #[error("the condition of the request does not hold")]
     PreconditionFailed,
-    /// Anything else, in words.
+    /// Any other error.
     #[error(transparent)]
     Failed(#[from] Error),
 }
 
-/// Where no object and no condition was named.
+/// For calls without an object or condition.
 impl From<BucketError> for Error {
     fn from(refusal: BucketError) -> Self {
         match refusal {
             BucketError::Failed(error) => error,
-            BucketError::NotFound => Self::not_found("the object store says that something is not there"),
+            BucketError::NotFound => {
+                Self::not_found("the object store reports that an object does not exist")
+            }
             BucketError::PreconditionFailed => {
                 Self::new(ErrorKind::Conflict, "the object store is busy with another request")
             }
@@ -84,11 +87,11 @@ impl From<BucketError> for Error {
 }
 
 impl BucketError {
-    /// As an error, where neither can be what was hoped for.
+    /// Converts it to an error, if neither is an expected result.
     fn of(self, store: &dyn StateStore, key: &StoreKey, condition: &Precondition) -> Error {
         match (self, condition) {
             (Self::Failed(error), _) => error,
-            // What was to be at a version is gone.
+            // The object that should have a version is gone.
             (Self::PreconditionFailed, _) | (Self::NotFound, Precondition::Match(_)) => {
                 condition.refusal(store, key)
             }
@@ -135,7 +138,7 @@ impl<B: Bucket> StateStore for B {
                 entries.push(Entry { key, version });
             }
         }
-        // Most object stores sort so; of some it is their operator's choice.
+        // Most object stores sort like this; in some it depends on the operator.
         entries.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(entries)
     }
@@ -145,9 +148,9 @@ impl<B: Bucket> StateStore for B {
         let listing = self.list_objects(Range { prefix: &under, after: None, folded: true }).await?;
         let name = |folder: &String| Some(folder.strip_prefix(&under)?.strip_suffix('/')?.to_owned());
         let mut names: Vec<String> = listing.folders.iter().filter_map(name).collect();
-        // What is called "" stands behind two slashes, which no key has.
+        // The folder "" comes from two slashes, which no key has.
         names.retain(|name| !name.is_empty());
-        // Not yet sorted: listings sort them with the slash at the end, before which a few characters sort.
+        // Not sorted yet: listings include the slash at the end, and a few characters sort before it.
         names.sort();
         names.dedup();
         Ok(names)

@@ -1,16 +1,15 @@
-//! The journal: what was about to be made, for objects that could not be found again otherwise.
+//! The journal: creations of objects that could not be found again otherwise.
 //!
-//! Most objects of a cloud can be found again after a crash: by a unique name, by tags given at creation, or
-//! by an idempotency token. A few have none of these
-//! ([`IdentityClass::Journal`](crate::cloud::IdentityClass::Journal)). Before such an object is created, an
-//! *intent* is written: for which task, with what content, and which objects of the kind there were. When
-//! the create was answered, the object's identifier is added. After a crash between the two, an object that
-//! looks as intended and is not among those listed is the one that was made.
+//! Most objects of a cloud can be found again after a crash: by a unique name, by tags set on creation, or by an
+//! idempotency token. A few have none of these ([`IdentityClass::Journal`](crate::cloud::IdentityClass::Journal)).
+//! Before such an object is created, an *intent* is written: the task, the content, and the existing objects of the
+//! kind. Once the creation has succeeded, the object's identifier is added. After a crash in between, an object with
+//! the intended content that is not among the existing ones is the one that was created.
 //!
-//! One intent is one small object of the store, written by conditional writes only, so a crash at any
-//! instruction leaves each intent either unwritten, open, or done. Its name is made of what it says:
-//! intending the same again, as after a lost answer, is the same intent. In the steady state of a cluster
-//! without such objects the journal is empty and costs one list call.
+//! Each intent is a small object of the store, which is only written conditionally, so after a crash at any point an
+//! intent is either not written, open, or done. Its name is derived from its content: recording the same intent
+//! again, such as after a lost response, has no effect. For a cluster without such objects, the journal is empty and
+//! costs one listing.
 //!
 //! ```
 //! use kops_core::store::{IntentLog, Journal};
@@ -41,32 +40,32 @@ use super::{
 use crate::digest::Hasher;
 use crate::{Error, ErrorKind, Result};
 
-/// Remembers what is about to be made: what the engine needs of a [`Journal`].
+/// Records intents: the part of a [`Journal`] that the engine needs.
 #[async_trait]
 pub trait IntentLog: fmt::Debug + Send + Sync {
-    /// Notes that an object of this content is about to be created for the task `key`, beside the `existing`
-    /// objects of its kind.
+    /// Records that an object with this content is about to be created for the task `key`, in addition to the
+    /// `existing` objects of its kind.
     ///
     /// # Behavior
-    /// - The intent outlives a crash from the moment this returned.
-    /// - Intending the same again gives the same intent, open.
+    /// - Once this returns, the intent survives a crash.
+    /// - Recording the same intent again returns the same intent, open.
     async fn intend(&self, key: &str, content_digest: &str, existing: &[String]) -> Result<Intent>;
 
-    /// Notes which object came of an intent.
+    /// Records the object that was created for an intent.
     ///
     /// # Behavior
-    /// - Noting the same object again succeeds.
-    /// - Noting another object, or what became of an abandoned intent, is a `Conflict`.
+    /// - Recording the same object again succeeds.
+    /// - Recording another object, or one for an abandoned intent, is a `Conflict`.
     async fn done(&self, intent: &Intent, object: &str) -> Result<()>;
 
-    /// Drops an intent that nothing came of.
+    /// Removes an intent for which nothing was created.
     ///
     /// # Behavior
-    /// - Abandoning what is not there any more succeeds.
-    /// - An intent that is done meanwhile is a `Conflict`.
+    /// - Abandoning an intent that no longer exists succeeds.
+    /// - Abandoning an intent that was completed in the meantime is a `Conflict`.
     async fn abandon(&self, intent: &Intent) -> Result<()>;
 
-    /// Drops all that is known of an object, which was deleted.
+    /// Removes all records of an object that was deleted.
     ///
     /// # Behavior
     /// - Forgetting an unknown object succeeds.
@@ -76,7 +75,7 @@ pub trait IntentLog: fmt::Debug + Send + Sync {
     async fn entries(&self) -> Result<Vec<Intent>>;
 }
 
-/// An object that was about to be made, or was.
+/// The record of a creation that was intended, or done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     at: StoreKey,
@@ -94,28 +93,28 @@ struct Record {
 }
 
 impl Intent {
-    /// The task that the object is for.
+    /// The key of the object's task.
     pub fn key(&self) -> &str {
         &self.record.key
     }
 
-    /// The digest of what it was to be.
+    /// The digest of the object's intended content.
     pub fn content_digest(&self) -> &str {
         &self.record.digest
     }
 
-    /// The objects of the kind that there were before.
+    /// The objects of the kind that existed before.
     pub fn existing(&self) -> &[String] {
         &self.record.existing
     }
 
-    /// The object that came of it; `None` while that is not known.
+    /// The object that was created; `None` while that is not known.
     pub fn object(&self) -> Option<&str> {
         self.record.object.as_deref()
     }
 }
 
-/// The intents of one cluster, in a state store.
+/// The journal of one cluster, in a state store.
 #[derive(Clone, Debug)]
 pub struct Journal {
     store: Arc<dyn StateStore>,
@@ -128,20 +127,20 @@ impl Journal {
         Self { store, prefix }
     }
 
-    /// A journal that is gone with the process: for clouds that are, too.
+    /// A journal in memory: for clouds that are in memory, too.
     pub fn in_memory() -> Self {
         Self::new(Arc::new(MemoryStore::new()), Prefix::root())
     }
 
     async fn write(&self, at: &StoreKey, record: &Record, condition: Precondition) -> Result<Version> {
         let bytes = serde_json::to_vec_pretty(record)
-            .map_err(|error| Error::internal("an intent cannot be written").with_source(error))?;
+            .map_err(|error| Error::internal("an intent cannot be serialised").with_source(error))?;
         self.store.put(at, bytes, condition).await
     }
 
     fn parse(&self, at: StoreKey, object: &StoredObject) -> Result<Intent> {
         let record = serde_json::from_slice(&object.bytes).map_err(|error| {
-            Error::invalid(format!("{}/{at} is no intent that this program can read", self.store.location()))
+            Error::invalid(format!("{}/{at} is not an intent in a supported format", self.store.location()))
                 .with_hint("use the program that wrote it")
                 .with_source(error)
         })?;
@@ -169,7 +168,8 @@ impl IntentLog for Journal {
         let version = match self.write(&at, &record, Precondition::Absent).await {
             Err(error) if error.kind() == ErrorKind::Conflict => match self.read(&at).await? {
                 Some(same) if same.object().is_none() => return Ok(same),
-                // What it once led to is not among the existing objects: it is gone, and another is to be made.
+                // The object created earlier is not among the existing ones: it is gone, and another one has to be
+                // created.
                 Some(done) => self.write(&at, &record, Precondition::Match(done.version)).await?,
                 None => self.write(&at, &record, Precondition::Absent).await?,
             },
@@ -181,7 +181,7 @@ impl IntentLog for Journal {
     async fn done(&self, intent: &Intent, object: &str) -> Result<()> {
         let record = Record { object: Some(object.to_owned()), ..intent.record.clone() };
         match self.write(&intent.at, &record, Precondition::Match(intent.version.clone())).await {
-            // As after a lost answer.
+            // As after a lost response.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 let now = self.read(&intent.at).await?;
                 if now.is_some_and(|now| now.record == record) { Ok(()) } else { Err(error) }
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(found[0].existing(), ["a", "b"]);
         journal(&store).done(&found[0], "c").await.unwrap();
         assert_eq!(journal(&store).entries().await.unwrap()[0].object(), Some("c"));
-        // The one who intended first finds it done, by itself or another.
+        // The first one finds it done, by itself or the other one.
         journal(&store).done(&intent, "c").await.unwrap();
         assert_eq!(journal(&store).done(&intent, "d").await.unwrap_err().kind(), ErrorKind::Conflict);
         assert_eq!(journal(&store).abandon(&intent).await.unwrap_err().kind(), ErrorKind::Conflict);
@@ -258,7 +258,7 @@ mod tests {
         }
         assert_eq!(journal.entries().await.unwrap().len(), 4);
 
-        // Once done it can be intended anew: what came of it is gone.
+        // Once done, it can be recorded again, because the created object is gone.
         store.script([StoreFault::LoseAnswer]);
         assert!(journal.done(&again, "x").await.is_err());
         journal.done(&again, "x").await.unwrap();
@@ -296,6 +296,6 @@ mod tests {
         let at = StoreKey::new(".kops/x/journal/odd").unwrap();
         store.put(&at, b"?".to_vec(), Precondition::Any).await.unwrap();
         let error = journal(&store).entries().await.unwrap_err().to_string();
-        assert!(error.contains(".kops/x/journal/odd is no intent"), "{error}");
+        assert!(error.contains(".kops/x/journal/odd is not an intent"), "{error}");
     }
 }

@@ -1,22 +1,22 @@
-//! Keys and prefixes: relative paths that mean the same in every store.
+//! Keys and prefixes: relative paths that have the same meaning in every store.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{Error, Result};
 
-/// The top-level name that stores keep for themselves (the local store's lock and unfinished file).
+/// The top-level name that is reserved for stores (the local store's lock and unfinished file).
 pub(super) const RESERVED: &str = ".kops-local";
 
-/// S3 and GCS allow 1,024 bytes, of which the store's own prefix takes some.
+/// S3 and GCS allow 1,024 bytes, which have to include the store's own prefix.
 const LONGEST: usize = 896;
-/// The longest name of a file on common file systems.
+/// The maximum length of a file name on common file systems.
 const LONGEST_NAME: usize = 255;
 
 /// The name of an object in a store: a relative path with `/` between its parts.
 ///
 /// Every part is non-empty, at most 255 bytes long, neither `.` nor `..`, and free of control characters and
-/// backslashes; so a key is a safe path on a file system and the same key everywhere.
+/// backslashes; so a key is a safe path on a file system, and the same key in every store.
 ///
 /// ```
 /// use kops_core::store::StoreKey;
@@ -30,17 +30,17 @@ const LONGEST_NAME: usize = 255;
 pub struct StoreKey(String);
 
 impl StoreKey {
-    /// The key of that name.
+    /// Parses a key.
     ///
     /// # Errors
-    /// `Invalid` when it is not a relative path of the form above.
+    /// `Invalid` if it is not a relative path as described above.
     pub fn new(key: impl Into<String>) -> Result<Self> {
         let key = key.into();
         check(&key)?;
         Ok(Self(key))
     }
 
-    /// The whole key.
+    /// The complete key.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -73,7 +73,7 @@ impl FromStr for StoreKey {
 /// let groups = Prefix::new("ha.example.com/instancegroup")?;
 /// assert_eq!(groups.key("nodes")?, StoreKey::new("ha.example.com/instancegroup/nodes")?);
 /// assert_eq!(groups.relative(&groups.key("nodes")?), Some("nodes"));
-/// // A prefix ends at a slash: this is another directory.
+/// // A prefix ends with a slash: this is another directory.
 /// assert!(!groups.contains(&StoreKey::new("ha.example.com/instancegroups")?));
 /// # Ok::<(), kops_core::Error>(())
 /// ```
@@ -86,10 +86,10 @@ impl Prefix {
         Self(String::new())
     }
 
-    /// Everything under a path, given without a slash at its end.
+    /// Everything under a path, without a slash at its end.
     ///
     /// # Errors
-    /// `Invalid` as for [`StoreKey::new`].
+    /// `Invalid`, as in [`StoreKey::new`].
     pub fn new(directory: impl Into<String>) -> Result<Self> {
         let mut directory = directory.into();
         check(&directory)?;
@@ -97,23 +97,23 @@ impl Prefix {
         Ok(Self(directory))
     }
 
-    /// Empty, or with a slash at the end: what an object store takes as prefix.
+    /// The prefix of names in an object store: empty, or with a slash at the end.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The key of this name under the prefix.
+    /// The key with a name under the prefix.
     ///
     /// # Errors
-    /// `Invalid` as for [`StoreKey::new`].
+    /// `Invalid`, as in [`StoreKey::new`].
     pub fn key(&self, name: &str) -> Result<StoreKey> {
         StoreKey::new(format!("{}{name}", self.0))
     }
 
-    /// The prefix under this one.
+    /// A prefix under this one.
     ///
     /// # Errors
-    /// `Invalid` as for [`StoreKey::new`].
+    /// `Invalid`, as in [`StoreKey::new`].
     pub fn join(&self, directory: &str) -> Result<Self> {
         Self::new(format!("{}{directory}", self.0))
     }
@@ -123,7 +123,7 @@ impl Prefix {
         self.relative(key).is_some()
     }
 
-    /// The rest of a key that is under the prefix.
+    /// The rest of a key after the prefix, if it is under it.
     pub fn relative<'k>(&self, key: &'k StoreKey) -> Option<&'k str> {
         key.0.strip_prefix(&self.0)
     }
@@ -137,23 +137,23 @@ impl fmt::Display for Prefix {
 
 fn check(path: &str) -> Result<()> {
     let wrong = |why: &str| {
-        Err(Error::invalid(format!("`{}` is no key of a state store: {why}", path.escape_debug())))
+        Err(Error::invalid(format!("`{}` is not a valid key of a state store: {why}", path.escape_debug())))
     };
     if path.len() > LONGEST {
         return wrong(&format!("it is longer than {LONGEST} bytes"));
     }
     if path.chars().any(|c| c.is_control() || c == '\\') {
-        return wrong("it has a control character or a backslash");
+        return wrong("it contains a control character or a backslash");
     }
     if path.split('/').next() == Some(RESERVED) {
-        return wrong("that name is for the store itself");
+        return wrong("this name is reserved");
     }
     for part in path.split('/') {
         match part {
-            "" => return wrong("it is empty, or has a slash at either end or two in a row"),
-            "." | ".." => return wrong("it has a part that leads elsewhere"),
+            "" => return wrong("it is empty, starts or ends with a slash, or contains two in a row"),
+            "." | ".." => return wrong("it contains a part `.` or `..`"),
             part if part.len() > LONGEST_NAME => {
-                return wrong(&format!("a part of it is longer than {LONGEST_NAME} bytes"));
+                return wrong(&format!("it contains a part longer than {LONGEST_NAME} bytes"));
             }
             _ => {}
         }
@@ -183,7 +183,7 @@ mod tests {
             ".kops-local/lock",
         ] {
             let error = StoreKey::new(bad).unwrap_err();
-            assert!(error.message().contains("no key"), "{bad}: {error}");
+            assert!(error.message().contains("not a valid key"), "{bad}: {error}");
         }
         assert!(StoreKey::new("a".repeat(256)).is_err());
         assert!(StoreKey::new("a/".repeat(448) + "a").is_err());

@@ -1,22 +1,22 @@
-//! A directory as a store.
+//! A store in a directory.
 //!
-//! An object is a file at its key's path. What a plain directory lacks is added here:
+//! An object is a file at the path of its key. In addition to a plain directory, it provides:
 //!
-//! - **Whole or not at all.** A write goes to one unfinished file, is synced, and is renamed to its place;
-//!   the directories on the way are synced too. Whoever is killed, or loses power, leaves the old content or
-//!   the new one, and at most an unfinished file that the next writer overwrites.
-//! - **Compare and swap.** Writers hold a lock of the operating system on `.kops-local/lock` while they
-//!   compare and rename. The kernel lets go of it when its holder dies. Readers need no lock: a rename is
-//!   atomic. Writers wait for each other; each holds the lock for a few file operations.
-//! - **Versions** are hashes of the content. Times would not do: two writes within one tick of the file
-//!   system's clock look alike.
+//! - **Atomic writes.** A write goes to an unfinished file, which is synced and then renamed; the directories of its
+//!   path are synced, too. After a crash or power loss, an object has its old or new content, and there is at most an
+//!   unfinished file, which the next writer overwrites.
+//! - **Compare and swap.** Writers hold an operating system lock on `.kops-local/lock` while they compare and rename.
+//!   The kernel releases it if its holder dies. Readers need no lock, because a rename is atomic. Writers wait for
+//!   each other; each holds the lock for a few file operations.
+//! - **Versions** are hashes of the content. Times are not sufficient, because two writes within one tick of the file
+//!   system's clock have the same time.
 //!
-//! Lock and unfinished file live in `.kops-local`, which is not listed and ends in no name that a kOps
-//! reading the directory looks for. Every file is readable by its owner alone, since which of them hold
-//! keys is not for a directory to know.
+//! The lock and the unfinished file are in `.kops-local`, which is not listed, and whose names are ignored by a kOps
+//! that reads the directory. All files are readable by their owner only, because the store does not know which of
+//! them contain secrets.
 //!
 //! # Known weaknesses
-//! On a network file system the lock is as good as that system's. A key cannot be both a file and a
+//! On a network file system, the lock is as reliable as that system's locks. A key cannot be both a file and a
 //! directory of others, which object stores allow.
 
 use std::fs::{self, File, OpenOptions};
@@ -36,18 +36,18 @@ pub struct LocalStore {
 }
 
 impl LocalStore {
-    /// The store in a directory that is there already.
+    /// The store in an existing directory.
     ///
-    /// Nothing is looked at yet, and the directory is never created in passing: a mistyped path would
-    /// otherwise look like an empty store. [`LocalStore::create`] makes one.
+    /// The directory is not accessed yet, and never created implicitly: otherwise a mistyped path would look like an
+    /// empty store. Use [`LocalStore::create`] to create it.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// The store in a directory, which is created, for its owner alone, if it is missing.
+    /// The store in a directory, which is created, accessible by its owner only, if it is missing.
     ///
     /// # Errors
-    /// `Io` or `Denied` when that is not possible.
+    /// `Io` or `Denied` if that is not possible.
     pub fn create(root: impl Into<PathBuf>) -> Result<Self> {
         let store = Self::new(root);
         let mut builder = fs::DirBuilder::new();
@@ -65,7 +65,7 @@ impl LocalStore {
         self.root.join(RESERVED).join(name)
     }
 
-    /// Runs file operations where they may block.
+    /// Runs file operations, which may block.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
@@ -73,7 +73,7 @@ impl LocalStore {
         let store = self.clone();
         let done = tokio::task::spawn_blocking(move || work(&store)).await;
         done.map_err(|error| {
-            Error::internal("a file operation of the state store broke off").with_source(error)
+            Error::internal("a file operation of the state store was aborted").with_source(error)
         })?
     }
 
@@ -81,7 +81,7 @@ impl LocalStore {
         let path = self.path(key);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(StoredObject { version: version(&bytes), bytes })),
-            // Also a key that has this one's directory as a file, or is itself a directory of others.
+            // Also if a key has this one's directory as a file, or is a directory of others.
             Err(error) if matches!(error.kind(), Io::NotFound | Io::NotADirectory | Io::IsADirectory) => {
                 self.must_exist()?;
                 Ok(None)
@@ -118,7 +118,7 @@ impl LocalStore {
             return Ok(());
         }
         fs::remove_file(&path).map_err(|error| self.failed("delete", &path, error))?;
-        // Directories mean nothing by themselves: those that became empty go too.
+        // Directories have no meaning by themselves: empty ones are removed, too.
         for directory in path.ancestors().skip(1).take_while(|directory| *directory != self.root) {
             match fs::remove_dir(directory) {
                 Ok(()) => {}
@@ -131,7 +131,7 @@ impl LocalStore {
         sync(&self.root).map_err(|error| self.failed("delete", &path, error))
     }
 
-    /// Makes the directories above a file, and makes them last.
+    /// Creates the directories of a file, and syncs them.
     fn directory_for(&self, path: &Path) -> Result<PathBuf> {
         let directory = path.parent().unwrap_or(&self.root);
         let mut missing: Vec<_> = directory.ancestors().take_while(|directory| !directory.is_dir()).collect();
@@ -143,7 +143,7 @@ impl LocalStore {
                     "{} is an object, so there can be none below it",
                     directory.display()
                 ))
-                .with_hint("in a directory, a name is either a file or holds files; choose another name"),
+                .with_hint("choose another name, which is not both a file and a directory"),
                 _ => self.failed("create", directory, error),
             })?;
             let above = directory.parent().unwrap_or(&self.root);
@@ -152,7 +152,7 @@ impl LocalStore {
         Ok(directory.to_owned())
     }
 
-    /// Waits for the other writers; dropping the file lets the next one in.
+    /// Waits for the other writers; dropping the file releases the lock.
     fn lock(&self) -> Result<File> {
         self.must_exist()?;
         let path = self.own("lock");
@@ -166,7 +166,7 @@ impl LocalStore {
         open().map_err(|error: io::Error| match error.kind() {
             Io::Unsupported => Error::new(
                 ErrorKind::Unsupported,
-                format!("the file system of {} has no file locks", self.root.display()),
+                format!("the file system of {} does not support file locks", self.root.display()),
             )
             .with_hint("keep the state store on a local disk, or in a bucket"),
             _ => self.failed("lock", &path, error),
@@ -178,16 +178,16 @@ impl LocalStore {
         match fs::metadata(&self.root) {
             Ok(metadata) if metadata.is_dir() => Ok(()),
             Ok(_) => Err(Error::invalid(format!("the state store {root} is a file"))
-                .with_hint("name the directory that holds the clusters")),
+                .with_hint("use the directory that contains the clusters")),
             Err(error) if error.kind() == Io::NotFound => {
                 Err(Error::not_found(format!("the directory of the state store, {root}, does not exist"))
-                    .with_hint(format!("check the path, or make a new store with `mkdir -p {root}`")))
+                    .with_hint(format!("check the path, or create a new store with `mkdir -p {root}`")))
             }
             Err(error) => Err(self.failed("open", &self.root, error)),
         }
     }
 
-    /// All files under a directory, depth first, with their keys.
+    /// Visits all files under a directory, depth first, with their keys.
     fn walk(&self, directory: &Path, each: &mut impl FnMut(StoreKey, &Path) -> Result<Walk>) -> Result<Walk> {
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
@@ -199,7 +199,7 @@ impl LocalStore {
             if path == self.root.join(RESERVED) {
                 continue;
             }
-            // Through symbolic links, as `fs::read` goes; what is gone since is not there.
+            // Follows symbolic links, like `fs::read`; files that are gone in the meantime are ignored.
             let Ok(metadata) = fs::metadata(&path) else { continue };
             let walk =
                 if metadata.is_dir() { self.walk(&path, each)? } else { each(self.key(&path)?, &path)? };
@@ -215,7 +215,7 @@ impl LocalStore {
         let parts: Option<Vec<&str>> = relative.iter().map(|part| part.to_str()).collect();
         parts.and_then(|parts| StoreKey::new(parts.join("/")).ok()).ok_or_else(|| {
             Error::invalid(format!(
-                "the file {} has a name that no object of a state store can have",
+                "the file {} does not have a valid object name of a state store",
                 path.display()
             ))
             .with_hint("move it out of the state store")
@@ -248,7 +248,7 @@ impl LocalStore {
         };
         for entry in entries {
             let path = entry.map_err(|error| self.failed("list", &directory, error))?.path();
-            // The first file found settles that there is one: an empty directory is none.
+            // The first file shows that the directory counts: an empty one does not.
             if path.is_dir()
                 && path != self.root.join(RESERVED)
                 && self.walk(&path, &mut |_, _| Ok(Walk::Enough))? == Walk::Enough
@@ -265,13 +265,13 @@ impl LocalStore {
         let (kind, hint) = match error.kind() {
             Io::PermissionDenied => (
                 ErrorKind::Denied,
-                format!("the state store {} must belong to you or be writable for you", self.root.display()),
+                format!("make the state store {} writable for your user", self.root.display()),
             ),
             Io::ReadOnlyFilesystem => {
-                (ErrorKind::Denied, "it is on a read-only file system: use another directory".to_owned())
+                (ErrorKind::Denied, "use a directory that is not on a read-only file system".to_owned())
             }
             Io::StorageFull | Io::QuotaExceeded => {
-                (ErrorKind::Io, "make room on the disk and try again".to_owned())
+                (ErrorKind::Io, "free disk space and try again".to_owned())
             }
             _ => (ErrorKind::Io, "check the directory of the state store".to_owned()),
         };
@@ -320,7 +320,7 @@ impl StateStore for LocalStore {
 }
 
 fn write_unfinished(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // What a killed writer left may have been given other rights since.
+    // A file left behind by a killed writer may have got other permissions since.
     match fs::remove_file(path) {
         Err(error) if error.kind() != Io::NotFound => return Err(error),
         _ => {}
@@ -334,7 +334,7 @@ fn version(bytes: &[u8]) -> Version {
     Version::new(digest::hex(bytes))
 }
 
-/// Makes a directory's entries last; elsewhere than on Unix a directory cannot be synced, and need not.
+/// Syncs a directory's entries; on systems other than Unix, directories cannot be synced.
 fn sync(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! A store in memory: the default to try things on, and the test double of embedders.
+//! A store in memory, for trying things out and for tests.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,8 +11,8 @@ use crate::Result;
 
 /// A store in memory. Clones share their content.
 ///
-/// Its versions count the writes, so unlike a store that hashes it tells apart an object that was changed and
-/// changed back.
+/// Its versions count the writes, so unlike in a store that uses hashes, an object that was changed back has a new
+/// version.
 #[derive(Clone)]
 pub struct MemoryStore {
     name: Arc<str>,
@@ -36,7 +36,7 @@ impl MemoryStore {
         Self { name: name.into(), state: Arc::default() }
     }
 
-    // A panic elsewhere cannot leave the map half changed.
+    // A panic elsewhere cannot leave the map partially changed.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -48,7 +48,7 @@ impl Default for MemoryStore {
     }
 }
 
-/// The keys, never the content.
+/// The keys only, never the content.
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("MemoryStore").field(&self.location()).field(&self.state().objects).finish()
@@ -101,7 +101,7 @@ impl StateStore for MemoryStore {
         let names =
             state.objects.keys().filter_map(|key| Some(prefix.relative(key)?.split_once('/')?.0.to_owned()));
         let mut names: Vec<_> = names.collect();
-        // Not yet sorted: `a.b/x` sorts before `a/x` as a key, and after it as a name.
+        // Not sorted yet: `a.b/x` sorts before `a/x` as a key, but after it as a name.
         names.sort();
         names.dedup();
         Ok(names)

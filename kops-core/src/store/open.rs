@@ -1,4 +1,4 @@
-//! From a URL to a store.
+//! Opening stores by URL.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,19 +13,19 @@ use crate::{Error, Result};
 
 /// A store's URL: `scheme://host/path`.
 ///
-/// Nothing in it is percent-decoded, as in kOps: what stands there is the name.
+/// Nothing is percent-decoded, as in kOps: names are used as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreUrl {
-    /// What kind of store, in lower case: `file`, `s3` …
+    /// The scheme, in lower case: `file`, `s3` …
     pub scheme: String,
     /// The bucket or container; empty for `file`.
     pub host: String,
-    /// The path behind the host, with its slash in front and none at the end; empty when there is none.
+    /// The path after the host, with a slash at the start and none at the end; empty if there is none.
     pub path: String,
 }
 
 impl StoreUrl {
-    /// The path without the slash in front: the prefix inside a bucket.
+    /// The path without the slash at the start: the prefix in a bucket.
     pub fn prefix(&self) -> &str {
         self.path.trim_start_matches('/')
     }
@@ -36,8 +36,8 @@ impl FromStr for StoreUrl {
 
     fn from_str(url: &str) -> Result<Self> {
         let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(Error::invalid(format!("`{url}` is not the URL of a state store: it has no scheme"))
-                .with_hint("write file:///directory or s3://bucket/prefix"));
+            return Err(Error::invalid(format!("`{url}` is not a state store URL: it has no scheme"))
+                .with_hint("use file:///directory or s3://bucket/prefix"));
         };
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         Ok(Self {
@@ -54,18 +54,18 @@ impl fmt::Display for StoreUrl {
     }
 }
 
-/// Opens the stores of one scheme; what a cloud's crate gives to [`Stores::with`].
+/// Opens the stores of one scheme; a cloud's crate provides it for [`Stores::with`].
 #[async_trait]
 pub trait StoreOpener: Send + Sync {
-    /// The store at a URL of this scheme.
+    /// Opens the store at a URL of this scheme.
     ///
     /// # Behavior
-    /// - A URL that cannot be right is `Invalid`, and says what one looks like.
-    /// - It need not look whether the store is there: the first read says so.
+    /// - A URL that is wrong is `Invalid`, with the correct form as a hint.
+    /// - The store need not be accessed: the first read reports whether it exists.
     async fn open(&self, url: &StoreUrl) -> Result<Arc<dyn StateStore>>;
 }
 
-/// The kinds of store that a program knows, by scheme.
+/// The stores that a program supports, by scheme.
 ///
 /// ```
 /// use kops_core::store::Stores;
@@ -75,7 +75,7 @@ pub trait StoreOpener: Send + Sync {
 /// assert_eq!(store.location(), "memory://demo");
 ///
 /// let error = stores.open("ftp://x").await.unwrap_err();
-/// assert!(error.to_string().contains("this program knows file, memory"));
+/// assert!(error.to_string().contains("supported schemes: file, memory"));
 /// # Ok::<(), kops_core::Error>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
@@ -84,29 +84,29 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// The stores of this crate: `file:///directory` and `memory://name`. A name opens the same memory as
-    /// long as this value or a clone of it lives.
+    /// The stores of this crate: `file:///directory` and `memory://name`. A name opens the same store as long as this
+    /// value or a clone of it exists.
     pub fn new() -> Self {
         Self { openers: BTreeMap::new() }.with("file", Files).with("memory", Memories::default())
     }
 
-    /// With another scheme, or another meaning of one.
+    /// Adds or replaces a scheme.
     pub fn with(mut self, scheme: &str, opener: impl StoreOpener + 'static) -> Self {
         self.openers.insert(scheme.to_ascii_lowercase(), Arc::new(opener));
         self
     }
 
-    /// The store at a URL. Whether it is there is told by the first call, or by
+    /// Opens the store at a URL. Whether it exists is reported by the first call, or by
     /// [`StateStoreExt::check`](super::StateStoreExt::check).
     ///
     /// # Errors
-    /// `Invalid` when the URL is malformed or its scheme unknown.
+    /// `Invalid` if the URL is malformed or its scheme is not supported.
     pub async fn open(&self, url: &str) -> Result<Arc<dyn StateStore>> {
         let url: StoreUrl = url.parse()?;
         let Some(opener) = self.openers.get(&url.scheme) else {
             let known = self.openers.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            return Err(Error::invalid(format!("no state store is known for `{url}`"))
-                .with_hint(format!("this program knows {known}")));
+            return Err(Error::invalid(format!("the scheme of the state store `{url}` is not supported"))
+                .with_hint(format!("supported schemes: {known}")));
         };
         opener.open(&url).await
     }
@@ -130,12 +130,12 @@ struct Files;
 impl StoreOpener for Files {
     async fn open(&self, url: &StoreUrl) -> Result<Arc<dyn StateStore>> {
         if !url.host.is_empty() && url.host != "localhost" {
-            return Err(Error::invalid(format!("`{url}` names a host where a directory is wanted"))
-                .with_hint(format!("write file:///{}{} for an absolute path", url.host, url.path)));
+            return Err(Error::invalid(format!("`{url}` has a host, but a directory is required"))
+                .with_hint(format!("use file:///{}{} for an absolute path", url.host, url.path)));
         }
         if url.path.is_empty() {
             return Err(
-                Error::invalid(format!("`{url}` names no directory")).with_hint("write file:///directory")
+                Error::invalid(format!("`{url}` has no directory")).with_hint("use file:///directory")
             );
         }
         Ok(Arc::new(LocalStore::new(Path::new(&url.path))))
@@ -172,10 +172,10 @@ mod tests {
     async fn what_is_wrong_is_said() {
         let stores = Stores::new();
         for (url, says) in [
-            ("/tmp/x", "write file:///directory or s3://bucket/prefix"),
-            ("file://tmp/x", "write file:///tmp/x for an absolute path"),
-            ("file://", "names no directory"),
-            ("s3://bucket", "this program knows file, memory"),
+            ("/tmp/x", "use file:///directory or s3://bucket/prefix"),
+            ("file://tmp/x", "use file:///tmp/x for an absolute path"),
+            ("file://", "has no directory"),
+            ("s3://bucket", "supported schemes: file, memory"),
         ] {
             let error = stores.open(url).await.unwrap_err().to_string();
             assert!(error.contains(says), "{error}");

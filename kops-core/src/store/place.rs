@@ -1,4 +1,4 @@
-//! Where in an object store a state store is.
+//! The location of a state store in an object store.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use super::{Prefix, StoreKey, StoreUrl, Version};
 use crate::error::Source;
 use crate::{Error, ErrorKind, Result};
 
-/// A bucket (or container), or the part of it under a prefix: which objects are a state store's, what they are called
-/// there, and what is said when the bucket cannot be used.
+/// A bucket (or container), or the part of it under a prefix: the names of objects there, and the errors if the
+/// bucket cannot be used.
 ///
 /// ```
 /// use kops_core::store::{StoreKey, Place, StoreUrl};
@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 /// assert_eq!(place.object(&StoreKey::new("ha.example.com/config")?), "clusters/ha.example.com/config");
 ///
 /// let error = Place::of(&"s3://".parse()?, "bucket").unwrap_err();
-/// assert_eq!(error.to_string(), "`s3://` names no bucket (write s3://bucket/prefix)");
+/// assert_eq!(error.to_string(), "`s3://` has no bucket (use s3://bucket/prefix)");
 /// # Ok::<(), kops_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,20 +32,20 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place that a URL names. The `form` says what its parts are before the prefix begins: `bucket`, or
-    /// `account/container`. The last of them is what holds the objects.
+    /// Parses the location in a URL. `form` specifies the parts before the prefix: `bucket`, or `account/container`.
+    /// The last of them contains the objects.
     ///
     /// # Errors
-    /// `Invalid` when one of them is missing, or the prefix is none; it says what such a URL looks like.
+    /// `Invalid` if one of them is missing, or the prefix is not valid, with the correct form as a hint.
     pub fn of(url: &StoreUrl, form: &'static str) -> Result<Self> {
-        let advise = |error: Error| error.with_hint(format!("write {}://{form}/prefix", url.scheme));
+        let advise = |error: Error| error.with_hint(format!("use {}://{form}/prefix", url.scheme));
         let names = format!("{}{}", url.host, url.path);
         let (mut rest, mut kind, mut bucket) = (names.as_str(), "", "");
         let mut base = format!("{}:/", url.scheme);
         for part in form.split('/') {
             let (name, behind) = rest.split_once('/').unwrap_or((rest, ""));
             if name.is_empty() {
-                return Err(advise(Error::invalid(format!("`{url}` names no {part}"))));
+                return Err(advise(Error::invalid(format!("`{url}` has no {part}"))));
             }
             base = format!("{base}/{name}");
             (kind, bucket, rest) = (part, name, behind);
@@ -64,20 +64,20 @@ impl Place {
         format!("{self}/{}", self.prefix).trim_end_matches('/').to_owned()
     }
 
-    /// What the object at a key is called in the bucket.
+    /// The name of the object for a key in the bucket.
     pub fn object(&self, key: &StoreKey) -> String {
         format!("{}{key}", self.prefix)
     }
 
-    /// What all objects under a prefix begin with in the bucket.
+    /// The prefix of all objects under a prefix in the bucket.
     pub fn under(&self, prefix: &Prefix) -> String {
         format!("{}{prefix}", self.prefix)
     }
 
-    /// The key of an object that a listing shows; none for what is only there to show as a folder.
+    /// The key of an object in a listing; none for placeholders of folders.
     ///
     /// # Errors
-    /// `Invalid` for an object that no state store can have made.
+    /// `Invalid` for an object that cannot belong to a state store.
     pub fn key(&self, object: &str) -> Result<Option<StoreKey>> {
         let name = object.strip_prefix(self.prefix.as_str()).unwrap_or(object);
         if name.is_empty() || name.ends_with('/') {
@@ -85,57 +85,54 @@ impl Place {
         }
         StoreKey::new(name).map(Some).map_err(|error| {
             Error::invalid(format!(
-                "the {} {self} has an object that is not a state store's: {error}",
+                "the {} {self} contains an object that does not belong to a state store: {error}",
                 self.kind
             ))
-            .with_hint("move it out of the way of the state store")
+            .with_hint("move it out of the state store")
         })
     }
 
-    /// The version that an answer tells.
+    /// The version in a response.
     ///
     /// # Errors
-    /// `Unsupported` when it tells none.
+    /// `Unsupported` if there is none.
     pub fn version(&self, told: Option<impl Into<String>>) -> Result<Version> {
         told.map(Version::new).ok_or_else(|| {
             Error::new(
                 ErrorKind::Unsupported,
-                format!("the {} {self} gives its objects no versions", self.kind),
+                format!("the {} {self} does not return versions of objects", self.kind),
             )
-            .with_hint("use an object store that does: conditional writes go by them")
+            .with_hint("use an object store that does, because conditional writes require them")
         })
     }
 
-    /// There is no such bucket; `make` is the command that makes it.
+    /// The error if the bucket does not exist; `make` is the command that creates it.
     pub fn missing(&self, make: &str) -> Error {
-        Error::not_found(format!("the {} of the state store, {self}, does not exist", self.kind)).with_hint(
-            format!("check the name, or make it with `{make}`; a state store deserves versioning too"),
-        )
+        Error::not_found(format!("the {} of the state store, {self}, does not exist", self.kind))
+            .with_hint(format!("check the name, or create it with `{make}`; also enable versioning"))
     }
 
-    /// The bucket may not be used as it has to be; `needs` is what for.
+    /// The error if access to the bucket is denied; `needs` describes the required permissions.
     pub fn denied(&self, refusal: Error, needs: &str) -> Error {
         let message = format!("no access to the {} {self}: {}", self.kind, refusal.message());
-        let error = Error::new(ErrorKind::Denied, message).with_hint(format!("a state store needs {needs}"));
+        let error =
+            Error::new(ErrorKind::Denied, message).with_hint(format!("a state store requires {needs}"));
         match refusal.call() {
             Some(call) => error.with_call(call).with_source(refusal),
             None => error.with_source(refusal),
         }
     }
 
-    /// An answer came and makes no sense.
+    /// The error for a malformed response.
     pub fn garbled(&self, cause: impl Into<Source>) -> Error {
-        Error::new(
-            ErrorKind::Unavailable,
-            format!("the answer about the {} {self} makes no sense", self.kind),
-        )
-        .with_source(cause)
+        Error::new(ErrorKind::Unavailable, format!("malformed response for the {} {self}", self.kind))
+            .with_source(cause)
     }
 
-    /// An answer began and did not end.
+    /// The error for an incomplete response.
     pub fn broke_off(&self, cause: impl Into<Source>) -> Error {
         let message =
-            format!("the connection broke off in the middle of an answer about the {} {self}", self.kind);
+            format!("the connection was interrupted during a response for the {} {self}", self.kind);
         Error::new(ErrorKind::Unavailable, message).with_source(cause)
     }
 }
@@ -174,19 +171,19 @@ mod tests {
     #[test]
     fn a_url_that_names_none_is_told_what_lacks() {
         for (url, form, says) in [
-            ("s3://", "bucket", "names no bucket (write s3://bucket/prefix)"),
-            ("s3:///x", "bucket", "names no bucket"),
-            ("swift://", "container", "names no container (write swift://container/prefix)"),
-            ("azureblob://", "account/container", "names no account"),
-            ("azureblob:///c", "account/container", "names no account"),
+            ("s3://", "bucket", "has no bucket (use s3://bucket/prefix)"),
+            ("s3:///x", "bucket", "has no bucket"),
+            ("swift://", "container", "has no container (use swift://container/prefix)"),
+            ("azureblob://", "account/container", "has no account"),
+            ("azureblob:///c", "account/container", "has no account"),
             (
                 "azureblob://a",
                 "account/container",
-                "names no container (write azureblob://account/container/prefix)",
+                "has no container (use azureblob://account/container/prefix)",
             ),
-            ("azureblob://a//x", "account/container", "names no container"),
-            ("s3://b/x//y", "bucket", "no key of a state store"),
-            ("s3://b//x", "bucket", "no key of a state store"),
+            ("azureblob://a//x", "account/container", "has no container"),
+            ("s3://b/x//y", "bucket", "not a valid key of a state store"),
+            ("s3://b//x", "bucket", "not a valid key of a state store"),
         ] {
             let error = place(url, form).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{url}");
@@ -206,7 +203,9 @@ mod tests {
         }
         let error = place.key("x/a//b").unwrap_err();
         assert!(
-            error.to_string().starts_with("the bucket s3://b has an object that is not a state store's"),
+            error
+                .to_string()
+                .starts_with("the bucket s3://b contains an object that does not belong to a state store"),
             "{error}"
         );
     }
@@ -217,12 +216,12 @@ mod tests {
         let error = place.denied(Error::new(ErrorKind::Denied, "no role").with_call("blobs/read"), "a role");
         assert_eq!(
             error.to_string(),
-            "blobs/read: permission denied: no access to the container azureblob://a/c: no role (a state store needs a role)"
+            "blobs/read: permission denied: no access to the container azureblob://a/c: no role (a state store requires a role)"
         );
         assert_eq!(
             place.missing("az make c").to_string(),
-            "not found: the container of the state store, azureblob://a/c, does not exist (check the name, or make it \
-             with `az make c`; a state store deserves versioning too)"
+            "not found: the container of the state store, azureblob://a/c, does not exist (check the name, or create it \
+             with `az make c`; also enable versioning)"
         );
     }
 }

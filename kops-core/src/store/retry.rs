@@ -1,12 +1,12 @@
-//! Transient failures of a store, repeated in one place.
+//! Retries of a store's transient failures.
 //!
-//! Cloud clients are configured without retries of their own (the engine repeats by class, see
-//! [`RetryPolicy`]), so a store that speaks to a cloud is wrapped in a [`RetryingStore`].
+//! The clients of cloud SDKs are configured without retries (the engine retries by kind, see [`RetryPolicy`]), so a
+//! store in a cloud is wrapped in a [`RetryingStore`].
 //!
-//! Reading is simply repeated. Repeating a conditional write needs care: when the first attempt was carried
-//! out and only its answer was lost, the second is refused because of the first. So after an attempt whose
-//! outcome is unknown, a refusal is looked into: an object that is just what was to be written, or gone as
-//! it was to be, is our own success. Without such an attempt a refusal is a refusal.
+//! Reads are simply retried. Retrying a conditional write needs care: if the first attempt was carried out and only
+//! its response was lost, the second is rejected because of the first. So after an attempt with an unknown result, a
+//! rejection is checked: if the object has the content that was to be written, or is gone as intended, the write has
+//! succeeded. Without such an attempt, a rejection is final.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use crate::clock::Clock;
 use crate::retry::Attempts;
 use crate::{Error, ErrorKind, Result, RetryPolicy};
 
-/// From 100 ms to 2 s, for 20 s: what object stores ask of their clients after a 503, within what a person
-/// waits for a command, and within the time that a [lease](super::lease) lives.
+/// From 100 ms to 2 s, for 20 s: this is what object stores recommend after a 503, what users accept to wait for a
+/// command, and less than the time to live of a [lease](super::lease).
 const POLICY: RetryPolicy = RetryPolicy {
     base: Duration::from_millis(100),
     cap: Duration::from_secs(2),
     deadline: Duration::from_secs(20),
 };
 
-/// A store whose transient failures are repeated.
+/// A store with retries of transient failures.
 #[derive(Clone, Debug)]
 pub struct RetryingStore<S> {
     inner: S,
@@ -35,18 +35,18 @@ pub struct RetryingStore<S> {
 }
 
 impl<S: StateStore> RetryingStore<S> {
-    /// Repeats what fails for a passing reason, for at most 20 seconds.
+    /// Retries transient failures for at most 20 seconds.
     pub fn new(inner: S, clock: Arc<dyn Clock>) -> Self {
         Self { inner, clock, policy: POLICY }
     }
 
-    /// For as long, and as often, as this policy says.
+    /// Sets the retry policy.
     pub fn policy(mut self, policy: RetryPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Waits before the next attempt, or returns the error when there shall be none.
+    /// Waits before the next attempt; returns the error if there is none.
     async fn pause(&self, attempts: &mut Attempts, error: Error) -> Result<()> {
         let Some(wait) = attempts.after(&error, self.clock.elapsed()) else {
             return Err(attempts.exhausted(error));
@@ -189,7 +189,7 @@ mod tests {
             faulty.script([fault]);
             assert_eq!(store.delete(&key(), Some(&one)).await.unwrap_err().kind(), ErrorKind::Conflict);
         }
-        // The same content from somebody else is no success of ours when ours never had a chance.
+        // The same content written by someone else does not count if our write cannot have been carried out.
         let same = store.put(&key(), b"theirs".to_vec(), Precondition::Absent).await;
         assert_eq!(same.unwrap_err().kind(), ErrorKind::Conflict);
     }

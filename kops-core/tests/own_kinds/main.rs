@@ -71,7 +71,7 @@ fn a_kind_whose_name_is_taken_is_refused() {
     let user = || Arc::new(Users::default()) as Arc<dyn DynHandler>;
     let twice = With::new(MemoryCloud::new(), [user(), user()]).unwrap_err();
     assert_eq!(twice.kind(), ErrorKind::Invalid);
-    assert!(twice.to_string().contains("DatabaseUser exists already"), "{twice}");
+    assert!(twice.to_string().contains("DatabaseUser already exists"), "{twice}");
     let outer = With::new(With::new(MemoryCloud::new(), [user()]).unwrap(), [user()]).unwrap_err();
     assert!(outer.to_string().contains("a kind of memory"), "{outer}");
 

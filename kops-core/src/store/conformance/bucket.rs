@@ -1,7 +1,7 @@
-//! What a state store in a bucket has to do besides the contract: open by its URL, keep to its prefix, survive what
-//! passes and explain what does not.
+//! The rules for a state store in a bucket, in addition to the contract: it is opened by its URL, stays within its
+//! prefix, retries transient failures and explains permanent ones.
 //!
-//! A cloud's crate says in a [`Fixture`] how its service is brought to it, and calls [`run`] from one test.
+//! A cloud's crate connects its service in a [`Fixture`], and calls [`run`] from one test.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,61 +17,61 @@ use crate::cloud::causes;
 use crate::store::{Entry, Holder, LeaseRequest, Precondition, Prefix, StateStore, StoreKey, Stores};
 use crate::{Error, ErrorKind, Result};
 
-/// What an error must never show.
+/// Content that errors must never contain.
 const CONTENT: &str = "hunter2";
 
-/// An object store to be tested, real or emulated, with an account of its own: nothing is in it yet.
+/// An object store to be tested, real or emulated, with a separate, empty account.
 ///
-/// Its functions panic on failure, as a test does.
+/// Its functions panic on failure, like tests.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// What opens stores with credentials that are good; with this clock, and of the service at another address if
-    /// one is given.
+    /// An opener of stores with valid credentials, with this clock, and with another address of the service if there
+    /// is one.
     fn stores(&self, clock: Arc<dyn Clock>, endpoint: Option<&str>) -> Stores;
 
-    /// Makes a bucket, and returns its URL.
+    /// Creates a bucket, and returns its URL.
     fn make(&self) -> String;
 
-    /// The URL of a bucket that does not exist, and the command that would make it, as advice shows it.
+    /// The URL of a bucket that does not exist, and the command that would create it, as shown in hints.
     fn missing(&self) -> (String, String);
 
     /// Puts an empty object into a bucket, by its name there.
     fn put(&self, bucket: &str, object: &str);
 
-    /// Lets the next write or deletion of an object fail.
+    /// Makes the next write or deletion of an object fail.
     fn fail(&self, bucket: &str, verb: Verb, how: Mishap);
 
-    /// How many writes of objects have reached the service.
+    /// The number of writes that have reached the service.
     fn writes(&self) -> usize;
 
     /// Denies everything from now on.
     fn deny(&self);
 
-    /// Rules of [the contract](super) that the service cannot keep, as the store's documentation says.
+    /// Rules of [the contract](super) that the service does not support, according to the store's documentation.
     fn cannot(&self) -> &[&str] {
         &[]
     }
 }
 
-/// A call that is to fail.
+/// A call that should fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// One that writes an object.
+    /// A call that writes an object.
     Put,
-    /// One that deletes an object.
+    /// A call that deletes an object.
     Delete,
 }
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mishap {
-    /// The service asks to slow down.
+    /// The service throttles.
     Throttled,
-    /// The service has a fault.
+    /// The service is unavailable.
     Unavailable,
-    /// The connection breaks off before anything is done.
+    /// The connection is interrupted before anything is done.
     Dropped,
-    /// The service does its work, and the connection breaks off before it says so.
+    /// The connection is interrupted after the service has carried out the call.
     Lost,
 }
 
@@ -90,7 +90,7 @@ const RULES: [(&str, Rule); 9] = [
     ("urls", |fixture| Box::pin(urls(fixture))),
 ];
 
-/// Runs every rule, each with a fixture of its own.
+/// Runs all rules, each with a fixture of its own.
 ///
 /// # Errors
 /// `Failed`, with a line for each broken rule.
@@ -111,18 +111,18 @@ async fn open(fixture: &dyn Fixture, url: &str) -> Result<Arc<dyn StateStore>> {
     fixture.stores(Arc::new(SystemClock::new()), None).open(url).await
 }
 
-/// The contract is kept under a prefix, and at the root of a bucket beside what others have there.
+/// The contract is kept under a prefix, and at the root of a bucket with other objects.
 async fn contract(fixture: &dyn Fixture) -> Result<()> {
     let bucket = fixture.make();
     let under = open(fixture, &format!("{bucket}/some/clusters")).await?;
     run_except(under.clone(), fixture.cannot()).await?;
     under.put(&StoreKey::new("other")?, vec![], Precondition::Any).await?;
-    // A thousand objects take a while, and pages do not go by where they are.
+    // A thousand objects take a while, and paging does not depend on the prefix.
     let without: Vec<&str> = fixture.cannot().iter().copied().chain(["pages"]).collect();
     run_except(open(fixture, &bucket).await?, &without).await
 }
 
-/// Objects lie under the prefix of the URL, what is beside it is not seen, and neither is what stands for a folder.
+/// Objects are under the prefix of the URL; other objects and placeholders of folders are ignored.
 async fn prefix(fixture: &dyn Fixture) -> Result<()> {
     let bucket = fixture.make();
     let (under, root) = (open(fixture, &format!("{bucket}/clusters/")).await?, open(fixture, &bucket).await?);
@@ -143,17 +143,17 @@ async fn prefix(fixture: &dyn Fixture) -> Result<()> {
     ensure(top == ["clusters", "clustersx"], format!("the directories at the root are {top:?}"))
 }
 
-/// An object whose name is no key is named, and not passed over: a cluster must not be deleted past it.
+/// An object whose name is not a key is reported, and not skipped: otherwise a cluster might be deleted without it.
 async fn not_a_key(fixture: &dyn Fixture) -> Result<()> {
     let bucket = fixture.make();
     fixture.put(&bucket, "clusters/a//b");
     let store = open(fixture, &format!("{bucket}/clusters")).await?;
     let error = failed(store.list(&Prefix::root(), None).await, ErrorKind::Invalid)?;
-    says(&error, &format!("{bucket} has an object that is not a state store's"))?;
+    says(&error, &format!("{bucket} contains an object that does not belong to a state store"))?;
     says(&error, "`a//b`")
 }
 
-/// A lease lives in a bucket: it keeps others out, and passes on.
+/// A lease in a bucket excludes others, and is passed on.
 async fn lease(fixture: &dyn Fixture) -> Result<()> {
     let store = open(fixture, &fixture.make()).await?;
     let (key, clock) = (StoreKey::new(".kops/x.example.com/lock")?, Arc::new(SystemClock::new()));
@@ -165,11 +165,11 @@ async fn lease(fixture: &dyn Fixture) -> Result<()> {
     says(&failed(acquire("bob@lap").await, ErrorKind::Locked)?, "ann@desk")?;
     lease.release().await?;
     let lease = acquire("bob@lap").await?;
-    ensure(lease.epoch() == 2, format!("the second lease has the epoch {}", lease.epoch()))?;
+    ensure(lease.epoch() == 2, format!("the second lease has epoch {}", lease.epoch()))?;
     lease.remove().await
 }
 
-/// Failures that pass are repeated, and a write whose answer was lost is known as one's own.
+/// Transient failures are retried, and a write whose response was lost is recognised.
 async fn what_passes(fixture: &dyn Fixture) -> Result<()> {
     let bucket = fixture.make();
     let store = open(fixture, &format!("{bucket}/clusters")).await?;
@@ -188,7 +188,7 @@ async fn what_passes(fixture: &dyn Fixture) -> Result<()> {
     Ok(())
 }
 
-/// A bucket that does not exist is told by every call, with the command that makes it, and is not made.
+/// Every call reports a bucket that does not exist, with the command that creates it, and does not create it.
 async fn missing(fixture: &dyn Fixture) -> Result<()> {
     let (bucket, command) = fixture.missing();
     let store = open(fixture, &bucket).await?;
@@ -199,64 +199,65 @@ async fn missing(fixture: &dyn Fixture) -> Result<()> {
     Ok(())
 }
 
-/// A bucket that may not be used is told by every call, with what is needed.
+/// Every call reports a bucket to which access is denied, with the required permissions.
 async fn denied(fixture: &dyn Fixture) -> Result<()> {
     let bucket = fixture.make();
     let store = open(fixture, &bucket).await?;
-    // Known good, so that what is denied is the call itself.
+    // First it is allowed, so that the call itself is denied.
     store.list(&Prefix::root(), None).await?;
     fixture.deny();
     for error in every_call(&*store, ErrorKind::Denied).await? {
         says(&error, "no access to the ")?;
         says(&error, &bucket)?;
-        says(&error, "a state store needs ")?;
+        says(&error, "a state store requires ")?;
     }
     Ok(())
 }
 
-/// A service that does not answer is named, when trying has taken as long as it may.
+/// A service that does not respond is reported, after the maximum time of retries.
 async fn no_answer(fixture: &dyn Fixture) -> Result<()> {
     let bucket = fixture.make();
     let endpoint = "http://127.0.0.1:1";
     let clock = Arc::new(Hasty::default());
     let opened = fixture.stores(clock, Some(endpoint)).open(&bucket).await;
     let read = match opened {
-        // A store that connects when it is opened may say so then.
+        // A store that connects when it is opened may fail here.
         Err(error) => Err(error),
         Ok(store) => store.get(&StoreKey::new("a")?).await,
     };
     says(&failed(read, ErrorKind::Unavailable)?, endpoint)
 }
 
-/// A URL that lacks something is told what one looks like.
+/// A malformed URL is reported with the correct form.
 async fn urls(fixture: &dyn Fixture) -> Result<()> {
     let bucket = fixture.make();
     let (scheme, names) = bucket.split_once("://").unwrap_or_default();
-    let mut wrong = vec![(format!("{scheme}:///prefix"), "names no "), (format!("{bucket}/a//b"), "no key")];
-    // Every beginning of the URL that ends before the bucket's name does.
+    let mut wrong =
+        vec![(format!("{scheme}:///prefix"), "has no "), (format!("{bucket}/a//b"), "not a valid key")];
+    // Every prefix of the URL that ends before the bucket's name.
     let mut known: VecDeque<&str> = names.split('/').collect();
     while known.pop_back().is_some() {
         let begun = known.iter().copied().collect::<Vec<_>>().join("/");
-        wrong.push((format!("{scheme}://{begun}"), "names no "));
+        wrong.push((format!("{scheme}://{begun}"), "has no "));
     }
     for (url, why) in wrong {
         let error = failed(open(fixture, &url).await, ErrorKind::Invalid)?;
         says(&error, why)?;
-        says(&error, &format!("write {scheme}://"))?;
+        says(&error, &format!("use {scheme}://"))?;
     }
     Ok(())
 }
 
-/// The error of a call, which must be of this kind and show no content.
+/// The error of a call, which must be of this kind and contain no content.
 fn failed<T>(outcome: Result<T>, kind: ErrorKind) -> Result<Error> {
     match outcome {
-        Ok(_) => Err(Error::new(ErrorKind::Failed, format!("{kind} was to come, and the call succeeded"))),
+        Ok(_) => Err(Error::new(ErrorKind::Failed, format!("expected {kind}, but the call succeeded"))),
         Err(error) if error.kind() == kind => {
             let shown = format!("{error:?} {}", causes(&error));
-            ensure(!shown.contains(CONTENT), "an error shows an object's content")?;
+            ensure(!shown.contains(CONTENT), "an error contains an object's content")?;
             Ok(error)
         }
-        Err(error) => Err(Error::new(ErrorKind::Failed, format!("{kind} was to come, and not: {error}"))),
+        Err(error) => Err(Error::new(ErrorKind::Failed, format!("expected {kind}, not: {error}"))),
     }
 }
 
@@ -276,10 +277,10 @@ async fn every_call(store: &dyn StateStore, kind: ErrorKind) -> Result<Vec<Error
 
 fn says(error: &Error, words: &str) -> Result<()> {
     let text = error.to_string();
-    ensure(text.contains(words), format!("not said is `{words}`: {text}"))
+    ensure(text.contains(words), format!("`{words}` is missing in: {text}"))
 }
 
-/// A clock whose waits are over at once.
+/// A clock whose waits end at once.
 #[derive(Debug, Default)]
 struct Hasty(Mutex<Duration>);
 

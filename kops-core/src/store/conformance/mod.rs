@@ -1,8 +1,8 @@
-//! The contract of [`StateStore`] as code that any implementation runs.
+//! The contract of [`StateStore`] as tests for any implementation.
 //!
-//! Each rule works under a prefix of its own, so the store need not be empty, and what the rules write they
-//! delete. A rule that is broken is named, with what was seen; [`run`] goes on to the others and reports
-//! them all. What a store in a bucket has to do besides is in [`mod@bucket`].
+//! Each rule uses a separate prefix, so the store need not be empty, and deletes what it has written. A broken rule
+//! is reported with what was observed; [`run`] continues with the others and reports all of them. The rules for a
+//! store in a bucket are in [`mod@bucket`].
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -21,7 +21,7 @@ use futures_util::future::{BoxFuture, join_all};
 use super::{Precondition, Prefix, StateStore, StateStoreExt as _, StoreKey, StoredObject, Version};
 use crate::{Error, ErrorKind, Result};
 
-/// Enough for a second page where a page has 1,000 keys.
+/// Enough for a second page if a page has 1,000 keys.
 const MANY: usize = 1_005;
 const RACERS: usize = 16;
 
@@ -42,7 +42,7 @@ const RULES: [(&str, Rule); 11] = [
     ("pages", |store, at| Box::pin(pages(store, at))),
 ];
 
-/// Runs every rule.
+/// Runs all rules.
 ///
 /// # Errors
 /// `Failed`, with a line for each broken rule.
@@ -50,11 +50,10 @@ pub async fn run(store: Arc<dyn StateStore>) -> Result<()> {
     run_except(store, &[]).await
 }
 
-/// Runs every rule but those named: for a service that cannot keep them, and whose store says so in its
-/// documentation.
+/// Runs all rules except those named: for a service that does not support them, as documented by its store.
 ///
 /// # Errors
-/// `Failed`, with a line for each broken rule; `Invalid` when there is no rule of a name.
+/// `Failed`, with a line for each broken rule; `Invalid` if a name is not a rule.
 pub async fn run_except(store: Arc<dyn StateStore>, without: &[&str]) -> Result<()> {
     if let Some(unknown) = without.iter().find(|name| !RULES.iter().any(|(rule, _)| rule == *name)) {
         return Err(Error::invalid(format!("there is no rule {unknown}")));
@@ -93,7 +92,7 @@ fn refused<T>(outcome: Result<T>, what: &str) -> Result<()> {
         Ok(_) => ensure(false, format!("{what} succeeded")),
         Err(error) => ensure(
             error.kind() == ErrorKind::Conflict,
-            format!("{what} failed otherwise than with a conflict: {error}"),
+            format!("{what} failed with an error other than a conflict: {error}"),
         ),
     }
 }
@@ -184,7 +183,7 @@ async fn delete(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
     ensure(store.directories(&at.join("a")?).await?.is_empty(), "a directory without objects is listed")
 }
 
-/// Of many who create the same object at once, one succeeds, and the object is that one's.
+/// Of many concurrent creations of the same object, one succeeds, and the object has its content.
 async fn one_creator(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
     for round in 0..5 {
         let key = at.key(&round.to_string())?;
@@ -202,7 +201,7 @@ async fn one_creator(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
     Ok(())
 }
 
-/// Many who count up together lose no step.
+/// Concurrent increments of a counter are not lost.
 async fn no_lost_update(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
     let key = at.key("counter")?;
     store.put(&key, b"0".to_vec(), Precondition::Any).await?;
@@ -223,7 +222,7 @@ async fn no_lost_update(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
         })
     });
     for racer in join_all(racers).await {
-        racer.map_err(|error| Error::internal("a racer broke off").with_source(error))??;
+        racer.map_err(|error| Error::internal("a racer was aborted").with_source(error))??;
     }
     let counted = number(&store.read(&key).await?)?;
     ensure(counted == RACERS, format!("{RACERS} steps were counted as {counted}"))
@@ -231,7 +230,7 @@ async fn no_lost_update(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
 
 fn number(object: &StoredObject) -> Result<usize> {
     let text = String::from_utf8_lossy(&object.bytes);
-    text.parse().map_err(|_| Error::new(ErrorKind::Failed, "a number does not read back"))
+    text.parse().map_err(|_| Error::new(ErrorKind::Failed, "a number cannot be read back"))
 }
 
 type Raced = std::result::Result<Result<Version>, tokio::task::JoinError>;
@@ -239,7 +238,7 @@ type Raced = std::result::Result<Result<Version>, tokio::task::JoinError>;
 fn winners(raced: Vec<Raced>) -> Result<Vec<usize>> {
     let mut winners = Vec::new();
     for (racer, outcome) in raced.into_iter().enumerate() {
-        match outcome.map_err(|error| Error::internal("a racer broke off").with_source(error))? {
+        match outcome.map_err(|error| Error::internal("a racer was aborted").with_source(error))? {
             Ok(_) => winners.push(racer),
             Err(error) if error.kind() == ErrorKind::Conflict => {}
             Err(error) => return Err(error),
@@ -266,7 +265,7 @@ async fn list(store: Arc<dyn StateStore>, at: Prefix) -> Result<()> {
     let behind = found(store.list(&at, Some(&at.key("b")?)).await?);
     ensure(
         behind == ["b/a", "b/c/d", "bb/a", "z"],
-        format!("behind `b`, which is no object, are {behind:?}"),
+        format!("after `b`, which is not an object, are {behind:?}"),
     )?;
     let everything = store.list(&Prefix::root(), None).await?;
     ensure(
@@ -306,7 +305,7 @@ mod tests {
     use super::*;
     use crate::store::{Entry, MemoryStore};
 
-    /// Writes whatever the condition, and lists one page.
+    /// A store that ignores conditions, and lists one page only.
     #[derive(Debug)]
     struct Careless(MemoryStore);
 

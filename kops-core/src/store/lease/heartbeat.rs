@@ -1,6 +1,6 @@
-//! The task that renews a lease, notices when it is lost, and lets it go in the end.
+//! The task that renews a lease, detects its loss, and releases it at the end.
 //!
-//! Letting go is this task's too, so that it happens also when nobody is left to wait for it.
+//! This task also releases the lease, so that it happens even if no one waits for it.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,38 +17,38 @@ fn interval(ttl: Duration) -> Duration {
     ttl / 3
 }
 
-/// How long the holder may go without a renewal; what is left of the time to live is for its work to stop.
+/// How long the holder may go without a renewal; the rest of the time to live is for stopping its work.
 fn deadline(ttl: Duration) -> Duration {
     ttl * 5 / 6
 }
 
-/// How a lease ends.
+/// How to end a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// It is free, and its epoch stays known.
+    /// Release it; its epoch is kept.
     Free,
-    /// Its object goes.
+    /// Remove its object.
     Remove,
 }
 
 pub(super) struct Heartbeat {
     pub(super) clock: Arc<dyn Clock>,
-    /// When the last successful write was begun, in the clock's monotonic time.
+    /// When the last successful write was started, in the clock's monotonic time.
     pub(super) alive: Duration,
-    /// How to end; with the sender dropped, by freeing the lease.
+    /// How to end; if the sender is dropped, the lease is released.
     pub(super) end: oneshot::Receiver<Ending>,
     pub(super) lost: CancellationToken,
     pub(super) why: Arc<OnceLock<String>>,
 }
 
 impl Heartbeat {
-    /// Renews until it is told how to end, and ends so; or loses the lease, and cancels.
+    /// Renews the lease until it has to be ended; if it is lost, cancels the work.
     pub(super) async fn run(mut self, mut held: Held) -> Result<()> {
         match self.keep(&mut held).await {
             Ok(ending) => held.end(ending).await,
             Err(why) => {
                 let error = lost(&why);
-                // The reason first: whoever sees the cancellation may ask for it.
+                // Set the reason first, because it may be read as soon as the work is cancelled.
                 let _ = self.why.set(why);
                 self.lost.cancel();
                 Err(error)
@@ -70,7 +70,7 @@ impl Heartbeat {
             renewed.renew(self.clock.now());
             let outcome = tokio::select! {
                 outcome = held.write(renewed) => outcome,
-                () = self.clock.sleep(left) => Err(Error::new(ErrorKind::Unavailable, "the store does not answer")),
+                () = self.clock.sleep(left) => Err(Error::new(ErrorKind::Unavailable, "the store does not respond")),
             };
             match outcome {
                 Ok(()) => {

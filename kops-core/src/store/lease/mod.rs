@@ -1,34 +1,33 @@
-//! A lease: at most one operation works on a cluster at a time.
+//! Leases: at most one operation changes a cluster at a time.
 //!
-//! The lease is one small object. Whoever creates it by a conditional write holds it, renews it three times
-//! within its time to live (the *heartbeat*, a task of its own), and marks it free at the end. A holder that
-//! died renews no more, and its lease can be taken over.
+//! A lease is a small object. It is acquired by a conditional write, renewed three times within its time to live (by
+//! the *heartbeat*, a separate task), and marked as free at the end. A holder that died no longer renews it, and the
+//! lease can be taken over.
 //!
-//! # When is a holder dead?
-//! The clocks of two operators may disagree by any amount, so **the wall clock never decides a takeover**. A
-//! contender watches the object: when its version has not changed for a whole time to live, *measured on the
-//! contender's own monotonic clock*, the holder is dead or has stopped. It has stopped, because the holder
-//! measures as well: when it has not managed to renew for five sixths of the time to live, on its own
-//! monotonic clock from the moment it began the last successful renewal, it cancels its work. The remaining
-//! sixth is for the work to stop. No assumption about two clocks is left.
+//! # Detecting dead holders
+//! The clocks of two operators may differ by any amount, so **the wall clock never decides a takeover**. A contender
+//! watches the object: if its version has not changed for the complete time to live, *measured by the contender's own
+//! monotonic clock*, the holder is dead or has stopped. It has stopped because it measures as well: if it could not
+//! renew for five sixths of the time to live, by its own monotonic clock since the start of the last successful
+//! renewal, it cancels its work. The remaining sixth is for stopping. No assumption about the two clocks is needed.
 //!
-//! The wall-clock times in the object are for people, and decide one thing only: whether watching is worth
-//! it. If the object says that it lives, a contender that was told to be patient watches, and any other is
-//! refused at once ([`ErrorKind::Locked`], with who, what for, since when and
-//! until when). If it says that it expired, or its holder was a process of this very machine that is gone
-//! (see [`Process`]), every contender watches and then takes over. A process that is known to be gone
-//! is watched for a twelfth of the time to live only: the cloud may still be carrying out its last requests.
+//! The wall-clock times in the object are for users, and decide only whether to watch. If the lease is valid by the
+//! wall clock, a contender with patience watches, and others are rejected at once ([`ErrorKind::Locked`], with the
+//! holder, its purpose, and the times of acquisition and expiry). If it has expired, or its holder was a process of
+//! the same machine that is gone (see [`Process`]), every contender watches and then takes over. If the process is
+//! known to be gone, it is watched for only a twelfth of the time to live, because the cloud may still be carrying
+//! out its last requests.
 //!
-//! # What a lost lease means
-//! Work goes on under [`Lease::lost`], a token that is cancelled when the lease is lost: taken over, removed,
-//! or not renewed in time. Requests under way at that moment are not undone; the identity classes of the
-//! kinds and the fingerprint of the plan keep an overlap of seconds harmless. [`Lease::epoch`] grows with each
-//! acquisition and is kept across releases, for whoever can reject the requests of an earlier holder.
+//! # Losing a lease
+//! Work under a lease uses [`Lease::lost`], a token that is cancelled if the lease is lost: taken over, removed, or
+//! not renewed in time. Requests in flight at that moment are not undone; the identity classes of kinds and the
+//! fingerprint of the plan make an overlap of seconds harmless. [`Lease::epoch`] increases with each acquisition and
+//! is kept after releases, for services that can reject requests of an earlier holder.
 //!
 //! # Known weaknesses
-//! A suspended machine's monotonic clock stands still: woken after a takeover, it works on until its next
-//! heartbeat, at most a third of the time to live. And a lease binds only those who ask for it: the original
-//! kOps knows of none.
+//! The monotonic clock of a suspended machine stops: if it is resumed after a takeover, it works until its next
+//! heartbeat, which is at most a third of the time to live. And a lease only excludes programs that use it, which the
+//! original kOps does not.
 
 mod heartbeat;
 mod operation;
@@ -55,16 +54,16 @@ use super::{Precondition, StateStore, StoreKey, Version};
 use crate::clock::Clock;
 use crate::{Error, ErrorKind, Result};
 
-/// Long enough for an hour of a cloud's bad minutes not to end an apply, short enough to wait for.
+/// Long enough to survive a disruption of the cloud during an apply, short enough to wait for.
 const TTL: Duration = Duration::from_secs(60);
-/// A failed write whose outcome is unknown is looked at and repeated this often.
+/// How often a failed write with an unknown result is checked and retried.
 const ATTEMPTS: u32 = 4;
-/// How long a contender waits, in steps, for a lease that this very process holds: whoever was dropped a moment ago is
-/// still writing that it is free, which takes a store some tenths of a second.
+/// How long a contender waits, in intervals, for a lease that this process holds: if the lease was just dropped, its
+/// release is still being written, which takes some tenths of a second.
 const LETTING_GO: Duration = Duration::from_millis(500);
 const LETTING_GO_STEP: Duration = Duration::from_millis(50);
 
-/// How often a waiting contender looks: often enough to notice a release soon.
+/// How often a waiting contender polls: often enough to notice a release soon.
 fn poll(ttl: Duration) -> Duration {
     ttl / 12
 }
@@ -103,37 +102,37 @@ pub struct LeaseRequest {
 }
 
 impl LeaseRequest {
-    /// For a minute at a time, refused at once when somebody else is at work.
+    /// A request for a lease of one minute, rejected at once if it is held.
     pub fn new(holder: Holder) -> Self {
         Self { holder, ttl: TTL, patience: Duration::ZERO, on_wait: None }
     }
 
-    /// How long the lease lives without a heartbeat: whole seconds, at least one.
+    /// Sets the time to live without a heartbeat: whole seconds, at least one.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         let rounded_up = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
         self.ttl = Duration::from_secs(rounded_up.max(1));
         self
     }
 
-    /// How long to wait for a holder that is alive, before being refused.
+    /// Sets how long to wait for a living holder before the request is rejected.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Called before each wait with who holds the lease and how long the wait is: a program shows it.
+    /// Sets a function that is called before each wait, with the current record and the duration of the wait.
     pub fn on_wait(mut self, on_wait: impl Fn(&Record, Duration) + Send + Sync + 'static) -> Self {
         self.on_wait = Some(Arc::new(on_wait));
         self
     }
 
-    /// Takes the lease, and starts its heartbeat on the current tokio runtime.
+    /// Acquires the lease, and starts its heartbeat on the current tokio runtime.
     ///
-    /// When this future is dropped while it writes, what it may have written is let go in the background, as by
-    /// dropping the [`Lease`]. [`LeaseRequest::hold`] takes the lease, works, and lets it go, as one operation.
+    /// If this future is dropped while it writes, what it may have written is released in the background, as if the
+    /// [`Lease`] were dropped. [`LeaseRequest::hold`] acquires the lease, works, and releases it, as one operation.
     ///
     /// # Errors
-    /// `Locked` when somebody else holds it; whatever the store says.
+    /// `Locked` if the lease is held; any error of the store.
     pub async fn acquire(
         self,
         store: Arc<dyn StateStore>,
@@ -151,7 +150,7 @@ impl LeaseRequest {
             let found = Found::read(&*store, &key).await?;
             let wanted = match found {
                 None => (1, Precondition::Absent),
-                // An earlier write of ours whose answer was lost.
+                // An earlier write of this request whose response was lost.
                 Some(found) if found.record.nonce == nonce => {
                     doubtful.writes = false;
                     let held = Held { store, key, record: found.record, version: found.version };
@@ -181,13 +180,13 @@ impl LeaseRequest {
             let record = Record::held(epoch, self.holder.clone(), nonce.clone(), self.ttl, clock.now());
             doubtful.writes = true;
             let outcome = store.put(&key, record.to_bytes()?, condition).await;
-            // Conflict: the next look says whether it was an earlier write of our own.
+            // A conflict: the next poll shows whether it was an earlier write of this request.
             doubtful.writes = outcome
                 .as_ref()
                 .is_err_and(|error| error.kind() == ErrorKind::Conflict || error.kind().is_ambiguous());
             match outcome {
                 Ok(version) => return Ok(Lease::start(Held { store, key, record, version }, clock, written)),
-                // Somebody was faster, or our own write was repeated below us: the next look says which.
+                // Someone else was faster, or the write was retried by a lower layer: the next poll shows which.
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 Err(error) if error.kind().is_transient() && attempts > 1 => {
                     attempts -= 1;
@@ -209,25 +208,25 @@ impl fmt::Debug for LeaseRequest {
     }
 }
 
-/// Who holds the lease at a key, if anybody does; looks only.
+/// The holder of the lease at a key, if there is one; reads only.
 ///
 /// # Errors
-/// Whatever the store says; `Invalid` when the object is no lease.
+/// Any error of the store; `Invalid` if the object is not a lease.
 pub async fn holder(store: &dyn StateStore, key: &StoreKey) -> Result<Option<Record>> {
     Ok(Found::read(store, key).await?.map(|found| found.record).filter(|record| record.holder.is_some()))
 }
 
 /// A lease that is held, and renewed until it is released, lost or dropped.
 ///
-/// Dropping it lets it go as well: the task of its heartbeat then frees it in the background, as well as it can.
-/// That takes a moment, which a contender in the same process waits for. It does not happen when the runtime that the
-/// lease was acquired on shuts down or is no longer driven, or when the store does not answer: then the lease expires
-/// by itself. [`Lease::release`] says whether it worked.
+/// Dropping it releases it, too: its heartbeat task releases it in the background. This takes a moment, which a
+/// contender in the same process waits for. It is not released if the runtime that it was acquired on shuts down or
+/// is no longer driven, or if the store does not respond; then it expires. [`Lease::release`] returns whether it
+/// worked.
 pub struct Lease {
     epoch: u64,
     lost: CancellationToken,
     why: Arc<OnceLock<String>>,
-    /// Tells the heartbeat how to end; dropped, it frees the lease.
+    /// Tells the heartbeat how to end; if dropped, the lease is released.
     end: oneshot::Sender<Ending>,
     heartbeat: JoinHandle<Result<()>>,
 }
@@ -241,47 +240,47 @@ impl Lease {
         Self { epoch, lost, why, end, heartbeat: tokio::spawn(heartbeat.run(held)) }
     }
 
-    /// Grows with each acquisition of this lease.
+    /// The epoch, which increases with each acquisition of this lease.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Is cancelled when the lease is lost, so that the work under it stops.
+    /// A token that is cancelled when the lease is lost, so that the work under it stops.
     pub fn lost(&self) -> CancellationToken {
         self.lost.clone()
     }
 
-    /// Whether the lease is still held, as far as is known.
+    /// Checks that the lease is still held, as far as is known.
     ///
     /// # Errors
-    /// `Locked`, with how it was lost.
+    /// `Locked`, with the reason, if it was lost.
     pub fn check(&self) -> Result<()> {
         self.why.get().map_or(Ok(()), |why| Err(lost(why)))
     }
 
-    /// Frees the lease for the next one; the epoch stays known. Goes on in the background when this future is dropped.
+    /// Releases the lease; its epoch is kept. Continues in the background if this future is dropped.
     ///
     /// # Errors
-    /// `Locked` when it was lost before; what the store says otherwise: the lease then expires by itself.
+    /// `Locked` if it was lost before; otherwise any error of the store, in which case the lease expires.
     pub async fn release(self) -> Result<()> {
         self.end(Ending::Free).await
     }
 
-    /// Frees the lease and removes its object: what it protected is gone. Goes on in the background when this future
-    /// is dropped.
+    /// Releases the lease and removes its object, because what it protected is gone. Continues in the background if
+    /// this future is dropped.
     ///
     /// # Errors
-    /// As [`Lease::release`].
+    /// Those of [`Lease::release`].
     pub async fn remove(self) -> Result<()> {
         self.end(Ending::Remove).await
     }
 
     async fn end(self, ending: Ending) -> Result<()> {
-        // Nobody hears it when the lease was lost before, which is what the heartbeat returns then.
+        // The receiver is gone if the lease was lost before, which is what the heartbeat returns then.
         let _ = self.end.send(ending);
         self.heartbeat
             .await
-            .map_err(|error| Error::internal("the heartbeat of a lock broke off").with_source(error))?
+            .map_err(|error| Error::internal("the heartbeat of a lock was aborted").with_source(error))?
     }
 }
 
@@ -294,7 +293,7 @@ impl fmt::Debug for Lease {
     }
 }
 
-/// The object as it was last seen.
+/// The object as last read.
 struct Found {
     record: Record,
     version: Version,
@@ -304,15 +303,15 @@ impl Found {
     async fn read(store: &dyn StateStore, key: &StoreKey) -> Result<Option<Self>> {
         let Some(object) = store.get(key).await? else { return Ok(None) };
         let record = Record::from_bytes(&object.bytes).map_err(|error| {
-            Error::invalid(format!("{}/{key} is no lock that this program can read", store.location()))
-                .with_hint("use the program that wrote it; or delete it, if nobody is at work")
+            Error::invalid(format!("{}/{key} is not a lock in a supported format", store.location()))
+                .with_hint("use the program that wrote it, or delete it if no operation is in progress")
                 .with_source(error)
         })?;
         Ok(Some(Self { record, version: object.version }))
     }
 }
 
-/// The object as we wrote it last.
+/// The object as last written.
 struct Held {
     store: Arc<dyn StateStore>,
     key: StoreKey,
@@ -321,7 +320,7 @@ struct Held {
 }
 
 impl Held {
-    /// Writes the next record; `Locked` when the lease is somebody else's by now.
+    /// Writes the next record; `Locked` if the lease was taken over.
     async fn write(&mut self, record: Record) -> Result<()> {
         let mut outcome = self.put(&record).await;
         if is_conflict(&outcome) {
@@ -333,7 +332,7 @@ impl Held {
         Ok(())
     }
 
-    /// Deletes the object; `Locked` when the lease is somebody else's by now.
+    /// Deletes the object; `Locked` if the lease was taken over.
     async fn delete(&mut self) -> Result<()> {
         let mut outcome = self.store.delete(&self.key, Some(&self.version)).await;
         if is_conflict(&outcome) {
@@ -347,21 +346,23 @@ impl Held {
         self.store.put(&self.key, record.to_bytes()?, Precondition::Match(self.version.clone())).await
     }
 
-    /// After a conflict: an earlier write of ours may have arrived although its answer did not.
+    /// After a conflict: an earlier write may have succeeded although its response was lost.
     async fn catch_up(&mut self) -> Result<()> {
         let lost = match Found::read(&*self.store, &self.key).await? {
             Some(found) if found.record.nonce == self.record.nonce => {
                 self.version = found.version;
                 return Ok(());
             }
-            Some(Found { record: Record { holder: Some(thief), .. }, .. }) => format!("{thief} took it over"),
-            Some(_) => "somebody took it over and is done already".to_owned(),
-            None => "somebody removed it".to_owned(),
+            Some(Found { record: Record { holder: Some(thief), .. }, .. }) => {
+                format!("it was taken over by {thief}")
+            }
+            Some(_) => "it was taken over and released again".to_owned(),
+            None => "it was removed".to_owned(),
         };
         Err(Error::new(ErrorKind::Locked, lost))
     }
 
-    /// Lets go.
+    /// Releases or removes the lease.
     async fn end(mut self, ending: Ending) -> Result<()> {
         let outcome = match ending {
             Ending::Free => {
@@ -373,24 +374,23 @@ impl Held {
         };
         outcome.map_err(|error| match error.kind() {
             ErrorKind::Locked => lost(error.message()),
-            _ => error
-                .with_hint(format!("the lock expires by itself within {} s", self.record.ttl().as_secs())),
+            _ => error.with_hint(format!("the lock expires within {} s", self.record.ttl().as_secs())),
         })
     }
 }
 
-/// A lease that may have been written without our knowing: dropped so, it is let go.
+/// A lease that may have been written without our knowledge; if dropped, it is released.
 struct Doubtful {
     store: Arc<dyn StateStore>,
     key: StoreKey,
     nonce: String,
-    /// Whether a write is under way, or of unknown outcome.
+    /// Whether a write is in flight, or has an unknown result.
     writes: bool,
 }
 
 impl Drop for Doubtful {
     fn drop(&mut self) {
-        // Without a runtime nothing can be done: the lease expires by itself.
+        // Without a runtime, nothing can be done: the lease expires.
         if self.writes
             && let Ok(runtime) = Handle::try_current()
         {
@@ -399,7 +399,7 @@ impl Drop for Doubtful {
                 if let Ok(Some(Found { record, version })) = Found::read(&*store, &key).await
                     && record.nonce == nonce
                 {
-                    // Nobody is left to tell.
+                    // There is no one to report an error to.
                     let _ = Held { store, key, record, version }.end(Ending::Free).await;
                 }
             });
@@ -413,10 +413,10 @@ fn is_conflict<T>(outcome: &Result<T>) -> bool {
 
 fn lost(why: &str) -> Error {
     Error::new(ErrorKind::Locked, format!("the lock was lost: {why}"))
-        .with_hint("what was done stays done; run the command again for the rest")
+        .with_hint("run the command again; completed steps are kept")
 }
 
-/// What a contender has seen so far.
+/// What a contender has observed.
 #[derive(Default)]
 struct Watch {
     unchanged: Option<(Version, Duration)>,
@@ -424,11 +424,11 @@ struct Watch {
 }
 
 enum Verdict {
-    /// Nobody holds it, or nobody does any more.
+    /// Not held, or no longer held.
     Free,
-    /// Says it lives, or was seen to; can be taken over after `wait` unless it is renewed.
+    /// Held according to its times, or renewed while watching; can be taken over after `wait` unless it is renewed.
     Alive { wait: Duration },
-    /// Looks dead; certain after `wait`.
+    /// Apparently dead; certain after `wait`.
     Doubtful { wait: Duration },
 }
 
@@ -458,7 +458,7 @@ impl Watch {
     }
 }
 
-/// Tells one acquisition from all others. The hasher's keys are the standard library's own randomness.
+/// A unique identifier of an acquisition. The hasher's keys are the standard library's randomness.
 fn nonce() -> String {
     let random = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", random(), random())

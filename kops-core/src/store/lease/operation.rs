@@ -1,4 +1,4 @@
-//! Work under a lease, as one operation: take it, work, let it go.
+//! Work under a lease, as one operation: acquire, work, release.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use super::{LeaseRequest, StateStore, StoreKey};
 use crate::clock::Clock;
 use crate::{Error, ErrorKind, Result};
 
-/// What work under a lease knows of it; see [`LeaseRequest::hold`]. Clones are the same operation.
+/// The handle of work under a lease; see [`LeaseRequest::hold`]. Clones refer to the same operation.
 #[derive(Clone, Debug)]
 pub struct Operation {
     epoch: u64,
@@ -19,37 +19,37 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Is cancelled when the work is to stop: because the caller says so, or because the lease is lost. Give it to
-    /// whatever does the work.
+    /// A token that is cancelled when the work should stop: because the caller cancelled it, or because the lease was
+    /// lost. Pass it to everything that does the work.
     pub fn cancel(&self) -> CancellationToken {
         self.cancel.clone()
     }
 
-    /// Grows with each acquisition of this lease.
+    /// The epoch, which increases with each acquisition of this lease.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Whether the lease was held before: an earlier run ended, or was interrupted.
+    /// Whether the lease was held before: by an earlier run that ended or was interrupted.
     pub fn was_begun_before(&self) -> bool {
         self.epoch > 1
     }
 
-    /// Removes the lock in the end instead of freeing it: what it protects is gone, or never was.
+    /// Removes the lock at the end instead of releasing it, because what it protects is gone, or never existed.
     pub fn remove_lock(&self) {
         self.removes.store(true, Ordering::Relaxed);
     }
 }
 
 impl LeaseRequest {
-    /// Takes the lease, does the work, and lets the lease go, whatever came of the work.
+    /// Acquires the lease, does the work, and releases the lease, whatever the result of the work.
     ///
     /// # Behavior
     /// - [`Operation::cancel`] is cancelled with `cancel`, and when the lease is lost. The work is never dropped: it
-    ///   is to stop by itself, so that requests in flight are allowed to finish.
-    /// - Cancelled before the lease is taken, nothing is begun: `Cancelled`.
-    /// - The lease is freed in the end; removed after [`Operation::remove_lock`].
-    /// - When this future is dropped, the lease is let go as by dropping a [`Lease`](super::Lease).
+    ///   has to stop by itself, so that calls in flight are allowed to finish.
+    /// - If cancelled before the lease is acquired, nothing is started: `Cancelled`.
+    /// - The lease is released at the end, or removed after [`Operation::remove_lock`].
+    /// - If this future is dropped, the lease is released, as if a [`Lease`](super::Lease) were dropped.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -74,11 +74,11 @@ impl LeaseRequest {
     ///
     /// # Errors
     /// - Those of [`LeaseRequest::acquire`].
-    /// - `Locked`, saying that the lock was lost, when it was lost during the work, whatever else failed by that;
-    ///   the error of the work is its source.
+    /// - `Locked`, if the lock was lost during the work, even if the work failed because of it; the error of the work
+    ///   is its source.
     /// - Those of the work.
-    /// - That the lock could not be removed after [`Operation::remove_lock`]. One that could not be freed expires by
-    ///   itself, and takes nothing from a success.
+    /// - The error of removing the lock after [`Operation::remove_lock`]. A lock that could not be released expires,
+    ///   which is not an error.
     pub async fn hold<T, F>(
         self,
         store: Arc<dyn StateStore>,
@@ -93,16 +93,16 @@ impl LeaseRequest {
         let lease = tokio::select! {
             biased;
             () = cancel.cancelled() => {
-                return Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled before it held the lock"));
+                return Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled before it acquired the lock"));
             }
             lease = self.acquire(store, key, clock) => lease?,
         };
-        // The caller's token is the caller's: a lost lease cancels this work, and no other.
+        // The caller's token may be used for other work: a lost lease cancels only this work.
         let (stop, removes) = (cancel.child_token(), Arc::new(AtomicBool::new(false)));
         let operation =
             Operation { epoch: lease.epoch(), cancel: stop.clone(), removes: Arc::clone(&removes) };
         let lost = lease.lost();
-        // On the heap: the work is most of what this future would else carry by value.
+        // Boxed, because the work is most of this future's size.
         let mut work = Box::pin(work(operation));
         let outcome = tokio::select! {
             biased;

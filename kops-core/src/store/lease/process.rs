@@ -1,15 +1,16 @@
-//! Which process, exactly: so that the next run on the same machine knows at once that the last was killed.
+//! The identity of a process, so that the next run on the same machine knows at once that the previous one was
+//! killed.
 
 use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// A process, told from every other one anywhere and ever.
+/// A globally unique identity of a process.
 ///
-/// A process number alone does not do: other machines and containers have the same ones, and they are used
-/// again. So: the machine's boot, the space of process numbers, the number, and when the process started.
-/// Known on Linux; elsewhere leases just expire.
+/// A process ID is not sufficient: other machines and containers have the same ones, and they are reused. So it
+/// consists of the machine's boot ID, the PID namespace, the process ID, and the start time. It is known on Linux; on
+/// other systems leases have to expire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     boot: String,
@@ -24,32 +25,32 @@ impl Process {
         Self::of(std::process::id())
     }
 
-    /// The process of that number here.
+    /// The local process with an ID.
     pub(super) fn of(pid: u32) -> Option<Self> {
         let (boot, namespace) = here()?;
         Some(Self { boot, namespace, pid, started: started(pid)? })
     }
 
-    /// Whether the process ran where this one runs, and does no more. When in doubt, it is not gone.
+    /// Whether the process ran in the same place as this one, and no longer does. In doubt, it counts as running.
     pub fn is_gone(&self) -> bool {
         here().is_some_and(|(boot, namespace)| boot == self.boot && namespace == self.namespace)
-            // A system that hides processes from each other shows at least this one, and process 1 is always there.
+            // A system that hides processes from each other shows at least this one, and process 1 always exists.
             && Path::new("/proc/1/stat").exists()
             && started(self.pid) != Some(self.started)
     }
 }
 
-/// The machine's boot, and the space of process numbers.
+/// The machine's boot ID, and the PID namespace.
 fn here() -> Option<(String, String)> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
     Some((boot.trim().to_owned(), namespace.to_str()?.to_owned()))
 }
 
-/// When a process started, in clock ticks since the boot; `None` for one that is gone or a zombie.
+/// When a process started, in clock ticks since boot; `None` if it is gone or a zombie.
 fn started(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in parentheses and may hold anything: the rest is behind the last one.
+    // The second field is the name in parentheses and may contain anything: the rest follows the last one.
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     match fields.next()? {
         "Z" | "X" => None,

@@ -1,4 +1,4 @@
-//! What a lease's object says.
+//! The content of a lease's object.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::Process;
 use crate::store::StoreKey;
 use crate::{Error, ErrorKind, Result};
 
-/// Who holds a lease, and what for: shown to everybody who is refused.
+/// The holder of a lease, shown to everyone whose request is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Holder {
@@ -18,15 +18,15 @@ pub struct Holder {
     pub who: String,
     /// The operation, usually a command.
     pub purpose: String,
-    /// The process number on its machine.
+    /// The process ID on its machine.
     pub pid: u32,
-    /// The process so that it can be told from every other, where the system allows.
+    /// The unique identity of the process, if the system supports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
 }
 
 impl Holder {
-    /// This process, working for somebody on something.
+    /// This process, on behalf of `who`, for `purpose`.
     pub fn new(who: impl Into<String>, purpose: impl Into<String>) -> Self {
         Self { who: who.into(), purpose: purpose.into(), pid: std::process::id(), process: Process::this() }
     }
@@ -42,9 +42,9 @@ impl fmt::Display for Holder {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// Grows with each acquisition.
+    /// Increases with each acquisition.
     pub epoch: u64,
-    /// Who holds it; nobody after a release.
+    /// The holder; none after a release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<Holder>,
     /// When it was acquired, on the holder's wall clock.
@@ -52,7 +52,7 @@ pub struct Record {
     /// When it was last renewed, on the holder's wall clock.
     pub renewed: Timestamp,
     pub(super) ttl_seconds: u32,
-    /// Makes the content of each renewal different, and so its version, also when the clock does not move.
+    /// Makes the content of each renewal, and so its version, different, even if the clock does not advance.
     pub(super) renewals: u64,
     pub(super) nonce: String,
 }
@@ -72,17 +72,17 @@ impl Record {
         self.holder = None;
     }
 
-    /// How long it lives without being renewed.
+    /// The time to live without a renewal.
     pub fn ttl(&self) -> Duration {
         Duration::from_secs(self.ttl_seconds.max(1).into())
     }
 
-    /// When it expires if it is not renewed, on the holder's wall clock.
+    /// When it expires without a renewal, on the holder's wall clock.
     pub fn expires(&self) -> Timestamp {
         self.renewed.checked_add(self.ttl()).unwrap_or(Timestamp::MAX)
     }
 
-    /// Whether a holder in this very process has it.
+    /// Whether its holder is this process.
     pub(super) fn is_of_this_process(&self) -> bool {
         let process = self.holder.as_ref().and_then(|holder| holder.process.as_ref());
         process.is_some_and(|process| Process::this().as_ref() == Some(process))
@@ -90,29 +90,29 @@ impl Record {
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
         serde_json::to_vec_pretty(self)
-            .map_err(|error| Error::internal("a lock cannot be written").with_source(error))
+            .map_err(|error| Error::internal("a lock cannot be serialised").with_source(error))
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(bytes)
     }
 
-    /// Tells another contender who is at work, since when, and what to do.
+    /// The error for a contender: the holder, since when, and what to do.
     pub(super) fn refusal(&self, store: &str, key: &StoreKey, now: Timestamp) -> Error {
-        let holder = self.holder.as_ref().map_or_else(|| "somebody".to_owned(), Holder::to_string);
+        let holder = self.holder.as_ref().map_or_else(|| "someone".to_owned(), Holder::to_string);
         let age = |since| now.duration_since(since).max(SignedDuration::ZERO).as_secs();
         Error::new(
             ErrorKind::Locked,
             format!(
-                "{holder} is at work since {}, {} s ago, and said so last {} s ago; the lock {store}/{key} is theirs \
-                 until {} unless they renew it",
+                "the lock {store}/{key} is held by {holder} since {}, {} s ago; last renewed {} s ago, expires {} \
+                 unless renewed",
                 second(self.acquired),
                 age(self.acquired),
                 age(self.renewed),
                 second(self.expires()),
             ),
         )
-        .with_hint("wait until they are done; if they died, the lock expires by itself and the next run takes it over")
+        .with_hint("wait until it is released; if its holder died, it expires, and the next run takes it over")
     }
 }
 

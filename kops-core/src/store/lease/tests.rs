@@ -50,7 +50,7 @@ fn key() -> StoreKey {
     StoreKey::new(".kops/ha.example.com/lock").unwrap()
 }
 
-/// A holder on a machine that nothing is known of.
+/// A holder on an unknown machine.
 fn remote(who: &str) -> Holder {
     Holder { process: None, pid: 4711, ..Holder::new(who, "update cluster") }
 }
@@ -71,7 +71,7 @@ async fn acquire(
     request.acquire(store.clone(), key(), clock.clone()).await
 }
 
-/// The holder dies: nothing renews its lease, and nothing lets it go.
+/// The holder dies: its lease is neither renewed nor released.
 fn kill(lease: &Lease) {
     lease.heartbeat.abort();
 }
@@ -89,10 +89,9 @@ async fn one_holds_it_and_the_others_are_told() {
     assert_eq!(error.kind(), ErrorKind::Locked);
     assert_eq!(
         error.to_string(),
-        "locked: ann@desk (process 4711, update cluster) is at work since 2026-08-01T12:00:00Z, 30 s ago, and said \
-         so last 10 s ago; the lock memory://test/.kops/ha.example.com/lock is theirs until 2026-08-01T12:01:20Z \
-         unless they renew it (wait until they are done; if they died, the lock expires by itself and the next run \
-         takes it over)"
+        "locked: the lock memory://test/.kops/ha.example.com/lock is held by ann@desk (process 4711, update cluster) \
+         since 2026-08-01T12:00:00Z, 30 s ago; last renewed 10 s ago, expires 2026-08-01T12:01:20Z unless renewed \
+         (wait until it is released; if its holder died, it expires, and the next run takes it over)"
     );
     lease.check().unwrap();
     lease.release().await.unwrap();
@@ -176,13 +175,13 @@ async fn a_dead_holders_lease_is_taken_over_when_it_expired_and_not_before() {
     clock.sleep(59 * SECOND).await;
     assert_eq!(acquire(request("b"), &store, &clock).await.unwrap_err().kind(), ErrorKind::Locked);
     clock.sleep(2 * SECOND).await;
-    // Expired by the wall clock: certain after it was seen unchanged for the time to live, without patience.
+    // Expired by the wall clock: certain after watching it unchanged for the time to live, without patience.
     let began = clock.elapsed();
     acquire(request("b"), &store, &clock).await.unwrap();
     assert_eq!(since(&clock, began), TTL);
 }
 
-/// Wall clocks hours apart, in either direction: a live holder is never robbed, a dead one always succeeded.
+/// Wall clocks hours apart, in either direction: a living holder is never robbed, a dead one always succeeded.
 #[tokio::test(start_paused = true)]
 async fn no_clock_skew_robs_a_live_holder() {
     for hours in [-24, -1, 0, 1, 24] {
@@ -220,8 +219,11 @@ async fn who_is_robbed_stops_at_the_next_heartbeat_and_says_by_whom() {
     assert!(since(&clock, began) <= TTL / 3);
     let error = lease.check().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked);
-    assert!(error.to_string().contains("thief@night (process 4711, update cluster) took it over"), "{error}");
-    // Releasing frees nothing of the thief's.
+    assert!(
+        error.to_string().contains("it was taken over by thief@night (process 4711, update cluster)"),
+        "{error}"
+    );
+    // Releasing does not release the thief's lease.
     assert_eq!(lease.release().await.unwrap_err().kind(), ErrorKind::Locked);
     assert_eq!(holder(&*store, &key()).await.unwrap().unwrap().holder.unwrap().who, "thief@night");
 }
@@ -232,7 +234,7 @@ async fn a_removed_lease_is_lost() {
     let lease = acquire(request("a"), &store, &clock).await.unwrap();
     store.delete(&key(), None).await.unwrap();
     let error = lease.release().await.unwrap_err();
-    assert!(error.to_string().contains("somebody removed it"), "{error}");
+    assert!(error.to_string().contains("it was removed"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,7 +247,7 @@ async fn two_heartbeats_may_fail() {
     lease.release().await.unwrap();
 }
 
-/// The holder stops before anybody may take over: that is what makes takeovers by watching sound.
+/// The holder stops before anyone may take over: this makes takeovers by watching sound.
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_cannot_renew_stops_before_it_can_be_taken_over() {
     for fault in [StoreFault::Refuse, StoreFault::Hang] {
@@ -273,7 +275,7 @@ async fn lost_answers_do_not_lock_oneself_out() {
     assert_eq!(lease.epoch(), 1);
     let lock = key();
     assert_eq!(store.calls(), [format!("get {lock}"), format!("put {lock}"), format!("get {lock}")]);
-    // Of a renewal that timed out it is not known whether it arrived.
+    // It is not known whether a renewal that timed out was carried out.
     store.script([StoreFault::LoseAnswer]);
     clock.sleep(21 * SECOND).await;
     lease.release().await.unwrap();
@@ -308,7 +310,7 @@ async fn what_is_no_lock_is_left_alone() {
     store.put(&key(), b"precious".to_vec(), Precondition::Any).await.unwrap();
     let error = acquire(request("a"), &store, &clock).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.to_string().contains("is no lock that this program can read"), "{error}");
+    assert!(error.to_string().contains("is not a lock in a supported format"), "{error}");
     assert_eq!(store.read(&key()).await.unwrap().bytes, b"precious");
 }
 
@@ -342,7 +344,7 @@ fn here(who: &str) -> LeaseRequest {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_lease_is_let_go() {
     let (store, clock) = (memory(), TestClock::right());
-    // As the handler of a request whose client went away.
+    // As the handler of a request whose client disconnected.
     let (theirs, clock_of_theirs) = (store.clone(), clock.clone());
     let (held, holds) = oneshot::channel();
     let handler = tokio::spawn(async move {
@@ -356,7 +358,7 @@ async fn a_dropped_lease_is_let_go() {
     let next = acquire(here("b"), &store, &clock).await.unwrap();
     assert_eq!(next.epoch(), 2);
     assert!(since(&clock, began) <= LETTING_GO);
-    // One that goes on is not waited for any longer.
+    // If it continues, it is not waited for any longer.
     assert_eq!(acquire(here("c"), &store, &clock).await.unwrap_err().kind(), ErrorKind::Locked);
     next.check().unwrap();
 }
@@ -365,7 +367,8 @@ async fn a_dropped_lease_is_let_go() {
 async fn an_acquisition_or_release_dropped_half_way_leaves_nothing_locked() {
     let (store, clock) = (FaultyStore::default(), TestClock::right());
     let erased: Arc<dyn StateStore> = Arc::new(store.clone());
-    // It has written, and waits to repeat what it believes to have failed; or waits for an answer that never comes.
+    // It has written, and waits before retrying what it believes to have failed; or waits for a response that never
+    // comes.
     for fault in [StoreFault::LoseAnswer, StoreFault::Hang] {
         store.script([fault]);
         let acquiring = acquire(here("a"), &erased, &clock);
@@ -432,7 +435,7 @@ mod operations {
         });
         assert_eq!(stopped.await.unwrap(), "stopped");
         assert!(is_free(&*store).await);
-        // Nothing is begun by then.
+        // Nothing has been started by then.
         let before = store.read(&key()).await.unwrap();
         let refused: Result<()> = hold(&store, &cancel, |_| async { panic!("begun") }).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Cancelled);
@@ -454,10 +457,13 @@ mod operations {
             });
             let error = outcome.await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Locked);
-            assert!(error.message().contains("the lock was lost: thief@night"), "{error}");
+            assert!(
+                error.message().contains("the lock was lost: it was taken over by thief@night"),
+                "{error}"
+            );
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             assert_eq!(cause.is_some_and(|cause| cause.contains("stopped half way")), fails);
-            // The caller's own token is for others, too.
+            // The caller's own token may be used for other work.
             assert!(!cancel.is_cancelled());
             assert_eq!(holder(&*store, &key()).await.unwrap().unwrap().holder.unwrap().who, "thief@night");
         }

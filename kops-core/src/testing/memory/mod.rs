@@ -273,7 +273,7 @@ impl MemoryCloud {
     /// let cloud = MemoryCloud::new();
     /// let engine = |region| Engine::new(Arc::new(cloud.in_region(region)), Scope::new("shop"));
     /// let mut graph = TaskGraph::builder();
-    /// graph.add("nat", Address {});
+    /// graph.add("nat", Address::new());
     /// let (eu, us) = (engine("eu"), engine("us"));
     /// eu.apply(&eu.plan(&graph.build()?).await?).await?.into_result()?;
     /// // What is the scope's in one region is nobody's business in another.

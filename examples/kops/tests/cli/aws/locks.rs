@@ -12,7 +12,7 @@ fn of_two_updates_at_once_one_applies_and_the_other_is_told_who_does() {
     let one = it.desk.start(&["update", "cluster", HA, "--yes"]);
     it.cloud.wait_until_held();
     let error = it.desk.fails(&["update", "cluster", HA, "--yes"]);
-    assert!(error.contains("ann@") && error.contains("is at work since 20"), "{error}");
+    assert!(error.contains("is held by ann@") && error.contains(") since 20"), "{error}");
     it.cloud.release();
     let one = Run::of(one);
     assert_eq!(one.code, Some(0), "{one:#?}");

@@ -193,7 +193,7 @@ fn a_state_store_must_be_there() {
         &["get", "clusters", "--state=ftp://x"],
         &["ftp://x", "azureblob, file, gs, memory, s3, swift"],
     );
-    refused(&desk, &["get", "clusters", "--state=/tmp"], &["`/tmp` is not the URL", "file:///"]);
+    refused(&desk, &["get", "clusters", "--state=/tmp"], &["`/tmp` is not a state store URL", "file:///"]);
     desk.set("KOPS_STATE_STORE", "");
     refused(&desk, &["get", "clusters"], &["no state store is set", "KOPS_STATE_STORE"]);
 }

@@ -26,7 +26,7 @@ async fn whoever_comes_second_is_told_who_is_at_work_and_since_when() {
     ] {
         let before = desk.files("state");
         let error = desk.fails(arguments);
-        assert!(error.contains("bob@lap (process ") && error.contains("is at work since 20"), "{error}");
+        assert!(error.contains("is held by bob@lap (process ") && error.contains(") since 20"), "{error}");
         assert_eq!(desk.files("state"), before);
     }
     // Looking is free.
@@ -50,7 +50,11 @@ fn of_two_updates_at_once_none_does_harm() {
     assert!(done >= 1, "{both:#?}");
     for refused in both.iter().filter(|run| run.code != Some(0)) {
         assert_eq!(refused.code, Some(1));
-        assert!(refused.err.contains("ann@") && refused.err.contains("is at work since"), "{}", refused.err);
+        assert!(
+            refused.err.contains("is held by ann@") && refused.err.contains(") since 20"),
+            "{}",
+            refused.err
+        );
     }
     assert_eq!(summary(&desk.plan(HA, &[])), [0, 0, 0, 0, 46]);
 }

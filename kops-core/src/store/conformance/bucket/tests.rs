@@ -1,4 +1,4 @@
-//! The rules on a service in memory, which keeps them all or is made to break one.
+//! The rules for a service in memory, which keeps them all or breaks one.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use crate::store::{
     Bucket, BucketError, Listing, Place, Range, RetryingStore, StoreOpener, StoreUrl, StoredObject, Version,
 };
 
-/// What is wrong with a service, or with the store that speaks to it.
+/// The flaw of a service, or of the store that uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
     None,
-    /// Transient failures are not repeated.
+    /// Transient failures are not retried.
     Impatient,
-    /// A missing bucket is made.
+    /// A missing bucket is created.
     Obliging,
-    /// Denials are passed on as they come.
+    /// Denials are passed on unchanged.
     Curt,
-    /// Errors show what was to be written.
+    /// Errors contain what was to be written.
     Talkative,
 }
 
@@ -97,7 +97,7 @@ impl Fixture for Memory {
 }
 
 impl MemoryBucket {
-    /// Does a call's work, unless something is in its way.
+    /// Carries out a call, unless it should fail.
     fn call<T>(
         &self,
         verb: Option<Verb>,
@@ -180,7 +180,7 @@ impl Bucket for MemoryBucket {
     async fn list_objects(&self, range: Range<'_>) -> Result<Listing, BucketError> {
         self.call(None, |objects, _| {
             let mut listing = Listing::default();
-            // The other way round: a store must not rely on an order.
+            // In reverse: a store must not rely on an order.
             for (name, object) in objects.iter().rev() {
                 let Some(rest) = name.strip_prefix(range.prefix) else { continue };
                 match rest.split_once('/') {

@@ -88,7 +88,7 @@ async fn own_kinds_refer_to_what_stands_for_agnostic_tasks() {
         assert_eq!(format!("{task}.{output}"), from, "{}", offline.title);
         let stand_in = native.stands_for(&door).unwrap();
         assert_eq!(native.origin(stand_in), Some(&door), "{}", offline.title);
-        assert_eq!(cloud.class("DatabaseUser"), Some(Class::Data));
+        assert_eq!(Cloud::class(&cloud, "DatabaseUser"), Some(Class::Data));
     }
 }
 

@@ -1,8 +1,8 @@
-//! Every call that this crate makes, by the kind that makes it: what rate limits and permissions go by.
+//! The calls that this crate makes, by kind: the source of rate limits and permissions.
 //!
-//! Names are those of IAM, `service:Action`; they are the names of the API's calls, save for S3 (see
-//! [`error`](crate::error)). [`Clients::call`](crate::clients::Clients::call) checks in debug builds that a
-//! call is listed, so that the table cannot fall behind the code.
+//! Names are those of IAM, `service:Action`, which are also the names of the API's calls, except for S3 (see
+//! [`error`](crate::error)). In debug builds, [`Clients::call`](crate::clients::Clients::call) asserts that a
+//! call is listed, so the table cannot become outdated.
 
 use kops_core::cloud::Actions;
 
@@ -10,13 +10,13 @@ use kops_core::cloud::Actions;
 pub(crate) const MACHINES: &str = "Machines";
 /// The kind under which the actions on the state store are listed.
 pub(crate) const STATE_STORE: &str = "StateStore";
-/// The kind under which the actions of the permission check itself are listed; all of them can be missing.
+/// The kind under which the actions of the permission check itself are listed; any of them may be missing.
 pub(crate) const CHECK: &str = "PermissionCheck";
 
-/// The kind under which the action is listed that looks whose an object is before it is adopted.
+/// The kind under which the action is listed that checks who owns an object before it is adopted.
 pub(crate) const ADOPTION: &str = "Adoption";
 
-/// All of them.
+/// All actions.
 pub(crate) const ALL: &[Actions] = &[
     Actions { kind: ADOPTION, read: &["ec2:DescribeTags"], write: &[] },
     Actions {
@@ -157,7 +157,7 @@ pub(crate) const ALL: &[Actions] = &[
             "autoscaling:EnableMetricsCollection",
             "autoscaling:DisableMetricsCollection",
             "autoscaling:DeleteAutoScalingGroup",
-            // Asked of whoever makes a group with a launch template.
+            // Required of whoever creates a group with a launch template.
             "ec2:RunInstances",
             "ec2:CreateTags",
             "iam:PassRole",
@@ -300,7 +300,7 @@ pub(crate) const ALL: &[Actions] = &[
     },
 ];
 
-/// Whether a call changes nothing.
+/// Whether a call is read-only.
 pub(crate) fn only_looks(call: &str) -> bool {
     let action = call.split_once(':').map_or(call, |(_, action)| action);
     ["Describe", "Get", "Head", "List", "Simulate"].iter().any(|verb| action.starts_with(verb))

@@ -1,4 +1,4 @@
-//! How a connection to AWS is configured.
+//! Configuration of a connection to AWS.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,17 +18,17 @@ use kops_core::{Error, Result};
 use crate::clients::Clients;
 use crate::{Aws, error};
 
-/// AWS endpoints answer a SYN in milliseconds; a few seconds allow for one that was lost.
+/// AWS endpoints answer a SYN within milliseconds; a few seconds allow for one that was lost.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The slowest calls in use (CreateAutoScalingGroup, a full page of instances) take a few seconds. What has not
-/// answered by then is not coming: better look whether it was done.
+/// The slowest calls in use (CreateAutoScalingGroup, a full page of instances) take a few seconds. A call
+/// that has not been answered by then will not be; checking its effect is better than waiting.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Shown in CloudTrail and in the account's access logs.
+/// Appears in CloudTrail and in the account's access logs.
 const APP_NAME: &str = "kops";
 
 /// Configures a connection to AWS.
 ///
-/// Either all is given, and nothing is read from the machine:
+/// Either everything is set explicitly, and nothing is read from the environment:
 ///
 /// ```no_run
 /// # async fn example() -> kops_core::Result<()> {
@@ -43,14 +43,15 @@ const APP_NAME: &str = "kops";
 /// # }
 /// ```
 ///
-/// or what is not given comes from where AWS's tools look for it ([`AwsBuilder::from_env`]).
+/// or settings are looked up where AWS's tools look for them ([`AwsBuilder::from_env`]).
 ///
 /// # Retries
 ///
-/// The SDK's own retries are off. It repeats any call that failed with a 5xx or without an answer, knowing
-/// nothing of what the call made: a repeated `AllocateAddress` is a second address, paid for ever. The engine
-/// knows which calls are safe to repeat and how to look up what a lost answer made, it paces all calls of the
-/// account together, and it shows what it waits for. Two retry loops would also multiply.
+/// The SDK's own retries are disabled. They repeat any call that failed with a 5xx or without an answer,
+/// whatever the call created: a repeated `AllocateAddress` is a second address, paid for until someone
+/// notices. The engine knows which calls are safe to repeat and how to find what a call with a lost answer
+/// created, it paces all calls of the account together, and it reports what it waits for. Two retry loops
+/// would also multiply.
 #[derive(Clone)]
 pub struct AwsBuilder {
     environment: bool,
@@ -62,7 +63,7 @@ pub struct AwsBuilder {
 }
 
 impl AwsBuilder {
-    /// Nothing set, and nothing looked up.
+    /// A builder without settings that looks nothing up.
     pub fn new() -> Self {
         Self {
             environment: false,
@@ -74,9 +75,9 @@ impl AwsBuilder {
         }
     }
 
-    /// What is not set is looked up as all AWS tools do: in the environment (`AWS_REGION`, `AWS_PROFILE`,
-    /// `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID` …), in the profiles of `~/.aws`, and at the metadata services
-    /// of ECS and EC2.
+    /// Looks up settings that are not set explicitly where all AWS tools do: in the environment
+    /// (`AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, …), in the profiles of
+    /// `~/.aws`, and at the metadata services of ECS and EC2.
     pub fn from_env() -> Self {
         Self { environment: true, ..Self::new() }
     }
@@ -87,25 +88,25 @@ impl AwsBuilder {
         self
     }
 
-    /// One address for all services, e.g. an emulator's.
+    /// One endpoint for all services, for example an emulator's.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());
         self
     }
 
-    /// The profile of `~/.aws` to take region and credentials from; only read after [`AwsBuilder::from_env`].
+    /// The profile of `~/.aws` for region and credentials; only used after [`AwsBuilder::from_env`].
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.profile = Some(profile.into());
         self
     }
 
-    /// Where credentials come from.
+    /// The provider of credentials.
     pub fn credentials(mut self, provider: impl ProvideCredentials + 'static) -> Self {
         self.credentials = Some(SharedCredentialsProvider::new(provider));
         self
     }
 
-    /// An access key, its secret, and the token of a session if it belongs to one.
+    /// An access key, its secret, and the session token if there is one.
     pub fn static_credentials(
         self,
         access_key: impl Into<String>,
@@ -115,19 +116,19 @@ impl AwsBuilder {
         self.credentials(Credentials::new(access_key, secret, session_token, None, "AwsBuilder"))
     }
 
-    /// The clock by which calls are paced; the machine's unless given.
+    /// The clock that paces calls; by default the system clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Connects: finds region and credentials. No call is made to AWS, unless the credentials need one.
+    /// Connects: determines region and credentials. No call is made to AWS unless the credentials need one.
     ///
     /// # Errors
     ///
     /// - [`Invalid`](kops_core::ErrorKind::Invalid): no region, or a malformed region or endpoint.
-    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no credentials; says where they were
-    ///   looked for.
+    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no credentials; the error lists the
+    ///   places that were searched.
     pub async fn build(mut self) -> Result<Aws> {
         let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
         let config = self.load().await?;
@@ -135,8 +136,8 @@ impl AwsBuilder {
         if let Some(endpoint) = config.endpoint_url() {
             check_endpoint(endpoint)?;
         }
-        // Asked for here, so that a lack of credentials is one clear error before anything starts, and not one
-        // of every call. The clients go on with what was found.
+        // Resolved here, so that missing credentials are one clear error before anything starts, and not an
+        // error of every call. The clients continue with what was found.
         let Some(provider) = config.credentials_provider() else {
             return Err(error::from_credentials(&not_given()));
         };
@@ -172,7 +173,7 @@ impl AwsBuilder {
             if let Some(credentials) = self.credentials {
                 loader = loader.credentials_provider(credentials);
             }
-            // A future of 16 KiB, which would be part of everything that waits for it.
+            // A future of 16 KiB, which would become part of every future that awaits it.
             return Ok(Box::pin(loader.load()).await);
         }
         let mut config = SdkConfig::builder()
@@ -196,7 +197,7 @@ impl Default for AwsBuilder {
 
 impl fmt::Debug for AwsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the provider: what one shows of itself is its own affair.
+        // Not the provider itself, whose `Debug` output may show anything.
         f.debug_struct("AwsBuilder")
             .field("environment", &self.environment)
             .field("region", &self.region)
@@ -208,25 +209,25 @@ impl fmt::Debug for AwsBuilder {
     }
 }
 
-/// The SDK's defaults as of this date, rather than the newest, so that an update of a crate changes none.
+/// The SDK's defaults as of this date, not the newest, so that an update of the crate does not change them.
 fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// One pool of connections for all services; ring rather than aws-lc, which needs a C compiler and CMake.
+/// One connection pool for all services; ring rather than aws-lc, which needs a C compiler and CMake.
 fn http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
 fn check_region(region: Option<&Region>) -> Result<String> {
-    let hint = "give one, for example eu-central-1; with from_env also in AWS_REGION or in the profile";
+    let hint = "set it, for example to eu-central-1; with from_env also in AWS_REGION or in the profile";
     let Some(region) = region else {
         return Err(Error::invalid("no AWS region is set").with_hint(hint));
     };
     let name = region.as_ref();
     // It becomes part of host names.
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(Error::invalid(format!("`{name}` is not the name of an AWS region")).with_hint(hint));
+        return Err(Error::invalid(format!("`{name}` is not a valid AWS region")).with_hint(hint));
     }
     Ok(name.to_owned())
 }
@@ -236,15 +237,15 @@ fn check_endpoint(endpoint: &str) -> Result<()> {
     if host.is_some_and(|host| !host.is_empty() && !host.starts_with('/')) {
         return Ok(());
     }
-    Err(Error::invalid(format!("the endpoint `{endpoint}` is not an address"))
-        .with_hint("write it as http://host:port or https://host"))
+    Err(Error::invalid(format!("the endpoint `{endpoint}` is not a valid URL"))
+        .with_hint("use http://host:port or https://host"))
 }
 
 fn not_given() -> aws_credential_types::provider::error::CredentialsError {
-    aws_credential_types::provider::error::CredentialsError::not_loaded("none were given")
+    aws_credential_types::provider::error::CredentialsError::not_loaded("none were set")
 }
 
-/// Credentials that have been found already, and where more come from once they expire.
+/// Credentials that were found already, and the provider that renews them when they expire.
 #[derive(Debug)]
 struct Found {
     first: Mutex<Option<Credentials>>,

@@ -1,4 +1,4 @@
-//! The SDK's clients, and the one way in which calls are made.
+//! The SDK's clients, and the only way to make calls.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use kops_core::{ErrorKind, Result};
 
 use crate::{actions, error, limits};
 
-/// A client for every service in use. They share one HTTP client and one cache of credentials.
+/// A client for every service in use. They share one HTTP client and one credentials cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Clients {
     pub(crate) autoscaling: aws_sdk_autoscaling::Client,
@@ -30,7 +30,8 @@ pub(crate) struct Clients {
 impl Clients {
     pub(crate) fn new(config: &SdkConfig, clock: Arc<dyn Clock>) -> Self {
         let endpoint = config.endpoint_url().map(str::to_owned);
-        // Buckets are host names at AWS (`bucket.s3.region.amazonaws.com`); an endpoint of one's own is one host.
+        // At AWS, buckets are host names (`bucket.s3.region.amazonaws.com`); a custom endpoint is a single
+        // host.
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(endpoint.is_some()).build();
         Self {
             autoscaling: aws_sdk_autoscaling::Client::new(config),
@@ -46,13 +47,13 @@ impl Clients {
         }
     }
 
-    /// The address that stands for all of AWS, if there is one.
+    /// The endpoint that replaces all of AWS, if set.
     pub(crate) fn endpoint(&self) -> Option<&str> {
         self.endpoint.as_deref()
     }
 
-    /// Makes a call, named as `service:Action`, once the rate limits admit it; explains its failure. When it is
-    /// broken off is said at [`Limiter::run`].
+    /// Makes a call, named as `service:Action`, once the rate limits admit it, and converts its error.
+    /// [`Limiter::run`] documents when it is cancelled.
     ///
     /// ```text
     /// let request = clients.ec2.create_vpc().cidr_block(cidr).send();
@@ -72,7 +73,7 @@ impl Clients {
             Actions::names(actions::ALL).contains(error::permission(name)),
             "{name}: see actions.rs"
         );
-        // The SDK's futures take some 15 KiB each, too much to be carried along in those of whole listings.
+        // The SDK's futures take some 15 KiB each, too much to be part of the futures of whole listings.
         let request = Box::pin(request);
         async move {
             let explained = async {

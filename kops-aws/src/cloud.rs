@@ -1,4 +1,4 @@
-//! The cloud itself.
+//! The provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::AwsBuilder;
 use crate::clients::Clients;
 use crate::{kinds, lower};
 
-/// An account of AWS in one region.
+/// An AWS account in one region.
 #[derive(Clone)]
 pub struct Aws {
     clients: Clients,
@@ -27,7 +27,7 @@ impl Aws {
         AwsBuilder::new()
     }
 
-    /// Connects as AWS's own tools do; see [`AwsBuilder::from_env`].
+    /// Connects like AWS's own tools; see [`AwsBuilder::from_env`].
     pub async fn from_env() -> Result<Self> {
         AwsBuilder::from_env().build().await
     }
@@ -42,7 +42,7 @@ impl Aws {
         &self.region
     }
 
-    /// Whose credentials these are: the caller's ARN, e.g. `arn:aws:iam::123456789012:user/ada`.
+    /// The caller's ARN, for example `arn:aws:iam::123456789012:user/ada`.
     pub async fn identity(&self) -> Result<String> {
         self.identity_in(&Context::default()).await
     }

@@ -1,15 +1,16 @@
-//! What AWS says, as kinds of [`Error`]: the one place that knows AWS's error codes.
+//! AWS's errors as kinds of [`Error`]: the only place that knows AWS's error codes.
 //!
-//! Kinds decide what is repeated, so each code is placed by what it says about the request: whether it was
-//! carried out ([`ErrorKind::Unavailable`] leaves that open), whether it can succeed later with nobody's help,
-//! or never. Codes that are not listed go by their endings, which EC2 keeps regular (`….NotFound`,
-//! `…LimitExceeded`), and then by HTTP status.
+//! The kind decides whether a call is retried, so each code is classified by what it says about the request:
+//! whether it was carried out ([`ErrorKind::Unavailable`] leaves that open), whether it can succeed later
+//! without intervention, or never. Codes that are not listed are classified by their suffixes, which EC2
+//! keeps regular (`….NotFound`, `…LimitExceeded`), and then by HTTP status.
 //!
-//! **The same code can mean two things.** `InvalidVpcID.NotFound` from a deletion says that the VPC is gone;
-//! from `CreateSubnet` it says that the VPC made a second ago has not reached the part of EC2 that was asked:
-//! EC2 and IAM are eventually consistent ([EC2], [IAM]). So [`missing`] looks at the verb.
+//! **The same code can mean two things.** From a deletion, `InvalidVpcID.NotFound` means that the VPC is
+//! gone; from `CreateSubnet` it means that a VPC created a second ago is not visible yet to the part of EC2
+//! that answered: EC2 and IAM are eventually consistent ([EC2], [IAM]). So [`missing`] takes the verb into
+//! account.
 //!
-//! Bodies of requests and answers never enter an error: they carry user data.
+//! Bodies of requests and responses are never part of an error: they contain user data.
 //!
 //! [EC2]: https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 //! [IAM]: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency
@@ -24,7 +25,8 @@ use aws_sdk_ec2::operation::RequestId;
 use kops_core::cloud::{causes, find_cause, innermost};
 use kops_core::{Error, ErrorKind};
 
-/// The error of a call, named as `service:Operation`; `endpoint` is where it was sent, if not to AWS itself.
+/// The error of a call, named as `service:Operation`; `endpoint` is the custom endpoint it was sent to, if
+/// any.
 pub(crate) fn from_sdk<E>(call: &str, endpoint: Option<&str>, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
@@ -51,11 +53,11 @@ where
     if let Some(wait) = wait {
         mapped = mapped.with_retry_after(wait);
     }
-    // Its text is in the message; as a source it stays open to a look at its type.
+    // Its text is part of the message already; as a source, its type remains accessible.
     mapped.with_source(error)
 }
 
-/// A failure to reach AWS at all, or to hear from it.
+/// A failure to reach AWS, or a missing answer.
 fn unanswered<E>(endpoint: Option<&str>, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: StdError + Send + Sync + 'static,
@@ -75,21 +77,21 @@ where
             Error::new(ErrorKind::Unavailable, format!("no connection to {place}: {}", innermost(error)))
                 .with_hint(REACH)
         }
-        // The input does not make a request: a required field is missing, or an endpoint does not parse.
+        // The input is not a valid request: a required field is missing, or an endpoint does not parse.
         _ => Error::invalid(format!("the request could not be made: {}", causes(error))),
     }
 }
 
 const REACH: &str = "check the network, the region, and AWS_ENDPOINT_URL if it is set";
 
-/// Credentials that could not be had.
+/// The error of missing credentials.
 pub(crate) fn from_credentials(error: &CredentialsError) -> Error {
     match error {
         CredentialsError::CredentialsNotLoaded(_) => {
             Error::new(ErrorKind::Unauthenticated, "no AWS credentials were found").with_hint(
                 "looked in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the profile (AWS_PROFILE, else \
                  `default`) of ~/.aws/config and ~/.aws/credentials, for a web identity token, and at the \
-                 metadata services of ECS and EC2; set one of them up, for example with `aws configure`",
+                 metadata services of ECS and EC2; configure one of them, for example with `aws configure`",
             )
         }
         error => {
@@ -100,15 +102,12 @@ pub(crate) fn from_credentials(error: &CredentialsError) -> Error {
     }
 }
 
-/// An error that the service itself sent.
+/// An error that the service returned.
 fn answered(call: &str, status: u16, code: &str, message: &str) -> Error {
     if code.is_empty() && status < 400 {
-        // A success that does not parse: the call may have done its work.
-        return Error::new(
-            ErrorKind::Unavailable,
-            format!("HTTP status {status}, but the answer makes no sense"),
-        )
-        .with_hint("is this AWS? a proxy may stand between");
+        // A success that does not parse: the call may have been carried out.
+        return Error::new(ErrorKind::Unavailable, format!("HTTP status {status} with a malformed response"))
+            .with_hint("check that the endpoint is AWS; a proxy may be in between");
     }
     let kind = kind(call, status, code, message);
     // EC2 appends a blob that only `sts:DecodeAuthorizationMessage` can read.
@@ -126,19 +125,19 @@ fn answered(call: &str, status: u16, code: &str, message: &str) -> Error {
     }
 }
 
-/// What a code means for a call.
+/// The kind of error that a code means for a call.
 pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorKind {
     let (service, action) = call.split_once(':').unwrap_or(("", call));
-    // A few services put what matters into the message only.
+    // A few services have the distinguishing text in the message only.
     if let Some(kind) = by_message(service, action, code, message) {
         return kind;
     }
     match code {
-        // Fewer requests, please; nothing was done.
+        // Throttled; nothing was done.
         "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "ThrottledException"
         | "RequestThrottled" | "RequestThrottledException" | "TooManyRequestsException" | "SlowDown"
         | "EC2ThrottledException" | "BandwidthLimitExceeded"
-        // One change at a time, of a zone, a group or an identity; nothing was done either.
+        // One change at a time for a zone, a group or an identity; nothing was done either.
         | "PriorRequestNotComplete" | "ResourceContention" | "ConcurrentModification"
         | "ConcurrentModificationException" => ErrorKind::Throttled,
 
@@ -160,7 +159,7 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorK
             ErrorKind::DependencyViolation
         }
 
-        // A state that passes by itself: on the way in, what is asked for comes; on the way out, it goes.
+        // A state that passes by itself, during creation or deletion.
         "IncorrectState" | "IncorrectInstanceState" | "IncorrectStateException" | "InvalidState" => {
             if on_the_way_out(action) { ErrorKind::DependencyViolation } else { ErrorKind::NotYetVisible }
         }
@@ -178,7 +177,8 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorK
         "LimitExceeded" | "LimitExceededException" | "LimitExceededFault" | "AttachmentLimitExceeded"
         | "TooManyBuckets" | "TooManyHostedZones" | "RulesPerSecurityGroupLimitExceeded"
         | "SecurityGroupLimitExceeded" | "TargetGroupAssociationLimit"
-        // AWS itself has no more in that zone: not the account's limit, yet nothing that passes in minutes.
+        // AWS itself has no capacity in that zone: not a limit of the account, but nothing that passes within
+        // minutes.
         | "InsufficientInstanceCapacity" | "InsufficientHostCapacity" | "InsufficientAddressCapacity"
         | "InsufficientFreeAddressesInSubnet" | "InsufficientCapacity" => ErrorKind::Quota,
 
@@ -186,7 +186,7 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorK
             ErrorKind::Unsupported
         }
 
-        // Named by the reader, not made by a task: waiting will not bring them.
+        // Named by the user, not created by a task: waiting does not help.
         "InvalidAMIID.NotFound" | "InvalidAMIID.Malformed" | "InvalidAMIID.Unavailable"
         | "InvalidKeyPair.NotFound" | "InvalidSnapshot.NotFound" | "NoSuchBucket" | "NoSuchKey" | "NotFound"
         | "NoSuchUpload" | "NoSuchHostedZone" | "InvalidPermission.NotFound" => ErrorKind::NotFound,
@@ -200,8 +200,8 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorK
 
 fn by_message(service: &str, action: &str, code: &str, message: &str) -> Option<ErrorKind> {
     match (service, code) {
-        // https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html gives all
-        // of these one code.
+        // https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html uses one
+        // code for all of these.
         ("route53", "InvalidChangeBatch") => {
             if message.contains("but it already exists") {
                 Some(ErrorKind::AlreadyExists)
@@ -213,7 +213,7 @@ fn by_message(service: &str, action: &str, code: &str, message: &str) -> Option<
                 None
             }
         }
-        // An instance profile reaches EC2 seconds after IAM has made it.
+        // An instance profile becomes visible to EC2 seconds after IAM has created it.
         ("ec2" | "autoscaling", "InvalidParameterValue" | "ValidationError")
             if message.contains("Invalid IAM Instance Profile") =>
         {
@@ -233,7 +233,7 @@ fn by_message(service: &str, action: &str, code: &str, message: &str) -> Option<
                 None
             }
         }
-        // A role that was made a moment ago is not yet a principal.
+        // A role that was created a moment ago is not a principal yet.
         ("iam", "MalformedPolicyDocument") if message.contains("Invalid principal") => {
             Some(ErrorKind::NotYetVisible)
         }
@@ -266,8 +266,8 @@ fn by_ending(action: &str, status: u16, code: &str) -> ErrorKind {
     }
 }
 
-/// Something that the call names is not there: for a call that looks or takes away, that is the answer; one
-/// that makes or links names what was made moments before, and will find it.
+/// An object that the call names does not exist. For a read or a deletion, that is the answer; a call that
+/// creates or links something names objects created moments before, which will become visible.
 fn missing(action: &str) -> ErrorKind {
     let looks = ["Describe", "List", "Get", "Head", "Search"].iter().any(|verb| action.starts_with(verb));
     if looks || on_the_way_out(action) { ErrorKind::NotFound } else { ErrorKind::NotYetVisible }
@@ -287,16 +287,18 @@ fn hint(kind: ErrorKind, call: &str, code: &str) -> Option<String> {
             return Some(format!("the credentials need the permission {}", permission(call)));
         }
         (ErrorKind::Unauthenticated, "RequestTimeTooSkewed" | "RequestExpired") => {
-            "the credentials expired, or this machine's clock is wrong"
+            "the credentials have expired, or the clock of this machine is wrong"
         }
         (ErrorKind::Unauthenticated, code) if code.starts_with("Expired") => {
             "the session has expired: log in again"
         }
-        (ErrorKind::Unauthenticated, _) => "AWS does not accept these credentials in this region",
+        (ErrorKind::Unauthenticated, _) => "AWS rejects these credentials in this region",
         (ErrorKind::Quota, code) if code.starts_with("Insufficient") => {
             "choose another zone, machine type or a larger subnet, or try again later"
         }
-        (ErrorKind::Quota, _) => "ask for more in AWS's Service Quotas console, or remove what is unused",
+        (ErrorKind::Quota, _) => {
+            "request an increase in AWS's Service Quotas console, or delete unused objects"
+        }
         (ErrorKind::NotFound, code) if code.starts_with("InvalidAMIID") => {
             "the image does not exist in this region, or is not shared with this account"
         }
@@ -308,7 +310,7 @@ fn hint(kind: ErrorKind, call: &str, code: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// The IAM action that a call needs. S3 is the one service where they are not named alike.
+/// The IAM action that a call needs. S3 is the only service whose calls have other names.
 pub(crate) fn permission(call: &str) -> &str {
     match call {
         "s3:HeadObject" => "s3:GetObject",

@@ -1,4 +1,4 @@
-//! What only AWS understands, as typed extensions of the agnostic kinds.
+//! AWS-specific settings, as typed extensions of the agnostic kinds.
 //!
 //! ```
 //! use kops_aws::extensions::{AwsInstanceGroup, MixedInstances};
@@ -29,27 +29,27 @@ use crate::Policy;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AwsInstanceGroup {
-    /// Several machine types, on demand and spot.
+    /// Several machine types, on-demand and spot.
     pub mixed: Option<MixedInstances>,
-    /// What happens to a spot machine that is taken back: `terminate` (the default), `stop` or `hibernate`.
+    /// What happens to a spot machine that is interrupted: `terminate` (the default), `stop` or `hibernate`.
     pub interruption_behavior: Option<String>,
-    /// Whose hardware: `default`, `dedicated` or `host`.
+    /// The tenancy: `default`, `dedicated` or `host`.
     pub tenancy: Option<String>,
     /// Burst credits: `standard` or `unlimited`.
     pub cpu_credits: Option<String>,
-    /// Whether machines have a path of their own to their disks; most types always do.
+    /// Whether machines are EBS-optimised; most types always are.
     pub ebs_optimized: bool,
-    /// Whether a spot machine at risk is replaced before it is taken back.
+    /// Whether a spot machine at risk is replaced before it is interrupted.
     pub capacity_rebalance: bool,
-    /// Whether machines are safe when the group shrinks.
+    /// Whether machines are protected from scale-in.
     pub instance_protection: bool,
-    /// Scaling processes that are switched off, such as `AZRebalance`.
+    /// Scaling processes to suspend, such as `AZRebalance`.
     pub suspended_processes: BTreeSet<String>,
-    /// Seconds that a machine may live: at least a day.
+    /// The maximum lifetime of a machine, in seconds; at least a day.
     pub max_instance_lifetime: Option<u32>,
-    /// Moments at which a machine waits for somebody, by name.
+    /// Lifecycle hooks, by name.
     pub lifecycle_hooks: BTreeMap<String, Hook>,
-    /// Target groups of somebody else's, by ARN, that the machines stand behind.
+    /// ARNs of existing target groups with which the machines are registered.
     pub target_groups: BTreeSet<String>,
 }
 
@@ -57,69 +57,69 @@ impl Extension for AwsInstanceGroup {
     const NAME: &'static str = "aws/InstanceGroup";
 }
 
-/// Several machine types in one group, and how much of it is spot.
+/// Several machine types in one group, and the share of spot machines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MixedInstances {
-    /// The types, the most wanted first.
+    /// The types, in order of preference.
     pub machine_types: Vec<String>,
-    /// What a type must have, instead of naming types.
+    /// The required properties of types, instead of their names.
     pub requirements: Option<InstanceRequirements>,
-    /// How types are chosen on demand: `prioritized` or `lowest-price`.
+    /// The allocation strategy of on-demand machines: `prioritized` or `lowest-price`.
     pub on_demand_strategy: Option<String>,
-    /// How many machines are on demand in any case.
+    /// The minimum number of on-demand machines.
     pub on_demand_base: Option<u32>,
-    /// Which share of the others is on demand, in percent.
+    /// The percentage of on-demand machines above that minimum.
     pub on_demand_above_base: Option<u32>,
-    /// How types are chosen among spot machines: `capacity-optimized`, `price-capacity-optimized` …
+    /// The allocation strategy of spot machines: `capacity-optimized`, `price-capacity-optimized`, …
     pub spot_strategy: Option<String>,
-    /// From how many pools spot machines come, with the strategy `lowest-price`.
+    /// The number of spot pools to use, with the strategy `lowest-price`.
     pub spot_pools: Option<u32>,
 }
 
-/// What a machine type must have.
+/// Required properties of machine types.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InstanceRequirements {
-    /// The fewest processors.
+    /// The minimum number of vCPUs.
     pub min_cpus: u32,
-    /// The most processors.
+    /// The maximum number of vCPUs.
     pub max_cpus: Option<u32>,
-    /// The least memory, in MiB.
+    /// The minimum memory, in MiB.
     pub min_memory: u32,
-    /// The most memory, in MiB.
+    /// The maximum memory, in MiB.
     pub max_memory: Option<u32>,
-    /// Types that are out; `*` stands for anything.
+    /// Types to exclude; `*` is a wildcard.
     pub excluded: BTreeSet<String>,
 }
 
-/// A moment at which a machine waits for somebody.
+/// A lifecycle hook: a machine waits for an external action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hook {
-    /// When.
+    /// The transition at which the machine waits.
     pub transition: Transition,
-    /// How many seconds it waits.
+    /// The timeout, in seconds.
     #[serde(default = "Hook::usual_timeout")]
     pub timeout: u32,
-    /// Whether it goes on when nobody has come; otherwise it is ended.
+    /// Whether the machine continues after the timeout; otherwise it is terminated.
     #[serde(default)]
     pub go_on: bool,
 }
 
 impl Hook {
-    /// Five minutes, as kOps' hooks have.
+    /// Five minutes, the timeout of kOps' hooks.
     fn usual_timeout() -> u32 {
         300
     }
 }
 
-/// A moment in a machine's life.
+/// A lifecycle transition of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Transition {
-    /// Between its start and its service.
+    /// After its start, before it is in service.
     Launching,
-    /// Between its service and its end.
+    /// Before it is terminated.
     Terminating,
 }
 
@@ -127,11 +127,12 @@ pub enum Transition {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AwsLoadBalancer {
-    /// The names of target groups, by the port of the listener; after the balancer and the port otherwise.
+    /// The names of target groups, by the port of the listener; by default derived from load balancer and
+    /// port.
     pub target_group_names: BTreeMap<u16, String>,
     /// The policy of TLS listeners, such as `ELBSecurityPolicy-TLS13-1-2-2021-06`.
     pub ssl_policy: Option<String>,
-    /// Where it writes its access log.
+    /// The destination of its access log.
     pub access_log: Option<AccessLog>,
 }
 
@@ -139,11 +140,11 @@ impl Extension for AwsLoadBalancer {
     const NAME: &'static str = "aws/LoadBalancer";
 }
 
-/// Where a load balancer writes its access log.
+/// The destination of a load balancer's access log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessLog {
-    /// The S3 bucket, whose policy lets load balancers write.
+    /// The S3 bucket, whose policy must allow load balancers to write.
     pub bucket: String,
     /// The prefix in the bucket.
     #[serde(default)]
@@ -154,13 +155,13 @@ pub struct AccessLog {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AwsIdentity {
-    /// What machines may do beyond what their role needs.
+    /// Permissions in addition to those of the role in the cluster.
     pub additional_policy: Option<Policy>,
     /// Existing policies, by ARN.
     pub policy_arns: BTreeSet<String>,
-    /// The ARN of the policy that bounds the role.
+    /// The ARN of the permissions boundary of the role.
     pub permissions_boundary: Option<String>,
-    /// Zones whose records the machines keep.
+    /// Zones whose records the machines may manage.
     pub dns_zones: BTreeSet<Input<Id<DnsZone>>>,
     /// Whether machines may pull from the account's container registry.
     pub container_registry: bool,

@@ -1,8 +1,8 @@
-//! Policies of IAM, in one form that compares.
+//! IAM policies, in a canonical form that can be compared.
 //!
 //! IAM returns a policy as it was written, but tools and people write the same policy in many ways: a list of
-//! one as a plain string, members and lists in any order. [`Policy`] is the text of a policy in one canonical
-//! form, so that two are equal exactly when they say the same.
+//! one as a plain string, members and lists in any order. [`Policy`] is the text of a policy in canonical
+//! form, so that two policies with the same meaning are equal.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use kops_core::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
-/// A policy document of IAM.
+/// An IAM policy document.
 ///
 /// ```
 /// use kops_aws::Policy;
@@ -25,10 +25,10 @@ use serde_json::{Map, Value};
 pub struct Policy(String);
 
 impl Policy {
-    /// The policy in a JSON text.
+    /// Parses a policy from JSON text.
     ///
     /// # Errors
-    /// `Invalid` when the text is not a JSON object with statements.
+    /// `Invalid` if the text is not a JSON object with statements.
     pub fn parse(text: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(text).map_err(|error| {
             Error::invalid(format!("the policy is not valid JSON: {error}")).with_source(error)
@@ -36,13 +36,13 @@ impl Policy {
         Self::from_value(&value)
     }
 
-    /// The policy in a JSON value.
+    /// Creates a policy from a JSON value.
     ///
     /// # Errors
-    /// `Invalid` when the value is not an object with statements.
+    /// `Invalid` if the value is not an object with statements.
     pub fn from_value(value: &Value) -> Result<Self> {
         let Value::Object(members) = value else {
-            return Err(Error::invalid("a policy is a JSON object with a member Statement"));
+            return Err(Error::invalid("a policy must be a JSON object with a member Statement"));
         };
         if !members.contains_key("Statement") {
             return Err(Error::invalid("the policy has no member Statement"));
@@ -50,22 +50,22 @@ impl Policy {
         Ok(Self(document(members).to_string()))
     }
 
-    /// The policy of a list of statements.
+    /// Creates a policy from a list of statements.
     ///
     /// # Errors
-    /// None but for the form of what is given.
+    /// `Invalid` if the statements are malformed.
     pub(crate) fn of_statements(statements: &Value) -> Result<Self> {
         Self::from_value(&serde_json::json!({ "Statement": statements, "Version": VERSION }))
     }
 
     /// Its statements.
     pub(crate) fn statements(&self) -> Vec<Value> {
-        // The text is what this type has made.
+        // The text was produced by this type.
         let value: Value = serde_json::from_str(&self.0).unwrap_or_default();
         value.get("Statement").and_then(Value::as_array).cloned().unwrap_or_default()
     }
 
-    /// A policy that nobody writes, for one that cannot be read.
+    /// A policy that nobody writes, in place of one that cannot be read.
     pub(crate) fn nothing() -> Self {
         Self("{}".to_owned())
     }
@@ -76,7 +76,7 @@ impl Policy {
     }
 }
 
-/// The only version of the policy language that knows variables.
+/// The only version of the policy language that supports variables.
 pub(crate) const VERSION: &str = "2012-10-17";
 
 impl fmt::Display for Policy {
@@ -103,13 +103,13 @@ fn statement(value: &Value) -> Value {
     let Value::Object(members) = value else { return value.clone() };
     sorted(members.iter().map(|(name, value)| match name.as_str() {
         "Action" | "NotAction" | "Resource" | "NotResource" => (name, set(value)),
-        // Two levels of names above the values: operator and key; for principals, the kind.
+        // Two levels of names above the values: operator and key; for principals, the type.
         "Condition" | "Principal" | "NotPrincipal" => (name, leaves(value)),
         _ => (name, value.clone()),
     }))
 }
 
-/// Members in order of name, the values under them as sets.
+/// Members sorted by name, the values under them as sets.
 fn leaves(value: &Value) -> Value {
     match value {
         Value::Object(members) => sorted(members.iter().map(|(name, value)| (name, leaves(value)))),

@@ -1,9 +1,9 @@
 //! AWS's rate limits.
 //!
-//! AWS meters calls per account and region by token buckets. EC2 keeps one bucket for each action, so creating
-//! subnets does not slow down creating routes; Route 53 keeps one for everything. What is published is taken
-//! from there; where nothing is, a cautious guess is, and [`Limiter`](kops_core::cloud::Limiter) learns the
-//! rest when AWS throttles.
+//! AWS limits calls per account and region with token buckets. EC2 has one bucket for each action, so
+//! creating subnets does not slow down creating routes; Route 53 has one for everything. Published limits are
+//! used as they are; where nothing is published, a cautious guess is, and
+//! [`Limiter`](kops_core::cloud::Limiter) adapts when AWS throttles.
 //!
 //! | service | source |
 //! |---|---|
@@ -12,8 +12,8 @@
 //! | Route 53 | <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html> |
 //! | Auto Scaling, IAM, STS | not published |
 //!
-//! The documents describe the defaults; an account can have been given more. S3 has no limit that a state
-//! store comes near (3,500 writes a second and prefix).
+//! The documents describe the defaults; an account may have higher limits. S3 has no limit that a state store
+//! comes near (3,500 writes per second and prefix).
 
 use std::collections::BTreeMap;
 
@@ -21,16 +21,16 @@ use kops_core::cloud::{Actions, TokenBucket};
 
 use crate::actions;
 
-/// How many calls are in flight at most. A plan makes some 30 listings side by side; a full bucket admits 50
-/// creating calls at once. More than that only queues up at AWS, and takes sockets and memory here.
+/// The maximum number of calls in flight. A plan makes some 30 listings concurrently; a full bucket admits 50
+/// creating calls at once. More than that would only queue at AWS, and take sockets and memory here.
 pub(crate) const SLOTS: usize = 64;
 
-/// Route 53: five requests a second and account, whatever they are.
+/// Route 53: five requests per second and account, of any kind.
 const ROUTE53: &str = "route53";
-/// IAM: nothing is published but that limits cannot be raised; reads and writes share the guess.
+/// IAM: the documentation only says that limits cannot be raised; reads and writes share the guess.
 const IAM: &str = "iam";
 
-/// The bucket that a call draws from.
+/// The bucket that a call takes a token from.
 pub(crate) fn bucket_of(call: &str) -> &str {
     match call.split(':').next() {
         Some("route53") => ROUTE53,
@@ -52,14 +52,14 @@ pub(crate) fn buckets() -> Vec<TokenBucket> {
     buckets.into_values().collect()
 }
 
-/// Capacity and refill a second; `None` where there is no limit to keep to.
+/// Capacity and refill per second; `None` if there is no limit.
 fn rate(call: &str) -> Option<(f64, f64)> {
     let (service, action) = call.split_once(':')?;
     let rate = match (service, action) {
         ("ec2", action) => ec2(action),
         ("route53", _) => (5.0, 5.0),
-        // The capacity of reads is published for Elastic Load Balancing; the rest is a guess, and Auto Scaling
-        // is taken to be alike.
+        // The capacity of reads is published for Elastic Load Balancing; the rest is a guess, and Auto
+        // Scaling is assumed to be the same.
         ("elasticloadbalancing" | "autoscaling", action) if action.starts_with("Describe") => (40.0, 10.0),
         ("elasticloadbalancing" | "autoscaling", _) => (20.0, 3.0),
         // A guess.
@@ -69,7 +69,7 @@ fn rate(call: &str) -> Option<(f64, f64)> {
     Some(rate)
 }
 
-/// Every listing here is filtered or paginated, which is what the larger read bucket is for.
+/// Every listing here is filtered or paginated, for which the larger read bucket applies.
 fn ec2(action: &str) -> (f64, f64) {
     match action {
         "CreateTags" | "DeleteTags" => (100.0, 10.0),

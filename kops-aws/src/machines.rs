@@ -1,8 +1,8 @@
 //! The machines of a cluster's auto scaling groups.
 //!
-//! A member is out of date when its group would make another today: from another launch template, another
-//! version of it, or of another type. A machine that was taken out of its group carries a tag with the group's
-//! name, as kOps has it; it still belongs to the cluster, and is out of date by definition.
+//! A member is outdated if its group would create a different machine today: from another launch template,
+//! from another version of it, or of another type. A machine that was detached from its group carries a tag
+//! with the group's name, as in kOps; it still belongs to the cluster, and is outdated by definition.
 
 use std::collections::HashMap;
 
@@ -20,9 +20,9 @@ use crate::kinds::listing::any_of;
 use crate::paging::pages;
 use crate::tags::{self, Tags};
 
-/// The tag of a machine that was taken out of its group: the group's name. kOps' own.
+/// The tag of a machine that was detached from its group: the group's name. Also used by kOps.
 const DETACHED: &str = "kops.k8s.io/detached-from-asg";
-/// The tag that AWS puts onto a member of a group: the group's name.
+/// The tag that AWS sets on a member of a group: the group's name.
 const GROUP: &str = "aws:autoscaling:groupName";
 
 #[async_trait]
@@ -42,13 +42,13 @@ impl Machines for Aws {
     async fn detach(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
         let found = self.find(scope, machine, cx).await?;
         if found.detached {
-            // Done before; or broken off between the two calls, which the group tells.
+            // Done before; or interrupted between the two calls, which the group tells.
             let still = found.group.instances().iter().any(|it| it.instance_id.as_deref() == Some(machine));
             if !still {
                 return Ok(());
             }
         }
-        // The mark first: without it nobody would know whose the machine is.
+        // The tag comes first: without it the machine's owner would be unknown.
         let mark = Tags::from([(DETACHED.to_owned(), found.name().to_owned())]);
         tags::set(self.clients(), cx, machine, &mark).await?;
         let detach = self.clients().autoscaling.detach_instances().instance_ids(machine);
@@ -83,7 +83,7 @@ impl Machines for Aws {
             self.clients().call(cx, call, request.send()).await.map(drop)
         };
         match ended {
-            // It has ended meanwhile.
+            // It has been terminated in the meantime.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             ended => ended,
         }
@@ -105,8 +105,8 @@ impl Aws {
         .await
     }
 
-    /// The default and the newest version of the templates of groups that name their version so. Ours name
-    /// numbers; kOps' do not.
+    /// The default and the newest version of the templates of groups that refer to one of them. Our groups
+    /// use version numbers; kOps' do not.
     async fn newest(&self, groups: &[AutoScalingGroup], cx: &Context) -> Result<Versions> {
         let named = groups.iter().filter_map(template).filter(|(_, version)| version.starts_with('$'));
         let ids: Vec<_> = named.map(|(id, _)| id).collect();
@@ -126,8 +126,8 @@ impl Aws {
     /// A machine of one of the scope's groups.
     async fn find(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<Found> {
         let not_ours = || {
-            Error::not_found(format!("{machine} is not a machine of a group of {}", scope.name()))
-                .with_hint("look up the machines of the cluster again")
+            Error::not_found(format!("{machine} is not a machine of an instance group of {}", scope.name()))
+                .with_hint("list the machines of the cluster again")
         };
         let by = [vec![tags::filter(scope)], any_of("instance-id", &[machine])].concat();
         let instance = self.instances(by, cx).await?.into_iter().next().ok_or_else(not_ours)?;
@@ -144,10 +144,10 @@ impl Aws {
     }
 }
 
-/// By identifier of the template: its default and its newest version.
+/// By template identifier: the default and the newest version.
 type Versions = HashMap<String, (String, String)>;
 
-/// A machine that was looked up.
+/// A machine that was found.
 struct Found {
     group: AutoScalingGroup,
     detached: bool,
@@ -160,7 +160,7 @@ impl Found {
     }
 }
 
-/// The groups of a scope, and what they would make machines from today.
+/// The groups of a scope, and what they would create machines from today.
 struct Groups<'a> {
     by_name: HashMap<&'a str, Group<'a>>,
     members: HashMap<&'a str, &'a Member>,
@@ -169,7 +169,7 @@ struct Groups<'a> {
 struct Group<'a> {
     task: String,
     template: Option<(String, String)>,
-    /// The types that a mixed group may have; any when empty.
+    /// The types that a mixed group may have; any if empty.
     types: Vec<&'a str>,
 }
 
@@ -236,31 +236,32 @@ impl Group<'_> {
             (Some((id, version)), Some(from)) => {
                 let (from_id, from_version) = (from.launch_template_id.as_deref(), from.version.as_deref());
                 if from_id != Some(id.as_str()) {
-                    reasons.push("it was made from another launch template".to_owned());
+                    reasons.push("it was created from another launch template".to_owned());
                 } else if from_version != Some(version.as_str()) {
                     let was = from_version.unwrap_or("none");
-                    reasons
-                        .push(format!("it was made from launch template version {was}; now it is {version}"));
+                    reasons.push(format!(
+                        "it was created from launch template version {was}; the current version is {version}"
+                    ));
                 }
             }
-            // AWS drops the template of a member when the template is deleted.
-            (Some(_), None) => reasons.push("the launch template it was made from is gone".to_owned()),
+            // AWS clears the template of a member when the template is deleted.
+            (Some(_), None) => reasons.push("its launch template has been deleted".to_owned()),
             (None, _) => {}
         }
         if !self.types.is_empty() && !self.types.contains(&machine_type) {
-            reasons.push(format!("the group makes machines of type {machine_type} no more"));
+            reasons.push(format!("the group no longer uses machine type {machine_type}"));
         }
         reasons
     }
 }
 
-/// The template of a group and its version.
+/// The template of a group, and its version.
 fn template(group: &AutoScalingGroup) -> Option<(String, String)> {
     let policy = group.mixed_instances_policy.as_ref().and_then(|it| it.launch_template.as_ref());
     let template = policy
         .and_then(|policy| policy.launch_template_specification.as_ref())
         .or(group.launch_template.as_ref())?;
-    // A version that is not said is the default one.
+    // The default version applies if none is specified.
     Some((
         template.launch_template_id.clone()?,
         template.version.clone().unwrap_or_else(|| "$Default".to_owned()),
@@ -269,7 +270,7 @@ fn template(group: &AutoScalingGroup) -> Option<(String, String)> {
 
 fn ends(instance: &Instance) -> bool {
     let state = instance.state.as_ref().and_then(|state| state.name.as_ref());
-    // A group replaces a machine that stops.
+    // A group replaces a machine that is stopped.
     matches!(
         state,
         Some(
@@ -333,7 +334,10 @@ mod tests {
     fn an_older_version_is_told_with_both_numbers() {
         let group = group().launch_template(version("4")).instances(member("3")).build();
         let machine = machine(group, &instance(GROUP), &Versions::new());
-        assert_eq!(machine.outdated, ["it was made from launch template version 3; now it is 4"]);
+        assert_eq!(
+            machine.outdated,
+            ["it was created from launch template version 3; the current version is 4"]
+        );
     }
 
     #[test]
@@ -354,7 +358,7 @@ mod tests {
             .instances_distribution(InstancesDistribution::builder().build());
         let group = group().mixed_instances_policy(policy.build()).instances(member("4")).build();
         let machine = machine(group, &instance(GROUP), &Versions::new());
-        assert_eq!(machine.outdated, ["the group makes machines of type m5.large no more"]);
+        assert_eq!(machine.outdated, ["the group no longer uses machine type m5.large"]);
     }
 
     #[test]

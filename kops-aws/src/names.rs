@@ -1,25 +1,25 @@
-//! Names that AWS limits, shortened by kOps' rule.
+//! Names with a length limit, shortened by kOps' rule.
 //!
-//! Load balancers and target groups have names of at most 32 letters, digits and hyphens. kOps calls them
-//! after their purpose and the cluster, cuts that off where it gets too long, and always appends a hash of the
-//! whole, so that two long names do not become one. Following the same rule, the same cluster gets the same
-//! names here.
+//! Names of load balancers and target groups have at most 32 letters, digits and hyphens. kOps derives them
+//! from purpose and cluster, truncates the result, and always appends a hash of the whole, so that two long
+//! names do not collide. With the same rule, the same cluster gets the same names here.
 //!
-//! The rule is also what makes these objects findable: their listings filter neither by tag nor by prefix, and
-//! [`may_belong`] tells from the name alone, without a call, which of an account's thousands may be a scope's.
+//! The rule also makes these objects findable: their listings filter neither by tag nor by prefix, and
+//! [`may_belong`] tells from the name alone, without a call, which of an account's thousands may be a
+//! scope's.
 
 use kops_core::cloud::{HASH_DIGITS, name_hash, shortened};
 
-/// The longest name of a load balancer or target group.
+/// The maximum length of a load balancer's or target group's name.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html>
 const LONGEST: usize = 32;
-/// The longest name of a role; instance profiles are called after theirs.
+/// The maximum length of a role's name; instance profiles have the names of their roles.
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
 const LONGEST_IDENTITY: usize = 64;
-/// What is left for the readable part, before a hyphen and the hash.
+/// The length of the readable part, before a hyphen and the hash.
 const READABLE: usize = LONGEST - HASH_DIGITS - 1;
-/// How much of it the purpose may take, so that the beginning of the scope can be seen. kOps has no such limit,
-/// and no purpose that is longer.
+/// The part of it that the purpose may use, so that the start of the scope remains visible. kOps has no such
+/// limit, and no purpose that is longer.
 const PURPOSE: usize = 20;
 
 /// The name of the load balancer or target group of a task: `tcp.ha.example.com` in the scope
@@ -36,22 +36,22 @@ pub(crate) fn identity(task: &str) -> String {
     shortened(task, LONGEST_IDENTITY)
 }
 
-/// Whether a load balancer or target group of this name may have been made for a task of the scope. Its tags
-/// tell for certain; but what this denies is not the scope's.
+/// Whether a load balancer or target group with this name may have been created for a task of the scope. Only
+/// its tags tell for certain; but if this returns `false`, it is not the scope's.
 pub(crate) fn may_belong(name: &str, scope: &str) -> bool {
     let Some((readable, digits)) = name.rsplit_once('-') else { return false };
     if digits.len() != HASH_DIGITS {
         return false;
     }
     let scope = dashed(scope);
-    // The readable part is `purpose-scope`, cut off somewhere when it is as long as can be; a hyphen that
-    // cutting leaves at the end is dropped, too.
+    // The readable part is `purpose-scope`, truncated if it has the maximum length; a trailing hyphen is
+    // dropped, too.
     let cut = readable.len() + 1 >= READABLE;
     let starts = std::iter::once(0).chain(readable.match_indices('-').map(|(at, _)| at + 1));
     starts.map(|at| &readable[at..]).any(|rest| rest == scope || (cut && scope.starts_with(rest)))
 }
 
-/// The text with nothing but letters, digits and single hyphens, none of them at an end.
+/// The text with only letters, digits and single hyphens, none of them at an end.
 fn dashed(text: &str) -> String {
     let mut dashed = String::with_capacity(text.len());
     for part in text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()) {

@@ -4,8 +4,8 @@ use std::future::Future;
 
 use kops_core::Result;
 
-/// The items of all pages. `page` gets the token of the page wanted (`None` for the first) and gives its items
-/// and the token of the next.
+/// The items of all pages. `page` takes the token of the page to read (`None` for the first) and returns its
+/// items and the token of the next.
 pub(crate) async fn pages<T, F>(mut page: impl FnMut(Option<String>) -> F + Send) -> Result<Vec<T>>
 where
     T: Send,

@@ -1,14 +1,14 @@
-//! What the credentials lack, before anything is made.
+//! Finds missing permissions before anything is created.
 //!
-//! IAM's policy simulator is asked whether it would allow what the [least policy](crate::policy) allows:
-//! statement by statement, with the statement's resources and the tags that its conditions want. So a policy
-//! that is as narrow as ours passes, and so does any wider one.
+//! IAM's policy simulator is asked whether it would allow what the [least-privilege policy](crate::policy)
+//! allows: statement by statement, with the statement's resources and the tags that its conditions require.
+//! So a policy that is as narrow as ours passes, and so does any wider one.
 //!
-//! Known weaknesses, all the simulator's ([limits]): it does not see policies of resources (a bucket's), nor
-//! session policies of an assumed role, nor condition keys it is not told; and a policy that is narrower than
-//! ours in another way, say by names, is reported as lacking what it allows under those names. Without the
-//! permission to simulate, EC2 is asked by dry runs whether it would let us look and make, as far as a call
-//! can be written without naming an object; the other services cannot be asked.
+//! Known weaknesses, all of the simulator ([limits]): it does not evaluate resource policies (a bucket's),
+//! session policies of an assumed role, or condition keys that are not passed to it; and a policy that is
+//! narrower than ours in another way, for example by names, is reported as lacking what it allows under those
+//! names. Without permission to simulate, EC2 dry runs check reading and creating, as far as a call can be
+//! written without naming an object; the other services have no dry runs.
 //!
 //! [limits]: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-policies.html
 
@@ -30,7 +30,7 @@ use crate::cloud::Aws;
 use crate::policy::{self, Condition, Place, Statement};
 use crate::tags;
 
-/// Actions in one question. A page of the simulator's answer holds 100 results unless told otherwise.
+/// The number of actions in one request. A page of the simulator's response holds 100 results by default.
 const BATCH: usize = 50;
 
 #[async_trait]
@@ -76,7 +76,7 @@ impl Permissions for Aws {
 
 type Needed = BTreeMap<&'static str, Vec<&'static str>>;
 
-/// What to ask about a statement: those of its actions that are needed, by the resources they are meant for.
+/// The checks for a statement: the needed ones of its actions, by the resources they apply to.
 fn questions<'a>(statement: &'a Statement, needed: &Needed) -> Vec<Question<'a>> {
     let mut by_resources: BTreeMap<&[String], Vec<&'static str>> = BTreeMap::new();
     for (action, resources) in statement.grants.iter().filter(|(action, _)| needed.contains_key(action)) {
@@ -92,20 +92,20 @@ fn questions<'a>(statement: &'a Statement, needed: &Needed) -> Vec<Question<'a>>
         .collect()
 }
 
-/// Actions to ask the simulator about at once.
+/// Actions to check in one request.
 struct Question<'a> {
     actions: Vec<&'static str>,
     resources: &'a [String],
     conditions: &'a [Condition],
 }
 
-/// Whose policies limit the caller.
+/// The principal whose policies apply to the caller.
 enum Principal {
-    /// Nobody's: the account's root user may do anything.
+    /// The account's root user, who may do anything.
     Root,
     /// A user or role.
     Entity(String),
-    /// A federated user, whose policies cannot be asked for.
+    /// A federated user, whose policies cannot be simulated.
     Federated,
 }
 
@@ -118,7 +118,7 @@ impl Aws {
             ["root"] => Principal::Root,
             ["user", ..] => Principal::Entity(caller.to_owned()),
             ["assumed-role", role, _] => {
-                // The caller's name lacks the role's path; only IAM knows it.
+                // The caller's name lacks the role's path, which only IAM knows.
                 let iam = &self.clients().iam;
                 let found =
                     self.clients().call(cx, "iam:GetRole", iam.get_role().role_name(role).send()).await;
@@ -131,7 +131,7 @@ impl Aws {
         }
     }
 
-    /// The actions of a question that the simulator would deny.
+    /// The actions that the simulator would deny.
     async fn simulate(
         &self,
         principal: &str,
@@ -170,7 +170,7 @@ impl Aws {
         }
     }
 
-    /// Those of the needed actions that EC2 refuses already in a dry run.
+    /// The needed actions that an EC2 dry run already denies.
     async fn dry_runs(&self, needed: &Needed, cx: &Context, cluster: &str) -> Result<BTreeSet<&'static str>> {
         let ec2 = &self.clients().ec2;
         let tags =
@@ -178,7 +178,7 @@ impl Aws {
         let zone = format!("{}a", self.region());
         let domain = NewDhcpConfiguration::builder().key("domain-name").values("example.com").build();
         let denied = Mutex::new(BTreeSet::new());
-        // Each call answers with an error: `DryRunOperation` when it would have been carried out.
+        // Each call fails: with `DryRunOperation` if it would have been carried out.
         macro_rules! dry_runs {
             ($($action:literal: $request:expr),* $(,)?) => {
                 tokio::try_join!($(async {

@@ -1,23 +1,23 @@
-//! The least that credentials must be allowed for a cluster, as an IAM policy.
+//! The least-privilege IAM policy for managing a cluster.
 //!
-//! What is read is read from the whole account: `Describe` and `List` calls know no resources. What is made
-//! must carry the cluster's tag from the start (`aws:RequestTag`), and only what carries it may be changed or
-//! deleted (`aws:ResourceTag`): credentials with this policy cannot touch another cluster, nor anything else.
-//! IAM roles and instance profiles are kept apart by their path, DNS records by their names, files of the
-//! state store by their prefix.
+//! Reads are allowed in the whole account: `Describe` and `List` calls have no resource-level permissions.
+//! New objects must be created with the cluster's tag (`aws:RequestTag`), and only objects with that tag may
+//! be changed or deleted (`aws:ResourceTag`): credentials with this policy cannot affect another cluster, nor
+//! anything else. IAM roles and instance profiles are separated by path, DNS records by name, files of the
+//! state store by prefix.
 //!
-//! A creating call is checked once for each resource it names. Tags of the request count for the new object
-//! only, so for what it is made *in* (a subnet's VPC) a second statement allows the same action without them.
-//! That leaves one gap on purpose: new objects can be put into a network of somebody else's, which is what a
-//! shared network is.
+//! A creating call is checked once for each resource it names. Tags of the request apply to the new object
+//! only, so for what contains it (a subnet's VPC) a second statement allows the same action without them.
+//! That leaves one intentional gap: new objects can be put into a foreign network, which is what a shared
+//! network is.
 //!
-//! It is too long for a managed policy (6,144 characters): it goes into a role as its own policy
+//! It is too long for a managed policy (6,144 characters) and is used as a role's inline policy
 //! (`iam:PutRolePolicy`, [10,240 characters]).
 //!
 //! [10,240 characters]: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 //!
-//! Which keys and resources an action knows is listed per service in the
-//! [Service Authorization Reference](https://docs.aws.amazon.com/service-authorization/latest/reference/).
+//! The condition keys and resources of each action are listed per service in the [Service Authorization
+//! Reference](https://docs.aws.amazon.com/service-authorization/latest/reference/).
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ use serde_json::{Map, Value, json};
 use crate::actions;
 use crate::tags::CLUSTER;
 
-/// Where a policy holds: the parts of a resource name.
+/// Where a policy applies: the parts of an ARN.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     region: String,
@@ -67,13 +67,13 @@ impl Place {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Statement {
     id: &'static str,
-    /// Actions, each with the resources it is meant for. The policy allows all of the actions on all of the
+    /// Actions, each with the resources it applies to. The policy allows all of the actions on all of the
     /// resources, which is shorter and no wider: IAM knows no subnet that is created on a volume.
     pub(crate) grants: Vec<(&'static str, Vec<String>)>,
     pub(crate) conditions: Vec<Condition>,
 }
 
-/// What must hold for a statement to count.
+/// A condition of a statement.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Condition {
     operator: &'static str,
@@ -82,9 +82,9 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    /// A value with which the condition holds.
+    /// A value that satisfies the condition.
     pub(crate) fn sample(&self) -> &str {
-        // `Null: false` wants any value; the only key it is used with tells the creating call.
+        // `Null: false` requires any value; the only key it is used with names the creating call.
         if self.operator == "Null" { "CreateVpc" } else { self.values.first().map_or("", String::as_str) }
     }
 }
@@ -125,13 +125,13 @@ pub(crate) fn document(cluster: &str, place: &Place) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-/// The path of a cluster's IAM roles and instance profiles. Names of roles are unique in the account whatever
-/// their path; the path is what they can be listed and allowed by.
+/// The path of a cluster's IAM roles and instance profiles. Names of roles are unique in the account
+/// regardless of the path; the path is used for listing them and in policies.
 pub(crate) fn iam_paths(cluster: &str) -> String {
     format!("/kops/{cluster}/")
 }
 
-/// The path of the roles and profiles of a scope: by region, since there are none of them in IAM, and by place.
+/// The path of the roles and profiles of a scope: its region, because IAM has no regions, and its place.
 pub(crate) fn iam_path(scope: &Scope) -> String {
     let mut path = iam_paths(scope.name());
     for (word, part) in [("", scope.region()), ("within=", scope.place())] {
@@ -142,7 +142,7 @@ pub(crate) fn iam_path(scope: &Scope) -> String {
     path
 }
 
-/// What the policy allows, statement by statement.
+/// The statements of the policy.
 pub(crate) fn statements(cluster: &str, place: &Place) -> Vec<Statement> {
     let ec2 = |kind: &str| place.arn("ec2", &format!("{kind}/*"));
     let iam = |kind: &str| place.arn("iam", &format!("{kind}{}*", iam_paths(cluster)));
@@ -171,7 +171,7 @@ pub(crate) fn statements(cluster: &str, place: &Place) -> Vec<Statement> {
             .when("StringEquals", &request_tag, &[cluster])
             .when("Null", "ec2:CreateAction", &["false"]),
         Statement::new("ChangeOwn", CHANGE, "*").when("StringEquals", &resource_tag, &[cluster]),
-        // Asked of whoever makes a group with a launch template, in terms of the machines to come.
+        // Required of whoever creates a group with a launch template, for the machines that it will create.
         Statement::new("RunMachines", &["ec2:RunInstances"], "*"),
         Statement::new("MakeTaggedGroupsAndBalancers", MAKE_ELSEWHERE, "*").when(
             "StringEquals",
@@ -185,7 +185,7 @@ pub(crate) fn statements(cluster: &str, place: &Place) -> Vec<Statement> {
             "iam:PassedToService",
             &["ec2.amazonaws.com"],
         ),
-        // Made once in an account, by the first to use the service.
+        // Created once per account, by the first user of the service.
         Statement::new("ServiceRoles", &["iam:CreateServiceLinkedRole"], "*").when(
             "StringEquals",
             "iam:AWSServiceName",
@@ -201,7 +201,7 @@ pub(crate) fn statements(cluster: &str, place: &Place) -> Vec<Statement> {
             "route53:ChangeResourceRecordSetsNormalizedRecordNames",
             &[cluster, &record],
         ),
-        // Zones cannot be told apart by tags. Route 53 deletes none that holds records.
+        // Tags do not work for zones. Route 53 does not delete a zone that contains records.
         Statement::new(
             "MakeZones",
             &["route53:CreateHostedZone", "route53:DeleteHostedZone"],
@@ -216,7 +216,7 @@ pub(crate) fn statements(cluster: &str, place: &Place) -> Vec<Statement> {
     ]
 }
 
-/// Everything that is read, but for the files of the state store.
+/// All reads, except for the files of the state store.
 fn reads() -> Vec<&'static str> {
     let mut reads: Vec<_> = actions::ALL
         .iter()
@@ -228,12 +228,12 @@ fn reads() -> Vec<&'static str> {
     reads
 }
 
-/// An EC2 call that makes something with tags.
+/// An EC2 call that creates something with tags.
 struct Make {
     action: &'static str,
-    /// What it makes.
+    /// What it creates.
     made: &'static str,
-    /// What it makes it in or of.
+    /// The objects it is created in or from.
     of: &'static [&'static str],
 }
 
@@ -257,7 +257,7 @@ const MAKE: &[Make] = &[
     Make::new("ec2:CreateVpc", "vpc", &[]),
     Make::new("ec2:ImportKeyPair", "key-pair", &[]),
 ];
-/// Calls on what exists.
+/// Calls on existing objects.
 const CHANGE: &[&str] = &[
     "autoscaling:AttachLoadBalancerTargetGroups",
     "autoscaling:CreateOrUpdateTags",
@@ -323,7 +323,7 @@ const CHANGE: &[&str] = &[
     "elasticloadbalancing:SetSecurityGroups",
     "elasticloadbalancing:SetSubnets",
 ];
-/// Calls of the other services that make something with tags.
+/// Calls of other services that create something with tags.
 const MAKE_ELSEWHERE: &[&str] = &[
     "autoscaling:CreateAutoScalingGroup",
     "autoscaling:CreateOrUpdateTags",

@@ -1,8 +1,8 @@
-//! Quantities and durations as specifications of Kubernetes write them.
+//! Quantities and durations as written in Kubernetes specifications.
 
 use serde_json::Value;
 
-/// A whole count: `2` or `"2"`.
+/// An integer count: `2` or `"2"`.
 pub(crate) fn count(value: &Value) -> Option<u32> {
     match value {
         Value::Number(number) => u32::try_from(number.as_u64()?).ok(),
@@ -11,7 +11,7 @@ pub(crate) fn count(value: &Value) -> Option<u32> {
     }
 }
 
-/// Mebibytes of an amount of memory, rounded down: `4Gi`, `4G`, `4294967296`.
+/// An amount of memory in MiB, rounded down: `4Gi`, `4G`, `4294967296`.
 pub(crate) fn mebibytes(value: &Value) -> Option<u32> {
     const UNITS: [(&str, u64); 8] = [
         ("Ki", 1 << 10),
@@ -35,7 +35,7 @@ pub(crate) fn mebibytes(value: &Value) -> Option<u32> {
     u32::try_from(bytes >> 20).ok()
 }
 
-/// Seconds of a duration as Go writes it: `720h`, `24h30m`, `1h0m0s`.
+/// A duration in Go's format, in seconds: `720h`, `24h30m`, `1h0m0s`.
 pub(crate) fn seconds(value: &Value) -> Option<u32> {
     let text = value.as_str()?;
     let mut total = 0_u32;

@@ -1,18 +1,18 @@
-//! A bucket of S3 as a state store.
+//! An S3 bucket as a state store.
 //!
 //! An object of the store is an object of the bucket, under the prefix of the URL, and its version is the
 //! ETag. Conditional writes are S3's own: `If-None-Match: *` and `If-Match` on PutObject (since 2024), and
-//! `If-Match` on DeleteObject (since 2025). S3 answers 412 when the condition does not hold, 409 when two
-//! conditional requests met, and 404 when what was to be replaced is gone: all three are a lost write.
-//! Reads and lists see every write from the moment it was answered
+//! `If-Match` on DeleteObject (since 2025). S3 answers 412 if the condition fails, 409 if two conditional
+//! requests conflict, and 404 if the object to be replaced is gone: all three are failed preconditions. Reads
+//! and lists see every write that has been acknowledged
 //! ([consistency](https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel)).
 //!
-//! The store makes single attempts, as all of this crate does; [`S3Stores`] opens it inside a
+//! The store makes single attempts, like everything in this crate; [`S3Stores`] opens it inside a
 //! [`RetryingStore`].
 //!
 //! # The region of the bucket
-//! It need not be the one of the cluster. S3 answers a request to the wrong region with the right one in a
-//! header; the store goes there, and stays there. When the regions agree that costs nothing.
+//! It may differ from the cluster's. S3 answers a request to the wrong region with a header that names the
+//! right one; the store switches to it, and stays there. If the regions agree, that costs nothing.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -33,7 +33,7 @@ use crate::{AwsBuilder, error};
 
 const REGION: &str = "x-amz-bucket-region";
 
-/// Opens `s3://bucket/prefix`, with transient failures repeated.
+/// Opens `s3://bucket/prefix`, with retries of transient failures.
 ///
 /// ```no_run
 /// # async fn example() -> kops_core::Result<()> {
@@ -56,7 +56,7 @@ pub struct S3Stores {
 }
 
 impl S3Stores {
-    /// With a connection that is made when a store is opened: who opens none needs no credentials.
+    /// With a connection that is made when a store is opened: credentials are only needed then.
     pub fn new(builder: AwsBuilder, clock: Arc<dyn Clock>) -> Self {
         Self { builder, clock }
     }
@@ -72,7 +72,7 @@ impl StoreOpener for S3Stores {
     }
 }
 
-/// A bucket of S3, or the part of it under a prefix, as a state store.
+/// An S3 bucket, or the part of it under a prefix, as a state store.
 #[derive(Clone, Debug)]
 pub struct S3Store {
     client: Arc<RwLock<Client>>,
@@ -88,7 +88,7 @@ impl S3Store {
         Self { client: Arc::new(RwLock::new(client)), endpoint: None, place }
     }
 
-    /// The address that the client's endpoint is overridden with, for errors to name.
+    /// The client's custom endpoint, for error messages.
     pub fn endpoint(mut self, endpoint: Option<&str>) -> Self {
         self.endpoint = endpoint.map(str::to_owned);
         self
@@ -98,7 +98,7 @@ impl S3Store {
         self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Makes a call, a second time if the first was sent to the wrong region.
+    /// Makes a call, and repeats it if the first was sent to the wrong region.
     async fn call<T, E, F>(
         &self,
         name: &str,
@@ -121,16 +121,16 @@ impl S3Store {
                 return Err(self.refusal(name, error));
             }
             if redirected {
-                let message = "S3 sends from one region to another; is the bucket being moved?";
+                let message = "S3 keeps redirecting from one region to another; is the bucket being moved?";
                 return Err(Error::new(ErrorKind::Unavailable, message).with_call(name).into());
             }
             redirected = true;
         }
     }
 
-    /// Sends the client to the region that an answer names, if it asked in another.
+    /// Switches the client to the region in the response, if it was another one.
     fn follow(&self, asked: &Client, answer: Option<&HttpResponse>) -> bool {
-        // Set on a redirection, and on refusing a signature that was made for another region.
+        // Set on redirects, and on signatures that were made for another region.
         let region = answer
             .filter(|answer| [301, 307, 400].contains(&answer.status().as_u16()))
             .and_then(|answer| answer.headers().get(REGION));
@@ -160,7 +160,7 @@ impl S3Store {
         }
     }
 
-    /// Says what S3's words mean for a state store.
+    /// Explains S3's errors for a state store.
     fn explain(&self, call: &str, code: &str, error: Error) -> Error {
         match (error.kind(), code) {
             (_, "NoSuchBucket") => {

@@ -1,21 +1,22 @@
-//! How objects tell whose they are.
+//! Ownership tags.
 //!
-//! The tags are kOps' own, so that its tools, the cloud controllers and people know them, and one more that
-//! says for which task an object was made:
+//! The tags are kOps' own, known to its tools, the cloud controllers and users, plus one for the task that an
+//! object was created for:
 //!
-//! | tag | says |
+//! | tag | meaning |
 //! |---|---|
-//! | `KubernetesCluster=<scope>` | whose it is; the one that listings filter by |
-//! | `kubernetes.io/cluster/<scope>=owned` | that it goes with the cluster, unlike `shared` |
-//! | `Name=<task>` | the task, for people; may be changed by hand |
-//! | `kops.k8s.io/task=<task>` | the task, for us; wins over `Name` |
-//! | `kops.k8s.io/lifecycle=retained` | that it is never to be deleted |
-//! | `kops.k8s.io/within=<place>` | the place that the scope is within, if it is |
-//! | `kops.k8s.io/region=<region>` | on objects of IAM: the region that the scope is of |
+//! | `KubernetesCluster=<scope>` | the owning scope; listings filter by this tag |
+//! | `kubernetes.io/cluster/<scope>=owned` | it is deleted with the cluster, unlike `shared` |
+//! | `Name=<task>` | the task, for users; may be changed by hand |
+//! | `kops.k8s.io/task=<task>` | the task; takes precedence over `Name` |
+//! | `kops.k8s.io/lifecycle=retained` | it is never deleted |
+//! | `kops.k8s.io/within=<place>` | the place of the scope, if it has one |
+//! | `kops.k8s.io/region=<region>` | on objects of IAM: the scope's region |
 //!
-//! An object is the scope's when it carries the first two and tells its task. Objects that kOps made lack the
-//! fourth; they are known by a `Name` that ends in the scope's. What controllers inside the cluster make (the
-//! EBS driver's volumes, say) carries the first two tags as well, but neither of the others: it is theirs.
+//! An object is owned by the scope if it carries the first two tags and its task is known. Objects created by
+//! kOps lack the fourth; their task is known if their `Name` ends with the scope's name. Objects created by
+//! controllers inside the cluster (for example volumes of the EBS driver) carry the first two tags as well,
+//! but neither of the others: they belong to their controller.
 
 use std::collections::BTreeMap;
 
@@ -25,8 +26,8 @@ use kops_core::{Error, ErrorKind, Result};
 
 use crate::clients::Clients;
 
-/// Tells the cluster. kOps, and the cloud controllers of Kubernetes before 1.6, look for it; it is the one
-/// that EC2 listings filter by, and the one that IAM policies go by.
+/// The tag with the cluster's name. kOps, and the cloud controllers of Kubernetes before 1.6, look for it;
+/// EC2 listings filter by it, and IAM policies use it.
 pub(crate) const CLUSTER: &str = "KubernetesCluster";
 const NAME: &str = "Name";
 const TASK: &str = "kops.k8s.io/task";
@@ -39,12 +40,12 @@ const MARK: MarkTags =
 /// Tags by their keys.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// The tag that tells the cluster.
+/// The tag with the cluster's name.
 pub(crate) fn cluster(name: &str) -> Tag {
     tag(CLUSTER, name)
 }
 
-/// The tags of a new object: those of ownership, the scope's labels and further ones of its kind.
+/// The tags of a new object: ownership tags, the scope's labels and additional ones of its kind.
 pub(crate) fn of_new<S>(request: &Create<'_, S>, further: &Tags) -> Tags {
     let mut tags = request.scope.extra_labels().clone();
     tags.extend(further.clone());
@@ -52,7 +53,7 @@ pub(crate) fn of_new<S>(request: &Create<'_, S>, further: &Tags) -> Tags {
     tags
 }
 
-/// An object that carries these tags: whose it is and for which task it was made, ready unless said otherwise.
+/// An object with these tags: its owner and task, in state ready by default.
 pub(crate) fn object<S>(scope: &Scope, id: &str, tags: &Tags, spec: S) -> Object<S> {
     let name = task(scope, tags);
     let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
@@ -60,12 +61,12 @@ pub(crate) fn object<S>(scope: &Scope, id: &str, tags: &Tags, spec: S) -> Object
     Object::foreign(id, spec).name(name.map(str::to_owned)).owner(owner).retained(retained)
 }
 
-/// Whether an object with these tags, and what is inside it, is never to be deleted.
+/// Whether an object with these tags, and what is inside it, is retained: never deleted.
 pub(crate) fn is_retained(tags: &Tags) -> bool {
     MARK.is_retained(tags)
 }
 
-/// The task that an object with these tags was made for; `None` when it is not the scope's.
+/// The task of an object with these tags; `None` if it is not the scope's.
 pub(crate) fn task<'a>(scope: &Scope, tags: &'a Tags) -> Option<&'a str> {
     let owned = tags.get(&owned(scope.name())).is_some_and(|it| it == "owned");
     if !owned || !MARK.is_of(scope, tags) {
@@ -77,13 +78,13 @@ pub(crate) fn task<'a>(scope: &Scope, tags: &'a Tags) -> Option<&'a str> {
     tags.get(TASK).or_else(|| tags.get(NAME).filter(by_kops)).map(String::as_str)
 }
 
-/// Whether an object with these tags tells a task in so many words, rather than by its name: machines of a
-/// group, and their disks, are called after the group.
+/// Whether an object with these tags names its task explicitly, rather than by its `Name`: machines of a
+/// group, and their disks, are named after the group.
 pub(crate) fn says_task(tags: &Tags) -> bool {
     tags.contains_key(TASK)
 }
 
-/// Whether a tag is about the one object that carries it: not to be handed on to machines and their disks.
+/// Whether a tag is about the one object that carries it, and must not be copied to machines and their disks.
 pub(crate) fn is_about_one(key: &str) -> bool {
     [TASK, LIFECYCLE].contains(&key)
 }
@@ -99,7 +100,7 @@ pub(crate) fn of_machines(scope: &Scope, group: &str, further: &Tags) -> Tags {
     tags
 }
 
-/// Without what is about the one object that carries it.
+/// Without the tags that are about one object only.
 pub(crate) fn without_task(tags: &Tags) -> Tags {
     tags.iter()
         .filter(|(key, _)| !is_about_one(key))
@@ -107,7 +108,7 @@ pub(crate) fn without_task(tags: &Tags) -> Tags {
         .collect()
 }
 
-/// Without the marks of ownership and what AWS itself adds: what a specification can be compared with.
+/// Without the ownership tags and AWS's own: the part that is compared with a specification.
 pub(crate) fn further(tags: &Tags) -> Tags {
     let ours = |key: &str| {
         MARK.has(key) || key == NAME || key.starts_with("kubernetes.io/cluster/") || key.starts_with("aws:")
@@ -115,7 +116,7 @@ pub(crate) fn further(tags: &Tags) -> Tags {
     tags.iter().filter(|(key, _)| !ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// EC2's form of tags, read.
+/// Tags from EC2's form.
 pub(crate) fn read(tags: &[Tag]) -> Tags {
     let pair = |tag: &Tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()));
     tags.iter().filter_map(pair).collect()
@@ -131,12 +132,13 @@ pub(crate) fn filter(scope: &Scope) -> Filter {
     Filter::builder().name(format!("tag:{CLUSTER}")).values(scope.name()).build()
 }
 
-/// The filter of EC2's listings for what tells a task in so many words; whose it is remains to be seen.
+/// The filter of EC2's listings for objects that name their task explicitly; their owner must still be
+/// checked.
 pub(crate) fn filter_tasks() -> Filter {
     Filter::builder().name("tag-key").values(TASK).build()
 }
 
-/// Sets tags of an object of EC2; others stay.
+/// Sets tags of an EC2 object; other tags are kept.
 pub(crate) async fn set(clients: &Clients, cx: &Context, id: &str, tags: &Tags) -> Result<()> {
     let request = clients.ec2.create_tags().resources(id).set_tags(Some(ec2(tags)));
     clients.call(cx, "ec2:CreateTags", request.send()).await?;

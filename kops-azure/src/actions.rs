@@ -1,4 +1,4 @@
-//! Which permissions each kind needs.
+//! The permissions that each kind needs.
 
 use kops_core::cloud::Actions;
 
@@ -13,7 +13,7 @@ macro_rules! resource {
     };
 }
 
-/// All of them.
+/// All actions.
 ///
 /// A PUT that refers to another resource needs that resource's `join/action` as well:
 /// <https://learn.microsoft.com/en-us/azure/virtual-network/virtual-network-manage-subnet#permissions>.

@@ -1,4 +1,4 @@
-//! How a connection to Azure is configured.
+//! Configuration of a connection to Azure.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use crate::clients::{Clients, Connection, Group};
 use crate::wire::Transport;
 use crate::{Azure, error};
 
-/// Where tokens of service principals are had.
+/// The authority that issues tokens of service principals.
 const AUTHORITY: &str = "https://login.microsoftonline.com";
-/// The user that kOps lets log in.
+/// kOps' administrator account.
 const ADMIN_USER: &str = "kops";
 const SCOPE: &str = "https://management.azure.com/.default";
 
 /// Configures a connection to Azure.
 ///
-/// Either all is given, and nothing is read from the machine:
+/// Either everything is set explicitly, and nothing is read from the environment:
 ///
 /// ```no_run
 /// # async fn example() -> kops_core::Result<()> {
@@ -40,15 +40,15 @@ const SCOPE: &str = "https://management.azure.com/.default";
 /// # }
 /// ```
 ///
-/// or what is not given comes from the environment ([`AzureBuilder::from_env`]).
+/// or settings are looked up in the environment ([`AzureBuilder::from_env`]).
 ///
 /// # Resource group
-/// All objects of a scope are in one resource group: one of its own that is called after the scope (kOps' choice),
-/// one of its own of another name, or somebody else's.
+/// All objects of a scope are in one resource group: one of its own that is named after the scope (as in
+/// kOps), one of its own with another name, or a shared one.
 ///
 /// # Retries
-/// The SDK's own are off. The engine knows which calls are safe to repeat and how to look up what a lost answer made,
-/// it paces all calls together, and it shows what it waits for.
+/// The SDK's own retries are disabled. The engine knows which calls are safe to repeat and how to find what a
+/// call with a lost answer created, it paces all calls together, and it reports what it waits for.
 #[derive(Clone)]
 pub struct AzureBuilder {
     environment: bool,
@@ -63,7 +63,7 @@ pub struct AzureBuilder {
     clock: Option<Arc<dyn Clock>>,
 }
 
-/// Where tokens come from.
+/// The source of tokens.
 #[derive(Clone)]
 enum Credential {
     ServicePrincipal { tenant: String, client: String, secret: String },
@@ -74,7 +74,7 @@ enum Credential {
 }
 
 impl AzureBuilder {
-    /// Nothing set, and nothing looked up.
+    /// A builder without settings that looks nothing up.
     pub fn new() -> Self {
         Self {
             environment: false,
@@ -90,21 +90,21 @@ impl AzureBuilder {
         }
     }
 
-    /// What is not set is looked up in the environment:
+    /// Looks up settings that are not set explicitly in the environment:
     ///
-    /// | variable | says |
+    /// | variable | meaning |
     /// |---|---|
     /// | `AZURE_SUBSCRIPTION_ID` | the subscription |
     /// | `AZURE_LOCATION` | the region |
     /// | `AZURE_RESOURCE_GROUP` | an existing resource group |
     /// | `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET` | a service principal; its tokens come from `AZURE_AUTHORITY_HOST`, if set |
     /// | `AZURE_ACCESS_TOKEN` | a token, if there is no service principal |
-    /// | `AZURE_RESOURCE_MANAGER_ENDPOINT` | the address of Azure Resource Manager, e.g. an emulator's |
-    /// | `AZURE_STORAGE_KEY` | the key of a storage account, for state stores in it: of the one that `AZURE_STORAGE_ACCOUNT` names, if set |
-    /// | `AZURE_STORAGE_SERVICE_ENDPOINT` | the address of that account's blobs, e.g. an emulator's, as for the Azure CLI |
+    /// | `AZURE_RESOURCE_MANAGER_ENDPOINT` | the endpoint of Azure Resource Manager, for example an emulator's |
+    /// | `AZURE_STORAGE_KEY` | the key of a storage account, for state stores in it; only for the account in `AZURE_STORAGE_ACCOUNT`, if set |
+    /// | `AZURE_STORAGE_SERVICE_ENDPOINT` | the endpoint of that account's blob service, for example an emulator's, as for the Azure CLI |
     ///
-    /// Without service principal and token, the identity of the machine is taken if `AZURE_USE_MANAGED_IDENTITY` is
-    /// `true`, and else that of the Azure CLI (`az login`).
+    /// Without a service principal or token, the managed identity of the machine is used if
+    /// `AZURE_USE_MANAGED_IDENTITY` is `true`, and otherwise the login of the Azure CLI (`az login`).
     pub fn from_env() -> Self {
         Self { environment: true, ..Self::new() }
     }
@@ -121,19 +121,19 @@ impl AzureBuilder {
         self
     }
 
-    /// The name of a resource group of the scope's own: it is made, and deleted with everything else.
+    /// The name of a resource group of the scope's own, which is created and deleted with everything else.
     pub fn resource_group(mut self, name: impl Into<String>) -> Self {
         self.group = Some(Group::Owned(name.into()));
         self
     }
 
-    /// The name of an existing resource group, which stays.
+    /// The name of a shared resource group, which is never deleted.
     pub fn shared_resource_group(mut self, name: impl Into<String>) -> Self {
         self.group = Some(Group::Shared(name.into()));
         self
     }
 
-    /// The address of Azure Resource Manager, e.g. an emulator's; plain HTTP will do.
+    /// The endpoint of Azure Resource Manager, for example an emulator's; plain HTTP is allowed.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());
         self
@@ -151,50 +151,51 @@ impl AzureBuilder {
         self
     }
 
-    /// Where tokens of a service principal are had: `https://login.microsoftonline.com` unless given.
+    /// The authority that issues tokens of a service principal; by default
+    /// `https://login.microsoftonline.com`.
     pub fn authority(mut self, address: impl Into<String>) -> Self {
         self.authority = Some(address.into());
         self
     }
 
-    /// The identity of the machine this runs on.
+    /// Uses the managed identity of the machine.
     pub fn managed_identity(mut self) -> Self {
         self.credential = Some(Credential::ManagedIdentity);
         self
     }
 
-    /// Who is logged in with the Azure CLI: tokens come from `az account get-access-token`.
+    /// Uses the login of the Azure CLI: tokens come from `az account get-access-token`.
     pub fn azure_cli(mut self) -> Self {
         self.credential = Some(Credential::AzureCli);
         self
     }
 
-    /// A token, which is taken to be valid for as long as the connection is used.
+    /// A token, which is assumed to be valid as long as the connection is used.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.credential = Some(Credential::Token(token.into()));
         self
     }
 
-    /// Where tokens come from.
+    /// The source of tokens.
     pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
         self.credential = Some(Credential::Given(credential));
         self
     }
 
-    /// The key of the storage account that state stores are in. Without it they are read and written with tokens,
-    /// which is the better choice: a key may do everything with an account, and does not expire.
+    /// The key of the storage account of state stores. Without a key they are accessed with tokens, which is
+    /// preferable: a key grants full access to an account, and does not expire.
     pub fn storage_key(mut self, key: impl Into<String>) -> Self {
         self.storage_key = Some(key.into());
         self
     }
 
-    /// The user that may log in to machines, `kops` unless given.
+    /// The user that may log in to machines; by default `kops`.
     pub fn admin_user(mut self, user: impl Into<String>) -> Self {
         self.admin_user = Some(user.into());
         self
     }
 
-    /// The clock by which calls are paced; the machine's unless given.
+    /// The clock that paces calls; by default the system clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
@@ -204,7 +205,7 @@ impl AzureBuilder {
     ///
     /// # Errors
     /// - [`Invalid`](kops_core::ErrorKind::Invalid): no subscription or region, or one that is malformed.
-    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no token could be had.
+    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no token could be obtained.
     pub async fn build(self) -> Result<Azure> {
         let admin_user = self.admin_user.clone().unwrap_or_else(|| ADMIN_USER.to_owned());
         let clients = self.connect().await?;
@@ -222,7 +223,7 @@ impl AzureBuilder {
         let endpoint = endpoint.as_deref().map(address).transpose()?;
         let transport = Transport::new()?;
         let credential = self.authenticate(&transport)?;
-        // Asked for here, so that a lack of credentials is one clear error before anything starts.
+        // Resolved here, so that missing credentials are one clear error before anything starts.
         credential.get_token(&[SCOPE]).await.map_err(|error| error::from_credentials(&error))?;
         Clients::new(Connection {
             credential,
@@ -237,14 +238,14 @@ impl AzureBuilder {
 }
 
 impl AzureBuilder {
-    /// Where tokens come from.
+    /// The source of tokens.
     pub(crate) fn authenticate(&self, transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
         let credential = match &self.credential {
             Some(credential) => credential.clone(),
             None if self.environment => found(variable)?,
             None => {
-                return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials were given")
-                    .with_hint("give a service principal, a token, or where else tokens come from"));
+                return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials are set")
+                    .with_hint("set a service principal, a token, or another source of tokens"));
             }
         };
         let from_env = || if self.environment { variable("AZURE_AUTHORITY_HOST") } else { None };
@@ -252,12 +253,12 @@ impl AzureBuilder {
         credential.open(transport, authority.as_deref().unwrap_or(AUTHORITY))
     }
 
-    /// The key of a storage account, if one is given.
+    /// The key of a storage account, if one is set.
     pub(crate) fn storage_key_of(&self, account: &str) -> Option<String> {
         self.storage_key.clone().or_else(|| self.storage_variable(account, "AZURE_STORAGE_KEY"))
     }
 
-    /// The address of a storage account's blobs, if the environment gives one.
+    /// The endpoint of a storage account's blob service, if the environment sets one.
     pub(crate) fn storage_endpoint_of(&self, account: &str) -> Option<String> {
         self.storage_variable(account, "AZURE_STORAGE_SERVICE_ENDPOINT")
     }
@@ -304,14 +305,14 @@ impl Credential {
     }
 }
 
-/// A token that was given.
+/// A token that was set explicitly.
 #[derive(Debug)]
 struct Token(Secret);
 
 #[async_trait::async_trait]
 impl TokenCredential for Token {
     async fn get_token(&self, _: &[&str]) -> azure_core::Result<AccessToken> {
-        // When it expires is not known; Azure will say so.
+        // Its expiry is not known; Azure will reject it.
         let never = time::OffsetDateTime::UNIX_EPOCH + time::Duration::days(100 * 365);
         Ok(AccessToken { token: self.0.clone(), expires_on: never })
     }
@@ -328,7 +329,7 @@ fn found(variable: impl Fn(&str) -> Option<String>) -> Result<Credential> {
             return Ok(Credential::ServicePrincipal { tenant, client, secret });
         }
         [_, _, Some(_)] => {
-            return Err(Error::invalid("AZURE_CLIENT_SECRET is set, but not the principal it belongs to")
+            return Err(Error::invalid("AZURE_CLIENT_SECRET is set, but not its service principal")
                 .with_hint("set AZURE_TENANT_ID and AZURE_CLIENT_ID as well"));
         }
         _ => {}
@@ -340,26 +341,26 @@ fn found(variable: impl Fn(&str) -> Option<String>) -> Result<Credential> {
     })
 }
 
-/// A variable that is about a storage account; one that is about another is none.
+/// A variable about a storage account; ignored if it is about another account.
 fn of_account(account: &str, name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     let another = variable("AZURE_STORAGE_ACCOUNT").is_some_and(|named| named != account);
     if another { None } else { variable(name) }
 }
 
-/// A variable of the environment that is set to something.
+/// A non-empty variable of the environment.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, when asked to")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// What becomes part of addresses.
+/// Checks a value that becomes part of URLs.
 fn check(value: Option<String>, what: &str, variable: &str) -> Result<String> {
-    let hint = format!("give one to the builder; with from_env also in {variable}");
+    let hint = format!("set it in the builder; with from_env also in {variable}");
     let Some(value) = value else {
         return Err(Error::invalid(format!("no Azure {what} is set")).with_hint(hint));
     };
     if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(Error::invalid(format!("`{value}` is not an Azure {what}")).with_hint(hint));
+        return Err(Error::invalid(format!("`{value}` is not a valid Azure {what}")).with_hint(hint));
     }
     Ok(value)
 }
@@ -367,8 +368,8 @@ fn check(value: Option<String>, what: &str, variable: &str) -> Result<String> {
 pub(crate) fn address(text: &str) -> Result<Url> {
     let url = Url::parse(text).ok().filter(|url| url.has_host() && ["http", "https"].contains(&url.scheme()));
     url.ok_or_else(|| {
-        Error::invalid(format!("`{text}` is not an address"))
-            .with_hint("write it as http://host:port or https://host")
+        Error::invalid(format!("`{text}` is not a valid URL"))
+            .with_hint("use http://host:port or https://host")
     })
 }
 

@@ -1,4 +1,4 @@
-//! The SDK's clients, and the one way in which calls are made.
+//! The SDK's clients, and the only way to make calls.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,23 +19,23 @@ use serde_json::Value;
 use crate::wire::{self, Transport};
 use crate::{error, limits, names};
 
-/// A request on its way.
+/// A request in flight.
 pub(crate) type Sent = BoxFuture<'static, azure_core::Result<Response>>;
 /// The pages of a listing.
 pub(crate) type Pages<M> = BoxStream<'static, azure_core::Result<Vec<M>>>;
 
-/// In which resource group a scope's objects are.
+/// The resource group of a scope's objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
-    /// One of its own, called after the scope.
+    /// One of its own, named after the scope.
     OfScope,
-    /// One of its own of this name.
+    /// One of its own with this name.
     Owned(String),
-    /// Somebody else's.
+    /// A shared one.
     Shared(String),
 }
 
-/// How to reach Azure, as a builder has found it.
+/// The connection that a builder has configured.
 pub(crate) struct Connection {
     pub(crate) credential: Arc<dyn TokenCredential>,
     pub(crate) transport: Transport,
@@ -66,7 +66,7 @@ pub(crate) struct Inner {
     transport: Transport,
     endpoint: Option<Url>,
     limiter: Limiter,
-    /// The last operation on each resource that did not end at once, by the resource's identifier.
+    /// The URL of the last long-running operation on each resource, by the resource's identifier.
     operations: Mutex<HashMap<String, Url>>,
 }
 
@@ -88,7 +88,7 @@ impl fmt::Debug for Clients {
     }
 }
 
-/// A client of one of the SDK's crates, all of which are generated alike.
+/// A client of one of the SDK's crates, all of which are generated in the same form.
 macro_rules! client {
     ($package:path, $connection:expr) => {{
         let connection: &Connection = $connection;
@@ -99,11 +99,13 @@ macro_rules! client {
         if let Some(endpoint) = &connection.endpoint {
             builder = builder.endpoint(endpoint.clone()).scopes(&[SCOPE]);
         }
-        builder.build().map_err(|error| Error::internal("the SDK makes no client").with_source(error))?
+        builder
+            .build()
+            .map_err(|error| Error::internal("the SDK's client cannot be created").with_source(error))?
     }};
 }
 
-/// What tokens are for: Azure Resource Manager of the public cloud.
+/// The scope of tokens: Azure Resource Manager of the public cloud.
 const SCOPE: &str = "https://management.azure.com/.default";
 const MANAGEMENT: &str = "https://management.azure.com";
 
@@ -138,7 +140,7 @@ impl Clients {
         }
     }
 
-    /// Whether the resource group is somebody else's.
+    /// Whether the resource group is shared.
     pub(crate) fn group_is_shared(&self) -> bool {
         matches!(self.group, Group::Shared(_))
     }
@@ -148,12 +150,12 @@ impl Clients {
         format!("/subscriptions/{}/resourceGroups/{group}", self.subscription)
     }
 
-    /// Makes a call, named by the permission that it needs, once the rate limits admit it; explains its failure.
+    /// Makes a call, named after its permission, once the rate limits admit it, and converts its error.
     pub(crate) async fn call(&self, cx: &Context, name: &'static str, request: Sent) -> Result<Response> {
         self.admitted(cx, name, request).await
     }
 
-    /// Makes a call and reads its answer.
+    /// Makes a call and parses its response.
     pub(crate) async fn fetch<M: DeserializeOwned>(
         &self,
         cx: &Context,
@@ -167,7 +169,7 @@ impl Clients {
         self.admitted(cx, name, read).await
     }
 
-    /// All items of a listing; none when what it is a listing of does not exist.
+    /// All items of a listing; none if the containing object does not exist.
     pub(crate) async fn list<M>(
         &self,
         cx: &Context,
@@ -201,7 +203,7 @@ impl Clients {
         })
     }
 
-    /// A request that the SDK has no faithful builder for.
+    /// A request for which the SDK has no faithful builder.
     pub(crate) fn raw(
         &self,
         method: Method,
@@ -212,9 +214,8 @@ impl Clients {
     ) -> Result<Sent> {
         let mut url = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => {
-                Url::parse(MANAGEMENT).map_err(|error| Error::internal("no address").with_source(error))?
-            }
+            None => Url::parse(MANAGEMENT)
+                .map_err(|error| Error::internal("the base URL is invalid").with_source(error))?,
         };
         url.set_path(path);
         url.query_pairs_mut().append_pair("api-version", api_version);
@@ -255,7 +256,7 @@ impl Clients {
         })
     }
 
-    /// Remembers where the operation that an answer began can be asked about.
+    /// Remembers the URL of the operation that a response refers to.
     pub(crate) fn remember(&self, id: &str, answer: &Response) {
         let url = answer.headers().get_optional_str(&wire::OPERATION).and_then(|url| Url::parse(url).ok());
         if let Some(url) = url {
@@ -266,7 +267,7 @@ impl Clients {
         }
     }
 
-    /// Why a resource is in the state `Failed`: what its last operation says, if it was begun here.
+    /// Why a resource is in the state `Failed`: the error of its last operation, if that was started here.
     pub(crate) async fn failure(&self, cx: &Context, id: &str) -> String {
         let key = id.to_ascii_lowercase();
         let url = self.operations.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
@@ -283,10 +284,10 @@ impl Clients {
     }
 }
 
-/// Operations are read with the permission on what they operate on.
+/// Operations are read with the permission for the resource that they change.
 const OPERATION_READ: &str = "Microsoft.Resources/subscriptions/operationresults/read";
 
-/// A request of the SDK's.
+/// One of the SDK's requests.
 pub(crate) fn sent<R>(request: BoxFuture<'static, azure_core::Result<R>>) -> Sent
 where
     R: Into<Response> + 'static,
@@ -294,7 +295,7 @@ where
     Box::pin(request.map_ok(Into::into))
 }
 
-/// A listing of the SDK's.
+/// One of the SDK's listings.
 pub(crate) fn pages<P, M>(
     stream: azure_core::Pageable<P, azure_core::Error>,
     items: impl Fn(P) -> Vec<M> + Send + 'static,

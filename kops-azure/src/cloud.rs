@@ -1,4 +1,4 @@
-//! The cloud itself.
+//! The provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::AzureBuilder;
 use crate::clients::Clients;
 use crate::{kinds, lower};
 
-/// A subscription of Azure in one region.
+/// An Azure subscription in one region.
 #[derive(Clone)]
 pub struct Azure {
     clients: Clients,
@@ -27,7 +27,7 @@ impl Azure {
         AzureBuilder::new()
     }
 
-    /// Connects by the environment; see [`AzureBuilder::from_env`].
+    /// Connects with the settings of the environment; see [`AzureBuilder::from_env`].
     pub async fn from_env() -> Result<Self> {
         AzureBuilder::from_env().build().await
     }
@@ -47,7 +47,7 @@ impl Azure {
         &self.clients.subscription
     }
 
-    /// The name of the resource group that a scope's objects are in.
+    /// The name of the resource group of a scope's objects.
     pub fn resource_group(&self, scope: &Scope) -> String {
         self.clients.group(scope)
     }
@@ -69,7 +69,7 @@ impl Cloud for Azure {
     }
 
     fn capabilities(&self) -> Capabilities {
-        // No surge: a machine cannot be taken out of a uniform scale set and go on, see `machines.rs`.
+        // No surge: a machine cannot be detached from a uniform scale set and keep running; see `machines.rs`.
         Capabilities::new()
             .nat_gateways(true)
             .public_load_balancers(true)

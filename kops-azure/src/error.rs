@@ -1,13 +1,15 @@
-//! What Azure says, as kinds of [`Error`]: the one place that knows Azure's error codes.
+//! Azure's errors as kinds of [`Error`]: the only place that knows Azure's error codes.
 //!
-//! Kinds decide what is repeated, so each code is placed by what it says about the request: whether it was carried
-//! out ([`ErrorKind::Unavailable`] leaves that open), whether it can succeed later with nobody's help, or never. Codes
-//! that are not listed go by their endings, and then by HTTP status.
+//! The kind decides whether a call is retried, so each code is classified by what it says about the request:
+//! whether it was carried out ([`ErrorKind::Unavailable`] leaves that open), whether it can succeed later
+//! without intervention, or never. Codes that are not listed are classified by their suffixes, and then by
+//! HTTP status.
 //!
-//! **The same code can mean two things.** A resource that is not found while something is deleted is gone; one that a
-//! PUT refers to was made a moment ago and has not reached the provider that was asked. So [`kind`] looks at the verb.
+//! **The same code can mean two things.** A resource that is not found by a deletion is gone; one that a PUT
+//! refers to was created a moment ago and is not visible yet to the provider that answered. So [`kind`] takes
+//! the verb into account.
 //!
-//! Bodies of requests never enter an error: they carry user data.
+//! Bodies of requests are never part of an error: they contain user data.
 //!
 //! Codes: <https://learn.microsoft.com/en-us/azure/azure-resource-manager/troubleshooting/common-deployment-errors>.
 
@@ -18,7 +20,7 @@ use kops_core::{Error, ErrorKind};
 
 use crate::wire::Refusal;
 
-/// The error of a call, named by the permission that it needs; `endpoint` is where it was sent, if not to Azure.
+/// The error of a call, named after its permission; `endpoint` is the custom endpoint it was sent to, if any.
 pub(crate) fn from_sdk(call: &str, endpoint: Option<&str>, error: azure_core::Error) -> Error {
     if let Some(refusal) = find_cause::<Refusal>(&error).cloned() {
         return refused(call, &refusal);
@@ -26,16 +28,17 @@ pub(crate) fn from_sdk(call: &str, endpoint: Option<&str>, error: azure_core::Er
     let place = endpoint.unwrap_or("Azure");
     let cause = innermost(&error);
     let mapped = match error.kind() {
-        azure_core::error::ErrorKind::Io => {
-            Error::new(ErrorKind::Unavailable, format!("no connection to {place}, or it broke off: {cause}"))
-                .with_hint("check the network, and AZURE_RESOURCE_MANAGER_ENDPOINT if it is set")
-        }
+        azure_core::error::ErrorKind::Io => Error::new(
+            ErrorKind::Unavailable,
+            format!("no connection to {place}, or it was interrupted: {cause}"),
+        )
+        .with_hint("check the network, and AZURE_RESOURCE_MANAGER_ENDPOINT if it is set"),
         azure_core::error::ErrorKind::Credential => from_credentials(&error),
         azure_core::error::ErrorKind::DataConversion => {
-            Error::internal(format!("the answer makes no sense: {cause}"))
-                .with_hint("is this Azure? a proxy may stand between")
+            Error::internal(format!("malformed response: {cause}"))
+                .with_hint("check that the endpoint is Azure; a proxy may be in between")
         }
-        // Of the SDK's own checks of the status, which come after ours.
+        // From the SDK's own status checks, which come after ours.
         azure_core::error::ErrorKind::HttpResponse { status, .. } => {
             let refusal = Refusal { status: u16::from(*status), ..Refusal::default() };
             return refused(call, &refusal);
@@ -45,7 +48,7 @@ pub(crate) fn from_sdk(call: &str, endpoint: Option<&str>, error: azure_core::Er
     mapped.with_call(call).with_source(error)
 }
 
-/// An error that Azure itself sent.
+/// An error that Azure returned.
 pub(crate) fn refused(call: &str, refusal: &Refusal) -> Error {
     let kind = kind(call, refusal.status, &refusal.code, &refusal.message);
     let text = match (refusal.code.as_str(), refusal.message.as_str()) {
@@ -67,27 +70,28 @@ pub(crate) fn refused(call: &str, refusal: &Refusal) -> Error {
     error
 }
 
-/// Whether a request was refused because there is another version of the resource than it said.
+/// Whether a request was rejected because the resource has another version than it specified.
 pub(crate) fn is_precondition(error: &Error) -> bool {
     error.message().starts_with(PRECONDITION)
 }
 
 const PRECONDITION: &str = "PreconditionFailed";
 
-/// Credentials that could not be had.
+/// The error of missing credentials.
 pub(crate) fn from_credentials(error: &(dyn StdError + 'static)) -> Error {
-    Error::new(ErrorKind::Unauthenticated, format!("no token could be had: {}", causes(error))).with_hint(
-        "give a service principal (AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET), run where there is a managed \
+    Error::new(ErrorKind::Unauthenticated, format!("no token could be obtained: {}", causes(error))).with_hint(
+        "set a service principal (AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET), run on a machine with a managed \
          identity, or log in with `az login`",
     )
 }
 
-/// What a code means for a call.
+/// The kind of error that a code means for a call.
 pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorKind {
     let verb = call.rsplit('/').next().unwrap_or_default();
     match code {
-        // Nothing was done; another operation on the same thing has to end first. Some of these come with 409, some
-        // with 429; they say nothing of the rate limits, which would be kept to more strictly if they did.
+        // Nothing was done; another operation on the same resource has to end first. Some of these come with
+        // 409, some with 429; they are unrelated to the rate limits, which would become stricter if these
+        // counted as throttling.
         "AnotherOperationInProgress"
         | "RetryableError"
         | "RetryableErrorDueToAnotherOperation"
@@ -128,8 +132,8 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorK
         | "SubscriptionNotFound"
         | "InvalidSubscriptionId" => ErrorKind::Unauthenticated,
 
-        // Made a moment ago: Microsoft Entra replicates principals within minutes, and a provider asks another about
-        // what a PUT refers to.
+        // Created a moment ago: Microsoft Entra replicates principals within minutes, and one provider asks
+        // another about what a PUT refers to.
         "PrincipalNotFound"
         | "ReferencedResourceNotProvisioned"
         | "InvalidResourceReference"
@@ -150,7 +154,7 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorK
                 ErrorKind::NotFound
             }
         }
-        // Named by the reader, not made by a task: waiting will not bring them.
+        // Named by the user, not created by a task: waiting does not help.
         "PlatformImageNotFound"
         | "ImageNotFound"
         | "GalleryImageNotFound"
@@ -160,7 +164,7 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorK
 
         "RoleAssignmentExists" | "ResourceAlreadyExists" | "AlreadyExists" => ErrorKind::AlreadyExists,
 
-        // It goes first; then there is room for another.
+        // It is deleted first; then another can be created.
         "ResourceGroupBeingDeleted" | "ResourceGroupDeletionBlocked" | "ResourceBeingDeleted" => {
             ErrorKind::DependencyViolation
         }
@@ -181,7 +185,7 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorK
     }
 }
 
-/// Compute says this of quotas, of disks that are attached, and of too many requests.
+/// Compute uses this code for quotas, for disks that are attached, and for too many requests.
 fn operation_not_allowed(status: u16, message: &str) -> ErrorKind {
     let message = message.to_ascii_lowercase();
     if status == 429 {
@@ -233,12 +237,12 @@ fn hint(kind: ErrorKind, call: &str, code: &str) -> Option<String> {
         }
         (ErrorKind::Denied, _) => return Some(format!("the credentials need the permission {call}")),
         (ErrorKind::Unauthenticated, _) => {
-            "Azure does not accept these credentials: log in again, or check the secret"
+            "Azure rejects these credentials: log in again, or check the secret"
         }
         (ErrorKind::Quota, "SkuNotAvailable" | "AllocationFailed" | "ZonalAllocationFailed") => {
             "choose another zone or machine type, or try again later"
         }
-        (ErrorKind::Quota, _) => "ask for a larger quota in the Azure portal, or remove what is unused",
+        (ErrorKind::Quota, _) => "request a quota increase in the Azure portal, or delete unused objects",
         _ => return None,
     };
     Some(text.to_owned())

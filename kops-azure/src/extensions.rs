@@ -1,4 +1,4 @@
-//! What only Azure understands, as typed extensions of the agnostic kinds.
+//! Azure-specific settings, as typed extensions of the agnostic kinds.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AzureInstanceGroup {
-    /// The user that may log in; the builder's otherwise.
+    /// The user that may log in; by default the builder's.
     pub admin_user: Option<String>,
 }
 
@@ -21,9 +21,9 @@ impl Extension for AzureInstanceGroup {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AzureIdentity {
-    /// Further roles.
+    /// Additional roles.
     pub roles: BTreeSet<RoleOn>,
-    /// The storage account of the state store, by its identifier: a control plane reads and writes its blobs.
+    /// The identifier of the state store's storage account: a control plane reads and writes its blobs.
     pub storage_account: Option<String>,
 }
 
@@ -31,13 +31,13 @@ impl Extension for AzureIdentity {
     const NAME: &'static str = "azure/Identity";
 }
 
-/// A role on something.
+/// A role on an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoleOn {
-    /// The GUID of the role's definition.
+    /// The GUID of the role definition.
     pub role: String,
-    /// What the role is on, by identifier; the scope's resource group when `None`.
+    /// The identifier of the object; the scope's resource group if `None`.
     #[serde(default)]
     pub scope: Option<String>,
 }

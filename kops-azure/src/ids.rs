@@ -1,11 +1,11 @@
-//! Identifiers of resources: paths, compared without regard to case.
+//! Identifiers of resources: paths, compared case-insensitively.
 
 /// The identifier of a resource in a resource group.
 pub(crate) fn of(subscription: &str, group: &str, kind: &str, name: &str) -> String {
     format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/{kind}/{name}")
 }
 
-/// The part after a word: `after(id, "resourceGroups")` is the name of the group.
+/// The path segment after another: `after(id, "resourceGroups")` is the name of the group.
 pub(crate) fn after<'a>(id: &'a str, word: &str) -> Option<&'a str> {
     let mut parts = id.split('/').filter(|part| !part.is_empty());
     parts.find(|part| part.eq_ignore_ascii_case(word))?;
@@ -17,19 +17,19 @@ pub(crate) fn group(id: &str) -> Option<&str> {
     after(id, "resourceGroups")
 }
 
-/// The last part.
+/// The last segment.
 pub(crate) fn name(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or_default()
 }
 
-/// The resource that something is inside of: without the last two parts.
+/// The resource that contains another: without the last two segments.
 pub(crate) fn parent(id: &str) -> &str {
     let end = id.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at);
     &id[..end]
 }
 
-/// An identifier with its group as we write it: answers of the compute provider have groups in capitals, and some of
-/// others `resourcegroups`; the engine compares to the letter.
+/// An identifier with its group in our spelling: responses of the compute provider have groups in capitals,
+/// and some others `resourcegroups`; the engine compares case-sensitively.
 pub(crate) fn canonical(id: &str, group: &str) -> String {
     let mut parts: Vec<&str> = id.split('/').collect();
     if let Some(at) = parts.iter().position(|part| part.eq_ignore_ascii_case("resourceGroups")) {
@@ -41,7 +41,7 @@ pub(crate) fn canonical(id: &str, group: &str) -> String {
     parts.join("/")
 }
 
-/// Whether two identifiers are of the same resource.
+/// Whether two identifiers are those of the same resource.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }

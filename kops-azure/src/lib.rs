@@ -1,34 +1,34 @@
 //! [`kops_core`] on Microsoft Azure.
 //!
-//! [`Azure::builder`] connects. The rest of this page is what Azure Resource Manager is like, as far as the kinds of
-//! this crate go by it.
+//! [`Azure::builder`] connects. The rest of this page describes properties of Azure Resource Manager on which
+//! the kinds of this crate depend.
 //!
 //! # Which calls can be repeated
-//! All that make: a resource has the name that the caller gives it, and PUT to a name makes it or replaces what is
-//! there. What protects against replacing somebody else's:
+//! All creating calls: the caller chooses the name of a resource, and PUT to a name creates the resource or
+//! replaces the existing one. What prevents replacing a foreign resource:
 //!
-//! | resources | what protects |
+//! | resources | protection |
 //! |---|---|
 //! | DNS zones, record sets, links, scale sets | `If-None-Match: *` |
-//! | role assignments | Azure refuses to change one; the name is a GUID that follows from scope and task |
-//! | all others | a look before the first write: a window of one round trip remains |
+//! | role assignments | Azure rejects changes; the name is a GUID derived from scope and task |
+//! | all others | a read before the first write: a window of one round trip remains |
 //!
-//! # What answers leave out
-//! | resource | lacks | what is done |
+//! # What responses omit
+//! | resource | omits | workaround |
 //! |---|---|---|
 //! | scale sets | custom data | a digest of it is in a tag |
-//! | subnets, routes, security rules | tags | they go with what they are in, and by their names |
+//! | subnets, routes, security rules | tags | ownership follows from the containing resource, and from their names |
 //! | role assignments | tags | a mark in the description |
 //! | record sets | tags | metadata |
 //!
 //! # Long operations
-//! PUT and DELETE return when they are accepted. Readiness is `provisioningState` in the listings, and a failed
-//! operation is asked once for the reason. Azure does one operation on a resource at a time and answers others with a
-//! conflict, which is repeated.
+//! PUT and DELETE return when they are accepted. Readiness is `provisioningState` in the listings; the reason
+//! of a failed operation is read once. Azure performs one operation on a resource at a time and answers
+//! others with a conflict, which is retried.
 //!
 //! # Resource groups
-//! All objects of a scope are in one, of its own or of somebody else's; see [`AzureBuilder`]. One of its own is not
-//! deleted while it holds anything that is not the scope's.
+//! All objects of a scope are in one, its own or a shared one; see [`AzureBuilder`]. Its own is not deleted
+//! while it contains anything that the scope does not own.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

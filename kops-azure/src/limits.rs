@@ -1,15 +1,16 @@
 //! Azure's rate limits.
 //!
-//! Azure Resource Manager meters by subscription, region and principal: a bucket of 250 reads, 200 writes and 200
-//! deletions, each refilled by 10 a second
+//! Azure Resource Manager limits calls by subscription, region and principal: a bucket of 250 reads, 200
+//! writes and 200 deletions, each refilled by 10 per second
 //! (<https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/request-limits-and-throttling>).
-//! Behind it the network provider takes 1,000 writes and 10,000 reads in five minutes (same page), which is less than
-//! ARM's own refill for writes. The compute provider publishes its limits as names of policies in the answer only; the
+//! In addition the network provider allows 1,000 writes and 10,000 reads in five minutes (same page), which
+//! is less than ARM's own refill for writes. The compute provider publishes its limits only as names of
+//! policies in responses; the limiter adapts when Azure throttles.
 //! limiter learns them when Azure throttles.
 
 use kops_core::cloud::TokenBucket;
 
-/// How many calls are in flight at most: a plan makes some 25 listings side by side.
+/// The maximum number of calls in flight: a plan makes some 25 listings concurrently.
 pub(crate) const SLOTS: usize = 48;
 
 const READ: &str = "arm/read";
@@ -17,7 +18,7 @@ const WRITE: &str = "arm/write";
 const DELETE: &str = "arm/delete";
 const NETWORK_WRITE: &str = "network/write";
 
-/// The bucket that a call draws from; calls are named by the permission that they need.
+/// The bucket that a call takes a token from; calls are named after their permission.
 pub(crate) fn bucket_of(call: &str) -> &'static str {
     let network = call.starts_with("Microsoft.Network/");
     match call.rsplit('/').next() {
@@ -29,7 +30,7 @@ pub(crate) fn bucket_of(call: &str) -> &'static str {
     }
 }
 
-/// Whether a call changes nothing.
+/// Whether a call is read-only.
 pub(crate) fn only_looks(call: &str) -> bool {
     call.ends_with("/read")
 }

@@ -1,13 +1,14 @@
 //! The machines of a scope's scale sets.
 //!
-//! Azure lists the machines of one scale set at a time: members of all groups take one call for the groups and one for
-//! each of them, and one more for its network interfaces. There is no listing of the machines of all uniform scale sets.
+//! Azure lists the machines of one scale set at a time: the members of all groups take one call for the
+//! groups, one for each of them, and one more for its network interfaces. There is no listing of the machines
+//! of all uniform scale sets.
 //!
-//! A machine is out of date when its set has changed since it was made or updated (`latestModelApplied`).
+//! A machine is outdated if its set has changed since it was created or updated (`latestModelApplied`).
 //!
-//! # What cannot be done
-//! A machine cannot be taken out of a uniform scale set and go on, as rolling updates that surge want it: `detach`
-//! says so, and [`Capabilities::surge`](kops_core::cloud::Capabilities) is off.
+//! # Limitations
+//! A machine cannot be detached from a uniform scale set and keep running, as rolling updates with surge
+//! require: `detach` returns an error, and [`Capabilities::surge`](kops_core::cloud::Capabilities) is off.
 
 use std::collections::HashMap;
 
@@ -32,7 +33,7 @@ const WRITE: &str = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/w
 const INTERFACES: &str = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/read";
 const DELETE: &str = "Microsoft.Compute/virtualMachineScaleSets/delete/action";
 
-/// A machine and the set it is of.
+/// A machine and its set.
 struct Member {
     set: ScaleSetDocument,
     set_name: String,
@@ -54,9 +55,9 @@ impl Machines for Azure {
         self.find(scope, machine, cx).await?;
         Err(Error::new(
             ErrorKind::Unsupported,
-            "a machine cannot be taken out of a uniform scale set of Azure and keep running",
+            "on Azure a machine cannot be detached from a uniform scale set and keep running",
         )
-        .with_hint("roll without surge, or raise the group's size for the time of the roll"))
+        .with_hint("update without surge, or increase the group's size during the rolling update"))
     }
 
     async fn deregister(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
@@ -88,8 +89,8 @@ impl Machines for Azure {
         self.clients().call(cx, WRITE, request).await.map(drop)
     }
 
-    /// Azure makes a set smaller when a machine of it is deleted; so the set's size is set again afterwards. A crash in
-    /// between leaves a set that is smaller: the next plan shows it when it is below its minimum.
+    /// Azure shrinks a set when one of its machines is deleted; so the set's size is restored afterwards. A
+    /// crash in between leaves a smaller set, which the next plan shows if it is below its minimum.
     async fn terminate(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
         let found = match self.find(scope, machine, cx).await {
             Ok(found) => found,
@@ -105,7 +106,7 @@ impl Machines for Azure {
         let sets = self.clients().compute.virtual_machine_scale_sets_client();
         let delete = sets.delete_instances(&group, &found.set_name, which, self.subscription());
         match self.clients().call(cx, DELETE, sent(delete.send())).await {
-            // It has ended meanwhile.
+            // It has been deleted in the meantime.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             ended => drop(ended?),
         }
@@ -127,8 +128,8 @@ impl Machines for Azure {
     }
 }
 
-/// How long to wait for a deletion before the set's size is set again: some three minutes in all, twice what deletions
-/// usually take.
+/// How long to wait for a deletion before the set's size is restored: some three minutes in all, twice what
+/// deletions usually take.
 const RESIZE_WAITS: &[std::time::Duration] = &[
     std::time::Duration::from_secs(5),
     std::time::Duration::from_secs(10),
@@ -192,7 +193,7 @@ impl Azure {
     }
 }
 
-/// The machine that an interface is of, and its address.
+/// The machine of an interface, and its address.
 fn address(interface: &NetworkInterface) -> Option<(String, String)> {
     let properties = interface.properties.as_ref()?;
     let machine = properties.virtual_machine.as_ref()?.id.as_deref()?;
@@ -232,6 +233,6 @@ fn shown(
     .outdated(if latest {
         Vec::new()
     } else {
-        vec!["its scale set has changed since it was made (latestModelApplied is false)".to_owned()]
+        vec!["its scale set has changed since it was created (latestModelApplied is false)".to_owned()]
     })
 }

@@ -1,7 +1,7 @@
-//! Names that Azure keeps unique, and what it lets them be made of.
+//! Names with restrictions in Azure.
 //!
-//! Most resources may be called as kOps calls its tasks: letters, digits, dots, hyphens and underscores. What others
-//! refuse becomes a hyphen, and what is too long is cut off and gets a hash. Limits:
+//! Most resources may have kOps' names of tasks: letters, digits, dots, hyphens and underscores. Other
+//! characters become hyphens, and names that are too long are truncated and get a hash. Limits:
 //! <https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/resource-name-rules>.
 
 use kops_core::cloud::{Scope, name_hash, shortened};
@@ -9,20 +9,20 @@ use kops_core::cloud::{Scope, name_hash, shortened};
 /// A name for most resources of the network and compute providers, at most `longest` characters.
 pub(crate) fn plain(task: &str, longest: usize) -> String {
     let name = cleaned(task, |c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    // Has to begin with a letter or digit, and to end with one or an underscore.
+    // It must start with a letter or digit, and end with one or an underscore.
     let name = name.trim_start_matches(['-', '.', '_']).trim_end_matches(['-', '.']);
     shortened(&told_apart(task, name), longest)
 }
 
-/// A name without dots: of identities, disks and scale sets.
+/// A name without dots: for identities, disks and scale sets.
 pub(crate) fn dashed(task: &str, longest: usize) -> String {
     let name = cleaned(task, |c| c.is_ascii_alphanumeric() || "-_".contains(c) || c == '.').replace('.', "-");
     let name = name.trim_start_matches(['-', '_']).trim_end_matches('-');
     shortened(&told_apart(task, name), longest)
 }
 
-/// What machines of a scale set are called, before six characters that Azure adds: host names take no more than 15
-/// where Windows is about, 64 otherwise; Linux' own limit is 63.
+/// The prefix of a scale set's host names, to which Azure adds six characters: host names may have 15
+/// characters on Windows, 64 otherwise; Linux' own limit is 63.
 pub(crate) fn computer_prefix(task: &str) -> String {
     let name =
         cleaned(task, |c| c.is_ascii_alphanumeric() || c == '-').replace('.', "-").to_ascii_lowercase();
@@ -33,7 +33,7 @@ fn cleaned(task: &str, good: impl Fn(char) -> bool) -> String {
     task.chars().map(|c| if good(c) { c } else { '-' }).collect()
 }
 
-/// A name that lost something (other than dots) gets a hash, so that two tasks do not become one object.
+/// A name that lost characters (other than dots) gets a hash, so that two tasks do not get the same object.
 fn told_apart(task: &str, name: &str) -> String {
     if name.len() == task.len() && name.chars().zip(task.chars()).all(|(a, b)| a == b || b == '.') {
         name.to_owned()
@@ -44,7 +44,7 @@ fn told_apart(task: &str, name: &str) -> String {
     }
 }
 
-/// What the names of a scope's objects end in, as kOps has them.
+/// The suffix of the names of a scope's objects, as in kOps.
 pub(crate) fn of_scope(scope: &Scope) -> String {
     match scope.place() {
         Some(place) => format!("{}.{place}", scope.name()),
@@ -52,20 +52,20 @@ pub(crate) fn of_scope(scope: &Scope) -> String {
     }
 }
 
-/// Whether something without tags inside somebody else's resource is called as a scope's is: after the scope, with no
-/// more than one word in front, since with more it could be that of a scope whose name ends in this one's.
+/// Whether something without tags inside a foreign resource has a name as a scope's object would have: the scope's,
+/// with at most one word in front, because with more it could belong to a scope whose name ends with this one's.
 pub(crate) fn is_called_after(name: &str, scope: &Scope) -> bool {
     let scope = plain(&of_scope(scope), 80);
     name.strip_suffix(&scope).is_some_and(|rest| rest.is_empty() || rest.find('.') == Some(rest.len() - 1))
 }
 
-/// Whether something that is tagged as a scope's is called as kOps calls its own.
+/// Whether something with a scope's tags has a name as kOps would choose it.
 pub(crate) fn may_belong(name: &str, scope: &str) -> bool {
     let scope = plain(scope, 80);
     name.strip_suffix(&scope).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// A GUID that follows from a text: version 8 (RFC 9562), made of the first digits of its SHA-256.
+/// A GUID derived from a text: version 8 (RFC 9562), made of the first digits of its SHA-256.
 pub(crate) fn guid(text: &str) -> String {
     use sha2::{Digest, Sha256};
     let hash = Sha256::digest(text.as_bytes());

@@ -1,10 +1,10 @@
-//! What the credentials lack, before anything is made.
+//! Finds missing permissions before anything is created.
 //!
-//! Azure tells what the caller may do in a resource group or, while that does not exist, in the subscription: lists of
-//! actions with `*` in them. They are compared with what a graph needs.
+//! Azure returns the caller's permissions in a resource group or, while that does not exist, in the
+//! subscription: lists of actions with wildcards. They are compared with what a graph needs.
 //!
-//! Known weaknesses: permissions on other scopes (a zone in another resource group, a role assignment on a storage
-//! account) are not asked for; and conditions of role assignments are not in the answer.
+//! Known weaknesses: permissions on other scopes (a zone in another resource group, a role assignment on a
+//! storage account) are not checked; and conditions of role assignments are not part of the response.
 
 use async_trait::async_trait;
 use azure_core::Method;
@@ -20,7 +20,7 @@ use crate::cloud::Azure;
 
 const READ: &str = "Microsoft.Authorization/permissions/read";
 const GROUP: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";
-/// The version that azure_mgmt_authorization 0.21 speaks; it has no builder for a subscription.
+/// The API version that azure_mgmt_authorization 0.21 uses; it has no builder for a subscription.
 const API_VERSION: &str = "2022-04-01";
 
 #[async_trait]
@@ -41,7 +41,7 @@ impl Permissions for Azure {
             .collect())
     }
 
-    /// A custom role, in the form that `az role definition create` takes:
+    /// A custom role, in the format that `az role definition create` accepts:
     /// <https://learn.microsoft.com/en-us/azure/role-based-access-control/role-definitions>.
     fn least(&self, scope: &Scope) -> Value {
         let mut actions = Actions::names(ALL);
@@ -49,7 +49,7 @@ impl Permissions for Azure {
         json!({
             "Name": format!("kops {}", scope.name()),
             "IsCustom": true,
-            "Description": format!("What kops needs for the cluster {}", scope.name()),
+            "Description": format!("Permissions for managing the cluster {}", scope.name()),
             "Actions": actions,
             "NotActions": [],
             // The state store's blobs.
@@ -95,7 +95,7 @@ fn allows(permission: &Permission, action: &str) -> bool {
     any(&permission.actions) && !any(&permission.not_actions)
 }
 
-/// Whether a pattern, in which `*` stands for any text, means an action; both without regard to case.
+/// Whether a pattern, in which `*` matches any text, matches an action; case-insensitively.
 fn matches(pattern: &str, action: &str) -> bool {
     let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
     let mut parts = pattern.split('*');

@@ -1,17 +1,18 @@
-//! A container of blobs as a state store.
+//! A blob container as a state store.
 //!
-//! An object of the store is a block blob, under the prefix of the URL, and its version is the ETag. Conditional writes
-//! are Azure's own: `If-None-Match: *` and `If-Match` on Put Blob, `If-Match` on Delete Blob; Azure answers 412, or 409
-//! for a blob that is there already. Reads and lists see every write from the moment it was answered
-//! (<https://learn.microsoft.com/en-us/azure/storage/blobs/concurrency-manage>).
+//! An object of the store is a block blob, under the prefix of the URL, and its version is the ETag.
+//! Conditional writes are Azure's own: `If-None-Match: *` and `If-Match` on Put Blob, `If-Match` on Delete
+//! Blob; Azure answers 412, or 409 for a blob that already exists. Reads and lists see every write that has
+//! been acknowledged (<https://learn.microsoft.com/en-us/azure/storage/blobs/concurrency-manage>).
 //!
-//! The calls are our own, four of them: object_store deletes without conditions and loses the class of most failures,
-//! and azure_storage_blobs is no longer kept. The store makes single attempts, as all of this crate does;
-//! [`BlobStores`] opens it inside a [`RetryingStore`].
+//! The four calls are implemented here: object_store deletes without conditions and loses the class of most
+//! errors, and azure_storage_blobs is no longer maintained. The store makes single attempts, like everything
+//! in this crate; [`BlobStores`] opens it inside a [`RetryingStore`].
 //!
 //! # Credentials
-//! The account's key if one is given, by [`AzureBuilder::storage_key`] or by `AZURE_STORAGE_KEY`; and else tokens, as
-//! for all of Azure. Tokens are the better choice: a key may do everything with an account, and does not expire.
+//! The account's key if one is set, by [`AzureBuilder::storage_key`] or by `AZURE_STORAGE_KEY`; otherwise
+//! tokens, as for all of Azure. Tokens are preferable: a key grants full access to an account, and does not
+//! expire.
 
 mod access;
 mod listing;
@@ -34,7 +35,7 @@ use crate::builder::address;
 use crate::wire::Transport;
 use crate::{AzureBuilder, error};
 
-/// The version of the service that is spoken: the first with everything that is used here is far older.
+/// The service version in use: the first with everything that is needed here is far older.
 /// <https://learn.microsoft.com/en-us/rest/api/storageservices/versioning-for-the-azure-storage-services>
 const API_VERSION: &str = "2021-12-02";
 
@@ -42,7 +43,7 @@ const GET: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blo
 const PUT: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write";
 const DELETE: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete";
 
-/// Opens `azureblob://account/container/prefix`, with transient failures repeated.
+/// Opens `azureblob://account/container/prefix`, with retries of transient failures.
 ///
 /// ```no_run
 /// # async fn example() -> kops_core::Result<()> {
@@ -66,14 +67,16 @@ pub struct BlobStores {
 }
 
 impl BlobStores {
-    /// With a connection that is made when a store is opened: who opens none needs no credentials. Of the builder
-    /// only the credentials are used, and the address of the account's blobs if the environment gives one.
+    /// With a connection that is made when a store is opened: credentials are only needed then. Only the
+    /// builder's credentials are used, and the endpoint of the account's blob service if the environment sets
+    /// one.
     pub fn new(builder: AzureBuilder, clock: Arc<dyn Clock>) -> Self {
         Self { builder, clock, endpoint: None }
     }
 
-    /// The address of the account's blob service, e.g. an emulator's: `http://127.0.0.1:10000/devstoreaccount1`.
-    /// Given neither here nor by the environment of the builder, it is the account's own under `core.windows.net`.
+    /// The endpoint of the account's blob service, for example an emulator's:
+    /// `http://127.0.0.1:10000/devstoreaccount1`. By default that of the builder's environment, or the
+    /// account's own under `core.windows.net`.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());
         self
@@ -99,7 +102,7 @@ impl StoreOpener for BlobStores {
     }
 }
 
-/// A container of blobs, or the part of it under a prefix, as a state store; opened by [`BlobStores`].
+/// A blob container, or the part of it under a prefix, as a state store; opened by [`BlobStores`].
 #[derive(Clone, Debug)]
 pub struct BlobStore {
     transport: Transport,
@@ -110,11 +113,11 @@ pub struct BlobStore {
 }
 
 impl BlobStore {
-    /// The address of the container, or of a blob in it.
+    /// The URL of the container, or of a blob in it.
     fn url(&self, blob: &str) -> Result<Url> {
         let mut url = self.address.clone();
         url.path_segments_mut()
-            .map_err(|()| Error::internal("the address has no path"))?
+            .map_err(|()| Error::internal("the URL has no path"))?
             .pop_if_empty()
             .push(self.place.bucket())
             .extend(blob.split('/').filter(|part| !part.is_empty()));
@@ -136,7 +139,7 @@ impl BlobStore {
         answer.await.map_err(|error| self.refusal(call, error))
     }
 
-    /// Says what Azure's words mean for a state store.
+    /// Explains Azure's errors for a state store.
     fn refusal(&self, call: &'static str, error: azure_core::Error) -> BucketError {
         let error = error::from_sdk(call, Some(self.address.as_str()), error);
         match error.kind() {
@@ -206,7 +209,7 @@ impl Bucket for BlobStore {
         self.send(DELETE, request).await.map(drop)
     }
 
-    /// Azure has no listing that begins behind a name.
+    /// Azure has no listing that starts after a name.
     async fn list_objects(&self, range: Range<'_>) -> Result<Listing, BucketError> {
         let mut listing = Listing::default();
         let mut marker = String::new();

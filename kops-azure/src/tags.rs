@@ -1,19 +1,21 @@
-//! How objects tell whose they are.
+//! Ownership tags.
 //!
-//! The tags are kOps' own for Azure, where names of tags may not contain `<>%&\?/`: its slashes are underscores.
+//! The tags are kOps' own for Azure, where names of tags cannot contain `<>%&\?/`: slashes become
+//! underscores.
 //!
-//! | tag | says |
+//! | tag | meaning |
 //! |---|---|
-//! | `KubernetesCluster=<scope>` | whose it is |
+//! | `KubernetesCluster=<scope>` | the owning scope |
 //! | `kubernetes.io_cluster_<scope>=owned` | the same, for etcd-manager, which looks disks up by it |
-//! | `kops.k8s.io_task=<task>` | the task it was made for |
-//! | `kops.k8s.io_lifecycle=retained` | that it is never to be deleted |
-//! | `kops.k8s.io_region=<region>` | the region that the scope is of |
-//! | `kops.k8s.io_within=<place>` | the place that the scope is within, if it is |
+//! | `kops.k8s.io_task=<task>` | the task it was created for |
+//! | `kops.k8s.io_lifecycle=retained` | it is never deleted |
+//! | `kops.k8s.io_region=<region>` | the scope's region |
+//! | `kops.k8s.io_within=<place>` | the place of the scope, if it has one |
 //!
-//! An object is the scope's when it carries the first, the third, and those of its region and place. Objects that kOps made
-//! carry the first alone; they are known by their name, which ends in the scope's. What controllers in the cluster make carries neither. Azure compares names
-//! of tags without regard to case and keeps at most 50 of them, with values of 256 characters
+//! An object is owned by the scope if it carries the first and the third tag, and those of its region and place.
+//! Objects created by kOps carry the first only; they are recognised by their name, which ends with the scope's.
+//! Objects created by controllers in the cluster carry none. Azure compares names of tags case-insensitively and
+//! allows at most 50 of them, with values of 256 characters
 //! (<https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/tag-resources>).
 
 use std::collections::BTreeMap;
@@ -21,7 +23,7 @@ use std::collections::BTreeMap;
 use kops_core::cloud::{Create, Mark, MarkTags, Object, Owner, Scope};
 use serde_json::Value;
 
-/// Tells the cluster, as kOps has it.
+/// The tag with the cluster's name, as in kOps.
 pub(crate) const CLUSTER: &str = "KubernetesCluster";
 const OWNED: &str = "kubernetes.io_cluster_";
 const TASK: &str = "kops.k8s.io_task";
@@ -30,23 +32,23 @@ const PLACE: &str = "kops.k8s.io_within";
 const REGION: &str = "kops.k8s.io_region";
 const MARK: MarkTags =
     MarkTags { scope: CLUSTER, place: PLACE, region: REGION, task: TASK, lifecycle: LIFECYCLE };
-/// What a kind of ours keeps to itself begins so.
+/// The prefix of tags in which a kind stores data of its own.
 pub(crate) const OWN: &str = "kops.k8s.io_own_";
 
 /// Tags by their names.
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// A name of a label as Azure takes it.
+/// The name of a label in Azure's form.
 pub(crate) fn name(label: &str) -> String {
     label.chars().map(|c| if "<>%&\\?/".contains(c) || c.is_control() { '_' } else { c }).collect()
 }
 
-/// The tags of a new object: those of ownership, the scope's labels and further ones of its kind.
+/// The tags of a new object: ownership tags, the scope's labels and additional ones of its kind.
 pub(crate) fn of_new<S>(request: &Create<'_, S>, further: &Tags) -> Tags {
     of(request.scope, &Mark::of_new(request), further)
 }
 
-/// The tags of an object that was made for a task.
+/// The tags of an object that was created for a task.
 pub(crate) fn of(scope: &Scope, mark: &Mark, further: &Tags) -> Tags {
     let mut tags: Tags =
         scope.extra_labels().iter().map(|(label, value)| (name(label), value.clone())).collect();
@@ -56,7 +58,7 @@ pub(crate) fn of(scope: &Scope, mark: &Mark, further: &Tags) -> Tags {
     tags
 }
 
-/// The task that an object called `called`, with these tags, was made for; `None` when it is not the scope's.
+/// The task of an object called `called` with these tags; `None` if it is not the scope's.
 pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option<&'a str> {
     if let Some(task) = tags.get(TASK) {
         return MARK.is_of(scope, tags).then_some(task.as_str());
@@ -68,25 +70,25 @@ pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option
     (by_kops && crate::names::may_belong(called, scope.name())).then_some(called)
 }
 
-/// Whether an object with these tags is never to be deleted.
+/// Whether an object with these tags is retained: never deleted.
 pub(crate) fn is_retained(tags: &Tags) -> bool {
     MARK.is_retained(tags)
 }
 
-/// An object that is called `called` and carries these tags: whose it is and for which task it was made.
+/// An object that is called `called` and has these tags, with its owner and task.
 pub(crate) fn object<S>(scope: &Scope, id: &str, called: &str, tags: &Tags, spec: S) -> Object<S> {
     let name = task(scope, called, tags).map(str::to_owned);
     let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
     Object::foreign(id, spec).name(name).owner(owner).retained(is_retained(tags))
 }
 
-/// Without the marks of ownership: what a specification can be compared with.
+/// Without the ownership tags: the part that is compared with a specification.
 pub(crate) fn further(tags: &Tags) -> Tags {
     let ours = |tag: &str| MARK.has(tag) || tag.starts_with(OWN) || tag.starts_with(OWNED);
     tags.iter().filter(|(tag, _)| !ours(tag)).map(|(tag, value)| (tag.clone(), value.clone())).collect()
 }
 
-/// Azure's form of tags, read.
+/// Tags from Azure's form.
 pub(crate) fn read(tags: Option<&Value>) -> Tags {
     let Some(Value::Object(members)) = tags else { return Tags::new() };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

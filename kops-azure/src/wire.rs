@@ -1,16 +1,17 @@
-//! Requests on the wire: what the SDK's own transport keeps back.
+//! HTTP requests: access to what the SDK's own transport hides.
 //!
-//! The SDK's builders send; this is the HTTP client that they send with. It turns answers that are no success into
-//! [`Refusal`]s, which carry what the SDK's own error type does not give away: `Retry-After` above all, the
-//! identifier of the request, and the innermost of Azure's nested error codes.
+//! The SDK's builders send with this HTTP client. It turns unsuccessful responses into [`Refusal`]s, which
+//! contain what the SDK's own error type omits: most importantly `Retry-After`, the request id, and the
+//! innermost of Azure's nested error codes.
 //!
-//! # Traps of azure_mgmt 0.21
-//! - `.await` of a builder of compute, resources or private DNS repeats the PUT until its body says `Succeeded`, and
-//!   takes any 200 as done. So every request here is `.send()`, and readiness is found by listing.
-//! - The error type shows the whole body and all headers in its `Display`. It never gets made here.
-//! - Its models omit empty lists. On PUT Azure takes an omitted list as an empty one.
-//! - `UserAssignedIdentities` of a scale set is a struct without members: identities cannot be written or read with
-//!   the model. See `kinds/scale_set_document.rs`.
+//! # Pitfalls of azure_mgmt 0.21
+//! - `.await` on a builder of compute, resources or private DNS repeats the PUT until its body says
+//!   `Succeeded`, and treats any 200 as done. So every request here uses `.send()`, and readiness is found by
+//!   listing.
+//! - The error type shows the whole body and all headers in its `Display`. It is never created here.
+//! - Its models omit empty lists. On PUT Azure treats an omitted list as an empty one.
+//! - `UserAssignedIdentities` of a scale set is a struct without fields: identities cannot be written or read
+//!   with the model. See `kinds/scale_set_document.rs`.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,13 +22,13 @@ use azure_core::headers::{HeaderName, Headers};
 use azure_core::{HttpClient, Request, Response, StatusCode};
 use serde_json::Value;
 
-/// Azure's endpoints accept a connection in milliseconds; a few seconds allow for packets that were lost.
+/// Azure's endpoints accept a connection within milliseconds; a few seconds allow for lost packets.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// ARM itself gives up on a request after a minute; what has not answered by then is not coming.
+/// ARM itself aborts a request after a minute; a call that has not been answered by then will not be.
 /// <https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/request-limits-and-throttling>
 const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Where an operation that goes on can be asked about.
+/// The header with the URL of a running operation's status.
 pub(crate) const OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
 const RETRY_AFTER: HeaderName = HeaderName::from_static("retry-after");
 const ERROR_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
@@ -45,7 +46,9 @@ impl Transport {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ATTEMPT_TIMEOUT)
             .build()
-            .map_err(|error| kops_core::Error::internal("no HTTP client can be made").with_source(error))?;
+            .map_err(|error| {
+                kops_core::Error::internal("the HTTP client cannot be created").with_source(error)
+            })?;
         Ok(Self { client })
     }
 }
@@ -65,7 +68,7 @@ impl HttpClient for Transport {
     }
 }
 
-/// An answer that is no success.
+/// An unsuccessful response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
@@ -80,7 +83,7 @@ impl Refusal {
         let text = |name: &HeaderName| headers.get_optional_str(name).map(str::to_owned);
         let document: Value = serde_json::from_slice(body).unwrap_or_default();
         let (code, message) = told(&document);
-        // The blob service writes XML, and the code into a header.
+        // The blob service responds with XML, and puts the code into a header.
         let code = if code.is_empty() { text(&ERROR_CODE).unwrap_or_default() } else { code };
         Self {
             status: u16::from(status),
@@ -92,7 +95,7 @@ impl Refusal {
     }
 }
 
-/// Code and message of an error as ARM writes it; those of its last detail where that says more.
+/// The code and message of an error in ARM's format; those of its last detail if that is more specific.
 ///
 /// Format: <https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors>; the token
 /// service writes `error` and `error_description`.

@@ -1,4 +1,5 @@
-//! What agnostic kinds carry for a cluster: typed extensions that every provider with feature `cluster` understands.
+//! The typed extensions that a cluster adds to agnostic kinds; every provider with feature `cluster`
+//! understands them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,15 +8,15 @@ use kops_core::Result;
 use kops_core::resource::{Extension, Identity};
 use serde::{Deserialize, Serialize};
 
-/// Extends an [`Identity`](kops_core::resource::Identity): what its machines are in the cluster. The provider knows what
-/// such machines need.
+/// Extends an [`Identity`] with the role of its machines in the cluster, from
+/// which the provider derives the permissions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ClusterIdentity {
-    /// What the machines are.
+    /// The role of the machines.
     pub role: MachineRole,
-    /// The cluster's directory in the state store that the machines read, as a URL.
+    /// The URL of the cluster's directory in the state store, which the machines read.
     pub state_store: Option<String>,
 }
 
@@ -25,7 +26,7 @@ impl ClusterIdentity {
         Self { role, state_store: None }
     }
 
-    /// With the cluster's directory in the state store, as a URL.
+    /// Sets the URL of the cluster's directory in the state store.
     pub fn state_store(mut self, url: Option<String>) -> Self {
         self.state_store = url;
         self
@@ -46,8 +47,8 @@ impl Extension for ClusterIdentity {
     const NAME: &'static str = "kops/Identity";
 }
 
-/// Extends an [`InstanceGroup`](kops_core::resource::InstanceGroup): what its machines will be as Kubernetes nodes, which
-/// an autoscaler wants to know before there is one.
+/// Extends an [`InstanceGroup`](kops_core::resource::InstanceGroup) with the labels and taints of its nodes,
+/// which an autoscaler needs to know before the first node exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -69,7 +70,7 @@ impl Extension for NodeTemplate {
     const NAME: &'static str = "kops/InstanceGroup";
 }
 
-/// What a machine is in a cluster.
+/// The role of a machine in a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum MachineRole {
     /// Runs the control plane: manages load balancers, disks and addresses for the cluster.
@@ -94,11 +95,11 @@ pub struct Taint {
 /// What a taint does to pods that do not tolerate it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TaintEffect {
-    /// They are not scheduled here.
+    /// They are not scheduled on the node.
     NoSchedule,
-    /// They are scheduled here only if nowhere else.
+    /// They are scheduled on the node only if no other node fits.
     PreferNoSchedule,
-    /// Those running here are evicted.
+    /// Pods already running on the node are evicted.
     NoExecute,
 }
 

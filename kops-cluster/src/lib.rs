@@ -1,4 +1,4 @@
-//! Kubernetes clusters on [`kops_core`]: kOps' specifications, and the way from them to a task graph.
+//! Kubernetes clusters on [`kops_core`]: kOps' specifications, and the task graphs made from them.
 //!
 //! ```text
 //! ClusterFiles ─ populate, validate ─ model ─▶ TaskGraph ─▶ kops_core::Engine
@@ -8,11 +8,12 @@
 //!   validation.
 //! - [`model`]: from a specification to a graph of provider-agnostic tasks.
 //! - [`registry`]: clusters in a state store, in kOps' layout.
-//! - [`bootstrap`]: what machines start with.
-//! - [`extensions`]: what agnostic tasks carry for a cluster.
-//! - [`cloud`]: what a cluster asks of a provider beyond [`Cloud`](kops_core::cloud::Cloud): [`ClusterCloud`].
+//! - [`bootstrap`]: what machines run on first boot.
+//! - [`extensions`]: the typed extensions that a cluster adds to agnostic tasks.
+//! - [`cloud`]: what a cluster requires of a provider beyond [`Cloud`](kops_core::cloud::Cloud):
+//!   [`ClusterCloud`].
 //!
-//! What is used most is re-exported here.
+//! The most used items are re-exported here.
 //!
 //! ```
 //! # #[cfg(feature = "testing")]

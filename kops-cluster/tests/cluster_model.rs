@@ -122,5 +122,5 @@ fn what_is_wrong_is_told_once_and_all_at_once() {
 
     files.cluster.spec.cloud_provider = kops_cluster::CloudProvider::by_name("aws");
     let problems = cluster_graph(&files, &MemoryCloud::new()).unwrap_err();
-    assert!(problems.to_string().contains("the cluster is for aws, and the cloud at hand is memory"));
+    assert!(problems.to_string().contains("the cluster is for cloud aws, but the given cloud is memory"));
 }

@@ -121,12 +121,12 @@ fn existing_networks_are_used() {
     assert!(cluster.spec.networking.subnets.iter().all(|subnet| subnet.cidr.is_none()));
     let mut nowhere = options.clone();
     nowhere.network_id = None;
-    expect(&nowhere, "network-id: existing subnets are in an existing network");
+    expect(&nowhere, "network-id: existing subnets require an existing network");
     let mut too_few = options;
     too_few.subnets.truncate(1);
     expect(
         &too_few,
-        "subnets: there are 1 of them for 3 places (give one for each of us-east-1a, us-east-1b, us-east-1c, in this order)",
+        "subnets: there are 1 subnets for 3 zones or regions (specify one for each of us-east-1a, us-east-1b, us-east-1c, in this order)",
     );
 }
 
@@ -211,15 +211,15 @@ fn every_wrong_option_is_told_at_once() {
     let expected = [
         "name: \"Demo\" is not a DNS name",
         "kubernetes-version: \"latest\" is not a version",
-        "cloud: \"aws2\" is not served (use one of aws, gce, azure, openstack, memory)",
-        "zones: it is missing",
+        "cloud: \"aws2\" is not supported (use one of aws, gce, azure, openstack, memory)",
+        "zones: is required",
         "bastion: machines with public addresses need no bastion",
         "utility-subnets: a public topology has no utility subnets",
         "admin-access[0]: \"home\" is not a CIDR",
         "ssh-access[1]: \"work\" is not a CIDR",
-        "networking: there is no network plugin \"celium\" (did you mean cilium?",
-        "control-plane-count: 2 control-plane machines make no better a majority than 1",
-        "etcd-clusters[1]: main is there twice",
+        "networking: unknown network plugin \"celium\" (did you mean cilium?",
+        "control-plane-count: 2 control-plane machines tolerate no more failures than 1",
+        "etcd-clusters[1]: main is listed twice",
     ];
     for expected in expected {
         assert!(found.iter().any(|problem| problem.starts_with(expected)), "{expected}\nin {found:#?}");
@@ -228,26 +228,26 @@ fn every_wrong_option_is_told_at_once() {
 
 #[test]
 fn each_wrong_option_is_told() {
-    expect(&with(|new| new.cloud = String::new()), "cloud: it is missing");
-    expect(&with(|new| new.cloud = "hetzner".to_owned()), "cloud: \"hetzner\" is not served");
-    expect(&with(|new| new.zones = zones("us-east-1", "aba")), "zones[2]: us-east-1a is there twice");
+    expect(&with(|new| new.cloud = String::new()), "cloud: is required");
+    expect(&with(|new| new.cloud = "hetzner".to_owned()), "cloud: \"hetzner\" is not supported");
+    expect(&with(|new| new.zones = zones("us-east-1", "aba")), "zones[2]: us-east-1a is listed twice");
     expect(
         &with(|new| new.control_plane_count = Some(0)),
-        "control-plane-count: a cluster has a control plane",
+        "control-plane-count: a cluster needs a control plane",
     );
-    expect(&with(|new| new.control_plane_count = Some(11)), "control-plane-count: 11 are too many");
-    expect(&with(|new| new.node_count = Some(u32::MAX)), "node-count: that is too many");
-    expect(&with(|new| new.etcd_clusters = vec![]), "etcd-clusters: there must be one");
+    expect(&with(|new| new.control_plane_count = Some(11)), "control-plane-count: 11 is too many");
+    expect(&with(|new| new.node_count = Some(u32::MAX)), "node-count: is too large");
+    expect(&with(|new| new.etcd_clusters = vec![]), "etcd-clusters: at least one is required");
     expect(
         &with(|new| new.control_plane_zones = zones("us-east-1", "ab")),
-        "control-plane-zones: 2 control-plane machines make no better",
+        "control-plane-zones: 2 control-plane machines tolerate no more",
     );
     expect(
         &with(|new| {
             new.control_plane_zones = zones("us-east-1", "abc");
             new.control_plane_count = Some(1);
         }),
-        "control-plane-count: 1 machines cannot be in 3 zones",
+        "control-plane-count: 1 machines cannot be distributed over 3 zones",
     );
     // What only shows in the result speaks of its fields.
     expect(
@@ -256,6 +256,6 @@ fn each_wrong_option_is_told() {
     );
     expect(
         &with(|new| new.network_cidr = "10.0.0.0/27".parse().ok()),
-        "Cluster/demo.example.com: spec.subnets[0].cidr: 10.0.0.0/27 has no room left",
+        "Cluster/demo.example.com: spec.subnets[0].cidr: 10.0.0.0/27 has no room",
     );
 }

@@ -20,6 +20,7 @@ fn all(
     request: &LeaseRequest,
 ) {
     sends(registry.list());
+    sends(store.open());
     sends(store.read());
     sends(store.cluster());
     sends(store.create(cluster));

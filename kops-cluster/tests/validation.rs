@@ -105,7 +105,7 @@ fn nobody_is_let_in_by_default() {
     expect(
         &cluster,
         &groups,
-        "Cluster/ha.example.com: spec.kubernetesApiAccess: nobody outside can reach the API",
+        "Cluster/ha.example.com: spec.kubernetesApiAccess: the API is not reachable from outside",
     );
 }
 
@@ -116,20 +116,24 @@ fn names() {
         ("HA.example.com", "\"HA.example.com\" is not a DNS name"),
         ("ha", "\"ha\" is not a full DNS name"),
         ("ha..com", "\"ha..com\" is not a DNS name"),
-        (&format!("{}.com", vec!["a".repeat(60); 4].join(".")), "it is too long"),
+        (&format!("{}.com", vec!["a".repeat(60); 4].join(".")), "is too long"),
     ] {
         let (mut cluster, groups) = ha();
         cluster.metadata.name = name.to_owned();
         expect(&cluster, &groups, &format!("Cluster/{name}: metadata.name: {why}"));
     }
-    for (name, why) in [("Nodes", "\"Nodes\" is not a name"), ("api", "api stands for something else")] {
+    for (name, why) in [("Nodes", "\"Nodes\" is not a name"), ("api", "api is reserved")] {
         let (cluster, mut groups) = ha();
         groups[NODES].metadata.name = name.to_owned();
         expect(&cluster, &groups, &format!("InstanceGroup/{name}: metadata.name: {why}"));
     }
     let (cluster, mut groups) = ha();
     groups.push(groups[NODES].clone());
-    expect(&cluster, &groups, "InstanceGroup/nodes-us-east-1a: metadata.name: another group has this name");
+    expect(
+        &cluster,
+        &groups,
+        "InstanceGroup/nodes-us-east-1a: metadata.name: another group has the same name",
+    );
     let (mut cluster, groups) = ha();
     cluster.metadata.name = "other.example.com".to_owned();
     expect(
@@ -143,16 +147,16 @@ fn names() {
 fn cloud_and_version() {
     let (mut cluster, groups) = ha();
     cluster.spec.cloud_provider = None;
-    expect(&cluster, &groups, "Cluster/ha.example.com: spec.cloudProvider: no cloud is chosen");
+    expect(&cluster, &groups, "Cluster/ha.example.com: spec.cloudProvider: is required");
     expect_after_set(
         &[("spec.cloudProvider", "hetzner")],
-        "spec.cloudProvider: hetzner is not served (use one of aws",
+        "spec.cloudProvider: hetzner is not supported (use one of aws",
     );
     for (version, why) in [
         ("1.34", "\"1.34\" is not a version"),
         ("stable", "\"stable\" is not a version"),
         ("1.31.9", "1.31.9 is too old"),
-        ("1.38.0", "1.38.0 is newer than what is known"),
+        ("1.38.0", "1.38.0 is newer than the supported versions"),
     ] {
         expect_after_set(&[("spec.kubernetesVersion", version)], &format!("spec.kubernetesVersion: {why}"));
     }
@@ -165,7 +169,7 @@ fn cloud_and_version() {
 fn network_blocks() {
     expect_after_set(
         &[("spec.networkCIDR", "172.20.1.0/16")],
-        "spec.networkCIDR: 172.20.1.0/16 is not where the range begins (write 172.20.0.0/16)",
+        "spec.networkCIDR: 172.20.1.0/16 has host bits set (use 172.20.0.0/16)",
     );
     expect_after_set(
         &[("spec.networkCIDR", "172.16.0.0/12")],
@@ -212,10 +216,10 @@ fn pods_may_live_in_the_network_where_the_plugin_does_that() {
 fn network_plugins() {
     let (mut cluster, groups) = ha();
     cluster.spec.networking.cilium = None;
-    expect(&cluster, &groups, "Cluster/ha.example.com: spec.networking: no network plugin is chosen");
+    expect(&cluster, &groups, "Cluster/ha.example.com: spec.networking: no network plugin is set");
     expect_after_set(
         &[("spec.networking.calico", "{}")],
-        "spec.networking: calico and cilium exclude each other",
+        "spec.networking: calico and cilium are mutually exclusive",
     );
 }
 
@@ -228,7 +232,7 @@ fn subnets() {
     expect_after_set(&[("spec.subnets[0].name", "A b")], "spec.subnets[0].name: \"A b\" is not a name");
     expect_after_set(
         &[("spec.subnets[1].name", "us-east-1a")],
-        "spec.subnets[1].name: another subnet is called us-east-1a",
+        "spec.subnets[1].name: another subnet is also named us-east-1a",
     );
     expect_after_set(&[("spec.subnets[0].zone", "")], "spec.subnets[0].zone: the subnet has no zone");
     expect_after_set(
@@ -253,30 +257,30 @@ fn subnets() {
     );
     expect_after_set(
         &[("spec.subnets[1].cidr", "172.20.65.0/18")],
-        "spec.subnets[1].cidr: 172.20.65.0/18 is not where the range begins",
+        "spec.subnets[1].cidr: 172.20.65.0/18 has host bits set",
     );
     expect_after_set(
         &[("spec.subnets[0].ipv6CIDR", "10.0.0.0/8")],
-        "spec.subnets[0].ipv6CIDR: \"10.0.0.0/8\" is not an IPv6 range",
+        "spec.subnets[0].ipv6CIDR: \"10.0.0.0/8\" is not an IPv6 CIDR",
     );
     expect_after_set(
         &[("spec.subnets[0].id", "subnet-1")],
-        "spec.subnets[0].id: an existing subnet is in an existing network",
+        "spec.subnets[0].id: an existing subnet requires an existing network",
     );
     expect_after_set(
         &[("spec.subnets[0].egress", "igw-1")],
-        "spec.subnets[0].egress: \"igw-1\" is nothing that traffic can go out by",
+        "spec.subnets[0].egress: \"igw-1\" is not a valid egress",
     );
     expect_after_set(
         &[("spec.subnets[3].egress", "nat-1")],
-        "spec.subnets[3].egress: a public subnet needs no other way out",
+        "spec.subnets[3].egress: a public subnet cannot have an egress",
     );
     expect_after_set(
         &[("spec.subnets[3].publicIP", "here")],
         "spec.subnets[3].publicIP: \"here\" is not an address",
     );
     for (field, value, why) in [
-        ("target", "vpc-1", "\"vpc-1\" is nothing that a route can lead to"),
+        ("target", "vpc-1", "\"vpc-1\" is not a valid route target"),
         ("cidr", "172.20.9.0/24", "172.20.9.0/24 is within the network"),
     ] {
         expect_after_set(
@@ -304,10 +308,10 @@ fn subnets_without_room_or_network() {
     cluster.spec.networking.subnets.iter_mut().for_each(|subnet| subnet.cidr = None);
     assert_eq!(problems(&cluster, &groups), [""; 0], "addresses are found");
     set(&mut cluster, "spec.networkCIDR", "172.20.0.0/27").unwrap();
-    expect(&cluster, &groups, "Cluster/ha.example.com: spec.subnets[0].cidr: 172.20.0.0/27 has no room left");
+    expect(&cluster, &groups, "Cluster/ha.example.com: spec.subnets[0].cidr: 172.20.0.0/27 has no room");
     cluster.spec.networking.network_cidr = None;
     set(&mut cluster, "spec.networkID", "vpc-1").unwrap();
-    expect(&cluster, &groups, "Cluster/ha.example.com: spec.subnets[0].cidr: its addresses cannot be chosen");
+    expect(&cluster, &groups, "Cluster/ha.example.com: spec.subnets[0].cidr: its CIDR cannot be allocated");
 }
 
 #[test]
@@ -326,7 +330,7 @@ fn shared_subnets_need_no_addresses() {
 fn topology() {
     let (mut cluster, groups) = ha();
     cluster.spec.networking.subnets.retain(|subnet| subnet.name != "utility-us-east-1b");
-    let expected = "Cluster/ha.example.com: spec.subnets[1]: nothing leads out of this private subnet: there is no utility subnet in us-east-1b";
+    let expected = "Cluster/ha.example.com: spec.subnets[1]: this private subnet has no egress: there is no utility subnet in us-east-1b";
     expect(&cluster, &groups, expected);
     set(&mut cluster, "spec.subnets[1].egress", "nat-1").unwrap();
     assert_eq!(problems(&cluster, &groups), [""; 0]);
@@ -352,7 +356,7 @@ fn topology() {
     expect(
         &cluster,
         &groups,
-        "InstanceGroup/bastions: spec.role: a bastion stands in front of private machines, and there are none",
+        "InstanceGroup/bastions: spec.role: a bastion is for private machines, but there are none",
     );
     set(&mut cluster, "spec.topology.masters", "private").unwrap();
     set(&mut cluster, "spec.topology.nodes", "hidden").unwrap();
@@ -361,18 +365,18 @@ fn topology() {
         &groups,
         "Cluster/ha.example.com: spec.topology.masters: private machines need private subnets",
     );
-    expect(&cluster, &groups, "Cluster/ha.example.com: spec.topology.nodes: \"hidden\" is not known");
+    expect(&cluster, &groups, "Cluster/ha.example.com: spec.topology.nodes: \"hidden\" is not supported");
 }
 
 #[test]
 fn api() {
-    expect_after_set(&[("spec.api.dns", "{}")], "spec.api: dns and loadBalancer exclude each other");
+    expect_after_set(&[("spec.api.dns", "{}")], "spec.api: dns and loadBalancer are mutually exclusive");
     let (mut cluster, groups) = ha();
     cluster.spec.api.load_balancer = None;
     set(&mut cluster, "spec.api.dns", "{}").unwrap();
     assert_eq!(problems(&cluster, &groups), [""; 0]);
     set(&mut cluster, "spec.topology.dns.type", "None").unwrap();
-    expect(&cluster, &groups, "Cluster/ha.example.com: spec.api.dns: the API cannot be found by DNS");
+    expect(&cluster, &groups, "Cluster/ha.example.com: spec.api.dns: the API cannot use DNS");
 
     expect_after_set(
         &[("spec.masterPublicName", "api_x")],
@@ -384,7 +388,7 @@ fn api() {
     );
     expect_after_set(
         &[("spec.api.loadBalancer.class", "Classic")],
-        "spec.api.loadBalancer.class: classic load balancers are not served",
+        "spec.api.loadBalancer.class: classic load balancers are not supported",
     );
     expect_after_set(
         &[("spec.api.loadBalancer.idleTimeoutSeconds", "10")],
@@ -392,7 +396,7 @@ fn api() {
     );
     expect_after_set(
         &[("spec.api.loadBalancer.sslPolicy", "x")],
-        "spec.api.loadBalancer.sslPolicy: there is no certificate",
+        "spec.api.loadBalancer.sslPolicy: it has no effect without a certificate",
     );
     expect_after_set(
         &[("spec.api.loadBalancer.sslCertificate", "x")],
@@ -403,7 +407,7 @@ fn api() {
             ("spec.api.loadBalancer.securityGroupOverride", "sg-1"),
             ("spec.api.loadBalancer.additionalSecurityGroups", "sg-2"),
         ],
-        "spec.api.loadBalancer.additionalSecurityGroups: a load balancer with a security group of somebody else's",
+        "spec.api.loadBalancer.additionalSecurityGroups: a load balancer with securityGroupOverride cannot have additional",
     );
 }
 
@@ -429,7 +433,7 @@ fn subnets_of_the_load_balancer() {
     );
     expect_after_set(
         &[(&name, "us-east-1a")],
-        &format!("{name}: a public load balancer cannot be reached in the private subnet us-east-1a"),
+        &format!("{name}: a public load balancer is not reachable in the private subnet us-east-1a"),
     );
     let internal = ("spec.api.loadBalancer.type", "Internal");
     let address = format!("{place}.privateIPv4Address");
@@ -448,11 +452,11 @@ fn subnets_of_the_load_balancer() {
     );
     expect_after_set(
         &[(&name, "utility-us-east-1a"), (&address, "172.20.0.9")],
-        &format!("{address}: a public load balancer does not choose"),
+        &format!("{address}: a public load balancer cannot have a fixed private address"),
     );
     expect_after_set(
         &[(&name, "utility-us-east-1a"), ("spec.api.loadBalancer.subnets[1].name", "utility-us-east-1a")],
-        "spec.api.loadBalancer.subnets[1].name: subnet utility-us-east-1a is there twice",
+        "spec.api.loadBalancer.subnets[1].name: subnet utility-us-east-1a is listed twice",
     );
     let (mut cluster, groups) = ha();
     for (path, value) in [internal, (&name, "us-east-1a"), (&address, "172.20.64.9")] {
@@ -472,7 +476,7 @@ fn etcd() {
     expect(
         &cluster,
         &groups,
-        "Cluster/ha.example.com: spec.etcdClusters[0].etcdMembers: 2 members make no better a majority than 1",
+        "Cluster/ha.example.com: spec.etcdClusters[0].etcdMembers: 2 members tolerate no more failures than 1",
     );
     expect(
         &cluster,
@@ -480,32 +484,36 @@ fn etcd() {
         "Cluster/ha.example.com: spec.etcdClusters[0].etcdMembers: control-plane group control-plane-us-east-1c has no member",
     );
     cluster.spec.etcd_clusters[0].members.clear();
-    expect(&cluster, &groups, "Cluster/ha.example.com: spec.etcdClusters[0].etcdMembers: it has no members");
+    expect(
+        &cluster,
+        &groups,
+        "Cluster/ha.example.com: spec.etcdClusters[0].etcdMembers: there are no members",
+    );
     let member = |field: &str| format!("spec.etcdClusters[0].etcdMembers[1].{field}");
     expect_after_set(
         &[("spec.etcdClusters[1].name", "more")],
-        "spec.etcdClusters[1].name: \"more\" is not an etcd cluster that Kubernetes uses",
+        "spec.etcdClusters[1].name: unknown etcd cluster \"more\"",
     );
     expect_after_set(
         &[("spec.etcdClusters[1].name", "main")],
-        "spec.etcdClusters[1].name: main is there twice",
+        "spec.etcdClusters[1].name: main is listed twice",
     );
     expect_after_set(
         &[("spec.etcdClusters[0].provider", "Legacy")],
-        "spec.etcdClusters[0].provider: only the manager runs etcd",
+        "spec.etcdClusters[0].provider: etcd is always run by etcd-manager",
     );
     for (field, value, why) in [
-        ("name", "a", "another member is called a"),
+        ("name", "a", "another member is also named a"),
         ("name", "", "\"\" is not a name"),
         ("instanceGroup", "gone", "there is no instance group \"gone\""),
         ("instanceGroup", "nodes-us-east-1a", "nodes-us-east-1a has role Node"),
         ("instanceGroup", "control-plane-us-east-1a", "another member is on control-plane-us-east-1a"),
-        ("volumeSize", "0", "a volume has at least 1 GiB"),
-        ("volumeType", "floppy", "there is no volume type \"floppy\" (use one of gp3, gp2"),
-        ("volumeIops", "90000", "90000 operations/s is not what a gp3 volume can have"),
-        ("volumeIops", "11000", "11000 operations/s are too many for 20 GiB"),
-        ("volumeThroughput", "3000", "3000 MiB/s is not what a gp3 volume can have"),
-        ("volumeThroughput", "800", "800 MiB/s need more than 3000 operations/s"),
+        ("volumeSize", "0", "must be at least 1 GiB"),
+        ("volumeType", "floppy", "unknown volume type \"floppy\" (use one of gp3, gp2"),
+        ("volumeIops", "90000", "90000 operations/s is out of range for a gp3 volume"),
+        ("volumeIops", "11000", "11000 operations/s is too many for 20 GiB"),
+        ("volumeThroughput", "3000", "3000 MiB/s is out of range for a gp3 volume"),
+        ("volumeThroughput", "800", "800 MiB/s requires more than 3000 operations/s"),
     ] {
         expect_after_set(&[(&member(field), value)], &format!("{}: {why}", member(field)));
     }
@@ -515,31 +523,27 @@ fn etcd() {
     );
     expect_after_set(
         &[(&member("encryptedVolume"), "false"), (&member("kmsKeyId"), "x")],
-        &format!("{}: there is a key, but the volume is not encrypted", member("kmsKeyId")),
+        &format!("{}: the volume has a key, but is not encrypted", member("kmsKeyId")),
     );
     let (mut cluster, groups) = ha();
     cluster.spec.etcd_clusters[0].members[0].instance_group = None;
     expect(
         &cluster,
         &groups,
-        "Cluster/ha.example.com: spec.etcdClusters[0].etcdMembers[0].instanceGroup: no instance group runs this member",
+        "Cluster/ha.example.com: spec.etcdClusters[0].etcdMembers[0].instanceGroup: is required",
     );
 }
 
 #[test]
 fn roles_of_groups() {
     let (cluster, groups) = ha();
-    expect(
-        &cluster,
-        &groups[NODES..],
-        "Cluster/ha.example.com: spec: no instance group has the control plane",
-    );
+    expect(&cluster, &groups[NODES..], "Cluster/ha.example.com: spec: no instance group has role Master");
     let without_nodes: Vec<_> = groups.iter().filter(|group| group.role() != Role::Node).cloned().collect();
     let found = validate(&cluster, &without_nodes);
     assert!(!found.has_errors());
-    expect(&cluster, &without_nodes, "Cluster/ha.example.com: spec: no instance group has nodes");
-    expect_of_group(NODES, &[("spec.role", "APIServer")], "spec.role: role APIServer is not served");
-    expect_of_group(NODES, &[("spec.manager", "Karpenter")], "spec.manager: Karpenter is not served");
+    expect(&cluster, &without_nodes, "Cluster/ha.example.com: spec: no instance group has role Node");
+    expect_of_group(NODES, &[("spec.role", "APIServer")], "spec.role: role APIServer is not supported");
+    expect_of_group(NODES, &[("spec.manager", "Karpenter")], "spec.manager: Karpenter is not supported");
 }
 
 #[test]
@@ -547,15 +551,15 @@ fn sizes_of_groups() {
     expect_of_group(
         CONTROL_PLANE,
         &[("spec.maxSize", "2")],
-        "spec.maxSize: a control-plane group has exactly one machine, not 2",
+        "spec.maxSize: a control-plane group must have exactly one machine, not 2",
     );
     expect_of_group(
         CONTROL_PLANE,
         &[("spec.minSize", "0")],
-        "spec.minSize: a control-plane group has exactly one machine, not 0",
+        "spec.minSize: a control-plane group must have exactly one machine, not 0",
     );
-    expect_of_group(NODES, &[("spec.minSize", "5")], "spec.minSize: 5 is more than maxSize 1");
-    expect_of_group(NODES, &[("spec.minSize", "-1")], "spec.minSize: -1 is less than nothing");
+    expect_of_group(NODES, &[("spec.minSize", "5")], "spec.minSize: 5 is greater than maxSize 1");
+    expect_of_group(NODES, &[("spec.minSize", "-1")], "spec.minSize: -1 must not be negative");
 }
 
 #[test]
@@ -568,7 +572,7 @@ fn places_of_groups() {
     expect_of_group(
         NODES,
         &[("spec.subnets", "us-east-1a,us-east-1a")],
-        "spec.subnets[1]: subnet us-east-1a is there twice",
+        "spec.subnets[1]: subnet us-east-1a is listed twice",
     );
     expect_of_group(
         NODES,
@@ -578,7 +582,7 @@ fn places_of_groups() {
     expect_of_group(
         CONTROL_PLANE,
         &[("spec.subnets", "us-east-1a,us-east-1b")],
-        "spec.subnets: a control-plane group is in one zone, not in us-east-1a, us-east-1b",
+        "spec.subnets: a control-plane group must be in one zone, not in us-east-1a, us-east-1b",
     );
     let (mut cluster, groups) = ha();
     cluster.spec.networking.subnets.clear();
@@ -590,7 +594,7 @@ fn places_of_groups() {
     expect(
         &cluster,
         &groups,
-        "InstanceGroup/nodes-us-east-1a: spec.zones: subnets of gce are in regions, and the group names no zone",
+        "InstanceGroup/nodes-us-east-1a: spec.zones: subnets of gce are regional, so the group needs a zone",
     );
 }
 
@@ -600,40 +604,40 @@ fn machines() {
     set(&mut cluster, "spec.cloudProvider", "openstack").unwrap();
     groups[NODES].spec.image = None;
     groups[NODES].spec.machine_type = None;
-    expect(&cluster, &groups, "InstanceGroup/nodes-us-east-1a: spec.image: it is missing");
-    expect(&cluster, &groups, "InstanceGroup/nodes-us-east-1a: spec.machineType: it is missing");
+    expect(&cluster, &groups, "InstanceGroup/nodes-us-east-1a: spec.image: is required");
+    expect(&cluster, &groups, "InstanceGroup/nodes-us-east-1a: spec.machineType: is required");
     for (path, value, why) in [
-        ("spec.tenancy", "mine", "\"mine\" is not known (use one of default, dedicated, host"),
-        ("spec.cpuCredits", "many", "\"many\" is not known"),
-        ("spec.instanceInterruptionBehavior", "explode", "\"explode\" is not known"),
-        ("spec.gcpProvisioningModel", "spot", "\"spot\" is not known"),
-        ("spec.instanceMetadata.httpTokens", "maybe", "\"maybe\" is not known"),
-        ("spec.instanceMetadata.httpPutResponseHopLimit", "99", "it is not between 1 and 64"),
+        ("spec.tenancy", "mine", "\"mine\" is not supported (use one of default, dedicated, host"),
+        ("spec.cpuCredits", "many", "\"many\" is not supported"),
+        ("spec.instanceInterruptionBehavior", "explode", "\"explode\" is not supported"),
+        ("spec.gcpProvisioningModel", "spot", "\"spot\" is not supported"),
+        ("spec.instanceMetadata.httpTokens", "maybe", "\"maybe\" is not supported"),
+        ("spec.instanceMetadata.httpPutResponseHopLimit", "99", "must be between 1 and 64"),
         ("spec.iam.profile", "nodes", "\"nodes\" is not an ARN"),
         ("spec.maxPrice", "cheap", "\"cheap\" is not a price"),
-        ("spec.rootVolumeSize", "0", "a volume has at least 1 GiB"),
-        ("spec.rootVolumeType", "gp9", "there is no volume type \"gp9\""),
-        ("spec.rootVolumeIops", "100", "100 operations/s is not what a gp3 volume can have"),
-        ("spec.rootVolumeThroughput", "50", "50 MiB/s is not what a gp3 volume can have"),
+        ("spec.rootVolumeSize", "0", "must be at least 1 GiB"),
+        ("spec.rootVolumeType", "gp9", "unknown volume type \"gp9\""),
+        ("spec.rootVolumeIops", "100", "100 operations/s is out of range for a gp3 volume"),
+        ("spec.rootVolumeThroughput", "50", "50 MiB/s is out of range for a gp3 volume"),
         ("spec.volumeMounts[0].path", "data", "\"data\" is not a path"),
-        ("spec.volumeMounts[0].filesystem", "fat", "\"fat\" is not known"),
-        ("spec.mixedInstancesPolicy.onDemandAboveBase", "101", "it is not a share in percent"),
-        ("spec.mixedInstancesPolicy.onDemandBase", "-1", "it is less than nothing"),
-        ("spec.mixedInstancesPolicy.spotAllocationStrategy", "random", "\"random\" is not known"),
-        ("spec.mixedInstancesPolicy.onDemandAllocationStrategy", "random", "\"random\" is not known"),
-        ("spec.warmPool.minSize", "-1", "it is less than nothing"),
-        ("spec.rollingUpdate.maxSurge", "-1", "-1 is less than nothing"),
-        ("spec.rollingUpdate.maxUnavailable", "120%", "\"120%\" is not a share"),
-        ("spec.cloudLabels.Name", "x", "Name is how objects are recognised"),
-        ("spec.nodeLabels[\"Ex.com/x\"]", "x", "\"Ex.com/x\" is not a label"),
-        ("spec.nodeLabels.x", "a b", "\"a b\" is not the value of a label"),
+        ("spec.volumeMounts[0].filesystem", "fat", "\"fat\" is not supported"),
+        ("spec.mixedInstancesPolicy.onDemandAboveBase", "101", "must be a percentage"),
+        ("spec.mixedInstancesPolicy.onDemandBase", "-1", "must not be negative"),
+        ("spec.mixedInstancesPolicy.spotAllocationStrategy", "random", "\"random\" is not supported"),
+        ("spec.mixedInstancesPolicy.onDemandAllocationStrategy", "random", "\"random\" is not supported"),
+        ("spec.warmPool.minSize", "-1", "must not be negative"),
+        ("spec.rollingUpdate.maxSurge", "-1", "-1 must not be negative"),
+        ("spec.rollingUpdate.maxUnavailable", "120%", "\"120%\" is not a percentage"),
+        ("spec.cloudLabels.Name", "x", "Name is reserved for identifying objects"),
+        ("spec.nodeLabels[\"Ex.com/x\"]", "x", "\"Ex.com/x\" is not a valid label key"),
+        ("spec.nodeLabels.x", "a b", "\"a b\" is not a valid label value"),
     ] {
         expect_of_group(NODES, &[(path, value)], &format!("{path}: {why}"));
     }
     expect_of_group(
         NODES,
         &[("spec.volumeMounts[0].path", "/data")],
-        "spec.volumeMounts[0].device: nothing is mounted",
+        "spec.volumeMounts[0].device: is required",
     );
     expect_of_group(
         NODES,
@@ -648,17 +652,17 @@ fn machines() {
     expect_of_group(
         NODES,
         &[("spec.volumes", "[{device: /dev/x, size: 1}, {device: /dev/x, size: 1}]")],
-        "spec.volumes[1].device: /dev/x is there twice",
+        "spec.volumes[1].device: /dev/x is listed twice",
     );
     expect_of_group(
         NODES,
         &[("spec.externalLoadBalancers", "[{}]")],
-        "spec.externalLoadBalancers[0]: it must name either",
+        "spec.externalLoadBalancers[0]: must refer to either",
     );
     expect_of_group(
         NODES,
         &[("spec.additionalUserData[0].name", "x")],
-        "spec.additionalUserData[0]: it has no name or no type",
+        "spec.additionalUserData[0]: name and type are required",
     );
     expect_of_group(
         NODES,
@@ -666,7 +670,7 @@ fn machines() {
             ("spec.mixedInstancesPolicy.instances", "a,b"),
             ("spec.mixedInstancesPolicy.instanceRequirements", "{cpu: {min: 2}}"),
         ],
-        "spec.mixedInstancesPolicy.instanceRequirements: machine types are either named or described",
+        "spec.mixedInstancesPolicy.instanceRequirements: instances and instanceRequirements are mutually exclusive",
     );
     expect_of_group(
         NODES,
@@ -674,7 +678,7 @@ fn machines() {
             ("spec.mixedInstancesPolicy.spotInstancePools", "2"),
             ("spec.mixedInstancesPolicy.spotAllocationStrategy", "diversified"),
         ],
-        "spec.mixedInstancesPolicy.spotInstancePools: pools are counted with the strategy lowest-price only",
+        "spec.mixedInstancesPolicy.spotInstancePools: it applies to the strategy lowest-price only",
     );
     expect_of_group(
         NODES,
@@ -713,11 +717,11 @@ fn taints() {
 fn access_policies_and_labels() {
     expect_after_set(
         &[("spec.sshAccess", "192.0.2.7/24")],
-        "spec.sshAccess[0]: 192.0.2.7/24 is not where the range begins (write 192.0.2.0/24)",
+        "spec.sshAccess[0]: 192.0.2.7/24 has host bits set (use 192.0.2.0/24)",
     );
     expect_after_set(
         &[("spec.kubernetesApiAccess", "::/0,::/0")],
-        "spec.kubernetesApiAccess[1]: ::/0 is there twice",
+        "spec.kubernetesApiAccess[1]: ::/0 is listed twice",
     );
     expect_after_set(
         &[("spec.cloudProvider", "openstack"), ("spec.nodePortAccess", "pl-1")],
@@ -725,7 +729,7 @@ fn access_policies_and_labels() {
     );
     expect_after_set(
         &[("spec.additionalPolicies.master", "{}")],
-        "spec.additionalPolicies.master: it is not a list of policy statements",
+        "spec.additionalPolicies.master: is not a JSON list of policy statements",
     );
     expect_after_set(
         &[("spec.additionalPolicies.worker", "[]")],
@@ -737,18 +741,18 @@ fn access_policies_and_labels() {
     );
     expect_after_set(
         &[("spec.cloudLabels[\"kubernetes.io/cluster/x\"]", "owned")],
-        "spec.cloudLabels[\"kubernetes.io/cluster/x\"]: kubernetes.io/cluster/x is how objects are recognised",
+        "spec.cloudLabels[\"kubernetes.io/cluster/x\"]: kubernetes.io/cluster/x is reserved for identifying objects",
     );
-    expect_after_set(&[("spec.dnsZone", "")], "spec.dnsZone: it is empty");
+    expect_after_set(&[("spec.dnsZone", "")], "spec.dnsZone: must not be empty");
     expect_after_set(
         &[("spec.iam.serviceAccountExternalPermissions[0].name", "x")],
         "spec.iam.serviceAccountExternalPermissions[0].namespace: \"\" is not a name",
     );
     expect_after_set(
         &[("spec.rollingUpdate.maxSurge", "x%")],
-        "spec.rollingUpdate.maxSurge: \"x%\" is not a share",
+        "spec.rollingUpdate.maxSurge: \"x%\" is not a percentage",
     );
-    expect_after_set(&[("spec.warmPool.maxSize", "-1")], "spec.warmPool.maxSize: it is less than nothing");
+    expect_after_set(&[("spec.warmPool.maxSize", "-1")], "spec.warmPool.maxSize: must not be negative");
 }
 
 #[test]

@@ -1,11 +1,10 @@
-//! Every permission that this crate's calls take, by the kind that makes them: what rate limits and the check of
-//! permissions go by.
+//! The permissions of this crate's calls, by kind: the source of rate limits and of the permission check.
 //!
-//! A call is named after the permission that it takes: `compute.networks.create`. What is listed beside such
-//! names is asked for on the way (`use` of what a new object refers to), see the method's page in
-//! <https://cloud.google.com/compute/docs/reference/rest/v1>.
-//! [`Clients::call`](crate::clients::Clients::call) checks in debug builds that a call is listed, so that the
-//! table cannot fall behind the code.
+//! A call is named after its permission: `compute.networks.create`. Further permissions in a list are
+//! required as well (`use` of objects that a new one refers to), see the method's page in
+//! <https://cloud.google.com/compute/docs/reference/rest/v1>. In debug builds,
+//! [`Clients::call`](crate::clients::Clients::call) asserts that a call is listed, so the table cannot become
+//! outdated.
 
 use kops_core::cloud::Actions;
 
@@ -13,10 +12,10 @@ use kops_core::cloud::Actions;
 pub(crate) const MACHINES: &str = "Machines";
 /// The kind under which those on the state store are listed.
 pub(crate) const STATE_STORE: &str = "StateStore";
-/// Operations are looked at for every kind of Compute Engine's.
+/// Operations are read for every kind of Compute Engine.
 pub(crate) const OPERATIONS: &str = "Operations";
 
-/// All of them.
+/// All actions.
 pub(crate) const ALL: &[Actions] = &[
     Actions {
         kind: OPERATIONS,
@@ -99,7 +98,7 @@ pub(crate) const ALL: &[Actions] = &[
         write: &[
             "compute.instanceTemplates.create",
             "compute.instanceTemplates.delete",
-            // Asked of whoever makes machines that run under a service account.
+            // Required of whoever creates machines that run under a service account.
             "iam.serviceAccounts.actAs",
         ],
     },
@@ -214,10 +213,10 @@ pub(crate) const ALL: &[Actions] = &[
     },
 ];
 
-/// Calls that are not named after the one permission they take: asking what one may do takes none.
+/// Calls that are not named after their permission: testing one's own permissions needs none.
 pub(crate) const WITHOUT: &[&str] = &["resourcemanager.projects.testIamPermissions"];
 
-/// Whether a call changes nothing.
+/// Whether a call is read-only.
 pub(crate) fn only_looks(call: &str) -> bool {
     let verb = call.rsplit('.').next().unwrap_or_default();
     ["get", "list", "test"].iter().any(|look| verb.starts_with(look))

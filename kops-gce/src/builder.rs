@@ -1,4 +1,4 @@
-//! How a connection to Google Cloud is configured.
+//! Configuration of a connection to Google Cloud.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use rustls::crypto::{CryptoProvider, ring};
 use crate::clients::Clients;
 use crate::{Gce, error};
 
-/// The slowest calls in use (a full page of instances) take a few seconds. What has not answered by then is not
-/// coming: better look whether it was done.
+/// The slowest calls in use (a full page of instances) take a few seconds. A call that has not been answered
+/// by then will not be; checking its effect is better than waiting.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// All of Google Cloud; what the identity may do in it is what limits.
+/// All of Google Cloud; the permissions of the identity are the limit.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 /// Configures a connection to Google Cloud.
 ///
-/// Either all is given, and nothing is read from the machine:
+/// Either everything is set explicitly, and nothing is read from the environment:
 ///
 /// ```no_run
 /// # async fn example() -> kops_core::Result<()> {
@@ -38,12 +38,13 @@ const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// # }
 /// ```
 ///
-/// or what is not given comes from where Google's tools look for it ([`GceBuilder::from_env`]).
+/// or settings are looked up where Google's tools look for them ([`GceBuilder::from_env`]).
 ///
 /// # Retries
 ///
-/// The SDK's own retries are off. The engine knows which calls are safe to repeat and how to look up what a lost
-/// answer made, it paces all calls together, and it shows what it waits for. Two retry loops would multiply.
+/// The SDK's own retries are disabled. The engine knows which calls are safe to repeat and how to find what a
+/// call with a lost answer created, it paces all calls together, and it reports what it waits for. Two retry
+/// loops would multiply.
 ///
 /// # TLS
 ///
@@ -64,7 +65,7 @@ pub struct GceBuilder {
     install_ring: bool,
 }
 
-/// Addresses other than Google's own, without a path.
+/// Endpoints other than Google's own, without a path.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Endpoints {
     pub(crate) compute: Option<String>,
@@ -75,7 +76,7 @@ pub(crate) struct Endpoints {
 }
 
 impl GceBuilder {
-    /// Nothing set, and nothing looked up.
+    /// A builder without settings that looks nothing up.
     pub fn new() -> Self {
         Self {
             environment: false,
@@ -88,7 +89,7 @@ impl GceBuilder {
         }
     }
 
-    /// What is not set is looked up as Google's tools do:
+    /// Looks up settings that are not set explicitly as Google's tools do:
     ///
     /// | what | variables |
     /// |---|---|
@@ -115,7 +116,7 @@ impl GceBuilder {
         self
     }
 
-    /// One address for all services, e.g. an emulator's.
+    /// One endpoint for all services, for example an emulator's.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         let endpoint = Some(endpoint.into());
         self.endpoints = Endpoints {
@@ -128,45 +129,45 @@ impl GceBuilder {
         self
     }
 
-    /// Where credentials come from.
+    /// The credentials.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// No credentials: calls carry none. For emulators.
+    /// Sends calls without credentials, for emulators.
     pub fn anonymous(self) -> Self {
         self.credentials(anonymous::Builder::new().build())
     }
 
-    /// Makes ring the process' provider of cryptography while building, unless the program has installed one by then;
-    /// [see above](GceBuilder#tls). For programs, not for libraries: it decides for the whole process.
+    /// Installs ring as the process' cryptography provider while building, unless the program has installed one;
+    /// [see above](GceBuilder#tls). For programs, not for libraries, because it affects the whole process.
     pub fn install_ring(mut self) -> Self {
         self.install_ring = true;
         self
     }
 
-    /// The clock by which calls are paced; the machine's unless given.
+    /// The clock that paces calls; by default the system clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Connects: finds project, region and credentials. No call is made to Google, unless the credentials need
-    /// one.
+    /// Connects: determines project, region and credentials. No call is made to Google unless the credentials
+    /// need one.
     ///
     /// # Errors
     ///
     /// - [`Invalid`](kops_core::ErrorKind::Invalid): no project or region, or a malformed one, or a malformed
     ///   endpoint.
-    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no credentials; says where they were
-    ///   looked for.
+    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no credentials; the error lists the
+    ///   places that were searched.
     pub async fn build(mut self) -> Result<Gce> {
         let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
         self.look_up();
-        let hint = "give one; with from_env also in GOOGLE_CLOUD_PROJECT";
+        let hint = "set it; with from_env also in GOOGLE_CLOUD_PROJECT";
         let project = checked("project", self.project.take(), hint)?;
-        let hint = "give one, for example europe-west3; with from_env also in CLOUDSDK_COMPUTE_REGION";
+        let hint = "set it, for example to europe-west3; with from_env also in CLOUDSDK_COMPUTE_REGION";
         let region = checked("region", self.region.take(), hint)?;
         let connection = self.connect()?;
         let clients =
@@ -174,7 +175,7 @@ impl GceBuilder {
         Ok(Gce::new(clients))
     }
 
-    /// What a state store needs.
+    /// The part of the connection that a state store needs.
     pub(crate) fn connection(mut self) -> Result<Connection> {
         self.look_up();
         self.connect()
@@ -200,8 +201,8 @@ impl GceBuilder {
                 ApplicationDefault::default().with_scopes([SCOPE]).build().map_err(error::from_credentials)?
             }
             None => {
-                return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials were given")
-                    .with_hint("give some, or look in the environment with GceBuilder::from_env"));
+                return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials are set")
+                    .with_hint("set credentials, or use GceBuilder::from_env"));
             }
         };
         Ok(Connection { credentials, endpoints })
@@ -246,7 +247,7 @@ impl Default for GceBuilder {
 
 impl fmt::Debug for GceBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the credentials: what they show of themselves is their own affair.
+        // Not the credentials themselves, whose `Debug` output may show anything.
         f.debug_struct("GceBuilder")
             .field("environment", &self.environment)
             .field("project", &self.project)
@@ -258,7 +259,7 @@ impl fmt::Debug for GceBuilder {
     }
 }
 
-/// Credentials and addresses.
+/// Credentials and endpoints.
 #[derive(Clone)]
 pub(crate) struct Connection {
     pub(crate) credentials: Credentials,
@@ -270,39 +271,35 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Without a provider of cryptography the SDK would panic.
+/// Checks that there is a cryptography provider; without one the SDK would panic.
 fn check_tls(install_ring: bool) -> Result<()> {
     if CryptoProvider::get_default().is_none() && install_ring {
-        // Fails when the program has installed one this very moment, which is then the one to use.
+        // Fails if the program has installed one in the meantime, which is then used.
         let _ = ring::default_provider().install_default();
     }
     if CryptoProvider::get_default().is_some() {
         return Ok(());
     }
-    Err(Error::invalid(
-        "rustls has no provider of cryptography in this process, which Google's SDK relies on",
-    )
-    .with_hint(
-        "install one when the program starts, for example with \
+    Err(Error::invalid("rustls has no cryptography provider in this process, which Google's SDK requires")
+        .with_hint(
+            "install one when the program starts, for example with \
              rustls::crypto::ring::default_provider().install_default(), or call GceBuilder::install_ring",
-    ))
+        ))
 }
 
 fn checked(what: &str, value: Option<String>, hint: &str) -> Result<String> {
     let Some(value) = value else {
         return Err(Error::invalid(format!("no Google Cloud {what} is set")).with_hint(hint));
     };
-    // They become part of addresses. Old projects are in domains: `example.com:project`.
+    // They become part of URLs. Old projects are in domains: `example.com:project`.
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':');
     if value.is_empty() || !value.bytes().all(fits) {
-        return Err(
-            Error::invalid(format!("`{value}` is not the name of a Google Cloud {what}")).with_hint(hint)
-        );
+        return Err(Error::invalid(format!("`{value}` is not a valid Google Cloud {what}")).with_hint(hint));
     }
     Ok(value)
 }
 
-/// An endpoint without the path of an API, which gcloud's overrides have and the SDK adds by itself.
+/// An endpoint without the path of an API, which gcloud's overrides include and the SDK adds itself.
 fn checked_endpoint(endpoint: &str) -> Result<String> {
     let bare = ["/compute/v1", "/dns/v1", "/storage/v1", "/v1", "/v3", ""]
         .iter()
@@ -312,8 +309,8 @@ fn checked_endpoint(endpoint: &str) -> Result<String> {
     if host.is_some_and(|host| !host.is_empty() && !host.starts_with('/')) {
         return Ok(bare.to_owned());
     }
-    Err(Error::invalid(format!("the endpoint `{endpoint}` is not an address"))
-        .with_hint("write it as http://host:port or https://host"))
+    Err(Error::invalid(format!("the endpoint `{endpoint}` is not a valid URL"))
+        .with_hint("use http://host:port or https://host"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The SDK's clients, and the one way in which calls are made.
+//! The SDK's clients, and the only way to make calls.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::operations::Operations;
 use crate::path::{Path, Place};
 use crate::{actions, error, limits};
 
-/// A client for every collection in use. They share one cache of credentials. Cheap to clone.
+/// A client for every collection in use. They share one credentials cache. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Clients(Arc<Inner>);
 
@@ -62,14 +62,14 @@ pub(crate) struct Inner {
     pub(crate) projects: Projects,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) operations: Operations,
-    /// Held from reading the project's policy until it is written: of two who change it at once, one would be
-    /// refused.
+    /// Held from reading the project's policy until it is written: of two concurrent changes, one would be
+    /// rejected.
     pub(crate) policy: Mutex<()>,
     limiter: Limiter,
 }
 
 impl Clients {
-    /// Sets up the clients; makes no call.
+    /// Creates the clients; makes no call.
     pub(crate) async fn new(
         project: String,
         region: String,
@@ -77,7 +77,7 @@ impl Clients {
         endpoints: &Endpoints,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        // One attempt, with a timeout; see `GceBuilder` for why.
+        // One attempt, with a timeout; `GceBuilder` explains why.
         macro_rules! client {
             ($client:ty, $endpoint:expr) => {{
                 let mut builder = <$client>::builder()
@@ -123,8 +123,8 @@ impl Clients {
         })))
     }
 
-    /// Makes a call, named after the permission that it takes, once the rate limits admit it; explains its
-    /// failure. When it is broken off is said at [`Limiter::run`].
+    /// Makes a call, named after its permission, once the rate limits admit it, and converts its error.
+    /// [`Limiter::run`] documents when it is cancelled.
     pub(crate) fn call<T: Send>(
         &self,
         cx: &Context,
@@ -135,7 +135,7 @@ impl Clients {
             Actions::names(actions::ALL).contains(name) || actions::WITHOUT.contains(&name),
             "{name}: see actions.rs"
         );
-        // The SDK's futures are large, too much so to be carried along in those of whole listings.
+        // The SDK's futures are too large to be part of the futures of whole listings.
         let request = Box::pin(request);
         async move {
             let explained = async { request.await.map_err(|failed| error::from_sdk(name, failed)) };
@@ -143,7 +143,7 @@ impl Clients {
         }
     }
 
-    /// The operations of these names in a place.
+    /// The operations with these names in a place.
     pub(crate) async fn operations_in(
         &self,
         place: &Place,
@@ -168,7 +168,7 @@ impl Clients {
         }
     }
 
-    /// Where objects of this region or project are.
+    /// The path of an object of this region or project.
     pub(crate) fn path(&self, place: Place, collection: &str, name: &str) -> Path {
         Path {
             project: self.project.clone(),
@@ -184,12 +184,12 @@ impl Clients {
     }
 }
 
-/// An idempotency token for a change of an object, in the form that Compute Engine takes: a UUID.
+/// An idempotency token for a change of an object, in Compute Engine's form, a UUID:
 /// <https://cloud.google.com/compute/docs/reference/rest/v1/instances/insert>
 pub(crate) fn request_id(token: &str, object: &Path) -> String {
     let digest = Sha256::new().chain_update(token).chain_update(object.to_string()).finalize();
     let hex = digest.iter().take(16).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    // Version 4 and the usual variant, as UUIDs that mean nothing have.
+    // Version 4 and the usual variant, as in random UUIDs.
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
     format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(12, 15), part(15, 18), part(18, 30))
 }

@@ -1,4 +1,4 @@
-//! The cloud itself.
+//! The provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use kops_core::lower::{Native, passing};
 use crate::clients::Clients;
 use crate::{GceBuilder, kinds, lower};
 
-/// A project of Google Cloud in one region.
+/// A Google Cloud project in one region.
 #[derive(Clone)]
 pub struct Gce {
     clients: Clients,

@@ -1,12 +1,12 @@
-//! What Google's errors mean.
+//! Google's errors as kinds of [`Error`](kops_core::Error).
 //!
-//! | API | a failure says |
+//! | API | an error contains |
 //! |---|---|
 //! | Compute Engine, Cloud DNS, Cloud Storage | an HTTP status and, in `errors`, a reason such as `alreadyExists` |
 //! | IAM, Resource Manager | an HTTP status and a canonical code such as `ALREADY_EXISTS` |
 //! | operations of Compute Engine | a code such as `QUOTA_EXCEEDED`, after the call itself succeeded |
 //!
-//! All three come down to one function, [`kind`].
+//! One function, [`kind`], handles all three.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use google_cloud_gax::error::rpc::{Code, StatusDetails};
 use kops_core::cloud::causes;
 use kops_core::{Error, ErrorKind};
 
-/// A call of the SDK's that failed.
+/// The error of an SDK call.
 pub(crate) fn from_sdk(call: &str, error: SdkError) -> Error {
     let status = error.http_status_code().unwrap_or_default();
     let wait =
@@ -43,14 +43,14 @@ pub(crate) fn from_sdk(call: &str, error: SdkError) -> Error {
     mapped.with_source(error)
 }
 
-/// A client that could not be made.
+/// A client that could not be created.
 pub(crate) fn from_build(error: BuildError) -> Error {
     let kind = if error.is_default_credentials() { ErrorKind::Unauthenticated } else { ErrorKind::Invalid };
     Error::new(kind, format!("no connection to Google Cloud could be set up: {}", causes(&error)))
         .with_source(error)
 }
 
-/// Credentials that could not be had.
+/// The error of missing credentials.
 pub(crate) fn from_credentials(error: impl StdError + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::Unauthenticated, format!("no Google Cloud credentials: {}", causes(&error)))
         .with_hint(
@@ -60,7 +60,7 @@ pub(crate) fn from_credentials(error: impl StdError + Send + Sync + 'static) -> 
         .with_source(error)
 }
 
-/// A plain answer of an API without a client of its own: Cloud Storage.
+/// A plain response of an API without a client of its own: Cloud Storage.
 pub(crate) fn from_answer(call: &str, status: u16, body: &[u8]) -> Error {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let error = &body["error"];
@@ -69,7 +69,7 @@ pub(crate) fn from_answer(call: &str, status: u16, body: &[u8]) -> Error {
     answered(call, status, &text(&error["status"]), &reason, &text(&error["message"])).with_call(call)
 }
 
-/// No answer, or none that makes sense.
+/// No response, or a malformed one.
 fn unanswered(call: &str, error: &SdkError) -> Error {
     if error.is_authentication() {
         return Error::new(ErrorKind::Unauthenticated, causes(error))
@@ -79,11 +79,11 @@ fn unanswered(call: &str, error: &SdkError) -> Error {
         return Error::invalid(format!("the request could not be made: {}", causes(error)));
     }
     if error.is_deserialization() && crate::actions::only_looks(call) {
-        // Looking again would show the same.
-        return Error::internal(format!("the answer is not understood: {}", causes(error)));
+        // Another look would show the same.
+        return Error::internal(format!("malformed response: {}", causes(error)));
     }
-    Error::new(ErrorKind::Unavailable, format!("no answer that makes sense: {}", causes(error)))
-        .with_hint("check the network, and the endpoint if one is set; a proxy may stand between")
+    Error::new(ErrorKind::Unavailable, format!("no valid response: {}", causes(error)))
+        .with_hint("check the network, and the endpoint if one is set; a proxy may be in between")
 }
 
 fn answered(call: &str, status: u16, code: &str, reason: &str, message: &str) -> Error {
@@ -102,7 +102,7 @@ fn answered(call: &str, status: u16, code: &str, reason: &str, message: &str) ->
     }
 }
 
-/// Why an operation failed; `None` when it has not.
+/// The error of an operation; `None` if it has not failed.
 pub(crate) fn of_operation(call: &str, operation: &Operation) -> Option<Error> {
     let first = operation.error.as_ref().and_then(|error| error.errors.first());
     let status =
@@ -118,7 +118,7 @@ pub(crate) fn of_operation(call: &str, operation: &Operation) -> Option<Error> {
     Some(answered(call, status, "", &code, &message).with_call(call))
 }
 
-/// What a failure of a call means. `code` is canonical, `reason` a service's own; either may be empty.
+/// The kind of a call's error. `code` is canonical, `reason` service-specific; either may be empty.
 pub(crate) fn kind(call: &str, status: u16, code: &str, reason: &str, message: &str) -> ErrorKind {
     match reason {
         "rateLimitExceeded"
@@ -137,7 +137,7 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, reason: &str, message: &
         | "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE"
         | "resourceInUse"
         | "containerNotEmpty" => ErrorKind::DependencyViolation,
-        // On the way in what is asked for becomes ready; on the way out what still works on it ends.
+        // During creation, the object becomes ready; during deletion, the change in progress ends.
         "resourceNotReady" | "RESOURCE_NOT_READY" => {
             if takes_away(call) {
                 ErrorKind::DependencyViolation
@@ -152,7 +152,7 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, reason: &str, message: &
         | "ZONE_RESOURCE_POOL_EXHAUSTED"
         | "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS"
         | "IP_SPACE_EXHAUSTED" => ErrorKind::Quota,
-        // Compute Engine's fingerprints are read anew before every attempt of a change.
+        // Compute Engine's fingerprints are read again before every attempt of a change.
         "conditionNotMet" | "CONDITION_NOT_MET" if call.starts_with("compute.") => ErrorKind::NotYetVisible,
         "conditionNotMet" | "CONDITION_NOT_MET" | "fingerprintMismatch" => ErrorKind::Conflict,
         "notFound" | "RESOURCE_NOT_FOUND" => missing(call),
@@ -167,7 +167,8 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, reason: &str, message: &
 }
 
 fn by_code(call: &str, status: u16, code: &str, message: &str) -> ErrorKind {
-    // A policy that names a service account made a moment ago: IAM is consistent after a minute or so.
+    // A policy that names a service account created a moment ago: IAM becomes consistent within a minute or
+    // so.
     // https://cloud.google.com/iam/docs/access-change-propagation
     if status == 400 && message.contains("Service account") && message.contains("does not exist") {
         return ErrorKind::NotYetVisible;
@@ -181,7 +182,7 @@ fn by_code(call: &str, status: u16, code: &str, message: &str) -> ErrorKind {
         ("NOT_FOUND", _) | (_, 404) => missing(call),
         ("PERMISSION_DENIED", _) | (_, 403) => ErrorKind::Denied,
         ("UNAUTHENTICATED", _) | (_, 401) => ErrorKind::Unauthenticated,
-        // Of IAM's policies: somebody else has changed it since it was read. Nothing was done.
+        // For IAM policies: the policy has changed since it was read. Nothing was done.
         ("ABORTED", _) if call.ends_with(".setIamPolicy") => ErrorKind::Throttled,
         ("ABORTED", _) | (_, 409 | 412) => ErrorKind::Conflict,
         ("RESOURCE_EXHAUSTED", _) | (_, 429) => ErrorKind::Throttled,
@@ -191,8 +192,8 @@ fn by_code(call: &str, status: u16, code: &str, message: &str) -> ErrorKind {
     }
 }
 
-/// Something that the call names is not there: for a call that looks or takes away, that is the answer; one
-/// that makes or changes names what was made moments before, and will find it.
+/// An object that the call names does not exist. For a read or a deletion, that is the answer; a call that
+/// creates or changes something names objects created moments before, which will become visible.
 fn missing(call: &str) -> ErrorKind {
     let makes =
         [".create", ".update", ".setLabels", ".setIamPolicy", ".use"].iter().any(|verb| call.ends_with(verb));
@@ -213,10 +214,10 @@ fn hint(kind: ErrorKind, call: &str, reason: &str) -> Option<String> {
         }
         (ErrorKind::Unauthenticated, _) => "run `gcloud auth application-default login`",
         (ErrorKind::Quota, reason) if reason.starts_with("ZONE_RESOURCE_POOL") => {
-            "the zone has no such machines left: choose another zone or machine type, or try again later"
+            "the zone has no capacity for this machine type: choose another zone or machine type, or try again later"
         }
         (ErrorKind::Quota, _) => {
-            "ask for more on the Quotas page of Google Cloud's console, or remove what is unused"
+            "request an increase on the Quotas page of Google Cloud's console, or delete unused objects"
         }
         _ => return None,
     };

@@ -1,20 +1,21 @@
-//! What only Google Cloud understands, typed.
+//! Google Cloud-specific settings, as typed extensions of the agnostic kinds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kops_core::resource::Extension;
 use serde::{Deserialize, Serialize};
 
-/// Of an instance group.
+/// Extends an [`InstanceGroup`](kops_core::resource::InstanceGroup).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GceInstanceGroup {
-    /// Accelerators of each machine, by type and number: `nvidia-tesla-t4` → 1.
+    /// Accelerators of each machine, by type, with their number: `nvidia-tesla-t4` → 1.
     pub accelerators: BTreeMap<String, u32>,
-    /// Whether user data is a script for Google's guest agent (metadata `startup-script`, run at every boot)
-    /// rather than cloud-init's (`user-data`): for images without cloud-init, such as Google's Debian ones.
+    /// Whether user data is a script for Google's guest agent (metadata `startup-script`, run on every boot)
+    /// rather than for cloud-init (`user-data`): for images without cloud-init, such as Google's Debian
+    /// images.
     pub startup_script: bool,
-    /// Further tags of its machines.
+    /// Additional network tags of its machines.
     pub tags: BTreeSet<String>,
 }
 
@@ -22,11 +23,11 @@ impl Extension for GceInstanceGroup {
     const NAME: &'static str = "gce/InstanceGroup";
 }
 
-/// Of an identity.
+/// Extends an [`Identity`](kops_core::resource::Identity).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GceIdentity {
-    /// Further roles in the project: `roles/artifactregistry.reader`.
+    /// Additional roles in the project: `roles/artifactregistry.reader`.
     pub roles: BTreeSet<String>,
 }
 

@@ -1,7 +1,7 @@
-//! Labels, where objects have them: for people, for kOps' tools and for the controllers in the cluster.
+//! Labels, for objects that have them: for users, kOps' tools and the controllers in the cluster.
 //!
-//! Labels say whose an object is only loosely: their values take neither dots nor capitals. Who owns it is told
-//! by the [`Mark`](kops_core::cloud::Mark) in its description.
+//! Labels are only a hint at the owner: their values allow neither dots nor capitals. The owner is recorded
+//! in the [`Mark`](kops_core::cloud::Mark) in the object's description.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use kops_core::cloud::{Scope, shortened};
 /// Labels.
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// The label with the cluster's name, dots turned into hyphens; kOps' own.
+/// The label with the cluster's name, with dots replaced by hyphens; also used by kOps.
 pub(crate) const CLUSTER: &str = "k8s-io-cluster-name";
-/// The longest key and value: <https://cloud.google.com/compute/docs/labeling-resources>.
+/// The maximum length of keys and values: <https://cloud.google.com/compute/docs/labeling-resources>.
 const LONGEST: usize = 63;
 
 /// The value of [`CLUSTER`].
@@ -22,7 +22,7 @@ pub(crate) fn cluster(scope: &Scope) -> String {
     shortened(&name.chars().map(safe).collect::<String>(), LONGEST)
 }
 
-/// The labels of an object of a scope: the cluster's, the scope's further ones, and these.
+/// The labels of an object of a scope: the cluster's, the scope's additional ones, and these.
 pub(crate) fn of<'a>(scope: &Scope, more: impl IntoIterator<Item = (&'a String, &'a String)>) -> Labels {
     let written = |(name, text): (&String, &String)| (key(name), value(text));
     let mut labels: Labels = scope.extra_labels().iter().map(written).collect();
@@ -31,7 +31,7 @@ pub(crate) fn of<'a>(scope: &Scope, more: impl IntoIterator<Item = (&'a String, 
     labels
 }
 
-/// A key in the form that labels have: `k8s.io/etcd/main` becomes `k8s-io-etcd-main`, as in kOps.
+/// A key in the format of labels: `k8s.io/etcd/main` becomes `k8s-io-etcd-main`, as in kOps.
 pub(crate) fn key(name: &str) -> String {
     let safe = |c: char| match c {
         'a'..='z' | '0'..='9' | '-' | '_' => c,
@@ -45,8 +45,8 @@ pub(crate) fn key(name: &str) -> String {
     shortened(&key, LONGEST)
 }
 
-/// A value in the form that labels have. What does not fit is written as kOps writes it: every character but
-/// lower-case letters and digits as a hyphen and two hexadecimal digits, so `a/a,b` becomes `a-2fa-2cb`.
+/// A value in the format of labels, encoded as in kOps: every character other than lowercase letters and
+/// digits becomes a hyphen and two hexadecimal digits, so `a/a,b` becomes `a-2fa-2cb`.
 pub(crate) fn value(text: &str) -> String {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     if text.len() <= LONGEST && text.bytes().all(fits) {

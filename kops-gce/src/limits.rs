@@ -1,27 +1,27 @@
 //! Google Cloud's rate limits.
 //!
-//! Quotas are counted for each project and, for what is regional, region, over a minute: what is used up comes
-//! back with the next minute, all at once. A bucket that holds a sixth of a minute's calls and refills evenly
-//! stays below that, whenever the minute began. Others who work in the project are unseen here;
-//! [`Limiter`](kops_core::cloud::Limiter) learns of them when Google throttles.
+//! Quotas are counted per project and, for regional calls, region, over a minute, and are restored at the
+//! start of the next minute, all at once. A bucket that holds a sixth of a minute's calls and refills evenly
+//! stays below that, whenever the minute starts. Other users of the project are not known here;
+//! [`Limiter`](kops_core::cloud::Limiter) adapts when Google throttles.
 //!
-//! | service | calls a minute | source |
+//! | service | calls per minute | source |
 //! |---|---:|---|
 //! | Compute Engine: changes, reads, lists, each | 1,500 | <https://cloud.google.com/compute/api-quota> |
 //! | Compute Engine: reads of operations | 1,500 | the same |
 //! | IAM: reads, writes | 6,000, 600 | <https://cloud.google.com/iam/quotas> |
 //! | Resource Manager: reads of policies, writes | 600 each | <https://cloud.google.com/resource-manager/quotas> |
-//! | Cloud DNS | 600 taken; a project is given 6,000 | <https://cloud.google.com/dns/quotas> |
+//! | Cloud DNS | 600 used; a project has 6,000 | <https://cloud.google.com/dns/quotas> |
 //!
-//! Cloud Storage has no limit that a state store comes near, save one write a second to the same object
-//! (<https://cloud.google.com/storage/quotas>), which it answers with 429 and the store repeats.
+//! Cloud Storage has no limit that a state store comes near, except one write per second to the same object
+//! (<https://cloud.google.com/storage/quotas>), which it answers with 429 and the store retries.
 
 use kops_core::cloud::TokenBucket;
 
 use crate::actions;
 
-/// How many calls are in flight at most: a plan makes some 25 listings side by side, and the quota of changes
-/// admits 25 a second in the long run.
+/// The maximum number of calls in flight: a plan makes some 25 listings concurrently, and the quota of
+/// changes admits 25 per second in the long run.
 pub(crate) const SLOTS: usize = 64;
 
 const COMPUTE_LISTS: &str = "compute lists";
@@ -34,7 +34,7 @@ const POLICY_READS: &str = "policy reads";
 const POLICY_CHANGES: &str = "policy changes";
 const DNS: &str = "dns";
 
-/// The bucket that a call draws from.
+/// The bucket that a call takes a token from.
 pub(crate) fn bucket_of(call: &str) -> &'static str {
     let looks = actions::only_looks(call);
     let (service, rest) = call.split_once('.').unwrap_or((call, ""));

@@ -1,16 +1,19 @@
 //! The machines of a cluster's instance groups.
 //!
-//! A machine tells in its metadata which group made it and from which template
-//! (<https://cloud.google.com/compute/docs/instance-groups/getting-info-about-migs#metadata>), so two listings
-//! show all of them, however many groups there are. It is out of date when its group has another template today.
+//! A machine's metadata names the group that created it and its template
+//! (<https://cloud.google.com/compute/docs/instance-groups/getting-info-about-migs#metadata>), so two
+//! listings find all of them, however many groups there are. It is outdated if its group has another template
+//! today.
 //!
-//! A machine that was taken out of its group carries a label with the size that the group shall have again; it
-//! still belongs to the cluster, and is out of date by definition.
+//! A machine that was detached from its group carries a label with the size that the group is to have again;
+//! it still belongs to the cluster, and is outdated by definition.
 //!
-//! **Identifiers** are `zone/name/number`: a machine that is made anew keeps its name, and gets another number.
+//! **Identifiers** are `zone/name/number`: a machine that is created again keeps its name, and gets another
+//! number.
 //!
-//! **Load balancers** have groups behind them, not machines. One that ends leaves them by itself, and its
-//! connections have [half a minute](crate::kinds::BackendService) to end; there is nothing to be taken out by hand.
+//! **Load balancers** have groups behind them, not machines. A machine that is deleted leaves them
+//! automatically, and its connections have [half a minute](crate::kinds::BackendService) to finish; there is
+//! nothing to deregister.
 
 use async_trait::async_trait;
 use futures_util::future::try_join;
@@ -30,7 +33,7 @@ use crate::paging::listed;
 use crate::path::{Path, last, short};
 use crate::{Gce, labels};
 
-/// The label of a machine that was taken out of its group: how many machines the group shall have.
+/// The label of a machine that was detached from its group: the size that the group is to have.
 const DETACHED: &str = "kops-k8s-io-detached-size";
 
 #[async_trait]
@@ -46,10 +49,11 @@ impl Machines for Gce {
         let member = self.find(scope, machine, cx).await?;
         let size = member.detached.unwrap_or_else(|| count(member.manager.target_size));
         if member.detached.is_none() {
-            // The mark first: without it nobody would know that the group is to have another in its place.
+            // The label comes first: without it the group's size to restore would be unknown.
             self.mark(&member, size, cx).await?;
         }
-        // Done before, or broken off in between: abandoning what is no member any more is refused.
+        // Done before, or interrupted in between: abandoning a machine that is no longer a member is
+        // rejected.
         if self.is_counted(&member, cx).await? {
             self.abandon(&member, cx).await?;
         }
@@ -57,7 +61,7 @@ impl Machines for Gce {
     }
 
     async fn deregister(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
-        // Balancers let go of it when it ends; see above. That it is the scope's is checked all the same.
+        // Load balancers drain it when it is deleted; see above. Its scope is checked all the same.
         self.find(scope, machine, cx).await.map(drop)
     }
 
@@ -80,21 +84,21 @@ impl Machines for Gce {
             clients.call(cx, "compute.instances.delete", delete.set_instance(&path.name).send()).await
         };
         match ended {
-            // It has ended meanwhile.
+            // It has been deleted in the meantime.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             ended => ended.map(drop),
         }
     }
 }
 
-/// A machine with what has to be known to act on it.
+/// A machine with what is needed to act on it.
 struct Member {
     machine: Machine,
     path: Path,
     group: Path,
     manager: Group,
     instance: Instance,
-    /// The size that its group shall have, if it was taken out or is to be.
+    /// The size that its group is to have, if it was detached or is to be.
     detached: Option<u32>,
 }
 
@@ -126,11 +130,12 @@ impl Gce {
         let members = self.all(scope, cx).await?;
         members.into_iter().find(|member| member.machine.id == machine).ok_or_else(|| {
             Error::not_found(format!("the groups of {} have no machine {machine}", scope.name()))
-                .with_hint("it may have ended; list the machines again")
+                .with_hint("it may have been deleted; list the machines again")
         })
     }
 
-    /// Whether its group counts it: not when it was taken out, which the group alone knows for certain.
+    /// Whether it counts towards its group's size: not if it was detached, which only the group knows for
+    /// certain.
     async fn is_counted(&self, member: &Member, cx: &Context) -> Result<bool> {
         if member.detached.is_none() {
             return Ok(true);
@@ -181,7 +186,7 @@ fn member(instance: Instance, groups: &[(Path, Mark, Group)]) -> Option<Member> 
         let items = &instance.metadata.as_ref()?.items;
         items.iter().find(|item| item.key.as_deref() == Some(key))?.value.clone()
     };
-    // Of the project it says the number rather than the name.
+    // It names the project by number rather than by name.
     let by = metadata("created-by")?;
     let by = Path::parse(&by).ok()?;
     let (group, mark, manager) =
@@ -199,11 +204,13 @@ fn member(instance: Instance, groups: &[(Path, Mark, Group)]) -> Option<Member> 
     let made_from = metadata("instance-template").map(|template| last(&template));
     let today = template_of(manager).map(last);
     if detached.is_some() {
-        outdated.push("it was taken out of its group".to_owned());
+        outdated.push("it was detached from its group".to_owned());
     } else if let (Some(made_from), Some(today)) = (made_from, today)
         && made_from != today
     {
-        outdated.push(format!("made from the template {made_from}, and the group has {today}"));
+        outdated.push(format!(
+            "it was created from template {made_from}; the group's current template is {today}"
+        ));
     }
     let interface = instance.network_interfaces.first();
     let machine = Machine::new(

@@ -1,19 +1,20 @@
 //! Names of objects on Google Cloud.
 //!
-//! Nearly every object has a name that its project, region or zone has once, of at most 63 lower-case letters,
-//! digits and hyphens that begins with a letter ([RFC 1035](https://cloud.google.com/compute/docs/naming-resources)).
-//! An object's is its task's with everything else turned into hyphens, as kOps has it, and shortened by kOps'
-//! rule. Different tasks may come to the same name; the cloud then refuses the second, and the mark in the
-//! description tells whose the first is. A name alone never makes an object ours.
+//! Nearly every object has a name that is unique in its project, region or zone, of at most 63 lowercase
+//! letters, digits and hyphens, starting with a letter ([RFC
+//! 1035](https://cloud.google.com/compute/docs/naming-resources)). An object's name is its task's with
+//! everything else replaced by hyphens, as in kOps, and shortened by kOps' rule. Different tasks may get the
+//! same name; the cloud then rejects the second, and the mark in the description tells which task the first
+//! belongs to. A name alone never makes an object ours.
 
 use kops_core::cloud::{name_hash, shortened};
 
-/// The longest name: <https://cloud.google.com/compute/docs/naming-resources>.
+/// The maximum length of a name: <https://cloud.google.com/compute/docs/naming-resources>.
 const LONGEST: usize = 63;
-/// The longest identifier of a service account:
+/// The maximum length of a service account's identifier:
 /// <https://cloud.google.com/iam/docs/service-accounts-create>.
 const LONGEST_ACCOUNT: usize = 30;
-/// The shortest identifier of a service account, ibid.
+/// The minimum length of a service account's identifier, ibid.
 const SHORTEST_ACCOUNT: usize = 6;
 /// Instances of a group get a hyphen and four characters after the base name:
 /// <https://cloud.google.com/compute/docs/reference/rest/v1/instanceGroupManagers>.
@@ -24,13 +25,13 @@ pub(crate) fn cloud_name(task: &str) -> String {
     shortened(&safe(task), LONGEST)
 }
 
-/// The name of a template: one that is different says so, because templates do not change.
+/// The name of a template, with a digest of its content, because templates are immutable.
 pub(crate) fn template_name(task: &str, digest: &str) -> String {
     let digest = digest.get(..10).unwrap_or(digest);
     format!("{}-{digest}", shortened(&safe(task), LONGEST - 1 - digest.len()))
 }
 
-/// What the names of a group's instances begin with.
+/// The prefix of the names of a group's instances.
 pub(crate) fn base_name(task: &str) -> String {
     shortened(&safe(task), LONGEST_BASE)
 }

@@ -1,13 +1,13 @@
-//! What became of calls that were accepted.
+//! The outcome of calls that were accepted.
 //!
-//! Compute Engine answers a change with an *operation* that goes on after the answer, and that can end in an
-//! error: a quota that is used up, a zone without machines. The object may then never come to be, or go on as it
-//! was, and nothing in any listing of objects says why. So the operation of every change is remembered until it
-//! is known how it ended; whoever waits for objects asks here, which takes one filtered listing of operations
-//! for each place (all regions' and zones' are apart), however many objects are waited for.
+//! Compute Engine answers a change with an *operation*, which continues after the response and can fail: an
+//! exhausted quota, a zone without capacity. The object may then never exist, or stay as it was, and no
+//! listing of objects says why. So the operation of every change is remembered until its outcome is known;
+//! whoever waits for objects asks here, which takes one filtered listing of operations for each place
+//! (regions and zones are separate), however many objects are waited for.
 //!
-//! What a killed run had begun is not known here. It needs not be: the next run finds the objects that there
-//! are, and makes those that are missing.
+//! Operations of a killed run are not known here, and need not be: the next run finds the objects that exist,
+//! and creates those that are missing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,42 +22,42 @@ use crate::clients::Clients;
 use crate::error;
 use crate::path::{Path, Place};
 
-/// How many names a filter holds: sixty characters each, well within the length of an address.
+/// The number of names in a filter: sixty characters each, well within the maximum length of a URL.
 const NAMES: usize = 50;
 
-/// The operations that are not known to have ended, by the identifier of the object that they change.
+/// The operations whose outcome is not known yet, by the identifier of the object that they change.
 #[derive(Debug, Default)]
 pub(crate) struct Operations(Mutex<HashMap<String, Vec<Started>>>);
 
-/// An operation that was begun.
+/// An operation that was started.
 #[derive(Clone, Debug)]
 struct Started {
-    /// Whose object it is.
+    /// The scope of the object.
     scope: (String, Option<String>),
     name: String,
     place: Place,
-    /// The call that began it.
+    /// The call that started it.
     call: &'static str,
     change: Change,
 }
 
-/// What an operation does to its object.
+/// The effect of an operation on its object.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    /// Makes it; this is what it will be.
+    /// Creates it, with this content.
     Create(Box<Object<Value>>),
-    /// Changes it; this is what it will be like.
+    /// Changes it, to this content.
     Update(Box<Value>),
     /// Deletes it.
     Delete,
 }
 
-/// How an object fares by its operations.
+/// The progress of an object's operations.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// Something is still under way.
+    /// An operation is still in progress.
     Running(Change),
-    /// Something ended in an error.
+    /// An operation has failed.
     Failed(Change, Error),
 }
 
@@ -67,10 +67,10 @@ fn whose(scope: &Scope) -> (String, Option<String>) {
 }
 
 impl Operations {
-    /// Remembers an operation that was begun; whether it is still under way.
+    /// Remembers an operation that was started; returns whether it is still in progress.
     ///
     /// # Errors
-    /// The operation's own, when it has ended in one already.
+    /// The operation's own, if it has failed already.
     pub(crate) fn begun(
         &self,
         call: &'static str,
@@ -83,7 +83,7 @@ impl Operations {
             return error::of_operation(call, operation).map_or(Ok(false), Err);
         }
         let Some(name) = operation.name.clone() else {
-            return Err(Error::internal("the answer names no operation").with_call(call));
+            return Err(Error::internal("the response contains no operation").with_call(call));
         };
         let scope = whose(scope);
         let started = Started { scope, name, place: object.place.clone(), call, change };
@@ -91,7 +91,7 @@ impl Operations {
         Ok(true)
     }
 
-    /// The objects of a scope in a collection on which something was begun that is not known to have ended.
+    /// The objects of a scope in a collection with operations whose outcome is not known yet.
     pub(crate) fn under_way(&self, scope: &Scope, collection: &str) -> Vec<String> {
         let (place, scope) = (format!("/{collection}/"), whose(scope));
         let all = self.lock();
@@ -102,12 +102,12 @@ impl Operations {
         all.iter().filter_map(of).collect()
     }
 
-    /// Forgets what was begun on an object.
+    /// Forgets the operations of an object.
     pub(crate) fn forget(&self, id: &str) {
         self.lock().remove(id);
     }
 
-    /// How the objects fare whose operations are not known to have ended well.
+    /// The progress of the objects whose operations have not succeeded yet.
     pub(crate) async fn look(
         &self,
         clients: &Clients,
@@ -135,7 +135,7 @@ impl Operations {
         }
         let mut progress = HashMap::new();
         for (id, started) in started {
-            // One that is not shown any more has ended long ago.
+            // An operation that is no longer listed has ended long ago.
             let Some(operation) = found.get(&started.name) else {
                 self.ended(&id, &started.name);
                 continue;

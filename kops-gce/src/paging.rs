@@ -1,12 +1,12 @@
-//! Listings with pages.
+//! Paginated listings.
 
 use kops_core::Result;
 
-/// How many objects a page of Compute Engine's listings holds at most:
+/// The maximum page size of Compute Engine's listings:
 /// <https://cloud.google.com/compute/docs/reference/rest/v1/instances/list>.
 pub(crate) const PAGE: u32 = 500;
 
-/// Everything that a paged listing shows; `page` gets the token of a page, none for the first.
+/// All items of a paginated listing; `page` takes the token of a page, none for the first.
 pub(crate) async fn pages<T, F>(page: impl Fn(Option<String>) -> F) -> Result<Vec<T>>
 where
     F: Future<Output = Result<(Vec<T>, Option<String>)>>,
@@ -23,7 +23,7 @@ where
     }
 }
 
-/// All pages of a listing of the SDK's: the permission that it takes, the request, and how to get at the items
+/// Reads all pages of one of the SDK's listings, given its permission, the request, and how to get the items
 /// of a page.
 ///
 /// ```text

@@ -1,11 +1,11 @@
-//! Where an object of Compute Engine is: the part of its address from `projects/` on, which is also its
+//! The location of a Compute Engine object: the part of its URL from `projects/` on, which is also its
 //! identifier in graphs and plans.
 
 use std::fmt;
 
 use kops_core::{Error, Result};
 
-/// Everywhere, a region or a zone.
+/// Global, a region or a zone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Place {
     Global,
@@ -23,7 +23,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// An object's address: `projects/p/zones/z/disks/d`.
+/// An object's path: `projects/p/zones/z/disks/d`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
     pub(crate) project: String,
@@ -33,9 +33,9 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// Reads an identifier or a whole address.
+    /// Parses an identifier or a full URL.
     pub(crate) fn parse(id: &str) -> Result<Self> {
-        let malformed = || Error::internal(format!("`{id}` is not the address of an object"));
+        let malformed = || Error::internal(format!("`{id}` is not the path of an object"));
         let short = short(id);
         let mut parts = short.strip_prefix("projects/").ok_or_else(malformed)?.split('/');
         let mut next =
@@ -67,7 +67,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// An address without host and version: the API gives whole addresses, and takes short ones.
+/// A path without host and version: the API returns full URLs, and accepts short ones.
 pub(crate) fn short(address: &str) -> String {
     match address.find("projects/") {
         Some(start) => address[start..].to_owned(),
@@ -75,7 +75,7 @@ pub(crate) fn short(address: &str) -> String {
     }
 }
 
-/// The last part of an address: the name of a type, a zone, a region.
+/// The last part of a path: the name of a type, a zone, a region.
 pub(crate) fn last(address: &str) -> String {
     address.rsplit('/').next().unwrap_or(address).to_owned()
 }

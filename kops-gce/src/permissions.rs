@@ -1,8 +1,8 @@
-//! What credentials may do in the project.
+//! The permissions of the credentials in the project.
 //!
-//! IAM itself answers which of a list of permissions somebody has, before anything is made. Permissions on what
-//! lies outside of the project, such as the bucket of a state store or a shared network, are not told by the
-//! project and are not asked for.
+//! IAM can tell which of a list of permissions the caller has, before anything is created. Permissions
+//! outside of the project, such as on the bucket of a state store or on a shared network, are not part of
+//! that and are not checked.
 
 use std::collections::BTreeSet;
 
@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use crate::Gce;
 use crate::actions;
 
-/// How many permissions a question names at most:
+/// The maximum number of permissions in a request:
 /// <https://cloud.google.com/resource-manager/reference/rest/v3/projects/testIamPermissions>.
 const AT_ONCE: usize = 100;
 
-/// What applying a graph has nothing to do with.
+/// Permissions that applying a graph does not need.
 const LEFT_OUT: [&str; 2] = [actions::MACHINES, actions::STATE_STORE];
 
 #[async_trait]
@@ -46,14 +46,14 @@ impl Permissions for Gce {
             .collect())
     }
 
-    /// A custom role, in the form that `gcloud iam roles create --file` takes.
+    /// A custom role, in the format that `gcloud iam roles create --file` accepts.
     ///
-    /// Names of objects are no part of most permissions of Compute Engine, so the role is good for the whole
-    /// project: a project of its own is what confines a cluster.
+    /// Most permissions of Compute Engine cannot be restricted by object name, so the role applies to the
+    /// whole project: only a project of its own confines a cluster.
     fn least(&self, scope: &Scope) -> Value {
         json!({
             "title": format!("kops {}", scope.name()),
-            "description": "What provisioning clusters takes",
+            "description": "Permissions for provisioning clusters",
             "stage": "GA",
             "includedPermissions": Actions::names(actions::ALL),
         })

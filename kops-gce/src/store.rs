@@ -1,14 +1,14 @@
-//! A bucket of Cloud Storage as a state store.
+//! A Cloud Storage bucket as a state store.
 //!
 //! An object of the store is an object of the bucket, under the prefix of the URL, and its version is the
-//! *generation*, which every write makes greater. Conditional writes are Cloud Storage's own
-//! ([`ifGenerationMatch`](https://cloud.google.com/storage/docs/request-preconditions), 0 for an object that does
-//! not exist yet): 412 says that the condition does not hold. Reads and lists see every write from the moment it
-//! was answered ([consistency](https://cloud.google.com/storage/docs/consistency)).
+//! *generation*, which every write increases. Conditional writes are Cloud Storage's own
+//! ([`ifGenerationMatch`](https://cloud.google.com/storage/docs/request-preconditions), 0 for an object that
+//! does not exist yet): 412 means that the condition failed. Reads and lists see every write that has been
+//! acknowledged ([consistency](https://cloud.google.com/storage/docs/consistency)).
 //!
-//! The API is the JSON one, spoken directly: Google's crate for objects speaks gRPC.
+//! It uses the JSON API directly: Google's crate for objects uses gRPC.
 //!
-//! The store makes single attempts, as all of this crate does; [`GcsStores`] opens it inside a
+//! The store makes single attempts, like everything in this crate; [`GcsStores`] opens it inside a
 //! [`RetryingStore`].
 
 use std::fmt;
@@ -30,10 +30,10 @@ use crate::builder::{ATTEMPT_TIMEOUT, Connection};
 use crate::{GceBuilder, error};
 
 const ENDPOINT: &str = "https://storage.googleapis.com";
-/// The generation of an object as it is read.
+/// The generation of an object in a response.
 const GENERATION: &str = "x-goog-generation";
 
-/// Opens `gs://bucket/prefix`, with transient failures repeated.
+/// Opens `gs://bucket/prefix`, with retries of transient failures.
 ///
 /// ```no_run
 /// # async fn example() -> kops_core::Result<()> {
@@ -56,7 +56,7 @@ pub struct GcsStores {
 }
 
 impl GcsStores {
-    /// With a connection that is made when a store is opened: who opens none needs no credentials. Neither
+    /// With a connection that is made when a store is opened: credentials are only needed then. Neither
     /// project nor region is needed.
     pub fn new(builder: GceBuilder, clock: Arc<dyn Clock>) -> Self {
         Self { builder, clock }
@@ -71,7 +71,7 @@ impl StoreOpener for GcsStores {
     }
 }
 
-/// A bucket of Cloud Storage, or the part of it under a prefix, as a state store.
+/// A Cloud Storage bucket, or the part of it under a prefix, as a state store.
 #[derive(Clone)]
 pub struct GcsStore {
     client: Client,
@@ -89,7 +89,7 @@ impl fmt::Debug for GcsStore {
     }
 }
 
-/// An answer of success that was read whole.
+/// A successful response that was read completely.
 struct Answer {
     generation: Option<String>,
     body: Vec<u8>,
@@ -112,10 +112,10 @@ struct Page {
 }
 
 impl GcsStore {
-    /// The store at a place, by the credentials and the endpoint of a builder.
+    /// The store at a place, with the credentials and the endpoint of a builder.
     ///
     /// # Errors
-    /// As [`GceBuilder::build`], but for project and region, which are not needed.
+    /// As [`GceBuilder::build`], except for project and region, which are not needed.
     pub fn new(builder: GceBuilder, place: Place) -> Result<Self> {
         let Connection { credentials, endpoints } = builder.connection()?;
         let client = Client::builder().timeout(ATTEMPT_TIMEOUT).build().map_err(|error| {
@@ -137,7 +137,7 @@ impl GcsStore {
         self.client.request(method, format!("{}/storage/v1/b/{bucket}/o/{object}", self.endpoint))
     }
 
-    /// Makes a call that succeeds.
+    /// Makes a call, and returns an error unless it succeeds.
     async fn send(&self, call: &str, mut request: RequestBuilder) -> Result<Answer, BucketError> {
         match self.credentials.headers(http::Extensions::new()).await.map_err(error::from_credentials)? {
             CacheableResource::New { data, .. } => request = request.headers(data),
@@ -171,7 +171,7 @@ impl GcsStore {
         }
     }
 
-    /// Says what Google's words mean for a state store.
+    /// Explains Cloud Storage's errors for a state store.
     fn explain(&self, call: &str, error: Error) -> Error {
         match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotYetVisible => {

@@ -1,4 +1,4 @@
-//! What an application credential may be restricted to: single calls of services.
+//! Access rules, which restrict an application credential to certain calls of services.
 //!
 //! <https://docs.openstack.org/keystone/latest/user/application_credentials.html#access-rules>
 
@@ -7,19 +7,19 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-/// A call that is allowed.
+/// An allowed call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccessRule {
-    /// The service's type in the catalogue.
+    /// The service type in the catalogue.
     pub(crate) service: String,
-    /// `GET`, `POST` …
+    /// `GET`, `POST`, …
     pub(crate) method: String,
-    /// The path of the request, whole, with wildcards: see [`matches`].
+    /// The full path of the request, with wildcards: see [`matches`].
     pub(crate) path: String,
 }
 
 impl AccessRule {
-    /// Whether it allows all that another one does. The other's wildcards are taken for names.
+    /// Whether it allows everything that another one allows. The other's wildcards are treated as names.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self.service == other.service && self.method == other.method && matches(&self.path, &other.path)
     }
@@ -31,8 +31,8 @@ impl fmt::Display for AccessRule {
     }
 }
 
-/// Whether a path is one that a pattern means: `*` and `{anything}` stand for some text without a slash, `**` for any,
-/// or none (`_path_matches` of keystonemiddleware).
+/// Whether a pattern matches a path: `*` and `{anything}` match text without a slash, `**` matches any text,
+/// including none (`_path_matches` of keystonemiddleware).
 pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let segment = path.find('/').unwrap_or(path.len());
     let ends_in = |rest: &str, lengths: RangeInclusive<usize>| {

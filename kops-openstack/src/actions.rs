@@ -1,8 +1,8 @@
-//! Every call that this crate makes, by the kind that makes it: what access rules and the check of permissions go by.
+//! The calls that this crate makes, by kind: the source of access rules and of the permission check.
 //!
-//! A call is written as errors show it, `GET network/ports`, with `*` for an identifier.
-//! [`Clients::request`](crate::clients::Clients::request) checks in debug builds that a call is listed, so that the
-//! table cannot fall behind the code.
+//! A call is written as in errors, `GET network/ports`, with `*` for an identifier. In debug builds,
+//! [`Clients::request`](crate::clients::Clients::request) asserts that a call is listed, so the table cannot
+//! become outdated.
 
 use kops_core::cloud::Actions;
 
@@ -13,7 +13,7 @@ pub(crate) const MACHINES: &str = "Machines";
 /// The kind under which those of the state store are listed.
 pub(crate) const STATE_STORE: &str = "StateStore";
 
-/// A collection of Networking: listed, made, tagged, deleted.
+/// A collection of Networking: listed, created, tagged, deleted.
 macro_rules! network {
     ($kind:literal, $path:literal $(, $more:literal)*) => {
         Actions {
@@ -30,7 +30,7 @@ macro_rules! network {
     };
 }
 
-/// A collection of the load balancers' service: listed, made, changed, and looked at before it is deleted.
+/// A collection of the load balancing service: listed, created, updated, and read before it is deleted.
 macro_rules! balancing {
     ($kind:literal, $path:literal $(, $more:literal)*) => {
         Actions {
@@ -47,7 +47,7 @@ macro_rules! balancing {
     };
 }
 
-/// All of them.
+/// All actions.
 pub(crate) const ALL: &[Actions] = &[
     network!("NeutronNetwork", "networks"),
     network!("NeutronSubnet", "subnets", "PUT network/subnets/*"),
@@ -101,7 +101,7 @@ pub(crate) const ALL: &[Actions] = &[
             "DELETE compute/servers/*/os-volume_attachments/*",
         ],
     },
-    // Octavia looks the subnet up for itself, with the token that it was given.
+    // Octavia reads the subnet itself, with the token of the request.
     balancing!("OctaviaLoadBalancer", "lbaas/loadbalancers", "GET network/subnets/*"),
     balancing!("Listener", "lbaas/listeners"),
     balancing!("Pool", "lbaas/pools"),
@@ -155,7 +155,7 @@ pub(crate) const ALL: &[Actions] = &[
     },
 ];
 
-/// Whether a call is one of the table's.
+/// Whether a call is in the table.
 pub(crate) fn is_listed(call: &str) -> bool {
     Actions::names(ALL).iter().any(|action| matches(action, call))
 }

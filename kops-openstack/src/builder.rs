@@ -1,4 +1,4 @@
-//! How a connection to OpenStack is configured.
+//! Configuration of a connection to OpenStack.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::clients::{Clients, Endpoint, Identity, Service};
 use crate::lower::Site;
 use crate::{Openstack, error};
 
-/// Shown in the services' logs.
+/// Appears in the services' logs.
 const USER_AGENT: &str = "kops";
 
 /// Configures a connection to OpenStack.
@@ -34,10 +34,10 @@ const USER_AGENT: &str = "kops";
 /// # }
 /// ```
 ///
-/// or as OpenStack's own tools do: [`OpenstackBuilder::from_env`] goes by `OS_CLOUD` and `clouds.yaml` (in the
-/// working directory, `~/.config/openstack` or `/etc/openstack`, with `secure.yaml` beside it; `OS_CLIENT_CONFIG_FILE`
-/// names another file), or by `OS_AUTH_URL`, `OS_USERNAME`, `OS_PASSWORD`, `OS_APPLICATION_CREDENTIAL_ID` and the
-/// other variables of an `openrc`.
+/// or as OpenStack's own tools do: [`OpenstackBuilder::from_env`] uses `OS_CLOUD` and `clouds.yaml` (in the
+/// working directory, `~/.config/openstack` or `/etc/openstack`, with `secure.yaml` beside it;
+/// `OS_CLIENT_CONFIG_FILE` names another file), or `OS_AUTH_URL`, `OS_USERNAME`, `OS_PASSWORD`,
+/// `OS_APPLICATION_CREDENTIAL_ID` and the other variables of an `openrc`.
 #[derive(Clone)]
 pub struct OpenstackBuilder {
     source: Source,
@@ -57,7 +57,7 @@ enum Source {
 }
 
 impl OpenstackBuilder {
-    /// Nothing set, and nothing looked up.
+    /// A builder without settings that looks nothing up.
     pub fn new() -> Self {
         Self {
             source: Source::Nothing,
@@ -69,7 +69,7 @@ impl OpenstackBuilder {
         }
     }
 
-    /// By `OS_CLOUD` and `clouds.yaml`, or the other `OS_…` variables.
+    /// Uses `OS_CLOUD` and `clouds.yaml`, or the other `OS_…` variables.
     pub fn from_env() -> Self {
         Self { source: Source::Environment, ..Self::new() }
     }
@@ -80,7 +80,7 @@ impl OpenstackBuilder {
         self
     }
 
-    /// A user and the project to work in, both in the domain `Default`.
+    /// A user and a project, both in the domain `Default`.
     pub fn password(self, auth_url: &str, user: &str, password: &str, project: &str) -> Self {
         self.auth(json!({ "auth": {
             "auth_url": auth_url, "username": user, "password": password, "project_name": project,
@@ -88,7 +88,7 @@ impl OpenstackBuilder {
         } }))
     }
 
-    /// An application credential, by its identifier; it is for one project.
+    /// An application credential, by its identifier; it determines the project.
     pub fn application_credential(self, auth_url: &str, id: &str, secret: &str) -> Self {
         self.auth(json!({ "auth_type": "v3applicationcredential", "auth": {
             "auth_url": auth_url, "application_credential_id": id, "application_credential_secret": secret,
@@ -102,48 +102,48 @@ impl OpenstackBuilder {
         self
     }
 
-    /// The region, where the catalogue has several. Marks of ownership in DNS tell it, so it is named always or
-    /// never.
+    /// The region, if the catalogue has several. Marks in DNS contain it, so set it always or never.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
     }
 
-    /// The network that leads to the internet, by name or identifier: routers have their gateway in it, and floating
-    /// addresses come from it. The only one there is, unless given.
+    /// The external network, by name or identifier: routers have their gateway in it, and floating IP
+    /// addresses are allocated from it. By default the only one there is.
     pub fn external_network(mut self, network: impl Into<String>) -> Self {
         self.external_network = Some(network.into());
         self
     }
 
-    /// The addresses of name servers for machines in new subnets; the cloud's own unless given.
+    /// The addresses of name servers for machines in new subnets; by default the cloud's own.
     pub fn name_servers(mut self, addresses: impl IntoIterator<Item = String>) -> Self {
         self.name_servers = addresses.into_iter().collect();
         self
     }
 
-    /// What the services' logs call the program; `kops` unless given.
+    /// The name of the program in the services' logs; by default `kops`.
     pub fn user_agent(mut self, name: impl Into<String>) -> Self {
         self.user_agent = name.into();
         self
     }
 
-    /// The clock by which calls are paced; the machine's unless given.
+    /// The clock that paces calls; by default the system clock.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Connects: gets a token, and with it the catalogue of services.
+    /// Connects: gets a token, and with it the service catalogue.
     ///
     /// # Errors
     ///
-    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): nothing is configured, or it is not accepted.
+    /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): nothing is configured, or it is
+    ///   rejected.
     /// - [`Unavailable`](kops_core::ErrorKind::Unavailable): the identity service does not answer.
     pub async fn build(self) -> Result<Openstack> {
         let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock::new()));
         if HeaderValue::from_str(&self.user_agent).is_err() {
-            return Err(Error::invalid(format!("{:?} cannot be the name of a program", self.user_agent)));
+            return Err(Error::invalid(format!("{:?} is not a valid program name", self.user_agent)));
         }
         let config = self.config()?;
         let mut session = config.create_session().await.map_err(|error| error::from_session(&error))?;
@@ -165,7 +165,7 @@ impl OpenstackBuilder {
     fn config(&self) -> Result<CloudConfig> {
         let config = match &self.source {
             Source::Nothing => {
-                return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials are given")
+                return Err(Error::new(kops_core::ErrorKind::Unauthenticated, "no credentials are set")
                     .with_hint("use OpenstackBuilder::from_env, cloud, password or application_credential"));
             }
             Source::Environment => match named_file() {
@@ -175,8 +175,8 @@ impl OpenstackBuilder {
             Source::Cloud(name) => CloudConfig::from_config(name),
             Source::Given(entry) => {
                 return CloudConfig::deserialize(entry).map_err(|error| {
-                    // Not the text of serde: it may quote a secret.
-                    Error::invalid(format!("this is no entry of clouds.yaml ({:?})", error.classify()))
+                    // Not serde's text, which may quote a secret.
+                    Error::invalid(format!("not a valid entry of clouds.yaml ({:?})", error.classify()))
                 });
             }
         };
@@ -206,7 +206,7 @@ impl fmt::Debug for OpenstackBuilder {
     }
 }
 
-/// The file that `OS_CLIENT_CONFIG_FILE` names, which osauth does not know of, and the cloud that is wanted of it.
+/// The file in `OS_CLIENT_CONFIG_FILE`, which osauth does not support, and the cloud to read from it.
 #[expect(clippy::disallowed_methods, reason = "called after from_env alone")]
 fn named_file() -> Option<(String, String)> {
     Some((std::env::var("OS_CLIENT_CONFIG_FILE").ok()?, std::env::var("OS_CLOUD").ok()?))
@@ -214,11 +214,14 @@ fn named_file() -> Option<(String, String)> {
 
 fn from_file(file: &str, cloud: &str) -> Result<CloudConfig> {
     let unreadable = |why: String| {
-        Error::new(kops_core::ErrorKind::Unauthenticated, format!("{file}, of OS_CLIENT_CONFIG_FILE: {why}"))
-            .with_hint("check the file; it is one as clouds.yaml")
+        Error::new(
+            kops_core::ErrorKind::Unauthenticated,
+            format!("{file}, from OS_CLIENT_CONFIG_FILE: {why}"),
+        )
+        .with_hint("check the file; its format is that of clouds.yaml")
     };
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
-    // Without an excerpt in the error: the file has passwords.
+    // Without an excerpt in the error: the file contains passwords.
     let options = serde_saphyr::options! { with_snippet: false };
     let whole: Value = serde_saphyr::from_str_with_options(&text, options)
         .map_err(|error| unreadable(error.without_snippet().to_string()))?;
@@ -228,11 +231,12 @@ fn from_file(file: &str, cloud: &str) -> Result<CloudConfig> {
     CloudConfig::deserialize(entry).map_err(|_| unreadable(format!("the entry of `{cloud}` is malformed")))
 }
 
-/// By this header a client says that it knows of access rules; tokens that have some are hidden from others.
+/// This header declares that the client supports access rules; otherwise tokens that have some are hidden
+/// from it.
 const ACCESS_RULES: (&str, &str) = ("openstack-identity-access-rules", "1.0");
 
-/// What the token says: its project's objects are to be told from those that others share with it, and from
-/// everybody's where the user is an administrator.
+/// The identity in the token: the project's own objects are distinguished from those that other projects
+/// share with it, and from everyone's if the user is an administrator.
 async fn identity(session: &Session) -> Result<Identity> {
     #[derive(Deserialize)]
     struct Answer {
@@ -258,26 +262,28 @@ async fn identity(session: &Session) -> Result<Identity> {
     let identity = identity.as_str().trim_end_matches('/');
     let version = if identity.ends_with("/v3") { "" } else { "/v3" };
     let url = format!("{identity}{version}/auth/tokens");
-    // A token is asked about by showing it; the session puts it into a header of every request.
+    // A token is described on request by passing it; the session adds it to a header of every request.
     let blank = client.inner().get(&url);
     let signed = session.auth_type().authenticate(client.inner(), blank).await.map_err(explain)?;
     let token = signed.build().ok().and_then(|request| request.headers().get("x-auth-token").cloned());
     let Some(token) = token else {
-        return Err(Error::invalid("the credentials give no token").with_hint("authenticate with Keystone"));
+        return Err(
+            Error::invalid("the credentials do not provide a token").with_hint("authenticate with Keystone")
+        );
     };
     let url = Url::parse(&url).map_err(|error| Error::invalid(format!("{url}: {error}")))?;
     let request = client.request(reqwest::Method::GET, url).header("x-subject-token", token);
     let (header, version) = ACCESS_RULES;
     let Answer { token } = request.header(header, version).fetch().await.map_err(explain)?;
     let project = token.project.ok_or_else(|| {
-        Error::new(kops_core::ErrorKind::Unauthenticated, "the credentials are for no project")
+        Error::new(kops_core::ErrorKind::Unauthenticated, "the credentials are not scoped to a project")
             .with_hint("set the project: OS_PROJECT_NAME, or project_name in clouds.yaml")
     })?;
     let access_rules = token.application_credential.and_then(|it| it.access_rules);
     Ok(Identity { project: project.id, access_rules })
 }
 
-/// The services that the catalogue has, with their addresses, complete with the version.
+/// The services in the catalogue, with their URLs, including the version.
 async fn endpoints(session: &Session) -> Result<Vec<Endpoint>> {
     let mut endpoints = Vec::new();
     for service in Service::ALL {
@@ -303,7 +309,7 @@ async fn endpoints(session: &Session) -> Result<Vec<Endpoint>> {
     Ok(endpoints)
 }
 
-/// The address with the version in its path, where the catalogue leaves it to its reader.
+/// The URL with the version in its path, if the catalogue omits it.
 fn with_version(service: Service, mut url: Url) -> Url {
     let is_version = |segment: &str| {
         segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))

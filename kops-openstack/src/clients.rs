@@ -1,4 +1,4 @@
-//! The one way in which calls are made.
+//! The only way to make calls.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use serde_json::Value;
 use crate::access_rules::AccessRule;
 use crate::{actions, error, limits};
 
-/// The slowest calls in use (a server, a load balancer with all that belongs to it) are answered within seconds.
-/// What has not been answered by then is not coming: better look whether it was done.
+/// The slowest calls in use (a server, a load balancer with all its parts) are answered within seconds. A
+/// call that has not been answered by then will not be; checking its effect is better than waiting.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Objects of a page; what a service gives at most may be less, and it says where the next page is.
+/// Objects per page; a service may have a lower limit, and links to the next page.
 const PAGE: usize = 500;
 
 /// A service of the catalogue.
@@ -46,7 +46,7 @@ impl Service {
         Self::ObjectStore,
     ];
 
-    /// Its types in the catalogue: the one of today first.
+    /// Its types in the catalogue, the current one first.
     pub(crate) fn types(self) -> &'static [&'static str] {
         match self {
             Self::Compute => &["compute"],
@@ -59,7 +59,7 @@ impl Service {
         }
     }
 
-    /// The version in the path, where the catalogue leaves it out.
+    /// The version in the path, if the catalogue omits it.
     pub(crate) fn version(self) -> Option<&'static str> {
         match self {
             Self::Compute => Some("v2.1"),
@@ -75,7 +75,7 @@ impl Service {
     }
 }
 
-/// A request, without what all requests have.
+/// A request, without what all requests have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) method: Method,
@@ -83,7 +83,7 @@ pub(crate) struct Call {
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Option<Value>,
-    /// The microversion of Compute's API or Block Storage's, where the first one does not do.
+    /// The microversion of Compute's or Block Storage's API, if the first one is not enough.
     pub(crate) microversion: Option<&'static str>,
 }
 
@@ -127,28 +127,28 @@ impl Call {
         [Method::GET, Method::HEAD].contains(&self.method)
     }
 
-    /// What errors call it: no identifiers of the path are secret, bodies and queries stay out.
+    /// Its name in errors: identifiers in the path are not secret; bodies and queries are omitted.
     pub(crate) fn name(&self) -> String {
         format!("{} {}/{}", self.method, self.service.name(), self.path)
     }
 }
 
-/// A service as the catalogue has it.
+/// A service in the catalogue.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) service: Service,
-    /// The type that the catalogue calls it by.
+    /// Its type in the catalogue.
     pub(crate) kind: &'static str,
-    /// Complete with the version.
+    /// The URL, including the version.
     pub(crate) url: Url,
 }
 
-/// What the token says.
+/// The identity in the token.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     /// The identifier of the project.
     pub(crate) project: String,
-    /// The only calls that the credentials are good for; `None` when that is not restricted.
+    /// The only calls that the credentials allow; `None` if they are not restricted.
     pub(crate) access_rules: Option<Vec<AccessRule>>,
 }
 
@@ -165,7 +165,7 @@ pub(crate) struct Clients {
 
 impl fmt::Debug for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the session: it knows the password.
+        // Not the session, which contains the password.
         f.debug_struct("Clients").field("project", &self.project()).finish_non_exhaustive()
     }
 }
@@ -188,17 +188,17 @@ impl Clients {
         }
     }
 
-    /// The project that the credentials are for.
+    /// The project of the credentials.
     pub(crate) fn project(&self) -> &str {
         &self.identity.project
     }
 
-    /// The only calls that the credentials are good for; `None` when that is not restricted.
+    /// The only calls that the credentials allow; `None` if they are not restricted.
     pub(crate) fn access_rules(&self) -> Option<&[AccessRule]> {
         self.identity.access_rules.as_deref()
     }
 
-    /// Where a service is; `None` when the cloud lacks it.
+    /// The endpoint of a service; `None` if the cloud does not have it.
     pub(crate) fn endpoint(&self, service: Service) -> Option<&Endpoint> {
         self.endpoints.iter().find(|it| it.service == service)
     }
@@ -214,18 +214,18 @@ impl Clients {
                 ErrorKind::Unsupported,
                 format!("this cloud has no service of the type {}", service.name()),
             )
-            .with_hint("see `openstack catalog list`; the region or the interface may be another one"));
+            .with_hint("see `openstack catalog list`; check the region and the interface"));
         };
         let mut url = base.clone();
-        // Segment by segment, so that each is quoted as it must be.
+        // Segment by segment, so that each is escaped as necessary.
         match url.path_segments_mut() {
             Ok(mut segments) => drop(segments.pop_if_empty().extend(path.split('/'))),
-            Err(()) => return Err(Error::invalid(format!("`{base}` cannot be the address of a service"))),
+            Err(()) => return Err(Error::invalid(format!("`{base}` is not a valid service URL"))),
         }
         Ok(url)
     }
 
-    /// The request of a call, for those who need more of the answer than its body.
+    /// The request of a call, for callers that need more of the response than its body.
     pub(crate) fn request(&self, call: &Call) -> Result<osauth::client::RequestBuilder> {
         debug_assert!(actions::is_listed(&call.name()), "{}: see actions.rs", call.name());
         let mut url = self.url(call.service, &call.path)?;
@@ -244,8 +244,8 @@ impl Clients {
         })
     }
 
-    /// Makes a call once the limits admit it, and explains its failure. When it is broken off is said at
-    /// [`Limiter::run`].
+    /// Makes a call once the rate limits admit it, and converts its error. [`Limiter::run`] documents when it
+    /// is cancelled.
     pub(crate) async fn send(&self, cx: &Context, call: Call) -> Result<Value> {
         let name = call.name();
         let (service, only_looks) = (call.service, call.only_looks());
@@ -255,7 +255,7 @@ impl Clients {
             let status = answer.status();
             let headers = answer.headers().clone();
             let text = answer.text().await.map_err(|_| {
-                Error::new(ErrorKind::Unavailable, "the connection broke off in the middle of the answer")
+                Error::new(ErrorKind::Unavailable, "the connection was closed during the response")
                     .with_call(&name)
             })?;
             if !status.is_success() {
@@ -265,9 +265,9 @@ impl Clients {
                 return Ok(Value::Null);
             }
             serde_json::from_str(&text).map_err(|error| {
-                Error::new(ErrorKind::Unavailable, format!("the answer makes no sense: {error}"))
+                Error::new(ErrorKind::Unavailable, format!("malformed response: {error}"))
                     .with_call(&name)
-                    .with_hint("is this OpenStack? a proxy may stand between")
+                    .with_hint("check that the endpoint is OpenStack; a proxy may be in between")
             })
         };
         let answered = self.limiter.run(limits::bucket_of(service), only_looks, cx, answer).await;
@@ -277,7 +277,7 @@ impl Clients {
         })
     }
 
-    /// Makes a call whose answer has one object under `item`.
+    /// Makes a call whose response has one object under `item`.
     pub(crate) async fn fetch<T: DeserializeOwned>(&self, cx: &Context, call: Call, item: &str) -> Result<T> {
         let name = call.name();
         let mut answer = self.send(cx, call).await?;
@@ -316,7 +316,7 @@ impl Clients {
     }
 }
 
-/// Whether a page says that there is another one. Each service says so in its own way.
+/// Whether a page has a successor. Each service tells this in its own way.
 fn has_next(page: &Value, items: &str) -> bool {
     let links = page.get(format!("{items}_links")).or_else(|| page.get("links"));
     match links {
@@ -331,7 +331,7 @@ pub(crate) fn parse<T: DeserializeOwned>(call: &str, value: Value) -> Result<T> 
 }
 
 fn senseless(call: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("the answer makes no sense: {why}")).with_call(call)
+    Error::new(ErrorKind::Unavailable, format!("malformed response: {why}")).with_call(call)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The cloud itself.
+//! The provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl Openstack {
         OpenstackBuilder::new()
     }
 
-    /// Connects as OpenStack's own tools do; see [`OpenstackBuilder::from_env`].
+    /// Connects like OpenStack's own tools; see [`OpenstackBuilder::from_env`].
     pub async fn from_env() -> Result<Self> {
         OpenstackBuilder::from_env().build().await
     }

@@ -1,10 +1,10 @@
-//! What OpenStack says, as kinds of [`Error`]: the one place that knows its statuses and messages.
+//! OpenStack's errors as kinds of [`Error`]: the only place that knows its statuses and messages.
 //!
-//! Services have no common list of error codes. Networking names the exception that it met, DNS a type; the others
-//! have a status and a sentence. So the kind follows from the status, and where one status means two things, from
-//! the name, and last from a few words of the sentence that have been the same for many releases.
+//! Services have no common list of error codes. Networking returns the name of an exception, DNS a type; the
+//! others a status and a message. So the kind is derived from the status; if a status has two meanings, from
+//! the name; and last from a few words of the message that have been the same for many releases.
 //!
-//! Bodies of requests never enter an error: they carry user data.
+//! Bodies of requests are never part of an error: they contain user data.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use kops_core::{Error, ErrorKind};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
-/// The longest text of an answer that is not in any of the known forms, in an error.
+/// The maximum length of a response in an unknown format, in an error.
 const LONGEST: usize = 300;
 
-/// The error of a call that was answered.
+/// The error of a call with a response.
 pub(crate) fn answered(call: &str, status: u16, headers: &HeaderMap, body: &str) -> Error {
     let (name, message) = told(body);
     let kind = kind(status, &name, &message);
@@ -39,11 +39,11 @@ pub(crate) fn answered(call: &str, status: u16, headers: &HeaderMap, body: &str)
     error
 }
 
-/// The error of a call to which no answer came.
+/// The error of a call without a response.
 pub(crate) fn unanswered(call: &str, error: &osauth::Error) -> Error {
     use osauth::ErrorKind as Os;
     match error.kind() {
-        // A new token was needed and not given.
+        // A new token was needed and denied.
         Os::AuthenticationFailed | Os::AccessDenied => from_session(error).with_call(call),
         Os::EndpointNotFound | Os::InvalidInput | Os::InvalidConfig => {
             Error::invalid(format!("the request could not be made: {error}")).with_call(call)
@@ -54,7 +54,7 @@ pub(crate) fn unanswered(call: &str, error: &osauth::Error) -> Error {
     }
 }
 
-/// The error of a session that could not be had.
+/// The error of a session that could not be created.
 pub(crate) fn from_session(error: &osauth::Error) -> Error {
     use osauth::ErrorKind as Os;
     let text = error.to_string();
@@ -65,7 +65,7 @@ pub(crate) fn from_session(error: &osauth::Error) -> Error {
             Error::new(ErrorKind::Denied, text).with_hint("the user needs a role in the project")
         }
         Os::InvalidConfig | Os::InvalidInput => Error::new(ErrorKind::Unauthenticated, text).with_hint(
-            "name a cloud of clouds.yaml with OS_CLOUD, or set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD, \
+            "set OS_CLOUD to a cloud of clouds.yaml, or set OS_AUTH_URL, OS_USERNAME, OS_PASSWORD, \
              OS_PROJECT_NAME and the domains",
         ),
         Os::ResourceNotFound | Os::EndpointNotFound => {
@@ -77,7 +77,7 @@ pub(crate) fn from_session(error: &osauth::Error) -> Error {
     }
 }
 
-/// The name and the sentence in a body, in any of the forms of the services.
+/// The name and the message in a body, in any of the services' formats.
 fn told(body: &str) -> (String, String) {
     let Ok(value) = serde_json::from_str::<Value>(body) else { return (String::new(), cut(body)) };
     let text =
@@ -100,14 +100,14 @@ fn cut(text: &str) -> String {
     text.char_indices().nth(LONGEST).map_or_else(|| text.to_owned(), |(end, _)| format!("{}…", &text[..end]))
 }
 
-/// What a status, a name and a sentence mean.
+/// The kind of error for a status, a name and a message.
 pub(crate) fn kind(status: u16, name: &str, message: &str) -> ErrorKind {
     let message = message.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let quota = name == "OverQuota" || name == "over_quota" || says(&["quota"]);
     match status {
-        // "Volume status must be available or error": it is being detached. Nova on a port that is bound: the
-        // server before is on its way out.
+        // "Volume status must be available or error": it is being detached. Nova about a port that is bound:
+        // the previous server is being deleted.
         400 if says(&[
             "status must be",
             "is still in use",
@@ -127,13 +127,13 @@ pub(crate) fn kind(status: u16, name: &str, message: &str) -> ErrorKind {
         409 => conflict(name, quota, &message),
         413 | 429 => ErrorKind::Throttled,
         501 => ErrorKind::Unsupported,
-        // No time for it, a failure inside; or a success that could not be read, or a redirection.
+        // A timeout or an internal error; or a success that could not be read, or a redirect.
         0..=399 | 408 | 500..=599 => ErrorKind::Unavailable,
         _ => ErrorKind::Invalid,
     }
 }
 
-/// 409 is used up quota, a name that is taken, something in use, or something that is busy.
+/// 409 is an exceeded quota, a name that is taken, something in use, or something that is busy.
 fn conflict(name: &str, quota: bool, message: &str) -> ErrorKind {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if quota {
@@ -143,9 +143,9 @@ fn conflict(name: &str, quota: bool, message: &str) -> ErrorKind {
     if says(&["immutable", "pending", "task_state", "vm_state", "being", "concurrent"]) {
         return ErrorKind::NotYetVisible;
     }
-    // Nobody chooses ids here: these are the first two load balancers of a project, made at once, and both want to
-    // write the project's row of quotas. Nothing was made of the one that says so (`ensure_project_exists` in
-    // Octavia's `db/repositories.py`; all in one transaction).
+    // No ids are chosen here: these are the first two load balancers of a project, created concurrently, and
+    // both try to write the project's row of quotas. The call that fails has not created anything
+    // (`ensure_project_exists` in Octavia's `db/repositories.py`; all in one transaction).
     if says(&["already an entity with that specified id"]) {
         return ErrorKind::NotYetVisible;
     }
@@ -166,15 +166,15 @@ fn conflict(name: &str, quota: bool, message: &str) -> ErrorKind {
 fn hint(kind: ErrorKind, status: u16) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::Quota => {
-            "ask the operator for more (`openstack quota show`), or delete what is not needed"
+            "ask the operator to raise the quota (`openstack quota show`), or delete unused objects"
         }
         ErrorKind::Denied => {
             "the user needs a role in the project: `member`, and `load-balancer_member` for load balancers"
         }
         ErrorKind::Unauthenticated => {
-            "the token is not accepted; check the credentials, and the access rules of an application credential"
+            "the token was rejected; check the credentials, and the access rules of an application credential"
         }
-        ErrorKind::Unsupported if status == 501 => "the service is there, but cannot do this",
+        ErrorKind::Unsupported if status == 501 => "the service exists, but does not support this",
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! What only OpenStack understands, as typed extensions of the agnostic kinds.
+//! OpenStack-specific settings, as typed extensions of the agnostic kinds.
 //!
 //! ```
 //! use kops_core::resource::InstanceGroup;
@@ -23,10 +23,10 @@ use crate::kinds::AddressPair;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenstackInstanceGroup {
-    /// Whether its servers are kept apart, or together, as [`ServerGroup`](crate::kinds::ServerGroup) has it;
-    /// `soft-anti-affinity` when `None`.
+    /// The policy of its [`ServerGroup`](crate::kinds::ServerGroup), which keeps servers apart or together;
+    /// `soft-anti-affinity` if `None`.
     pub server_group_policy: Option<String>,
-    /// Other addresses that its servers may send from; whatever others set when there are none.
+    /// Additional addresses that its servers may send from; unmanaged if empty.
     pub allowed_address_pairs: BTreeSet<AddressPair>,
 }
 
@@ -38,9 +38,9 @@ impl Extension for OpenstackInstanceGroup {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenstackLoadBalancer {
-    /// The driver: `amphora`, `ovn` …; the cloud's choice when `None`.
+    /// The driver: `amphora`, `ovn`, …; the cloud's default if `None`.
     pub provider: Option<String>,
-    /// The identifier of its flavor; the cloud's choice when `None`.
+    /// The identifier of its flavor; the cloud's default if `None`.
     pub flavor: Option<String>,
 }
 

@@ -1,43 +1,44 @@
 //! [`kops_core`] on OpenStack.
 //!
-//! [`Openstack::builder`] connects. The rest of this page is what OpenStack's APIs are like, as far as the kinds of
-//! this crate go by it.
+//! [`Openstack::builder`] connects. The rest of this page describes properties of OpenStack's APIs on which
+//! the kinds of this crate depend.
 //!
 //! # Which calls can be repeated
 //!
-//! None takes a token, and hardly any refuses a name that is taken: two networks, servers or load balancers may be
-//! called the same. So what protects is that every object says in the creating call whose it is and which task it was
-//! made for ([tags, metadata or description](#how-objects-tell-whose-they-are)), and that the engine looks before it
-//! repeats. Key pairs (one name a user) and record sets (one name and type a zone) are refused the second time; router
+//! No call takes a token, and hardly any rejects a name that is taken: two networks, servers or load
+//! balancers may have the same name. Therefore every creating call records owner and task in the object
+//! ([tags, metadata or description](#ownership)), and the engine looks before it repeats a call. Duplicate
+//! key pairs (unique name per user) and record sets (unique name and type per zone) are rejected; router
 //! interfaces, listeners and security group rules have one place each.
 //!
-//! # How objects tell whose they are
+//! # Ownership
 //!
-//! Networking and load balancing have tags, Compute and Block Storage metadata, DNS a description. Server groups
-//! have but a name, key pairs but the comment of the key. Networking takes no tags in the creating call; the
-//! description, which it takes, says the same.
+//! Networking and load balancing have tags, Compute and Block Storage metadata, DNS a description. Server
+//! groups only have a name, key pairs only the comment of the key. Networking does not accept tags in the
+//! creating call; the description, which it accepts, contains the same information.
 //!
-//! # What listings leave out
+//! # What listings omit
 //!
-//! | listing | lacks | which is had from |
+//! | listing | omits | available from |
 //! |---|---|---|
-//! | servers | user data (shown to administrators only) | a digest of it in the metadata |
+//! | servers | user data (returned to administrators only) | a digest of it in the metadata |
 //! | servers on volumes | the image | the metadata |
 //! | pools | addresses and ports of members | the status of the load balancer, one call each |
 //!
-//! Listings of Networking are those of the whole project, one for each kind, whatever a cluster has: neither tags nor
-//! descriptions alone would find an object whose tags were about to be set when a run was killed.
+//! Listings of Networking are those of the whole project, one for each kind, however many objects a cluster
+//! has: neither tags nor descriptions alone would find an object whose tags were about to be set when a run
+//! was killed.
 //!
-//! # What an instance group is
+//! # Instance groups
 //!
-//! As many servers as its minimum says, each with a port of its own, in one server group; servers do not come by
-//! themselves. A server that is missing is made, one that failed or is not what the group would make today is
-//! replaced, when a plan is applied.
+//! An instance group is a number of servers, its minimum size, each with a port of its own, in one server
+//! group; OpenStack does not create or replace servers by itself. A plan that is applied creates servers that
+//! are missing, and replaces servers that failed or that differ from what the group would create today.
 //!
-//! # What credentials may do
+//! # Permissions
 //!
-//! What a role allows is in the policy files of each service, and no call tells it. What can be told, and written, are
-//! the access rules of an application credential: the only calls that it is good for
+//! The permissions of a role are in the policy files of each service, and no call returns them. What can be
+//! read and written are the access rules of an application credential: the only calls that it allows
 //! ([`Cloud::permissions`](kops_core::cloud::Cloud::permissions)).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

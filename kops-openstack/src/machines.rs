@@ -1,7 +1,7 @@
 //! The machines of instance groups.
 //!
-//! A group's machines are tasks: whether one is what its group would make today is the plan's to say, and a plan that
-//! is applied replaces it. Here a machine is out of date when it does not work, or has left its group.
+//! A group's machines are tasks: the plan decides whether a machine is what its group would create today, and
+//! applying the plan replaces it. Here a machine is outdated if it has failed or was detached from its group.
 
 use async_trait::async_trait;
 use futures_util::future::try_join3;
@@ -49,8 +49,8 @@ impl Machines for Openstack {
         Ok(servers.iter().filter_map(machine).collect())
     }
 
-    /// The machine leaves its place, with its port: the next plan makes another there, and deletes this one unless
-    /// that has been done.
+    /// The machine gives up its slot, together with its port: the next plan creates another one there, and
+    /// deletes this one unless that has been done.
     async fn detach(&self, scope: &Scope, machine: &str, cx: &Context) -> Result<()> {
         let query = everything(scope, cx);
         let clients = self.clients();
@@ -60,7 +60,7 @@ impl Machines for Openstack {
         if left.task == found.metadata.get(tags::SERVER_TASK).cloned().unwrap_or_default() {
             return Ok(());
         }
-        // The port first: if only that is done, the server is found in its place still, and this is repeated.
+        // The port first: if only that succeeds, the server still has its slot, and this is repeated.
         let ports = port::of_project(clients, &query).await?;
         if let Some(port) = ports.iter().find(|port| port.device() == machine) {
             port::rename(clients, cx, &port.common.id, &left).await?;
@@ -81,7 +81,7 @@ impl Machines for Openstack {
             ports.iter().find(|port| port.device() == machine).and_then(|port| port.fixed_ips.first());
         match address {
             Some(address) => pool_members::remove_address(clients, &query, &address.ip_address).await,
-            // Without an address it is behind nothing.
+            // Without an address it is not behind a load balancer.
             None => Ok(()),
         }
     }
@@ -108,7 +108,7 @@ impl Openstack {
 }
 
 fn unknown(machine: &str) -> Error {
-    Error::not_found(format!("{machine} is no machine of a group of the scope"))
+    Error::not_found(format!("{machine} is not a machine of an instance group of the scope"))
 }
 
 fn everything<'a>(scope: &'a Scope, cx: &'a Context) -> Query<'a> {
@@ -134,7 +134,7 @@ fn outdated(found: &FoundServer) -> Vec<String> {
         reasons.push(format!("it is {}", found.status));
     }
     if found.metadata.contains_key(tags::DETACHED) {
-        reasons.push("it has left its group".to_owned());
+        reasons.push("it was detached from its group".to_owned());
     }
     reasons
 }

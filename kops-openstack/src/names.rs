@@ -1,18 +1,18 @@
-//! Names that OpenStack limits.
+//! Names with restrictions in OpenStack.
 
 use kops_core::cloud::shortened;
 
-/// The longest name of a host, by RFC 1123; Compute makes a server's host name of its name.
+/// The maximum length of a host name, by RFC 1123; Compute derives a server's host name from its name.
 const LONGEST_HOST: usize = 63;
 
-/// The name of a server: the task's as a host name, so that nodes of Kubernetes are called like it.
+/// The name of a server: the task's as a host name, which is also the name of the Kubernetes node.
 pub(crate) fn server(task: &str) -> String {
     let dashed: String =
         task.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     shortened(dashed.trim_matches('-'), LONGEST_HOST)
 }
 
-/// The name of a key pair: letters, digits, spaces and `_-`; dots are taken since microversion 2.92 only.
+/// The name of a key pair: letters, digits, spaces and `_-`; dots are accepted since microversion 2.92 only.
 /// <https://docs.openstack.org/api-ref/compute/#import-or-create-keypair>
 pub(crate) fn key_pair(task: &str) -> String {
     let plain: String =

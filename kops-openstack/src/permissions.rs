@@ -1,8 +1,9 @@
-//! What credentials may do.
+//! The permissions of the credentials.
 //!
-//! OpenStack has two answers. Roles: what each allows is in the policy files of every service, which nobody can ask for
-//! (by default `member` is enough, and for load balancers `load-balancer_member`). And access rules: an application
-//! credential may be confined to a list of calls, which its token tells. The second is checked here, and written.
+//! OpenStack has two mechanisms. Roles: their permissions are in the policy files of every service, and
+//! cannot be queried (by default `member` is enough, plus `load-balancer_member` for load balancers). And
+//! access rules: an application credential may be restricted to a list of calls, which its token contains.
+//! Only the second is checked and written here.
 
 use async_trait::async_trait;
 use kops_core::Result;
@@ -14,12 +15,12 @@ use crate::access_rules::AccessRule;
 use crate::clients::Service;
 use crate::{Openstack, actions};
 
-/// What applying a graph has nothing to do with.
+/// Calls that applying a graph does not need.
 const LEFT_OUT: [&str; 2] = [actions::MACHINES, actions::STATE_STORE];
 
 #[async_trait]
 impl Permissions for Openstack {
-    /// The calls that the application credential's access rules leave out; none where it has no such rules.
+    /// The calls that the application credential's access rules do not allow; none if it has no such rules.
     async fn missing(&self, graph: &TaskGraph, _: &Scope, _: &Context) -> Result<Vec<MissingPermission>> {
         let Some(allowed) = self.clients().access_rules() else { return Ok(Vec::new()) };
         let needed = Actions::needed(actions::ALL, graph, &[], &LEFT_OUT);
@@ -32,18 +33,19 @@ impl Permissions for Openstack {
             .collect())
     }
 
-    /// Access rules, in the form that `openstack application credential create --access-rules` takes.
+    /// Access rules, in the format that `openstack application credential create --access-rules` accepts.
     ///
-    /// Names of objects are no part of them, so they are good for the whole project: a project of its own is what
-    /// confines a cluster. The services must have been told their type (`service_type` in `[keystone_authtoken]`) and
-    /// send service tokens to each other, or they refuse whoever has access rules.
+    /// They cannot be restricted by object name, so they apply to the whole project: only a project of its
+    /// own confines a cluster. The services must be configured with their type (`service_type` in
+    /// `[keystone_authtoken]`) and send service tokens to each other, or they reject credentials with access
+    /// rules.
     fn least(&self, _: &Scope) -> Value {
         json!(Actions::names(actions::ALL).into_iter().filter_map(|call| self.rule(call)).collect::<Vec<_>>())
     }
 }
 
 impl Openstack {
-    /// The rule that allows a call of the table; `None` when the cloud lacks the service.
+    /// The rule that allows a call of the table; `None` if the cloud does not have the service.
     fn rule(&self, call: &str) -> Option<AccessRule> {
         let (method, call) = call.split_once(' ')?;
         let (service, path) = call.split_once('/')?;

@@ -1,15 +1,15 @@
-//! A container of Swift as a state store.
+//! A Swift container as a state store.
 //!
 //! An object of the store is an object of the container, under the prefix of the URL, and its version is the ETag.
 //!
 //! # What Swift cannot do
-//! - **It has no compare-and-swap.** Swift knows `If-None-Match: *`, but looks and then writes: of those who make an
-//!   object within the same milliseconds several may be told that they have. So whoever has made one waits a moment
-//!   and looks whose it is: the last one's, and the others are refused. That is how the lease is taken by one only.
-//!   Replacing an object at a version is a look and a write, too: between the two, some milliseconds, another writer
-//!   is not seen. The lease keeps writers of a cluster apart; who edits specifications at the very same moment may
-//!   lose one of two edits.
-//! - **Listings lag.** What has been written is read at once, but a listing may take seconds to show it.
+//! - **It has no compare-and-swap.** Swift supports `If-None-Match: *`, but checks before it writes: of
+//!   several writers that create an object within the same milliseconds, more than one may succeed. So after
+//!   creating an object, a writer waits a moment and checks whose it is: the last writer wins, and the others
+//!   are rejected. That is how only one can acquire the lease. Replacing an object at a version is a check
+//!   and a write, too: in the milliseconds in between, another writer goes unnoticed. The lease keeps writers
+//!   of a cluster apart; of two edits of a specification at the very same moment, one may be lost.
+//! - **Listings lag.** A write is visible to reads at once, but it may take seconds to appear in listings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,13 +28,14 @@ use serde::Deserialize;
 use crate::clients::{Call, Clients, Service};
 use crate::{Openstack, OpenstackBuilder, error};
 
-/// Entries of a page of a listing, which is what Swift gives at most unless configured otherwise.
+/// Entries per page of a listing, Swift's maximum unless configured otherwise.
 const PAGE: usize = 10_000;
 
-/// How long those who made an object within the same moment may still be writing it: many times what a write takes.
+/// How long writers that create an object at the same moment may still be writing: many times the duration of
+/// a write.
 const SETTLES: Duration = Duration::from_millis(250);
 
-/// Opens `swift://container/prefix`, with transient failures repeated.
+/// Opens `swift://container/prefix`, with retries of transient failures.
 ///
 /// ```no_run
 /// # async fn example() -> kops_core::Result<()> {
@@ -57,7 +58,7 @@ pub struct SwiftStores {
 }
 
 impl SwiftStores {
-    /// With a connection that is made when a store is opened: who opens none needs no credentials.
+    /// With a connection that is made when a store is opened: credentials are only needed then.
     pub fn new(builder: OpenstackBuilder, clock: Arc<dyn Clock>) -> Self {
         Self { builder, clock }
     }
@@ -72,14 +73,14 @@ impl StoreOpener for SwiftStores {
     }
 }
 
-/// A container of Swift, or the part of it under a prefix, as a state store.
+/// A Swift container, or the part of it under a prefix, as a state store.
 #[derive(Clone, Debug)]
 pub struct SwiftStore {
     clients: Clients,
     place: Place,
 }
 
-/// An answer of success.
+/// A successful response.
 struct Answer {
     headers: HeaderMap,
     bytes: Vec<u8>,
@@ -105,7 +106,7 @@ impl SwiftStore {
         Call::new(method, Service::ObjectStore, format!("{}/{object}", self.place.bucket()))
     }
 
-    /// Makes a call that succeeds.
+    /// Makes a call, and returns an error unless it succeeds.
     async fn send(&self, call: Call, body: Option<Vec<u8>>, only_new: bool) -> Result<Answer, BucketError> {
         let name = call.name();
         let mut request = self.clients.request(&call)?;
@@ -113,7 +114,7 @@ impl SwiftStore {
             request = request.header(IF_NONE_MATCH, "*");
         }
         if let Some(body) = body {
-            // The length of an empty body is not sent unless said.
+            // The length of an empty body is only sent if set explicitly.
             request = request.header(CONTENT_LENGTH, body.len());
             request = request.header(CONTENT_TYPE, "application/octet-stream").body(body);
         }
@@ -124,7 +125,7 @@ impl SwiftStore {
         match status {
             200..=299 => Ok(Answer { headers, bytes }),
             412 => Err(BucketError::PreconditionFailed),
-            // Swift answers alike whether the object is missing or its container.
+            // Swift's response is the same whether the object is missing or its container.
             404 if self.exists().await? => Err(BucketError::NotFound),
             404 => {
                 let make = format!("openstack container create {}", self.place.bucket());
@@ -134,7 +135,7 @@ impl SwiftStore {
                 let error = error::answered(&name, status, &headers, &String::from_utf8_lossy(&bytes));
                 Err(match error.kind() {
                     ErrorKind::Denied => {
-                        self.place.denied(error, "to read and write it; see `swift stat` for who may").into()
+                        self.place.denied(error, "to read and write it; see `swift stat` for its ACLs").into()
                     }
                     _ => error.into(),
                 })
@@ -152,11 +153,11 @@ impl SwiftStore {
 
     fn version(&self, headers: &HeaderMap) -> Result<Version> {
         let etag = headers.get(ETAG).and_then(|etag| etag.to_str().ok());
-        // Without quotes, as listings have it.
+        // Without quotes, as in listings.
         self.place.version(etag.map(|etag| etag.trim_matches('"')))
     }
 
-    /// Makes sure that an object has a version now.
+    /// Checks that an object has the expected version now.
     async fn look(&self, object: &str, expected: &Version) -> Result<(), BucketError> {
         let answer = self.send(self.of_object(Method::HEAD, object), None, false).await?;
         if self.version(&answer.headers)? == *expected {
@@ -192,7 +193,7 @@ impl Bucket for SwiftStore {
         let made = self.version(&answer.headers)?;
         if only_new {
             self.clients.clock.sleep(SETTLES).await;
-            // Gone already is lost as well.
+            // An object that is gone already is a failed precondition, too.
             self.look(object, &made).await.map_err(|refusal| match refusal {
                 BucketError::NotFound => BucketError::PreconditionFailed,
                 refusal => refusal,
@@ -227,7 +228,7 @@ impl Bucket for SwiftStore {
                 bytes => serde_json::from_slice(bytes)
                     .map_err(|error| self.place.garbled(error).with_call(&name))?,
             };
-            // The last page is an empty one: what Swift gives at most is its operator's choice.
+            // The last page is empty: the page size is the operator's choice.
             let Some(last) = page.last() else { return Ok(listing) };
             marker = Some(last.name.clone().or_else(|| last.subdir.clone()).unwrap_or_default());
             for it in page {

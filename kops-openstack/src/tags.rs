@@ -1,4 +1,4 @@
-//! How objects tell whose they are.
+//! Ownership tags.
 //!
 //! | objects | where |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | server groups | the [`Mark`] as their name: they have nothing else |
 //! | key pairs | the [`Mark`] as the comment of the key |
 //!
-//! Whoever changes the description of a network in a dashboard does not take it from the scope: either of the two
-//! is enough. An object of another project is never the scope's, whatever it says.
+//! If the description of a network is changed in a dashboard, the network is still owned by the scope: either
+//! of the two is enough. An object of another project is never owned, whatever its mark.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const TAGS: MarkTags = MarkTags {
     task: "kops.k8s.io/task",
     lifecycle: "kops.k8s.io/lifecycle",
 };
-/// Keys of Compute's metadata have no slash.
+/// Keys of Compute's metadata cannot contain slashes.
 const METADATA: MarkTags = MarkTags {
     scope: CLUSTER,
     place: "KopsWithin",
@@ -32,12 +32,12 @@ const METADATA: MarkTags = MarkTags {
     lifecycle: "KopsLifecycle",
 };
 
-/// Tags of the form `key=value`, beyond those of ownership; others are left alone.
+/// Tags of the form `key=value`, in addition to the ownership tags; others are left alone.
 pub type Tags = BTreeMap<String, String>;
-/// Metadata beyond that of ownership.
+/// Metadata in addition to the ownership metadata.
 pub type Metadata = BTreeMap<String, String>;
 
-/// The tags of an object with this mark: those that it has, and further ones.
+/// The tags of an object with this mark: its present tags, and additional ones.
 pub(crate) fn with_mark(mark: &Mark, further: &Tags, present: &[String]) -> Vec<String> {
     let mut wanted = further.clone();
     TAGS.write(mark, &mut wanted);
@@ -46,12 +46,12 @@ pub(crate) fn with_mark(mark: &Mark, further: &Tags, present: &[String]) -> Vec<
     kept.chain(wanted.iter().map(|(key, value)| format!("{key}={value}"))).collect()
 }
 
-/// What tags and a description say.
+/// The mark in tags and a description.
 pub(crate) fn mark(scope: &Scope, tags: &[String], description: Option<&str>) -> Option<Mark> {
     TAGS.read(scope, &pairs(tags)).or_else(|| Mark::read(scope, description?))
 }
 
-/// The tags of the form `key=value`, without those that tell the task: what a specification can be compared with.
+/// The tags of the form `key=value`, without ownership tags: the part that is compared with a specification.
 pub(crate) fn further(tags: &[String]) -> Tags {
     let mut further = pairs(tags);
     further.retain(|key, _| key == CLUSTER || !TAGS.has(key));
@@ -63,7 +63,7 @@ fn pairs(tags: &[String]) -> Tags {
     pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// An object that bears this mark, or is somebody else's.
+/// An object with this mark, or a foreign one.
 pub(crate) fn object<S>(mark: Option<Mark>, id: impl Into<String>, spec: S) -> Object<S> {
     match mark {
         Some(mark) => mark.object(id, spec),
@@ -78,30 +78,30 @@ pub(crate) fn metadata<S>(request: &Create<'_, S>, further: &Metadata) -> Metada
     metadata
 }
 
-/// What metadata says.
+/// The mark in metadata.
 pub(crate) fn mark_of_metadata(scope: &Scope, metadata: &Metadata) -> Option<Mark> {
     METADATA.read(scope, metadata)
 }
 
-/// Without the metadata of ownership.
+/// Without the ownership metadata.
 pub(crate) fn further_metadata(metadata: &Metadata) -> Metadata {
     let mut further = metadata.clone();
     further.retain(|key, _| !METADATA.has(key));
     further
 }
 
-/// A label's key as one of metadata: letters, digits and `-_:.` and spaces.
+/// A label's key as a key of metadata: letters, digits, `-_:.` and spaces.
 /// <https://docs.openstack.org/api-ref/compute/#create-server>
 pub(crate) fn metadata_key(key: &str) -> String {
     key.chars().map(|c| if c.is_ascii_alphanumeric() || "-_:. ".contains(c) { c } else { '_' }).collect()
 }
 
-/// A label's key as one of a volume's metadata, which may have slashes.
+/// A label's key as a key of a volume's metadata, which may contain slashes.
 pub(crate) fn volume_key(key: &str) -> String {
     key.chars().map(|c| if c.is_ascii_alphanumeric() || "-_:. /".contains(c) { c } else { '_' }).collect()
 }
 
-/// The key of metadata by which a detached machine is known: it has left its task.
+/// The key of metadata that marks a detached machine: it has given up its slot.
 pub(crate) const DETACHED: &str = "KopsDetached";
 /// The key of metadata with the task of a server.
 pub(crate) const SERVER_TASK: &str = METADATA.task;

@@ -1,5 +1,5 @@
-//! A provisioning program without Kubernetes: a network, a subnet that reaches the internet, a firewall that
-//! lets HTTPS in, an address. Run it as often as you like; what is there already is left alone.
+//! A provisioning program without Kubernetes: a network, a subnet with internet access, a firewall that
+//! allows HTTPS, an address. It can be run any number of times: objects that exist already are left alone.
 
 #![expect(clippy::print_stdout, reason = "a program shows what it does")]
 

@@ -1,10 +1,10 @@
 //! Step 2, the handlers.
 //!
-//! One generic handler serves all three kinds here; most clouds have one for each. Every method is one attempt:
-//! it returns the first error, with the [`ErrorKind`] that tells the engine whether trying again can help. Where
-//! a method says *at once* below, that is what makes a crash at that point harmless.
+//! One generic handler serves all three kinds here; most clouds have one for each. Every method is a single
+//! attempt: it returns the first error, with the [`ErrorKind`] that tells the engine whether retrying can
+//! help. Where a comment below says *atomically*, that is what makes a crash at that point harmless.
 //!
-//! The file operations are short and block; a provider that talks to a server would await its answers here.
+//! The file operations are short and block; a provider that talks to a server would await its responses here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,11 +29,11 @@ pub(crate) struct Files<K> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// What is in a file.
+/// The content of a file.
 #[derive(Serialize, Deserialize)]
 #[serde(bound(serialize = "S: Serialize", deserialize = "S: Deserialize<'de>"))]
 struct Stored<S> {
-    /// The marks of ownership: what carries another scope's is never touched.
+    /// The ownership marks: files of other scopes are never touched.
     scope: String,
     /// The place that the scope is within, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,7 @@ impl<K: Filed> Files<K> {
         let mut objects = Vec::new();
         for file in files {
             let name = file.map_err(failed)?.file_name();
-            // Unfinished files end otherwise.
+            // Unfinished files have another suffix.
             let Some(id) = name.to_str().and_then(|name| name.strip_suffix(".json")) else { continue };
             let bytes = match fs::read(self.path(kind, id)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue, // Deleted meanwhile.
@@ -78,9 +78,9 @@ impl<K: Filed> Files<K> {
         Ok(objects)
     }
 
-    /// Writes a file that nobody looks at yet, for putting it in place at once.
+    /// Writes a file that is not visible yet, to be put in place atomically.
     fn prepare(&self, id: &str, stored: &Stored<K::Resolved>) -> Result<PathBuf> {
-        // What a specification refers to must be there.
+        // The objects that a specification refers to must exist.
         for used in references(&stored.spec) {
             if !self.path(used.kind, &used.id).exists() {
                 return Err(Error::not_found(format!("there is no {} {}", used.kind, used.id)));
@@ -89,13 +89,13 @@ impl<K: Filed> Files<K> {
         let path = self.path(K::KIND, id).with_extension("unfinished");
         fs::create_dir_all(self.root.join(K::KIND)).map_err(failed)?;
         let text = serde_json::to_vec_pretty(stored)
-            .map_err(|error| Error::internal("the specification does not serialise").with_source(error))?;
+            .map_err(|error| Error::internal("the specification cannot be serialised").with_source(error))?;
         fs::write(&path, text).map_err(failed)?;
         Ok(path)
     }
 }
 
-/// The one function that turns this cloud's errors into the engine's.
+/// The only function that converts this cloud's errors to the engine's.
 fn failed(error: io::Error) -> Error {
     let kind = match error.kind() {
         io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
@@ -106,7 +106,7 @@ fn failed(error: io::Error) -> Error {
     Error::new(kind, error.to_string()).with_source(error)
 }
 
-/// An object as the scope sees it: by its marks it is the scope's, or somebody else's.
+/// An object from the scope's point of view: its marks tell whether the scope owns it.
 fn object<S>(scope: &Scope, id: &str, stored: Stored<S>) -> Object<S> {
     let object = if stored.scope == scope.name() && stored.place.as_deref() == scope.place() {
         Object::owned(id, stored.task, stored.spec)
@@ -137,8 +137,8 @@ fn uses<S: Serialize>(spec: &S) -> BTreeSet<String> {
 impl<K: Filed> Handler for Files<K> {
     type Kind = K;
 
-    /// Two objects cannot have the same file, so whoever repeats a create whose answer was lost is refused, and
-    /// finds what is there already.
+    /// Two objects cannot have the same file, so a repeated create whose answer was lost is rejected, and
+    /// finds the existing object.
     fn identity(&self) -> IdentityClass {
         IdentityClass::Named
     }
@@ -148,13 +148,13 @@ impl<K: Filed> Handler for Files<K> {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<K::Resolved>>> {
-        // One reading of the directory, however many objects are asked for.
+        // One read of the directory, however many objects are requested.
         let all = self.read(K::KIND)?;
         let found = all.into_iter().filter_map(|(id, stored): (_, Stored<K::Resolved>)| match query.filter {
             Filter::Ids(ids) => ids.contains(&id).then(|| object(query.scope, &id, stored)),
             Filter::Scope { wanted, shared, .. } => {
-                // Who holds a name that the graph wants is shown with the name of the task that wants it, so
-                // that the plan can refuse it.
+                // The holder of a name that the graph requests is returned with the name of the requesting
+                // task, so that the plan can reject it.
                 let holds = |task: &&kops_core::cloud::Wanted<'_>| {
                     K::id(query.scope, task.name, task.spec).as_ref() == Some(&id)
                 };
@@ -174,10 +174,11 @@ impl<K: Filed> Handler for Files<K> {
     async fn create(&self, request: Create<'_, K::Resolved>) -> Result<Object<K::Resolved>> {
         let Create { scope, name, spec, retained, .. } = request;
         let document = Document::of(spec)?;
-        let id = K::id(scope, name, &document).ok_or_else(|| Error::internal("something is not known"))?;
+        let id = K::id(scope, name, &document)
+            .ok_or_else(|| Error::internal("the identifier depends on an output that is not known"))?;
         let stored = Stored::new(scope, name, retained, spec);
         let unfinished = self.prepare(&id, &stored)?;
-        // At once, marks and all, and only if there is no such file yet.
+        // Atomically, including the marks, and only if the file does not exist yet.
         let made = fs::hard_link(&unfinished, self.path(K::KIND, &id));
         fs::remove_file(&unfinished).map_err(failed)?;
         made.map_err(failed)?;
@@ -188,7 +189,7 @@ impl<K: Filed> Handler for Files<K> {
         let Update { scope, name, object: old, spec, .. } = request;
         let stored = Stored::new(scope, name, old.retained, spec);
         let unfinished = self.prepare(&old.id, &stored)?;
-        // At once: whoever reads sees the old content or the new one.
+        // Atomically: a reader sees either the old or the new content.
         fs::rename(&unfinished, self.path(K::KIND, &old.id)).map_err(failed)?;
         Ok(object(scope, &old.id, stored))
     }
@@ -199,13 +200,13 @@ impl<K: Filed> Handler for Files<K> {
         for kind in ["Zone", "Entry"] {
             let users = self.read::<serde::de::IgnoredAny>(kind)?;
             if let Some((user, _)) = users.iter().find(|(_, stored)| stored.uses.contains(&this)) {
-                // The engine tries again: the user may be on its way out.
+                // The engine retries: the object that uses it may be about to be deleted.
                 let message = format!("{this} is used by {kind}/{user}");
                 return Err(Error::new(ErrorKind::DependencyViolation, message));
             }
         }
         match fs::remove_file(self.path(K::KIND, id)) {
-            // Deleting what is gone already is no failure.
+            // Deleting an object that is gone already is not an error.
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
             _ => Ok(Deletion::Done),
         }

@@ -1,8 +1,8 @@
 //! Step 1, the kinds.
 //!
-//! A kind is a plain struct that serialises. It is generic over a [`Stage`]: in a graph, a field declared
-//! `At<S, T>` may be the output of another task, which is not known yet; in a handler it is a plain `T`. A
-//! reference to another object is an `Id` of its kind: the engine knows by that what has to exist before what.
+//! A kind is a plain serialisable struct. It is generic over a [`Stage`]: in a graph, a field declared `At<S,
+//! T>` may be the output of another task, which is not known yet; in a handler it is a plain `T`. A reference
+//! to another object is an `Id` of its kind: from it the engine derives the order of the tasks.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ use serde_json::Value;
 pub struct Zone<S: Stage = Open> {
     /// Its name.
     pub name: String,
-    /// The key that other name servers need to copy it. A [`Setting`] can be left to others: agnostic zones say
-    /// nothing of keys, and what somebody has set by hand stays.
+    /// The key that other name servers need for zone transfers. A [`Setting`] can be left unmanaged: agnostic
+    /// zones have no keys, and a key that was set by hand is kept.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub transfer_key: Setting<Option<At<S, Id<TransferKey>>>>,
 }
@@ -39,9 +39,9 @@ pub struct Entry<S: Stage = Open> {
     pub name: String,
     /// The type.
     pub record_type: RecordType,
-    /// Seconds a resolver may keep it.
+    /// The TTL, in seconds.
     pub ttl: u32,
-    /// What it says. A set: in another order it is still the same.
+    /// The values, as a set: their order does not matter.
     pub values: BTreeSet<At<S, String>>,
 }
 
@@ -50,10 +50,10 @@ impl Resource for Entry {
     type Resolved = Entry<Closed>;
 }
 
-/// A key for copying zones. No agnostic kind stands for it: whoever wants one adds it to the graph as it is.
+/// A key for zone transfers. It has no agnostic kind: programs add it to the graph directly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TransferKey {
-    /// The key itself, which no plan, event or error will ever show.
+    /// The key itself, which never appears in a plan, event or error.
     pub secret: Secret,
 }
 
@@ -62,13 +62,13 @@ impl Resource for TransferKey {
     type Resolved = Self;
 }
 
-/// What the handler has to know about each kind.
+/// What the handler needs to know about each kind.
 pub(crate) trait Filed: Resource {
     /// The fields that cannot be changed in place.
     const FIXED: &'static [&'static str];
 
-    /// The identifier of the object, and the name of its file; `None` while that depends on something not known
-    /// yet.
+    /// The identifier of the object, which is also its file name; `None` while it depends on an output that
+    /// is not known yet.
     fn id(scope: &Scope, task: &str, spec: &Document) -> Option<String>;
 }
 
@@ -84,7 +84,7 @@ impl Filed for Entry {
     const FIXED: &'static [&'static str] = &["zone", "name", "record_type"];
 
     fn id(_: &Scope, _: &str, spec: &Document) -> Option<String> {
-        // `get` has no answer while a member is an output that is not known yet.
+        // `get` returns nothing while a member is an output that is not known yet.
         Some(format!("{}_{}_{}", text(spec, "zone")?, text(spec, "name")?, text(spec, "record_type")?))
     }
 }

@@ -1,15 +1,14 @@
-//! A provider from outside: DNS zones as files in a directory.
+//! An external provider: DNS zones as files in a directory.
 //!
-//! A provider is four things, and this crate has each in a place of its own:
+//! A provider has four parts, and this crate has each in a place of its own:
 //!
-//! 1. *Kinds*: what objects the cloud has ([`Zone`], [`Entry`], [`TransferKey`]), in `kinds.rs`.
-//! 2. *Handlers*: how objects of a kind are listed, made, changed and deleted, in `files.rs`.
-//! 3. *Lowering*: which of its kinds stand for the agnostic ones, in `lower.rs`.
-//! 4. The *cloud*, which is all of that in one value: [`ZoneDirectory`], below.
+//! 1. *Kinds*: the objects of the cloud ([`Zone`], [`Entry`], [`TransferKey`]), in `kinds.rs`.
+//! 2. *Handlers*: listing, creating, updating and deleting objects of a kind, in `files.rs`.
+//! 3. *Lowering*: converting agnostic kinds to the cloud's own, in `lower.rs`.
+//! 4. The *cloud*, which combines them in one value: [`ZoneDirectory`], below.
 //!
-//! There is no fifth: planning, ordering, retrying and recovering from crashes are the engine's. That the
-//! provider keeps its side of the contract is seen in `tests/conformance.rs`, by the suite that every provider
-//! runs.
+//! That is all: planning, ordering, retries and crash recovery are the engine's. `tests/conformance.rs`
+//! checks that the provider keeps the contract, with the suite that every provider runs.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -55,10 +54,10 @@ use files::Files;
 pub use kinds::{Entry, TransferKey, Zone};
 use lower::{LOWERINGS, Site};
 
-/// The cloud: a directory, with a directory in it for each kind and a file in that for each object.
+/// The cloud: a directory with a subdirectory for each kind, which contains a file for each object.
 ///
-/// A provider is a plain value. Whatever it needs to know (a region, credentials, an endpoint) it is given here,
-/// or by a builder.
+/// A provider is a plain value. Whatever it needs (a region, credentials, an endpoint) is passed here, or to
+/// a builder.
 #[derive(Debug)]
 pub struct ZoneDirectory {
     handlers: Vec<Arc<dyn DynHandler>>,
@@ -66,10 +65,10 @@ pub struct ZoneDirectory {
 }
 
 impl ZoneDirectory {
-    /// The cloud in a directory, which is made when something is first written to it.
+    /// The cloud in a directory, which is created on the first write.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
-        // A typed handler becomes a `DynHandler` by itself.
+        // A typed handler is a `DynHandler` automatically.
         let handlers: Vec<Arc<dyn DynHandler>> = vec![
             Arc::new(Files::<TransferKey>::new(&directory)),
             Arc::new(Files::<Zone>::new(&directory)),
@@ -85,7 +84,7 @@ impl Cloud for ZoneDirectory {
     }
 
     fn capabilities(&self) -> Capabilities {
-        // All that is not named here cannot be had; `lower` says so when somebody wants it.
+        // Everything else is not supported; `lower` reports it when it is requested.
         Capabilities::new().public_dns(true)
     }
 

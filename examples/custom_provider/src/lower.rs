@@ -1,8 +1,8 @@
-//! Step 3, lowering: agnostic tasks become tasks of the cloud's own kinds.
+//! Step 3, lowering: from agnostic tasks to tasks of the cloud's own kinds.
 //!
-//! For each agnostic kind that the cloud can do, an `impl` of [`Lowered`] says what becomes of it. The rest is
-//! [`Lowerings`]': references point to the tasks that stand for the agnostic ones, whatever the cloud has no kind for is
-//! refused, and all problems of a graph are told at once, before anything is made.
+//! For each agnostic kind that the cloud supports, an `impl` of [`Lowered`] converts its tasks. [`Lowerings`] does
+//! the rest: references point to the native tasks, kinds that the cloud does not support are rejected, and all
+//! problems of a graph are reported at once, before anything is created.
 
 use kops_core::graph::Setting;
 use kops_core::lower::{Lowered, Lowering, Lowerings, entry, native};
@@ -11,7 +11,7 @@ use kops_core::{Error, ErrorKind, Result};
 
 use crate::kinds::{Entry, Zone};
 
-/// What lowering knows of this cloud: nothing. Others know their region, say.
+/// What lowering knows about this cloud: nothing. Other providers have their region here, for example.
 pub(crate) struct Site;
 
 pub(crate) const LOWERINGS: Lowerings<Site> = Lowerings {

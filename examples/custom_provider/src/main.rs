@@ -1,4 +1,4 @@
-//! Keeps a zone in a directory: `cargo run -p custom_provider -- DIRECTORY`.
+//! Manages a zone in a directory: `cargo run -p custom_provider -- DIRECTORY`.
 #![expect(clippy::print_stdout, reason = "a program shows what it does")]
 
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use kops_core::{Engine, Error, Result};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let directory = std::env::args_os().nth(1).ok_or_else(|| Error::invalid("name a directory"))?;
+    let directory = std::env::args_os().nth(1).ok_or_else(|| Error::invalid("a directory is required"))?;
     let engine = Engine::new(Arc::new(ZoneDirectory::new(directory)), Scope::new("demo"));
 
     let mut graph = TaskGraph::builder();
-    // Agnostic tasks and the provider's own live side by side.
+    // Agnostic and native tasks can be combined.
     let zone = graph.add("public", DnsZone::new("example.com"));
     graph.add(
         "www",

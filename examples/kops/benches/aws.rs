@@ -1,7 +1,7 @@
-//! What the command costs on AWS: calls, processor time, memory, and time when every call takes long.
+//! The costs of the command on AWS: calls, CPU time, memory, and wall time with slow calls.
 //!
-//! `cargo bench -p kops` (needs Python 3: it starts the emulator moto). Calls, processor time and memory are the
-//! command's own; the time on the clock includes the emulator's work, which shares the machine.
+//! `cargo bench -p kops` (needs Python 3: it starts the emulator moto). Calls, CPU time and memory are the
+//! command's own; wall time includes the emulator's work, which shares the machine.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and may fail loudly")]
 
@@ -17,7 +17,7 @@ use wait4::Wait4 as _;
 
 const HA: &str = "ha.example.com";
 const LATENCY: Duration = Duration::from_millis(50);
-/// Of each figure the median of so many runs.
+/// The number of runs, of which the median is reported.
 const RUNS: usize = 5;
 
 fn main() {
@@ -32,12 +32,12 @@ fn main() {
         cluster(groups);
     }
     println!(
-        "calls: of the cloud, reading and changing; store: calls of the state store; most: under way at one \
-         time; +50 ms: wall time when every call takes 50 ms longer"
+        "calls: of the cloud, reading and changing; store: calls of the state store; most: concurrent calls; \
+         +50 ms: wall time when every call takes 50 ms longer"
     );
 }
 
-/// The life of a cluster with so many groups of nodes.
+/// The life of a cluster with a number of node groups.
 fn cluster(groups: usize) {
     let desk = Desk::new();
     desk.specify(groups);
@@ -56,7 +56,7 @@ struct Desk {
     bucket: String,
 }
 
-/// What a run of the command cost.
+/// The cost of a run of the command.
 struct Cost {
     processor: Duration,
     wall: Duration,
@@ -72,7 +72,7 @@ impl Desk {
         Self { directory: tempfile::tempdir().unwrap(), moto, bucket }
     }
 
-    /// Writes the specification: the cluster with three groups of nodes, and as many more as are wanted.
+    /// Writes the specification: the cluster with three groups of nodes, and the additional groups.
     fn specify(&self, groups: usize) {
         let sizes = ["--control-plane-size=m5.large", "--node-size=m5.large"];
         let mut create = vec!["create", "cluster", HA, "--cloud=aws", "--control-plane-count=3"];
@@ -106,7 +106,7 @@ impl Desk {
         let mut costs: Vec<Cost> = (1..runs).map(|_| self.run(arguments)).collect();
         let calls = counted.1;
         costs.push(counted.0);
-        // What changes something can be done once; what only looks, also when the network is slow.
+        // Changes can be made once only; plans are also measured with a slow network.
         let slow = (runs > 1).then(|| {
             self.moto.set_latency(LATENCY);
             let slow = (0..runs).map(|_| self.run(arguments).wall).collect();
@@ -133,7 +133,7 @@ impl Desk {
         (cost, self.moto.calls())
     }
 
-    /// Runs the command to its end; it must succeed.
+    /// Runs the command to completion; it must succeed.
     #[expect(clippy::disallowed_methods, reason = "this measures real time")]
     fn run(&self, arguments: &[&str]) -> Cost {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kops"));

@@ -11,7 +11,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use crate::environment;
 
-/// A text as the user left it, and its file.
+/// A text as edited by the user, and its file.
 #[derive(Debug)]
 pub(crate) struct Edited {
     pub(crate) text: String,
@@ -19,13 +19,13 @@ pub(crate) struct Edited {
 }
 
 impl Edited {
-    /// The file is of no use any more.
+    /// Discards the file.
     pub(crate) fn discard(self) {
-        // A file too many in the system's temporary directory is no failure.
+        // A file left in the system's temporary directory is not an error.
         let _ = self.path.close();
     }
 
-    /// Keeps the user's work, and says where it is and what to do with it.
+    /// Keeps the user's work, and reports where it is and how to continue.
     pub(crate) fn keep(self, error: &Error, command: &str) -> Error {
         let path = self.path.to_path_buf();
         let kept = match self.path.keep() {
@@ -34,29 +34,29 @@ impl Edited {
         };
         let advice = error.hint().map(|advice| format!("{advice}; ")).unwrap_or_default();
         let advice = format!(
-            "{advice}nothing was written, and your text is kept in {path}: correct it there and run `{command} {path}`",
+            "{advice}nothing was written; your text is saved in {path}: correct it there and run `{command} {path}`",
             path = kept.display()
         );
         Error::new(error.kind(), error.message()).with_hint(advice)
     }
 }
 
-/// Opens a text in the user's editor and waits for it to end.
+/// Opens a text in the user's editor and waits for the editor to exit.
 pub(crate) fn edit(text: &str, name: &str) -> Result<Edited> {
     let file = write(text, name).map_err(|error| {
-        failed(format!("no file can be made to edit: {error}"))
-            .with_hint("set TMPDIR to a directory that can be written")
+        failed(format!("cannot create a file to edit: {error}"))
+            .with_hint("set TMPDIR to a writable directory")
     })?;
     let path = file.into_temp_path();
     let editor = environment::editor().unwrap_or_else(|| OsString::from("vi"));
     let shown = editor.to_string_lossy().into_owned();
     let status = command(&editor, &path).status().map_err(|error| {
-        failed(format!("the editor `{shown}` does not start: {error}"))
+        failed(format!("cannot start the editor `{shown}`: {error}"))
             .with_hint("set EDITOR, or use --set and --unset")
     })?;
     if !status.success() {
         return Err(
-            failed(format!("the editor `{shown}` ended with {status}")).with_hint("nothing was changed")
+            failed(format!("the editor `{shown}` exited with {status}")).with_hint("nothing was changed")
         );
     }
     let text = fs::read_to_string(&path)
@@ -75,7 +75,7 @@ fn write(text: &str, name: &str) -> std::io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// An editor may be given with arguments (`code --wait`), so a shell takes it apart, as for git.
+/// An editor may have arguments (`code --wait`), so a shell parses it, as in git.
 fn command(editor: &OsString, path: &Path) -> Command {
     let path: PathBuf = path.to_path_buf();
     if cfg!(windows) {

@@ -1,4 +1,4 @@
-//! Ctrl-C: asked once, the program stops where it is safe to; asked twice, it stops.
+//! Ctrl-C: the first stops the program at the next safe point, the second at once.
 
 use std::process;
 
@@ -7,7 +7,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::output;
 
-/// The exit code of a program that was interrupted: 128 and the signal's number.
+/// The exit code of an interrupted program: 128 plus the signal's number.
 const INTERRUPTED: i32 = 130;
 
 /// Cancels `work` when the user interrupts; watches until it is dropped.
@@ -19,7 +19,7 @@ impl Interrupt {
         Self(AbortOnDropHandle::new(tokio::spawn(async move {
             interrupted().await;
             output::note(
-                "stopping: nothing more is begun, calls under way are let finish; interrupt again to abort",
+                "stopping: no further step is started, calls in flight are allowed to finish; interrupt again to abort",
             );
             work.cancel();
             interrupted().await;
@@ -33,7 +33,7 @@ fn abort() {
     process::exit(INTERRUPTED);
 }
 
-/// Returns when the user, or who else ends programs, asks this one to stop.
+/// Returns when the program receives an interrupt or termination signal.
 #[cfg(unix)]
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};

@@ -1,4 +1,4 @@
-//! kOps' command line on the kops crates, through nothing but their public API.
+//! kOps' command line, built on the public API of the kops crates only.
 
 mod cli;
 mod cloud;

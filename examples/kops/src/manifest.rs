@@ -12,14 +12,14 @@ use serde_json::Value;
 use crate::cli::ManifestFormat;
 use crate::output;
 
-/// An object, and the file it stands in.
+/// An object, and the file that contains it.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) file: String,
     pub(crate) document: ManifestDocument,
 }
 
-/// Reads files, `-` being the standard input; what is wrong in any of them is told at once.
+/// Reads files, with `-` for standard input; problems of all files are reported at once.
 pub(crate) fn read(files: &[PathBuf]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     let mut errors = Vec::new();
@@ -45,7 +45,7 @@ fn read_file(path: &Path) -> Result<Vec<Source>> {
     parse(&text, &file)
 }
 
-/// Reads a text.
+/// Parses a text.
 pub(crate) fn parse(text: &str, file: &str) -> Result<Vec<Source>> {
     let named = |error: Error| {
         let named = Error::new(error.kind(), format!("{file}: {}", error.message()));
@@ -78,11 +78,11 @@ fn text(path: &Path) -> Result<String> {
             _ => ErrorKind::Io,
         };
         Error::new(kind, format!("{} cannot be read: {error}", name(path)))
-            .with_hint("give a file of YAML documents, or - for the standard input")
+            .with_hint("use a file of YAML documents, or - for standard input")
     })
 }
 
-/// The objects of files by the cluster they belong to, each cluster's in the order of the files.
+/// The objects of files by cluster, each cluster's in the order of the files.
 pub(crate) fn by_cluster(
     sources: Vec<Source>,
     fallback: Option<&str>,
@@ -92,7 +92,7 @@ pub(crate) fn by_cluster(
         .filter(|source| matches!(source.document.object, AnyObject::Cluster(_)))
         .map(|source| source.document.object.name().to_owned())
         .collect();
-    // What names no cluster belongs to the only one in sight.
+    // An object without a cluster belongs to the only cluster, if there is exactly one.
     let only = match clusters.as_slice() {
         [only] => Some(only.as_str()),
         [] => fallback,
@@ -104,12 +104,8 @@ pub(crate) fn by_cluster(
         let cluster = match object {
             AnyObject::Cluster(cluster) => cluster.name().to_owned(),
             other => other.metadata().cluster().or(only).map(str::to_owned).ok_or_else(|| {
-                Error::invalid(format!(
-                    "{}: {} does not say which cluster it belongs to",
-                    source.file,
-                    object.title()
-                ))
-                .with_hint("set the label kops.k8s.io/cluster, or give --name")
+                Error::invalid(format!("{}: {} does not specify its cluster", source.file, object.title()))
+                    .with_hint("set the label kops.k8s.io/cluster, or use --name")
             })?,
         };
         found.entry(cluster).or_default().push(source);
@@ -117,7 +113,7 @@ pub(crate) fn by_cluster(
     Ok(found)
 }
 
-/// Prints objects so that they can be read again.
+/// Prints objects in a form that can be read again.
 pub(crate) fn print(objects: &[AnyObject], format: ManifestFormat, single: bool) -> Result<()> {
     match format {
         ManifestFormat::Yaml => output::print(write_manifest(objects)?),

@@ -32,7 +32,7 @@ where
                 && !told.swap(true, Ordering::Relaxed)
             {
                 output::note(format_args!(
-                    "waiting for {holder}, who has the lock since {}",
+                    "waiting for the lock, held by {holder} since {}",
                     record.acquired
                 ));
             }

@@ -1,4 +1,4 @@
-//! What is going on while a plan is applied: a live display on a terminal, plain lines elsewhere.
+//! The progress of an application: a live display on a terminal, plain lines elsewhere.
 //!
 //! A [`Board`] keeps book of the engine's events and says what there is to see; it knows no terminal. What
 //! is done and what failed becomes lines that stay; what runs and what waits is drawn anew below them.

@@ -1,4 +1,4 @@
-//! What is wrong with a specification, and what of it keeps a change from being written.
+//! Problems of a specification, and which of them prevent a change from being written.
 
 use std::collections::HashSet;
 
@@ -9,13 +9,13 @@ use kops_core::{Error, Result};
 use crate::manifest::Source;
 use crate::output;
 
-/// Tells what reading a cluster found odd.
+/// Reports warnings from reading a cluster.
 pub(crate) fn warn_of(state: &ClusterState) {
     output::warn(&state.cluster.warnings);
     output::warn(state.instance_groups.iter().flat_map(|group| &group.warnings));
 }
 
-/// Puts an instance group in the place of the one of its name, or beside the others.
+/// Replaces the instance group of the same name, or adds a new one.
 pub(crate) fn put(files: &mut ClusterFiles, group: InstanceGroup) {
     match files.instance_groups.iter_mut().find(|other| other.name() == group.name()) {
         Some(other) => *other = group,
@@ -23,10 +23,10 @@ pub(crate) fn put(files: &mut ClusterFiles, group: InstanceGroup) {
     }
 }
 
-/// Refuses to write what is wrong `after` a change.
+/// Rejects a change after which the specification has new problems.
 ///
-/// What was wrong `before` does not count: whoever mends a specification step by step is not stopped at the
-/// first. A cluster without any instance group is one whose groups come later. Neither is ever planned.
+/// Problems that existed `before` do not count, so that a specification can be fixed step by step. A cluster
+/// without any instance groups is one whose groups are created later. Neither is ever planned.
 pub(crate) fn check_change(
     before: Option<&ClusterFiles>,
     after: &ClusterFiles,
@@ -45,21 +45,21 @@ pub(crate) fn check_change(
     }
 }
 
-/// All that is wrong, as one error.
+/// All problems, as one error.
 pub(crate) fn refusal(problems: Problems) -> Error {
     problems
         .into_result()
         .err()
-        .unwrap_or_else(|| Error::internal("a specification was refused for no reason"))
+        .unwrap_or_else(|| Error::internal("a specification was rejected without a reason"))
 }
 
-/// Tells each problem once.
+/// Reports each problem once.
 pub(crate) fn warn_once<'a>(problems: impl IntoIterator<Item = &'a Problem>) {
     let mut told = HashSet::new();
     output::warn(problems.into_iter().filter(|problem| told.insert(identity(problem))));
 }
 
-/// What is wrong; in `sources`, with the place.
+/// The problems; those in `sources` with their location.
 fn problems(files: &ClusterFiles, sources: &[Source]) -> Vec<Problem> {
     let mut problems = validate(&files.cluster, &files.instance_groups);
     for key in &files.ssh_keys {
@@ -80,12 +80,12 @@ fn problems(files: &ClusterFiles, sources: &[Source]) -> Vec<Problem> {
         .collect()
 }
 
-/// What tells a problem from others; not its fix, which may list what exists.
+/// What identifies a problem; not its fix, which may list existing objects.
 fn identity(problem: &Problem) -> String {
     format!("{} {} {}", problem.object, problem.path, problem.message)
 }
 
-/// Whether a problem at this path may be one only because there are no groups yet.
+/// Whether a problem at this path may only exist because there are no groups yet.
 fn wants_groups(path: &Path) -> bool {
     let spec = Path::of("spec");
     let about = |field: &str| path.strip_prefix(&spec.join(&Path::of(field))).is_some();

@@ -1,4 +1,4 @@
-//! The state store that the flags name.
+//! The state store.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ pub(crate) struct State {
 impl State {
     pub(crate) async fn open(global: &Global) -> Result<Self> {
         let Some(url) = global.state.as_deref().filter(|url| !url.is_empty()) else {
-            return Err(Error::invalid("no state store is given")
-                .with_hint("give --state or set KOPS_STATE_STORE, to file:///directory, or s3://, gs://, azureblob:// or swift:// with a bucket or container and a prefix"));
+            return Err(Error::invalid("no state store is set")
+                .with_hint("use --state or set KOPS_STATE_STORE, to file:///directory, or s3://, gs://, azureblob:// or swift:// with a bucket or container and a prefix"));
         };
         let store = cloud::stores().open(url).await?;
         let registry = ClusterRegistry::new(store, Arc::new(SystemClock::new()));
@@ -40,25 +40,25 @@ impl State {
         self.registry.store()
     }
 
-    /// The directory, where the store is one.
+    /// The directory, if the store is one.
     pub(crate) fn directory(&self) -> Option<PathBuf> {
         (self.url.scheme == "file").then(|| PathBuf::from(&self.url.path))
     }
 
-    /// The cluster's name: as given after the verb, or else by the flag.
+    /// The cluster's name: the command's argument, or that of the flag.
     pub(crate) fn cluster_name(&self, after_verb: Option<&str>) -> Result<String> {
         match (after_verb, self.name.as_deref()) {
             (Some(one), Some(other)) if one != other => {
-                Err(Error::invalid(format!("two clusters are named: {one} and, by --name, {other}"))
-                    .with_hint("name one; --name is also set by KOPS_CLUSTER_NAME"))
+                Err(Error::invalid(format!("two clusters are specified: {one} and, by --name, {other}"))
+                    .with_hint("specify one; --name is also set by KOPS_CLUSTER_NAME"))
             }
             (Some(name), _) | (None, Some(name)) => Ok(name.to_owned()),
-            (None, None) => Err(Error::invalid("no cluster is named")
-                .with_hint("give its name, or --name, or set KOPS_CLUSTER_NAME")),
+            (None, None) => Err(Error::invalid("no cluster is specified")
+                .with_hint("specify its name, or --name, or set KOPS_CLUSTER_NAME")),
         }
     }
 
-    /// The place of the cluster that the arguments name.
+    /// The cluster in the arguments.
     pub(crate) fn cluster(&self, after_verb: Option<&str>) -> Result<ClusterStore> {
         self.registry.cluster(&self.cluster_name(after_verb)?)
     }

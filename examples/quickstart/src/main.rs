@@ -1,6 +1,6 @@
-//! A highly available cluster on the embedded cloud: planned, applied, changed, deleted.
+//! A highly available cluster on the in-memory cloud: planned, applied, changed, deleted.
 //!
-//! Needs no service and no credentials: `cargo run -p quickstart`. With another `Cloud` in the place of
+//! Needs no service and no credentials: `cargo run -p quickstart`. With another `Cloud` in place of
 //! `MemoryCloud` the same program provisions that cloud.
 
 #![expect(clippy::print_stdout, reason = "a program shows what it does")]
@@ -20,7 +20,7 @@ use kops_core::{Engine, Report};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let cloud = MemoryCloud::new();
-    // The names of the cluster go into a zone that is there already, and stays.
+    // The names of the cluster are in a zone that exists already and is kept.
     cloud.plant::<DnsZone>("example.com", &DnsZone::new("example.com"))?;
 
     step("A specification, as `kops create cluster` writes it");
@@ -71,7 +71,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", plan.headline());
     report(&engine.apply(&plan).await?.into_result()?);
     for left in cloud.objects()? {
-        println!("left, because it is not the cluster's: {} {}", left.kind, left.id);
+        println!("kept, because the cluster does not own it: {} {}", left.kind, left.id);
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a cluster's specification says in AWS's words.
+//! The AWS-specific settings of a cluster's specification.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::Policy;
 use crate::extensions::{self, AwsIdentity, AwsInstanceGroup, AwsLoadBalancer, MixedInstances};
 use crate::quantity;
 
-/// Puts what a specification says in AWS's words into [`extensions`] of the tasks.
+/// Translates AWS-specific settings of a specification to [`extensions`] of the tasks.
 ///
 /// ```
 /// use kops_aws::AwsDialect;
@@ -102,7 +102,7 @@ impl Dialect for AwsDialect {
     fn identity(&self, cluster: &Cluster, role: MachineRole, task: &mut Identity, problems: &mut Problems) {
         let spec = &cluster.spec;
         let names: &[&str] = match role {
-            // kOps has called it both.
+            // kOps has used both names.
             MachineRole::ControlPlane => &["control-plane", "master"],
             MachineRole::Node => &["node"],
             MachineRole::Bastion => &["bastion"],
@@ -129,7 +129,7 @@ impl Dialect for AwsDialect {
     }
 }
 
-/// The names of target groups, and what else is said about the API's load balancer.
+/// The names of target groups, and the other settings of the API's load balancer.
 fn api(cluster: &Cluster, task: &LoadBalancer, extension: &mut AwsLoadBalancer, problems: &mut Problems) {
     for listener in &task.listeners {
         let name = match (listener.port, &listener.certificate) {
@@ -144,20 +144,20 @@ fn api(cluster: &Cluster, task: &LoadBalancer, extension: &mut AwsLoadBalancer, 
     let Some(log) = &spec.access_log else { return };
     let path = Path::of("spec.api.loadBalancer.accessLog");
     if log.interval.is_some() {
-        problems.error(path.key("interval"), "a network load balancer has no interval", "leave it out");
+        problems.error(path.key("interval"), "a network load balancer has no interval", "remove it");
     }
     match &log.bucket {
         Some(bucket) if !bucket.is_empty() => {
             let prefix = log.bucket_prefix.clone().unwrap_or_default();
             extension.access_log = Some(extensions::AccessLog { bucket: bucket.clone(), prefix });
         }
-        _ => problems.error(path.key("bucket"), "it is missing", "name the bucket that takes the log"),
+        _ => problems.error(path.key("bucket"), "is required", "specify the bucket of the log"),
     }
 }
 
 fn additional_policy(cluster: &Cluster, role: &str, problems: &mut Problems) -> Option<Policy> {
     let text = cluster.spec.additional_policies.get(role)?;
-    // kOps takes the statements alone.
+    // kOps accepts the bare statements.
     let policy = match serde_json::from_str::<serde_json::Value>(text) {
         Ok(statements @ serde_json::Value::Array(_)) => Policy::of_statements(&statements),
         _ => Policy::parse(text),
@@ -166,7 +166,7 @@ fn additional_policy(cluster: &Cluster, role: &str, problems: &mut Problems) -> 
         Ok(policy) => Some(policy),
         Err(error) => {
             let path = Path::of("spec.additionalPolicies").key(role);
-            problems.error(path, error.message(), "write a list of statements in JSON");
+            problems.error(path, error.message(), "use a JSON list of statements");
             None
         }
     }
@@ -178,11 +178,11 @@ fn lifetime(group: &InstanceGroup, problems: &mut Problems) -> Option<u32> {
     if seconds.is_none() {
         problems.error(
             Path::of("spec.maxInstanceLifetime"),
-            "it is not a time",
-            "write hours, minutes and seconds, such as 720h or 24h30m",
+            "is not a valid duration",
+            "use hours, minutes and seconds, such as 720h or 24h30m",
         );
     }
-    // Zero is kOps' way of saying that there is no limit.
+    // In kOps, zero means that there is no limit.
     seconds.filter(|seconds| *seconds > 0)
 }
 
@@ -195,7 +195,7 @@ fn target_groups(group: &InstanceGroup, problems: &mut Problems) -> BTreeSet<Str
             _ => problems.error(
                 path.index(at),
                 "classic load balancers are not supported",
-                "name a target group by its targetGroupARN, and no loadBalancerName",
+                "use targetGroupARN instead of loadBalancerName",
             ),
         }
     }
@@ -208,7 +208,7 @@ fn mixed(policy: &MixedInstancesPolicy, problems: &mut Problems) -> MixedInstanc
         let value = value?;
         let number = u32::try_from(value).ok();
         if number.is_none() {
-            problems.error(path.key(field), format!("{value} is not a count"), "write 0 or more");
+            problems.error(path.key(field), format!("{value} must not be negative"), "use 0 or more");
         }
         number
     };
@@ -259,7 +259,7 @@ fn bounds(
             problems.error(
                 path.key(field),
                 format!("{} is not a quantity", value.0),
-                "write such as 2 or 4Gi",
+                "use a quantity such as 2 or 4Gi",
             );
         }
         number

@@ -1,12 +1,12 @@
-//! What the machines of a cluster may do: the policies of their roles.
+//! The permissions of a cluster's machines: the policies of their roles.
 //!
-//! Least privilege by tags. Whatever the control plane makes it tags with the cluster's name, and whatever it
-//! changes must carry that tag; only looking around is open, because AWS's `Describe` calls know no resources.
-//! Nodes look themselves up and read what the state store keeps for nodes; bastions may do nothing, and get no
-//! policy at all.
+//! Least privilege by tags. Everything the control plane creates must be tagged with the cluster's name, and
+//! everything it changes must carry that tag; only reads are unrestricted, because AWS's `Describe` calls
+//! have no resource-level permissions. Nodes may describe themselves and read the files of the state store
+//! that are meant for nodes; bastions have no permissions, and get no policy at all.
 //!
-//! Not granted here, although kOps does: the queue of its node termination handler, and roles for single
-//! service accounts. Both come with what uses them.
+//! Not granted here, unlike in kOps: the queue of its node termination handler, and roles for single service
+//! accounts. Both will come with the features that use them.
 
 use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::cloud::Scope;
@@ -18,21 +18,21 @@ use crate::extensions::AwsIdentity;
 use crate::lower::slot;
 use crate::tags::CLUSTER;
 
-/// Whose machines they are and what they use.
+/// The cluster of the machines, and what they use.
 #[derive(Debug)]
 struct Machines<'a> {
     cluster: &'a str,
-    /// `aws`, `aws-cn` …: the first part of an ARN.
+    /// `aws`, `aws-cn`, …: the partition of ARNs.
     partition: &'a str,
-    /// `s3://bucket/prefix`, when the store is one that machines of AWS read by their role.
+    /// `s3://bucket/prefix`, if the state store is one that machines on AWS read with their role.
     state_store: Option<&'a str>,
-    /// How many zones they keep the records of.
+    /// The number of zones whose records they manage.
     zones: usize,
-    /// Whether they pull from the account's registry.
+    /// Whether they pull images from the account's registry.
     registry: bool,
 }
 
-/// What machines of an identity may do because of what they are in a cluster; nothing for an identity of none. Zones are
+/// The statements for an identity's role in a cluster; none for an identity outside of clusters. Zones are
 /// written as [`slot`]s.
 pub(crate) fn statements(
     spec: &Identity,
@@ -79,7 +79,8 @@ impl Machines<'_> {
                 "ec2:CreateAction": by,
             }})
         };
-        // Tags of what is the cluster's change freely, but for the one that says so.
+        // Tags of the cluster's objects may be changed freely, except for the one that assigns them to the
+        // cluster.
         let kept = json!({
             "StringEquals": {format!("aws:ResourceTag/{CLUSTER}"): self.cluster},
             "Null": {format!("aws:RequestTag/{CLUSTER}"): "true"},
@@ -89,9 +90,9 @@ impl Machines<'_> {
             allow(LOOKS, "*"),
             under(allow(MAKES, "*"), &made),
             under(allow(CHANGES, "*"), &owned),
-            // The group that is made is tagged; the network it is made in need not be the cluster's.
+            // The new group is tagged; the network that contains it need not be the cluster's.
             allow(&["ec2:CreateSecurityGroup"], arn("vpc")),
-            // A snapshot is made of a disk, which carries tags of its own.
+            // A snapshot is created from a disk, which carries tags of its own.
             under(allow(&["ec2:CreateSnapshot"], arn("volume")), &owned),
             under(allow(&["ec2:CreateTags"], disks.clone()), &tagged(&["CreateVolume", "CreateSnapshot"])),
             under(allow(&["ec2:CreateTags", "ec2:DeleteTags"], disks), &kept),
@@ -102,12 +103,12 @@ impl Machines<'_> {
 
     fn store(&self, role: MachineRole) -> Result<Vec<Value>> {
         let Some(url) = self.state_store else { return Ok(Vec::new()) };
-        // Stores elsewhere are not read by the machine's role.
+        // Other stores are not read with the machine's role.
         let Some(place) = url.strip_prefix("s3://") else { return Ok(Vec::new()) };
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         if bucket.is_empty() {
-            return Err(Error::invalid(format!("the state store {url:?} names no bucket"))
-                .with_hint("it is written s3://bucket/prefix"));
+            return Err(Error::invalid(format!("the state store {url:?} has no bucket"))
+                .with_hint("use s3://bucket/prefix"));
         }
         let prefix = prefix.trim_matches('/');
         let bucket = format!("arn:{}:s3:::{bucket}", self.partition);
@@ -151,7 +152,7 @@ fn under(mut statement: Value, condition: &Value) -> Value {
     statement
 }
 
-/// What a control plane looks at: the cloud controllers, the disk driver, the autoscaler.
+/// What a control plane reads: cloud controllers, disk driver, autoscaler.
 const LOOKS: &[&str] = &[
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeAutoScalingInstances",
@@ -191,7 +192,7 @@ const LOOKS: &[&str] = &[
     "kms:DescribeKey",
 ];
 
-/// What it makes, tagged as the cluster's: disks and load balancers of workloads.
+/// What it creates with the cluster's tag: disks and load balancers of workloads.
 const MAKES: &[&str] = &[
     "ec2:CreateSecurityGroup",
     "ec2:CreateSnapshot",
@@ -201,7 +202,7 @@ const MAKES: &[&str] = &[
     "elasticloadbalancing:CreateTargetGroup",
 ];
 
-/// What it does to what is tagged as the cluster's.
+/// What it may do to objects with the cluster's tag.
 const CHANGES: &[&str] = &[
     "autoscaling:CompleteLifecycleAction",
     "autoscaling:SetDesiredCapacity",
@@ -243,10 +244,10 @@ const CHANGES: &[&str] = &[
     "elasticloadbalancing:SetSubnets",
 ];
 
-/// What a node looks at: itself, to know its name and its types' limits.
+/// What a node reads: itself, for its name and the limits of its machine type.
 const NODE_LOOKS: &[&str] = &["ec2:DescribeInstances", "ec2:DescribeInstanceTypes", "ec2:DescribeRegions"];
 
-/// What reading from a registry takes.
+/// The permissions to pull from a registry.
 const REGISTRY: &[&str] = &[
     "ecr:BatchCheckLayerAvailability",
     "ecr:BatchGetImage",
@@ -257,14 +258,14 @@ const REGISTRY: &[&str] = &[
     "ecr:ListImages",
 ];
 
-/// What finding things in a bucket takes.
+/// The permissions to list a bucket.
 const BUCKET: &[&str] =
     &["s3:GetBucketLocation", "s3:GetEncryptionConfiguration", "s3:ListBucket", "s3:ListBucketVersions"];
 
-/// What etcd's backups take.
+/// The permissions for etcd backups.
 const BACKUPS: &[&str] = &["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"];
 
-/// What keeping a zone's records takes.
+/// The permissions to manage the records of a zone.
 const ZONE: &[&str] =
     &["route53:ChangeResourceRecordSets", "route53:GetHostedZone", "route53:ListResourceRecordSets"];
 
@@ -330,6 +331,6 @@ mod tests {
         let elsewhere = Machines { state_store: Some("file:///tmp/store"), ..machines() };
         assert_eq!(elsewhere.statements(MachineRole::Node).unwrap().len(), 1);
         let broken = Machines { state_store: Some("s3:///x"), ..machines() };
-        assert!(broken.statements(MachineRole::Node).unwrap_err().to_string().contains("names no bucket"));
+        assert!(broken.statements(MachineRole::Node).unwrap_err().to_string().contains("has no bucket"));
     }
 }

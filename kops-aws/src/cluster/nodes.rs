@@ -1,4 +1,4 @@
-//! What the cluster autoscaler wants to know of a group's nodes before there is one, as tags of the group: see the AWS
+//! Tags of a group that tell the cluster autoscaler about its nodes before there are any: see the AWS
 //! provider of <https://github.com/kubernetes/autoscaler>, "Auto-Discovery Setup".
 
 use std::collections::BTreeMap;
@@ -12,11 +12,11 @@ use crate::tags::Tags;
 const NODE_LABEL: &str = "k8s.io/cluster-autoscaler/node-template/label/";
 const NODE_TAINT: &str = "k8s.io/cluster-autoscaler/node-template/taint/";
 
-/// The tags that tell the labels and taints of a group's nodes.
+/// The tags for the labels and taints of a group's nodes.
 pub(crate) fn tags(spec: &InstanceGroup) -> Result<Tags> {
     let template = spec.extensions.get::<NodeTemplate>()?.unwrap_or_default();
     let labels = template.labels.iter().map(|(key, value)| (format!("{NODE_LABEL}{key}"), value.clone()));
-    // Taints of one key and different effects share a tag: the autoscaler reads one.
+    // Taints with the same key and different effects share a tag: the autoscaler reads one only.
     let taints: BTreeMap<_, _> =
         template.taints.iter().map(|it| (&it.key, format!("{}:{:?}", it.value, it.effect))).collect();
     let taints = taints.into_iter().map(|(key, taint)| (format!("{NODE_TAINT}{key}"), taint));

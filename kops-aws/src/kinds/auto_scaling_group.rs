@@ -1,7 +1,7 @@
-//! Auto scaling groups: so many machines of a launch template, spread over subnets.
+//! Auto scaling groups: a number of machines of a launch template, distributed over subnets.
 //!
-//! How many there are between the least and the most is for autoscalers and people to say: the desired size is
-//! neither set nor compared. A group that is deleted takes its machines along.
+//! Autoscalers and users choose the number between minimum and maximum: the desired capacity is neither set
+//! nor compared. Deleting a group terminates its machines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,41 +25,41 @@ use crate::clients::Clients;
 use crate::paging::pages;
 use crate::tags::{self, Tags};
 
-/// A group of machines. Its identifier is its name.
+/// An auto scaling group. Its identifier is its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct AutoScalingGroup<S: Stage = Open> {
-    /// The fewest machines.
+    /// The minimum number of machines.
     pub min_size: u32,
-    /// The most machines.
+    /// The maximum number of machines.
     pub max_size: u32,
-    /// What they are made from.
+    /// The launch template of the machines.
     pub launch_template: At<S, Id<LaunchTemplate>>,
-    /// Its version.
+    /// The version of the launch template.
     pub launch_template_version: At<S, String>,
-    /// Several machine types, on demand and spot.
+    /// Several machine types, on-demand and spot.
     pub mixed: Option<MixedInstancesPolicy<S>>,
-    /// The subnets they are spread over.
+    /// The subnets over which they are distributed.
     pub subnets: BTreeSet<At<S, Id<Ec2Subnet>>>,
     /// The target groups they are registered with.
     pub target_groups: BTreeSet<At<S, Id<TargetGroup>>>,
-    /// Measurements of the group that are taken every minute.
+    /// Group metrics to collect every minute.
     pub metrics: BTreeSet<String>,
-    /// Scaling processes that are switched off.
+    /// Suspended scaling processes.
     pub suspended_processes: BTreeSet<String>,
-    /// Whether machines are safe when the group shrinks.
+    /// Whether machines are protected from scale-in.
     pub protect_from_scale_in: bool,
-    /// Seconds that a machine may live; as long as it likes when zero.
+    /// The maximum lifetime of a machine, in seconds; unlimited if zero.
     pub max_instance_lifetime: u32,
-    /// Whether a spot machine at risk is replaced before it is taken back.
+    /// Whether a spot machine at risk is replaced before it is interrupted.
     pub capacity_rebalance: bool,
-    /// Tags beyond those of ownership; machines get them, too.
+    /// Tags in addition to the ownership tags; machines get them too.
     #[serde(default)]
     pub tags: Tags,
 }
 
 impl AutoScalingGroup {
-    /// All measurements that a group without warm pool has, as kOps switches them on.
+    /// All metrics of a group without warm pool, as enabled by kOps.
     pub fn all_metrics() -> BTreeSet<String> {
         [
             "DesiredCapacity",
@@ -81,7 +81,7 @@ impl Resource for AutoScalingGroup {
     type Resolved = AutoScalingGroup<Closed>;
 }
 
-/// Groups in a page, which is also how many names one listing takes.
+/// Groups per page, which is also the maximum number of names in a request.
 /// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeAutoScalingGroups.html>
 const PAGE: i32 = 100;
 const MOST_NAMES: usize = 50;
@@ -90,7 +90,7 @@ pub(crate) struct AutoScalingGroups(pub(crate) Clients);
 
 type Group = AutoScalingGroup<Closed>;
 
-/// The groups that may be a scope's; other kinds ask for them too, in the same observation.
+/// The groups that may be the scope's; shared with other kinds in the same observation.
 pub(crate) async fn of_scope(
     clients: &Clients,
     scope: &Scope,
@@ -179,7 +179,7 @@ impl AutoScalingGroups {
     async fn set_metrics(&self, id: &str, have: &Group, want: &Group, cx: &Context) -> Result<()> {
         if let Some(on) = missing(&have.metrics, &want.metrics) {
             let enable = self.0.autoscaling.enable_metrics_collection().auto_scaling_group_name(id);
-            // The only granularity there is.
+            // The only granularity available.
             let enable = enable.granularity("1Minute").set_metrics(Some(on));
             self.0.call(cx, "autoscaling:EnableMetricsCollection", enable.send()).await?;
         }
@@ -201,7 +201,7 @@ impl Handler for AutoScalingGroups {
     }
 
     fn timing(&self) -> Timing {
-        // Machines of the group end first.
+        // The machines of the group are terminated first.
         let vanish = Duration::from_secs(90);
         Timing::new().call(Duration::from_millis(500)).vanish(vanish).poll(Duration::from_secs(10))
     }
@@ -255,14 +255,14 @@ impl Handler for AutoScalingGroups {
     }
 
     async fn update(&self, request: Update<'_, Group>) -> Result<Object<Group>> {
-        // What has calls of its own.
+        // Fields with calls of their own.
         const APART: [&str; 4] = ["tags", "target_groups", "suspended_processes", "metrics"];
         let Update { object, spec, changed, cx, .. } = request;
         let (id, have) = (object.id.as_str(), &object.spec);
         if changed.contains("tags") {
             self.set_tags(id, &spec.tags, cx).await?;
         }
-        // Off before machines are touched, so that a process that shall not run does not.
+        // Suspended before machines are touched, so that a process that must not run does not.
         if changed.contains("suspended_processes") {
             self.set_processes(id, have, spec, cx).await?;
         }
@@ -351,8 +351,8 @@ fn joined(subnets: &BTreeSet<Id<Ec2Subnet>>) -> String {
     subnets.join(",")
 }
 
-/// Tags for the group and its machines. That it was made for a task is said of the group alone: a machine
-/// is not a task's object.
+/// Tags for the group and its machines. The task tag is set on the group alone: a machine is not a task's
+/// object.
 fn group_tags(group: &str, tags: &BTreeMap<String, String>) -> Vec<types::Tag> {
     tags.iter()
         .map(|(key, value)| {
@@ -367,7 +367,7 @@ fn group_tags(group: &str, tags: &BTreeMap<String, String>) -> Vec<types::Tag> {
         .collect()
 }
 
-/// What `want` has and `have` lacks.
+/// The elements of `want` that `have` lacks.
 fn missing(have: &BTreeSet<String>, want: &BTreeSet<String>) -> Option<Vec<String>> {
     let missing: Vec<_> = want.difference(have).cloned().collect();
     (!missing.is_empty()).then_some(missing)

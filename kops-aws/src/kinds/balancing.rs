@@ -1,11 +1,11 @@
-//! What Elastic Load Balancing has: one look for load balancers, target groups and listeners.
+//! Elastic Load Balancing: one listing for load balancers, target groups and listeners.
 //!
-//! Its listings filter by nothing, and tags come in batches of 20. So everything is listed, once for an
-//! observation; names tell what may be the scope's ([`names`](crate::names)); and tags, of all of those
-//! together, tell for certain.
+//! Its listings have no filters, and tags are read in batches of 20. So everything is listed once per
+//! observation; names tell which objects may be the scope's ([`names`](crate::names)); and the tags of all of
+//! those, read together, tell for certain.
 //!
-//! What the listings do not show (attributes, listeners) takes a further call for each object. An object that has
-//! the name of a wanted task is the scope's but for a mishap, so that call does not wait for the tags.
+//! The fields that the listings omit (attributes, listeners) take another call for each object. An object with the
+//! name of a wanted task is almost certainly the scope's, so that call does not wait for the tags.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -108,7 +108,7 @@ pub(crate) async fn tags_of(
     Ok(described.filter_map(|it| Some((it.resource_arn.clone()?, read(it.tags())))).collect())
 }
 
-/// Sets tags; others stay.
+/// Sets tags; other tags are kept.
 pub(crate) async fn set_tags(clients: &Clients, cx: &Context, arn: &str, tags: &Tags) -> Result<()> {
     let request = clients.elb.add_tags().resource_arns(arn).set_tags(Some(write(tags)));
     clients.call(cx, "elasticloadbalancing:AddTags", request.send()).await?;
@@ -120,12 +120,12 @@ fn read(tags: &[types::Tag]) -> Tags {
     tags.iter().filter_map(pair).collect()
 }
 
-/// Tags in the form of the API.
+/// Tags in the API's form.
 pub(crate) fn write(tags: &Tags) -> Vec<types::Tag> {
     tags.iter().map(|(key, value)| types::Tag::builder().key(key).value(value).build()).collect()
 }
 
-/// What the query asks for.
+/// Whether the query asks for an object.
 pub(crate) fn is_asked_for(query: &Query<'_>, owner: Owner, arn: &str, name: &str) -> bool {
     match query.filter {
         Filter::Ids(ids) => ids.iter().any(|id| id == arn),
@@ -137,19 +137,19 @@ pub(crate) fn is_asked_for(query: &Query<'_>, owner: Owner, arn: &str, name: &st
     }
 }
 
-/// Whether the query wants an object of this name: it is the scope's, if nothing is amiss.
+/// Whether the query requests an object of this name, which is then almost certainly the scope's.
 pub(crate) fn is_wanted(query: &Query<'_>, name: Option<&str>) -> bool {
     let Filter::Scope { wanted, .. } = query.filter else { return false };
     name.is_some_and(|name| holder(query, wanted, name).is_some())
 }
 
-/// The task that wants an object of this name.
+/// The task that requests this name.
 fn holder<'a>(query: &Query<'_>, wanted: &[Wanted<'a>], name: &str) -> Option<&'a str> {
     let scope = query.scope.name();
     wanted.iter().map(|wanted| wanted.name).find(|task| names::balancing(task, scope) == name)
 }
 
-/// An object that carries these tags; somebody else's is shown to hold the name of the task that wants it.
+/// An object with these tags; a foreign one is returned as the holder of the name that a task requests.
 pub(crate) fn object<S>(query: &Query<'_>, arn: &str, name: &str, tags: &Tags, spec: S) -> Object<S> {
     let object = tags::object(query.scope, arn, tags, spec).alias(name);
     match (object.owner, query.filter) {

@@ -1,7 +1,7 @@
 //! Objects inside other objects, which carry no tags of their own: routes, associations, rules.
 //!
-//! They are the scope's when what they are in is, and are retained with it. Their tasks' names are found by what
-//! the wanted tasks say of themselves; those that no task wants any more get a name made of their place.
+//! They are owned by the scope if the containing object is, and are retained with it. Their task names come
+//! from the requested tasks; an object that no task requests any longer gets a name derived from its place.
 
 use kops_core::cloud::Object;
 

@@ -1,4 +1,4 @@
-//! What machines are told by DHCP.
+//! DHCP options of machines.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use super::listing;
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
-/// What machines are told by DHCP. AWS does not let options be changed: other options are another object.
+/// DHCP options of a VPC. AWS does not support changing options: different options are a new object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DhcpOptions {
-    /// The domain that short host names are completed with.
+    /// The domain for short host names.
     pub domain_name: Option<String>,
     /// Name servers, by address; `AmazonProvidedDNS` is AWS's own.
     pub name_servers: Vec<String>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -111,7 +111,7 @@ impl Handler for DhcpOptionSets {
     }
 }
 
-/// The options that the scope may own; other kinds are read off the same answer.
+/// The options that the scope may own; other kinds read them from the same response.
 pub(super) async fn owned(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<types::DhcpOptions>>> {
     let describe = |filter| listing::dhcp_options(clients, query.cx, filter);
     listing::of_scope(query, "ec2:DescribeDhcpOptions", describe).await

@@ -1,4 +1,4 @@
-//! Which DHCP options a VPC has.
+//! Associations of VPCs with DHCP options.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ use super::{DhcpOptions, Vpc, child, dhcp_options, listing, vpc};
 use crate::clients::Clients;
 use crate::tags;
 
-/// Gives a VPC its DHCP options; without one, it has the region's default ones.
+/// Associates DHCP options with a VPC; without an association, it has the region's default options.
 ///
-/// It carries no tags: it is the scope's when both ends are. Its identifier is the VPC's.
+/// It carries no tags: it is owned by the scope if both ends are. Its identifier is the VPC's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct DhcpOptionsAssociation<S: Stage = Open> {
@@ -34,7 +34,7 @@ impl Resource for DhcpOptionsAssociation {
     type Resolved = DhcpOptionsAssociation<Closed>;
 }
 
-/// The options that a VPC has when it was given none.
+/// The options of a VPC without an association.
 const DEFAULT: &str = "default";
 
 #[derive(Debug)]
@@ -79,8 +79,8 @@ impl Handler for DhcpOptionsAssociations {
             let tags = tags::read(vpc.tags());
             let task = tags::task(query.scope, &tags)?;
             let asked_for = wanted.iter().find(|(_, it)| refers_to(&it.vpc, id, Some(task)));
-            // Without an association a VPC has the region's options, which look like anybody's. So those of
-            // others count only where others' are wanted.
+            // Without an association a VPC has the region's default options, which are no different from
+            // anyone's. So foreign options count only if foreign options are requested.
             let wants_others = asked_for
                 .is_some_and(|(_, it)| !ours.iter().any(|(id, task)| refers_to(&it.options, id, Some(task))));
             if !ours.contains_key(options) && !wants_others {

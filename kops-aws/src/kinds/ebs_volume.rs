@@ -22,17 +22,17 @@ use crate::tags::{self, Tags};
 
 /// A disk in a zone that machines find by its tags and attach.
 ///
-/// The disks that come and go with machines carry the cluster's tags too, but not the task's: they are not of
-/// this kind.
+/// The disks that are created and deleted with machines carry the cluster's tags too, but no task's: they are
+/// not of this kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EbsVolume {
     /// The zone.
     pub zone: String,
     /// Size in GiB; grows in place.
     pub size: u32,
-    /// The type: `gp3`, `io2` …
+    /// The type: `gp3`, `io2`, …
     pub volume_type: String,
-    /// Provisioned operations a second.
+    /// Provisioned I/O operations per second.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub iops: Setting<u32>,
     /// Provisioned throughput in MiB/s.
@@ -43,7 +43,7 @@ pub struct EbsVolume {
     /// The key it is encrypted with: identifier, ARN or alias.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub kms_key: Setting<String>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -65,13 +65,13 @@ impl Handler for EbsVolumes {
 
     fn mutability(&self, field: &str) -> Mutability {
         match field {
-            // Another disk would be an empty one.
+            // A new disk would be empty.
             "zone" | "encrypted" | "kms_key" => Mutability::Immutable,
             _ => Mutability::InPlace,
         }
     }
 
-    /// Machines that end let go of their disks.
+    /// Machines that are terminated detach their disks.
     fn delete_after(&self) -> &'static [&'static str] {
         &["AutoScalingGroup", "Ec2Instance"]
     }
@@ -118,7 +118,7 @@ impl Handler for EbsVolumes {
             .set_kms_key_id(spec.kms_key.managed().cloned())
             .tag_specifications(tags::specification(ResourceType::Volume, &tags));
         let made = self.0.call(request.cx, "ec2:CreateVolume", create.send()).await?;
-        let id = made.volume_id.ok_or_else(|| Error::internal("the answer names no volume"))?;
+        let id = made.volume_id.ok_or_else(|| Error::internal("the response contains no volume"))?;
         let state = state(made.state.as_ref());
         Ok(Object::owned(id, request.name, spec.clone()).state(state))
     }
@@ -127,10 +127,10 @@ impl Handler for EbsVolumes {
         let (object, spec) = (request.object, request.spec);
         if spec.size < object.spec.size {
             return Err(Error::invalid(format!(
-                "a volume does not shrink: it has {} GiB, {} are wanted",
+                "a volume cannot shrink: it has {} GiB, but {} are requested",
                 object.spec.size, spec.size
             ))
-            .with_hint("set the size back; to use less, make another volume and copy"));
+            .with_hint("restore the size; to use less, create another volume and copy the data"));
         }
         if request.changed.contains("tags") {
             tags::set(&self.0, request.cx, &object.id, &spec.tags).await?;
@@ -197,7 +197,7 @@ fn object<'a>(
         // A machine's own disk, whose name is that of its group.
         object = object.owner(Owner::Other).name(None);
     }
-    // AWS shows the ARN of a key, whatever it was given.
+    // AWS returns the ARN of a key, whichever form was specified.
     if let Some(wanted) = object.name.as_deref().and_then(wanted)
         && let Some(key) = wanted.get("kms_key").and_then(|key| key.as_str())
         && object.spec.kms_key.managed().is_some_and(|arn| is_key(arn, key))
@@ -207,12 +207,12 @@ fn object<'a>(
     Some(object)
 }
 
-/// kOps marks its etcd volumes by a tag for the etcd cluster that they hold: `k8s.io/etcd/main = a/a,b,c`.
+/// kOps marks its etcd volumes with a tag for the etcd cluster that they store: `k8s.io/etcd/main = a/a,b,c`.
 fn is_etcds(tags: &Tags) -> bool {
     tags.keys().any(|key| key.starts_with("k8s.io/etcd/"))
 }
 
-/// Whether the ARN may be that of the key. What an alias stands for is KMS's secret; it is taken at its word.
+/// Whether the ARN may be that of the key. Only KMS can resolve an alias; it is assumed to match.
 fn is_key(arn: &str, key: &str) -> bool {
     arn == key || arn.rsplit('/').next() == Some(key) || key.contains("alias/")
 }

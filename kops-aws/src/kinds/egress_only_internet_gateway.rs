@@ -15,13 +15,13 @@ use super::{Vpc, listing};
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
-/// Lets machines of a VPC open IPv6 connections to the internet, and nobody in.
+/// Lets machines of a VPC open IPv6 connections to the internet, and blocks incoming ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct EgressOnlyInternetGateway<S: Stage = Open> {
     /// The VPC.
     pub vpc: At<S, Id<Vpc>>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -39,8 +39,8 @@ impl Handler for EgressOnlyInternetGateways {
     type Kind = EgressOnlyInternetGateway;
 
     fn identity(&self) -> IdentityClass {
-        // The call knows tokens, too; but for a day after its deletion a token is answered with the gateway
-        // that is gone.
+        // The call supports client tokens too; but for a day after the deletion of a gateway, its token is
+        // answered with the deleted gateway.
         IdentityClass::Tagged
     }
 
@@ -49,7 +49,7 @@ impl Handler for EgressOnlyInternetGateways {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<EgressOnlyInternetGateway<Closed>>>> {
-        // Identifiers cannot be filtered by; so for those of others all are read.
+        // Identifiers cannot be filtered by, so all are read to find foreign ones.
         let filter = match query.filter {
             Filter::Scope { shared: [], .. } => Some(tags::filter(query.scope)),
             _ => None,

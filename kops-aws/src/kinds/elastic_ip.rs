@@ -1,4 +1,4 @@
-//! Elastic addresses.
+//! Elastic IP addresses.
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{DomainType, ResourceType};
@@ -14,7 +14,7 @@ use crate::tags::{self, Tags};
 /// A public IPv4 address of the account.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ElasticIp {
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -1,7 +1,7 @@
-//! Hosted zones of Route 53: looked up for most clusters, made for who wants one.
+//! Hosted zones of Route 53: looked up for most clusters, created on request.
 //!
-//! Zones take tags only after they were made, and listings do not show them; the comment, which a zone is made
-//! with, carries the mark of ownership.
+//! Zones can be tagged only after they were created, and listings do not contain the tags; so the comment,
+//! which is set on creation, carries the ownership mark.
 
 use std::sync::Arc;
 
@@ -22,13 +22,13 @@ use crate::clients::Clients;
 use crate::paging::pages;
 use kops_core::cloud::Mark;
 
-/// A zone of DNS.
+/// A DNS zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct HostedZone<S: Stage = Open> {
     /// Its name, without the final dot.
     pub name: String,
-    /// The network that alone sees it; everybody does when `None`.
+    /// The VPC that can resolve a private zone; the zone is public if `None`.
     pub vpc: Option<At<S, Id<Vpc>>>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct HostedZones(pub(crate) Clients);
 
 type Zone = HostedZone<Closed>;
 
-/// All zones of the account, once for an observation: names are not filtered by.
+/// All zones of the account, once per observation: there is no filter by name.
 pub(crate) async fn all(clients: &Clients, cx: &Context) -> Result<Arc<Vec<types::HostedZone>>> {
     let list = async || {
         pages(|marker| {
@@ -62,7 +62,7 @@ pub(crate) async fn all(clients: &Clients, cx: &Context) -> Result<Arc<Vec<types
     cx.memo.get_or_try("hosted zones", list).await
 }
 
-/// The identifier, which some answers give as `/hostedzone/Z…`.
+/// The identifier, which some responses give as `/hostedzone/Z…`.
 pub(crate) fn id_of(zone: &types::HostedZone) -> &str {
     bare(&zone.id)
 }
@@ -114,7 +114,7 @@ impl Handler for HostedZones {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Zone>>> {
-        // Somebody waits for a change: what an observation saw would not do.
+        // The engine is waiting for a change, so an observation's memoised listing is of no use.
         let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let zones = all(&self.0, cx).await?;
@@ -147,7 +147,7 @@ impl Handler for HostedZones {
             .hosted_zone_config(config)
             .set_vpc(vpc);
         let made = self.0.call(request.cx, "route53:CreateHostedZone", create.send()).await?;
-        let zone = made.hosted_zone.ok_or_else(|| Error::internal("the answer names no zone"))?;
+        let zone = made.hosted_zone.ok_or_else(|| Error::internal("the response contains no zone"))?;
         let object = Object::owned(id_of(&zone), request.name, spec.clone());
         Ok(object.output(HostedZone::NAME, spec.name.clone()))
     }

@@ -1,11 +1,11 @@
 //! IAM roles.
 //!
-//! IAM's listings filter by path alone, so the path says whose a role is: `/kops/<scope>/<region>/`, and
-//! `within=<place>/` below that. Names stay kOps'.
-//! Tags are set for people and policies, but never read: that would take a call for each role.
+//! IAM's listings filter by path only, so the path carries the ownership: `/kops/<scope>/<region>/`, and
+//! `within=<place>/` below that. Names are kOps'.
+//! Tags are set for users and policies, but never read, because that would take a call for each role.
 //!
-//! Listings leave out the permissions boundary and attached policies, too. A role that has, or shall have, one
-//! of them says so in its description, and only those are asked.
+//! Listings omit the permissions boundary and attached policies too. A role that has, or is to have, one of
+//! them has a note in its description, and only such roles are read individually.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,14 +29,14 @@ use crate::paging::pages;
 use crate::policy::iam_path;
 use crate::tags::{self, Tags};
 
-/// A role that machines take on. Its identifier is its name.
+/// A role that machines assume. Its identifier is its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IamRole {
-    /// Who may take it on.
+    /// The trust policy: who may assume the role.
     pub trust: Policy,
-    /// The policy that bounds it, by ARN.
+    /// The ARN of the permissions boundary.
     pub permissions_boundary: Option<String>,
-    /// Existing policies that it has, by ARN.
+    /// ARNs of attached managed policies.
     pub managed_policies: BTreeSet<String>,
 }
 
@@ -63,10 +63,10 @@ pub(crate) fn path_of_new<S>(request: &Create<'_, S>) -> String {
     if request.retained { format!("{path}{RETAINED}") } else { path }
 }
 
-/// Below the scope's path, what is never to be deleted.
+/// The part of the path that marks objects which are never deleted.
 const RETAINED: &str = "retained/";
 
-/// An object of IAM: its path tells whose it is; its name, which task it was made for.
+/// An IAM object: its path carries the owner; its name, the task.
 pub(crate) fn object<S>(query: &Query<'_>, name: &str, at: &str, spec: S) -> Object<S> {
     let task = match query.filter {
         Filter::Scope { wanted, .. } => task_of(wanted, name),
@@ -82,26 +82,26 @@ pub(crate) fn object<S>(query: &Query<'_>, name: &str, at: &str, spec: S) -> Obj
     }
 }
 
-/// The task that wants an object of this name.
+/// The task that requests this name.
 fn task_of<'a>(wanted: &[Wanted<'a>], name: &str) -> Option<&'a str> {
     wanted.iter().map(|wanted| wanted.name).find(|task| names::identity(task) == name)
 }
 
-/// Tags of a new object in the form of the API.
+/// Tags of a new object in the API's form.
 pub(crate) fn tags_of_new<S>(request: &Create<'_, S>) -> Vec<types::Tag> {
     let tags = tags::of_new(request, &Tags::new());
-    // A tag without a key is the one thing that the builder refuses.
+    // The builder only rejects a tag without a key.
     tags.iter().filter_map(|(key, value)| types::Tag::builder().key(key).value(value).build().ok()).collect()
 }
 
-/// The names that tasks want and that are not among those `known`.
+/// The names that tasks request and that are not among those `known`.
 pub(crate) fn missing<'a>(known: impl Iterator<Item = &'a str>, wanted: &[Wanted<'_>]) -> Vec<String> {
     let known: BTreeSet<_> = known.collect();
     let names = wanted.iter().map(|wanted| names::identity(wanted.name));
     names.filter(|name| !known.contains(name.as_str())).collect()
 }
 
-/// What a call found, or nothing when there is no such object.
+/// The result of a call, or `None` if there is no such object.
 pub(crate) fn if_found<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -110,7 +110,7 @@ pub(crate) fn if_found<T>(answer: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// The roles of a scope; policies in them ask for them too, in the same observation.
+/// The roles of a scope; the policies inside them share this listing in the same observation.
 pub(crate) async fn of_scope(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<Role>>> {
     let list = async || {
         pages(|marker| {
@@ -156,7 +156,7 @@ impl IamRoles {
         Ok(if_found(listed.await)?.unwrap_or_default())
     }
 
-    /// The role with what the listing leaves out, where it matters.
+    /// The role with the fields that the listing omits, if they matter.
     async fn object(&self, query: &Query<'_>, role: &Role) -> Result<Object<IamRole>> {
         let name = role.role_name.as_str();
         let mut object = object(query, name, &role.path, spec(role));
@@ -260,7 +260,7 @@ impl Handler for IamRoles {
             let update = update.policy_document(spec.trust.as_str());
             self.0.call(cx, "iam:UpdateAssumeRolePolicy", update.send()).await?;
         }
-        // The description says that there is something to look for, so it comes first; it goes last.
+        // The description says that there are details to read, so it is set first and cleared last.
         let described = spec.description();
         if described == DETAILED && object.spec.description() == PLAIN {
             self.describe(&request).await?;
@@ -280,7 +280,7 @@ impl Handler for IamRoles {
         Ok((*object).clone().spec((*spec).clone()))
     }
 
-    /// Whatever hangs on a role keeps it from being deleted, and goes with it.
+    /// Policies block the deletion of a role, and are deleted with it.
     async fn delete(&self, request: Delete<'_, IamRole>) -> Result<Deletion> {
         let (id, cx) = (&request.object.id, request.cx);
         let (attached, inline) = try_join(self.attached(cx, id), self.inline(cx, id)).await?;
@@ -310,7 +310,7 @@ fn boundary(role: &Role) -> Option<String> {
     role.permissions_boundary.as_ref()?.permissions_boundary_arn.clone()
 }
 
-/// A policy as IAM shows it: encoded as in a URL. One that makes no sense differs from every other.
+/// A policy as returned by IAM: URL-encoded. A malformed one differs from every other.
 pub(crate) fn read_policy(encoded: &str) -> Policy {
     let text = percent_encoding::percent_decode_str(encoded).decode_utf8_lossy();
     Policy::parse(&text).unwrap_or_else(|_| Policy::nothing())
@@ -322,7 +322,7 @@ fn wants_details(wanted: &[Wanted<'_>], task: &str) -> bool {
     role.is_some_and(|role| role.description() == DETAILED)
 }
 
-/// The name at the end of an ARN; of a name, all of it.
+/// The name at the end of an ARN; a plain name is returned as is.
 pub(crate) fn last_part(selector: &str) -> &str {
     selector.rsplit('/').next().unwrap_or(selector)
 }

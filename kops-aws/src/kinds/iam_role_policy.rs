@@ -1,8 +1,8 @@
 //! The inline policy of a role.
 //!
-//! A role has one, called like itself: so it is found without listing a role's policies, which would take one
-//! more call for each role. Whoever wants several joins their statements; IAM limits their length together
-//! anyway.
+//! A role has a single one, with the role's name: so it is found without listing a role's policies, which
+//! would take one more call for each role. If several are needed, their statements are joined; IAM limits
+//! their combined length anyway.
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -19,13 +19,13 @@ use super::iam_role::{if_found, object, of_scope, read_policy};
 use crate::clients::Clients;
 use crate::iam_policy::Policy;
 
-/// What a role may do. The task is named like the role's; its identifier is the role's name.
+/// The permissions of a role. The task has the role's name; the identifier is the role's name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct IamRolePolicy<S: Stage = Open> {
     /// The role.
     pub role: At<S, Id<IamRole>>,
-    /// What it may do.
+    /// The policy document.
     pub document: At<S, Policy>,
 }
 
@@ -72,7 +72,7 @@ impl Handler for IamRolePolicies {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<RolePolicy>>> {
-        // Its role's path is the policy's.
+        // Its role's path determines the owner.
         let roles: Vec<(String, String)> = match query.filter {
             Filter::Scope { .. } => {
                 let roles = of_scope(&self.0, query).await?;

@@ -14,22 +14,22 @@ use kops_core::cloud::Lookup;
 
 /// A machine image; looked up by its identifier (`ami-…`) or by `owner/name`.
 ///
-/// The owner is an account's number or a name that kOps knows (`ubuntu`, `debian`, `amazon`, `flatcar`,
-/// `redhat`); of several images of one name the latest is taken.
+/// The owner is an account number or one of kOps' aliases (`ubuntu`, `debian`, `amazon`, `flatcar`,
+/// `redhat`); among images of the same name the latest is used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Image {
     /// Its name.
     pub name: String,
-    /// The processors it is for: `x86_64`, `arm64`.
+    /// The processor architecture: `x86_64`, `arm64`.
     pub architecture: String,
-    /// The name of the device that the system disk is attached as.
+    /// The device name of the root volume.
     pub root_device: String,
 }
 
 impl Image {
-    /// The processors it is for: `x86_64`, `arm64`.
+    /// The processor architecture: `x86_64`, `arm64`.
     pub const ARCHITECTURE: Output<Self, String> = Output::new("architecture");
-    /// The name of the device that the system disk is attached as.
+    /// The device name of the root volume.
     pub const ROOT_DEVICE: Output<Self, String> = Output::new("root_device");
 }
 
@@ -39,8 +39,7 @@ impl Resource for Image {
     type Resolved = Self;
 }
 
-/// Owners by the names that kOps gives them, with the numbers of their accounts.
-/// <https://kops.sigs.k8s.io/operations/images/>
+/// kOps' aliases of owners, with their account numbers. <https://kops.sigs.k8s.io/operations/images/>
 const OWNERS: &[(&str, &str)] = &[
     ("amazon", "137112412989"),
     ("debian", "136693071363"),
@@ -59,9 +58,9 @@ impl Lookup for Images {
         if let Some(parameter) = selectors.iter().find(|selector| selector.starts_with("ssm:")) {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("the image `{parameter}` is kept in a parameter, and parameters are not looked up"),
+                format!("the image `{parameter}` is an SSM parameter, which is not supported"),
             )
-            .with_hint("give the image's identifier (ami-…) or its owner and name"));
+            .with_hint("use the image's identifier (ami-…) or its owner and name"));
         }
         let (ids, names): (Vec<&str>, Vec<&str>) = selectors.iter().partition(|it| it.starts_with("ami-"));
         let names: Vec<_> = names.into_iter().filter_map(|it| Some((it, owned_name(it)?))).collect();
@@ -70,7 +69,7 @@ impl Lookup for Images {
         owners.dedup();
         let by_id =
             listing::find(listing::any_of("image-id", &ids), |filter| self.describe(filter, &[], query));
-        // One call for all of them: owners and names are filtered by apart, and put together here.
+        // One call for all of them: owners and names are filtered separately, and combined here.
         let wanted: Vec<_> = names.iter().map(|(_, (_, name))| *name).collect();
         let by_name =
             listing::find(listing::any_of("name", &wanted), |filter| self.describe(filter, &owners, query));
@@ -112,7 +111,7 @@ fn is_owner(image: &types::Image, owner: &str) -> bool {
     image.owner_id() == Some(owner) || image.image_owner_alias() == Some(owner)
 }
 
-/// An image that was asked for in several ways, with all of them.
+/// An image that several selectors refer to, with all of them.
 fn merged(found: Vec<Object<Image>>) -> Vec<Object<Image>> {
     let mut all: Vec<Object<Image>> = Vec::new();
     for image in found {

@@ -1,7 +1,7 @@
 //! Single machines.
 //!
-//! Machines of groups carry the cluster's tags as well; a machine is a task's object only if it says which
-//! task's.
+//! Machines of groups carry the cluster's tags as well; a machine is a task's object only if it has a task
+//! tag.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -39,48 +39,48 @@ pub struct Ec2Instance<S: Stage = Open> {
     pub image: At<S, Id<Image>>,
     /// The machine type.
     pub instance_type: At<S, Id<InstanceType>>,
-    /// The firewalls around it.
+    /// The security groups.
     pub security_groups: BTreeSet<At<S, Id<SecurityGroup>>>,
-    /// What it may do in the cloud.
+    /// The instance profile, which grants its cloud permissions.
     pub instance_profile: Option<At<S, Id<InstanceProfile>>>,
-    /// Who may log in.
+    /// The key pair that may log in.
     pub key_pair: Option<At<S, Id<KeyPair>>>,
-    /// What it runs at first boot, plain.
+    /// The user data, which runs on first boot, as plain text.
     pub user_data: Option<At<S, Secret>>,
-    /// The device of its system disk, as the image says.
+    /// The device of its root volume, as specified by the image.
     pub root_device: At<S, String>,
-    /// Its system disk.
+    /// Its root volume.
     pub root_disk: RootDisk,
     /// Whether it has a public address.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub public_ip: Setting<bool>,
-    /// Whether the metadata service answers only to session tokens.
+    /// Whether the metadata service requires session tokens.
     pub metadata_tokens_required: bool,
-    /// How many network hops an answer of the metadata service survives.
+    /// The maximum number of network hops of metadata responses.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub metadata_hop_limit: Setting<u32>,
-    /// Whether metrics come every minute instead of every five.
+    /// Whether metrics are collected every minute instead of every five.
     pub detailed_monitoring: bool,
-    /// Tags beyond those of ownership; its disks get them, too.
+    /// Tags in addition to the ownership tags; its disks get them too.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// A machine's system disk. It goes with the machine unless it is kept.
+/// A machine's root volume. It is deleted with the machine unless `keep` is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootDisk {
     /// Size in GiB.
     pub size: u32,
-    /// The type.
+    /// The volume type.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub volume_type: Setting<String>,
-    /// Provisioned operations a second.
+    /// Provisioned I/O operations per second.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub iops: Setting<u32>,
     /// Provisioned throughput in MiB/s.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub throughput: Setting<u32>,
-    /// Whether it is encrypted; an account may encrypt all disks of its own accord.
+    /// Whether it is encrypted; an account may encrypt all disks by default.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub encrypted: Setting<bool>,
     /// The key it is encrypted with, by ARN.
@@ -107,7 +107,7 @@ pub(crate) struct Instances(pub(crate) Clients);
 
 type Machine = Ec2Instance<Closed>;
 
-/// What the listing of machines does not show.
+/// Fields that the listing of machines omits.
 #[derive(Default)]
 struct Details {
     user_data: Option<Secret>,
@@ -133,7 +133,7 @@ impl Instances {
         };
         let by_id = |ids: Vec<types::Filter>| ids.into_iter().map(|filter| vec![filter]);
         let filters: Vec<_> = match query.filter {
-            // Not the machines of groups, of which there can be thousands.
+            // Excludes the machines of groups, of which there can be thousands.
             Filter::Scope { shared, .. } => {
                 std::iter::once(vec![tags::filter(query.scope), tags::filter_tasks()])
                     .chain(by_id(listing::any_of(ID, shared)))
@@ -239,7 +239,8 @@ impl Handler for Instances {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Machine>>> {
         let instances = self.describe(query).await?;
-        // What has ended is shown for an hour: whoever makes it again must not be answered with it.
+        // Terminated machines are shown for an hour: a machine that is created again must not be matched with
+        // one.
         let (ended, there): (Vec<_>, Vec<_>) = instances.iter().partition(|it| state(it) == State::Gone);
         let details = self.details(query, &there).await?;
         let ended = ended.into_iter().map(|instance| (instance, Details::default()));
@@ -294,7 +295,7 @@ impl Handler for Instances {
             .tag_specifications(tags::specification(ResourceType::Volume, &tags::without_task(&tags)));
         let made = self.0.call(request.cx, "ec2:RunInstances", run.send()).await?;
         let instance = made.instances.unwrap_or_default().into_iter().next();
-        let instance = instance.ok_or_else(|| Error::internal("the answer names no machine"))?;
+        let instance = instance.ok_or_else(|| Error::internal("the response contains no machine"))?;
         let id = instance.instance_id.clone().unwrap_or_default();
         Ok(with_outputs(Object::owned(id, request.name, spec.clone()), &instance))
     }
@@ -349,7 +350,7 @@ fn root_mapping(spec: &Machine) -> Result<BlockDeviceMapping> {
     Ok(BlockDeviceMapping::builder().device_name(&spec.root_device).ebs(ebs).build())
 }
 
-/// The volume of the system disk.
+/// The root volume.
 fn root_volume(instance: &types::Instance) -> Option<&str> {
     root(instance)?.volume_id.as_deref()
 }
@@ -364,7 +365,7 @@ fn state(instance: &types::Instance) -> State {
         Some(InstanceStateName::Pending) => State::Pending,
         Some(InstanceStateName::ShuttingDown) => State::Deleting,
         Some(InstanceStateName::Terminated) => State::Gone,
-        // Stopped by somebody, who may start it again.
+        // Stopped by someone, who may start it again.
         _ => State::Ready,
     }
 }

@@ -1,7 +1,7 @@
-//! Instance profiles: what hands a role to a machine.
+//! Instance profiles: they give a machine its role.
 //!
-//! EC2 sees a new profile some ten seconds after IAM has made it; calls that name it earlier fail with an
-//! error that is tried again.
+//! A new profile becomes visible to EC2 some ten seconds after IAM has created it; calls that name it earlier
+//! fail with an error that is retried.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ use crate::names;
 use crate::paging::pages;
 use crate::policy::iam_path;
 
-/// What hands a role to a machine. Its identifier is its name.
+/// Gives a machine its role. Its identifier is its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct InstanceProfile<S: Stage = Open> {
@@ -129,7 +129,7 @@ impl Handler for InstanceProfiles {
             let add = self.0.iam.add_role_to_instance_profile();
             let add = add.instance_profile_name(id).role_name(role.as_str());
             match self.0.call(cx, "iam:AddRoleToInstanceProfile", add.send()).await {
-                // A lost answer: the place is taken, by the one that is wanted.
+                // A lost answer: the profile already has the requested role.
                 Err(error) if error.kind() == ErrorKind::Quota && self.holds(cx, id, role).await? => {}
                 answer => drop(answer?),
             }

@@ -16,11 +16,11 @@ use kops_core::cloud::Lookup;
 /// A machine type; looked up by its name, which is its identifier.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct InstanceType {
-    /// Virtual processors.
+    /// The number of vCPUs.
     pub cpus: u32,
     /// Memory in MiB.
     pub memory: u64,
-    /// The processors it has: `x86_64`, `arm64`.
+    /// The processor architectures: `x86_64`, `arm64`.
     pub architectures: BTreeSet<String>,
 }
 

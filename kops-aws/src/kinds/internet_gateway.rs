@@ -14,13 +14,13 @@ use super::{Vpc, listing};
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
-/// A VPC's door to the internet. A VPC has at most one, so its identifier selects it, too.
+/// A VPC's internet gateway. A VPC has at most one, so the VPC's identifier selects it too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Ec2InternetGateway<S: Stage = Open> {
-    /// The VPC it is attached to. A new gateway is attached to none: attaching it is an update.
+    /// The VPC it is attached to. A new gateway is not attached: attaching it is an update.
     pub vpc: Option<At<S, Id<Vpc>>>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -49,7 +49,7 @@ impl Handler for InternetGateways {
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Ec2InternetGateway<Closed>>>> {
         let filters = match query.filter {
             Filter::Scope { shared, .. } => {
-                // A gateway is meant by its own identifier or by its VPC's.
+                // A gateway is selected by its own identifier or by its VPC's.
                 let (vpcs, gateways): (Vec<_>, Vec<_>) =
                     shared.iter().copied().partition(|selector| selector.starts_with("vpc-"));
                 let mut filters = vec![tags::filter(query.scope)];
@@ -126,7 +126,7 @@ impl InternetGateways {
     async fn attach(&self, gateway: &str, vpc: &Id<Vpc>, cx: &Context) -> Result<()> {
         let call = self.0.ec2.attach_internet_gateway().internet_gateway_id(gateway).vpc_id(vpc.as_str());
         match self.0.call(cx, "ec2:AttachInternetGateway", call.send()).await {
-            // A repetition of what was done already, unless it is attached to another.
+            // A repeated call, unless the gateway is attached to another VPC.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 if self.is_attached(gateway, vpc, cx).await? { Ok(()) } else { Err(error) }
             }
@@ -137,7 +137,7 @@ impl InternetGateways {
     async fn detach(&self, gateway: &str, vpc: &Id<Vpc>, cx: &Context) -> Result<()> {
         let call = self.0.ec2.detach_internet_gateway().internet_gateway_id(gateway).vpc_id(vpc.as_str());
         match self.0.call(cx, "ec2:DetachInternetGateway", call.send()).await {
-            // AWS says `Gateway.NotAttached` of a repetition.
+            // AWS answers a repeated call with `Gateway.NotAttached`.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid) => {
                 if self.is_attached(gateway, vpc, cx).await? { Err(error) } else { Ok(()) }
             }

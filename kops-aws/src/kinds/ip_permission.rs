@@ -1,7 +1,7 @@
-//! Rules of security groups in EC2's form and in ours.
+//! Conversion of security group rules between EC2's form and ours.
 //!
-//! EC2 shows the rules of one direction as permissions: a protocol and a range of ports, and all who may use
-//! them, each with a description. A rule of ours is one of them.
+//! EC2 returns the rules of one direction as permissions: a protocol and a port range, with all peers, each
+//! with a description. One of our rules is one of those.
 
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, UserIdGroupPair};
 use kops_core::graph::{Closed, Id};
@@ -83,7 +83,7 @@ pub(crate) fn write(rule: &Rule, description: Option<&str>) -> IpPermission {
     .build()
 }
 
-/// EC2 takes names and numbers, and shows names where it has some.
+/// EC2 accepts names and numbers, and returns names where they exist.
 fn protocol(name: &str) -> Protocol {
     match name {
         "tcp" | "6" => Protocol::Tcp,
@@ -106,7 +106,7 @@ fn protocol_name(protocol: Protocol) -> String {
 }
 
 fn ports(from: Option<i32>, to: Option<i32>) -> Option<Ports> {
-    // -1 is all types of ICMP.
+    // -1 means all ICMP types.
     Some(Ports { from: u16::try_from(from?).ok()?, to: u16::try_from(to?).ok()? })
 }
 

@@ -1,4 +1,4 @@
-//! Key pairs: public keys that EC2 puts onto machines.
+//! Key pairs: public keys that EC2 installs on machines.
 
 use async_trait::async_trait;
 use aws_sdk_ec2::primitives::Blob;
@@ -16,18 +16,18 @@ use super::named;
 use crate::clients::Clients;
 use crate::tags;
 
-/// A public key that EC2 puts onto machines. Its identifier is its name, by which machines refer to it.
+/// A public key that EC2 installs on machines. Its identifier is its name, by which machines refer to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyPair {
-    /// The public key: its type and its base64 digits, without a comment. See [`KeyPair::new`].
+    /// The public key: its type and its base64 data, without a comment. See [`KeyPair::new`].
     pub public_key: String,
 }
 
 impl KeyPair {
-    /// The key pair of a public key in OpenSSH's format.
+    /// A key pair from a public key in OpenSSH's format.
     ///
     /// # Errors
-    /// `Invalid` when the text is not such a key.
+    /// `Invalid` if the text is not such a key.
     pub fn new(public_key: &str) -> Result<Self> {
         let mut words = public_key.split_whitespace();
         match (words.next(), words.next()) {
@@ -42,7 +42,7 @@ impl KeyPair {
     }
 }
 
-/// Whether these are the base64 digits of a key that says of itself that it is of this algorithm.
+/// Whether this is the base64 data of a key with this algorithm as its own type.
 /// <https://www.rfc-editor.org/rfc/rfc4253#section-6.6>
 fn is_key_of(algorithm: &str, digits: &str) -> bool {
     let Ok(key) = STANDARD.decode(digits) else { return false };
@@ -59,7 +59,7 @@ impl Resource for KeyPair {
 pub(crate) struct KeyPairs(pub(crate) Clients);
 
 impl KeyPairs {
-    /// The listing has no pages.
+    /// The listing is not paginated.
     async fn describe(&self, query: &Query<'_>, by: By) -> Result<Vec<KeyPairInfo>> {
         let request = self.0.ec2.describe_key_pairs().include_public_key(true).filters(by);
         let found = self.0.call(query.cx, "ec2:DescribeKeyPairs", request.send()).await?;
@@ -125,7 +125,7 @@ fn by_name(names: &[String]) -> By {
 
 fn object(scope: &Scope, pair: &KeyPairInfo) -> Option<Object<KeyPair>> {
     let name = pair.key_name.as_deref()?;
-    // A pair that EC2 made itself before 2022 has no public key to show.
+    // A key pair that EC2 generated before 2022 has no public key in its description.
     let spec = KeyPair::new(pair.public_key.as_deref().unwrap_or_default())
         .unwrap_or_else(|_| KeyPair { public_key: String::new() });
     let tags = tags::read(pair.tags());

@@ -1,9 +1,9 @@
-//! Launch templates: what the machines of a group are made from.
+//! Launch templates: the configuration of a group's machines.
 //!
-//! A template has versions that never change. A change is therefore a new version, made the default; groups
-//! name the version that they want, so the number of the newest is an output, and one that an update changes.
-//! Should a run end between the two calls, the newest version is not the default one: that is drift like any
-//! other, and the next run mends it.
+//! A template has immutable versions. A change therefore creates a new version and makes it the default;
+//! groups specify a version explicitly, so the number of the newest one is an output, and one that an update
+//! changes. If a run ends between the two calls, the newest version is not the default: that is drift like
+//! any other, and the next run repairs it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -24,7 +24,7 @@ use crate::clients::Clients;
 use crate::paging::pages;
 use crate::tags::{self, Tags};
 
-/// What machines are made from.
+/// The configuration of machines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct LaunchTemplate<S: Stage = Open> {
@@ -32,37 +32,37 @@ pub struct LaunchTemplate<S: Stage = Open> {
     pub image: At<S, Id<Image>>,
     /// The machine type.
     pub instance_type: At<S, Id<InstanceType>>,
-    /// Who may log in.
+    /// The key pair that may log in.
     pub key_pair: Option<At<S, Id<KeyPair>>>,
-    /// What the machines may do in the cloud.
+    /// The instance profile, which grants their cloud permissions.
     pub instance_profile: Option<At<S, Id<InstanceProfile>>>,
-    /// The firewalls around each.
+    /// The security groups of each.
     pub security_groups: BTreeSet<At<S, Id<SecurityGroup>>>,
-    /// What they run at first boot, plain.
+    /// The user data, which runs on first boot, as plain text.
     pub user_data: Option<At<S, Secret>>,
     /// Their disks.
     pub block_devices: BTreeSet<BlockDevice<S>>,
-    /// Whether they get a public address; the subnet decides when `None`.
+    /// Whether they get a public address; the subnet decides if `None`.
     pub public_ip: Option<bool>,
-    /// Whether the metadata service answers only to session tokens.
+    /// Whether the metadata service requires session tokens.
     pub metadata_tokens_required: bool,
-    /// How many network hops an answer of the metadata service survives; one when `None`.
+    /// The maximum number of network hops of metadata responses; one if `None`.
     pub metadata_hop_limit: Option<u32>,
-    /// Whether metrics come every minute instead of every five.
+    /// Whether metrics are collected every minute instead of every five.
     pub detailed_monitoring: bool,
-    /// On what terms they may be taken back.
+    /// Spot options; on-demand if `None`.
     pub spot: Option<SpotMarket>,
-    /// Whose hardware they run on.
+    /// Their tenancy.
     pub tenancy: Option<String>,
     /// Their burst credits.
     pub cpu_credits: Option<String>,
-    /// Whether they have a path of their own to their disks.
+    /// Whether they are EBS-optimised.
     pub ebs_optimized: bool,
-    /// The tags of machines and their disks, complete.
+    /// All tags of machines and their disks.
     pub machine_tags: BTreeSet<MachineTag>,
-    /// Whether the newest version is the default one.
+    /// Whether the newest version is the default.
     pub latest_is_default: bool,
-    /// Tags of the template itself beyond those of ownership.
+    /// Tags of the template itself, in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -71,13 +71,13 @@ pub struct LaunchTemplate<S: Stage = Open> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct BlockDevice<S: Stage = Open> {
-    /// The device: of the system disk, the one that the image says.
+    /// The device name; for the root volume, the one that the image specifies.
     pub device: At<S, String>,
     /// Size in GiB.
     pub size: u32,
-    /// The type; EC2's choice when `None`.
+    /// The volume type; EC2's default if `None`.
     pub volume_type: Option<String>,
-    /// Provisioned operations a second.
+    /// Provisioned I/O operations per second.
     pub iops: Option<u32>,
     /// Provisioned throughput in MiB/s.
     pub throughput: Option<u32>,
@@ -85,16 +85,16 @@ pub struct BlockDevice<S: Stage = Open> {
     pub encrypted: bool,
     /// The key it is encrypted with.
     pub kms_key: Option<String>,
-    /// Whether it goes with the machine.
+    /// Whether it is deleted with the machine.
     pub delete_on_termination: bool,
 }
 
-/// On what terms a machine may be taken back.
+/// Spot options of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpotMarket {
-    /// The most to pay in an hour, in US dollars; the price on demand when `None`.
+    /// The maximum price in US dollars per hour; the on-demand price if `None`.
     pub max_price: Option<String>,
-    /// What happens to a machine that is taken back; it is terminated when `None`.
+    /// What happens to an interrupted machine; it is terminated if `None`.
     pub interruption_behavior: Option<String>,
 }
 
@@ -137,7 +137,7 @@ impl LaunchTemplates {
         Ok(try_join_all(filters.into_iter().map(describe)).await?.into_iter().flatten().collect())
     }
 
-    /// The newest version of every template of the account: naming one would take a call for each.
+    /// The newest version of every template of the account: naming the templates would take a call for each.
     async fn newest(&self, query: &Query<'_>) -> Result<Versions> {
         let versions = pages(|token| {
             let request = self.0.ec2.describe_launch_template_versions().versions("$Latest");
@@ -212,7 +212,7 @@ impl Handler for LaunchTemplates {
             .tag_specifications(tags::specification(ResourceType::LaunchTemplate, &tags));
         let made = self.0.call(request.cx, "ec2:CreateLaunchTemplate", create.send()).await?;
         let id = made.launch_template.and_then(|template| template.launch_template_id);
-        let id = id.ok_or_else(|| Error::internal("the answer names no launch template"))?;
+        let id = id.ok_or_else(|| Error::internal("the response contains no launch template"))?;
         let version = LaunchTemplate::LATEST_VERSION;
         Ok(Object::owned(id, request.name, request.spec.clone()).output(version, "1".to_owned()))
     }
@@ -238,7 +238,7 @@ impl Handler for LaunchTemplates {
                 .launch_template_data(request_data(spec)?);
             let made = self.0.call(cx, "ec2:CreateLaunchTemplateVersion", create.send()).await?;
             let number = made.launch_template_version.and_then(|version| version.version_number);
-            version = number.ok_or_else(|| Error::internal("the answer names no version"))?.to_string();
+            version = number.ok_or_else(|| Error::internal("the response contains no version"))?.to_string();
             self.make_default(&request, version.clone()).await?;
         } else if changed.contains("latest_is_default") {
             self.make_default(&request, version.clone()).await?;
@@ -254,14 +254,16 @@ impl Handler for LaunchTemplates {
     }
 }
 
-/// Whether a member is part of the template's versions.
+/// Whether a field is part of the template's versions.
 fn is_of_version(member: &str) -> bool {
     !["tags", "latest_is_default"].contains(&member)
 }
 
 fn request_data(spec: &LaunchTemplate<Closed>) -> Result<types::RequestLaunchTemplateData> {
     if !spec.latest_is_default {
-        return Err(Error::invalid("latest_is_default is for showing drift; it cannot be asked for"));
+        return Err(Error::invalid(
+            "latest_is_default only reports drift; it must not be false in a specification",
+        ));
     }
     request(spec)
 }

@@ -1,6 +1,6 @@
-//! The data of a launch template, to EC2 and back.
+//! Conversion of launch template data to and from EC2's form.
 //!
-//! EC2 keeps what it was given and adds nothing, so that what comes back compares as it is.
+//! EC2 stores the data as given and adds nothing, so that it can be compared as it is.
 
 use aws_sdk_ec2::types::{
     self, InstanceInterruptionBehavior, LaunchTemplateBlockDeviceMapping,
@@ -22,30 +22,30 @@ use super::convert::{count, int};
 use super::launch_template::{BlockDevice, LaunchTemplate, MachineTag, SpotMarket};
 use crate::tags::Tags;
 
-/// The most that EC2 takes, before encoding.
+/// EC2's limit, before encoding.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html>
 const MOST_USER_DATA: usize = 16 * 1024;
 
-/// User data in the form of the API.
+/// Encodes user data in the API's form.
 pub(crate) fn encode(user_data: &Secret) -> Result<String> {
     let text = user_data.expose();
     if text.len() > MOST_USER_DATA {
         return Err(Error::invalid(format!(
-            "the user data has {} bytes; EC2 takes {MOST_USER_DATA}",
+            "the user data has {} bytes; EC2 allows {MOST_USER_DATA}",
             text.len()
         ))
-        .with_hint("have it compressed, or fetch the larger part from elsewhere"));
+        .with_hint("compress it, or download the larger part from elsewhere"));
     }
     Ok(BASE64_STANDARD.encode(text))
 }
 
-/// User data out of the form of the API. What is no text is not ours and only has to differ.
+/// Decodes user data from the API's form. What is not text is not ours, and only has to differ.
 pub(crate) fn decode(encoded: &str) -> Secret {
     let bytes = BASE64_STANDARD.decode(encoded).unwrap_or_default();
     Secret::new(String::from_utf8_lossy(&bytes))
 }
 
-/// What EC2 is asked to keep.
+/// The data to store in EC2.
 pub(crate) fn request(spec: &LaunchTemplate<Closed>) -> Result<RequestLaunchTemplateData> {
     let metadata = LaunchTemplateInstanceMetadataOptionsRequest::builder()
         .http_endpoint(LaunchTemplateInstanceMetadataEndpointState::Enabled)
@@ -57,7 +57,7 @@ pub(crate) fn request(spec: &LaunchTemplate<Closed>) -> Result<RequestLaunchTemp
         .set_http_put_response_hop_limit(spec.metadata_hop_limit.map(int).transpose()?)
         .build();
     let groups = spec.security_groups.iter().map(ToString::to_string).collect();
-    // Whether there is a public address is a matter of the interface, and then the firewalls are, too.
+    // The public address is a setting of the network interface, and then so are the security groups.
     let interface = LaunchTemplateInstanceNetworkInterfaceSpecificationRequest::builder()
         .device_index(0)
         .delete_on_termination(true)
@@ -117,7 +117,7 @@ fn tag_specifications(spec: &LaunchTemplate<Closed>) -> Option<Vec<LaunchTemplat
             .set_tags(Some(tags.clone()))
             .build()
     };
-    // EC2 refuses an empty list.
+    // EC2 rejects an empty list.
     (!tags.is_empty()).then(|| vec![of(ResourceType::Instance), of(ResourceType::Volume)])
 }
 
@@ -133,7 +133,7 @@ fn market(spot: &SpotMarket) -> LaunchTemplateInstanceMarketOptionsRequest {
         .build()
 }
 
-/// What EC2 keeps. Tags of the template itself and its default version are not part of it.
+/// The data stored in EC2. Tags of the template itself and its default version are not part of it.
 pub(crate) fn read(data: Option<&ResponseLaunchTemplateData>) -> LaunchTemplate<Closed> {
     let interface = data.and_then(|data| data.network_interfaces().first());
     let metadata = data.and_then(|data| data.metadata_options.as_ref());

@@ -1,8 +1,8 @@
 //! Lifecycle hooks of auto scaling groups.
 //!
-//! Hooks can only be listed group by group. So that this does not cost a call for each of a hundred groups,
-//! groups that have had a hook carry a tag, [`MARK`], and only those, and the ones that shall get one, are
-//! asked. Hooks take no tags either; the text that AWS hands to whoever is notified tells whose they are.
+//! Hooks can only be listed per group. To avoid a call for each of a hundred groups, groups that have had a
+//! hook carry a tag, [`MARK`], and only those, and the groups that are to get one, are queried. Hooks cannot
+//! be tagged either; the owner is recorded in the text that AWS passes in notifications.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ use kops_core::cloud::Mark;
 /// The tag of groups that have had a hook.
 pub(crate) const MARK: &str = "kops.k8s.io/lifecycle-hooks";
 
-/// A moment at which the machines of a group wait for somebody.
+/// A transition at which the machines of a group wait for an external action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct LifecycleHook<S: Stage = Open> {
@@ -37,11 +37,11 @@ pub struct LifecycleHook<S: Stage = Open> {
     pub group: At<S, Id<AutoScalingGroup>>,
     /// The hook's name, unique in the group.
     pub hook: String,
-    /// When.
+    /// The transition.
     pub transition: Transition,
-    /// How many seconds a machine waits.
+    /// The timeout, in seconds.
     pub timeout: u32,
-    /// Whether it goes on when nobody has come; otherwise it is ended.
+    /// Whether the machine continues after the timeout; otherwise it is terminated.
     pub go_on: bool,
 }
 
@@ -61,7 +61,7 @@ impl LifecycleHooks {
         Ok(answer.lifecycle_hooks.unwrap_or_default())
     }
 
-    /// The groups whose hooks matter.
+    /// The groups whose hooks are relevant.
     async fn groups(&self, query: &Query<'_>) -> Result<BTreeSet<String>> {
         let wanted = match query.filter {
             Filter::Ids(ids) => {
@@ -98,7 +98,7 @@ impl LifecycleHooks {
     }
 }
 
-/// A hook to be put.
+/// A hook to be created or updated.
 struct Put<'a> {
     mark: Mark,
     hook: &'a Hook,
@@ -148,7 +148,7 @@ impl Handler for LifecycleHooks {
     }
 }
 
-/// No name of a group holds a colon.
+/// Group names cannot contain a colon.
 const SEPARATOR: char = ':';
 
 fn id(group: &str, hook: &str) -> String {
@@ -166,7 +166,7 @@ fn transition(transition: Transition) -> &'static str {
     }
 }
 
-/// The group and the hook that a task is about. A group's identifier is its name, and that of its task.
+/// The group and the hook of a task. A group's identifier is its name, which is also its task's.
 fn group_and_hook(wanted: &Wanted<'_>) -> Option<(String, String)> {
     let spec = wanted.spec.decode::<LifecycleHook>().ok()?;
     let group = match spec.group {

@@ -21,7 +21,7 @@ use crate::names;
 use crate::paging::pages;
 use crate::tags::{self, Tags};
 
-/// A port that a load balancer serves.
+/// A port that a load balancer listens on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct NetworkLoadBalancerListener<S: Stage = Open> {
@@ -31,14 +31,14 @@ pub struct NetworkLoadBalancerListener<S: Stage = Open> {
     pub port: u16,
     /// `TCP`, `TLS` or `UDP`.
     pub protocol: String,
-    /// The certificate with which it ends TLS, by ARN.
+    /// The ARN of the certificate with which it terminates TLS.
     pub certificate: Option<String>,
-    /// Which versions and ciphers of TLS it speaks.
+    /// The security policy: TLS versions and ciphers.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub ssl_policy: Setting<String>,
-    /// Who is behind.
+    /// The target group that receives the connections.
     pub target_group: At<S, Id<TargetGroup>>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Listeners(pub(crate) Clients);
 type Listener = NetworkLoadBalancerListener<Closed>;
 
 impl Listeners {
-    /// The listeners of one balancer; none if it is gone.
+    /// The listeners of one load balancer; none if it is gone.
     async fn of_balancer(&self, query: &Query<'_>, arn: &str) -> Result<Vec<types::Listener>> {
         let listed = pages(|marker| {
             let request = self.0.elb.describe_listeners().load_balancer_arn(arn).set_marker(marker);
@@ -69,7 +69,7 @@ impl Listeners {
         }
     }
 
-    /// The listeners of all of these balancers.
+    /// The listeners of these load balancers.
     async fn of_balancers(&self, query: &Query<'_>, arns: Vec<String>) -> Result<Vec<types::Listener>> {
         let listed = arns.iter().map(|arn| self.of_balancer(query, arn));
         Ok(try_join_all(listed).await?.into_iter().flatten().collect())
@@ -157,7 +157,7 @@ impl Handler for Listeners {
             .set_tags(Some(balancing::write(&tags)));
         let made = self.0.call(request.cx, "elasticloadbalancing:CreateListener", create.send()).await?;
         let arn = made.listeners().first().and_then(|listener| listener.listener_arn.clone());
-        let arn = arn.ok_or_else(|| Error::internal("the answer names no listener"))?;
+        let arn = arn.ok_or_else(|| Error::internal("the response contains no listener"))?;
         Ok(Object::owned(arn, request.name, spec.clone()))
     }
 
@@ -189,7 +189,7 @@ impl Handler for Listeners {
     }
 }
 
-/// The ARN of the balancer of a listener, whose own is
+/// The ARN of the load balancer of a listener, whose own ARN is
 /// `arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/net/NAME/BALANCER/LISTENER`.
 fn balancer_of(listener: &str) -> Option<String> {
     let (balancer, _) = listener.rsplit_once('/')?;
@@ -206,7 +206,7 @@ fn forward(spec: &Listener) -> Action {
 
 fn spec(listener: &types::Listener, tags: &Tags) -> Listener {
     let action = listener.default_actions().first();
-    // AWS shows the group in one or the other place.
+    // AWS returns the group in either of two places.
     let group = action.and_then(|action| {
         let forward = action.forward_config.as_ref().and_then(|it| it.target_groups().first());
         action.target_group_arn.clone().or_else(|| forward?.target_group_arn.clone())

@@ -1,7 +1,7 @@
-//! Listing EC2's objects: the handlers' queries as filters, and one function for each `Describe` call.
+//! Listings of EC2 objects: the handlers' queries as filters, and one function for each `Describe` call.
 //!
-//! Identifiers are filtered by, never given as such: a call that names one which does not exist (any more)
-//! fails as a whole, a filter just finds nothing.
+//! Identifiers are passed as filters, never as parameters: a call with the identifier of an object that does
+//! not exist fails as a whole, whereas a filter just finds nothing.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -19,12 +19,11 @@ use kops_core::{Error, ErrorKind, Result};
 use crate::clients::Clients;
 use crate::tags;
 
-/// Values that one filter takes.
+/// The maximum number of values of a filter.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html>
 const MOST_VALUES: usize = 200;
 
-/// The filters that find what a query asks for, each for a call of its own; `id` is the name of the filter
-/// by identifier.
+/// The filters for a query, each for a separate call; `id` is the name of the filter by identifier.
 pub(crate) fn filters(query: &Query<'_>, id: &str) -> Vec<Filter> {
     match query.filter {
         cloud::Filter::Scope { shared, .. } => {
@@ -36,12 +35,12 @@ pub(crate) fn filters(query: &Query<'_>, id: &str) -> Vec<Filter> {
     }
 }
 
-/// What is asked for ahead of an observation: what the scope owns, since nothing is known of its graph yet.
+/// The query ahead of an observation: all objects of the scope, since its graph is not known yet.
 pub(crate) fn ahead<'a>(scope: &'a Scope, cx: &'a Context) -> Query<'a> {
     Query::new(scope, cloud::Filter::scope(&[], &[]), cx)
 }
 
-/// Filters for objects that have one of these values.
+/// Filters for objects with one of these values.
 pub(crate) fn any_of<T: AsRef<str>>(name: &str, values: &[T]) -> Vec<Filter> {
     let filter = |values: &[T]| {
         let values = values.iter().map(|value| value.as_ref().to_owned()).collect();
@@ -50,7 +49,7 @@ pub(crate) fn any_of<T: AsRef<str>>(name: &str, values: &[T]) -> Vec<Filter> {
     values.chunks(MOST_VALUES).map(filter).collect()
 }
 
-/// What all of the filters find, side by side.
+/// The results of all filters, queried concurrently.
 pub(crate) async fn find<T, F>(filters: Vec<Filter>, describe: impl Fn(Filter) -> F) -> Result<Vec<T>>
 where
     F: Future<Output = Result<Vec<T>>>,
@@ -58,7 +57,7 @@ where
     Ok(try_join_all(filters.into_iter().map(describe)).await?.into_iter().flatten().collect())
 }
 
-/// What the scope may own, as one observation found it: kinds that come out of the same call share it.
+/// What the scope may own, listed once per observation: kinds that use the same call share the result.
 pub(crate) async fn of_scope<T, F>(
     query: &Query<'_>,
     call: &str,
@@ -71,25 +70,25 @@ where
     query.cx.memo.get_or_try(call, async || describe(tags::filter(query.scope)).await).await
 }
 
-/// A range of addresses as AWS writes it.
+/// A CIDR in AWS's form.
 pub(crate) fn cidr(text: Option<&str>) -> Result<IpNet> {
     let text = text.unwrap_or_default();
-    text.parse().map_err(|_| Error::internal(format!("AWS shows `{text}` as a range of addresses")))
+    text.parse().map_err(|_| Error::internal(format!("AWS returned the invalid CIDR `{text}`")))
 }
 
-/// An answer that lacks what it is about: what was asked for may have been done.
+/// An incomplete response: the call may have been carried out.
 pub(crate) fn unanswered(call: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, "the answer does not say what was made").with_call(call)
+    Error::new(ErrorKind::Unavailable, "the response does not contain the new object").with_call(call)
 }
 
-/// Each object once, although more than one filter may have found it.
+/// Each object once, although several filters may have found it.
 pub(crate) fn each_once<S>(mut objects: Vec<Object<S>>) -> Vec<Object<S>> {
     let mut seen = HashSet::new();
     objects.retain(|object| seen.insert(object.id.clone()));
     objects
 }
 
-/// A function that reads all pages of a listing.
+/// Defines a function that reads all pages of a listing.
 macro_rules! describe {
     ($($(#[$doc:meta])* $function:ident: $call:literal = $operation:ident.$items:ident -> $item:ty, $page:literal a page;)*) => { $(
         $(#[$doc])*
@@ -125,7 +124,7 @@ describe! {
     security_groups: "ec2:DescribeSecurityGroups" = describe_security_groups.security_groups -> SecurityGroup, 1000 a page;
 }
 
-/// Egress-only internet gateways; all of them without a filter, which can be by tags only.
+/// Egress-only internet gateways; the only filters are by tag, so all of them without a filter.
 pub(crate) async fn egress_only_gateways(
     clients: &Clients,
     cx: &Context,
@@ -146,12 +145,12 @@ pub(crate) async fn egress_only_gateways(
     }
 }
 
-/// NAT gateways; deleted ones are shown for about an hour.
+/// NAT gateways; deleted ones are listed for about an hour.
 pub(crate) async fn nat_gateways(clients: &Clients, cx: &Context, filter: Filter) -> Result<Vec<NatGateway>> {
     let mut all = Vec::new();
     let mut token = None;
     loop {
-        // `filter`, not `filters`: older than the habit.
+        // `filter`, not `filters`: the call is older than the convention.
         let request = clients.ec2.describe_nat_gateways().filter(filter.clone());
         let request = request.max_results(1000).set_next_token(token);
         let page = clients.call(cx, "ec2:DescribeNatGateways", request.send()).await?;
@@ -163,7 +162,7 @@ pub(crate) async fn nat_gateways(clients: &Clients, cx: &Context, filter: Filter
     }
 }
 
-/// Elastic addresses; this listing has no pages.
+/// Elastic IP addresses; this listing is not paginated.
 pub(crate) async fn addresses(clients: &Clients, cx: &Context, filter: Filter) -> Result<Vec<Address>> {
     let request = clients.ec2.describe_addresses().filters(filter);
     let answer = clients.call(cx, "ec2:DescribeAddresses", request.send()).await?;

@@ -1,7 +1,7 @@
 //! The mixed instances policy of an auto scaling group.
 //!
-//! What is not given AWS fills in with defaults of its own, and shows them. So the policy is made complete
-//! here, with those same defaults: what comes back then compares.
+//! AWS fills in and returns defaults for omitted fields. So the policy is completed here with the same
+//! defaults, and can be compared with what AWS returns.
 
 use std::collections::BTreeSet;
 
@@ -15,32 +15,32 @@ use super::InstanceType;
 use super::convert::{count, int};
 use crate::extensions::InstanceRequirements;
 
-/// Several machine types in one group, and how much of it is spot.
+/// Several machine types in one group, and the share of spot machines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct MixedInstancesPolicy<S: Stage = Open> {
-    /// The types, the most wanted first; none if `requirements` say what a type must have.
+    /// The types, in order of preference; empty if `requirements` are given.
     pub instance_types: Vec<At<S, Id<InstanceType>>>,
-    /// What a type must have.
+    /// The required properties of types.
     pub requirements: Option<InstanceRequirements>,
-    /// How types are chosen on demand.
+    /// The allocation strategy of on-demand machines.
     pub on_demand_strategy: String,
-    /// How many machines are on demand in any case.
+    /// The minimum number of on-demand machines.
     pub on_demand_base: u32,
-    /// Which share of the others is on demand, in percent.
+    /// The percentage of on-demand machines above that minimum.
     pub on_demand_above_base: u32,
-    /// How types are chosen among spot machines.
+    /// The allocation strategy of spot machines.
     pub spot_strategy: String,
-    /// From how many pools spot machines come; only with the strategy `lowest-price`.
+    /// The number of spot pools to use; only with the strategy `lowest-price`.
     pub spot_pools: Option<u32>,
-    /// The most to pay in an hour, in US dollars; the price on demand when `None`.
+    /// The maximum price in US dollars per hour; the on-demand price if `None`.
     pub spot_max_price: Option<String>,
 }
 
-/// The one strategy that counts pools.
+/// The only strategy with a number of pools.
 pub(crate) const LOWEST_PRICE: &str = "lowest-price";
 
-/// The policy in the form of the API.
+/// The policy in the API's form.
 pub(crate) fn request(
     policy: &MixedInstancesPolicy<Closed>,
     template: LaunchTemplateSpecification,
@@ -51,7 +51,7 @@ pub(crate) fn request(
         .on_demand_percentage_above_base_capacity(int(policy.on_demand_above_base)?)
         .spot_allocation_strategy(&policy.spot_strategy)
         .set_spot_instance_pools(policy.spot_pools.map(int).transpose()?)
-        // Empty is the price on demand.
+        // Empty means the on-demand price.
         .spot_max_price(policy.spot_max_price.as_deref().unwrap_or_default())
         .build();
     let of_type =
@@ -85,7 +85,7 @@ fn requirements(required: &InstanceRequirements) -> Result<types::InstanceRequir
         .build())
 }
 
-/// The policy out of the form of the API.
+/// The policy from the API's form.
 pub(crate) fn read(policy: &types::MixedInstancesPolicy) -> MixedInstancesPolicy<Closed> {
     let distribution = policy.instances_distribution.as_ref();
     let overrides = policy.launch_template.as_ref().map(|it| it.overrides()).unwrap_or_default();

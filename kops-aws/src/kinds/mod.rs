@@ -1,10 +1,10 @@
-//! AWS's own kinds: one file, one kind, one object of the API.
+//! The native kinds of AWS: one file for each kind, one kind for each object of the API.
 //!
-//! Lowering makes tasks of these kinds from agnostic ones; a program can as well put them into a graph
-//! itself. Where an agnostic kind has the same name, AWS's is prefixed by its service (`Ec2Subnet`).
+//! Lowering creates tasks of these kinds from agnostic ones; a program can also add them to a graph itself.
+//! If an agnostic kind has the same name, AWS's is prefixed with its service (`Ec2Subnet`).
 //!
-//! What objects in a route table or a security group are ours, although they carry no tags, is said in
-//! [`Route`], [`RouteTableAssociation`] and [`SecurityGroupRules`].
+//! [`Route`], [`RouteTableAssociation`] and [`SecurityGroupRules`] document which objects in a route table or
+//! a security group are owned, although they carry no tags.
 
 // The network.
 mod child;
@@ -103,7 +103,7 @@ pub use availability_zone::AvailabilityZone;
 pub use image::Image;
 pub use instance_type::InstanceType;
 
-/// Kinds of objects without marks of their own, and the kind whose object each is inside of.
+/// Kinds of objects without marks of their own, each with the kind of the containing object.
 pub(crate) const PARTS: &[(&str, &str)] = &[
     (<VpcCidrBlock>::KIND, Vpc::KIND),
     (<DhcpOptionsAssociation>::KIND, Vpc::KIND),

@@ -21,11 +21,11 @@ use crate::tags::{self, Tags};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Ec2NatGateway<S: Stage = Open> {
-    /// The public subnet it lives in, whose VPC must have an internet gateway.
+    /// The public subnet that contains it; the VPC must have an internet gateway.
     pub subnet: At<S, Id<Ec2Subnet>>,
-    /// The address that its machines appear under.
+    /// The public address of its connections.
     pub address: At<S, Id<ElasticIp>>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -61,7 +61,7 @@ impl Handler for NatGateways {
     }
 
     fn timing(&self) -> Timing {
-        // As seen on AWS: a gateway works after one and a half to two minutes and is gone after one.
+        // As observed on AWS: creation takes one and a half to two minutes, deletion one.
         Timing::new().settle(Duration::from_secs(95)).vanish(Duration::from_mins(1))
     }
 
@@ -84,7 +84,7 @@ impl Handler for NatGateways {
         let mut gateway = made.nat_gateway.ok_or_else(|| listing::unanswered("ec2:CreateNatGateway"))?;
         gateway.tags = Some(tags::ec2(&tags));
         let object = observed(request.scope, &gateway);
-        // The address may not be in the answer yet.
+        // The address may not be in the response yet.
         Ok(object.map(|seen| Ec2NatGateway { address: spec.address.clone(), ..seen }))
     }
 
@@ -118,7 +118,7 @@ impl Handler for NatGateways {
 
 fn observed(scope: &Scope, gateway: &types::NatGateway) -> Object<Ec2NatGateway<Closed>> {
     let tags = tags::read(gateway.tags());
-    // The first address is the one it was made with.
+    // The first address is the one it was created with.
     let addresses = gateway.nat_gateway_addresses();
     let first = addresses.iter().find(|it| it.is_primary() == Some(true)).or(addresses.first());
     let spec = Ec2NatGateway {
@@ -133,7 +133,7 @@ fn observed(scope: &Scope, gateway: &types::NatGateway) -> Object<Ec2NatGateway<
             State::Failed([code, message].into_iter().flatten().collect::<Vec<_>>().join(": "))
         }
         Some(NatGatewayState::Deleting) => State::Deleting,
-        // Shown for an hour, and for so long its token is answered with what is dead.
+        // Listed for an hour, during which its token is answered with the deleted gateway.
         Some(NatGatewayState::Deleted) => State::Gone,
         _ => State::Ready,
     };

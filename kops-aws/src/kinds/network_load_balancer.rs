@@ -26,48 +26,48 @@ use crate::extensions::AccessLog;
 use crate::names;
 use crate::tags::{self, Tags};
 
-/// A network load balancer. Its name follows from the task's and the scope's by kOps' rule.
+/// A network load balancer. Its name is derived from those of task and scope by kOps' rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct NetworkLoadBalancer<S: Stage = Open> {
-    /// Whether the internet reaches it.
+    /// Whether it is internet-facing or internal.
     pub scheme: Scheme,
-    /// The subnets it has a leg in.
+    /// The subnets it is attached to.
     pub subnets: BTreeSet<Leg<S>>,
-    /// The firewalls around it. One that was made without any cannot get some.
+    /// Its security groups. A load balancer created without any cannot be given some later.
     pub security_groups: BTreeSet<At<S, Id<SecurityGroup>>>,
-    /// Whether a leg also sends to targets in other zones.
+    /// Whether connections are distributed to targets in other zones.
     pub cross_zone: bool,
-    /// Where it writes its access log.
+    /// The destination of its access log.
     pub access_log: Option<AccessLog>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// Where a load balancer stands.
+/// A subnet attachment of a load balancer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Leg<S: Stage = Open> {
     /// The subnet.
     pub subnet: At<S, Id<Ec2Subnet>>,
-    /// The address inside, of an internal balancer; AWS chooses one when `None`.
+    /// The private address of an internal load balancer; chosen by AWS if `None`.
     pub private_ip: Option<String>,
-    /// The elastic address, by its allocation, of a public balancer; AWS chooses an address when `None`.
+    /// The allocation id of the elastic IP address of a public load balancer; chosen by AWS if `None`.
     pub allocation: Option<String>,
 }
 
 impl Leg {
-    /// A leg with addresses of AWS's choice.
+    /// A subnet attachment with addresses chosen by AWS.
     pub fn in_subnet(subnet: At<Open, Id<Ec2Subnet>>) -> Self {
         Self { subnet, private_ip: None, allocation: None }
     }
 }
 
 impl NetworkLoadBalancer {
-    /// The name under which clients reach it.
+    /// The DNS name for clients.
     pub const DNS_NAME: Output<Self, String> = Output::new("dns_name");
-    /// The zone of that name, for records that are aliases.
+    /// The hosted zone of that name, for alias records.
     pub const DNS_ZONE: Output<Self, String> = Output::new("dns_zone");
 }
 
@@ -87,7 +87,7 @@ const LOG_BUCKET: &str = "access_logs.s3.bucket";
 const LOG_PREFIX: &str = "access_logs.s3.prefix";
 
 impl NetworkLoadBalancers {
-    /// What the listing of balancers does not show; nothing if the balancer is gone.
+    /// The fields that the listing of load balancers omits; `None` if the load balancer is gone.
     async fn attributes(&self, cx: &Context, arn: &str) -> Result<Option<Vec<LoadBalancerAttribute>>> {
         let request = self.0.elb.describe_load_balancer_attributes().load_balancer_arn(arn);
         let call = "elasticloadbalancing:DescribeLoadBalancerAttributes";
@@ -118,9 +118,9 @@ impl NetworkLoadBalancers {
         if request.object.spec.security_groups.is_empty() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                "a load balancer that was made without security groups cannot get some",
+                "security groups cannot be added to a load balancer that was created without any",
             )
-            .with_hint("delete it, and it will be made anew"));
+            .with_hint("delete it, and it will be created again"));
         }
         let groups = request.spec.security_groups.iter().map(ToString::to_string).collect();
         let set = self.0.elb.set_security_groups().load_balancer_arn(&request.object.id);
@@ -208,9 +208,9 @@ impl Handler for NetworkLoadBalancers {
             .set_tags(Some(balancing::write(&tags)));
         let made = self.0.call(request.cx, "elasticloadbalancing:CreateLoadBalancer", create.send()).await?;
         let made = made.load_balancers.unwrap_or_default().into_iter().next();
-        let made = made.ok_or_else(|| Error::internal("the answer names no load balancer"))?;
+        let made = made.ok_or_else(|| Error::internal("the response contains no load balancer"))?;
         let arn = made.load_balancer_arn.as_deref().unwrap_or_default();
-        // What only attributes say is as AWS has set it: off.
+        // Attributes of a new load balancer have AWS's defaults: off.
         let spec = Balancer { cross_zone: false, access_log: None, ..spec.clone() };
         Ok(with_outputs(Object::owned(arn, request.name, spec), &made))
     }
@@ -305,7 +305,7 @@ fn with_outputs(object: Object<Balancer>, balancer: &types::LoadBalancer) -> Obj
         _ => State::Ready,
     };
     let mut object = object.state(state);
-    // AWS gives both at once; without them nothing can refer to the balancer.
+    // AWS returns both at once; without them nothing can refer to the load balancer.
     if let Some(name) = &balancer.dns_name {
         object = object.output(NetworkLoadBalancer::DNS_NAME, name.clone());
     }

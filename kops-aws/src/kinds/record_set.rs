@@ -1,16 +1,16 @@
 //! Records of Route 53.
 //!
-//! **Ownership.** Records carry nothing that could say whose they are. So for each there is a second one, a
-//! TXT record, written and deleted together with it in one change batch, which Route 53 carries out whole or
-//! not at all: `<digest>._kops.<scope>` holds the [mark](crate::mark) and says which record it is about. A
-//! record without is somebody else's and never touched.
+//! **Ownership.** Records have no field for an owner. So each one has a companion, a TXT record, which is
+//! written and deleted together with it in one change batch, an atomic operation of Route 53:
+//! `<digest>._kops.<scope>` contains the [mark](crate::mark) and the record it belongs to. A record without a
+//! companion is foreign and never changed.
 //!
-//! **Finding.** A cluster's name is a DNS name. Its records, and the marks of all that it owns in the zone,
-//! stand at and below it, which one listing from there on shows; the zones are those that the name lies in. So
-//! the records of a cluster are found with nothing but its name. A zone that the scope's name does not lie in
-//! holds the marks below `_kops.<scope>.<zone>`. Such a zone can be found again only by looking into every
-//! zone of the account; that is done for scopes whose name is no DNS name (it has no dot), and a scope whose
-//! name is one may only use zones that it lies in.
+//! **Finding.** A cluster's name is a DNS name. Its records, and the marks of all records that it owns in the
+//! zone, are at and below that name, where one listing finds them; the zones are those that contain the name.
+//! So the name of a cluster is enough to find its records. A zone that does not contain the scope's name has
+//! the marks below `_kops.<scope>.<zone>`. Such a zone can only be found by searching every zone of the
+//! account; that is done for scopes whose name is not a DNS name (it has no dot), and a scope whose name is
+//! one may only use zones that contain it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,22 +42,22 @@ pub struct RecordSet<S: Stage = Open> {
     pub name: String,
     /// Its type.
     pub record_type: RecordType,
-    /// What it says.
+    /// Its value.
     pub target: RecordTarget<S>,
 }
 
-/// What a record set says.
+/// The value of a record set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum RecordTarget<S: Stage = Open> {
-    /// Values.
+    /// Literal values.
     Values {
-        /// Seconds that a resolver may keep them.
+        /// The TTL in seconds.
         ttl: u32,
         /// In the form of the record's type; text without quotes.
         values: BTreeSet<At<S, String>>,
     },
-    /// Whatever another name of AWS's stands for.
+    /// An alias of another name of AWS's.
     Alias {
         /// That name.
         dns_name: At<S, String>,
@@ -75,10 +75,10 @@ pub(crate) struct RecordSets(pub(crate) Clients);
 
 type Record = RecordSet<Closed>;
 
-/// Records in a page: the most there are.
+/// Records per page, the maximum.
 /// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListResourceRecordSets.html>
 const PAGE: i32 = 300;
-/// How many seconds a resolver may keep a mark; nobody asks for one.
+/// The TTL of a mark, in seconds; no resolver asks for one.
 const MARK_TTL: i64 = 300;
 
 impl RecordSets {
@@ -108,7 +108,7 @@ impl RecordSets {
         }
     }
 
-    /// The records of one name and type: more than one if they are weighted, say.
+    /// The records with a name and type: more than one if they are weighted, for example.
     async fn exactly(
         &self,
         cx: &Context,
@@ -123,7 +123,7 @@ impl RecordSets {
         Ok(page.resource_record_sets.into_iter().filter(is_it).collect())
     }
 
-    /// What a zone holds that the query asks for.
+    /// The objects in a zone that the query asks for.
     async fn in_zone(&self, query: &Query<'_>, zone: &Zone, wanted: &[Want]) -> Result<Vec<Object<Record>>> {
         let scope = query.scope.name();
         let top = if is_under(scope, &zone.name) { scope.to_owned() } else { mark_root(scope, &zone.name) };
@@ -138,7 +138,7 @@ impl RecordSets {
             }
         }
         let wants: Vec<&Want> = wanted.iter().filter(|want| is_under(&want.which.name, &zone.name)).collect();
-        // What stands elsewhere in the zone is looked at one by one.
+        // Records elsewhere in the zone are read one by one.
         let elsewhere = marks.keys().chain(wants.iter().map(|want| &want.which));
         let elsewhere: BTreeSet<&Which> = elsewhere.filter(|which| !is_under(&which.name, &top)).collect();
         let found = elsewhere.iter().map(|which| self.exactly(query.cx, &zone.id, &which.name, &which.kind));
@@ -153,7 +153,7 @@ impl RecordSets {
                     .map(|spec| mark.clone().object(which.id(&zone.id), spec)),
             );
         }
-        // Of the records of others only those matter whose names are wanted.
+        // Foreign records matter only if a task requests their names.
         for want in wants {
             if let Some(record) = records.get(&want.which)
                 && let Some(spec) = object(zone, &want.which, Some(record))
@@ -165,7 +165,7 @@ impl RecordSets {
         Ok(objects)
     }
 
-    /// The zones to look into.
+    /// The zones to search.
     async fn zones(&self, query: &Query<'_>, wanted: &[Want]) -> Result<Vec<Zone>> {
         let scope = query.scope.name();
         let zones = hosted_zone::all(&self.0, query.cx).await?;
@@ -199,7 +199,7 @@ impl RecordSets {
         Ok(())
     }
 
-    /// Refuses a zone in which the record could not be found again.
+    /// Rejects a zone in which the record could not be found again.
     async fn check_zone(&self, scope: &Scope, spec: &Record, cx: &Context) -> Result<Zone> {
         let zones = hosted_zone::all(&self.0, &cx.fresh()).await?;
         let zone = zones.iter().find(|zone| hosted_zone::id_of(zone) == spec.zone.as_str());
@@ -208,7 +208,7 @@ impl RecordSets {
         if scope.name().contains('.') && !is_under(scope.name(), &name) {
             return Err(Error::invalid(format!("the zone {name} does not contain {}", scope.name()))
                 .with_hint(
-                    "records could not be found again there: use a zone that the cluster's name lies in",
+                    "records could not be found again there: use a zone that contains the cluster's name",
                 ));
         }
         Ok(Zone { id: spec.zone.as_str().to_owned(), name })
@@ -234,7 +234,7 @@ impl Handler for RecordSets {
         let fresh = query.cx.fresh();
         let (wanted, asked, query) = match query.filter {
             Filter::Scope { wanted, .. } => (wants(wanted), None, query.clone()),
-            // Somebody waits for a change: what an observation saw would not do.
+            // The engine is waiting for a change, so an observation's memoised listing is of no use.
             Filter::Ids(ids) => (Vec::new(), Some(ids), Query::new(query.scope, query.filter, &fresh)),
         };
         let zones = self.zones(&query, &wanted).await?;
@@ -271,7 +271,7 @@ impl Handler for RecordSets {
         Ok(request.object.clone().spec(spec.clone()))
     }
 
-    /// A deletion has to say what the record holds; it may have changed since it was observed.
+    /// A deletion must specify the record's content, which may have changed since it was observed.
     async fn delete(&self, request: Delete<'_, Record>) -> Result<Deletion> {
         let (spec, cx) = (&request.object.spec, request.cx);
         let zone = self.check_zone(request.scope, spec, cx).await?;
@@ -280,7 +280,7 @@ impl Handler for RecordSets {
         let record = self.exactly(cx, &zone.id, &which.name, &which.kind);
         let mark = self.exactly(cx, &zone.id, &mark, &RrType::Txt);
         let (record, mark) = futures_util::future::try_join(record, mark).await?;
-        // Without the mark it has become somebody else's, or is gone.
+        // Without the mark it has become foreign, or is gone.
         if mark.is_empty() {
             return Ok(Deletion::Done);
         }
@@ -294,14 +294,14 @@ fn incomplete(error: aws_sdk_route53::error::BuildError) -> Error {
     Error::internal("an incomplete change of records").with_source(error)
 }
 
-/// A zone, with its name as names are compared.
+/// A zone, with its name normalised for comparison.
 #[derive(Debug)]
 struct Zone {
     id: String,
     name: String,
 }
 
-/// Which record set: its name and type.
+/// The key of a record set: its name and type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Which {
     name: String,
@@ -322,7 +322,7 @@ impl Which {
     }
 }
 
-/// A task that wants a record set.
+/// A task that requests a record set.
 #[derive(Debug)]
 struct Want {
     task: String,
@@ -347,7 +347,7 @@ fn rr_type(record_type: RecordType) -> RrType {
     }
 }
 
-/// The specification of a record set that exists; of one that only has its mark left, one without values.
+/// The specification of an existing record set; if only its mark is left, one without values.
 fn object(zone: &Zone, which: &Which, record: Option<&ResourceRecordSet>) -> Option<Record> {
     let record_type = match which.kind {
         RrType::A => RecordType::A,
@@ -388,7 +388,7 @@ fn record(spec: &Record) -> Result<ResourceRecordSet> {
     record.build().map_err(incomplete)
 }
 
-/// The record that says whose another one is.
+/// The companion record that carries the mark of another.
 fn mark_record(mark: &Mark, which: &Which, zone: &Zone) -> Result<ResourceRecordSet> {
     let text = format!("{} type={} name={}", mark.text(), which.kind, which.name);
     let value: Vec<ResourceRecord> = write_values(RecordType::Txt, &BTreeSet::from([text]))?;
@@ -401,7 +401,7 @@ fn mark_record(mark: &Mark, which: &Which, zone: &Zone) -> Result<ResourceRecord
         .map_err(incomplete)
 }
 
-/// A record as the mark of another, if it is one of the scope's.
+/// Reads the mark of a record, if it is one of the scope's.
 fn read_mark(scope: &Scope, record: &ResourceRecordSet) -> Option<(Which, Mark)> {
     if record.r#type != RrType::Txt {
         return None;

@@ -1,4 +1,4 @@
-//! The texts of DNS records: names and values, to Route 53 and back.
+//! Conversion of names and values of DNS records to and from Route 53's form.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,10 +8,11 @@ use kops_core::resource::RecordType;
 use kops_core::{Error, Result};
 use sha2::{Digest, Sha256};
 
-/// The longest piece of text in a TXT value (RFC 1035, 3.3); longer texts are several pieces.
+/// The maximum length of a character string in a TXT value (RFC 1035, 3.3); longer texts are split.
 const PIECE: usize = 255;
 
-/// A name as it is compared: lower case, without the final dot and Route 53's escapes (`\052` is `*`).
+/// A name normalised for comparison: lower case, without the final dot and Route 53's escapes (`\052` is
+/// `*`).
 pub(crate) fn bare(name: &str) -> String {
     let name = name.strip_suffix('.').unwrap_or(name);
     let mut bare = String::with_capacity(name.len());
@@ -35,17 +36,17 @@ pub(crate) fn bare(name: &str) -> String {
     bare
 }
 
-/// A name as Route 53 takes it.
+/// A name in Route 53's form.
 pub(crate) fn absolute(name: &str) -> String {
     if name.ends_with('.') { name.to_owned() } else { format!("{name}.") }
 }
 
-/// Whether a name is another or lies below it.
+/// Whether a name is equal to or below another.
 pub(crate) fn is_under(name: &str, top: &str) -> bool {
     name.strip_suffix(top).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Below which the marks of a scope stand in a zone.
+/// The name below which the marks of a scope are in a zone.
 pub(crate) fn mark_root(scope: &str, zone: &str) -> String {
     if is_under(scope, zone) { format!("_kops.{scope}") } else { format!("_kops.{scope}.{zone}") }
 }
@@ -62,7 +63,7 @@ pub(crate) fn mark_name(scope: &str, zone: &str, name: &str, kind: &str) -> Stri
     format!("{digits}.{}", mark_root(scope, zone))
 }
 
-/// Values out of the form of Route 53.
+/// Values from Route 53's form.
 pub(crate) fn read_values(record_type: RecordType, records: &[ResourceRecord]) -> BTreeSet<String> {
     let value = |record: &ResourceRecord| match record_type {
         RecordType::Txt => unquoted(&record.value),
@@ -72,7 +73,7 @@ pub(crate) fn read_values(record_type: RecordType, records: &[ResourceRecord]) -
     records.iter().map(value).collect()
 }
 
-/// Values in the form of Route 53.
+/// Values in Route 53's form.
 pub(crate) fn write_values(
     record_type: RecordType,
     values: &BTreeSet<String>,
@@ -85,7 +86,7 @@ pub(crate) fn write_values(
     records.map_err(|error| Error::internal("a record without a value").with_source(error))
 }
 
-/// A text as quoted pieces.
+/// A text as quoted character strings.
 fn quoted(text: &str) -> String {
     let mut pieces = vec![String::new()];
     let mut length = 0;
@@ -106,7 +107,7 @@ fn quoted(text: &str) -> String {
     pieces.join(" ")
 }
 
-/// The text of quoted pieces.
+/// The text of quoted character strings.
 fn unquoted(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut inside = false;

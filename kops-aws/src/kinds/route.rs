@@ -1,14 +1,14 @@
 //! Routes.
 //!
-//! Routes carry no tags, and a cluster's route tables are also written to by others: the cloud controller and
-//! some network plug-ins add a route for the pods of each node. So of the routes in the scope's own tables,
-//! these are the scope's:
+//! Routes carry no tags, and others write to a cluster's route tables as well: the cloud controller and some
+//! network plugins add a route for the pods of each node. So of the routes in the scope's own tables, these
+//! are owned by the scope:
 //!
-//! - those that the graph wants;
-//! - the way out, to `0.0.0.0/0` or `::/0`;
-//! - those that the table's tags say we made, by [`Route::mark`].
+//! - those that the graph requests;
+//! - the default routes, to `0.0.0.0/0` and `::/0`;
+//! - those that the table's tags mark as created by us, see [`Route::mark`].
 //!
-//! The others are neither shown nor removed; they go with the table.
+//! The others are neither returned nor removed; they are deleted with the table.
 
 use std::collections::HashSet;
 
@@ -29,43 +29,43 @@ use super::{child, listing, route_table};
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
-/// Where packets for some addresses go.
+/// The target of packets to certain addresses.
 ///
-/// A route to anything but everywhere is only known as ours, once no task wants it any more, if its table
-/// carries the tag [`Route::mark`].
+/// Once no task requests it any longer, a route other than a default route is only known as owned if its
+/// table carries the tag [`Route::mark`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Route<S: Stage = Open> {
     /// The table it is in.
     pub table: At<S, Id<RouteTable>>,
-    /// The addresses.
+    /// The destination.
     pub destination: IpNet,
-    /// Where to.
+    /// The target.
     pub target: RouteTarget<S>,
 }
 
-/// Where a route leads.
+/// The target of a route.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum RouteTarget<S: Stage = Open> {
-    /// Out and in.
+    /// In and out.
     InternetGateway(At<S, Id<Ec2InternetGateway>>),
     /// Out, by IPv4.
     NatGateway(At<S, Id<Ec2NatGateway>>),
     /// Out, by IPv6.
     EgressOnlyInternetGateway(At<S, Id<EgressOnlyInternetGateway>>),
-    /// Another existing object, by its identifier: a transit gateway (`tgw-…`), a peering (`pcx-…`), an
-    /// instance (`i-…`), a network interface (`eni-…`), a virtual private gateway (`vgw-…`).
+    /// Another existing object, by its identifier: a transit gateway (`tgw-…`), a peering connection
+    /// (`pcx-…`), an instance (`i-…`), a network interface (`eni-…`), a virtual private gateway (`vgw-…`).
     Existing(String),
 }
 
 impl Route {
-    /// The tag of a table that says that the route to a destination is ours; its value is `owned`.
+    /// The tag of a table that marks the route to a destination as owned; its value is `owned`.
     pub fn mark(destination: IpNet) -> String {
         format!("kops.k8s.io/route/{destination}")
     }
 
-    /// The name of the task for a route, unless it is given another.
+    /// The default name of a route's task.
     pub(crate) fn name_of(table: &str, destination: IpNet) -> String {
         format!("{table}:{destination}")
     }
@@ -76,12 +76,12 @@ impl Resource for Route {
     type Resolved = Route<Closed>;
 }
 
-/// How a route is found again: it has no identifier of its own.
+/// An identifier for a route, which has none of its own.
 fn id_of(table: &str, destination: IpNet) -> String {
     format!("{table}/{destination}")
 }
 
-/// A call that says where a route is, and where it leads; making and replacing one are two types.
+/// Sets destination and target of a call; creating and replacing a route are different types.
 macro_rules! with {
     ($call:expr, $table:expr, $destination:expr, $target:expr) => {{
         let call = $call.route_table_id($table.as_str());
@@ -199,7 +199,7 @@ fn is_ours(table: &Tags, destination: IpNet) -> bool {
     destination.prefix_len() == 0 || table.contains_key(&Route::mark(destination))
 }
 
-/// By which parameter a target is given.
+/// The parameter for a target.
 enum TargetKind {
     /// Internet gateways and virtual private gateways.
     Gateway,
@@ -233,8 +233,8 @@ impl RouteTarget<Closed> {
     }
 }
 
-/// Where a route leads. AWS shows an instance together with its network interface; `preferred` is the one of
-/// them that was asked for.
+/// The target of a route. AWS returns an instance together with its network interface; `preferred` is the one
+/// that was requested.
 fn target_of(route: &types::Route, preferred: Option<&str>) -> RouteTarget<Closed> {
     if let Some(id) = route.nat_gateway_id() {
         return RouteTarget::NatGateway(Id::new(id));

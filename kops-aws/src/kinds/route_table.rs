@@ -23,7 +23,7 @@ use crate::tags::{self, Tags};
 pub struct RouteTable<S: Stage = Open> {
     /// The VPC.
     pub vpc: At<S, Id<Vpc>>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -41,8 +41,8 @@ impl Handler for RouteTables {
     type Kind = RouteTable;
 
     fn identity(&self) -> IdentityClass {
-        // The call knows tokens, too; but for a day after its deletion a token is answered with the table
-        // that is gone.
+        // The call supports client tokens too; but for a day after the deletion of a table, its token is
+        // answered with the deleted table.
         IdentityClass::Tagged
     }
 
@@ -95,7 +95,7 @@ impl Handler for RouteTables {
     }
 }
 
-/// The route tables that the scope may own; routes and associations are read off the same answer.
+/// The route tables that the scope may own; routes and associations are read from the same response.
 pub(super) async fn owned(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<types::RouteTable>>> {
     let describe = |filter| listing::route_tables(clients, query.cx, filter);
     listing::of_scope(query, "ec2:DescribeRouteTables", describe).await

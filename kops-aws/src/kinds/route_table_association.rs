@@ -1,4 +1,4 @@
-//! Which route table a subnet has.
+//! Associations of subnets with route tables.
 
 use std::collections::HashMap;
 
@@ -18,15 +18,15 @@ use super::{Ec2Subnet, RouteTable, child, listing, route_table, subnet};
 use crate::clients::Clients;
 use crate::tags;
 
-/// Gives a subnet its route table; without one, it has the VPC's main one.
+/// Associates a route table with a subnet; without an association, it uses the VPC's main one.
 ///
-/// It carries no tags: it is the scope's when both ends are.
+/// It carries no tags: it is owned by the scope if both ends are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct RouteTableAssociation<S: Stage = Open> {
     /// The subnet.
     pub subnet: At<S, Id<Ec2Subnet>>,
-    /// Its table.
+    /// Its route table.
     pub table: At<S, Id<RouteTable>>,
 }
 
@@ -116,7 +116,7 @@ impl Handler for RouteTableAssociations {
     ) -> Result<Object<RouteTableAssociation<Closed>>> {
         let Update { object, spec, cx, .. } = request;
         let id = match self.replace(&object.id, &spec.table, cx).await {
-            // Each replacement has an identifier of its own: this may be a repetition.
+            // Each replacement gets a new identifier, so this may be a repeated call.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotYetVisible) => {
                 match self.current(&spec.subnet, cx).await? {
                     Some((id, table)) if table == spec.table.as_str() => id,
@@ -137,7 +137,7 @@ impl Handler for RouteTableAssociations {
 }
 
 impl RouteTableAssociations {
-    /// Gives the new association's identifier.
+    /// Returns the new association's identifier.
     async fn replace(&self, id: &str, table: &Id<RouteTable>, cx: &Context) -> Result<String> {
         let call = self.0.ec2.replace_route_table_association().association_id(id);
         let call = call.route_table_id(table.as_str());
@@ -145,7 +145,7 @@ impl RouteTableAssociations {
         made.new_association_id.ok_or_else(|| listing::unanswered("ec2:ReplaceRouteTableAssociation"))
     }
 
-    /// The association that a subnet has, and its table.
+    /// The current association of a subnet, and its table.
     async fn current(&self, subnet: &Id<Ec2Subnet>, cx: &Context) -> Result<Option<(String, String)>> {
         let filters = listing::any_of("association.subnet-id", &[subnet.as_str()]);
         let tables = listing::find(filters, |filter| listing::route_tables(&self.0, cx, filter)).await?;
@@ -165,7 +165,7 @@ fn observed(name: &str, association: &types::RouteTableAssociation) -> Object<Ro
     let state = match association.association_state().and_then(|it| it.state()) {
         Some(RouteTableAssociationStateCode::Disassociating) => State::Deleting,
         Some(RouteTableAssociationStateCode::Disassociated) => State::Gone,
-        // `associating` passes in less time than it takes to look again.
+        // `associating` takes less time than another call.
         _ => State::Ready,
     };
     Object::owned(association.route_table_association_id().unwrap_or_default(), name, spec).state(state)

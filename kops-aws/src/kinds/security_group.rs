@@ -17,15 +17,15 @@ use super::{Vpc, listing};
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
-/// A group of network interfaces that share rules; its name is the task's.
+/// A set of network interfaces that share rules; its name is the task's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct SecurityGroup<S: Stage = Open> {
     /// The VPC.
     pub vpc: At<S, Id<Vpc>>,
-    /// What it is for, in words.
+    /// A description for users.
     pub description: String,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -50,14 +50,14 @@ impl Handler for SecurityGroups {
         match field {
             // Its machines cannot move with it.
             "vpc" => Mutability::Immutable,
-            // It cannot be changed, and other words are no reason for another group.
+            // It cannot be changed, and a different text is no reason to replace the group.
             "description" => Mutability::WriteOnly,
             _ => Mutability::InPlace,
         }
     }
 
     fn delete_after(&self) -> &'static [&'static str] {
-        // They name groups in ways of their own; their network interfaces linger for a while.
+        // They refer to groups in ways of their own, and their network interfaces linger for a while.
         &["AutoScalingGroup", "NetworkLoadBalancer"]
     }
 
@@ -117,7 +117,7 @@ impl Handler for SecurityGroups {
     }
 }
 
-/// The groups that the scope may own; their rules are read off the same answer.
+/// The groups that the scope may own; their rules are read from the same response.
 pub(super) async fn owned(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<types::SecurityGroup>>> {
     let describe = |filter| listing::security_groups(clients, query.cx, filter);
     listing::of_scope(query, "ec2:DescribeSecurityGroups", describe).await

@@ -1,16 +1,16 @@
-//! The rules of security groups.
+//! Rules of security groups.
 //!
-//! A task holds all rules of a group, because AWS takes up to 1,000 of them in a call. Others write to the
+//! One task has all rules of a group, because AWS accepts up to 1,000 of them in a call. Others write to the
 //! same groups: the cloud controller opens ports for the services it balances. So of the rules in the scope's
-//! own groups, these are the scope's:
+//! own groups, these are owned by the scope:
 //!
-//! - those whose description says so ([`mark`]). They carry tags as well, for people and policies; but
-//!   descriptions come with the listing of the groups, tags would take another one;
-//! - those that the graph wants, whoever made them: AWS lets nobody make them twice;
-//! - the rule with which every new group comes, letting everything out, when the graph has rules for the
-//!   group at all: what the graph does not allow is not allowed.
+//! - those with the mark in their description ([`mark`]). They carry tags as well, for users and policies;
+//!   but descriptions are part of the listing of groups, whereas tags would need another one;
+//! - those that the graph requests, whoever created them: AWS does not allow duplicates;
+//! - the default rule of every new group, which allows all outgoing traffic, if the graph has any rules for
+//!   the group: what the graph does not allow is not allowed.
 //!
-//! The others are neither shown nor removed; they go with the group.
+//! The others are neither returned nor removed; they are deleted with the group.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -29,17 +29,17 @@ use super::{SecurityGroup, child, listing, security_group};
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
-/// The rules of one security group that are the scope's; those of others are neither shown nor removed.
+/// The rules of one security group that the scope owns; foreign ones are neither returned nor removed.
 pub type SecurityGroupRules<S = Open> = kops_core::cloud::SecurityGroupRules<SecurityGroup, S>;
-/// Something that is allowed.
+/// An allow rule.
 pub type SecurityGroupRule<S = Open> = kops_core::cloud::SecurityGroupRule<SecurityGroup, S>;
 /// The other side of a rule.
 pub type RulePeer<S = Open> = kops_core::cloud::RulePeer<SecurityGroup, S>;
 
-/// Rules that one call takes.
+/// The maximum number of rules in a call.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html>
 const MOST_RULES: usize = 1000;
-/// The longest description of a rule.
+/// The maximum length of a rule's description.
 const LONGEST_DESCRIPTION: usize = 255;
 
 type Rule = SecurityGroupRule<Closed>;
@@ -98,7 +98,7 @@ impl Handler for RuleSets {
                 })
                 .map(|it| it.rule)
                 .collect();
-            // Without rules it is not there; unless that is just what is wanted.
+            // Without rules it does not exist, unless an empty set is requested.
             if rules.is_empty() && asked_for.is_none_or(|(_, wanted)| !wanted.rules.is_empty()) {
                 return None;
             }
@@ -117,7 +117,7 @@ impl Handler for RuleSets {
         let tags = tags::of_new(&request, &Tags::new());
         let mut now = self.there(group, request.cx).await?;
         now.retain(|rule| rules.contains(rule) || rule.lets_everything_out());
-        // One direction here; what else is to be done is an update.
+        // One direction here; the rest is an update.
         let missing: Rules = rules.difference(&now).cloned().collect();
         let into = missing.iter().any(|rule| rule.direction == Direction::Ingress);
         let direction = if into { Direction::Ingress } else { Direction::Egress };
@@ -136,7 +136,7 @@ impl Handler for RuleSets {
         let (have, want) = (&object.spec.rules, &spec.rules);
         let named = Create::new(scope, name, spec, "", cx);
         let tags = tags::of_new(&named, &Tags::new());
-        // What is allowed anew first, so that nobody is locked out in between.
+        // New rules are added first, so that no traffic is blocked in between.
         self.authorize(&spec.group, want.difference(have).collect(), scope, &tags, cx).await?;
         self.revoke(&spec.group, have.difference(want).collect(), cx).await?;
         Ok(object.clone().spec(spec.clone()))
@@ -150,8 +150,8 @@ impl Handler for RuleSets {
 }
 
 impl RuleSets {
-    /// Allows. A call with a rule that is there already fails as a whole: then this is a repetition, or
-    /// somebody else was faster, and what is still missing is allowed.
+    /// Adds rules. A call with an existing rule fails as a whole: it is then a repeated call, or someone else
+    /// was faster, and the rules that are still missing are added.
     async fn authorize(
         &self,
         group: &Id<SecurityGroup>,
@@ -193,7 +193,7 @@ impl RuleSets {
         Ok(())
     }
 
-    /// Allows no more. As with [`authorize`](Self::authorize), one missing rule fails the call.
+    /// Removes rules. As with [`authorize`](Self::authorize), one missing rule fails the call.
     async fn revoke(&self, group: &Id<SecurityGroup>, mut rules: Vec<&Rule>, cx: &Context) -> Result<()> {
         match self.revoke_all(group, &rules, cx).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -219,7 +219,7 @@ impl RuleSets {
         Ok(())
     }
 
-    /// All rules of a group, whoever's.
+    /// All rules of a group, owned or not.
     async fn there(&self, group: &Id<SecurityGroup>, cx: &Context) -> Result<Rules> {
         let filters = listing::any_of("group-id", &[group.as_str()]);
         let found = listing::find(filters, |filter| listing::security_groups(&self.0, cx, filter)).await?;
@@ -233,14 +233,14 @@ fn all_rules(group: &types::SecurityGroup) -> impl Iterator<Item = Described> {
     ingress.into_iter().chain(egress)
 }
 
-/// The rules of one direction, in portions for a call each.
+/// The rules of one direction, in batches for one call each.
 fn permissions(rules: &[&Rule], direction: Direction, mark: Option<&str>) -> Vec<Vec<IpPermission>> {
     let rules = rules.iter().filter(|rule| rule.direction == direction);
     let all: Vec<_> = rules.map(|rule| ip_permission::write(rule, mark)).collect();
     all.chunks(MOST_RULES).map(<[_]>::to_vec).collect()
 }
 
-/// Whether it is one of the rules that AWS puts into a new group: by IPv6 as well, in a VPC that has it.
+/// Whether it is one of the default rules of a new group: for IPv6 as well, in a VPC that has it.
 fn is_default(it: &Described) -> bool {
     it.description.is_none() && it.rule.lets_everything_out()
 }

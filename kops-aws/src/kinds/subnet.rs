@@ -25,20 +25,20 @@ use crate::tags::{self, Tags};
 pub struct Ec2Subnet<S: Stage = Open> {
     /// The VPC.
     pub vpc: At<S, Id<Vpc>>,
-    /// Its address range, inside the VPC's.
+    /// Its CIDR, within the VPC's.
     pub cidr: IpNet,
     /// The zone.
     pub zone: At<S, Id<AvailabilityZone>>,
-    /// Whether machines get a public address unless they say otherwise.
+    /// Whether machines get a public address by default.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub map_public_ip: Setting<bool>,
-    /// Whether machines are called after their identifier (`i-0123….ec2.internal`) rather than their address.
+    /// Whether machines are named after their identifier (`i-0123….ec2.internal`) rather than their address.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub resource_names: Setting<bool>,
-    /// Whether AWS's name server answers for names made of machines' identifiers.
+    /// Whether AWS's name server resolves names made of machines' identifiers.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub resource_name_records: Setting<bool>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -61,7 +61,7 @@ impl Handler for Subnets {
 
     fn mutability(&self, field: &str) -> Mutability {
         match field {
-            // Every machine in the subnet would have to go with it.
+            // Every machine in the subnet would have to be replaced with it.
             "vpc" | "cidr" | "zone" => Mutability::Immutable,
             _ => Mutability::InPlace,
         }
@@ -96,7 +96,7 @@ impl Handler for Subnets {
     async fn update(&self, request: Update<'_, Ec2Subnet<Closed>>) -> Result<Object<Ec2Subnet<Closed>>> {
         let Update { object, spec, changed, cx, .. } = request;
         let mut now = object.clone();
-        // AWS takes one attribute a call.
+        // AWS accepts one attribute per call.
         let modify = || self.0.ec2.modify_subnet_attribute().subnet_id(&object.id);
         let on = |on| AttributeBooleanValue::builder().value(on).build();
         if changed.contains("map_public_ip")
@@ -143,7 +143,7 @@ impl Handler for Subnets {
     }
 }
 
-/// The subnets that the scope may own; other kinds are read off the same answer.
+/// The subnets that the scope may own; other kinds read them from the same response.
 pub(super) async fn owned(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<types::Subnet>>> {
     listing::of_scope(query, "ec2:DescribeSubnets", |filter| listing::subnets(clients, query.cx, filter))
         .await
@@ -167,7 +167,7 @@ fn observed(scope: &Scope, subnet: &types::Subnet) -> Result<Object<Ec2Subnet<Cl
     };
     // A subnet that is `pending` can be used already.
     let state = match subnet.state() {
-        Some(SubnetState::Failed) => State::Failed("AWS could not make the subnet".to_owned()),
+        Some(SubnetState::Failed) => State::Failed("AWS could not create the subnet".to_owned()),
         Some(SubnetState::FailedInsufficientCapacity) => {
             State::Failed("AWS has no capacity for a subnet in this zone".to_owned())
         }

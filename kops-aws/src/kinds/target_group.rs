@@ -1,4 +1,4 @@
-//! Target groups: machines behind a load balancer, and how they show that they work.
+//! Target groups: machines that receive the connections of a load balancer, and their health checks.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,8 @@ use crate::clients::Clients;
 use crate::names;
 use crate::tags::{self, Tags};
 
-/// Machines behind a load balancer. Its name follows from the task's and the scope's by kOps' rule.
+/// Machines that receive the connections of a load balancer. Its name is derived from those of task and scope
+/// by kOps' rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct TargetGroup<S: Stage = Open> {
@@ -32,31 +33,31 @@ pub struct TargetGroup<S: Stage = Open> {
     pub protocol: String,
     /// The port of the machines.
     pub port: u16,
-    /// How a machine shows that it works.
+    /// The health check of the machines.
     pub health: HealthCheck,
-    /// How many seconds a machine that leaves goes on with the connections it has.
+    /// How many seconds a deregistered machine keeps its connections.
     pub deregistration_delay: u32,
     /// Whether connections are closed after that.
     pub close_connections: bool,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// How a machine shows that it works.
+/// A health check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthCheck {
     /// `TCP`, `HTTP` or `HTTPS`.
     pub protocol: String,
-    /// The port asked; the one of the machines when `None`.
+    /// The port to check; the port of the machines if `None`.
     pub port: Option<u16>,
-    /// The path asked for; `None` for a bare TCP connection.
+    /// The path to request; `None` for a bare TCP connection.
     pub path: Option<String>,
-    /// Seconds between two questions.
+    /// The interval between checks, in seconds.
     pub interval: u32,
-    /// Good answers in a row that make a machine healthy.
+    /// The number of consecutive successes after which a machine is healthy.
     pub healthy: u32,
-    /// Bad answers in a row that make it unhealthy.
+    /// The number of consecutive failures after which it is unhealthy.
     pub unhealthy: u32,
 }
 
@@ -71,13 +72,14 @@ type Group = TargetGroup<Closed>;
 
 const DELAY: &str = "deregistration_delay.timeout_seconds";
 const CLOSE: &str = "deregistration_delay.connection_termination.enabled";
-/// Of a new group. <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html>
+/// The default of a new group.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/edit-target-group-attributes.html>
 const USUAL_DELAY: u32 = 300;
-/// The API's word for the port of the machines.
+/// The API's name for the port of the machines.
 const TRAFFIC_PORT: &str = "traffic-port";
 
 impl TargetGroups {
-    /// What the listing of groups does not show; nothing if the group is gone.
+    /// The fields that the listing of groups omits; `None` if the group is gone.
     async fn attributes(&self, cx: &Context, arn: &str) -> Result<Option<Vec<TargetGroupAttribute>>> {
         let request = self.0.elb.describe_target_group_attributes().target_group_arn(arn);
         let call = "elasticloadbalancing:DescribeTargetGroupAttributes";
@@ -145,7 +147,7 @@ impl Handler for TargetGroups {
             .set_tags(Some(balancing::write(&tags)));
         let made = self.0.call(request.cx, "elasticloadbalancing:CreateTargetGroup", create.send()).await?;
         let arn = made.target_groups().first().and_then(|group| group.target_group_arn.clone());
-        let arn = arn.ok_or_else(|| Error::internal("the answer names no target group"))?;
+        let arn = arn.ok_or_else(|| Error::internal("the response contains no target group"))?;
         let spec = Group { deregistration_delay: USUAL_DELAY, close_connections: false, ..spec.clone() };
         Ok(Object::owned(arn, request.name, spec))
     }

@@ -22,30 +22,30 @@ use super::listing;
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
-/// A private network.
+/// A virtual private cloud.
 ///
-/// With it AWS makes a main route table, a network ACL and a default security group; they are left as they
-/// are and go with it.
+/// AWS creates a main route table, a network ACL and a default security group with it; they are left
+/// unmanaged and are deleted with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Vpc {
-    /// The first address range; further ones are [`VpcCidrBlock`](super::VpcCidrBlock)s.
+    /// The primary CIDR; additional ones are [`VpcCidrBlock`](super::VpcCidrBlock)s.
     pub cidr: IpNet,
-    /// Whether AWS assigns a public IPv6 range.
+    /// Whether AWS assigns a public IPv6 CIDR.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub ipv6: Setting<bool>,
-    /// Whether AWS's name server answers in the network.
+    /// Whether AWS's name server resolves names in the network.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub dns_support: Setting<bool>,
     /// Whether machines with public addresses get public names; needs `dns_support`.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub dns_hostnames: Setting<bool>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
 
 impl Vpc {
-    /// The public IPv6 range, once AWS has assigned one.
+    /// The public IPv6 CIDR, once AWS has assigned one.
     pub const IPV6_CIDR: Output<Self, IpNet> = Output::new("ipv6_cidr");
 
     /// A network with AWS's defaults.
@@ -78,7 +78,7 @@ impl Handler for Vpcs {
     }
 
     fn mutability(&self, field: &str) -> Mutability {
-        // Everything in the network would have to go with it.
+        // Everything in the network would have to be replaced with it.
         if field == "cidr" { Mutability::Immutable } else { Mutability::InPlace }
     }
 
@@ -121,7 +121,7 @@ impl Handler for Vpcs {
         let mut vpc = made.vpc.ok_or_else(|| listing::unanswered("ec2:CreateVpc"))?;
         vpc.tags = Some(tags::ec2(&tags));
         let mut object = observed(request.scope, &vpc)?;
-        // What AWS gives a new VPC that is not the account's default one.
+        // The defaults of a VPC that is not the account's default one.
         // https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
         object.spec.dns_support = true.into();
         object.spec.dns_hostnames = false.into();
@@ -139,7 +139,7 @@ impl Handler for Vpcs {
             self.0.call(cx, "ec2:ModifyVpcAttribute", call.send()).await?;
             now.spec.dns_support = on.into();
         }
-        // After `dns_support`, which it needs.
+        // After `dns_support`, on which it depends.
         if changed.contains("dns_hostnames")
             && let Some(&on) = spec.dns_hostnames.managed()
         {
@@ -177,7 +177,7 @@ impl Handler for Vpcs {
 }
 
 impl Vpcs {
-    /// Adds what the listing leaves out, for the scope's own: nobody compares the others.
+    /// Adds the fields that the listing omits, for the scope's own VPCs: others are not compared.
     async fn with_attributes(&self, mut object: Object<Vpc>, cx: &Context) -> Result<Object<Vpc>> {
         if object.owner != Owner::Scope {
             return Ok(object);
@@ -190,7 +190,7 @@ impl Vpcs {
             try_join(ask(VpcAttributeName::EnableDnsSupport), ask(VpcAttributeName::EnableDnsHostnames))
                 .await;
         let (support, hostnames) = match answers {
-            // Deleted since it was listed; it will not be there the next time.
+            // Deleted after it was listed; the next listing will omit it.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(object.state(State::Gone)),
             answers => answers?,
         };
@@ -221,7 +221,7 @@ impl Vpcs {
     }
 }
 
-/// The VPCs that the scope may own; other kinds are read off the same answer.
+/// The VPCs that the scope may own; other kinds read them from the same response.
 pub(super) async fn owned(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<types::Vpc>>> {
     listing::of_scope(query, "ec2:DescribeVpcs", |filter| listing::vpcs(clients, query.cx, filter)).await
 }
@@ -243,7 +243,7 @@ fn observed(scope: &Scope, vpc: &types::Vpc) -> Result<Object<Vpc>> {
         dns_hostnames: Setting::Unmanaged,
         tags: tags::further(&tags),
     };
-    // A VPC that is `pending` can be built in already.
+    // A VPC that is `pending` can be used already.
     let mut object = tags::object(scope, vpc.vpc_id().unwrap_or_default(), &tags, spec);
     if let Some(cidr) = block.and_then(|it| it.ipv6_cidr_block()) {
         object.outputs.set(Vpc::IPV6_CIDR, listing::cidr(Some(cidr))?);

@@ -1,4 +1,4 @@
-//! Further address ranges of VPCs.
+//! Additional CIDRs of VPCs.
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, VpcCidrBlockStateCode};
@@ -16,20 +16,20 @@ use super::{Vpc, child, listing, vpc};
 use crate::clients::Clients;
 use crate::tags;
 
-/// A further IPv4 range of a VPC.
+/// An additional IPv4 CIDR of a VPC.
 ///
-/// It carries no tags: those of the scope's own VPCs are the scope's.
+/// It carries no tags: those of the scope's own VPCs are owned by the scope.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct VpcCidrBlock<S: Stage = Open> {
     /// The VPC.
     pub vpc: At<S, Id<Vpc>>,
-    /// The range.
+    /// The CIDR.
     pub cidr: IpNet,
 }
 
 impl VpcCidrBlock {
-    /// The name of the task for a range, unless it is given another.
+    /// The default name of a CIDR's task.
     pub(crate) fn name_of(vpc: &str, cidr: IpNet) -> String {
         format!("{vpc}:{cidr}")
     }

@@ -1,4 +1,4 @@
-//! An address becomes an elastic address.
+//! Lowers an address to an elastic IP address.
 
 use kops_core::Result;
 use kops_core::lower::Lowered;

@@ -1,4 +1,4 @@
-//! Zones and records of DNS become those of Route 53.
+//! Lowers DNS zones and records to those of Route 53.
 
 use kops_core::cloud::bare_domain;
 use kops_core::graph::{Id, Input, OutputRef};
@@ -37,14 +37,14 @@ impl Lowered<Site> for DnsRecord {
     }
 }
 
-/// A link to a load balancer's name.
+/// An alias of a load balancer's name.
 fn alias(balancer: Input<Id<LoadBalancer>>) -> Result<RecordTarget> {
     let Input::Output(balancer) = balancer else {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            "a record that links to a load balancer needs the balancer as a task of the graph",
+            "a record that is an alias of a load balancer needs the load balancer as a task of the graph",
         )
-        .with_hint("share the balancer with GraphBuilder::share"));
+        .with_hint("add the load balancer with GraphBuilder::share"));
     };
     let output = |name: &str| Input::Output(OutputRef { output: name.to_owned(), ..balancer.clone() });
     Ok(RecordTarget::Alias {

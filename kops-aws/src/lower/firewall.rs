@@ -1,4 +1,4 @@
-//! A firewall becomes a security group, its rules a set of rules.
+//! Lowers a firewall to a security group, and its rules to a set of rules.
 
 use kops_core::Result;
 use kops_core::graph::Input;

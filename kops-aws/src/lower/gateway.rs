@@ -1,4 +1,4 @@
-//! Gateways become what AWS calls by the same names.
+//! Lowers gateways to AWS's gateways.
 
 use kops_core::graph::Handle;
 use kops_core::lower::Lowered;
@@ -26,13 +26,13 @@ impl Lowered<Site> for NatGateway {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let Some(subnet) = spec.subnet else {
-            return Err(Error::new(ErrorKind::Unsupported, "on AWS a NAT gateway lives in a subnet")
-                .with_hint("name the public subnet that it is to live in"));
+            return Err(Error::new(ErrorKind::Unsupported, "on AWS a NAT gateway must be in a subnet")
+                .with_hint("specify a public subnet"));
         };
         let gateway =
             Ec2NatGateway { subnet: native(subnet), address: native(spec.address), tags: tags_with(cx, []) };
         let gateway = cx.add(name, gateway);
-        // AWS gives up on a NAT gateway whose VPC has no internet gateway (`Gateway.NotAttached`).
+        // AWS fails a NAT gateway whose VPC has no internet gateway (`Gateway.NotAttached`).
         let doors: Vec<Handle<Ec2InternetGateway>> = cx
             .specs::<InternetGateway>()?
             .into_iter()

@@ -1,4 +1,4 @@
-//! An identity becomes a role, what it may do, and the instance profile that hands it to machines.
+//! Lowers an identity to a role, its policy, and an instance profile.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::iam_policy::VERSION;
 use crate::kinds::{IamRole, IamRolePolicy, InstanceProfile};
 
 impl Lowered<Site> for Identity {
-    /// What machines refer to.
+    /// The kind that machines refer to.
     type Native = InstanceProfile;
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
@@ -39,14 +39,14 @@ impl Lowered<Site> for Identity {
         let profile = cx.add(name, InstanceProfile { role: Some(role.id()) });
         if let Some(document) = policy {
             let policy = cx.add(name, IamRolePolicy { role: role.id(), document });
-            // A machine's first steps fail when it may not take them yet.
+            // The first steps of a machine fail if it does not have the permissions yet.
             cx.after(&profile, &policy);
         }
         Ok(())
     }
 }
 
-/// Who may take a role on: machines of EC2.
+/// The trust policy: machines of EC2 may assume the role.
 fn trust(partition: &str) -> Result<Policy> {
     let service = if partition == "aws-cn" { "ec2.amazonaws.com.cn" } else { "ec2.amazonaws.com" };
     Policy::from_value(&json!({
@@ -55,7 +55,7 @@ fn trust(partition: &str) -> Result<Policy> {
     }))
 }
 
-/// The policy of these statements. Identifiers of zones take the place of their [`slot`]s once they are known.
+/// The policy of these statements. Identifiers of zones replace their [`slot`]s once they are known.
 fn policy(statements: Vec<Value>, zones: &BTreeSet<Input<Id<DnsZone>>>) -> Result<Input<Policy>> {
     let policy = Policy::of_statements(&Value::Array(statements))?;
     if zones.is_empty() {
@@ -64,7 +64,7 @@ fn policy(statements: Vec<Value>, zones: &BTreeSet<Input<Id<DnsZone>>>) -> Resul
     let mut parts = Vec::new();
     let mut rest = policy.as_str();
     for (number, zone) in zones.iter().enumerate() {
-        // Zones were listed in order, and sorting keeps their order: the slots have as many digits each.
+        // Zones are listed in order, and sorting keeps their order: all slots have the same number of digits.
         let Some((before, after)) = rest.split_once(&slot(number)) else { continue };
         parts.push(Input::Known(before.to_owned()));
         parts.push(zone.clone().into_text());
@@ -78,12 +78,12 @@ fn policy(statements: Vec<Value>, zones: &BTreeSet<Input<Id<DnsZone>>>) -> Resul
     }
 }
 
-/// Stands for a zone while the policy is made.
+/// A placeholder for a zone while the policy is built.
 pub(crate) fn slot(zone: usize) -> String {
     format!("(zone {zone:04})")
 }
 
-/// The partition that a region is in: the first part of its ARNs.
+/// The partition of a region: the first part of its ARNs.
 fn partition(region: &str) -> &'static str {
     match region.split('-').next() {
         Some("cn") => "aws-cn",

@@ -1,4 +1,4 @@
-//! A single machine becomes an instance.
+//! Lowers a single machine to an instance.
 
 use kops_core::Result;
 use kops_core::graph::Setting;
@@ -25,7 +25,7 @@ impl Lowered<Site> for Instance {
             volume_type: setting(volume.disk_type),
             iops: setting(volume.iops),
             throughput: setting(volume.throughput_mibps),
-            // An account may encrypt all disks of its own accord.
+            // An account may encrypt all disks by default.
             encrypted: if volume.encrypted { Setting::To(true) } else { Setting::Unmanaged },
             kms_key: setting(volume.kms_key),
             keep: volume.keep,

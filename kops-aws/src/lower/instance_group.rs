@@ -1,5 +1,4 @@
-//! An instance group becomes a launch template and an auto scaling group, and a hook for each moment at which
-//! its machines wait.
+//! Lowers an instance group to a launch template, an auto scaling group, and its lifecycle hooks.
 
 use std::collections::BTreeSet;
 
@@ -69,21 +68,25 @@ impl Lowered<Site> for InstanceGroup {
 /// Seconds: <https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-max-instance-lifetime.html>.
 const SHORTEST_LIFETIME: u32 = 86_400;
 
-/// What AWS would refuse, told before anything is made.
+/// Rejects what AWS would reject, before anything is created.
 fn check(spec: &InstanceGroup, extension: &AwsInstanceGroup) -> Result<()> {
     if !spec.zones.is_empty() {
-        return Err(Error::invalid("on AWS the subnets of a group say which zones it is in")
-            .with_hint("leave the zones out and name a subnet in each"));
+        return Err(Error::invalid("on AWS the subnets of a group determine its zones")
+            .with_hint("remove the zones and list a subnet in each of them"));
     }
     if extension.max_instance_lifetime.is_some_and(|seconds| seconds < SHORTEST_LIFETIME) {
-        return Err(Error::invalid("the longest lifetime of machines is at least a day (86400 seconds)"));
+        return Err(Error::invalid(
+            "the maximum lifetime of machines must be at least a day (86400 seconds)",
+        ));
     }
     // https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html
     let bounds = 30..=7200;
     if let Some((name, _)) =
         extension.lifecycle_hooks.iter().find(|(_, hook)| !bounds.contains(&hook.timeout))
     {
-        return Err(Error::invalid(format!("the lifecycle hook {name} waits for 30 to 7200 seconds")));
+        return Err(Error::invalid(format!(
+            "the timeout of lifecycle hook {name} must be between 30 and 7200 seconds"
+        )));
     }
     Ok(())
 }
@@ -108,7 +111,7 @@ fn template(
     let further = spec.disks.iter().map(|(device, volume)| block_device(device.as_str().into(), volume));
     let block_devices =
         further.chain([block_device(image.get(Image::ROOT_DEVICE), &spec.root_disk)]).collect();
-    // In a mixed group the policy says what is spot.
+    // In a mixed group the policy determines what is spot.
     let spot = spec.spot.as_ref().filter(|_| extension.mixed.is_none()).map(|spot| SpotMarket {
         max_price: spot.max_price.clone(),
         interruption_behavior: extension.interruption_behavior.clone(),
@@ -151,7 +154,7 @@ fn block_device(device: Input<String>, volume: &InstanceDisk) -> BlockDevice {
     }
 }
 
-/// The policy of a mixed group, complete: what is not given is as AWS would have it.
+/// The complete policy of a mixed group, with AWS's defaults for what is not specified.
 fn policy(
     mixed: &MixedInstances,
     spec: &InstanceGroup,
@@ -159,11 +162,11 @@ fn policy(
 ) -> Result<MixedInstancesPolicy> {
     match (mixed.machine_types.is_empty(), &mixed.requirements) {
         (true, None) => {
-            return Err(Error::invalid("a mixed group needs machine types, or what they must have")
-                .with_hint("list the types, or give the requirements"));
+            return Err(Error::invalid("a mixed group needs machine types or their requirements")
+                .with_hint("list the types or specify the requirements"));
         }
         (false, Some(_)) => {
-            return Err(Error::invalid("a mixed group lists machine types or gives requirements, not both"));
+            return Err(Error::invalid("a mixed group cannot have both machine types and requirements"));
         }
         _ => {}
     }
@@ -172,8 +175,10 @@ fn policy(
         mixed.spot_strategy.clone().unwrap_or_else(|| mixed_instances::LOWEST_PRICE.to_owned());
     let counts_pools = spot_strategy == mixed_instances::LOWEST_PRICE;
     if mixed.spot_pools.is_some() && !counts_pools {
-        return Err(Error::invalid(format!("spot pools are not counted with the strategy {spot_strategy}"))
-            .with_hint("leave the number of pools out"));
+        return Err(Error::invalid(format!(
+            "the number of spot pools does not apply to the strategy {spot_strategy}"
+        ))
+        .with_hint("remove the number of pools"));
     }
     Ok(MixedInstancesPolicy {
         instance_types: mixed.machine_types.iter().map(|it| instance_type(cx, it).id()).collect(),

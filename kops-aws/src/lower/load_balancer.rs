@@ -1,4 +1,4 @@
-//! A load balancer becomes a network load balancer with a listener and a target group for each port.
+//! Lowers a load balancer to a network load balancer, with a listener and a target group for each port.
 
 use kops_core::graph::{Handle, Id, Input, Setting};
 use kops_core::lower::Lowered;
@@ -9,8 +9,8 @@ use super::{Lowering, Site, native, tags_with};
 use crate::extensions::AwsLoadBalancer;
 use crate::kinds::{Leg, NetworkLoadBalancer, NetworkLoadBalancerListener, TargetGroup, target_group};
 
-/// Seconds that a machine that leaves goes on with the connections it has, as kOps has it: clients of an API
-/// open another one at once.
+/// How many seconds a deregistered machine keeps its connections; kOps' value, because clients of an API
+/// reconnect at once.
 const DEREGISTRATION_DELAY: u32 = 30;
 
 impl Lowered<Site> for LoadBalancer {
@@ -60,15 +60,15 @@ impl Lowered<Site> for LoadBalancer {
 
 fn protocol(listener: &Listener) -> Result<&'static str> {
     match (listener.protocol, &listener.certificate) {
-        // Towards the machines it is TLS again.
+        // Towards the machines the protocol is TLS again.
         (Protocol::Tcp, Some(_)) => Ok("TLS"),
         (Protocol::Tcp, None) => Ok("TCP"),
         (Protocol::Udp, None) => Ok("UDP"),
         _ => Err(Error::new(
             ErrorKind::Unsupported,
-            format!("a network load balancer cannot listen on port {} like that", listener.port),
+            format!("a network load balancer does not support the protocol of port {}", listener.port),
         )
-        .with_hint("it speaks TCP, TCP with a certificate, or UDP")),
+        .with_hint("use TCP, TCP with a certificate, or UDP")),
     }
 }
 
@@ -83,7 +83,7 @@ fn health(check: &HealthCheck) -> target_group::HealthCheck {
     }
 }
 
-/// The name of the task of a listener's target group: after what it is for, if somebody has said so.
+/// The name of the task of a listener's target group: after its purpose, if an extension specifies one.
 fn target_group_name(balancer: &str, scope: &str, port: u16, extension: &AwsLoadBalancer) -> String {
     let own = balancer.strip_suffix(scope).and_then(|own| own.strip_suffix('.'));
     match (extension.target_group_names.get(&port), own) {
@@ -93,7 +93,7 @@ fn target_group_name(balancer: &str, scope: &str, port: u16, extension: &AwsLoad
     }
 }
 
-/// The target groups of a balancer: whoever is behind it is in all of them.
+/// The target groups of a load balancer: a machine behind it is in all of them.
 pub(super) fn target_groups(
     id: &Input<Id<LoadBalancer>>,
     cx: &Lowering<'_>,
@@ -102,9 +102,9 @@ pub(super) fn target_groups(
     let Some((name, spec)) = specs.into_iter().find(|(name, _)| Lowering::is_for(id, name)) else {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            "which target groups a shared load balancer has is its owner's to say",
+            "the target groups of a shared load balancer are not known",
         )
-        .with_hint("name the target groups themselves: AwsInstanceGroup::target_groups"));
+        .with_hint("list the target groups themselves: AwsInstanceGroup::target_groups"));
     };
     let extension = spec.extensions.get::<AwsLoadBalancer>()?.unwrap_or_default();
     let group = |listener: &Listener| {

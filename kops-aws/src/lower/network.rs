@@ -1,4 +1,4 @@
-//! A network becomes a VPC with DHCP options of its own, and an egress-only gateway where it has IPv6.
+//! Lowers a network to a VPC with DHCP options of its own, and an egress-only gateway if it has IPv6.
 
 use ipnet::IpNet;
 use kops_core::graph::Setting;
@@ -14,12 +14,12 @@ impl Lowered<Site> for Network {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let Some((&first, further)) = spec.cidrs.split_first() else {
-            return Err(Error::invalid("a network needs an address range")
-                .with_hint("give one of 16 to 28 bits, for example 172.20.0.0/16"));
+            return Err(Error::invalid("a network needs a CIDR")
+                .with_hint("specify one with a prefix of 16 to 28 bits, for example 172.20.0.0/16"));
         };
         if let Some(other) = spec.cidrs.iter().find(|cidr| matches!(cidr, IpNet::V6(_))) {
-            return Err(Error::new(ErrorKind::Unsupported, format!("{other} is no IPv4 range"))
-                .with_hint("AWS assigns IPv6 ranges itself: ask for one with `ipv6`"));
+            return Err(Error::new(ErrorKind::Unsupported, format!("{other} is not an IPv4 CIDR"))
+                .with_hint("AWS assigns IPv6 CIDRs itself: request one with `ipv6`"));
         }
         let vpc = cx.add(
             name,
@@ -27,7 +27,7 @@ impl Lowered<Site> for Network {
                 cidr: first.trunc(),
                 ipv6: Setting::To(spec.ipv6),
                 dns_support: true.into(),
-                // Load balancers and API endpoints of private zones need names for addresses.
+                // Load balancers and API endpoints of private zones need host names.
                 dns_hostnames: true.into(),
                 tags: tags_with(cx, []),
             },
@@ -52,7 +52,7 @@ impl Lowered<Site> for Network {
     }
 }
 
-/// The domain in which AWS's name server knows machines.
+/// The domain of machines' names in AWS's name server.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSet.html>
 fn domain_name(region: &str) -> String {
     if region == "us-east-1" { "ec2.internal".to_owned() } else { format!("{region}.compute.internal") }

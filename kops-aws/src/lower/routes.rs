@@ -1,15 +1,15 @@
-//! Which route tables a network's subnets need, and what is in them.
+//! The route tables that a network's subnets need, and their routes.
 //!
-//! Subnets with the same way out share a table, called as kOps calls it:
+//! Subnets with the same egress share a table, with kOps' name:
 //!
-//! | way out | table | routes |
+//! | egress | table | routes |
 //! |---|---|---|
 //! | the internet gateway | the network's name | `0.0.0.0/0`, and `::/0` in a network with IPv6 |
 //! | a NAT gateway | `private-` and the gateway's name, which is `<zone>.<network>` in a cluster | `0.0.0.0/0`; `::/0` through the egress-only gateway |
 //! | an existing object | `private-<zone>.<network>` | `0.0.0.0/0` |
-//! | none | none: the VPC's main one, which leads nowhere | |
+//! | none | none: the VPC's main one, which has no default route | |
 //!
-//! A subnet with routes of its own and no way out has a table by the name of its own, `private-<subnet>`.
+//! A subnet with routes of its own and no egress has a table named after it, `private-<subnet>`.
 
 use std::collections::BTreeMap;
 
@@ -23,10 +23,11 @@ use crate::kinds::{
     Ec2Subnet, EgressOnlyInternetGateway, Route, RouteTable, RouteTableAssociation, RouteTarget,
 };
 
-/// Tells kOps' tools what a table is for.
+/// Tells kOps' tools the purpose of a table.
 const ROLE: &str = "kubernetes.io/kops/role";
 
-/// Adds a subnet's place in a route table, and the table with its routes if no other subnet has done so.
+/// Adds the association of a subnet with its route table, and the table with its routes unless another subnet
+/// has added it.
 pub(super) fn lower(
     name: &str,
     subnet: &Handle<Ec2Subnet>,
@@ -72,27 +73,27 @@ fn network_name(spec: &Subnet) -> String {
     }
 }
 
-/// The name of the task that an identifier comes from, or `other` when it is a known one.
+/// The name of the task that an identifier is an output of, or `other` if it is a known one.
 fn name_of<R>(id: &Input<Id<R>>, other: impl FnOnce() -> String) -> String {
     if let Input::Output(output) = id { output.task.name().to_owned() } else { other() }
 }
 
-/// Subnets that share a table must want the same routes.
+/// Subnets that share a table must have the same routes.
 fn agree(name: &str, table: &str, spec: &Subnet, cx: &Lowering<'_>) -> Result<()> {
     for (other, beside) in cx.specs::<Subnet>()? {
         let same_table = beside.network == spec.network && table_of(other, &beside).as_deref() == Some(table);
         if same_table && (beside.egress != spec.egress || beside.routes != spec.routes) && other < name {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("it shares the route table {table} with Subnet/{other}, whose routes are others"),
+                format!("it shares the route table {table} with Subnet/{other}, but their routes differ"),
             )
-            .with_hint("give subnets of one zone the same egress and the same routes"));
+            .with_hint("use the same egress and the same routes for all subnets of a zone"));
         }
     }
     Ok(())
 }
 
-/// What is in a subnet's table.
+/// The routes of a subnet's table.
 fn routes_of(spec: &Subnet, cx: &Lowering<'_>) -> Result<BTreeMap<IpNet, RouteTarget>> {
     let mut routes = BTreeMap::new();
     for route in &spec.routes {
@@ -109,7 +110,7 @@ fn routes_of(spec: &Subnet, cx: &Lowering<'_>) -> Result<BTreeMap<IpNet, RouteTa
             routes.insert(everywhere(), target);
         }
         Egress::Nat(gateway) => {
-            // A route may not name a gateway that does not work yet: see the crate's documentation.
+            // A route must not name a gateway that is not ready yet: see the crate's documentation.
             let target = match native::<NatGateway>(gateway.clone()) {
                 Input::Output(output) => {
                     Handle::<crate::kinds::Ec2NatGateway>::named(output.task.name()).ready().id()
@@ -129,13 +130,13 @@ fn routes_of(spec: &Subnet, cx: &Lowering<'_>) -> Result<BTreeMap<IpNet, RouteTa
     Ok(routes)
 }
 
-/// Whether the network is one of ours with IPv6.
+/// Whether the network is one of the graph's with IPv6.
 fn has_ipv6(network: &Input<Id<Network>>, cx: &Lowering<'_>) -> Result<bool> {
     let Input::Output(output) = network else { return Ok(false) };
     Ok(cx.specs::<Network>()?.iter().any(|(name, it)| *name == output.task.name() && it.ipv6))
 }
 
-/// The target that an identifier of AWS's means.
+/// The target with an AWS identifier.
 fn existing(id: &str) -> Result<RouteTarget> {
     let (prefix, rest) = id.split_once('-').unwrap_or_default();
     match prefix {
@@ -143,8 +144,8 @@ fn existing(id: &str) -> Result<RouteTarget> {
         "nat" => Ok(RouteTarget::NatGateway(Id::new(id).into())),
         "eigw" => Ok(RouteTarget::EgressOnlyInternetGateway(Id::new(id).into())),
         "tgw" | "pcx" | "i" | "eni" | "vgw" if !rest.is_empty() => Ok(RouteTarget::Existing(id.to_owned())),
-        _ => Err(Error::new(ErrorKind::Unsupported, format!("`{id}` is nothing that a route can lead to")).with_hint(
-            "give a transit gateway (tgw-…), a peering (pcx-…), a NAT gateway (nat-…), an instance (i-…), a \
+        _ => Err(Error::new(ErrorKind::Unsupported, format!("`{id}` is not a valid route target")).with_hint(
+            "use a transit gateway (tgw-…), a peering connection (pcx-…), a NAT gateway (nat-…), an instance (i-…), a \
              network interface (eni-…) or a virtual private gateway (vgw-…)",
         )),
     }

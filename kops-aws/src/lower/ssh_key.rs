@@ -1,4 +1,4 @@
-//! An SSH key becomes a key pair.
+//! Lowers an SSH key to a key pair.
 
 use kops_core::Result;
 use kops_core::lower::Lowered;

@@ -1,4 +1,4 @@
-//! A subnet becomes a subnet, with its place in a route table.
+//! Lowers a subnet to a subnet and its route table association.
 
 use kops_core::graph::Setting;
 use kops_core::lower::Lowered;
@@ -8,12 +8,12 @@ use kops_core::{Error, ErrorKind, Result};
 use super::{Lowering, Site, native, routes, tags_with};
 use crate::kinds::Ec2Subnet;
 
-/// Tells kOps' tools what the subnet is for.
+/// Tells kOps' tools the purpose of the subnet.
 const TYPE: &str = "SubnetType";
-/// Tells the cloud controller that public load balancers may live here.
+/// Tells the cloud controller that public load balancers may use the subnet.
 /// <https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/deploy/subnet_discovery/>
 const PUBLIC_BALANCERS: &str = "kubernetes.io/role/elb";
-/// The same for internal ones.
+/// The same for internal load balancers.
 const INTERNAL_BALANCERS: &str = "kubernetes.io/role/internal-elb";
 
 impl Lowered<Site> for Subnet {
@@ -23,9 +23,8 @@ impl Lowered<Site> for Subnet {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let Some(zone) = &spec.zone else {
-            return Err(
-                Error::new(ErrorKind::Unsupported, "on AWS a subnet lies in one zone").with_hint("name it")
-            );
+            return Err(Error::new(ErrorKind::Unsupported, "on AWS a subnet must be in one zone")
+                .with_hint("specify the zone"));
         };
         let zone = super::zone(cx, zone);
         let mut tags = vec![(TYPE, format!("{:?}", spec.access))];
@@ -33,7 +32,7 @@ impl Lowered<Site> for Subnet {
             tags.push((INTERNAL_BALANCERS, "1".to_owned()));
         } else {
             tags.push((PUBLIC_BALANCERS, "1".to_owned()));
-            // Where there are no private subnets, internal load balancers have nowhere else to live.
+            // Without private subnets, internal load balancers are placed in public ones.
             let beside = cx.specs::<Subnet>()?;
             let mut beside = beside.iter().filter(|(_, other)| other.network == spec.network);
             if !beside.any(|(_, other)| other.access == Access::Private) {
@@ -47,7 +46,7 @@ impl Lowered<Site> for Subnet {
             cidr: spec.cidr.trunc(),
             zone,
             map_public_ip: Setting::To(spec.access == Access::Public),
-            // Nodes are called after their instance, which is what Kubernetes' cloud controller expects.
+            // Nodes are named after their instance, as Kubernetes' cloud controller expects.
             resource_names: true.into(),
             resource_name_records: true.into(),
             tags,

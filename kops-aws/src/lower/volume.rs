@@ -1,4 +1,4 @@
-//! A volume becomes an EBS volume.
+//! Lowers a volume to an EBS volume.
 
 use kops_core::Result;
 use kops_core::graph::Setting;
@@ -8,7 +8,7 @@ use kops_core::resource::Volume;
 use super::{Lowering, Site, tags_with, zone};
 use crate::kinds::EbsVolume;
 
-/// The type that does for nearly everything: cheaper and faster than its predecessor.
+/// The type that suits nearly everything: cheaper and faster than its predecessor.
 const USUAL_TYPE: &str = "gp3";
 
 impl Lowered<Site> for Volume {
@@ -28,7 +28,7 @@ impl Lowered<Site> for Volume {
             kms_key: spec.kms_key.map_or(Setting::Unmanaged, Setting::To),
             tags: tags_with(cx, labels),
         };
-        // A misspelt zone is found before anything is made.
+        // A misspelt zone is found before anything is created.
         zone(cx, &volume.zone);
         cx.add(name, volume);
         Ok(())

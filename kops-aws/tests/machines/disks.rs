@@ -63,7 +63,7 @@ async fn what_would_lose_data_is_refused() {
     let smaller = graph(volume(|volume| volume.size_gib = 10));
     let error = lab.try_apply(&smaller).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    assert!(error.to_string().contains("does not shrink"), "{error}");
+    assert!(error.to_string().contains("cannot shrink"), "{error}");
     assert_eq!(made(&lab)["Size"], 20);
     lab.delete().await;
 }

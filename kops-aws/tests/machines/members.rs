@@ -63,7 +63,7 @@ async fn members_of_an_older_version_are_out_of_date() {
     let it = Members::new().await;
     it.lab.apply(&graph("two")).await;
     for machine in it.all().await {
-        let expected = "it was made from launch template version 1; now it is 2";
+        let expected = "it was created from launch template version 1; the current version is 2";
         assert_eq!(machine.outdated, [expected]);
     }
     it.lab.delete().await;

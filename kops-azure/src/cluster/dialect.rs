@@ -1,4 +1,4 @@
-//! What a cluster's specification says in Azure's words.
+//! The Azure-specific settings of a cluster's specification.
 
 use kops_cluster::cloud::{Dialect, extend};
 use kops_cluster::extensions::MachineRole;
@@ -7,10 +7,10 @@ use kops_core::resource::Identity;
 
 use crate::extensions::AzureIdentity;
 
-/// Puts what a specification says in Azure's words (`cloudProvider.azure`) into [`extensions`](crate::extensions) of
-/// the tasks.
+/// Translates Azure-specific settings of a specification (`cloudProvider.azure`) to
+/// [`extensions`](crate::extensions) of the tasks.
 ///
-/// Subscription, tenant and resource group are the connection's to know: see
+/// Subscription, tenant and resource group are settings of the connection: see
 /// [`AzureBuilder`](crate::AzureBuilder).
 #[derive(Clone, Debug, Default)]
 pub struct AzureDialect;

@@ -1,4 +1,4 @@
-//! Kubernetes clusters on Azure: what [`kops_cluster`] asks of the provider.
+//! Kubernetes clusters on Azure: the implementation of [`kops_cluster`]'s requirements.
 
 mod dialect;
 pub(crate) mod identity;

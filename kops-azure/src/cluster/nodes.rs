@@ -1,4 +1,4 @@
-//! What the cluster autoscaler wants to know of a group's nodes before there is one, as tags of the scale set: see the
+//! Tags of the scale set that tell the cluster autoscaler about a group's nodes before there are any: see the
 //! Azure provider of <https://github.com/kubernetes/autoscaler>, "Auto-Discovery Setup".
 
 use kops_cluster::extensions::NodeTemplate;
@@ -10,7 +10,7 @@ use crate::tags::{Tags, name};
 const NODE_LABEL: &str = "k8s.io_cluster-autoscaler_node-template_label_";
 const NODE_TAINT: &str = "k8s.io_cluster-autoscaler_node-template_taint_";
 
-/// The tags that tell the labels and taints of a group's nodes.
+/// The tags for the labels and taints of a group's nodes.
 pub(crate) fn tags(spec: &InstanceGroup) -> Result<Tags> {
     let template = spec.extensions.get::<NodeTemplate>()?.unwrap_or_default();
     let labels =

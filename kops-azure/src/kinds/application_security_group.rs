@@ -1,4 +1,4 @@
-//! Application security groups: groups of network interfaces that rules speak of.
+//! Application security groups: groups of network interfaces that security rules refer to.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use super::arm::{ArmKind, Calls, Head, Site, calls, model, network};
 use crate::clients::{Clients, Pages, Sent};
 use crate::tags::{self, Tags};
 
-/// A group of network interfaces that security rules speak of. All of them are in one virtual network: that of the
-/// first.
+/// A group of network interfaces that security rules refer to. All of them are in one virtual network: that
+/// of the first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct ApplicationSecurityGroup<S: Stage = Open> {
     /// The resource group it is in.
     pub group: At<S, Id<ResourceGroup>>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }

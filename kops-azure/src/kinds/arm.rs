@@ -1,23 +1,25 @@
-//! What all kinds of Azure Resource Manager have in common: one handler for every kind that is a resource of its own.
+//! What all kinds of Azure Resource Manager have in common: one handler for every kind that is a resource of
+//! its own.
 //!
-//! A kind ([`ArmKind`]) says which calls list, read, write and delete its resources, and how a specification and the
-//! SDK's model become one another. The rest is here.
+//! A kind ([`ArmKind`]) defines which calls list, read, write and delete its resources, and how to convert
+//! between a specification and the SDK's model. The rest is here.
 //!
 //! # PUT replaces
-//! ARM has one call to make and to change, PUT, and it replaces what is there, whoever's it is. So
-//! - *create* looks first, or says `If-None-Match: *` where the API has it (DNS, scale sets); a resource that is there
-//!   is [`AlreadyExists`](ErrorKind::AlreadyExists), and the engine then looks whose it is. Where the API has no such
-//!   condition, there is a window of one round trip between looking and writing in which another could make a
-//!   resource of that name and see it replaced.
-//! - *update* reads, changes what the specification manages, and writes the whole back: what others have set stays. The
-//!   network and compute providers are told which version was read (`If-Match`), and refuse the write when there is
-//!   another by now; then it is read again. A network's document has its subnets inside: without the condition, one
-//!   that was deleted between reading and writing would be made again.
+//! ARM has one call to create and to update, PUT, and it replaces an existing resource, whoever owns it. So
+//! - *create* reads first, or uses `If-None-Match: *` if the API supports it (DNS, scale sets); an existing
+//!   resource is [`AlreadyExists`](ErrorKind::AlreadyExists), and the engine then checks its owner. If the
+//!   API has no such condition, there is a window of one round trip between reading and writing in which
+//!   someone else could create a resource of that name and have it replaced.
+//! - *update* reads, changes the fields that the specification manages, and writes everything back: foreign
+//!   settings are kept. The network and compute providers are given the version that was read (`If-Match`),
+//!   and reject the write if the resource has changed since; then it is read again. A network's document
+//!   contains its subnets: without the condition, a subnet that was deleted between reading and writing would
+//!   be created again.
 //!
-//! # Operations go on
-//! PUT and DELETE return when ARM has accepted them. Whether a resource works is its `provisioningState`, which the
-//! engine finds by listing all of a kind at once. Where an operation said where it can be asked about, it is asked once
-//! if it has failed, for the reason.
+//! # Operations continue
+//! PUT and DELETE return when ARM has accepted them. Whether a resource is ready is its `provisioningState`,
+//! which the engine finds by listing all resources of a kind at once. If a response contained a URL for the
+//! operation's status, it is read once if the operation has failed, for the reason.
 
 use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
@@ -40,7 +42,7 @@ use crate::clients::{Clients, Pages, Sent};
 use crate::ids;
 use crate::tags::{self, Tags};
 
-/// The names of a kind's calls: the permissions that they need.
+/// The names of a kind's calls: their permissions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Calls {
     pub(crate) read: &'static str,
@@ -60,13 +62,13 @@ macro_rules! calls {
 }
 pub(crate) use calls;
 
-/// What every resource has.
+/// The fields that every resource has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Head {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) tags: Tags,
-    /// `provisioningState`; resources without one work at once.
+    /// `provisioningState`; resources without one are ready at once.
     pub(crate) state: Option<String>,
 }
 
@@ -76,7 +78,7 @@ pub(crate) trait Model: Clone + Serialize + DeserializeOwned + Send + Sync + 'st
     fn set_tags(&mut self, tags: &Tags);
 }
 
-/// The text of one of the SDK's enumerations, which spell unknown values as they are.
+/// The text of one of the SDK's enumerations, which represent unknown values as they are.
 pub(crate) fn text<T: Serialize>(value: Option<&T>) -> Option<String> {
     serde_json::to_value(value?).ok()?.as_str().map(str::to_owned)
 }
@@ -86,12 +88,12 @@ pub(crate) fn text<T: Serialize>(value: Option<&T>) -> Option<String> {
 pub(crate) trait ArmKind: Send + Sync + 'static {
     type Kind: Resource;
     type Model: Model;
-    /// What else has to be known to make sense of a model.
+    /// Additional data that is needed to interpret a model.
     type Around: Send + Sync;
 
     const TYPE: &'static str;
     const CALLS: Calls;
-    /// Whether the PUT of a new resource says that there must be none.
+    /// Whether the PUT of a new resource is conditional on its absence.
     const CONDITIONAL: bool = false;
 
     /// The name of a task's resource.
@@ -106,20 +108,20 @@ pub(crate) trait ArmKind: Send + Sync + 'static {
     fn volatile_outputs(_changed: &std::collections::BTreeSet<String>) -> &'static [&'static str] {
         &[]
     }
-    /// Whether a resource whose last operation failed is better written again than replaced.
+    /// Whether a resource whose last operation failed should be written again rather than replaced.
     fn mends() -> bool {
         false
     }
 
     fn list(clients: &Clients, group: &str) -> Pages<Self::Model>;
     fn get(clients: &Clients, group: &str, name: &str) -> Sent;
-    /// `fresh` if there must be none.
+    /// Writes a model; `fresh` if the resource must not exist yet.
     fn put(clients: &Clients, group: &str, name: &str, model: Self::Model, fresh: bool) -> Result<Sent>;
     fn delete(clients: &Clients, group: &str, name: &str) -> Sent;
 
-    /// A model of nothing.
+    /// An empty model.
     fn blank(location: &str) -> Self::Model;
-    /// Sets what the specification manages.
+    /// Sets the fields that the specification manages.
     fn fill(
         spec: &<Self::Kind as Resource>::Resolved,
         model: &mut Self::Model,
@@ -127,7 +129,7 @@ pub(crate) trait ArmKind: Send + Sync + 'static {
     ) -> Result<()>;
     /// Tags of the specification.
     fn tags(spec: &<Self::Kind as Resource>::Resolved) -> Tags;
-    /// What a model says, as an object of a scope.
+    /// Converts a model to an object of a scope.
     fn observe(
         site: &Site<'_>,
         head: &Head,
@@ -138,7 +140,7 @@ pub(crate) trait ArmKind: Send + Sync + 'static {
     async fn around(clients: &Clients, cx: &Context, group: &str) -> Result<Self::Around>;
 }
 
-/// Where a resource is.
+/// The location of a resource.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Site<'a> {
     pub(crate) clients: &'a Clients,
@@ -149,18 +151,18 @@ pub(crate) struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// An identifier as the engine compares it.
+    /// An identifier in the engine's spelling.
     pub(crate) fn id(&self, id: Option<&str>) -> String {
         ids::canonical(id.unwrap_or_default(), self.group)
     }
 
-    /// The identifier of the resource group that a resource is in.
+    /// The identifier of a resource's group.
     pub(crate) fn group_of<R>(&self, head: &Head) -> kops_core::graph::Id<R> {
         let id = self.id(Some(&head.id));
         kops_core::graph::Id::new(self.clients.group_id(ids::group(&id).unwrap_or(self.group)))
     }
 
-    /// The object that a head is of.
+    /// The object of a head.
     pub(crate) fn object<S>(&self, head: &Head, spec: S) -> Object<S> {
         let id = self.id(Some(&head.id));
         tags::object(self.scope, &id, &head.name, &head.tags, spec).alias(head.name.clone())
@@ -178,7 +180,7 @@ impl<K> Arm<K> {
 
 type Spec<K> = <<K as ArmKind>::Kind as Resource>::Resolved;
 
-/// All resources of a kind in a group, as one observation found them: kinds that come out of one listing share it.
+/// All resources of a kind in a group, listed once per observation: kinds that use the same listing share it.
 pub(crate) async fn all<K: ArmKind>(
     clients: &Clients,
     cx: &Context,
@@ -188,7 +190,7 @@ pub(crate) async fn all<K: ArmKind>(
     cx.memo.get_or_try(&key, async || clients.list(cx, K::CALLS.read, K::list(clients, group)).await).await
 }
 
-/// How a resource fares.
+/// The state of a resource.
 pub(crate) fn state(provisioning: Option<&str>) -> State {
     match provisioning {
         None | Some("Succeeded") => State::Ready,
@@ -198,7 +200,8 @@ pub(crate) fn state(provisioning: Option<&str>) -> State {
     }
 }
 
-/// The query with a context of its own where it asks how objects fare: what was found a moment ago is of no use then.
+/// The query with a context of its own if it asks for the state of objects: results from a moment ago are of
+/// no use then.
 pub(crate) fn looking_anew<'a>(query: &Query<'a>, cx: &'a mut Context) -> Query<'a> {
     *cx = query.cx.clone();
     if matches!(query.filter, Filter::Ids(_)) {
@@ -207,7 +210,7 @@ pub(crate) fn looking_anew<'a>(query: &Query<'a>, cx: &'a mut Context) -> Query<
     Query::new(query.scope, query.filter, cx)
 }
 
-/// The resource groups to look in: the scope's own, and those that resources are named in.
+/// The resource groups to search: the scope's own, and those of resources that selectors name.
 pub(crate) fn groups(clients: &Clients, query: &Query<'_>) -> Vec<String> {
     let own = clients.group(query.scope);
     let named: Vec<&str> = match query.filter {
@@ -224,7 +227,7 @@ pub(crate) fn groups(clients: &Clients, query: &Query<'_>) -> Vec<String> {
     }
 }
 
-/// Of the objects found, those that a query asks for; `called` is the name of a task's object in the scope's group.
+/// The objects that a query asks for; `called` is the name of a task's object in the scope's group.
 pub(crate) fn asked_for<S>(
     query: &Query<'_>,
     own: &str,
@@ -268,8 +271,8 @@ impl<K: ArmKind> Arm<K> {
     ) -> Result<Object<Spec<K>>> {
         let head = model.head();
         let mut object = K::observe(site, &head, model, around)?;
-        // Machines of a scale set and their disks inherit its tags, the one that names the task included. What was made
-        // for a task is called after it.
+        // Machines of a scale set and their disks inherit its tags, including the task's. An object that was
+        // created for a task is named after it.
         if object.name.as_deref().is_some_and(|task| !K::name(task).eq_ignore_ascii_case(&head.name)) {
             object = object.name(None).owner(Owner::Other);
         }
@@ -283,7 +286,7 @@ impl<K: ArmKind> Arm<K> {
         })
     }
 
-    /// The object after a PUT: as the answer shows it or, if it shows nothing, as it was asked for.
+    /// The object after a PUT: as in the response or, if that is empty, as requested.
     async fn written(
         &self,
         cx: &Context,
@@ -300,7 +303,7 @@ impl<K: ArmKind> Arm<K> {
             None
         } else {
             let model = serde_json::from_slice::<K::Model>(&bytes).map_err(|error| {
-                Error::internal("the answer makes no sense").with_call(K::CALLS.write).with_source(error)
+                Error::internal("malformed response").with_call(K::CALLS.write).with_source(error)
             })?;
             Some(model)
         };
@@ -395,9 +398,9 @@ impl<K: ArmKind> Handler for Arm<K> {
         K::fill(request.spec, &mut model, &site)?;
         let put = K::put(&self.0, &group, &name, model.clone(), false)?;
         self.written(request.cx, &site, model, put).await.map_err(|error| match error.kind() {
-            // Nothing was written: what is there now is read when the engine tries again.
+            // Nothing was written: the current state is read when the engine retries.
             ErrorKind::Conflict if crate::error::is_precondition(&error) => {
-                Error::new(ErrorKind::DependencyViolation, format!("{name} was changed meanwhile"))
+                Error::new(ErrorKind::DependencyViolation, format!("{name} was changed in the meantime"))
                     .with_call(K::CALLS.write)
                     .with_source(error)
             }
@@ -412,16 +415,16 @@ impl<K: ArmKind> Handler for Arm<K> {
     }
 }
 
-/// The version that azure_mgmt_network 0.21 speaks.
+/// The API version that azure_mgmt_network 0.21 uses.
 pub(crate) const NETWORK_API: &str = "2024-03-01";
 
 /// One of the SDK's models as a document.
 pub(crate) fn document<M: Serialize>(model: &M) -> Result<Value> {
     serde_json::to_value(model)
-        .map_err(|error| Error::internal("a model of the SDK's cannot be written").with_source(error))
+        .map_err(|error| Error::internal("an SDK model cannot be serialised").with_source(error))
 }
 
-/// A PUT over the version of a resource that a document was read as; the SDK cannot say which one that is.
+/// A PUT conditional on the version at which a document was read; the SDK cannot express that.
 pub(crate) fn put_over(
     clients: &Clients,
     path: &str,
@@ -446,12 +449,12 @@ pub(crate) async fn deleted(
     Ok(if answer.status() == azure_core::StatusCode::Accepted { Deletion::Pending } else { Deletion::Done })
 }
 
-/// A resource of a name that was to be made.
+/// The error of a resource name that is taken.
 pub(crate) fn exists(name: &str) -> Error {
-    Error::new(ErrorKind::AlreadyExists, format!("a resource called {name} is there already"))
+    Error::new(ErrorKind::AlreadyExists, format!("a resource named {name} already exists"))
 }
 
-/// The calls of a kind of the network provider, all of which are generated alike.
+/// The calls of a kind of the network provider, all of which are generated in the same form.
 macro_rules! network {
     ($client:ident) => {
         fn list(clients: &Clients, group: &str) -> Pages<Self::Model> {
@@ -491,7 +494,7 @@ macro_rules! network {
 }
 pub(crate) use network;
 
-/// The head of a model whose base is called `resource` and whose `properties` have the state.
+/// The head of a model whose base is called `resource` and whose `properties` contain the state.
 macro_rules! model {
     ($model:ty) => {
         impl $crate::kinds::arm::Model for $model {

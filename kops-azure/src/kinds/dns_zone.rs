@@ -1,7 +1,7 @@
-//! DNS zones: those that the internet sees, and those that only networks see.
+//! DNS zones, public and private.
 //!
-//! Two providers' resources under one kind, since an agnostic zone may be either. All zones of the subscription come
-//! out of two listings: a zone that is looked up may be in any resource group.
+//! One kind for the resources of two providers, since an agnostic zone may be either. All zones of the
+//! subscription are read by two listings: a zone that is looked up may be in any resource group.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +34,9 @@ pub struct AzureDnsZone<S: Stage = Open> {
     pub group: At<S, Id<ResourceGroup>>,
     /// Its name, without the final dot.
     pub name: String,
-    /// Whether only networks see it that are linked to it.
+    /// Whether the zone is private: visible only to networks that are linked to it.
     pub private: bool,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -48,12 +48,12 @@ impl Resource for AzureDnsZone {
 
 const PUBLIC: Calls = calls!("Microsoft.Network/dnszones");
 const PRIVATE: Calls = calls!("Microsoft.Network/privateDnsZones");
-/// Zones are everywhere.
+/// Zones are global.
 const GLOBAL: &str = "global";
-/// There must be none.
+/// The condition that the resource must not exist.
 const NONE: &str = "*";
 
-/// What is known of a zone.
+/// The known properties of a zone.
 #[derive(Clone, Debug)]
 pub(crate) struct Zone {
     pub(crate) id: String,
@@ -132,7 +132,7 @@ impl Handler for Zones {
     }
 
     fn mutability(&self, field: &str) -> Mutability {
-        // Its name servers and its records would be others.
+        // A new zone would have other name servers and no records.
         if field == "tags" { Mutability::InPlace } else { Mutability::Immutable }
     }
 
@@ -239,7 +239,7 @@ impl Zones {
         let answer = self.0.call(cx, PRIVATE.write, sent(put.send())).await?;
         let id = ids::of(subscription, group, "Microsoft.Network/privateDnsZones", &spec.name);
         self.0.remember(&id, &answer);
-        // The answer is 202 without a body.
+        // The response is 202 without a body.
         let zone = Zone { id, name: spec.name.clone(), private: true, tags: tags.clone(), state: None };
         Ok(zone.object(&self.0, scope).state(State::Pending))
     }

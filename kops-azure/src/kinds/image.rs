@@ -1,4 +1,4 @@
-//! Images that machines are made from.
+//! Machine images.
 
 use async_trait::async_trait;
 use azure_core::Method;
@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::clients::{Clients, sent};
 use crate::ids;
 
-/// An image: `publisher:offer:sku:version` of the marketplace (the version may be `latest`), or the identifier of an
-/// image of the subscription or of a gallery.
+/// An image: `publisher:offer:sku:version` of the marketplace (the version may be `latest`), or the
+/// identifier of an image in the subscription or in a gallery.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Image {}
 
@@ -26,7 +26,7 @@ impl Resource for Image {
 const MARKETPLACE: &str = "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read";
 const IMAGE: &str = "Microsoft.Compute/images/read";
 const GALLERY: &str = "Microsoft.Compute/galleries/images/versions/read";
-/// Of galleries; the version that images are read with is compute's.
+/// The API version of galleries; other images use that of compute.
 const GALLERY_VERSION: &str = "2023-07-03";
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(crate) struct Images(pub(crate) Clients);
 impl Lookup for Images {
     type Kind = Image;
 
-    /// A call for each image: the API has no other way, and groups have few images between them.
+    /// One call for each image: the API has no listing, and groups use few images.
     async fn look_up(&self, selectors: &[&str], query: &Query<'_>) -> Result<Vec<Object<Image>>> {
         let found = try_join_all(selectors.iter().map(|selector| self.exists(query.cx, selector))).await?;
         let there = selectors.iter().zip(found).filter(|(_, exists)| *exists);
@@ -74,7 +74,7 @@ impl Images {
             }
             _ => {
                 return Err(Error::invalid(format!("{selector:?} is not an image"))
-                    .with_hint("write publisher:offer:sku:version, or the identifier of an image"));
+                    .with_hint("use publisher:offer:sku:version, or the identifier of an image"));
             }
         };
         match answer {

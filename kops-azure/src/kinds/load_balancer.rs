@@ -1,4 +1,4 @@
-//! Load balancers, with their rules, probes and the pool of machines behind them.
+//! Load balancers, with their rules, probes and backend pool.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,33 +19,33 @@ use crate::clients::{Clients, Pages, Sent};
 use crate::ids;
 use crate::tags::{self, Tags};
 
-/// A load balancer of the SKU Standard, which spans the zones. Scale sets say that their machines are behind it: it
-/// has one pool of them.
+/// A load balancer of the SKU Standard, which spans the zones. It has one backend pool, which scale sets add
+/// their machines to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct AzureLoadBalancer<S: Stage = Open> {
     /// The resource group it is in.
     pub group: At<S, Id<ResourceGroup>>,
-    /// Where clients reach it.
+    /// The address for clients.
     pub frontend: Frontend<S>,
-    /// What it passes on.
+    /// The ports that it forwards.
     pub rules: BTreeSet<BalancerRule>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// Where clients reach a load balancer.
+/// The frontend address of a load balancer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum Frontend<S: Stage = Open> {
-    /// At a public address.
+    /// A public address.
     Public(At<S, Id<PublicIpAddress>>),
-    /// At an address of this subnet, which Azure chooses.
+    /// An address of this subnet, chosen by Azure.
     Internal(At<S, Id<AzureSubnet>>),
 }
 
-/// A port that a load balancer serves.
+/// A port that a load balancer forwards.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BalancerRule {
     /// The port clients connect to.
@@ -54,28 +54,28 @@ pub struct BalancerRule {
     pub protocol: String,
     /// The port of the machines behind.
     pub target_port: u16,
-    /// How a machine shows that it works.
+    /// The health probe of the machines.
     pub probe: BalancerProbe,
 }
 
-/// How a machine behind a load balancer shows that it works.
+/// A health probe of machines behind a load balancer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BalancerProbe {
     /// `Tcp`, or `Https` with a path.
     pub protocol: String,
-    /// The port asked.
+    /// The port to probe.
     pub port: u16,
     /// The path of an HTTPS request.
     #[serde(default)]
     pub path: Option<String>,
-    /// Seconds between two questions, at least 5.
+    /// The interval between probes, in seconds; at least 5.
     pub interval: u32,
-    /// How many like answers in a row change the verdict.
+    /// The number of consecutive equal results that change a machine's state.
     pub threshold: u32,
 }
 
 impl AzureLoadBalancer {
-    /// The address under which clients reach it, in dotted form.
+    /// The address for clients, in dotted form.
     pub const ADDRESS: Output<Self, String> = Output::new("address");
 }
 
@@ -85,10 +85,10 @@ impl Resource for AzureLoadBalancer {
     type Resolved = AzureLoadBalancer<Closed>;
 }
 
-/// The name of the one frontend, and of the one pool.
+/// The name of the only frontend, and of the only pool.
 const PART: &str = "kops";
-/// Minutes that an idle connection is kept: an API client's watch is quiet for a while; 30 is the most.
-/// <https://learn.microsoft.com/en-us/azure/load-balancer/load-balancer-tcp-reset>
+/// The idle timeout of connections, in minutes: an API client's watch may be idle for a while; 30 is the
+/// maximum. <https://learn.microsoft.com/en-us/azure/load-balancer/load-balancer-tcp-reset>
 const IDLE_MINUTES: i32 = 30;
 
 /// The pool of a load balancer.
@@ -146,7 +146,7 @@ impl ArmKind for LoadBalancers {
             let mut probe = models::ProbePropertiesFormat::new(protocol, i32::from(rule.probe.port));
             probe.request_path.clone_from(&rule.probe.path);
             probe.interval_in_seconds = i32::try_from(rule.probe.interval).ok();
-            // The one that works; `numberOfProbes` is documented not to.
+            // This field works; `numberOfProbes` is documented not to.
             probe.probe_threshold = i32::try_from(rule.probe.threshold).ok();
             properties.probes.push(models::Probe {
                 name: Some(name.clone()),

@@ -22,25 +22,25 @@ use crate::tags::{self, Tags};
 pub struct ManagedDisk<S: Stage = Open> {
     /// The resource group it is in.
     pub group: At<S, Id<ResourceGroup>>,
-    /// The zone of the region, `1`, `2` or `3`; none for a disk of the region.
+    /// The zone of the region, `1`, `2` or `3`; none for a regional disk.
     pub zone: Option<String>,
-    /// Size in GiB. Disks grow; they do not shrink.
+    /// The size in GiB. Disks can grow, but not shrink.
     pub size: u32,
     /// The SKU, such as `StandardSSD_LRS`.
     pub sku: String,
-    /// Provisioned operations a second, for SKUs that have such.
+    /// Provisioned I/O operations per second, for SKUs that support it.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub iops: Setting<u32>,
-    /// Provisioned throughput in MB/s, for SKUs that have such.
+    /// Provisioned throughput in MB/s, for SKUs that support it.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub throughput: Setting<u32>,
-    /// The disk encryption set whose key it is encrypted with; Azure's own key when `None`.
+    /// The disk encryption set with the encryption key; Azure's own key if `None`.
     pub encryption_set: Option<String>,
-    /// Whether Azure's last operation on it succeeded. Writing it again mends what did not; a new disk would be
-    /// another's.
+    /// Whether Azure's last operation on it succeeded. Writing it again repairs a failure; a new disk would
+    /// be empty.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub provisioned: Setting<bool>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -68,7 +68,7 @@ impl ArmKind for ManagedDisks {
     }
 
     fn mutability(field: &str) -> Mutability {
-        // What is on the disk would be lost.
+        // The content of the disk would be lost.
         if field == "group" || field == "zone" { Mutability::Immutable } else { Mutability::InPlace }
     }
 

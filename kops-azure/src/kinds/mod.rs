@@ -1,9 +1,9 @@
-//! Azure's own kinds: one file, one kind, one resource of Azure Resource Manager.
+//! The native kinds of Azure: one file for each kind, one kind for each resource of Azure Resource Manager.
 //!
-//! Lowering makes tasks of these kinds from agnostic ones; a program can as well put them into a graph itself. Where
-//! an agnostic kind has the same name, Azure's is prefixed (`AzureSubnet`).
+//! Lowering creates tasks of these kinds from agnostic ones; a program can also add them to a graph itself.
+//! If an agnostic kind has the same name, Azure's is prefixed (`AzureSubnet`).
 //!
-//! Most kinds are alike but for their models: see the module of the handler that they share.
+//! Most kinds differ only in their models: see the module of the handler that they share.
 
 pub(crate) mod arm;
 
@@ -127,12 +127,12 @@ pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
     ]
 }
 
-/// A range of addresses as Azure writes it.
+/// A CIDR in Azure's form.
 pub(crate) fn cidr(text: &str) -> Result<IpNet> {
-    text.parse().map_err(|_| Error::internal(format!("Azure shows `{text}` as a range of addresses")))
+    text.parse().map_err(|_| Error::internal(format!("Azure returned the invalid CIDR `{text}`")))
 }
 
-/// A value of one of the SDK's enumerations. They take any text; what they do not know is refused.
+/// A value of one of the SDK's enumerations. They accept any text; unknown values are rejected.
 pub(crate) fn parsed<T: FromStr + Serialize + std::fmt::Debug>(text: &str, what: &str) -> Result<T> {
     let unknown = || Error::invalid(format!("{text:?} is not {what}"));
     let value = T::from_str(text).map_err(|_| unknown())?;

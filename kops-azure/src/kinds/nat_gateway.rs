@@ -19,16 +19,16 @@ use crate::clients::{Clients, Pages, Sent};
 use crate::ids;
 use crate::tags::{self, Tags};
 
-/// Lets machines without public addresses open connections to the internet. Subnets say that they use it; it does not
-/// live in one.
+/// Lets machines without public addresses open connections to the internet. Subnets refer to it; it is not in
+/// a subnet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct AzureNatGateway<S: Stage = Open> {
     /// The resource group it is in.
     pub group: At<S, Id<ResourceGroup>>,
-    /// The addresses that machines appear under.
+    /// The public addresses of its connections.
     pub addresses: BTreeSet<At<S, Id<PublicIpAddress>>>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }

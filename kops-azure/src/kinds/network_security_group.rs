@@ -16,10 +16,11 @@ use super::{ApplicationSecurityGroup, ResourceGroup};
 use crate::clients::{Clients, Pages, Sent};
 use crate::tags::{self, Tags};
 
-/// The rules about what goes into the subnets that use it, and out of them.
+/// The rules for traffic into and out of the subnets that use it.
 ///
-/// Rules of others stay: ours are called `kops-…`. Azure adds rules of its own behind all of them: what is in the
-/// virtual network reaches each other, its load balancer reaches everything, all may go out, nobody else comes in.
+/// Foreign rules are kept: ours are called `kops-…`. Azure adds default rules after all of them: traffic
+/// within the virtual network, from its load balancer and to the internet is allowed, everything else is
+/// denied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct NetworkSecurityGroup<S: Stage = Open> {
@@ -27,7 +28,7 @@ pub struct NetworkSecurityGroup<S: Stage = Open> {
     pub group: At<S, Id<ResourceGroup>>,
     /// Its rules.
     pub rules: BTreeSet<SecurityRule<S>>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -37,25 +38,25 @@ impl Resource for NetworkSecurityGroup {
     type Resolved = NetworkSecurityGroup<Closed>;
 }
 
-/// A rule. Of several that fit a packet the one with the lowest priority decides.
+/// A rule. Of several rules that match a packet, the one with the lowest priority value applies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct SecurityRule<S: Stage = Open> {
-    /// Its name in the group, which begins with `kops-`.
+    /// Its name in the group, with the prefix `kops-`.
     pub name: String,
-    /// From 100 to 4096; each but once in a direction.
+    /// From 100 to 4096; unique per direction.
     pub priority: u16,
-    /// Whether it is about what comes in; otherwise about what goes out.
+    /// Whether it applies to inbound traffic; otherwise to outbound.
     pub inbound: bool,
-    /// Whether it lets through; otherwise it stops.
+    /// Whether it allows traffic; otherwise it denies it.
     pub allow: bool,
     /// `Tcp`, `Udp`, `Icmp`, `Esp`, `Ah` or `*`.
     pub protocol: String,
-    /// The ports of the receiver; all when `None`.
+    /// The destination ports; all if `None`.
     pub ports: Option<Ports>,
-    /// Who sends.
+    /// The source.
     pub from: SecurityPeer<S>,
-    /// Who receives.
+    /// The destination.
     pub to: SecurityPeer<S>,
 }
 
@@ -63,13 +64,13 @@ pub struct SecurityRule<S: Stage = Open> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub enum SecurityPeer<S: Stage = Open> {
-    /// A range of addresses, a service tag such as `VirtualNetwork`, or `*` for everybody.
+    /// A CIDR, a service tag such as `VirtualNetwork`, or `*` for any.
     Prefix(At<S, String>),
     /// The members of an application security group.
     Group(At<S, Id<ApplicationSecurityGroup>>),
 }
 
-/// What the names of our rules begin with.
+/// The prefix of the names of our rules.
 pub(crate) const OURS: &str = "kops-";
 
 pub(crate) struct NetworkSecurityGroups;
@@ -91,7 +92,7 @@ impl ArmKind for NetworkSecurityGroups {
         if field == "group" { Mutability::Replace } else { Mutability::InPlace }
     }
 
-    /// Subnets and machines lean on it.
+    /// Subnets and machines depend on it.
     fn mends() -> bool {
         true
     }
@@ -108,7 +109,7 @@ impl ArmKind for NetworkSecurityGroups {
 
     fn fill(spec: &NetworkSecurityGroup<Closed>, model: &mut Self::Model, _: &Site<'_>) -> Result<()> {
         let properties = model.properties.get_or_insert_default();
-        // Azure keeps these itself.
+        // Azure manages these itself.
         properties.default_security_rules.clear();
         properties.security_rules.retain(|rule| !is_ours(rule));
         for rule in &spec.rules {

@@ -1,4 +1,4 @@
-//! Public addresses.
+//! Public IP addresses.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use super::arm::{ArmKind, Calls, Head, Site, calls, model, network};
 use crate::clients::{Clients, Pages, Sent};
 use crate::tags::{self, Tags};
 
-/// A fixed public IPv4 address of the SKU Standard, which standard load balancers and NAT gateways want.
+/// A static public IPv4 address of the SKU Standard, which standard load balancers and NAT gateways require.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct PublicIpAddress<S: Stage = Open> {
     /// The resource group it is in.
     pub group: At<S, Id<ResourceGroup>>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -41,7 +41,7 @@ pub(crate) struct PublicIpAddresses;
 
 model!(models::PublicIpAddress);
 
-/// The address of a resource, if it has got one.
+/// The address of a resource, if it is allocated.
 pub(crate) fn address(model: &models::PublicIpAddress) -> Option<&str> {
     model.properties.as_ref()?.ip_address.as_deref()
 }

@@ -1,7 +1,8 @@
 //! Records of DNS zones, public and private.
 //!
-//! They carry no tags, but metadata; ours is what tags are elsewhere. Looked at are the zones that the scope owns, those
-//! that tasks name, and those that the scope's name is in: records of a cluster are in one of them.
+//! They carry no tags, but metadata, which has the same content as tags of other kinds. The zones that are
+//! searched are those that the scope owns, those that tasks name, and those that contain the scope's name:
+//! records of a cluster are in one of them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use crate::clients::{Clients, pages, sent};
 use crate::ids;
 use crate::tags::{self, Tags};
 
-/// The records of a name and type.
+/// The records with a name and type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct AzureRecordSet<S: Stage = Open> {
@@ -36,9 +37,9 @@ pub struct AzureRecordSet<S: Stage = Open> {
     pub name: String,
     /// The type.
     pub record_type: RecordType,
-    /// Seconds that a resolver may keep it.
+    /// The TTL, in seconds.
     pub ttl: u32,
-    /// What it says, in the form of its type.
+    /// Its values, in the form of its type.
     pub values: BTreeSet<At<S, String>>,
 }
 
@@ -49,9 +50,9 @@ impl Resource for AzureRecordSet {
 
 const PUBLIC: Calls = calls!("Microsoft.Network/dnszones/recordsets");
 const PRIVATE: Calls = calls!("Microsoft.Network/privateDnsZones/recordsets");
-/// There must be none.
+/// The condition that the resource must not exist.
 const NONE: &str = "*";
-/// The longest piece of a text.
+/// The maximum length of a character string.
 const PIECE: usize = 255;
 
 fn type_name(record_type: RecordType) -> &'static str {
@@ -63,7 +64,7 @@ fn type_name(record_type: RecordType) -> &'static str {
     }
 }
 
-/// A record set as both providers show it.
+/// A record set in a form common to both providers.
 #[derive(Clone, Debug, Default)]
 struct Records {
     id: String,
@@ -73,7 +74,7 @@ struct Records {
     values: BTreeSet<String>,
 }
 
-/// The values of a model of either provider, which differ in nothing but their types.
+/// The values of a model of either provider, which only differ in their types.
 macro_rules! values {
     ($properties:expr) => {{
         let properties = $properties;
@@ -138,7 +139,7 @@ impl Records {
         }
     }
 
-    /// The object; `None` for types that are not ours to make.
+    /// The object; `None` for types that are not supported.
     fn object(&self, scope: &Scope, own: &str) -> Option<Object<AzureRecordSet<Closed>>> {
         let id = ids::canonical(&self.id, own);
         // …/dnszones/<zone>/<type>/<name>

@@ -1,7 +1,8 @@
 //! Resource groups.
 //!
-//! A cluster's objects are in one: of its own, or of somebody else's. Azure deletes a group with everything that is in
-//! it; so a group of our own is deleted last, and not while it still holds something, whoever's that is.
+//! A cluster's objects are in one resource group: its own, or a shared one. Azure deletes a group with
+//! everything in it; so a group of our own is deleted last, and not while it still contains anything, whoever
+//! owns it.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::tags::{self, Tags};
 pub struct ResourceGroup {
     /// Its name.
     pub name: String,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -57,7 +58,7 @@ impl Handler for ResourceGroups {
         Timing::new().vanish(Duration::from_secs(20))
     }
 
-    /// A read for each group in question, which is one in all but unusual cases.
+    /// One read for each group in question, which is one in all but unusual cases.
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<ResourceGroup>>> {
         let own = self.0.group(query.scope);
         let mut names: Vec<String> = match query.filter {
@@ -111,7 +112,7 @@ impl Handler for ResourceGroups {
             let shown: Vec<_> = ids.take(5).collect();
             return Err(Error::new(
                 ErrorKind::DependencyViolation,
-                format!("the group {name} still holds {} resources: {}", left.len(), shown.join(", ")),
+                format!("the group {name} still contains {} resources: {}", left.len(), shown.join(", ")),
             )
             .with_call(CALLS.delete)
             .with_hint("deleting the group would delete them too: delete or move them first"));

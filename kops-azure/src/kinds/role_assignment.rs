@@ -1,7 +1,8 @@
-//! Role assignments: what identities may do.
+//! Role assignments: the permissions of identities.
 //!
-//! They carry no tags, but a description; ours is a [`Mark`]. Their name is a GUID that the caller chooses: ours
-//! follows from scope and task, so that a repeated creation makes the same one. Azure refuses to change one.
+//! They carry no tags, but a description, which contains a [`Mark`]. Their name is a GUID that the caller
+//! chooses: ours is derived from scope and task, so that a repeated creation creates the same one. Azure
+//! rejects changes of an assignment.
 
 use async_trait::async_trait;
 use azure_mgmt_authorization::models;
@@ -20,16 +21,16 @@ use super::user_assigned_identity::UserAssignedIdentities;
 use crate::clients::{Clients, pages, sent};
 use crate::{ids, names};
 
-/// A role that an identity has on something.
+/// A role of an identity on an object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct RoleAssignment<S: Stage = Open> {
-    /// What it has the role on: the identifier of a resource group, a resource or a subscription.
+    /// The identifier of the object: a resource group, a resource or a subscription.
     pub scope: At<S, String>,
-    /// The GUID of the role's definition, the same in every subscription for built-in roles:
+    /// The GUID of the role definition, the same in every subscription for built-in roles:
     /// <https://learn.microsoft.com/en-us/azure/role-based-access-control/built-in-roles>.
     pub role: String,
-    /// Who has it.
+    /// The identity that has the role.
     pub identity: At<S, Id<UserAssignedIdentity>>,
     /// The identity's principal.
     pub principal: At<S, String>,
@@ -62,7 +63,8 @@ impl Handler for RoleAssignments {
         Mutability::Replace
     }
 
-    /// All of the subscription in one listing: an assignment may be on something outside of the resource group.
+    /// All of the subscription in one listing: an assignment may be on an object outside of the resource
+    /// group.
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<RoleAssignment<Closed>>>> {
         let mut cx = Context::default();
         let query = &arm::looking_anew(query, &mut cx);
@@ -115,7 +117,7 @@ impl Handler for RoleAssignments {
         &self,
         request: Update<'_, RoleAssignment<Closed>>,
     ) -> Result<Object<RoleAssignment<Closed>>> {
-        // Every member is replaced by another assignment.
+        // Every change replaces the assignment.
         Ok(request.object.clone())
     }
 

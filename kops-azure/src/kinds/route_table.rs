@@ -17,16 +17,16 @@ use super::arm::{ArmKind, Calls, Head, Site, calls, model, network, text};
 use crate::clients::{Clients, Pages, Sent};
 use crate::tags::{self, Tags};
 
-/// The routes of subnets that use it. Routes of others, such as those that Kubernetes' cloud controller adds for pods,
-/// stay.
+/// The routes of the subnets that use it. Foreign routes, such as those that Kubernetes' cloud controller
+/// adds for pods, are kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct RouteTable<S: Stage = Open> {
     /// The resource group it is in.
     pub group: At<S, Id<ResourceGroup>>,
-    /// Its routes beside Azure's own.
+    /// Its routes, in addition to Azure's own.
     pub routes: BTreeSet<AzureRoute>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -36,7 +36,8 @@ pub struct RouteTable<S: Stage = Open> {
 pub struct AzureRoute {
     /// The destination.
     pub cidr: IpNet,
-    /// The kind of the next hop: `VirtualAppliance`, `VirtualNetworkGateway`, `VnetLocal`, `Internet` or `None`.
+    /// The type of the next hop: `VirtualAppliance`, `VirtualNetworkGateway`, `VnetLocal`, `Internet` or
+    /// `None`.
     pub next_hop: String,
     /// The address of an appliance.
     #[serde(default)]
@@ -44,7 +45,7 @@ pub struct AzureRoute {
 }
 
 impl AzureRoute {
-    /// What a route of ours is called: the prefix tells it from those of others.
+    /// The name of one of our routes: its prefix distinguishes it from foreign ones.
     fn name(&self) -> String {
         format!("{OURS}{}", crate::names::plain(&self.cidr.to_string(), 70))
     }

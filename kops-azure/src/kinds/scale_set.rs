@@ -1,12 +1,12 @@
-//! Scale sets: groups of like machines.
+//! Scale sets: groups of identical machines.
 //!
-//! Uniform, as kOps makes them, and with upgrade policy Manual: a change of the model reaches machines when they are
-//! replaced, which is what rolling updates are for.
+//! Uniform, as in kOps, and with upgrade policy Manual: a change of the model applies to machines when they
+//! are replaced, which is what rolling updates are for.
 //!
-//! A scale set has a number of machines, not a range of numbers. The range is kept in tags, and the number is changed
-//! only when it is outside of it; so whoever scales the group in between is left alone.
+//! A scale set has a number of machines, not a range. The range is stored in tags, and the number is changed
+//! only if it is outside of the range; so changes by an autoscaler within the range are kept.
 //!
-//! Azure never shows custom data again. A digest of it is kept in a tag and compared.
+//! Azure never returns custom data. A digest of it is stored in a tag and compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,7 +31,7 @@ use crate::clients::{Clients, Pages, Sent};
 use crate::tags::{self, OWN, Tags};
 use crate::{ids, names};
 
-/// A group of like machines.
+/// A group of identical machines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct VirtualMachineScaleSet<S: Stage = Open> {
@@ -39,43 +39,44 @@ pub struct VirtualMachineScaleSet<S: Stage = Open> {
     pub group: At<S, Id<ResourceGroup>>,
     /// The machine type.
     pub machine_type: At<S, Id<VmSize>>,
-    /// The fewest machines.
+    /// The minimum number of machines.
     pub min_size: u32,
-    /// The most machines.
+    /// The maximum number of machines.
     pub max_size: u32,
-    /// The zones of the region that machines are spread over: `1`, `2`, `3`.
+    /// The zones of the region over which machines are distributed: `1`, `2`, `3`.
     pub zones: BTreeSet<String>,
     /// The image.
     pub image: At<S, Id<Image>>,
-    /// The machines' system disks.
+    /// The machines' OS disks.
     pub os_disk: ScaleSetDisk,
-    /// Further disks, by their number on the controller.
+    /// Data disks, by LUN.
     #[serde(default)]
     pub data_disks: BTreeMap<u8, ScaleSetDisk>,
-    /// The subnet that machines are in.
+    /// The subnet of the machines.
     pub subnet: At<S, Id<AzureSubnet>>,
-    /// The groups whose rules are theirs.
+    /// The application security groups of the machines.
     pub security_groups: BTreeSet<At<S, Id<ApplicationSecurityGroup>>>,
     /// Whether each machine has a public address.
     pub public_ip: bool,
-    /// The load balancers that they are behind.
+    /// The load balancers of the machines.
     pub load_balancers: BTreeSet<At<S, Id<AzureLoadBalancer>>>,
-    /// What they run under.
+    /// The identities of the machines, which grant their cloud permissions.
     pub identities: BTreeSet<At<S, Id<UserAssignedIdentity>>>,
     /// The user that may log in.
     pub admin_user: String,
     /// The user's public key, in OpenSSH's format.
     pub ssh_key: At<S, String>,
-    /// What a machine runs at first boot, plain (not encoded): at most 48 KiB.
+    /// The user data, which runs on first boot, as plain text (not encoded): at most 48 KiB.
     #[serde(default)]
     pub custom_data: Option<At<S, Secret>>,
-    /// On what terms Azure may take machines back; not at all when `None`.
+    /// Spot options; not spot machines if `None`.
     #[serde(default)]
     pub spot: Option<SpotTerms>,
-    /// Whether Azure's last operation on it succeeded. Writing it again mends what did not, without ending machines.
+    /// Whether Azure's last operation on it succeeded. Writing it again repairs a failure, without deleting
+    /// machines.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub provisioned: Setting<bool>,
-    /// Tags beyond those of ownership; machines inherit them.
+    /// Tags in addition to the ownership tags; machines inherit them.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -89,10 +90,10 @@ pub struct ScaleSetDisk {
     pub sku: String,
 }
 
-/// On what terms Azure may take machines back.
+/// Spot options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpotTerms {
-    /// The most to pay for a machine and hour, in US dollars; the list price when `None`.
+    /// The maximum price per machine and hour, in US dollars; the list price if `None`.
     pub max_price: Option<String>,
 }
 
@@ -101,7 +102,7 @@ impl Resource for VirtualMachineScaleSet {
     type Resolved = VirtualMachineScaleSet<Closed>;
 }
 
-/// How much Azure takes, encoded.
+/// The maximum size that Azure accepts, encoded.
 /// <https://learn.microsoft.com/en-us/azure/virtual-machines/custom-data>
 const MOST_CUSTOM_DATA: usize = 64 * 1024;
 
@@ -142,13 +143,13 @@ impl ArmKind for ScaleSets {
         }
     }
 
-    /// Its machines would end.
+    /// Replacing it would delete its machines.
     fn mends() -> bool {
         true
     }
 
     fn timing() -> Timing {
-        // As documented for a handful of machines: a minute and a half to make, as long to end.
+        // As documented for a handful of machines: a minute and a half to create, as long to delete.
         let settle = Duration::from_secs(90);
         Timing::new().settle(settle).vanish(Duration::from_mins(1))
     }
@@ -297,9 +298,9 @@ fn os_profile(spec: &VirtualMachineScaleSet<Closed>, name: &str) -> Result<Value
         if encoded.len() > MOST_CUSTOM_DATA {
             let (size, most) = (encoded.len() / 1024, MOST_CUSTOM_DATA / 1024);
             return Err(Error::invalid(format!(
-                "the custom data has {size} KiB encoded, and Azure takes {most}"
+                "the custom data has {size} KiB encoded, but Azure allows {most}"
             ))
-            .with_hint("make what machines run at first boot shorter"));
+            .with_hint("shorten the user data of the machines"));
         }
         profile["customData"] = json!(encoded);
     }
@@ -336,17 +337,17 @@ fn network_profile(spec: &VirtualMachineScaleSet<Closed>) -> Value {
     }
     let interface = json!({
         "primary": true,
-        // Pods have addresses that are not the interface's.
+        // Pods have addresses other than the interface's.
         "enableIPForwarding": true,
         "ipConfigurations": [{ "name": PART, "properties": address }],
     });
     json!({ "networkInterfaceConfigurations": [{ "name": PART, "properties": interface }] })
 }
 
-/// What the one interface of a machine, and its one configuration, are called.
+/// The name of a machine's only interface, and of its only IP configuration.
 const PART: &str = "kops";
 
-/// An image as a scale set names it: the identifier of a resource, or `publisher:offer:sku:version`.
+/// An image as a scale set refers to it: the identifier of a resource, or `publisher:offer:sku:version`.
 fn image_reference(image: &str) -> Value {
     let parts: Vec<_> = image.split(':').collect();
     match parts[..] {
@@ -383,12 +384,12 @@ fn strings(value: Option<&Value>) -> BTreeSet<String> {
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// A price as Azure has it: -1 is the list price.
+/// A price in Azure's form: -1 is the list price.
 fn price(spot: &SpotTerms) -> Result<f64> {
     let Some(text) = &spot.max_price else { return Ok(-1.0) };
     let price = text.parse::<f64>().ok().filter(|price| *price > 0.0);
     price.ok_or_else(|| {
-        Error::invalid(format!("{text:?} is not a price")).with_hint("write it like 0.05, in US dollars")
+        Error::invalid(format!("{text:?} is not a price")).with_hint("specify US dollars, such as 0.05")
     })
 }
 

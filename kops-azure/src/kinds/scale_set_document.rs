@@ -1,8 +1,8 @@
 //! Scale sets as documents.
 //!
-//! The SDK's model of a scale set has a struct without members where the identities of its machines are: with it they
-//! can be neither written nor read, and writing back what was read would take them away. So scale sets are read and
-//! written as documents, by requests of our own of the same API version.
+//! The SDK's model of a scale set has a struct without fields for the identities of its machines: they can be
+//! neither written nor read with it, and writing back what was read would remove them. So scale sets are read
+//! and written as documents, by requests of our own with the same API version.
 
 use azure_core::Method;
 use futures_util::StreamExt as _;
@@ -15,7 +15,7 @@ use crate::clients::{Clients, Pages, Sent};
 use crate::ids;
 use crate::tags::{self, Tags};
 
-/// The version that azure_mgmt_compute 0.21 speaks.
+/// The API version that azure_mgmt_compute 0.21 uses.
 pub(crate) const API_VERSION: &str = "2024-07-01";
 const TYPE: &str = "Microsoft.Compute/virtualMachineScaleSets";
 
@@ -44,7 +44,7 @@ fn path(clients: &Clients, group: &str, name: &str) -> String {
     ids::of(&clients.subscription, group, TYPE, name)
 }
 
-/// A request that cannot be made fails when it is sent.
+/// A request that cannot be built fails when it is sent.
 fn or_fail(request: Result<Sent>) -> Sent {
     request.unwrap_or_else(|error| {
         Box::pin(async move { Err(azure_core::Error::new(azure_core::error::ErrorKind::Other, error)) })

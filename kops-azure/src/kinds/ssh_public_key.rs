@@ -13,7 +13,7 @@ use super::arm::{ArmKind, Calls, Head, Model, Site, calls};
 use crate::clients::{Clients, Pages, Sent, pages, sent};
 use crate::tags::{self, Tags};
 
-/// A public key with which people log in to machines. Machines are made with its text; Azure does not link them.
+/// A public key for logging in to machines. Machines are created with its text; Azure does not link them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct SshPublicKey<S: Stage = Open> {
@@ -21,7 +21,7 @@ pub struct SshPublicKey<S: Stage = Open> {
     pub group: At<S, Id<ResourceGroup>>,
     /// The key in OpenSSH's format.
     pub public_key: String,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -1,7 +1,7 @@
 //! Subnets.
 //!
-//! They are parts of a virtual network and carry no tags. One is the scope's when its network is, or when it is called
-//! as the scope's are. The listing of networks has them inside.
+//! They are parts of a virtual network and carry no tags. A subnet is owned by the scope if its network is,
+//! or if it has a name of the scope. The listing of networks contains them.
 
 use std::time::Duration;
 
@@ -31,13 +31,13 @@ use crate::{ids, names};
 pub struct AzureSubnet<S: Stage = Open> {
     /// The network.
     pub network: At<S, Id<VirtualNetwork>>,
-    /// Its address range, inside the network's.
+    /// Its CIDR, within the network's.
     pub cidr: IpNet,
-    /// The rules about what goes in and out.
+    /// Its network security group.
     pub security_group: Option<At<S, Id<NetworkSecurityGroup>>>,
-    /// Its routes beside Azure's own.
+    /// Its route table, for routes in addition to Azure's own.
     pub route_table: Option<At<S, Id<RouteTable>>>,
-    /// The way out for machines without public addresses.
+    /// The NAT gateway for machines without public addresses.
     pub nat_gateway: Option<At<S, Id<AzureNatGateway>>>,
 }
 
@@ -78,7 +78,7 @@ impl Handler for Subnets {
         let site = Site { clients: &self.0, scope: query.scope, group: &own, name: "" };
         let wanted = query.wanted_as::<AzureSubnet>()?;
         let mut groups = arm::groups(&self.0, query);
-        // Subnets of ours may be in a network of somebody else's, in another group.
+        // Our subnets may be in a shared network, in another group.
         let known = wanted
             .iter()
             .filter_map(|(_, spec)| spec.network.known())
@@ -177,7 +177,7 @@ impl Subnets {
         let properties = subnet.properties.get_or_insert_default();
         properties.address_prefix = Some(spec.cidr.to_string());
         properties.address_prefixes.clear();
-        // The models of whole groups and tables, of which only the identifier is read.
+        // The models of whole groups and tables, of which only the identifier is used.
         let resource = |id: &str| models::Resource { id: Some(id.to_owned()), ..models::Resource::default() };
         properties.network_security_group =
             spec.security_group.as_ref().map(|id| models::NetworkSecurityGroup {
@@ -196,12 +196,11 @@ impl Subnets {
         self.0.remember(&format!("{network}/subnets/{name}"), &answer);
         let broken = |error| crate::error::from_sdk(CALLS.write, None, error);
         let bytes = answer.into_body().collect().await.map_err(broken)?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            Error::internal("the answer makes no sense").with_call(CALLS.write).with_source(error)
-        })
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::internal("malformed response").with_call(CALLS.write).with_source(error))
     }
 
-    /// A subnet that was just written, which is certainly ours.
+    /// A subnet that was just written, and is therefore ours.
     fn made(
         &self,
         _: &Context,
@@ -220,7 +219,7 @@ impl Subnets {
     }
 }
 
-/// The network that a subnet is in.
+/// The network that contains a subnet.
 struct Within<'a> {
     id: String,
     tags: &'a Tags,

@@ -1,4 +1,4 @@
-//! Identities that machines run under.
+//! User-assigned identities of machines.
 
 use async_trait::async_trait;
 use azure_mgmt_msi::models;
@@ -14,13 +14,13 @@ use crate::clients::{Clients, Pages, Sent, pages, sent};
 use crate::names;
 use crate::tags::{self, Tags};
 
-/// An identity that machines run under. What it may do is said by role assignments to its principal.
+/// An identity of machines. Its permissions are role assignments to its principal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct UserAssignedIdentity<S: Stage = Open> {
     /// The resource group it is in.
     pub group: At<S, Id<ResourceGroup>>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -17,15 +17,15 @@ use super::arm::{ArmKind, Calls, Head, Site, calls, model, network};
 use crate::clients::{Clients, Pages, Sent};
 use crate::tags::{self, Tags};
 
-/// A private network of a region. It has a way out to the internet by itself.
+/// A private network of a region. It has access to the internet by default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct VirtualNetwork<S: Stage = Open> {
     /// The resource group it is in.
     pub group: At<S, Id<ResourceGroup>>,
-    /// Its address ranges.
+    /// Its CIDRs.
     pub cidrs: BTreeSet<IpNet>,
-    /// Tags beyond those of ownership.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -58,7 +58,7 @@ impl ArmKind for VirtualNetworks {
         if field == "group" { Mutability::Replace } else { Mutability::InPlace }
     }
 
-    /// What is in a network would have to go and come again: writing it once more is what helps.
+    /// Everything in a network would have to be replaced with it: writing it once more is what helps.
     fn mends() -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! Links between private DNS zones and the networks that see them.
+//! Links between private DNS zones and networks.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::clients::{Clients, pages, sent};
 use crate::tags::{self, Tags};
 use crate::{ids, names};
 
-/// Lets a network see a private DNS zone.
+/// Makes a private DNS zone visible to a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct VirtualNetworkLink<S: Stage = Open> {
@@ -58,7 +58,7 @@ impl Handler for VirtualNetworkLinks {
         Timing::new().settle(Duration::from_secs(30)).vanish(Duration::from_secs(30))
     }
 
-    /// A listing for each private zone that is the scope's: a zone of somebody else's is linked by its owner.
+    /// A listing for each private zone that the scope owns: foreign zones are linked by their owners.
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<VirtualNetworkLink<Closed>>>> {
         let own = self.0.group(query.scope);
         let zones: Vec<String> = match query.filter {
@@ -123,7 +123,7 @@ impl Handler for VirtualNetworkLinks {
         &self,
         request: Update<'_, VirtualNetworkLink<Closed>>,
     ) -> Result<Object<VirtualNetworkLink<Closed>>> {
-        // Every member is replaced by another link.
+        // Every change replaces the link.
         Ok(request.object.clone())
     }
 
@@ -164,7 +164,7 @@ impl VirtualNetworkLinks {
         let own = self.0.group(scope);
         if !bytes.is_empty() {
             let made = serde_json::from_slice(&bytes).map_err(|error| {
-                Error::internal("the answer makes no sense").with_call(CALLS.write).with_source(error)
+                Error::internal("malformed response").with_call(CALLS.write).with_source(error)
             })?;
             return Ok(observed(scope, &own, &made));
         }

@@ -1,4 +1,4 @@
-//! Machine types and zones, as the SKUs of the region tell them.
+//! Machine types and zones, from the SKUs of the region.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clients::{Clients, pages};
 
-/// A machine type that the region has, by its name: `Standard_D2s_v5`.
+/// A machine type that is available in the region, by its name: `Standard_D2s_v5`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct VmSize {
-    /// The zones of the region that have it.
+    /// The zones of the region in which it is available.
     #[serde(default)]
     pub zones: BTreeSet<String>,
 }
@@ -25,7 +25,7 @@ impl Resource for VmSize {
     type Resolved = Self;
 }
 
-/// A zone, as kOps names it: the region and the zone's number, `eastus-1`.
+/// A zone, in kOps' form: the region and the zone's number, `eastus-1`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AzureZone {}
 
@@ -68,7 +68,7 @@ impl Lookup for VmSizes {
         };
         let object = |sku: &ResourceSku| {
             let name = sku.name.clone().unwrap_or_default();
-            // Azure takes any spelling and keeps it.
+            // Azure accepts any spelling and preserves it.
             let selector =
                 selectors.iter().find(|it| it.eq_ignore_ascii_case(&name)).map(|it| (*it).to_owned());
             Object::foreign(selector.unwrap_or(name), VmSize { zones: zones(sku) })

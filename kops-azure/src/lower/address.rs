@@ -1,4 +1,4 @@
-//! An address becomes a public address.
+//! Lowers an address to a public IP address.
 
 use kops_core::Result;
 use kops_core::lower::Lowered;

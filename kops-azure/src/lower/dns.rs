@@ -1,4 +1,4 @@
-//! Zones and records of DNS become Azure's.
+//! Lowers DNS zones and records to Azure's.
 
 use kops_core::cloud::bare_domain;
 use kops_core::graph::{Id, Input, OutputRef, Wait};
@@ -49,9 +49,9 @@ fn address(balancer: Input<Id<LoadBalancer>>) -> Result<Input<String>> {
     let Input::Output(balancer) = balancer else {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            "a record that names a load balancer needs the balancer as a task of the graph",
+            "a record for a load balancer needs the load balancer as a task of the graph",
         )
-        .with_hint("share the balancer with GraphBuilder::share"));
+        .with_hint("add the load balancer with GraphBuilder::share"));
     };
     let output = AzureLoadBalancer::ADDRESS.name().to_owned();
     Ok(Input::Output(OutputRef { output, wait: Wait::Ready, ..balancer }))

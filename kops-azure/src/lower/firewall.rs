@@ -1,4 +1,4 @@
-//! A firewall becomes an application security group; its rules go into the security group of its network.
+//! Lowers a firewall to an application security group; its rules become part of its network's security group.
 
 use kops_core::Result;
 use kops_core::lower::Lowered;
@@ -19,7 +19,7 @@ impl Lowered<Site> for Firewall {
 }
 
 impl Lowered<Site> for FirewallRules {
-    /// The rules of all firewalls of a network are in one object, called after the network.
+    /// The rules of all firewalls of a network are in one object, named after the network.
     type Native = NetworkSecurityGroup;
 
     fn lower(_: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {

@@ -1,4 +1,4 @@
-//! An internet gateway needs nothing on Azure; a NAT gateway becomes one.
+//! Lowers gateways: an internet gateway needs nothing on Azure; a NAT gateway becomes one.
 
 use kops_core::Result;
 use kops_core::lower::Lowered;
@@ -23,7 +23,7 @@ impl Lowered<Site> for NatGateway {
     const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PUBLIC_IP.name(), AzureNatGateway::PUBLIC_IP.name())];
 
-    /// It serves the subnets that name it, whatever subnet it was to live in.
+    /// It serves the subnets that refer to it; the subnet that should contain it is ignored.
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let group = group(cx);
         let tags = labels(cx, []);

@@ -1,4 +1,4 @@
-//! An identity becomes a user-assigned identity, and an assignment for each of its roles.
+//! Lowers an identity to a user-assigned identity, and its roles to role assignments.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ impl Lowered<Site> for Identity {
     }
 }
 
-/// The roles of an identity: on its resource group unless they say on what.
+/// The roles of an identity, by default on its resource group.
 fn roles(spec: &Identity) -> Result<BTreeSet<RoleOn>> {
     let extension = spec.extensions.get::<AzureIdentity>()?.unwrap_or_default();
     #[cfg(feature = "cluster")]
@@ -51,7 +51,7 @@ fn assignment_name(identity: &str, role: &RoleOn) -> String {
     }
 }
 
-/// The tasks of the assignments of an identity, for machines to wait for.
+/// The tasks of an identity's role assignments, for machines to wait for.
 pub(super) fn assignments(name: &str, spec: &Identity) -> Result<Vec<String>> {
     Ok(roles(spec)?.iter().map(|role| assignment_name(name, role)).collect())
 }

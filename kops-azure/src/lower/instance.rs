@@ -1,4 +1,4 @@
-//! Single machines are not made on Azure: a scale set of one does as well, and can be replaced.
+//! Rejects single machines: a scale set of one works as well, and can be replaced.
 
 use kops_core::lower::Lowered;
 use kops_core::resource::Instance;

@@ -1,4 +1,4 @@
-//! An instance group becomes a scale set.
+//! Lowers an instance group to a scale set.
 
 use std::collections::BTreeMap;
 
@@ -25,8 +25,11 @@ impl Lowered<Site> for InstanceGroup {
         let extension = spec.extensions.get::<AzureInstanceGroup>()?.unwrap_or_default();
         let mut subnets = spec.subnets.iter().cloned();
         let (Some(subnet), None) = (subnets.next(), subnets.next()) else {
-            return Err(Error::new(ErrorKind::Unsupported, "the machines of a scale set are in one subnet")
-                .with_hint("name one: subnets span the zones on Azure"));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the machines of a scale set must be in one subnet",
+            )
+            .with_hint("specify one: subnets span the zones on Azure"));
         };
         let ssh_key = public_key(spec.ssh_key.as_ref(), cx)?;
         let zones = spec.zones.iter().map(|name| zone(cx, name)).collect::<Result<_>>()?;
@@ -54,7 +57,7 @@ impl Lowered<Site> for InstanceGroup {
             tags,
         };
         let set = cx.add(name, set);
-        // A machine's first steps fail when it may not take them yet.
+        // The first steps of a machine fail if it does not have the permissions yet.
         for (name, identity) in cx.specs::<Identity>()? {
             if spec.identity.as_ref().is_some_and(|id| Lowering::is_for::<Identity>(id, name)) {
                 for assignment in identity::assignments(name, &identity)? {
@@ -66,14 +69,11 @@ impl Lowered<Site> for InstanceGroup {
     }
 }
 
-/// The text of a key: machines are made with it, and do not refer to the key itself.
+/// The text of a key: machines are created with it, and do not refer to the key itself.
 fn public_key(key: Option<&Input<Id<SshKey>>>, cx: &Lowering<'_>) -> Result<Input<String>> {
     let Some(key) = key else {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            "Azure makes no Linux machine that nobody can log in to",
-        )
-        .with_hint("give the group an SSH key"));
+        return Err(Error::new(ErrorKind::Unsupported, "on Azure a Linux machine needs an SSH key")
+            .with_hint("set the SSH key of the group"));
     };
     let own = cx.specs::<SshKey>()?.into_iter().find(|(name, _)| Lowering::is_for::<SshKey>(key, name));
     match (own, ready(kops_core::lower::native::<Site, _>(key.clone()))) {
@@ -82,27 +82,24 @@ fn public_key(key: Option<&Input<Id<SshKey>>>, cx: &Lowering<'_>) -> Result<Inpu
             Ok(Input::Output(OutputRef { output: SshPublicKey::PUBLIC_KEY.name().to_owned(), ..shared }))
         }
         (None, _) => Err(Error::new(ErrorKind::Unsupported, "the SSH key has to be a task of the graph")
-            .with_hint("share the key with GraphBuilder::share")),
+            .with_hint("add the key with GraphBuilder::share")),
     }
 }
 
 fn check(spec: &InstanceGroup) -> Result<()> {
     if spec.min > spec.max {
         return Err(Error::invalid(format!(
-            "a group cannot have at least {} and at most {} machines",
+            "the minimum size {} of the group is greater than its maximum size {}",
             spec.min, spec.max
         )));
     }
     let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).with_hint(hint));
     if spec.options.detailed_monitoring {
-        return unsupported(
-            "Azure has no metrics in short intervals",
-            "leave detailedInstanceMonitoring out",
-        );
+        return unsupported("Azure has no detailed monitoring", "remove detailedInstanceMonitoring");
     }
-    // Azure's metadata service takes no tokens; what they are for, it does by a header that proxies do not pass.
+    // Azure's metadata service has no tokens; instead it requires a header that proxies do not forward.
     if spec.options.metadata_hop_limit.is_some() {
-        return unsupported("Azure's metadata service counts no hops", "leave httpPutResponseHopLimit out");
+        return unsupported("Azure's metadata service has no hop limit", "remove httpPutResponseHopLimit");
     }
     Ok(())
 }
@@ -110,25 +107,28 @@ fn check(spec: &InstanceGroup) -> Result<()> {
 fn disk(volume: &InstanceDisk) -> Result<ScaleSetDisk> {
     let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).with_hint(hint));
     if volume.keep {
-        return unsupported("disks of scale sets end with their machines", "leave deleteOnTermination out");
+        return unsupported(
+            "disks of scale sets are always deleted with their machines",
+            "remove deleteOnTermination",
+        );
     }
     if volume.kms_key.is_some() {
         return unsupported(
-            "disks of scale sets are encrypted with Azure's own key",
-            "leave encryptionKey out",
+            "disks of scale sets are always encrypted with Azure's own key",
+            "remove encryptionKey",
         );
     }
     if volume.iops.is_some() || volume.throughput_mibps.is_some() {
         return unsupported(
-            "what a disk of a scale set can do follows from its size and SKU",
-            "leave iops and throughput out",
+            "size and SKU determine the performance of a scale set's disks",
+            "remove iops and throughput",
         );
     }
     let sku = volume.disk_type.clone().unwrap_or_else(|| USUAL_SKU.to_owned());
     Ok(ScaleSetDisk { size: volume.size_gib, sku })
 }
 
-/// Disks by their numbers, in the order of their device names: Azure has no others.
+/// Data disks by LUN, in the order of their device names: Azure has no device names.
 fn data_disks(volumes: &BTreeMap<String, InstanceDisk>) -> Result<BTreeMap<u8, ScaleSetDisk>> {
     (0_u8..).zip(volumes.values()).map(|(number, volume)| Ok((number, disk(volume)?))).collect()
 }

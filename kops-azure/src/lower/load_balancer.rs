@@ -1,4 +1,4 @@
-//! A load balancer becomes one, with a public address of its own where it is public.
+//! Lowers a load balancer to one, with a public address of its own if it is public.
 
 use kops_core::lower::Lowered;
 use kops_core::resource::{HealthCheck, Listener, LoadBalancer, Protocol, Scheme};
@@ -7,14 +7,14 @@ use kops_core::{Error, ErrorKind, Result};
 use super::{Lowering, Site, group, labels, native};
 use crate::kinds::{AzureLoadBalancer, BalancerProbe, BalancerRule, Frontend, PublicIpAddress};
 
-/// Azure asks no more often, in seconds.
+/// Azure's minimum interval, in seconds.
 /// <https://learn.microsoft.com/en-us/azure/load-balancer/load-balancer-custom-probe-overview>
 const SHORTEST_INTERVAL: u32 = 5;
 
 impl Lowered<Site> for LoadBalancer {
     type Native = AzureLoadBalancer;
 
-    /// Clients reach it at an address: names are for records to give.
+    /// It has an address only: DNS records provide names.
     const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::DNS_NAME.name(), AzureLoadBalancer::ADDRESS.name())];
 
@@ -22,7 +22,7 @@ impl Lowered<Site> for LoadBalancer {
         let rules = spec.listeners.iter().map(rule).collect::<Result<_>>()?;
         let (group, tags) = (group(cx), labels(cx, []));
         let frontend = match spec.scheme {
-            // It stands before all subnets.
+            // It serves all subnets.
             Scheme::Public => {
                 let address = PublicIpAddress { group: group.clone(), tags: tags.clone() };
                 Frontend::Public(cx.add(name, address).ready().id())
@@ -32,9 +32,9 @@ impl Lowered<Site> for LoadBalancer {
                 let (Some(subnet), None) = (subnets.next(), subnets.next()) else {
                     return Err(Error::new(
                         ErrorKind::Unsupported,
-                        "an internal load balancer on Azure has an address in one subnet",
+                        "an internal load balancer on Azure must have its address in one subnet",
                     )
-                    .with_hint("name one: subnets span the zones, and so does the balancer"));
+                    .with_hint("specify one: subnets span the zones, and so does the load balancer"));
                 };
                 Frontend::Internal(native(subnet))
             }
@@ -51,9 +51,9 @@ fn rule(listener: &Listener) -> Result<BalancerRule> {
         _ => {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("a load balancer of Azure cannot listen on port {} like that", listener.port),
+                format!("a load balancer on Azure does not support the protocol of port {}", listener.port),
             )
-            .with_hint("it passes on TCP or UDP, and ends no TLS"));
+            .with_hint("use TCP or UDP, without a certificate"));
         }
     };
     let HealthCheck { port, https_path, interval_seconds, unhealthy, .. } = &listener.health_check;
@@ -62,7 +62,7 @@ fn rule(listener: &Listener) -> Result<BalancerRule> {
         port: port.unwrap_or(listener.target_port),
         path: https_path.clone(),
         interval: (*interval_seconds).max(SHORTEST_INTERVAL),
-        // One number for both verdicts.
+        // One number for both directions.
         threshold: *unhealthy,
     };
     Ok(BalancerRule {

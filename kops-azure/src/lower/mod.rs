@@ -1,16 +1,16 @@
-//! Lowering: agnostic tasks become native ones.
+//! Lowering: from agnostic tasks to native ones.
 //!
-//! Each agnostic kind is a file with an `impl` of [`Lowered`](kops_core::lower::Lowered). Names are kept. What there is
-//! one of on Azure although no agnostic task asks for it, the resource group, a network's security group and its route
-//! table, is added once by whoever needs it.
+//! Each agnostic kind has a file with an `impl` of [`Lowered`](kops_core::lower::Lowered). Names are kept.
+//! Objects without an agnostic counterpart (the resource group, and a network's security group and route
+//! table) are added once, by the first task that needs them.
 //!
-//! # Azure's shape
+//! # Differences of Azure
 //! | agnostic | on Azure |
 //! |---|---|
-//! | a subnet in a zone | subnets span the zones: the zone says nothing |
-//! | an internet gateway | nothing: every network has a way out |
-//! | a NAT gateway in a subnet | the subnets that use it say so |
-//! | a firewall | an application security group, of which the rules of the network's security group speak |
+//! | a subnet in a zone | subnets span the zones: the zone is ignored |
+//! | an internet gateway | nothing: every network has access to the internet |
+//! | a NAT gateway in a subnet | the subnets that use it refer to it |
+//! | a firewall | an application security group, to which the rules of the network's security group refer |
 //! | the rules of a firewall | rules of that group, see `rules.rs` |
 //! | an instance group | a scale set |
 //! | an identity | a user-assigned identity, and a role assignment for each role |
@@ -42,31 +42,31 @@ use crate::tags::{self, Tags};
 
 const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "Azure", kinds: every::<Site>(), parts: &[] };
 
-/// What lowering knows of Azure.
+/// What lowering knows about Azure.
 pub(crate) struct Site {
     pub(crate) location: String,
     /// The name of the scope's resource group.
     pub(crate) group: String,
-    /// Whether it is somebody else's.
+    /// Whether it is shared.
     pub(crate) shared_group: bool,
     /// The user that may log in to machines.
     pub(crate) admin_user: String,
 }
 
-/// A graph on its way to Azure's kinds.
+/// A graph that is being lowered to Azure's kinds.
 pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 
-/// A graph of agnostic and native tasks as one of native tasks only; the tasks of `kinds` pass through.
+/// Lowers a graph of agnostic and native tasks to one of native tasks only; tasks of `kinds` are kept as they are.
 ///
 /// # Errors
-/// Everything that Azure cannot do, at once.
+/// Everything that Azure does not support, at once.
 pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, site: &Site, kinds: &HashSet<&str>) -> Result<Native> {
     let native = LOWERINGS.lower(graph, scope, site, kinds)?;
     subnets_stay_with_their_networks(native.graph())?;
     Ok(native)
 }
 
-/// A subnet has no mark of its own that it is never to be deleted, and goes with its network.
+/// A subnet has no mark of its own that it is retained, and is deleted with its network.
 fn subnets_stay_with_their_networks(native: &TaskGraph) -> Result<()> {
     let retained = |task: &&kops_core::graph::Task| task.lifecycle == Lifecycle::Retained;
     for subnet in native.tasks().filter(retained).filter(|task| task.key.kind() == AzureSubnet::KIND) {
@@ -75,7 +75,7 @@ fn subnets_stay_with_their_networks(native: &TaskGraph) -> Result<()> {
             matches!(network.lifecycle, Lifecycle::Retained | Lifecycle::Shared { .. })
         });
         if !stays {
-            return Err(Error::new(ErrorKind::Unsupported, "it is inside a network that is not retained")
+            return Err(Error::new(ErrorKind::Unsupported, "it is part of a network that is not retained")
                 .with_task(&subnet.key)
                 .with_hint("retain the network as well"));
         }
@@ -83,13 +83,13 @@ fn subnets_stay_with_their_networks(native: &TaskGraph) -> Result<()> {
     Ok(())
 }
 
-/// A reference to an agnostic object as one to the object that stands for it, which must work: Azure refuses
-/// references to what is still being made.
+/// A reference to an agnostic object as one to the native object that implements it, which must be ready:
+/// Azure rejects references to objects that are still being created.
 fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
     ready(kops_core::lower::native::<Site, A>(id))
 }
 
-/// A value that is taken when the object works.
+/// A value that is read when the object is ready.
 fn ready<T>(input: Input<T>) -> Input<T> {
     match input {
         Input::Output(output) => Input::Output(OutputRef { wait: Wait::Ready, ..output }),
@@ -116,7 +116,7 @@ fn group(cx: &mut Lowering<'_>) -> Input<Id<ResourceGroup>> {
     cx.add_once(&site.group, ResourceGroup { name: site.group.clone(), tags }).id()
 }
 
-/// Tags beyond those of ownership: the scope's labels and these.
+/// Tags in addition to the ownership tags: the scope's labels and these.
 fn labels<'t>(cx: &Lowering<'_>, more: impl IntoIterator<Item = (&'t String, &'t String)>) -> Tags {
     let mut tags: Tags = BTreeMap::new();
     for (label, value) in cx.scope().extra_labels() {
@@ -126,13 +126,13 @@ fn labels<'t>(cx: &Lowering<'_>, more: impl IntoIterator<Item = (&'t String, &'t
     tags
 }
 
-/// The number of a zone in its region, `1` of `eastus-1`; it is looked up, so that a zone that does not exist is found
-/// before anything is made.
+/// The number of a zone in its region, `1` of `eastus-1`; it is looked up, so that a zone that does not exist
+/// is found before anything is created.
 fn zone(cx: &mut Lowering<'_>, name: &str) -> Result<String> {
     let location = &cx.provider().location;
     let Some(number) = name.strip_prefix(location.as_str()).and_then(|it| it.strip_prefix('-')) else {
         return Err(Error::invalid(format!("{name} is not a zone of {location}"))
-            .with_hint(format!("name it like {location}-1")));
+            .with_hint(format!("use a zone such as {location}-1")));
     };
     cx.looked_up::<AzureZone>(name);
     Ok(number.to_owned())

@@ -1,24 +1,26 @@
 //! The rules of a network's firewalls, as one security group.
 //!
-//! # What is not allowed
-//! Agnostic firewalls let in what a rule lets in and nothing else; Azure lets everything in a network reach everything.
-//! So behind all rules that allow, each firewall has one that stops what comes in, and one before it that lets Azure's
-//! load balancers ask how the machines are. Where a firewall's rules do not let everything out, one stops what goes out.
+//! # Denied traffic
+//! Agnostic firewalls allow what a rule allows and nothing else; Azure allows all traffic within a network.
+//! So after all allow rules, each firewall has one that denies inbound traffic, and before that one that
+//! allows the probes of Azure's load balancers. If a firewall's rules do not allow all outbound traffic,
+//! another rule denies it.
 //!
 //! # Priorities
-//! They follow from the rule itself, by a digest, so that adding a rule does not move others. Two rules that fall on the
-//! same number are told apart in the order of their digests, which moves one of the two at most.
+//! They are derived from the rule itself, by a digest, so that adding a rule does not renumber others. Two
+//! rules with the same number are separated in the order of their digests, which renumbers at most one of the
+//! two.
 //!
 //! | priorities | rules |
 //! |---|---|
-//! | 200–3899 | what is allowed, in no order: none of these stops anything |
+//! | 200–3899 | allow rules, in any order: none of these denies anything |
 //! | 3900–3999 | probes of load balancers |
-//! | 4000–4096 | what is stopped |
+//! | 4000–4096 | deny rules |
 //!
 //! # Load balancers
-//! Azure's are transparent: machines behind them see the client's address, and nothing guards the balancer itself. So a
-//! rule that admits a balancer's firewall admits, instead, whom the balancer's own rules admit at the ports that lead
-//! there.
+//! Azure's load balancers are transparent: machines behind them see the client's address, and the load
+//! balancer itself has no firewall. So a rule that allows a load balancer's firewall instead allows the
+//! sources that the load balancer's own rules allow at the corresponding ports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -38,19 +40,20 @@ pub(super) use super::subnet::name_of;
 const ALLOWED: RangeInclusive<u16> = 200..=3899;
 const PROBED: RangeInclusive<u16> = 3900..=3999;
 const STOPPED: RangeInclusive<u16> = 4000..=4096;
-/// Most rules of a group. <https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/azure-subscription-service-limits#azure-networking-limits>
+/// The maximum number of rules of a group.
+/// <https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/azure-subscription-service-limits#azure-networking-limits>
 const MOST: usize = 1000;
 
-/// Everybody.
+/// Any source.
 const ANY: &str = "*";
-/// Where probes of load balancers come from.
+/// The source of load balancer probes.
 const BALANCERS: &str = "AzureLoadBalancer";
 
 /// A firewall and its rules.
 struct Wall<'a> {
     name: &'a str,
     rules: BTreeSet<FirewallRule>,
-    /// Whether it is around a load balancer.
+    /// Whether it is the firewall of a load balancer.
     balancing: bool,
 }
 
@@ -76,7 +79,10 @@ pub(super) fn security_group(
     if drafts.len() > MOST {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            format!("{} rules are more than the {MOST} that a security group of Azure holds", drafts.len()),
+            format!(
+                "{} rules are more than the maximum of {MOST} in a security group on Azure",
+                drafts.len()
+            ),
         ));
     }
     let (group, tags) = (group(cx), labels(cx, []));
@@ -104,7 +110,7 @@ fn walls<'a>(network: &Input<Id<Network>>, cx: &Lowering<'a>) -> Result<Vec<Wall
         .collect())
 }
 
-/// The rule, or those that stand for it where the peer is the firewall of a load balancer.
+/// The rule, or those that replace it if the peer is the firewall of a load balancer.
 fn seen_through_balancers(
     rule: &FirewallRule,
     walls: &[Wall<'_>],
@@ -137,7 +143,7 @@ fn seen_through_balancers(
     wall.rules
         .iter()
         .filter(admits)
-        // What comes from the machines themselves needs no balancer.
+        // Traffic from the machines themselves needs no load balancer.
         .filter(|outer| outer.peer != rule.peer)
         .map(|outer| rule.clone().peer(outer.peer.clone()))
         .collect()
@@ -147,7 +153,7 @@ fn contains(ports: Option<Ports>, port: u16) -> bool {
     ports.is_none_or(|ports| (ports.from..=ports.to).contains(&port))
 }
 
-/// A rule without its number.
+/// A rule without its priority.
 struct Draft {
     band: RangeInclusive<u16>,
     rule: SecurityRule,
@@ -168,14 +174,14 @@ fn allowed(wall: &str, rule: &FirewallRule) -> Result<Draft> {
         Protocol::Number(number) => {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("rules on Azure cannot speak of IP protocol {number}"),
+                format!("rules on Azure do not support IP protocol {number}"),
             )
             .with_hint(
-                "Azure's networks carry TCP, UDP, ICMP, ESP and AH: use a tunnel over UDP, such as VXLAN",
+                "Azure's networks support TCP, UDP, ICMP, ESP and AH: use a tunnel over UDP, such as VXLAN",
             ));
         }
     };
-    // Of ICMP a rule cannot tell types apart.
+    // Rules cannot distinguish ICMP types.
     let ported = matches!(rule.protocol, Protocol::Tcp | Protocol::Udp);
     let ports = rule.ports.filter(|_| ported);
     let peer = match &rule.peer {
@@ -186,9 +192,9 @@ fn allowed(wall: &str, rule: &FirewallRule) -> Result<Draft> {
         Peer::PrefixList(list) => {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("Azure has no prefix lists such as {list}"),
+                format!("Azure does not support prefix lists such as {list}"),
             )
-            .with_hint("write the ranges themselves"));
+            .with_hint("list the CIDRs instead"));
         }
     };
     let inbound = rule.direction == Direction::Ingress;
@@ -206,7 +212,7 @@ fn allowed(wall: &str, rule: &FirewallRule) -> Result<Draft> {
     Ok(Draft { band: ALLOWED, rule })
 }
 
-/// What stops everything else.
+/// The rules that deny everything else.
 fn stopped(wall: &Wall<'_>) -> Vec<Draft> {
     if wall.rules.is_empty() {
         return Vec::new();
@@ -241,13 +247,13 @@ fn stopped(wall: &Wall<'_>) -> Vec<Draft> {
     drafts
 }
 
-/// The rules with names and numbers.
+/// The rules with names and priorities.
 fn numbered(drafts: Vec<Draft>) -> Result<BTreeSet<SecurityRule>> {
-    // Equal rules become one: the whole of IPv4 and of IPv6 are both everybody.
+    // Equal rules become one: the whole of IPv4 and of IPv6 are both "any".
     let mut by_digest: BTreeMap<String, Draft> = BTreeMap::new();
     for draft in drafts {
         let text = serde_json::to_string(&draft.rule)
-            .map_err(|error| Error::internal("a rule does not serialise").with_source(error))?;
+            .map_err(|error| Error::internal("a rule cannot be serialised").with_source(error))?;
         by_digest.insert(names::guid(&text).replace('-', ""), draft);
     }
     let mut taken: BTreeSet<(bool, u16)> = BTreeSet::new();
@@ -255,7 +261,7 @@ fn numbered(drafts: Vec<Draft>) -> Result<BTreeSet<SecurityRule>> {
     for (digest, Draft { band, rule }) in by_digest {
         let priority = free(&digest, &band, |priority| !taken.contains(&(rule.inbound, priority)))
             .ok_or_else(|| {
-                Error::new(ErrorKind::Unsupported, "there are more firewalls than Azure has priorities for")
+                Error::new(ErrorKind::Unsupported, "there are more firewalls than priorities on Azure")
             })?;
         taken.insert((rule.inbound, priority));
         let name = format!("{OURS}{}", digest.get(..16).unwrap_or(&digest));
@@ -264,7 +270,7 @@ fn numbered(drafts: Vec<Draft>) -> Result<BTreeSet<SecurityRule>> {
     Ok(rules)
 }
 
-/// The first free number of a band from where a digest points to.
+/// The first free number of a range, starting where the digest points.
 fn free(digest: &str, band: &RangeInclusive<u16>, is_free: impl Fn(u16) -> bool) -> Option<u16> {
     let size = band.end() - band.start() + 1;
     let start = digest.get(..8).and_then(|it| u32::from_str_radix(it, 16).ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! An SSH key becomes one.
+//! Lowers an SSH key to an SSH public key.
 
 use kops_core::lower::Lowered;
 use kops_core::resource::SshKey;
@@ -16,7 +16,7 @@ impl Lowered<Site> for SshKey {
             let kind = key.split(' ').next().unwrap_or_default();
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("Azure takes no SSH keys of the kind {kind:?}"),
+                format!("Azure does not support SSH keys of type {kind:?}"),
             )
             .with_hint("use an RSA key of 2048 bits or more, or an Ed25519 key"));
         }

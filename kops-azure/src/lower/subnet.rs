@@ -1,6 +1,7 @@
-//! A subnet becomes a subnet, which says what guards it, which routes it has and which NAT gateway it uses.
+//! Lowers a subnet to a subnet, which refers to its security group, route table and NAT gateway.
 //!
-//! It spans the zones of the region, so a zone says nothing; and it carries no tags, so neither do its labels.
+//! It spans the zones of the region, so its zone is ignored; and it carries no tags, so neither do its
+//! labels.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use kops_core::{Error, ErrorKind, Result};
 use super::{Lowering, Site, group, labels, native, rules};
 use crate::kinds::{AzureRoute, AzureSubnet, RouteTable};
 
-/// Everywhere else.
+/// The default route.
 const DEFAULT: &str = "0.0.0.0/0";
 
 impl Lowered<Site> for Subnet {
@@ -26,7 +27,7 @@ impl Lowered<Site> for Subnet {
         let nat_gateway = match spec.egress {
             Egress::Nat(gateway) => Some(native(gateway)),
             Egress::Existing(target) => {
-                let default = DEFAULT.parse().map_err(|_| Error::internal("the default route is none"))?;
+                let default = DEFAULT.parse().map_err(|_| Error::internal("the default route is invalid"))?;
                 routes.insert(leading_to(default, &target)?);
                 None
             }
@@ -34,8 +35,8 @@ impl Lowered<Site> for Subnet {
         };
         let network = rules::name_of(&spec.network);
         let (group, tags) = (group(cx), labels(cx, []));
-        // One table for all subnets, which the cloud controller may add routes of pods to; one of its own for a subnet
-        // that has others.
+        // One table for all subnets, to which the cloud controller may add routes of pods; a table of its own
+        // for a subnet with other routes.
         let table = if routes.is_empty() { network.clone() } else { name.to_owned() };
         let table = cx.add_once(&table, RouteTable { group, routes, tags });
         let security_group = rules::security_group(&spec.network, cx)?;
@@ -61,11 +62,11 @@ fn leading_to(cidr: ipnet::IpNet, target: &str) -> Result<AzureRoute> {
     if ["VirtualNetworkGateway", "VnetLocal", "None"].contains(&target) {
         return Ok(AzureRoute { cidr, next_hop: target.to_owned(), address: None });
     }
-    Err(Error::new(ErrorKind::Unsupported, format!("a route on Azure cannot lead to {target}"))
-        .with_hint("write the address of an appliance, or VirtualNetworkGateway"))
+    Err(Error::new(ErrorKind::Unsupported, format!("{target} is not a valid route target on Azure"))
+        .with_hint("use the address of an appliance, or VirtualNetworkGateway"))
 }
 
-/// The name of the task that an input points to, or the last part of a known identifier.
+/// The name of the task that an input refers to, or the last segment of a known identifier.
 pub(super) fn name_of<R>(id: &Input<kops_core::graph::Id<R>>) -> String {
     match id {
         Input::Known(id) => crate::ids::name(id.as_str()).to_owned(),

@@ -1,4 +1,4 @@
-//! A volume becomes a managed disk.
+//! Lowers a volume to a managed disk.
 
 use kops_core::Result;
 use kops_core::graph::Setting;
@@ -8,7 +8,7 @@ use kops_core::resource::Volume;
 use super::{Lowering, Site, group, labels, zone};
 use crate::kinds::ManagedDisk;
 
-/// The SKU that kOps takes.
+/// kOps' SKU.
 pub(super) const USUAL_SKU: &str = "StandardSSD_LRS";
 
 impl Lowered<Site> for Volume {
@@ -17,7 +17,7 @@ impl Lowered<Site> for Volume {
     const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        // A disk without a zone can be attached to machines without one only.
+        // A disk without a zone can only be attached to machines without one.
         let zone = if spec.zone.is_empty() { None } else { Some(zone(cx, &spec.zone)?) };
         let group = group(cx);
         let disk = ManagedDisk {
@@ -27,7 +27,7 @@ impl Lowered<Site> for Volume {
             sku: spec.volume_type.unwrap_or_else(|| USUAL_SKU.to_owned()),
             iops: setting(spec.iops),
             throughput: setting(spec.throughput_mibps),
-            // Disks are encrypted in any case.
+            // Disks are always encrypted.
             encryption_set: spec.kms_key,
             provisioned: Setting::To(true),
             tags: labels(cx, &spec.labels),

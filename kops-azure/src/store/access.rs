@@ -1,4 +1,4 @@
-//! How requests for blobs say who sends them: by a token, or by a signature with the account's key.
+//! Authorization of blob requests: by a token, or by a signature with the account's key.
 //!
 //! The signature is Azure's Shared Key:
 //! <https://learn.microsoft.com/en-us/rest/api/storageservices/authorize-with-shared-key>.
@@ -15,10 +15,10 @@ use kops_core::{Error, Result};
 use ring::hmac;
 use time::OffsetDateTime;
 
-/// What tokens are for.
+/// The scope of tokens.
 const SCOPE: &str = "https://storage.azure.com/.default";
 
-/// The headers that are signed by their values alone, in this order.
+/// The headers of which only the values are signed, in this order.
 const SIGNED: [&str; 11] = [
     "content-encoding",
     "content-language",
@@ -39,7 +39,7 @@ pub(super) enum Access {
     Key { account: String, key: hmac::Key, clock: Arc<dyn Clock> },
 }
 
-/// Without credentials: whose `Debug` shows what is theirs to say.
+/// Without credentials, whose `Debug` output may show anything.
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -50,18 +50,18 @@ impl fmt::Debug for Access {
 }
 
 impl Access {
-    /// By an account's key, as the portal and `az storage account keys list` show it.
+    /// Uses an account's key, in the form of the portal and of `az storage account keys list`.
     pub(super) fn key(account: &str, key: &str, clock: Arc<dyn Clock>) -> Result<Self> {
         // The decoder's own error would show a part of the key.
         let key = BASE64_STANDARD.decode(key.trim()).map_err(|_| {
-            Error::invalid(format!("what is given as the key of the storage account {account} is none"))
+            Error::invalid(format!("the key of the storage account {account} is malformed"))
                 .with_hint(format!("copy it from `az storage account keys list --account-name {account}`"))
         })?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
         Ok(Self::Key { account: account.to_owned(), key, clock })
     }
 
-    /// Completes a request, which must not be changed any more.
+    /// Completes a request, which must not be changed afterwards.
     pub(super) async fn authorize(&self, request: &mut Request) -> azure_core::Result<()> {
         let proof = match self {
             Self::Tokens(credential) => {

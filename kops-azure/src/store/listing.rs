@@ -1,20 +1,20 @@
-//! A page of a listing of blobs, which is XML.
+//! Parsing of a page of a blob listing, which is XML.
 
 use quick_xml::events::Event;
 
-/// What a page of a listing says.
+/// The content of a page.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Page {
     /// Blobs and their ETags.
     pub(super) blobs: Vec<(String, String)>,
-    /// What stands for all blobs behind a slash.
+    /// Prefixes that stand for all blobs below a slash.
     pub(super) prefixes: Vec<String>,
-    /// Where the next page begins; empty when there is none.
+    /// The marker of the next page; empty if there is none.
     pub(super) next: String,
 }
 
 impl Page {
-    /// Reads the answer to List Blobs.
+    /// Parses the response of List Blobs.
     pub(super) fn read(bytes: &[u8]) -> quick_xml::Result<Self> {
         let mut reader = quick_xml::Reader::from_reader(bytes);
         let (mut page, mut path) = (Self::default(), Vec::<String>::new());
@@ -39,7 +39,7 @@ impl Page {
                     let text = text.decode()?;
                     Self::put(&path, &text, &mut page.next, &mut name, &mut tag);
                 }
-                // `&amp;` and its like come by themselves.
+                // `&amp;` and the like are separate events.
                 Event::GeneralRef(entity) => {
                     let entity = entity.decode()?;
                     let text = match &*entity {

@@ -1,14 +1,14 @@
 //! Bootstrap of plain distribution images by cloud-init.
 //!
-//! What is there: a machine of the control plane or a node gets kernel modules and settings, containerd,
-//! and kubelet, kubeadm and kubectl of the cluster's version from the Kubernetes project's package
-//! repository (Debian's and Red Hat's families of distributions); the kubelet gets the group's labels and
-//! taints; and files under `/etc/kops` say which cluster, group and role the machine has and where the API
-//! is. The group's `additionalUserData` goes along as further parts. An image that has it all already is
-//! left as it is.
+//! What it does: control-plane machines and nodes get kernel modules and settings, containerd, and the
+//! kubelet, kubeadm and kubectl of the cluster's version from the Kubernetes project's package repository
+//! (Debian and Red Hat families of distributions). The kubelet gets the group's labels and taints. Files
+//! under `/etc/kops` record the machine's cluster, group and role and the address of the API. The group's
+//! `additionalUserData` is appended as further parts. An image that already has all of this is left as it is.
 //!
-//! What is not there yet: nothing runs `kubeadm init` or `kubeadm join`, so no Kubernetes comes up by itself;
-//! keys and certificates are not handed out, disks of etcd not mounted, and no network plugin is installed.
+//! What it does not do yet: nothing runs `kubeadm init` or `kubeadm join`, so Kubernetes does not come up by
+//! itself; keys and certificates are not distributed, etcd disks are not mounted, and no network plugin is
+//! installed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,10 +22,10 @@ use crate::extensions::MachineRole;
 use crate::spec::{InstanceGroup, Path, Problems};
 use kops_core::graph::{Input, Secret};
 
-/// The Kubernetes project's packages: a repository for each minor version.
+/// The Kubernetes project's package repositories, one for each minor version.
 const REPOSITORY: &str = "https://pkgs.k8s.io/core:/stable:";
 
-/// What runs on the machine; see the file for what it does.
+/// The script that runs on the machine; it documents what it does.
 const PREPARE: &str = include_str!("prepare.sh");
 
 /// Prepares plain distribution images for kubeadm, by cloud-init.
@@ -33,7 +33,7 @@ const PREPARE: &str = include_str!("prepare.sh");
 /// ```
 /// use kops_cluster::bootstrap::CloudInit;
 ///
-/// // Machines without a way to the internet take packages from a mirror.
+/// // Machines without internet access install packages from a mirror.
 /// let bootstrap = CloudInit::default().repository("https://mirror.example.com/kubernetes");
 /// ```
 #[derive(Clone, Debug)]
@@ -48,7 +48,8 @@ impl Default for CloudInit {
 }
 
 impl CloudInit {
-    /// Takes Kubernetes' packages from a mirror that is laid out as `https://pkgs.k8s.io/core:/stable:` is.
+    /// Installs the Kubernetes packages from a mirror with the same layout as
+    /// `https://pkgs.k8s.io/core:/stable:`.
     pub fn repository(mut self, url: impl Into<String>) -> Self {
         url.into().trim_end_matches('/').clone_into(&mut self.repository);
         self
@@ -57,7 +58,7 @@ impl CloudInit {
     /// The cloud-config of a machine.
     fn config(&self, machine: &BootMachine<'_>, problems: &mut Problems) -> Text {
         let mut text = Text::default();
-        // The name that the cloud gives the machine is the name of its node.
+        // The cloud's name for the machine is also its node name.
         text.push("#cloud-config\npreserve_hostname: false\nprefer_fqdn_over_hostname: true\nwrite_files:\n");
         let files = [
             ("/etc/modules-load.d/kops.conf", "0644", "overlay\nbr_netfilter\n".to_owned()),
@@ -73,7 +74,7 @@ impl CloudInit {
                 quoted(&content)
             ));
         }
-        // The host may not be known yet; names of hosts need no quoting.
+        // The host may not be known yet; host names need no quoting.
         text.push("- path: /etc/kops/api-endpoint\n  permissions: \"0644\"\n  content: \"");
         text.push_input(&machine.endpoint.host);
         text.push(&format!(":{}\\n\"\n", machine.endpoint.port));
@@ -81,17 +82,18 @@ impl CloudInit {
         text
     }
 
-    /// What the script is told.
+    /// The script's environment.
     fn environment(&self, machine: &BootMachine<'_>, problems: &mut Problems) -> String {
         let spec = &machine.cluster.spec;
         let version = spec.kubernetes_version.as_deref().unwrap_or_default().trim_start_matches('v');
         let minor = semver::Version::parse(version).map(|it| format!("v{}.{}", it.major, it.minor));
         let minor = minor.unwrap_or_else(|_| {
-            // Once for the cluster would do; the group names which machines cannot be made.
+            // Reported for each group, although once for the cluster would do: the group shows which machines
+            // are affected.
             problems.error(
                 Path::root(),
                 format!("the cluster's kubernetesVersion {version:?} is not a version"),
-                "write it in full, like 1.34.1",
+                "use a full version such as 1.34.1",
             );
             String::new()
         });
@@ -112,7 +114,7 @@ impl NodeBootstrap for CloudInit {
         let more = &machine.group.spec.additional_user_data;
         let config = match machine.role {
             MachineRole::ControlPlane | MachineRole::Node => Some(self.config(machine, problems)),
-            // A bastion is a plain machine that lets SSH through.
+            // A bastion is a plain machine that forwards SSH.
             MachineRole::Bastion => None,
         };
         let text = match (config, more.is_empty()) {
@@ -124,7 +126,7 @@ impl NodeBootstrap for CloudInit {
     }
 }
 
-/// Settings that concern machines and that nothing acts on yet.
+/// Warns of machine settings that are not implemented yet.
 fn warn_of_idle(group: &InstanceGroup, problems: &mut Problems) {
     let spec = &group.spec;
     for (field, set) in [
@@ -134,14 +136,14 @@ fn warn_of_idle(group: &InstanceGroup, problems: &mut Problems) {
         if set {
             problems.warn(
                 Path::of("spec").key(field),
-                "it is kept, but nothing acts on it yet",
-                "leave it out; where machines depend on it, see to it by additionalUserData",
+                "it is preserved, but not implemented yet",
+                "remove it; if the machines need it, configure it in additionalUserData",
             );
         }
     }
 }
 
-/// Kernel settings: what Kubernetes' networks need, then the specification's own.
+/// Kernel settings: those that Kubernetes networking needs, then the specification's own.
 fn sysctl(machine: &BootMachine<'_>) -> String {
     let mut text = "net.bridge.bridge-nf-call-iptables = 1\nnet.bridge.bridge-nf-call-ip6tables = 1\n\
                     net.ipv4.ip_forward = 1\n"
@@ -154,7 +156,7 @@ fn sysctl(machine: &BootMachine<'_>) -> String {
     text
 }
 
-/// Who the machine is, for whatever runs on it later.
+/// The machine's description, for programs that run on it later.
 fn describe(machine: &BootMachine<'_>) -> String {
     let spec = &machine.cluster.spec;
     let networking = &spec.networking;
@@ -188,8 +190,9 @@ fn kubelet(group: &InstanceGroup) -> String {
     format!("KUBELET_EXTRA_ARGS=\"{}\"\n", arguments.trim_end())
 }
 
-/// The labels that a kubelet may give its own node. With others of `kubernetes.io` and `k8s.io` it refuses to
-/// start: <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction>.
+/// The labels that a kubelet may set on its own node. It does not start with any other label of
+/// `kubernetes.io` or `k8s.io`:
+/// <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction>.
 fn own_labels(labels: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
     let within = |prefix: &str, domain: &str| {
         prefix.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))

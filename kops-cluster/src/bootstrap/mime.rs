@@ -1,4 +1,4 @@
-//! User data of several parts, as kOps lays it out.
+//! Multipart user data, in kOps' layout.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::text::Text;
 use crate::spec::{Path, Problems, UserData};
 
-/// The kinds of parts that cloud-init reads, as kOps admits them.
+/// The MIME types that cloud-init reads and kOps allows.
 const KINDS: &[&str] = &[
     "text/x-include-once-url",
     "text/x-include-url",
@@ -18,13 +18,13 @@ const KINDS: &[&str] = &[
     "text/cloud-boothook",
 ];
 
-/// Lets the lists of a user's cloud-config follow those of ours instead of replacing them.
+/// Appends the lists of a user's cloud-config to ours instead of replacing them.
 const MERGE: &str = "Merge-Type: list(append)+dict(no_replace,recurse_list)+str()\n";
 
-/// The width of a line of base64: RFC 2045, section 6.8.
+/// The line length of base64: RFC 2045, section 6.8.
 const WIDTH: usize = 76;
 
-/// Puts further parts behind the first, which is a cloud-config in ASCII.
+/// Appends further parts to the first, which is a cloud-config in ASCII.
 pub(super) fn multipart(first: Option<(&str, Text)>, more: &[UserData], problems: &mut Problems) -> Text {
     let boundary = boundary(more);
     let mut text = Text::default();
@@ -61,7 +61,7 @@ fn header(boundary: &str, name: &str, kind: &str, encoding: &str) -> String {
     )
 }
 
-/// kOps' boundary, made longer if a part holds it.
+/// kOps' boundary, extended if a part contains it.
 fn boundary(parts: &[UserData]) -> String {
     let mut boundary = "MIMEBOUNDARY".to_owned();
     while parts.iter().any(|part| part.content.contains(&boundary)) {
@@ -86,7 +86,7 @@ fn check(part: &UserData, path: &Path, problems: &mut Problems) {
     if !KINDS.contains(&part.r#type.as_str()) {
         problems.error(
             path.key("type"),
-            format!("{:?} is not a type of user data", part.r#type),
+            format!("{:?} is not a user data type", part.r#type),
             format!("use one of {}", KINDS.join(", ")),
         );
     }
@@ -94,7 +94,7 @@ fn check(part: &UserData, path: &Path, problems: &mut Problems) {
     if part.name.is_empty() || !part.name.chars().all(plain) {
         problems.error(
             path.key("name"),
-            format!("{:?} cannot be the name of a file", part.name),
+            format!("{:?} is not a valid file name", part.name),
             "use letters, digits, dots and dashes",
         );
     }

@@ -1,12 +1,12 @@
-//! What machines run at first boot.
+//! What machines run on first boot.
 //!
-//! The model asks a [`NodeBootstrap`] for the user data of every group of machines and puts it into the
-//! group's task. How a machine becomes a member of the cluster is thereby a choice of the program: the one
-//! that comes with the crate, [`CloudInit`], prepares plain distribution images for kubeadm; another one
-//! may start an operating system of its own.
+//! The model asks a [`NodeBootstrap`] for the user data of every instance group and puts it into the group's
+//! task. The program thereby chooses how a machine joins the cluster: the bootstrap that comes with the
+//! crate, [`CloudInit`], prepares plain distribution images for kubeadm; another may boot an operating system
+//! of its own.
 //!
-//! User data can hold what is not known before other tasks are done (the name of a load balancer), and it is
-//! a secret throughout: neither plans nor events show it.
+//! User data may refer to outputs of other tasks (the name of a load balancer), and it is secret throughout:
+//! neither plans nor events show it.
 
 mod cloud_init;
 mod mime;
@@ -20,20 +20,20 @@ use kops_core::graph::{Input, Secret};
 
 pub use cloud_init::CloudInit;
 
-/// Makes machines members of a cluster.
+/// Makes machines join a cluster.
 ///
 /// # Behavior
-/// - Pure: the same user data for the same machine. A change of it replaces machines, so it changes only
-///   when machines must.
-/// - What a group asks for and this bootstrap cannot do is reported among the problems, with its path below
-///   `spec`, never dropped silently.
+/// - Pure: the same machine gets the same user data. Changed user data replaces machines, so it changes only
+///   when machines have to be replaced.
+/// - A setting of the group that this bootstrap does not support is reported among the problems, with its
+///   path below `spec`, and never silently ignored.
 ///
 /// ```
 /// use kops_cluster::bootstrap::{BootMachine, NodeBootstrap};
 /// use kops_cluster::Problems;
 /// use kops_core::graph::{Input, Secret};
 ///
-/// /// An image that needs to be told nothing but where the API is.
+/// /// An image that only needs the address of the API.
 /// #[derive(Debug)]
 /// struct Appliance;
 ///
@@ -45,17 +45,17 @@ pub use cloud_init::CloudInit;
 /// }
 /// ```
 pub trait NodeBootstrap: fmt::Debug + Send + Sync {
-    /// What a group's machines get as user data, plain (not encoded); `None` when they need none.
+    /// The user data of a group's machines, as plain text (not encoded); `None` if they need none.
     fn user_data(&self, machine: &BootMachine<'_>, problems: &mut Problems) -> Option<Input<Secret>>;
 
-    /// What machines ask of the control plane as they join, beside the API. The load balancer of the API
-    /// passes it on, and it gets a name of its own.
+    /// The services of the control plane, besides the API, that machines use when they join. Each gets a DNS
+    /// name of its own and is forwarded by the API's load balancer.
     fn join_services(&self) -> &[JoinService] {
         &[]
     }
 }
 
-/// A machine that shall become a member of a cluster.
+/// A machine that is to join a cluster.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BootMachine<'a> {
@@ -63,14 +63,14 @@ pub struct BootMachine<'a> {
     pub cluster: &'a Cluster,
     /// The group it belongs to.
     pub group: &'a InstanceGroup,
-    /// What it is in the cluster.
+    /// Its role in the cluster.
     pub role: MachineRole,
-    /// Where it finds the API.
+    /// The address of the API.
     pub endpoint: &'a Endpoint,
 }
 
 impl<'a> BootMachine<'a> {
-    /// A machine of a cluster's group.
+    /// A machine of an instance group.
     pub fn new(
         cluster: &'a Cluster,
         group: &'a InstanceGroup,
@@ -81,11 +81,11 @@ impl<'a> BootMachine<'a> {
     }
 }
 
-/// Where machines of a cluster find the API.
+/// The address of the API as machines of the cluster use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Endpoint {
-    /// The name, which may be that of a load balancer that is yet to be made.
+    /// The host name; it may be that of a load balancer that does not exist yet.
     pub host: Input<String>,
     /// The port.
     pub port: u16,
@@ -98,11 +98,11 @@ impl Endpoint {
     }
 }
 
-/// A service of the control plane that machines use as they join.
+/// A service of the control plane that machines use when they join.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JoinService {
-    /// Its name: it is found as `<name>.internal.<cluster>`.
+    /// Its name: it is reachable as `<name>.internal.<cluster>`.
     pub name: String,
     /// Its port.
     pub port: u16,

@@ -1,8 +1,8 @@
-//! Text that may hold values that are not known yet.
+//! Text that may contain values that are not known yet.
 
 use kops_core::graph::{Input, Part, Secret};
 
-/// A text in the making.
+/// A text under construction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Text(Vec<Part>);
 
@@ -40,7 +40,7 @@ impl Text {
     }
 }
 
-/// A text as a scalar of YAML, in double quotes and in ASCII: JSON's strings are YAML's too.
+/// A text as a double-quoted YAML scalar in ASCII; every JSON string is one.
 pub(super) fn quoted(text: &str) -> String {
     use std::fmt::Write;
 
@@ -58,7 +58,7 @@ pub(super) fn quoted(text: &str) -> String {
     })
 }
 
-/// A text as a word of the shell.
+/// A text as a single shell word.
 pub(super) fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

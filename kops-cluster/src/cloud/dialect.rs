@@ -1,10 +1,10 @@
-//! What a specification says in the words of one cloud.
+//! Provider-specific settings of a specification.
 //!
 //! Some settings mean something on one cloud only: an allocation strategy for spot machines, a policy in a
 //! cloud's own language. The model does not know them; it hands the specification to the provider's
-//! [`Dialect`], which puts what it understands into the typed extensions of a task. A setting that is set
-//! and that the dialect does not claim is refused with its path (or, if it only tunes, warned of): nothing is
-//! silently dropped.
+//! [`Dialect`], which turns the settings it understands into typed extensions of a task. A setting that no
+//! dialect claims is rejected with its path, or causes a warning if it only tunes something: nothing is
+//! silently ignored.
 
 use std::fmt;
 
@@ -15,9 +15,9 @@ use kops_core::resource::{self, Extension, Extensions, Identity, LoadBalancer};
 
 use crate::extensions::MachineRole;
 
-/// Translates what a specification says in a cloud's own words.
+/// Translates the provider-specific settings of a specification.
 ///
-/// Every method may be left out: [`NoDialect`] is the dialect that claims nothing.
+/// Every method has a default: [`NoDialect`] claims no setting.
 ///
 /// ```
 /// use kops_cluster::cloud::{Dialect, extend};
@@ -51,18 +51,17 @@ use crate::extensions::MachineRole;
 /// }
 /// ```
 pub trait Dialect: fmt::Debug + Send + Sync {
-    /// The fields of [`GROUP_FIELDS`] that this dialect acts on, as they are called there.
+    /// The fields of [`GROUP_FIELDS`] that this dialect handles, under their names there.
     fn group_fields(&self) -> &[&str] {
         &[]
     }
 
-    /// The fields of [`CLUSTER_FIELDS`] that this dialect acts on, as they are called there.
+    /// The fields of [`CLUSTER_FIELDS`] that this dialect handles, under their names there.
     fn cluster_fields(&self) -> &[&str] {
         &[]
     }
 
-    /// Adds to a group's task what the specification says in the cloud's words. Paths of problems start at
-    /// `spec`.
+    /// Adds the provider-specific settings of a group to its task. Paths of problems start at `spec`.
     fn instance_group(
         &self,
         _cluster: &Cluster,
@@ -72,7 +71,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     ) {
     }
 
-    /// The same for a load balancer, the API's or the bastion's.
+    /// Adds the provider-specific settings of a load balancer, the API's or the bastion's.
     fn load_balancer(
         &self,
         _cluster: &Cluster,
@@ -82,7 +81,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     ) {
     }
 
-    /// The same for what machines of a role may do.
+    /// Adds the provider-specific permissions of a role's machines.
     fn identity(
         &self,
         _cluster: &Cluster,
@@ -93,7 +92,7 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     }
 }
 
-/// Hands an extension on to a task, unless it says nothing.
+/// Adds an extension to a task, unless it has its default value.
 pub fn extend<E: Extension + Default + PartialEq>(
     extensions: &mut Extensions,
     extension: &E,
@@ -104,29 +103,29 @@ pub fn extend<E: Extension + Default + PartialEq>(
     }
 }
 
-/// Hands an extension on to a task.
+/// Adds an extension to a task.
 pub(crate) fn hand_on(extensions: &mut Extensions, extension: &impl Extension, problems: &mut Problems) {
     if let Err(error) = extensions.set(extension) {
-        problems.error(Path::of("spec"), error.to_string(), "report this: it is a defect");
+        problems.error(Path::of("spec"), error.to_string(), "this is a bug in kops; please report it");
     }
 }
 
 /// What a load balancer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// It stands in front of the API.
+    /// It fronts the API.
     Api,
-    /// It stands in front of the bastion.
+    /// It fronts the bastion.
     Bastion,
 }
 
-/// The dialect of a cloud that has no words of its own.
+/// The dialect of a cloud without provider-specific settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoDialect;
 
 impl Dialect for NoDialect {}
 
-/// The settings of an instance group that mean something on some clouds only, below `spec`.
+/// The settings of an instance group that only some clouds support, below `spec`.
 pub const GROUP_FIELDS: &[&str] = &[
     "capacityRebalance",
     "cpuCredits",
@@ -144,7 +143,7 @@ pub const GROUP_FIELDS: &[&str] = &[
     "warmPool",
 ];
 
-/// The settings of a cluster that mean something on some clouds only, below `spec`.
+/// The settings of a cluster that only some clouds support, below `spec`.
 pub const CLUSTER_FIELDS: &[&str] = &[
     "additionalPolicies",
     "api.loadBalancer.accessLog",
@@ -156,15 +155,15 @@ pub const CLUSTER_FIELDS: &[&str] = &[
     "networking.topology.bastion.idleTimeoutSeconds",
 ];
 
-/// Those of the settings that only tune: where they are not claimed they have no effect, as in kOps, and a
-/// warning says so.
+/// Those of the settings that only tune: on a cloud that does not claim them they have no effect, as in kOps,
+/// and cause a warning.
 const TUNING: &[&str] = &[
     "api.loadBalancer.idleTimeoutSeconds",
     "networking.topology.bastion.idleTimeoutSeconds",
     "rootVolume.optimization",
 ];
 
-/// Refuses what is set in the words of a cloud and not claimed by its dialect. `spec` is the document of the
+/// Rejects provider-specific settings that the dialect does not claim. `spec` is the document of the
 /// specification.
 pub(crate) fn refuse_unclaimed(spec: &Value, fields: &[&str], claimed: &[&str], problems: &mut Problems) {
     for field in fields.iter().filter(|field| !claimed.contains(*field)) {
@@ -172,19 +171,19 @@ pub(crate) fn refuse_unclaimed(spec: &Value, fields: &[&str], claimed: &[&str], 
         if value.is_some_and(|value| !is_empty(value)) {
             let path = Path::of("spec").join(&Path::of(field));
             if TUNING.contains(field) {
-                problems.warn(path, "it has no effect on this cloud", "leave it out");
+                problems.warn(path, "it has no effect on this cloud", "remove it");
             } else {
                 problems.error(
                     path,
-                    "this cloud cannot do it",
-                    "leave it out, or choose a cloud that has it",
+                    "it is not supported on this cloud",
+                    "remove it, or choose a cloud that supports it",
                 );
             }
         }
     }
 }
 
-/// An object without members is set: `warmPool: {}` asks for a pool with the usual settings.
+/// An object without members counts as set: `warmPool: {}` asks for a pool with the default settings.
 fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }

@@ -1,4 +1,4 @@
-//! What a cluster asks of a provider beyond the engine's contract.
+//! What a cluster requires of a provider beyond [`Cloud`].
 
 mod dialect;
 
@@ -11,8 +11,8 @@ pub(crate) use dialect::{hand_on, refuse_unclaimed};
 
 /// A cloud that clusters can be built on.
 ///
-/// Provider crates implement it behind their feature `cluster`, which is on by default. A `dyn ClusterCloud` coerces to
-/// the `dyn Cloud` that an [`Engine`](kops_core::Engine) takes.
+/// Provider crates implement it behind their feature `cluster`, which is enabled by default. A `dyn
+/// ClusterCloud` coerces to the `dyn Cloud` that an [`Engine`](kops_core::Engine) takes.
 pub trait ClusterCloud: Cloud {
     /// How the provider translates the provider-specific settings of a specification; by default it has none.
     fn dialect(&self) -> &dyn Dialect {

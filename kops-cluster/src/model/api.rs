@@ -1,10 +1,10 @@
-//! How the Kubernetes API is reached.
+//! How clients reach the Kubernetes API.
 //!
-//! By a load balancer, public or internal, or by DNS alone. Machines of the cluster use the name
-//! `api.internal.<cluster>` where the cluster has a DNS zone, and the load balancer's own name where it has
-//! none. kOps lets that name resolve to the machines of the control plane, kept up to date by a controller in
-//! the cluster; here it is the load balancer's whenever there is one, because a machine that joins by kubeadm
-//! has to find the API before any controller runs.
+//! Through a load balancer, public or internal, or by DNS alone. Machines of the cluster use the name
+//! `api.internal.<cluster>` if the cluster has a DNS zone, and the load balancer's own name otherwise. In
+//! kOps that name resolves to the control-plane machines, kept up to date by a controller in the cluster;
+//! here it resolves to the load balancer whenever there is one, because a machine that joins by kubeadm has
+//! to find the API before any controller runs.
 
 use crate::extensions::MachineRole;
 use std::collections::BTreeSet;
@@ -19,13 +19,13 @@ use crate::spec::{AccessSource, ApiLoadBalancer, LoadBalancerClass, Path};
 use kops_core::graph::{Handle, Id, Input};
 use kops_core::resource::{self, FirewallRule, Listener, LoadBalancer, Peer, Scheme};
 
-/// The port of the API, on load balancers and on machines alike, as kOps has it.
+/// The port of the API, on load balancers and machines alike, as in kOps.
 pub(crate) const PORT: u16 = 443;
 
-/// The port for clients that bring their own certificates, when the usual one ends TLS with another's.
+/// The port for clients with their own certificates, when the load balancer terminates TLS on the usual port.
 const PLAIN_PORT: u16 = 8443;
 
-/// The load balancer before the API, if the cluster has one.
+/// The load balancer of the API, if the cluster has one.
 pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Option<Handle<LoadBalancer>> {
     let cluster = draft.blueprint.cluster;
     let spec = cluster.spec.api.load_balancer.as_ref()?;
@@ -47,7 +47,7 @@ pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Op
     Some(handle)
 }
 
-/// Where machines of the cluster find the API.
+/// The address of the API for machines of the cluster.
 pub(super) fn endpoint(
     draft: &mut Draft<'_>,
     dns: Option<&Dns>,
@@ -59,7 +59,7 @@ pub(super) fn endpoint(
         (None, None) => {
             draft.problems.error(
                 Path::of("spec.api"),
-                "nobody could find the API: it has neither a load balancer nor a DNS name",
+                "the API is not reachable: it has neither a load balancer nor a DNS name",
                 "set api.loadBalancer, or a DNS type other than None",
             );
             return None;
@@ -80,14 +80,14 @@ fn listeners(draft: &Draft<'_>, spec: &ApiLoadBalancer) -> Vec<Listener> {
     listeners
 }
 
-/// The firewalls around the load balancer; the first is its own or the one named instead.
+/// The firewalls of the load balancer; the first is its own or the existing one that replaces it.
 fn firewalls(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls, spec: &ApiLoadBalancer) -> Vec<Wall> {
     let own = match &spec.security_group_override {
         Some(id) => {
             draft.problems.warn(
                 Path::of("spec.api.loadBalancer.securityGroupOverride"),
-                format!("{id} is used as it is, no rule is added to it"),
-                format!("see to it that it lets clients and machines of the cluster reach port {PORT}"),
+                format!("{id} is used as is; no rules are added to it"),
+                format!("make sure that it allows clients and machines of the cluster to reach port {PORT}"),
             );
             Walls::shared(draft, id)
         }
@@ -116,8 +116,8 @@ fn firewalls(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls, spec: &ApiLo
     around
 }
 
-/// Machines of the cluster reach the API through the load balancer too: an internal one as themselves, a
-/// public one under the addresses of their NAT gateways.
+/// Machines of the cluster reach the API through the load balancer too: an internal one from their own
+/// addresses, a public one from the addresses of their NAT gateways.
 fn from_machines(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls, spec: &ApiLoadBalancer, own: &Wall) {
     let joining = draft.blueprint.bootstrap.join_services();
     let ports = std::iter::once(PORT).chain(joining.iter().map(|service| service.port));
@@ -145,7 +145,7 @@ fn is_open_to_all(access: &[AccessSource]) -> bool {
         .any(|source| matches!(source, AccessSource::Cidr(ipnet::IpNet::V4(all)) if all.prefix_len() == 0))
 }
 
-/// Machines whose address on the internet is not known may be kept out of a public load balancer.
+/// Warns if machines whose public address is not known may be locked out of a public load balancer.
 fn warn_of_strangers(draft: &mut Draft<'_>, site: &Site) {
     let used: BTreeSet<&str> = draft
         .groups_of(MachineRole::ControlPlane)
@@ -163,7 +163,7 @@ fn warn_of_strangers(draft: &mut Draft<'_>, site: &Site) {
                 "machines in {strangers} reach the public load balancer of the API from addresses that are not \
                  known beforehand"
             ),
-            "see to it that their addresses are in the list, or make the load balancer internal",
+            "make sure that the list contains their addresses, or make the load balancer internal",
         );
     }
 }
@@ -184,7 +184,7 @@ fn subnets(
                 None => draft.problems.error(
                     path.index(at).key("name"),
                     format!("there is no subnet {:?}", wanted.name),
-                    "name a subnet of the cluster",
+                    "use a subnet of the cluster",
                 ),
             }
         }
@@ -195,7 +195,7 @@ fn subnets(
             if spec.is_public() { ("public", "Public or Utility") } else { ("private", "Private") };
         draft.problems.error(
             Path::of("spec.api.loadBalancer.type"),
-            format!("no {kind} subnet can hold the load balancer of the API"),
+            format!("there is no {kind} subnet for the load balancer of the API"),
             format!("add a subnet of type {fix}, or change the type of the load balancer"),
         );
     }
@@ -230,8 +230,8 @@ fn check(draft: &mut Draft<'_>, spec: &ApiLoadBalancer) {
     if spec.use_for_internal_api == Some(false) {
         draft.problems.warn(
             path.key("useForInternalApi"),
-            "machines of the cluster use the load balancer in any case",
-            "leave it out",
+            "machines of the cluster always use the load balancer",
+            "remove it",
         );
     }
 }

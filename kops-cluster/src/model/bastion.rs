@@ -1,4 +1,4 @@
-//! The way in for people: a load balancer before the bastions.
+//! SSH access: the load balancer of the bastions.
 
 use super::draft::Draft;
 use super::firewall::{SSH, Walls, peer_of};
@@ -9,7 +9,7 @@ use crate::spec::{LoadBalancerType, Path};
 use kops_core::graph::Handle;
 use kops_core::resource::{FirewallRule, Listener, LoadBalancer, Scheme};
 
-/// The load balancer before the bastions, if the cluster has bastions and the cloud load balancers; without
+/// The load balancer of the bastions, if the cluster has bastions and the cloud has load balancers; without
 /// one, bastions are reached at their own public addresses.
 pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Option<Handle<LoadBalancer>> {
     if !draft.has(MachineRole::Bastion) {
@@ -26,7 +26,7 @@ pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Op
             draft.problems.error(
                 Path::of("spec.networking.topology.bastion.loadBalancer.type"),
                 "this cloud has no internal load balancers",
-                "leave the load balancer of the bastion out",
+                "remove the load balancer of the bastion",
             );
         }
         for wall in &bastions {
@@ -54,7 +54,7 @@ pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Op
         draft.problems.error(
             Path::of("spec.networking.topology.bastion"),
             format!(
-                "no {} subnet can hold the load balancer of the bastion",
+                "there is no {} subnet for the load balancer of the bastion",
                 if public { "public" } else { "private" }
             ),
             "add a subnet of type Utility, or make the load balancer Internal",

@@ -1,9 +1,9 @@
-//! The cluster's names in DNS.
+//! The cluster's DNS names.
 //!
-//! The zone exists already and is looked up, among public or among private zones. Names of what has a load
-//! balancer are links to it. Without one the names of the API begin as kOps' placeholder, an address of the
-//! documentation range, and are left alone afterwards: what runs on the control plane (kOps' dns-controller)
-//! publishes its machines there.
+//! The zone exists already and is looked up among public or private zones. Names that have a load balancer
+//! are aliases of it. Without a load balancer, the names of the API are created with kOps' placeholder, an
+//! address of the documentation range, and left unmanaged afterwards: a controller on the control plane
+//! (kOps' dns-controller) publishes the addresses of its machines there.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,13 @@ use crate::spec::{Cluster, DnsType, Path};
 use kops_core::graph::{Handle, Lifecycle};
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer, RecordType};
 
-/// kOps' address for names that have none yet: RFC 5737 keeps it free.
+/// kOps' address for names that have none yet; reserved by RFC 5737.
 const PLACEHOLDER: &str = "203.0.113.123";
 
-/// How long resolvers keep the placeholder, in seconds: not long.
+/// The TTL of the placeholder, in seconds; short, because it is soon replaced.
 const PLACEHOLDER_TTL: u32 = 10;
 
-/// How long resolvers keep a name that leads to a load balancer, in seconds, where clouds do not link.
+/// The TTL of a name of a load balancer, in seconds, on clouds without alias records.
 const TTL: u32 = 60;
 
 /// The zone of the cluster.
@@ -26,7 +26,7 @@ pub(super) struct Dns {
     zone: Handle<DnsZone>,
 }
 
-/// The zone, unless the cluster is to have no names.
+/// The zone, unless the cluster has no DNS names.
 pub(super) fn zone(draft: &mut Draft<'_>) -> Option<Dns> {
     let kind = draft.networking().dns_type();
     let capabilities = &draft.blueprint.capabilities;
@@ -46,33 +46,33 @@ pub(super) fn zone(draft: &mut Draft<'_>) -> Option<Dns> {
     let Some(zone) = zone_name(draft.blueprint.cluster) else {
         draft.problems.error(
             Path::of("spec.dnsZone"),
-            "it is missing, and the cluster's name is in no domain",
-            "name the zone that holds the cluster's names, or use DNS type None",
+            "is required: the cluster's name has no parent domain",
+            "specify the zone of the cluster's names, or use DNS type None",
         );
         return None;
     };
     if private && draft.networking().network_id.is_none() {
         draft.problems.warn(
             Path::of("spec.dnsZone"),
-            format!("machines resolve names of the private zone {zone} only when their network is associated with it"),
-            "associate the zone with the cluster's network once the network is there",
+            format!("machines can resolve names of the private zone {zone} only if their network is associated with it"),
+            "associate the zone with the cluster's network once the network exists",
         );
     }
-    // As kOps tells them apart: names have dots, identifiers do not.
+    // The same distinction as in kOps: names have dots, identifiers do not.
     let selector = if zone.contains('.') { DnsZone::selector(zone, private) } else { zone.to_owned() };
     Some(Dns { zone: draft.graph.share(zone, selector) })
 }
 
-/// The zone that holds a cluster's names, by name or identifier: the one that is specified, else the domain
-/// that the cluster's name is in.
+/// The zone of the cluster's names, by name or identifier: the specified one, or else the parent domain of
+/// the cluster's name.
 fn zone_name(cluster: &Cluster) -> Option<&str> {
     let given = cluster.spec.dns_zone.as_deref().map(|zone| zone.trim_end_matches('.'));
     let parent = cluster.name().split_once('.').map(|(_, parent)| parent);
     given.filter(|zone| !zone.is_empty()).or(parent)
 }
 
-/// The task of the zone that holds a cluster's names, for what a [`Dialect`](super::Dialect) adds to the
-/// graph; `None` when the cluster has no names.
+/// The task of the zone of a cluster's names, for what a [`Dialect`](super::Dialect) adds to the graph;
+/// `None` if the cluster has no DNS names.
 pub fn dns_zone(cluster: &Cluster) -> Option<Handle<DnsZone>> {
     let named = cluster.spec.networking.dns_type() != DnsType::None;
     zone_name(cluster).filter(|_| named).map(Handle::named)
@@ -95,8 +95,8 @@ pub(super) fn records(
         if bastion_name.is_some() && draft.networking().dns_type() == DnsType::None {
             draft.problems.warn(
                 Path::of("spec.networking.topology.bastion.publicName"),
-                "the cluster has no DNS zone to publish it in",
-                "leave it out, or choose a DNS type other than None",
+                "the cluster has no DNS zone in which to publish it",
+                "remove it, or choose a DNS type other than None",
             );
         }
         return;
@@ -117,8 +117,8 @@ pub(super) fn records(
     if api.is_none() {
         draft.problems.warn(
             Path::of("spec.api.dns"),
-            format!("the names of the API begin as the placeholder {PLACEHOLDER}"),
-            "run what publishes the control plane's addresses (kOps' dns-controller), or use api.loadBalancer",
+            format!("the names of the API initially resolve to the placeholder {PLACEHOLDER}"),
+            "run a controller that publishes the control plane's addresses (kOps' dns-controller), or use api.loadBalancer",
         );
     }
     if let (Some(name), Some(balancer)) = (bastion_name, bastion) {

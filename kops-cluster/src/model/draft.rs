@@ -1,4 +1,4 @@
-//! The graph while it is being made, and what every part of the model looks things up in.
+//! The graph under construction, and lookups shared by all parts of the model.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use crate::spec::{InstanceGroup, Networking, Path, Problems, SubnetSpec, SubnetT
 use kops_core::graph::{GraphBuilder, Handle, Key};
 use kops_core::resource::{Firewall, Resource};
 
-/// The graph in the making.
+/// The graph under construction.
 pub(super) struct Draft<'a> {
     pub(super) blueprint: &'a Blueprint<'a>,
     pub(super) names: Names<'a>,
     pub(super) graph: GraphBuilder,
-    /// Of the cluster; those of groups are named after their group as they are found.
+    /// Problems of the cluster; problems of a group carry the group's name as soon as they are found.
     pub(super) problems: Problems,
 }
 
@@ -31,14 +31,14 @@ impl<'a> Draft<'a> {
         &self.blueprint.cluster.spec.networking
     }
 
-    /// Reports something wrong with an instance group.
+    /// Reports an error in an instance group.
     pub(super) fn group_error(&mut self, group: &InstanceGroup, path: Path, message: String, fix: String) {
         let mut problems = Problems::new();
         problems.error(path, message, fix);
         self.add_group_problems(group, problems);
     }
 
-    /// Takes over what is wrong with an instance group.
+    /// Adds the problems of an instance group.
     pub(super) fn add_group_problems(&mut self, group: &InstanceGroup, mut problems: Problems) {
         problems.name_object(&format!("InstanceGroup/{}", group.name()));
         self.problems.extend(problems);
@@ -53,7 +53,7 @@ impl<'a> Draft<'a> {
         self.groups_of(role).next().is_some()
     }
 
-    /// A firewall that somebody else keeps; several may name the same one.
+    /// A shared firewall; several settings may refer to the same one.
     pub(super) fn shared_firewall(&mut self, id: &str) -> Handle<Firewall> {
         if self.graph.contains(&Key::new(Firewall::KIND, id)) {
             Handle::named(id)
@@ -63,7 +63,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// What machines of a group are to the cloud; `None` for roles that the model does not know.
+/// The role of a group's machines; `None` for roles that the model does not support.
 pub(super) fn role_of(group: &InstanceGroup) -> Option<MachineRole> {
     match group.role() {
         crate::spec::Role::ControlPlane => Some(MachineRole::ControlPlane),
@@ -73,12 +73,12 @@ pub(super) fn role_of(group: &InstanceGroup) -> Option<MachineRole> {
     }
 }
 
-/// Whether a subnet's machines and load balancers can have public addresses.
+/// Whether machines and load balancers in a subnet can have public addresses.
 pub(super) fn is_open(subnet: &SubnetSpec) -> bool {
     matches!(subnet.r#type, None | Some(SubnetType::Public | SubnetType::Utility))
 }
 
-/// A map by zone that keeps subnets without a zone together under the empty name.
+/// A map by zone; subnets without a zone are under the empty name.
 pub(super) fn by_zone<'a>(
     subnets: impl IntoIterator<Item = &'a SubnetSpec>,
 ) -> BTreeMap<&'a str, Vec<&'a SubnetSpec>> {

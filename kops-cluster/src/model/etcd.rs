@@ -1,7 +1,7 @@
-//! The disks of etcd's members.
+//! The disks of the etcd members.
 //!
-//! They outlive the machines: a member's disk lies in the zone of the member's group, and the machine that
-//! takes the member over finds it by kOps' labels.
+//! They outlive the machines: a member's disk is in the zone of the member's group, and the machine that
+//! takes over the member finds it by kOps' labels.
 
 use crate::extensions::MachineRole;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +24,8 @@ pub(super) fn build(draft: &mut Draft<'_>) {
             else {
                 draft.problems.error(
                     path.key("volumeSize"),
-                    "it is not a size",
-                    "write a number of GiB, 20 unless there is a reason",
+                    "is not a valid size",
+                    "specify a number of GiB; 20 is the default",
                 );
                 continue;
             };
@@ -43,7 +43,7 @@ pub(super) fn build(draft: &mut Draft<'_>) {
     }
 }
 
-/// The one zone of a member's group.
+/// The single zone of a member's group.
 fn zone(draft: &mut Draft<'_>, member: &EtcdMember, path: &Path) -> Option<String> {
     let path = path.key("instanceGroup");
     let name = member.instance_group.as_deref().unwrap_or_default();
@@ -52,7 +52,7 @@ fn zone(draft: &mut Draft<'_>, member: &EtcdMember, path: &Path) -> Option<Strin
         draft.problems.error(
             path,
             format!("there is no instance group {name:?} for member {}", member.name),
-            format!("name one of the control plane's groups: {}", known.join(", ")),
+            format!("use one of the control-plane groups: {}", known.join(", ")),
         );
         return None;
     };
@@ -63,10 +63,10 @@ fn zone(draft: &mut Draft<'_>, member: &EtcdMember, path: &Path) -> Option<Strin
             draft.problems.error(
                 path,
                 format!(
-                    "the disk of member {} must be in one zone, and group {name} is in {count}",
+                    "the disk of member {} must be in one zone, but group {name} is in {count}",
                     member.name
                 ),
-                format!("give group {name} subnets (or zones) of one zone"),
+                format!("use subnets (or zones) of one zone for group {name}"),
             );
             None
         }

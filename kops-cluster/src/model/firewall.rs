@@ -1,9 +1,9 @@
-//! Firewalls around machines and load balancers, and who may talk to whom.
+//! The firewalls of machines and load balancers, and the traffic they allow.
 //!
-//! The rules are kOps': machines of the control plane reach everything, nodes reach nodes and, on the
-//! control plane, everything but etcd; from outside come SSH, service ports and the API, from where the
-//! specification admits them. A firewall that the specification names instead of an own one is somebody
-//! else's: other firewalls let it in, but its own rules are its owner's to set (a warning says so).
+//! The rules are kOps': control-plane machines reach everything; nodes reach nodes and everything but etcd on
+//! the control plane; SSH, service ports and the API are open to the sources that the specification allows. A
+//! firewall that the specification names in place of one of the cluster's is shared: other firewalls allow
+//! traffic from it, but its own rules are left to its owner (a warning says so).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,17 +17,17 @@ use crate::spec::{AccessSource, InstanceGroup, Path, Problems};
 use kops_core::graph::Handle;
 use kops_core::resource::{Firewall, FirewallRule, FirewallRules, Peer, Protocol};
 
-/// Ports of the control plane that nodes have no business with: etcd's clients (2379, 4001, 4002), peers
-/// (2380, 2381) and metrics (2381), in kubeadm's and in kOps' numbering.
+/// Ports of the control plane that nodes must not reach: etcd's clients (2379, 4001, 4002), peers (2380,
+/// 2381) and metrics (2381), in kubeadm's and in kOps' numbering.
 const ETCD_PORTS: &[u16] = &[2379, 2380, 2381, 4001, 4002];
 
-/// The peers of the etcd that Cilium may have for itself.
+/// The peer port of the separate etcd cluster that Cilium may use.
 const CILIUM_ETCD_PEERS: u16 = 2382;
 
 /// IP in IP: Calico's and kube-router's tunnels.
 const IP_IN_IP: Protocol = Protocol::Number(4);
 
-/// The ports of services on nodes, unless the API server is told otherwise.
+/// The default range of node ports of services.
 const NODE_PORTS: (u16, u16) = (30000, 32767);
 
 /// SSH.
@@ -37,7 +37,7 @@ pub(super) const SSH: u16 = 22;
 #[derive(Clone, Debug)]
 pub(super) struct Wall {
     pub(super) handle: Handle<Firewall>,
-    /// Whether its rules are the cluster's to set.
+    /// Whether the cluster manages its rules.
     own: bool,
 }
 
@@ -55,12 +55,12 @@ pub(super) struct Walls {
 }
 
 impl Walls {
-    /// The firewalls around machines of a role: the role's own, and those that groups name instead.
+    /// The firewalls of a role's machines: the role's own, and those that groups name in its place.
     pub(super) fn of(&self, role: MachineRole) -> &[Wall] {
         self.machines.get(&role).map_or(&[], Vec::as_slice)
     }
 
-    /// Adds a firewall of the cluster's own, through which everything may go out.
+    /// Adds a firewall of the cluster's own that allows all outgoing traffic.
     pub(super) fn add(&mut self, draft: &mut Draft<'_>, site: &Site, name: &str, description: &str) -> Wall {
         let firewall = Firewall::new(site.network.id(), description);
         let wall = Wall { handle: draft.graph.add(name, firewall), own: true };
@@ -70,12 +70,12 @@ impl Walls {
         wall
     }
 
-    /// A firewall that somebody else keeps.
+    /// A shared firewall.
     pub(super) fn shared(draft: &mut Draft<'_>, id: &str) -> Wall {
         Wall { handle: draft.shared_firewall(id), own: false }
     }
 
-    /// Allows something, unless the firewall is somebody else's.
+    /// Adds a rule, unless the firewall is shared.
     pub(super) fn allow(&mut self, wall: &Wall, rule: FirewallRule) {
         if wall.own {
             let name = wall.handle.key().name().to_owned();
@@ -83,14 +83,14 @@ impl Walls {
         }
     }
 
-    /// Lets the sources of an access list reach a TCP port.
+    /// Allows the sources of an access list to reach a TCP port.
     pub(super) fn admit(&mut self, wall: &Wall, sources: &[AccessSource], port: u16) {
         for source in sources {
             self.allow(wall, FirewallRule::tcp(port, peer_of(source)));
         }
     }
 
-    /// Puts the rules into the graph, a task for each firewall.
+    /// Adds the rules to the graph, one task for each firewall.
     pub(super) fn finish(self, draft: &mut Draft<'_>) {
         for (name, (firewall, rules)) in self.rules {
             draft.graph.add(&name, FirewallRules::new(firewall.id(), rules));
@@ -98,7 +98,7 @@ impl Walls {
     }
 }
 
-/// The whole internet, in both families: what goes out is not filtered.
+/// The whole internet, in both address families: outgoing traffic is not filtered.
 fn everywhere() -> [IpNet; 2] {
     [IpNet::V4(ipnet::Ipv4Net::default()), IpNet::V6(ipnet::Ipv6Net::default())]
 }
@@ -110,7 +110,7 @@ pub(super) fn peer_of(source: &AccessSource) -> Peer {
     }
 }
 
-/// Makes the firewalls around machines, and the rules among them.
+/// Builds the firewalls of machines, and the rules among them.
 pub(super) fn build(draft: &mut Draft<'_>, site: &Site) -> Walls {
     check_access(draft);
     let mut walls = Walls::default();
@@ -135,7 +135,7 @@ pub(super) fn build(draft: &mut Draft<'_>, site: &Site) -> Walls {
     walls
 }
 
-/// The firewalls around a group's machines.
+/// The firewalls of a group's machines.
 pub(super) fn of_group(
     draft: &mut Draft<'_>,
     group: &InstanceGroup,
@@ -156,15 +156,15 @@ fn warn_of_overrides(draft: &mut Draft<'_>) {
             let mut problems = Problems::new();
             problems.warn(
                 Path::of("spec.securityGroupOverride"),
-                format!("{id} is used as it is, no rule is added to it"),
-                "see to it that it lets the other machines of the cluster in",
+                format!("{id} is used as is; no rules are added to it"),
+                "make sure that it allows traffic from the other machines of the cluster",
             );
             draft.add_group_problems(group, problems);
         }
     }
 }
 
-/// Who of the cluster may talk to whom.
+/// The traffic among the machines of the cluster.
 fn among_machines(draft: &Draft<'_>, walls: &mut Walls) {
     let control_plane = walls.of(MachineRole::ControlPlane).to_vec();
     let nodes = walls.of(MachineRole::Node).to_vec();
@@ -190,14 +190,14 @@ fn among_machines(draft: &Draft<'_>, walls: &mut Walls) {
     }
 }
 
-/// What nodes may reach on the control plane: everything but etcd. Pods are reached by way of their machines,
-/// so single ports cannot be told apart.
+/// What nodes may reach on the control plane: everything but etcd. Pods are reached through their machines,
+/// so single ports cannot be distinguished.
 fn node_to_control_plane(draft: &Draft<'_>, from: &Wall) -> Vec<FirewallRule> {
     let networking = draft.networking();
     let cilium = networking.cilium.as_ref().map(|settings| &settings.0);
     let native_pods = cilium.and_then(|settings| settings.get("ipam")).and_then(Value::as_str) == Some("eni");
     if networking.amazonvpc.is_some() || native_pods {
-        // Pods have addresses of the network and are behind the same firewall as their machine.
+        // Pods have addresses of the network and the same firewall as their machine.
         return vec![FirewallRule::all_from(from.peer())];
     }
     let mut closed: BTreeSet<u16> = ETCD_PORTS.iter().copied().collect();
@@ -207,7 +207,7 @@ fn node_to_control_plane(draft: &Draft<'_>, from: &Wall) -> Vec<FirewallRule> {
     let mut rules: Vec<_> = ranges_without(&closed)
         .map(|(first, last)| FirewallRule::tcp_range(first, last, from.peer()))
         .collect();
-    // All of UDP: that is the tunnels of every network plugin (VXLAN, Geneve, WireGuard).
+    // All of UDP, which covers the tunnels of every network plugin (VXLAN, Geneve, WireGuard).
     rules.push(FirewallRule::udp_range(1, u16::MAX, from.peer()));
     if networking.calico.is_some() || networking.kuberouter.is_some() {
         rules.push(FirewallRule::protocol(IP_IN_IP, from.peer()));
@@ -215,19 +215,19 @@ fn node_to_control_plane(draft: &Draft<'_>, from: &Wall) -> Vec<FirewallRule> {
     rules
 }
 
-/// The ranges of ports between the closed ones.
+/// The port ranges between the closed ports.
 fn ranges_without(closed: &BTreeSet<u16>) -> impl Iterator<Item = (u16, u16)> {
     let ends = closed.iter().map(|port| port.checked_sub(1)).chain([Some(u16::MAX)]);
     let starts = std::iter::once(Some(1)).chain(closed.iter().map(|port| port.checked_add(1)));
     starts.zip(ends).filter_map(|(first, last)| first.zip(last)).filter(|(first, last)| first <= last)
 }
 
-/// SSH, service ports, and the API where no load balancer stands before it.
+/// SSH, service ports, and the API if it has no load balancer.
 fn from_outside(draft: &mut Draft<'_>, walls: &mut Walls) {
     let spec = &draft.blueprint.cluster.spec;
     let control_plane = walls.of(MachineRole::ControlPlane).to_vec();
     let nodes = walls.of(MachineRole::Node).to_vec();
-    // With a bastion SSH comes through it alone.
+    // With a bastion, SSH is allowed through it alone.
     if !draft.has(MachineRole::Bastion) {
         for wall in control_plane.iter().chain(&nodes) {
             walls.admit(wall, &spec.ssh_access, SSH);
@@ -247,7 +247,7 @@ fn from_outside(draft: &mut Draft<'_>, walls: &mut Walls) {
     }
 }
 
-/// The ports of services on nodes, as the API server is told.
+/// The node ports of services, as configured for the API server.
 fn node_ports(draft: &mut Draft<'_>) -> (u16, u16) {
     let settings = draft.blueprint.cluster.spec.kube_api_server.as_ref();
     let Some(range) = settings.and_then(|it| it.0.get("serviceNodePortRange")).and_then(Value::as_str) else {
@@ -258,14 +258,14 @@ fn node_ports(draft: &mut Draft<'_>) -> (u16, u16) {
     parsed.filter(|(first, last)| first <= last).unwrap_or_else(|| {
         draft.problems.error(
             Path::of("spec.kubeAPIServer.serviceNodePortRange"),
-            format!("{range:?} is not a range of ports"),
-            "write it like 30000-32767",
+            format!("{range:?} is not a port range"),
+            "use a range such as 30000-32767",
         );
         NODE_PORTS
     })
 }
 
-/// Lists of ranges that the cloud would have to keep.
+/// Rejects prefix lists on clouds without them.
 fn check_access(draft: &mut Draft<'_>) {
     if draft.blueprint.capabilities.prefix_lists {
         return;
@@ -280,8 +280,8 @@ fn check_access(draft: &mut Draft<'_>) {
             if let AccessSource::PrefixList(list) = source {
                 draft.problems.error(
                     Path::of(path).index(at),
-                    format!("{list} is a prefix list, and this cloud has none"),
-                    "write the ranges themselves, like 192.0.2.0/24",
+                    format!("{list} is a prefix list, which this cloud does not support"),
+                    "list the CIDRs instead, such as 192.0.2.0/24",
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! From what users write to a graph, in one call.
+//! From a user's specification to a task graph, in one call.
 
 use super::{Blueprint, ClusterModel, build, scope_of};
 use crate::ClusterCloud;
@@ -7,20 +7,20 @@ use crate::spec::{ClusterFiles, Path, Problem, Problems, populate, validate};
 use kops_core::cloud::Scope;
 use kops_core::graph::TaskGraph;
 
-/// A cluster's graph, and the scope that owns what it makes.
+/// A cluster's task graph, and the scope that owns its objects.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClusterGraph {
-    /// The owner.
+    /// The scope that owns the objects.
     pub scope: Scope,
-    /// What shall exist.
+    /// The desired objects.
     pub graph: TaskGraph,
-    /// What is worth saying about the specification.
+    /// Warnings about the specification.
     pub warnings: Vec<Problem>,
 }
 
-/// Turns what users write into what a cloud shall hold: fills the specification in, checks it, and makes its
-/// graph. Machines are prepared by [`CloudInit`].
+/// Turns a user's specification into a task graph: fills in the defaults, validates it, and builds the graph.
+/// Machines are bootstrapped by [`CloudInit`].
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -39,12 +39,12 @@ pub struct ClusterGraph {
 /// ```
 ///
 /// # Errors
-/// All that is wrong, each with its path and a fix; warnings are among them.
+/// All problems, each with its path and a fix, warnings included.
 pub fn cluster_graph(files: &ClusterFiles, cloud: &dyn ClusterCloud) -> Result<ClusterGraph, Problems> {
     cluster_graph_with(files, cloud, &CloudInit::default())
 }
 
-/// [`cluster_graph`] with another way of making machines members of the cluster.
+/// [`cluster_graph`] with another [`NodeBootstrap`].
 ///
 /// # Errors
 /// As [`cluster_graph`].
@@ -58,8 +58,8 @@ pub fn cluster_graph_with(
         let mut problems = Problems::new();
         problems.error(
             Path::of("spec.cloudProvider"),
-            format!("the cluster is for {}, and the cloud at hand is {}", provider.name(), cloud.name()),
-            "use the cloud that the cluster is for",
+            format!("the cluster is for cloud {}, but the given cloud is {}", provider.name(), cloud.name()),
+            "use the cloud that the specification names",
         );
         return Err(problems);
     }

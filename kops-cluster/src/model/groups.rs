@@ -1,4 +1,4 @@
-//! Groups of machines.
+//! Instance groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::spec::{INSTANCE_GROUP_LABEL, InstanceGroup, Manager, Path, Problems, 
 use kops_core::graph::Handle;
 use kops_core::resource::{self, InstanceDisk, LoadBalancer, MachineOptions, SpotOptions, SshKey};
 
-/// What the machines of all groups share.
+/// What the machines of all groups have in common.
 pub(super) struct Common<'a> {
     pub(super) site: &'a Site,
     pub(super) ssh_key: Option<Handle<SshKey>>,
@@ -35,7 +35,7 @@ pub(super) fn build(draft: &mut Draft<'_>, common: &Common<'_>) {
     }
 }
 
-/// The zones that a group's machines are in: its own where subnets span zones, else those of its subnets.
+/// The zones of a group's machines: its own if subnets span zones, else those of its subnets.
 pub(super) fn zones_of(draft: &Draft<'_>, group: &InstanceGroup) -> BTreeSet<String> {
     if !group.spec.zones.is_empty() {
         return group.spec.zones.iter().cloned().collect();
@@ -70,9 +70,9 @@ fn add(draft: &mut Draft<'_>, common: &Common<'_>, group: &InstanceGroup, role: 
     let template = NodeTemplate::new(spec.node_labels.clone(), taints(group, &mut problems));
     extend(&mut task.extensions, &template, &mut problems);
     if task.spot.is_some() && !blueprint.capabilities.spot {
-        problems.error(Path::of("spec.maxPrice"), "this cloud has no spot machines", "leave it out");
+        problems.error(Path::of("spec.maxPrice"), "this cloud has no spot machines", "remove it");
     }
-    // Without an endpoint there is nothing to join, which has been said.
+    // Without an endpoint there is nothing to join; that has been reported already.
     if let Some(endpoint) = &common.endpoint {
         let machine = BootMachine::new(blueprint.cluster, group, role, endpoint);
         task.user_data = blueprint.bootstrap.user_data(&machine, &mut problems);
@@ -113,13 +113,13 @@ fn subnets<'a>(draft: &Draft<'a>, group: &InstanceGroup, problems: &mut Problems
         );
     }
     if group.spec.subnets.is_empty() {
-        problems.error(path, "it is empty", "name the subnets that the machines are in");
+        problems.error(path, "it is empty", "list the subnets of the machines");
     }
     if found.iter().any(|subnet| is_open(subnet)) && !found.iter().all(|subnet| is_open(subnet)) {
         problems.error(
             Path::of("spec.subnets"),
-            "some are private and some are public: machines of a group are alike",
-            "make a group for each kind",
+            "private and public subnets cannot be mixed in one group",
+            "create one group for each type of subnet",
         );
     }
     found
@@ -127,15 +127,15 @@ fn subnets<'a>(draft: &Draft<'a>, group: &InstanceGroup, problems: &mut Problems
 
 fn required(value: Option<&String>, field: &str, what: &str, problems: &mut Problems) -> String {
     value.filter(|value| !value.is_empty()).cloned().unwrap_or_else(|| {
-        problems.error(Path::of("spec").key(field), "it is missing", format!("name {what}"));
+        problems.error(Path::of("spec").key(field), "is required", format!("specify {what}"));
         String::new()
     })
 }
 
 fn size(value: Option<i32>, field: &str, problems: &mut Problems) -> u32 {
-    // Filling in gives every group its sizes.
+    // Populating gives every group its sizes.
     u32::try_from(value.unwrap_or(1)).unwrap_or_else(|_| {
-        problems.error(Path::of("spec").key(field), "it is negative", "write 0 or more");
+        problems.error(Path::of("spec").key(field), "must not be negative", "use 0 or more");
         0
     })
 }
@@ -148,7 +148,11 @@ fn root_disk(group: &InstanceGroup, problems: &mut Problems) -> InstanceDisk {
     let spec = group.spec.root_volume.clone().unwrap_or_default();
     let size = positive(spec.size).filter(|size| *size > 0).unwrap_or_else(|| {
         let path = Path::of("spec.rootVolume.size");
-        problems.error(path, "it is not a size", "write a number of GiB, or leave it out for the usual size");
+        problems.error(
+            path,
+            "is not a valid size",
+            "specify a number of GiB, or remove it to use the default",
+        );
         0
     });
     let mut disk = InstanceDisk::new(size)
@@ -167,7 +171,7 @@ fn disks(group: &InstanceGroup, problems: &mut Problems) -> BTreeMap<String, Ins
         let path = Path::of("spec.volumes").index(at);
         let number = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
         let Some(size) = number(spec.size).filter(|size| *size > 0) else {
-            problems.error(path.key("size"), "it is not a size", "write a number of GiB");
+            problems.error(path.key("size"), "is not a valid size", "specify a number of GiB");
             continue;
         };
         let mut disk = InstanceDisk::new(size)
@@ -180,8 +184,8 @@ fn disks(group: &InstanceGroup, problems: &mut Problems) -> BTreeMap<String, Ins
         if disks.insert(spec.device.clone(), disk).is_some() {
             problems.error(
                 path.key("device"),
-                format!("{} is there twice", spec.device),
-                "give each volume a device of its own",
+                format!("{} is listed twice", spec.device),
+                "use a different device for each volume",
             );
         }
     }
@@ -210,7 +214,7 @@ fn options(group: &InstanceGroup, subnet: Option<&SubnetSpec>) -> MachineOptions
         .detailed_monitoring(spec.detailed_instance_monitoring.unwrap_or(false))
 }
 
-/// The group's own labels, and those by which kOps' tools recognise machines.
+/// The group's own labels, and those that kOps' tools identify machines by.
 fn labels(group: &InstanceGroup, role: MachineRole) -> BTreeMap<String, String> {
     let mut labels = group.spec.cloud_labels.clone();
     labels.insert(INSTANCE_GROUP_LABEL.to_owned(), group.name().to_owned());
@@ -231,14 +235,14 @@ fn taints(group: &InstanceGroup, problems: &mut Problems) -> BTreeSet<Taint> {
             None => problems.error(
                 Path::of("spec.taints").index(at),
                 format!("{text:?} is not a taint"),
-                "write key=value:NoSchedule, :PreferNoSchedule or :NoExecute",
+                "use key=value:NoSchedule, :PreferNoSchedule or :NoExecute",
             ),
         }
     }
     taints
 }
 
-/// Reads `key=value:Effect` or `key:Effect`.
+/// Parses `key=value:Effect` or `key:Effect`.
 fn taint(text: &str) -> Option<Taint> {
     let (rest, effect) = text.rsplit_once(':')?;
     let effect = match effect {

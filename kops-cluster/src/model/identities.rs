@@ -1,4 +1,4 @@
-//! What machines may do in the cloud.
+//! The cloud permissions of machines.
 
 use super::draft::Draft;
 use crate::cloud::hand_on;
@@ -7,10 +7,10 @@ use crate::spec::{Cluster, InstanceGroup, Path};
 use kops_core::graph::{Handle, Key};
 use kops_core::resource::{Identity, Resource};
 
-/// One identity for each role that has machines of its own.
+/// Adds one identity for each role whose machines do not use an existing one.
 pub(super) fn build(draft: &mut Draft<'_>) {
     for role in [MachineRole::ControlPlane, MachineRole::Node, MachineRole::Bastion] {
-        // Groups that bring an identity need none.
+        // Groups with an existing identity need none.
         let cluster = draft.blueprint.cluster;
         if draft.groups_of(role).any(|group| existing(cluster, group).is_none()) {
             let mut identity = Identity::new();
@@ -22,14 +22,14 @@ pub(super) fn build(draft: &mut Draft<'_>) {
     }
 }
 
-/// The existing identity of a group's machines: its own, or the one of all.
+/// The existing identity of a group's machines: the group's own, or that of the cluster.
 fn existing<'a>(cluster: &'a Cluster, group: &'a InstanceGroup) -> Option<&'a str> {
     let own = group.spec.iam.as_ref().and_then(|iam| iam.profile.as_deref());
     own.or_else(|| cluster.spec.cloud_provider.as_ref()?.machine_identity())
 }
 
-/// What a group's machines run under: the identity of their role, or the existing one that the group or the
-/// cluster names.
+/// The identity of a group's machines: that of their role, or the existing one that the group or the cluster
+/// names.
 pub(super) fn of_group(draft: &mut Draft<'_>, group: &InstanceGroup, role: MachineRole) -> Handle<Identity> {
     let Some(existing) = existing(draft.blueprint.cluster, group) else {
         return Handle::named(&draft.names.identity(role));
@@ -38,8 +38,8 @@ pub(super) fn of_group(draft: &mut Draft<'_>, group: &InstanceGroup, role: Machi
         draft.group_error(
             group,
             Path::of("spec.iam.profile"),
-            "it is empty".to_owned(),
-            "name an existing identity, or leave iam out".to_owned(),
+            "must not be empty".to_owned(),
+            "name an existing identity, or remove iam".to_owned(),
         );
     }
     if draft.graph.contains(&Key::new(Identity::KIND, existing)) {

@@ -1,16 +1,15 @@
-//! From a specification to a graph: what a cluster needs, in terms that every cloud understands.
+//! From a specification to a task graph: what a cluster needs, as provider-agnostic tasks.
 //!
-//! [`build`] is a pure function of a [`Blueprint`]: the specification, what the cloud can do, the cloud's
-//! [`Dialect`] and what machines run at first boot ([`NodeBootstrap`]). Each
-//! concern has a file: network, firewalls, API, bastion, names in DNS, disks of etcd, identities, groups of
-//! machines. The model says *what the cluster needs*; what a load balancer or a group of machines becomes in
-//! a cloud is the provider's lowering to say.
+//! [`build`] is a pure function of a [`Blueprint`]: the specification, the cloud's capabilities, its
+//! [`Dialect`], and the [`NodeBootstrap`] of the machines. Each concern has a file: network, firewalls, API,
+//! bastion, DNS names, etcd disks, identities, instance groups. The model says *what the cluster needs*; the
+//! provider's lowering decides which native objects implement a load balancer or an instance group.
 //!
-//! Tasks are named as kOps names objects (see [`Names`]), so that clusters it has made are recognised.
+//! Tasks are named as kOps names objects (see [`Names`]), so that the objects of its clusters are found.
 //!
-//! Everything wrong is found in one pass; a graph comes out only when nothing is. Known weaknesses: IPv6 is
-//! refused; firewalls of somebody else's that stand in for own ones get no rules; the names of an API without
-//! a load balancer are placeholders until something in the cluster publishes them.
+//! All problems are found in one pass; a graph results only if there are no errors. Known weaknesses: IPv6 is
+//! rejected; shared firewalls that replace the cluster's own get no rules; the names of an API without a load
+//! balancer are placeholders until something in the cluster publishes them.
 
 mod api;
 mod bastion;
@@ -41,21 +40,21 @@ pub use names::Names;
 
 use draft::Draft;
 
-/// What a graph is made from.
+/// The input of the model.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Blueprint<'a> {
-    /// The cluster, filled in by [`populate`](crate::spec::populate()).
+    /// The cluster, with the defaults of [`populate`](crate::spec::populate()).
     pub cluster: &'a Cluster,
-    /// Its groups of machines, filled in too.
+    /// Its instance groups, with defaults as well.
     pub groups: &'a [InstanceGroup],
-    /// Who may log in to machines.
+    /// The SSH keys that may log in to machines.
     pub ssh_keys: &'a [SshCredential],
-    /// What the cloud can do.
+    /// The capabilities of the cloud.
     pub capabilities: Capabilities,
-    /// What the cloud makes of settings in its own words.
+    /// The cloud's translation of provider-specific settings.
     pub dialect: &'a dyn Dialect,
-    /// What machines run at first boot.
+    /// What machines run on first boot.
     pub bootstrap: &'a dyn NodeBootstrap,
 }
 
@@ -80,14 +79,14 @@ impl<'a> Blueprint<'a> {
 pub struct ClusterModel {
     /// The graph.
     pub graph: TaskGraph,
-    /// What is worth saying about the specification.
+    /// Warnings about the specification.
     pub warnings: Vec<Problem>,
 }
 
-/// Makes the graph of a cluster.
+/// Builds the task graph of a cluster.
 ///
 /// # Errors
-/// All that is wrong, each with its path and a fix; warnings are among them.
+/// All problems, each with its path and a fix, warnings included.
 pub fn build(blueprint: &Blueprint<'_>) -> Result<ClusterModel, Problems> {
     let mut draft = Draft::new(blueprint);
     check(&mut draft);
@@ -114,8 +113,8 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<ClusterModel, Problems> {
     match graph.build() {
         Ok(graph) => Ok(ClusterModel { graph, warnings: problems.into_iter().collect() }),
         Err(error) => {
-            // Two things of one name, which no check above has seen.
-            problems.error(Path::root(), error.message(), "give things different names");
+            // Two tasks of the same name, which no check above has caught.
+            problems.error(Path::root(), error.message(), "use different names");
             Err(problems)
         }
     }
@@ -126,7 +125,7 @@ pub fn scope_of(cluster: &Cluster) -> Scope {
     Scope::new(cluster.name()).labels(cluster.spec.cloud_labels.clone())
 }
 
-/// What concerns the cluster as a whole.
+/// Checks the cluster as a whole.
 fn check(draft: &mut Draft<'_>) {
     let blueprint = draft.blueprint;
     if let Ok(document) = serde_json::to_value(&blueprint.cluster.spec) {
@@ -136,12 +135,12 @@ fn check(draft: &mut Draft<'_>) {
         draft.problems.error(
             Path::root(),
             "it has no instance group of role ControlPlane",
-            "add a group for each machine of the control plane",
+            "add a group for each control-plane machine",
         );
     }
 }
 
-/// A problem's path as users write it: specifications are kept in kOps' v1alpha2.
+/// A problem's path as users write it: state stores keep specifications in kOps' v1alpha2.
 fn in_words_of_documents(problem: &Problem) -> Path {
     let kind = match problem.object.split_once('/') {
         Some(("InstanceGroup", _)) => Kind::InstanceGroup,

@@ -1,9 +1,9 @@
-//! What things are called: kOps' names, so that its clusters are recognised.
+//! The names of tasks: kOps' names, so that the objects of its clusters are found.
 
 use crate::extensions::MachineRole;
 use crate::spec::{InstanceGroup, Role};
 
-/// The names of a cluster's tasks. A task's name is the whole name of its object in the cloud.
+/// The names of a cluster's tasks. A task's name is the full name of its object in the cloud.
 ///
 /// ```
 /// use kops_cluster::model::Names;
@@ -26,17 +26,17 @@ impl<'a> Names<'a> {
         Self { cluster }
     }
 
-    /// What there is one of is called after the cluster.
+    /// The name of objects of which a cluster has one: the cluster's own.
     pub fn cluster(&self) -> &'a str {
         self.cluster
     }
 
-    /// Something of the cluster's that has a name of its own: `api`, a subnet's.
+    /// The name of a part of the cluster, such as `api` or a subnet.
     pub fn scoped(&self, own: &str) -> String {
         format!("{own}.{}", self.cluster)
     }
 
-    /// The machines of an instance group.
+    /// The name of an instance group's machines.
     pub fn group(&self, group: &InstanceGroup) -> String {
         match group.role() {
             Role::ControlPlane => format!("{}.masters.{}", group.name(), self.cluster),
@@ -44,7 +44,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The firewall around machines of a role.
+    /// The name of the firewall of a role's machines.
     pub fn firewall(&self, role: MachineRole) -> String {
         self.scoped(match role {
             MachineRole::ControlPlane => "masters",
@@ -53,7 +53,7 @@ impl<'a> Names<'a> {
         })
     }
 
-    /// What machines of a role run under.
+    /// The name of the identity of a role's machines.
     pub fn identity(&self, role: MachineRole) -> String {
         self.scoped(match role {
             MachineRole::ControlPlane => "masters",
@@ -62,17 +62,17 @@ impl<'a> Names<'a> {
         })
     }
 
-    /// The disk of a member of an etcd cluster.
+    /// The name of the disk of an etcd member.
     pub fn etcd_volume(&self, etcd: &str, member: &str) -> String {
         format!("{member}.etcd-{etcd}.{}", self.cluster)
     }
 
-    /// The SSH key of a fingerprint.
+    /// The name of the SSH key with a fingerprint.
     pub fn ssh_key(&self, fingerprint: &str) -> String {
         format!("kubernetes.{}-{fingerprint}", self.cluster)
     }
 
-    /// The name that the API has for machines of the cluster.
+    /// The DNS name of a service for machines of the cluster.
     pub fn internal(&self, service: &str) -> String {
         format!("{service}.internal.{}", self.cluster)
     }

@@ -1,9 +1,9 @@
-//! The network, its subnets, and their ways out.
+//! The network, its subnets, and their egress.
 //!
-//! Public and utility subnets go out through the internet gateway. Private subnets of a zone share a NAT
-//! gateway in a public or utility subnet of the zone, or the way out that their `egress` names; where NAT
-//! gateways are not zonal, one serves the whole network, and where there are none, the internet gateway
-//! translates addresses (a router does). Existing networks and subnets are looked up and left as they are.
+//! Public and utility subnets use the internet gateway. The private subnets of a zone share a NAT gateway in
+//! a public or utility subnet of the zone, or the egress that they name. If NAT gateways are not zonal, one
+//! serves the whole network; if the cloud has none, the internet gateway translates addresses (as a router
+//! does). Existing networks and subnets are looked up and never changed.
 
 use crate::extensions::MachineRole;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,34 +15,34 @@ use crate::spec::{Path, SubnetSpec, SubnetType};
 use kops_core::graph::{Handle, Input};
 use kops_core::resource::{self, Access, Address, Egress, InternetGateway, NatGateway, Network, Route};
 
-/// The network of a cluster in the graph.
+/// The network of a cluster, as tasks.
 pub(super) struct Site {
     pub(super) network: Handle<Network>,
     pub(super) gateway: Option<Handle<InternetGateway>>,
-    /// By their names in the specification.
+    /// By name in the specification.
     pub(super) subnets: BTreeMap<String, Handle<resource::Subnet>>,
-    /// The addresses under which private machines appear on the internet.
+    /// The public addresses of private machines.
     pub(super) nat_addresses: Vec<Input<String>>,
-    /// Subnets whose machines appear on the internet under addresses that are not known here.
+    /// Subnets whose machines have public addresses that are not known here.
     pub(super) unknown_addresses: Vec<String>,
 }
 
-/// The `egress` of a subnet, read.
+/// The parsed `egress` of a subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum WayOut {
-    /// A NAT gateway made for it, at an existing address if one is named.
+    /// A NAT gateway of the cluster, with an existing address if one is named.
     Nat { address: Option<String> },
     /// An existing NAT gateway.
     SharedNat(String),
-    /// Another existing object.
+    /// Any other existing object.
     Existing(String),
-    /// Somebody else sees to it.
+    /// Managed outside of the cluster.
     External,
 }
 
 impl WayOut {
     fn of(subnet: &SubnetSpec) -> Self {
-        // kOps tells what an egress is by the form of its identifier.
+        // As in kOps, the form of the identifier tells the type of egress.
         match subnet.egress.as_deref() {
             None | Some("") => Self::Nat { address: subnet.public_ip.clone() },
             Some("External") => Self::External,
@@ -63,7 +63,7 @@ pub(super) fn build(draft: &mut Draft<'_>) -> Site {
         unknown_addresses: Vec::new(),
     };
     site.gateway = gateway(draft, &site);
-    // A NAT gateway lives in a public subnet: those come first.
+    // Public subnets come first, because NAT gateways are placed in them.
     let subnets = &draft.networking().subnets;
     for (at, subnet) in subnets.iter().enumerate().filter(|(_, subnet)| is_open(subnet)) {
         let egress = match &site.gateway {
@@ -91,7 +91,7 @@ fn network(draft: &mut Draft<'_>) -> Handle<Network> {
     draft.graph.add(name, Network::new(cidrs))
 }
 
-/// The internet gateway, if a subnet of the cluster's own needs one.
+/// The internet gateway, if one of the cluster's own subnets needs it.
 fn gateway(draft: &mut Draft<'_>, site: &Site) -> Option<Handle<InternetGateway>> {
     let translates = !draft.blueprint.capabilities.nat_gateways;
     let needed = draft.networking().subnets.iter().any(|subnet| {
@@ -110,7 +110,7 @@ fn gateway(draft: &mut Draft<'_>, site: &Site) -> Option<Handle<InternetGateway>
     })
 }
 
-/// The zone by which private subnets share a NAT gateway; one name for all where gateways are not zonal.
+/// The zone whose private subnets share a NAT gateway; a single name for all if gateways are not zonal.
 fn nat_zone<'a>(draft: &Draft<'_>, subnet: &'a SubnetSpec) -> &'a str {
     if draft.blueprint.capabilities.zonal_nat_gateways {
         subnet.zone.as_deref().unwrap_or_default()
@@ -119,7 +119,7 @@ fn nat_zone<'a>(draft: &Draft<'_>, subnet: &'a SubnetSpec) -> &'a str {
     }
 }
 
-/// The way out of the cluster's own private subnets, by zone.
+/// The egress of the cluster's own private subnets, by zone.
 fn ways_out(draft: &mut Draft<'_>, site: &mut Site) -> BTreeMap<String, Egress> {
     let networking = draft.networking();
     let mut zones: BTreeMap<&str, Vec<(usize, &SubnetSpec)>> = BTreeMap::new();
@@ -138,10 +138,10 @@ fn ways_out(draft: &mut Draft<'_>, site: &mut Site) -> BTreeMap<String, Egress> 
             draft.problems.error(
                 Path::of("spec.networking.subnets").index(at).key("egress"),
                 format!(
-                    "it differs from that of {}, and private subnets of a zone share their way out",
+                    "it differs from that of {}, but the private subnets of a zone share their egress",
                     subnet.name
                 ),
-                format!("give {} the same egress and publicIP", other.name),
+                format!("use the same egress and publicIP as {}", other.name),
             );
         }
         let translated = draft.blueprint.capabilities.nat_gateways;
@@ -173,20 +173,19 @@ fn nat_name(draft: &Draft<'_>, zone: &str) -> String {
     if zone.is_empty() { draft.names.cluster().to_owned() } else { draft.names.scoped(zone) }
 }
 
-/// A NAT gateway for the private subnets of a zone, the first of which is at `first` in the specification.
+/// A NAT gateway for the private subnets of a zone; `first` is the index of the first of them in the
+/// specification.
 fn nat(draft: &mut Draft<'_>, site: &mut Site, zone: &str, first: usize, address: Option<String>) -> Egress {
     let subnet = if draft.blueprint.capabilities.zonal_nat_gateways {
         let open = draft.networking().subnets.iter().filter(|it| is_open(it));
         let here = open.filter(|it| it.zone.as_deref().unwrap_or_default() == zone);
-        // Utility subnets are made for this; a public one does as well.
+        // Utility subnets are meant for this; a public one works as well.
         let best = here.min_by_key(|it| (it.r#type != Some(SubnetType::Utility), &it.name));
         let Some(best) = best else {
             draft.problems.error(
                 Path::of("spec.networking.subnets").index(first),
-                format!(
-                    "it is private, and no public or utility subnet in zone {zone} can hold its NAT gateway"
-                ),
-                format!("add a subnet of type Utility in zone {zone}, or say with egress how it goes out"),
+                format!("it is private, but zone {zone} has no public or utility subnet for its NAT gateway"),
+                format!("add a subnet of type Utility in zone {zone}, or set its egress"),
             );
             return Egress::None;
         };
@@ -221,7 +220,7 @@ fn add_subnet(draft: &mut Draft<'_>, site: &mut Site, at: usize, subnet: &Subnet
                 None => draft.problems.error(
                     path.key("additionalRoutes").index(at).key("cidr"),
                     "the route has no destination",
-                    "write the range it leads to, like 192.168.0.0/16",
+                    "specify the destination CIDR, such as 192.168.0.0/16",
                 ),
             }
         }
@@ -235,8 +234,8 @@ fn add_subnet(draft: &mut Draft<'_>, site: &mut Site, at: usize, subnet: &Subnet
     } else {
         draft.problems.error(
             path.key("cidr"),
-            "it is missing",
-            "write the range of the subnet, inside the network's, or the id of an existing subnet",
+            "is required",
+            "specify the subnet's CIDR, within the network's, or the id of an existing subnet",
         );
         return;
     };
@@ -258,7 +257,7 @@ fn labels(draft: &Draft<'_>, subnet: &SubnetSpec) -> BTreeMap<String, String> {
         return BTreeMap::new();
     }
     let kind = subnet.r#type.unwrap_or(SubnetType::Public);
-    // Without private subnets the public ones serve inside as well.
+    // Without private subnets, the public ones serve internal load balancers as well.
     let inside = !is_open(subnet) || networking.subnets.iter().all(is_open);
     let mut labels = BTreeMap::from([("SubnetType".to_owned(), kind.to_string())]);
     if is_open(subnet) {
@@ -270,7 +269,7 @@ fn labels(draft: &Draft<'_>, subnet: &SubnetSpec) -> BTreeMap<String, String> {
     labels
 }
 
-/// What cannot be built here.
+/// Rejects what the model or the cloud does not support.
 fn check(draft: &mut Draft<'_>) {
     let capabilities = &draft.blueprint.capabilities;
     let networking = draft.networking();
@@ -281,11 +280,11 @@ fn check(draft: &mut Draft<'_>) {
         problems.error(
             root.key("networkID"),
             "existing networks and subnets cannot be used on this cloud",
-            "leave networkID and the ids of subnets out",
+            "remove networkID and the ids of subnets",
         );
     }
     let no_ipv6 = |problems: &mut crate::spec::Problems, path: Path| {
-        problems.error(path, "IPv6 is not supported yet", "use IPv4 ranges, and leave IPv6 ones out");
+        problems.error(path, "IPv6 is not supported yet", "use IPv4 CIDRs only");
     };
     for (at, cidr) in networking.additional_network_cidrs.iter().enumerate() {
         if matches!(cidr, IpNet::V6(_)) {
@@ -314,12 +313,12 @@ fn check(draft: &mut Draft<'_>) {
             no_ipv6(problems, path.key("type"));
         }
         if capabilities.zonal_subnets && subnet.zone.is_none() {
-            problems.error(path.key("zone"), "it is missing", "name the zone that the subnet lies in");
+            problems.error(path.key("zone"), "is required", "specify the zone of the subnet");
         }
     }
 }
 
-/// The subnets that a load balancer stands in: one to a zone, the best of it.
+/// The subnets of a load balancer: the best one of each zone.
 pub(super) fn balancer_subnets(
     draft: &Draft<'_>,
     site: &Site,
@@ -329,11 +328,11 @@ pub(super) fn balancer_subnets(
         .groups_of(MachineRole::ControlPlane)
         .flat_map(|group| group.spec.subnets.iter().map(String::as_str))
         .collect();
-    // An internal load balancer of a cluster without private subnets stands among its public machines.
+    // An internal load balancer of a cluster without private subnets is placed among its public machines.
     let subnets = &draft.networking().subnets;
     let open = public || subnets.iter().all(is_open);
     let fitting = subnets.iter().filter(|subnet| is_open(subnet) == open);
-    // As kOps has it: utility subnets before others, and those of the control plane before others.
+    // As in kOps: utility subnets first, then those of the control plane.
     let best = |subnets: Vec<&'_ SubnetSpec>| {
         let score = |subnet: &SubnetSpec| {
             u8::from(control_plane.contains(subnet.name.as_str()))

@@ -1,4 +1,4 @@
-//! Who may log in to machines.
+//! The SSH key of the machines.
 
 use super::draft::Draft;
 use crate::registry::ssh_fingerprint;
@@ -6,7 +6,7 @@ use crate::spec::{Path, Problems};
 use kops_core::graph::Handle;
 use kops_core::resource::SshKey;
 
-/// The key of the machines: an existing one of the cloud, or the one that the specification brings.
+/// The SSH key of the machines: an existing one of the cloud, or the one in the specification.
 pub(super) fn build(draft: &mut Draft<'_>) -> Option<Handle<SshKey>> {
     if let Some(name) = draft.blueprint.cluster.spec.ssh_key_name.as_ref().filter(|name| !name.is_empty()) {
         return Some(draft.graph.share(name, name));
@@ -18,8 +18,8 @@ pub(super) fn build(draft: &mut Draft<'_>) -> Option<Handle<SshKey>> {
     if keys.len() > 1 {
         problems.error(
             path.clone(),
-            format!("it is one of {} SSH keys, and machines take one", keys.len()),
-            "keep one SSHCredential; further keys can be added to machines by additionalUserData",
+            format!("there are {} SSH keys, but machines accept only one", keys.len()),
+            "keep one SSHCredential; add further keys to the machines with additionalUserData",
         );
     }
     let fingerprint = ssh_fingerprint(&key.spec.public_key)

@@ -15,12 +15,12 @@ use kops_core::store::{
 };
 use kops_core::{Error, ErrorKind, Result};
 
-/// How many objects are deleted at once.
+/// The number of objects deleted concurrently.
 const DELETIONS_AT_ONCE: usize = 32;
-/// How many foreign objects a refusal names.
+/// The number of foreign objects that an error names.
 const NAMED: usize = 5;
 
-/// One cluster of a store: its specification, its instance groups, its SSH keys, and who works on it.
+/// One cluster of a store: its specification, instance groups, SSH keys, and lease.
 #[derive(Clone, Debug)]
 pub struct ClusterStore {
     pub(super) store: Arc<dyn StateStore>,
@@ -29,7 +29,7 @@ pub struct ClusterStore {
     pub(super) at: Paths,
 }
 
-/// All of a cluster that users specify.
+/// The complete specification of a cluster.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ClusterState {
@@ -51,7 +51,7 @@ impl From<ClusterState> for ClusterFiles {
     }
 }
 
-/// A cluster whose own specification has been read, and of the rest no more than where it is.
+/// A cluster whose own specification has been read; of the rest, only the keys are known.
 #[derive(Debug)]
 pub struct OpenedCluster<'a> {
     store: &'a ClusterStore,
@@ -65,7 +65,7 @@ impl OpenedCluster<'_> {
         &self.cluster
     }
 
-    /// Reads the rest: instance groups and keys, each once, side by side.
+    /// Reads the rest, instance groups and SSH keys, concurrently and each once.
     ///
     /// # Errors
     /// `Invalid` for what cannot be read.
@@ -88,13 +88,13 @@ impl OpenedCluster<'_> {
     }
 }
 
-/// What to do about objects that kOps does not know when a cluster's are deleted.
+/// What to do with objects that kOps does not know when a cluster is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClusterDeletion {
-    /// Refuse, and delete nothing.
+    /// Fails, and deletes nothing.
     #[default]
     KnownOnly,
-    /// Delete them too.
+    /// Deletes them too.
     Everything,
 }
 
@@ -113,10 +113,10 @@ impl ClusterStore {
         format!("{}/{}", self.store.location(), self.name)
     }
 
-    /// The whole cluster, with one list call and each object read once, side by side.
+    /// The whole cluster, with one list call and one read per object, concurrently.
     ///
     /// # Errors
-    /// `NotFound` when there is no such cluster; `Invalid` for what cannot be read.
+    /// `NotFound` if there is no such cluster; `Invalid` if an object cannot be read.
     pub async fn read(&self) -> Result<ClusterState> {
         self.open().await?.read().await
     }
@@ -153,10 +153,10 @@ impl ClusterStore {
         document::create(&*self.store, &self.at.config()?, cluster, self.clock.now(), None).await
     }
 
-    /// Replaces the specification that a change began with.
+    /// Replaces the specification, if it is still at the version of `base`.
     ///
     /// # Errors
-    /// `Conflict`, naming both generations, when somebody else changed it meanwhile.
+    /// `Conflict`, naming both generations, if it was changed in the meantime.
     pub async fn update(&self, base: &Versioned<Cluster>, cluster: &Cluster) -> Result<Versioned<Cluster>> {
         document::update(&*self.store, &self.at.config()?, base, cluster).await
     }
@@ -173,16 +173,16 @@ impl ClusterStore {
     /// Writes the specification of a new instance group.
     ///
     /// # Errors
-    /// `AlreadyExists` when there is one of that name; `Invalid` when it is labelled as another cluster's.
+    /// `AlreadyExists` if there is one of that name; `Invalid` if its label names another cluster.
     pub async fn create_instance_group(&self, group: &InstanceGroup) -> Result<Versioned<InstanceGroup>> {
         let key = self.at.instance_group(&group.metadata.name)?;
         document::create(&*self.store, &key, &*self.label(group)?, self.clock.now(), None).await
     }
 
-    /// Replaces the specification of an instance group that a change began with.
+    /// Replaces the specification of an instance group, if it is still at the version of `base`.
     ///
     /// # Errors
-    /// `Conflict`, naming both generations, when somebody else changed it meanwhile.
+    /// `Conflict`, naming both generations, if it was changed in the meantime.
     pub async fn update_instance_group(
         &self,
         base: &Versioned<InstanceGroup>,
@@ -195,7 +195,7 @@ impl ClusterStore {
     /// Deletes the specification of an instance group.
     ///
     /// # Errors
-    /// `Conflict` when somebody else changed it since it was read.
+    /// `Conflict` if it was changed since it was read.
     pub async fn delete_instance_group(&self, base: &Versioned<InstanceGroup>) -> Result<()> {
         self.store.delete(&self.at.instance_group(&base.metadata.name)?, Some(&base.version)).await
     }
@@ -203,17 +203,17 @@ impl ClusterStore {
     /// The public SSH keys of the administrators, by fingerprint.
     ///
     /// # Errors
-    /// What the store says.
+    /// Any error of the store.
     pub async fn ssh_keys(&self) -> Result<Vec<SshCredential>> {
         let listed = self.store.list(&self.at.cluster.join(SSH_KEYS)?, None).await?;
         let keys = self.store.get_all(listed.into_iter().map(|entry| entry.key).collect()).await?;
         keys.into_iter().map(|(key, object)| self.ssh_key(&key, object)).collect()
     }
 
-    /// Adds a public SSH key, given as a line of `authorized_keys`; one that is there stays as it is.
+    /// Adds a public SSH key, given as a line of `authorized_keys`; an existing one is left as it is.
     ///
     /// # Errors
-    /// `Invalid` when it is none.
+    /// `Invalid` if it is not a public SSH key.
     pub async fn add_ssh_key(&self, public_key: &str) -> Result<()> {
         let key = self.ssh_key_at(public_key)?;
         match self.store.put(&key, public_key.as_bytes().to_vec(), Precondition::Absent).await {
@@ -222,50 +222,51 @@ impl ClusterStore {
         }
     }
 
-    /// Removes a public SSH key, if it is there.
+    /// Removes a public SSH key, if it exists.
     ///
     /// # Errors
-    /// `Invalid` when it is none.
+    /// `Invalid` if it is not a public SSH key.
     pub async fn delete_ssh_key(&self, public_key: &str) -> Result<()> {
         self.store.delete(&self.ssh_key_at(public_key)?, None).await
     }
 
-    /// Notes the specification with all defaults, as it was applied.
+    /// Stores the specification with all defaults, as it was applied.
     ///
     /// # Errors
-    /// What the store says.
+    /// Any error of the store.
     pub async fn write_completed(&self, cluster: &Cluster) -> Result<()> {
         self.same_name(&cluster.metadata.name)?;
         let bytes = cluster.to_yaml()?.into_bytes();
         self.store.put(&self.at.cluster.key(COMPLETED)?, bytes, Precondition::Any).await.map(drop)
     }
 
-    /// The version of the program that last applied the cluster, kOps or another.
+    /// The version of the program, kOps or another, that last applied the cluster.
     ///
     /// # Errors
-    /// What the store says.
+    /// Any error of the store.
     pub async fn applied_version(&self) -> Result<Option<String>> {
         let object = self.store.get(&self.at.cluster.key(APPLIED_VERSION)?).await?;
         Ok(object.map(|object| String::from_utf8_lossy(&object.bytes).trim().to_owned()))
     }
 
-    /// Notes the version of the program that applied the cluster.
+    /// Stores the version of the program that applied the cluster.
     ///
     /// # Errors
-    /// What the store says.
+    /// Any error of the store.
     pub async fn write_applied_version(&self, version: &str) -> Result<()> {
         let key = self.at.cluster.key(APPLIED_VERSION)?;
         self.store.put(&key, version.as_bytes().to_vec(), Precondition::Any).await.map(drop)
     }
 
-    /// Deletes all that the store has of the cluster: specifications, keys, secrets and etcd backups, as kOps
-    /// does, and the journal. Call it while holding the lease; then [`Lease::remove`] that too.
+    /// Deletes everything that the store has of the cluster: specifications, keys, secrets and etcd backups,
+    /// as kOps does, and the journal. Call it while holding the lease, then remove the lease with
+    /// [`Lease::remove`].
     ///
-    /// The specification goes last, so that a deletion that was interrupted can be repeated.
+    /// The specification is deleted last, so that an interrupted deletion can be repeated.
     ///
     /// # Errors
-    /// `NotFound` when there is nothing; `Conflict` when there are objects that kOps does not know, unless
-    /// [`ClusterDeletion::Everything`] is asked for, and when somebody changes the specification meanwhile.
+    /// `NotFound` if there is nothing to delete; `Conflict` if there are objects that kOps does not know
+    /// (unless [`ClusterDeletion::Everything`] is given), or if the specification is changed in the meantime.
     pub async fn delete(&self, deletion: ClusterDeletion) -> Result<()> {
         let journal = self.journal_at()?;
         let (found, intents) =
@@ -292,18 +293,18 @@ impl ClusterStore {
         Ok(())
     }
 
-    /// Where the lease of the cluster is.
+    /// The key of the cluster's lease.
     ///
     /// # Errors
-    /// None for a cluster with a name of usual length.
+    /// None for a cluster name of usual length.
     pub fn lock_key(&self) -> Result<StoreKey> {
         self.at.ours.key("lock")
     }
 
-    /// Takes the lease of the cluster.
+    /// Acquires the lease of the cluster.
     ///
     /// # Errors
-    /// `Locked`, with who is at work, when somebody else holds it.
+    /// `Locked`, naming the holder, if somebody else holds it.
     pub async fn lock(&self, request: LeaseRequest) -> Result<Lease> {
         request.acquire(self.store.clone(), self.lock_key()?, self.clock.clone()).await
     }
@@ -366,7 +367,7 @@ impl ClusterStore {
     /// The journal of the cluster.
     ///
     /// # Errors
-    /// None for a cluster with a name of usual length.
+    /// None for a cluster name of usual length.
     pub fn journal(&self) -> Result<Journal> {
         Ok(Journal::new(self.store.clone(), self.journal_at()?))
     }
@@ -381,7 +382,7 @@ impl ClusterStore {
 
     fn ssh_key(&self, key: &StoreKey, object: StoredObject) -> Result<SshCredential> {
         let text = String::from_utf8(object.bytes).map_err(|_| {
-            Error::invalid(format!("{}/{key} is no public SSH key", self.store.location()))
+            Error::invalid(format!("{}/{key} is not a public SSH key", self.store.location()))
                 .with_hint("delete it, and add the key again")
         })?;
         Ok(self.credential(text))
@@ -402,7 +403,7 @@ impl ClusterStore {
         Err(Error::invalid(format!("the specification is of cluster {name}, not of {}", self.name)))
     }
 
-    /// The group with the label that ties it to this cluster, as kOps writes it.
+    /// The group with the label that assigns it to this cluster, as kOps writes it.
     pub(super) fn label(&self, group: &InstanceGroup) -> Result<Box<InstanceGroup>> {
         let mut group = Box::new(group.clone());
         let label =
@@ -412,7 +413,7 @@ impl ClusterStore {
         }
         let (name, other) = (&group.metadata.name, label.clone());
         Err(Error::invalid(format!(
-            "InstanceGroup/{name} is labelled as of cluster {other}, not of {}",
+            "InstanceGroup/{name} has the label of cluster {other}, not of {}",
             self.name
         ))
         .with_hint(format!("set metadata.labels[\"{CLUSTER_LABEL}\"] to {}", self.name)))
@@ -433,12 +434,16 @@ impl ClusterStore {
         };
         Err(Error::new(
             ErrorKind::Conflict,
-            format!("{} has objects that are not kOps': {}{more}", self.config_base(), named.join(", ")),
+            format!(
+                "{} contains objects that kOps does not know: {}{more}",
+                self.config_base(),
+                named.join(", ")
+            ),
         )
-        .with_hint("nothing was deleted; move them away, or force the deletion of everything"))
+        .with_hint("nothing was deleted; move these objects away, or force the deletion of everything"))
     }
 
-    /// That there is no such cluster. Others that there are belong to whoever asks for them by name.
+    /// The error for a cluster that does not exist. It does not reveal the names of other clusters.
     fn absent(&self) -> Error {
         let location = self.store.location();
         Error::not_found(format!("there is no cluster {} in the state store {location}", self.name))

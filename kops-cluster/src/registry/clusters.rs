@@ -23,14 +23,14 @@ use kops_core::store::{Prefix, StateStore, StateStoreExt as _};
 /// let cluster = registry.cluster("ha.example.com")?;
 /// let created = cluster.create(&Cluster::named("ha.example.com")).await?;
 ///
-/// // Two edits begin at the same version; the second is refused.
+/// // Two edits are based on the same version; the second is rejected.
 /// let (mut first, mut second) = (created.clone().into_inner(), created.clone().into_inner());
 /// first.spec.channel = Some("stable".to_owned());
 /// second.spec.channel = Some("alpha".to_owned());
 /// let updated = cluster.update(&created, &first).await?;
 /// assert_eq!(updated.generation(), 1);
 /// let refused = cluster.update(&created, &second).await.unwrap_err();
-/// assert!(refused.message().contains("began at generation 0"), "{refused}");
+/// assert!(refused.message().contains("based on generation 0"), "{refused}");
 ///
 /// assert_eq!(registry.list().await?[0].name, "ha.example.com");
 /// # Ok::<(), kops_core::Error>(()) }).unwrap();
@@ -41,13 +41,13 @@ pub struct ClusterRegistry {
     clock: Arc<dyn Clock>,
 }
 
-/// A cluster that a list found.
+/// A cluster of a list.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Listed {
     /// Its name.
     pub name: String,
-    /// Its specification, or why it cannot be read: one broken file does not hide the other clusters.
+    /// Its specification, or the error of reading it: one broken file does not hide the other clusters.
     pub cluster: Result<Versioned<Cluster>>,
 }
 
@@ -62,21 +62,22 @@ impl ClusterRegistry {
         &self.store
     }
 
-    /// The place of a cluster, whether it is there or not.
+    /// A cluster of the store, whether it exists or not.
     ///
     /// # Errors
-    /// `Invalid` for what can be no cluster's name.
+    /// `Invalid` if it is not a valid cluster name.
     pub fn cluster(&self, name: &str) -> Result<ClusterStore> {
         ClusterStore::new(self.store.clone(), self.clock.clone(), name)
     }
 
-    /// All clusters, by name: one list call, and one read for each.
+    /// All clusters, by name: one list call, and one read for each cluster.
     ///
     /// # Errors
-    /// What the store says.
+    /// Any error of the store.
     pub async fn list(&self) -> Result<Vec<Listed>> {
         let names = self.store.directories(&Prefix::root()).await?;
-        // A directory that can be no cluster is none: somebody keeps other things in the bucket as well.
+        // A directory that does not have a valid cluster name is not a cluster: the bucket may hold other
+        // things as well.
         let configs = names.iter().filter_map(|name| Paths::of(name).ok()?.config().ok());
         let found = self.store.get_all(configs.collect()).await?;
         let listed = found.into_iter().map(|(key, object)| Listed {

@@ -11,14 +11,14 @@ use kops_core::{Error, ErrorKind, Result};
 
 /// A kind of specification that has a file of its own in the store.
 pub trait Stored: ApiObject + Clone + PartialEq + fmt::Debug + Send + Sync {
-    /// Reads a text; what this program does not know is kept, and a warning.
+    /// Parses a text; unknown fields are kept, with a warning.
     ///
     /// # Errors
-    /// What makes the text unreadable, with its place.
+    /// Why the text cannot be read, with the location.
     fn parse(text: &str) -> Result<(Self, Vec<Problem>)>;
     /// Name, labels and history.
     fn metadata_mut(&mut self) -> &mut ObjectMeta;
-    /// Whether both ask for the same.
+    /// Whether both have the same specification.
     fn same_spec(&self, other: &Self) -> bool;
 }
 
@@ -42,8 +42,8 @@ macro_rules! stored {
 
 stored!(Cluster, InstanceGroup);
 
-/// A specification and the version it was read at, which a later write replaces. It reads as the specification that
-/// it is: `versioned.spec`.
+/// A specification and the version at which it was read, which a later write replaces. It dereferences to the
+/// specification: `versioned.spec`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Versioned<T> {
@@ -51,7 +51,7 @@ pub struct Versioned<T> {
     object: Box<T>,
     /// Its version in the store.
     pub version: Version,
-    /// What reading it found odd: fields this program does not know, kept for those who do.
+    /// Warnings from reading it: unknown fields, which are preserved.
     pub warnings: Vec<Problem>,
 }
 
@@ -86,7 +86,7 @@ impl<T: Stored> Versioned<T> {
             let hint = error.hint().unwrap_or("correct the file in the state store").to_owned();
             Error::new(error.kind(), message).with_hint(hint)
         })?;
-        // The file's name counts: it is what others call the object. `config` is called as its directory.
+        // The file's name counts, because other objects refer to it. `config` has the name of its directory.
         let name = match key.name() {
             super::CONFIG => key.as_str().split('/').next().unwrap_or_default(),
             name => name,
@@ -122,16 +122,16 @@ pub(super) async fn create<T: Stored>(
     }
 }
 
-/// That there is one already.
+/// The error for an object that exists already.
 pub(super) fn exists(store: &dyn StateStore, title: &str) -> Error {
     Error::new(
         ErrorKind::AlreadyExists,
-        format!("{title} is in the state store {} already", store.location()),
+        format!("{title} already exists in state store {}", store.location()),
     )
-    .with_hint("change that one, or choose another name")
+    .with_hint("update it, or choose another name")
 }
 
-/// Replaces the version that the edit began with.
+/// Replaces the version that the edit is based on.
 pub(super) async fn update<T: Stored>(
     store: &dyn StateStore,
     key: &StoreKey,
@@ -142,7 +142,7 @@ pub(super) async fn update<T: Stored>(
     if object.metadata().name != before.name {
         let title = title(&*base.object);
         return Err(Error::invalid(format!("{title} cannot be renamed to {}", object.metadata().name))
-            .with_hint("make another one, and delete this one"));
+            .with_hint("create a new one, and delete this one"));
     }
     let created = before.creation_timestamp.clone();
     let mut object = Box::new(object.clone());
@@ -161,7 +161,7 @@ pub(super) async fn update<T: Stored>(
     }
 }
 
-/// Says that an edit was overtaken, if the store's version is no longer the one that it began with.
+/// Rejects an edit if the version it is based on is no longer the store's.
 pub(super) async fn is_current<T: Stored>(
     store: &dyn StateStore,
     key: &StoreKey,
@@ -174,7 +174,7 @@ pub(super) async fn is_current<T: Stored>(
     Err(overtaken(store, key, base, Precondition::Match(base.version.clone()).refusal(store, key)).await)
 }
 
-/// Says between which two states of a specification an edit was caught.
+/// Reports the two states of a specification between which an edit was overtaken.
 async fn overtaken<T: Stored>(
     store: &dyn StateStore,
     key: &StoreKey,
@@ -196,9 +196,9 @@ async fn overtaken<T: Stored>(
     };
     Error::new(
         ErrorKind::Conflict,
-        format!("{title} was changed by somebody else: this change began at {began}, and meanwhile {now}"),
+        format!("{title} was changed in the meantime: this change is based on {began}, but {now}"),
     )
-    .with_hint("nothing was written; read it again and repeat the change")
+    .with_hint("nothing was written; read it again and retry the change")
     .with_source(error)
 }
 

@@ -1,4 +1,4 @@
-//! Clusters in a state store: kOps' own layout, so that clusters made by kOps can be read, and the reverse.
+//! Clusters in a state store, in kOps' own layout: either program can read the clusters of the other.
 //!
 //! | key | content | by |
 //! |---|---|---|
@@ -10,18 +10,18 @@
 //! | `.kops/<cluster>/lock` | the [lease](kops_core::store::lease) | [`ClusterStore::lock`] |
 //! | `.kops/<cluster>/journal/<digest>` | an [intent](kops_core::store::journal) | [`ClusterStore::journal`] |
 //!
-//! # Living beside the original kOps
-//! kOps refuses to delete a cluster when it finds a file under `<cluster>/` that it does not know. So the lease
-//! and the journal, which kOps has none of, lie outside, under `.kops/`. kOps takes every key of the store that
-//! ends in `/config` for a cluster, so no key of ours ends so, not even for a cluster of that name. What kOps
-//! does not do is take our lease or check generations: working with both on the same cluster *at the same
-//! time* is as unsafe as it is with two of kOps.
+//! # Coexistence with kOps
+//! kOps refuses to delete a cluster if it finds an unknown file under `<cluster>/`. Therefore the lease and
+//! the journal, which kOps does not have, are outside of it, under `.kops/`. kOps treats every key of the
+//! store that ends in `/config` as a cluster, so none of our keys does, not even for a cluster of that name.
+//! kOps neither takes our lease nor checks generations: working on the same cluster with both *at the same
+//! time* is as unsafe as with two instances of kOps.
 //!
 //! # Edits
-//! What was read is [`Versioned`], and changing it needs that value: a write says which version it
-//! replaces. Of two edits that began at the same version the second is refused, and the error names the
-//! generation that each began and ended with. `metadata.generation` grows when a specification changed, not
-//! when only labels or annotations did, as in kOps.
+//! A value that was read is [`Versioned`], and an update requires it: every write names the version it
+//! replaces. Of two edits based on the same version, the second is rejected, and the error names both
+//! generations. As in kOps, `metadata.generation` increases when the specification changes, not when only
+//! labels or annotations do.
 //!
 //! # Whole clusters
 //! [`ClusterStore::create_all`] and [`ClusterStore::replace_all`] write a cluster as one operation: all is checked
@@ -29,9 +29,9 @@
 //! they can be repeated.
 //!
 //! # Reading
-//! [`ClusterStore::read`] reads a whole cluster with one list call and each object once, side by side. The
-//! list begins behind `<cluster>/config`, and so skips the thousands of etcd backups under
-//! `<cluster>/backups/` that a cluster collects over the years.
+//! [`ClusterStore::read`] reads a whole cluster with one list call and one read per object, concurrently. The
+//! list starts after `<cluster>/config` and skips the thousands of etcd backups under `<cluster>/backups/`
+//! that a cluster accumulates over the years.
 
 mod cluster;
 mod clusters;
@@ -48,7 +48,7 @@ pub use self::ssh::ssh_fingerprint;
 use kops_core::store::{Prefix, StoreKey};
 use kops_core::{Error, Result};
 
-/// The top-level name of what kOps knows nothing of.
+/// The top-level name of objects that kOps does not know.
 const OURS: &str = ".kops";
 
 const CONFIG: &str = "config";
@@ -57,7 +57,7 @@ const SSH_KEYS: &str = "pki/ssh/public/admin";
 const COMPLETED: &str = "cluster-completed.spec";
 const APPLIED_VERSION: &str = "kops-version.txt";
 
-/// Whether kOps writes an object of this key, relative to the cluster's: others are somebody else's.
+/// Whether kOps writes objects with this key, relative to the cluster's directory.
 fn is_known(relative: &str) -> bool {
     // `cluster.spec` is what versions before 1.12 called the completed specification.
     const FILES: [&str; 4] = [CONFIG, COMPLETED, APPLIED_VERSION, "cluster.spec"];
@@ -67,7 +67,7 @@ fn is_known(relative: &str) -> bool {
         || relative.split_once('/').is_some_and(|(directory, _)| DIRECTORIES.contains(&directory))
 }
 
-/// Where the parts of one cluster are.
+/// The keys of one cluster.
 #[derive(Clone, Debug)]
 struct Paths {
     cluster: Prefix,
@@ -79,7 +79,7 @@ impl Paths {
         let letters = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
         let starts_well = cluster.starts_with(|c: char| c.is_ascii_alphanumeric());
         if !starts_well || !cluster.chars().all(letters) {
-            return Err(Error::invalid(format!("`{}` is no name of a cluster", cluster.escape_debug()))
+            return Err(Error::invalid(format!("`{}` is not a valid cluster name", cluster.escape_debug()))
                 .with_hint("use a DNS name, such as ha.example.com"));
         }
         Ok(Self { cluster: Prefix::new(cluster)?, ours: Prefix::new(format!("{OURS}/{cluster}"))? })
@@ -91,7 +91,10 @@ impl Paths {
 
     fn instance_group(&self, name: &str) -> Result<StoreKey> {
         if name.is_empty() || name.contains('/') {
-            return Err(Error::invalid(format!("`{}` is no name of an instance group", name.escape_debug())));
+            return Err(Error::invalid(format!(
+                "`{}` is not a valid instance group name",
+                name.escape_debug()
+            )));
         }
         self.cluster.join(INSTANCE_GROUPS)?.key(name)
     }

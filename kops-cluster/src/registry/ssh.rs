@@ -6,8 +6,8 @@ use md5::{Digest as _, Md5};
 
 use kops_core::{Error, Result};
 
-/// The MD5 fingerprint of a public key, as 16 lower-case hexadecimal bytes between colons: what kOps names
-/// keys by in clouds, and, without the colons, in its store. It identifies; nothing is kept safe by it.
+/// The MD5 fingerprint of a public key, as 16 lower-case hexadecimal bytes separated by colons: kOps' names
+/// of keys in clouds and, without the colons, in its store. It is an identifier; no security depends on it.
 ///
 /// ```
 /// use kops_cluster::registry::ssh_fingerprint;
@@ -18,20 +18,20 @@ use kops_core::{Error, Result};
 /// ```
 ///
 /// # Errors
-/// `Invalid` when it is not a line of `authorized_keys`; the text is not repeated.
+/// `Invalid` if it is not a line of `authorized_keys`; the error does not contain the text.
 pub fn ssh_fingerprint(public_key: &str) -> Result<String> {
     let blob = blob(public_key).ok_or_else(|| {
         let what =
             if public_key.contains("PRIVATE KEY") { "it is a private key" } else { "it cannot be read" };
         Error::invalid(format!("the text is not a public SSH key: {what}"))
-            .with_hint("give the content of a file such as ~/.ssh/id_ed25519.pub")
+            .with_hint("use the content of a file such as ~/.ssh/id_ed25519.pub")
     })?;
     let bytes: Vec<String> = Md5::digest(blob).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(bytes.join(":"))
 }
 
-/// The key itself, of a line `[options] type base64 [comment]`. It begins with its type once more, so that
-/// any word can be tried.
+/// The key itself, from a line `[options] type base64 [comment]`. The blob repeats the type, so any word can
+/// be tried.
 fn blob(line: &str) -> Option<Vec<u8>> {
     let mut lines = line.lines().filter(|line| !line.trim().is_empty());
     let (line, None) = (lines.next()?, lines.next()) else { return None };

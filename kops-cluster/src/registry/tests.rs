@@ -140,8 +140,8 @@ async fn of_two_edits_the_second_is_refused_with_both_generations() {
     let error = cluster.update(&bob, &edit("beta")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     let says = format!(
-        "Cluster/ha.example.com was changed by somebody else: this change began at generation 3 (version {}), and \
-         meanwhile the state store has generation 4 (version {})",
+        "Cluster/ha.example.com was changed in the meantime: this change is based on generation 3 (version {}), but \
+         the state store has generation 4 (version {})",
         bob.version, written.version
     );
     assert_eq!(error.message(), says);
@@ -197,7 +197,7 @@ async fn a_new_cluster_is_stamped_labelled_and_made_once() {
     let error = cluster.create(&Cluster::named(NAME)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     assert!(
-        error.message().contains("Cluster/ha.example.com is in the state store memory:// already"),
+        error.message().contains("Cluster/ha.example.com already exists in state store memory://"),
         "{error}"
     );
     assert_eq!(cluster.create(&Cluster::named("other")).await.unwrap_err().kind(), ErrorKind::Invalid);
@@ -208,9 +208,9 @@ async fn a_new_cluster_is_stamped_labelled_and_made_once() {
     assert_eq!(created.metadata.cluster(), Some(NAME));
     let foreign = InstanceGroup::named("more", Role::Node, "other.example.com");
     let error = cluster.create_instance_group(&foreign).await.unwrap_err();
-    assert!(error.message().contains("is labelled as of cluster other.example.com"), "{error}");
+    assert!(error.message().contains("has the label of cluster other.example.com"), "{error}");
     let error = cluster.create_instance_group(&group("a/b")).await.unwrap_err();
-    assert!(error.message().contains("no name of an instance group"), "{error}");
+    assert!(error.message().contains("not a valid instance group name"), "{error}");
 
     let mut renamed = created.clone().into_inner();
     renamed.metadata.name = "others".to_owned();
@@ -316,7 +316,7 @@ async fn foreign_objects_keep_a_cluster_from_being_deleted() {
     let error = cluster(&store).delete(ClusterDeletion::KnownOnly).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(
-        error.message().ends_with("that are not kOps': configuration, notes.txt, terraform/state"),
+        error.message().ends_with("that kOps does not know: configuration, notes.txt, terraform/state"),
         "{error}"
     );
     assert_eq!(store.inner.list(&Prefix::root(), None).await.unwrap().len(), before + 3);

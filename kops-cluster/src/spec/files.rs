@@ -1,11 +1,11 @@
-//! The documents of one cluster, together.
+//! The documents of one cluster.
 
 use super::object::AnyObject;
 use super::path::Path;
 use super::problem::Problems;
 use super::types::{Cluster, InstanceGroup, SshCredential};
 
-/// A cluster as users write it: the documents of one cluster.
+/// The specification of a cluster: its documents as users write them.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ClusterFiles {
@@ -13,12 +13,12 @@ pub struct ClusterFiles {
     pub cluster: Cluster,
     /// Its groups of machines.
     pub instance_groups: Vec<InstanceGroup>,
-    /// Who may log in to machines.
+    /// The SSH keys that may log in to machines.
     pub ssh_keys: Vec<SshCredential>,
 }
 
 impl ClusterFiles {
-    /// The documents of a cluster.
+    /// The documents of one cluster.
     pub fn new(
         cluster: Cluster,
         instance_groups: impl IntoIterator<Item = InstanceGroup>,
@@ -31,10 +31,10 @@ impl ClusterFiles {
         }
     }
 
-    /// Takes the documents of one cluster; documents of kinds that make no objects in a cloud are left out.
+    /// Collects the documents of one cluster; documents of kinds that create no cloud objects are skipped.
     ///
     /// # Errors
-    /// When there is no cluster among them, or more than one.
+    /// If there is no cluster among them, or more than one.
     pub fn from_objects(objects: impl IntoIterator<Item = AnyObject>) -> Result<Self, Problems> {
         let mut clusters = Vec::new();
         let mut files = Self::default();
@@ -54,7 +54,7 @@ impl ClusterFiles {
         problems.error(
             Path::root(),
             format!("there are {count} documents of kind Cluster"),
-            "give the documents of one cluster",
+            "pass the documents of exactly one cluster",
         );
         Err(problems)
     }

@@ -1,4 +1,4 @@
-//! Manifests: texts of several documents, read with all their problems and written back.
+//! Manifests: texts of one or more documents, read with all their problems and written back.
 
 use serde_json::Value;
 
@@ -11,13 +11,13 @@ use super::version::{self, ApiVersion, Kind};
 use super::yaml::{self, Lines, YamlDocument};
 use kops_core::{Error, Result};
 
-/// What unknown fields are.
+/// How unknown fields are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// An error: somebody mistyped. For what people write.
+    /// As errors, because they are probably typing errors. For what people write.
     #[default]
     Strict,
-    /// A warning, and they are kept. For what other versions of kOps left in a store.
+    /// As warnings; they are preserved. For what other versions of kOps stored.
     Lenient,
 }
 
@@ -30,7 +30,7 @@ impl Mode {
     }
 }
 
-/// An object that was read, and where its fields stand in the text.
+/// An object that was read, and the locations of its fields in the text.
 #[derive(Clone, Debug)]
 pub struct ManifestDocument {
     /// The object.
@@ -41,8 +41,8 @@ pub struct ManifestDocument {
 }
 
 impl ManifestDocument {
-    /// Where a field stands, by its path in the version it was written in; for a field that is not there, where
-    /// the object around it stands.
+    /// The location of a field, by its path in the version it was written in; for a field that is absent, the
+    /// location of the enclosing object.
     pub fn location(&self, path: &Path) -> Option<Location> {
         let mut path = path.clone();
         loop {
@@ -53,7 +53,7 @@ impl ManifestDocument {
         }
     }
 
-    /// Makes problems found in the object later speak of its text: its version's paths, and lines.
+    /// Converts problems found later to refer to the text: paths of its version, and lines.
     pub fn localize(&self, problems: &mut Problems) {
         let title = self.object.title();
         problems.update(|problem| {
@@ -68,17 +68,17 @@ impl ManifestDocument {
     }
 }
 
-/// What reading a manifest gave: every object that could be made out, and every problem.
+/// The result of reading a manifest: every object that could be recognised, and every problem.
 #[derive(Clone, Debug, Default)]
 pub struct Manifest {
     /// The objects, in the order of the text.
     pub documents: Vec<ManifestDocument>,
-    /// All that is wrong with them.
+    /// All problems in them.
     pub problems: Problems,
 }
 
 impl Manifest {
-    /// Reads a text of any number of documents.
+    /// Reads a text with any number of documents.
     ///
     /// ```
     /// use kops_cluster::{Manifest, Mode};
@@ -96,16 +96,16 @@ impl Manifest {
     /// let manifest = Manifest::read(text, Mode::Strict)?;
     /// let problems: Vec<String> = manifest.problems.iter().map(ToString::to_string).collect();
     /// assert_eq!(problems, [
-    ///     "InstanceGroup/nodes: line 8, column 3: spec.minSize: \"two\" is not a whole number \
-    ///      (use a whole number)",
-    ///     "InstanceGroup/nodes: line 9, column 3: spec.machinType: there is no field \"machinType\" here \
+    ///     "InstanceGroup/nodes: line 8, column 3: spec.minSize: \"two\" is not an integer \
+    ///      (use an integer)",
+    ///     "InstanceGroup/nodes: line 9, column 3: spec.machinType: unknown field \"machinType\" \
     ///      (did you mean machineType?)",
     /// ]);
     /// # Ok::<(), kops_core::Error>(())
     /// ```
     ///
     /// # Errors
-    /// Malformed YAML, with document, line and column. Everything else is among the problems.
+    /// Malformed YAML, with document, line and column. All other problems are in `problems`.
     pub fn read(text: &str, mode: Mode) -> Result<Self> {
         let mut manifest = Self::default();
         for document in yaml::read(text)? {
@@ -114,8 +114,8 @@ impl Manifest {
         if manifest.documents.is_empty() && manifest.problems.is_empty() {
             manifest.problems.error(
                 Path::root(),
-                "there is no object in it",
-                "write documents with apiVersion kops.k8s.io/v1alpha2 and kind Cluster, InstanceGroup or SSHCredential",
+                "it contains no objects",
+                "add documents with apiVersion kops.k8s.io/v1alpha2 and kind Cluster, InstanceGroup or SSHCredential",
             );
         }
         Ok(manifest)
@@ -153,7 +153,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// The objects and the warnings, or all errors as one.
+    /// The objects and the warnings, or all errors combined.
     ///
     /// # Errors
     /// Any problem that is an error.
@@ -163,18 +163,18 @@ impl Manifest {
     }
 }
 
-/// A path, the path around it, and so on.
+/// A path and its ancestors, innermost first.
 fn ancestors(path: &Path) -> impl Iterator<Item = Path> {
     std::iter::successors(Some(path.clone()), Path::parent)
 }
 
-/// Takes `apiVersion` and `kind` out of a document.
+/// Removes `apiVersion` and `kind` from a document.
 fn read_header(value: &mut Value, problems: &mut Problems) -> Option<(ApiVersion, Kind)> {
     let Some(object) = value.as_object_mut() else {
         problems.error(
             Path::root(),
             "the document is not an object",
-            "write apiVersion, kind, metadata and spec as fields, one to a line",
+            "write apiVersion, kind, metadata and spec as fields, one per line",
         );
         return None;
     };
@@ -188,8 +188,8 @@ fn read_header(value: &mut Value, problems: &mut Problems) -> Option<(ApiVersion
         Some("") | None => {
             problems.error(
                 Path::of("apiVersion"),
-                "it is missing",
-                format!("write apiVersion: {}", ApiVersion::default()),
+                "is required",
+                format!("set apiVersion: {}", ApiVersion::default()),
             );
             None
         }
@@ -198,7 +198,7 @@ fn read_header(value: &mut Value, problems: &mut Problems) -> Option<(ApiVersion
             .inspect_err(|error: &Error| {
                 problems.error(
                     Path::root().key("apiVersion"),
-                    format!("{text:?} is not known"),
+                    format!("{text:?} is not supported"),
                     error.hint().unwrap_or(""),
                 );
             })
@@ -208,7 +208,7 @@ fn read_header(value: &mut Value, problems: &mut Problems) -> Option<(ApiVersion
     let kind = match kind.as_deref() {
         Some("") | None => {
             let all = names().collect::<Vec<_>>().join(", ");
-            problems.error(Path::of("kind"), "it is missing", format!("write one of {all}"));
+            problems.error(Path::of("kind"), "is required", format!("set it to one of {all}"));
             None
         }
         Some(text) => {
@@ -216,10 +216,10 @@ fn read_header(value: &mut Value, problems: &mut Problems) -> Option<(ApiVersion
             if known.is_none() {
                 let all = names().collect::<Vec<_>>().join(", ");
                 let fix = match nearest(text, names()) {
-                    Some(close) => format!("did you mean {close}? There are {all}"),
-                    None => format!("there are {all}"),
+                    Some(close) => format!("did you mean {close}? Supported: {all}"),
+                    None => format!("use one of {all}"),
                 };
-                problems.error(Path::of("kind"), format!("{text:?} is not known"), fix);
+                problems.error(Path::of("kind"), format!("{text:?} is not supported"), fix);
             }
             known
         }
@@ -227,16 +227,16 @@ fn read_header(value: &mut Value, problems: &mut Problems) -> Option<(ApiVersion
     version.zip(kind)
 }
 
-/// Writes objects as one text, documents separated as kOps does.
+/// Writes objects as one text, with documents separated as kOps does.
 ///
 /// # Errors
-/// Only a defect: every specification can be written.
+/// Only in case of a bug: every specification can be written.
 pub fn write_manifest<'a>(objects: impl IntoIterator<Item = &'a AnyObject>) -> Result<String> {
     let documents: Vec<String> = objects.into_iter().map(AnyObject::to_yaml).collect::<Result<_>>()?;
     Ok(documents.join("\n---\n\n"))
 }
 
-/// Reads a text that holds exactly one object of a kind, as files of a state store do.
+/// Reads a text that contains exactly one object of a kind, as files of a state store do.
 fn read_one<T: ApiObject>(
     text: &str,
     mode: Mode,
@@ -249,18 +249,18 @@ fn read_one<T: ApiObject>(
             let found = object.kind();
             pick(object).map(|object| (object, warnings)).ok_or_else(|| {
                 Error::invalid(format!("the document is of kind {found}, not {}", T::KIND))
-                    .with_hint(format!("give one document of kind {}", T::KIND))
+                    .with_hint(format!("pass one document of kind {}", T::KIND))
             })
         }
         _ => Err(Error::invalid(format!("the text holds more than one document, not one {}", T::KIND))
-            .with_hint(format!("give one document of kind {}", T::KIND))),
+            .with_hint(format!("pass one document of kind {}", T::KIND))),
     }
 }
 
 macro_rules! from_yaml {
     ($($type:ident => $kind:ident),* $(,)?) => { $(
         impl $type {
-            /// Reads a text that holds one object of this kind; returns what is worth a warning with it.
+            /// Reads a text that contains one object of this kind; returns the warnings with it.
             ///
             /// # Errors
             /// Malformed YAML, another kind, or any problem that is an error.

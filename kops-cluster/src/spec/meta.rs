@@ -1,10 +1,10 @@
-//! The metadata that every object has.
+//! The metadata of all objects.
 
 use std::collections::BTreeMap;
 
 use super::schema::spec;
 
-/// The label that ties an instance group to its cluster.
+/// The label that assigns an instance group to its cluster.
 pub const CLUSTER_LABEL: &str = "kops.k8s.io/cluster";
 
 /// The label that names a machine's instance group, on nodes and in the cloud.
@@ -17,23 +17,23 @@ spec! {
         name: String => "name",
         /// Labels. An instance group's `kops.k8s.io/cluster` names its cluster.
         labels: BTreeMap<String, String> => "labels",
-        /// Notes of tools. OpenStack's finer settings live here.
+        /// Annotations of tools. Some of OpenStack's settings are annotations.
         annotations: BTreeMap<String, String> => "annotations",
-        /// When the object was made, as RFC 3339.
+        /// When the object was created, as RFC 3339.
         creation_timestamp: Option<String> => "creationTimestamp",
-        /// How often the specification was changed.
+        /// The number of times the specification was changed.
         generation: Option<i64> => "generation",
-        /// The namespace, where a Kubernetes API keeps the object.
+        /// The namespace, if a Kubernetes API stores the object.
         namespace: Option<String> => "namespace",
-        /// The identity, where a Kubernetes API keeps the object.
+        /// The UID, if a Kubernetes API stores the object.
         uid: Option<String> => "uid",
-        /// The version for conditional writes, where a store keeps one in the object.
+        /// The version for conditional writes, if a store keeps one in the object.
         resource_version: Option<String> => "resourceVersion",
     }
 }
 
 impl ObjectMeta {
-    /// Metadata of an object of that name.
+    /// Metadata with a name.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }

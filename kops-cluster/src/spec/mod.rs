@@ -1,7 +1,7 @@
 //! Cluster specifications: `kops.k8s.io` Cluster, InstanceGroup, SSHCredential and Keyset.
 //!
 //! A specification is read from YAML ([`Manifest`]), written back ([`write_manifest`]), changed by path and
-//! checked; [`Problems`] hold everything that is wrong, each with its path, its line and a fix.
+//! validated; [`Problems`] hold everything that is wrong, each problem with its path, line and fix.
 //!
 //! ```
 //! use kops_cluster::{Cluster, Mode, ApiObject};
@@ -16,7 +16,7 @@
 //!   networkCIDR: 172.20.0.0/16
 //! ";
 //! let (cluster, _warnings) = Cluster::from_yaml(text, Mode::Strict)?;
-//! // Inside, the network stands together; in documents it is written as kOps writes it.
+//! // The types group the network settings; documents are written as kOps writes them.
 //! assert_eq!(cluster.spec.networking.network_cidr, Some("172.20.0.0/16".parse().unwrap()));
 //! assert_eq!(cluster.to_yaml()?, text);
 //! # Ok::<(), kops_core::Error>(())

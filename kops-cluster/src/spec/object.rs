@@ -1,4 +1,4 @@
-//! The objects of a specification, one type for all kinds.
+//! The objects of a specification, as one type for all kinds.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,7 +26,7 @@ pub enum AnyObject {
     Keyset(Box<Keyset>),
 }
 
-/// A type that is a whole object: it has a kind, metadata and a document of its own.
+/// A type that is a whole object, with a kind, metadata and a document of its own.
 pub trait ApiObject: Schema + Serialize + DeserializeOwned + Default {
     /// The kind in documents.
     const KIND: Kind;
@@ -34,10 +34,10 @@ pub trait ApiObject: Schema + Serialize + DeserializeOwned + Default {
     /// Name, labels and history.
     fn metadata(&self) -> &ObjectMeta;
 
-    /// The object as a document of v1alpha2, the version that is written.
+    /// The object as a v1alpha2 document, the version that is written.
     ///
     /// # Errors
-    /// Only a defect: every specification can be written.
+    /// Only in case of a bug: every specification can be written.
     fn to_document(&self) -> Result<Value> {
         let mut document = serde_json::to_value(self)
             .map_err(|error| Error::internal("a specification cannot be written").with_source(error))?;
@@ -49,10 +49,10 @@ pub trait ApiObject: Schema + Serialize + DeserializeOwned + Default {
         Ok(yaml::sorted(&document))
     }
 
-    /// The object as YAML of v1alpha2.
+    /// The object as v1alpha2 YAML.
     ///
     /// # Errors
-    /// Only a defect: every specification can be written.
+    /// Only in case of a bug: every specification can be written.
     fn to_yaml(&self) -> Result<String> {
         yaml::write(&self.to_document()?)
     }
@@ -87,10 +87,10 @@ macro_rules! resource {
                 match self { $( Self::$kind(object) => object.metadata(), )* }
             }
 
-            /// The object as a document of v1alpha2, the version that is written.
+            /// The object as a v1alpha2 document, the version that is written.
             ///
             /// # Errors
-            /// Only a defect: every specification can be written.
+            /// Only in case of a bug: every specification can be written.
             pub fn to_document(&self) -> Result<Value> {
                 match self { $( Self::$kind(object) => object.to_document(), )* }
             }
@@ -102,8 +102,8 @@ macro_rules! resource {
 
             /// Reads a document of known version and kind, without its `apiVersion` and `kind`.
             ///
-            /// Problems speak of paths in the words of that version. What cannot be read is left out, so that
-            /// the rest can be looked at further.
+            /// Problems use the paths of that version. What cannot be read is removed, so that the rest can
+            /// still be checked.
             pub(crate) fn from_document(
                 version: ApiVersion,
                 kind: Kind,
@@ -123,7 +123,8 @@ macro_rules! resource {
                 found.update(|problem| problem.path = version::to_version(version, kind, &problem.path));
                 problems.extend(converting);
                 problems.extend(found);
-                // The check took out whatever does not fit: what fails now is a type at odds with its shape.
+                // The check has removed whatever does not fit: a failure here means that a type disagrees
+                // with its shape.
                 let defect = |error| Error::internal(format!("a checked {kind} cannot be read")).with_source(error);
                 Ok(match kind {
                     $( Kind::$kind => Self::$kind(Box::new(
@@ -153,10 +154,10 @@ impl AnyObject {
         format!("{}/{}", self.kind(), self.name())
     }
 
-    /// The object as YAML of v1alpha2.
+    /// The object as v1alpha2 YAML.
     ///
     /// # Errors
-    /// Only a defect: every specification can be written.
+    /// Only in case of a bug: every specification can be written.
     pub fn to_yaml(&self) -> Result<String> {
         yaml::write(&self.to_document()?)
     }

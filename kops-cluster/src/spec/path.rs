@@ -1,4 +1,4 @@
-//! Where in a document something is: `spec.subnets[1].cidr`.
+//! Paths of fields in a document: `spec.subnets[1].cidr`.
 
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use kops_core::Error;
 
-/// One step of a [`Path`].
+/// One segment of a [`Path`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     /// A field of an object, or a key of a map.
@@ -15,9 +15,9 @@ pub enum Segment {
     Index(usize),
 }
 
-/// The path of a field, from the top of a document.
+/// The path of a field, from the root of a document.
 ///
-/// Keys that hold dots or brackets (labels do) are written in brackets and quotes, and read back the same
+/// Keys that contain dots or brackets (as labels do) are written in brackets and quotes, and parsed the same
 /// way.
 ///
 /// ```
@@ -35,7 +35,7 @@ pub enum Segment {
 pub struct Path(Vec<Segment>);
 
 impl Path {
-    /// The top of the document.
+    /// The root of the document.
     pub fn root() -> Self {
         Self::default()
     }
@@ -45,41 +45,41 @@ impl Path {
         Self(dotted.split('.').map(|key| Segment::Key(key.to_owned())).collect())
     }
 
-    /// This path, one field further.
+    /// This path extended by a field.
     pub fn key(&self, key: impl Into<String>) -> Self {
         let mut path = self.clone();
         path.0.push(Segment::Key(key.into()));
         path
     }
 
-    /// This path, at an element of the list it leads to.
+    /// This path extended by an index of the list it points to.
     pub fn index(&self, index: usize) -> Self {
         let mut path = self.clone();
         path.0.push(Segment::Index(index));
         path
     }
 
-    /// This path, followed by another.
+    /// This path followed by another.
     pub fn join(&self, rest: &Self) -> Self {
         Self(self.0.iter().chain(&rest.0).cloned().collect())
     }
 
-    /// Its steps, outermost first.
+    /// Its segments, outermost first.
     pub fn segments(&self) -> &[Segment] {
         &self.0
     }
 
-    /// What follows `prefix`, if this path starts with it.
+    /// The rest of this path after `prefix`, if it starts with it.
     pub fn strip_prefix(&self, prefix: &Self) -> Option<Self> {
         self.0.strip_prefix(prefix.0.as_slice()).map(|rest| Self(rest.to_vec()))
     }
 
-    /// The path one step up; `None` at the top.
+    /// The path without its last segment; `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         self.0.split_last().map(|(_, rest)| Self(rest.to_vec()))
     }
 
-    /// Whether this is the top of the document.
+    /// Whether this is the root of the document.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
@@ -91,7 +91,7 @@ impl From<Vec<Segment>> for Path {
     }
 }
 
-/// Whether a key can stand between dots as it is.
+/// Whether a key can be written between dots as it is.
 fn is_plain(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|c| !matches!(c, '.' | '[' | ']' | '"'))
 }
@@ -110,7 +110,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// As its text.
+/// Serialises as text.
 impl Serialize for Path {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -120,12 +120,12 @@ impl Serialize for Path {
 impl FromStr for Path {
     type Err = Error;
 
-    /// Reads `spec.subnets[1].cidr`; kOps' own `spec.subnets.1.cidr` becomes an index where a list is
-    /// (see [`set`](super::set())), being a key here.
+    /// Parses `spec.subnets[1].cidr`. The segment `1` of kOps' own `spec.subnets.1.cidr` is a key here;
+    /// [`set`](super::set()) treats it as an index if the field is a list.
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |why: &str| {
             Error::invalid(format!("{text:?} is not a path: {why}")).with_hint(
-                "write it like spec.kubernetesVersion, spec.subnets[0].cidr or spec.nodeLabels[\"a.b/c\"]",
+                "use a path such as spec.kubernetesVersion, spec.subnets[0].cidr or spec.nodeLabels[\"a.b/c\"]",
             )
         };
         let mut segments = Vec::new();
@@ -145,7 +145,7 @@ impl FromStr for Path {
                 segments.push(segment);
                 rest = after.strip_prefix(']').ok_or_else(|| wrong("a bracket is not closed"))?;
                 if !rest.is_empty() && !rest.starts_with(['.', '[']) {
-                    return Err(wrong("after a bracket comes a dot or another bracket"));
+                    return Err(wrong("a bracket must be followed by a dot or another bracket"));
                 }
                 if let Some(after) = rest.strip_prefix('.') {
                     if after.is_empty() {
@@ -169,13 +169,13 @@ impl FromStr for Path {
             }
         }
         if segments.is_empty() {
-            return Err(wrong("it is empty"));
+            return Err(wrong("must not be empty"));
         }
         Ok(Self(segments))
     }
 }
 
-/// The byte position of the quote that closes the one `text` starts with.
+/// The byte position of the quote that closes the one at the start of `text`.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.char_indices().skip(1).find_map(|(at, c)| {

@@ -1,4 +1,4 @@
-//! What is wrong with a specification: everything at once, each with its place and a fix.
+//! Problems of a specification: all of them at once, each with its location and a fix.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use super::path::Path;
 use kops_core::Error;
 use serde::Serialize;
 
-/// How much a [`Problem`] matters.
+/// The severity of a [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Nothing is done until it is fixed.
     Error,
-    /// The caller shows it and goes on.
+    /// Reported; the operation continues.
     Warning,
 }
 
-/// A place in the text of a manifest, counted from 1.
+/// A location in the text of a manifest, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Location {
     /// The document in the file.
@@ -33,20 +33,20 @@ impl fmt::Display for Location {
     }
 }
 
-/// One thing that is wrong, and what to do about it.
+/// A problem, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Whether it stops the work.
+    /// How severe it is.
     pub severity: Severity,
     /// The object, as `Cluster/ha.example.com`; empty when it is not known.
     pub object: String,
-    /// The field, in the words of the API version that the user wrote.
+    /// The field, in the API version that the user wrote.
     pub path: Path,
-    /// Where in the text it is, if it came from one.
+    /// Its location in the text, if it came from one.
     pub location: Option<Location>,
     /// What is wrong.
     pub message: String,
-    /// What to do.
+    /// How to fix it.
     pub fix: String,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All that is wrong, errors and warnings, in the order in which it was found. Serialises as the list of them.
+/// All problems, errors and warnings, in the order in which they were found. Serialises as a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Problems {
@@ -81,7 +81,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// The report that an error was made from, if it was: for programs that show problems by their paths.
+    /// The problems that an error was created from, if any: for programs that show problems by their paths.
     ///
     /// ```
     /// use kops_cluster::{Path, Problems};
@@ -95,7 +95,7 @@ impl Problems {
         std::error::Error::source(error)?.downcast_ref()
     }
 
-    /// Nothing wrong yet.
+    /// An empty list of problems.
     pub fn new() -> Self {
         Self::default()
     }
@@ -128,13 +128,13 @@ impl Problems {
         });
     }
 
-    /// Takes over the problems of another report.
+    /// Adds the problems of another list.
     pub fn extend(&mut self, other: Self) {
         self.list.extend(other.list);
     }
 
-    /// Takes over the problems of another report of the same specification, but for those with fields of which
-    /// this one has something to say already.
+    /// Adds the problems of another list about the same specification, except those of fields for which this
+    /// list has a problem already.
     pub(crate) fn extend_new(&mut self, other: Self) {
         let known = self.list.len();
         for problem in other.list {
@@ -150,54 +150,54 @@ impl Problems {
         self.list.iter()
     }
 
-    /// What stops the work.
+    /// The errors.
     pub fn errors(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter().filter(|problem| problem.severity == Severity::Error)
     }
 
-    /// What is only worth saying.
+    /// The warnings.
     pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter().filter(|problem| problem.severity == Severity::Warning)
     }
 
-    /// Whether nothing at all is wrong.
+    /// Whether there are neither errors nor warnings.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Whether something stops the work.
+    /// Whether there are errors.
     pub fn has_errors(&self) -> bool {
         self.errors().next().is_some()
     }
 
-    /// The warnings, or all errors as one [`Error`].
+    /// The warnings, or all errors combined into one [`Error`].
     ///
     /// # Errors
-    /// When there are errors.
+    /// If there are errors.
     pub fn into_result(self) -> Result<Vec<Problem>, Error> {
         if self.has_errors() { Err(self.into()) } else { Ok(self.list) }
     }
 
-    /// Says of every problem that has none yet which object it belongs to.
+    /// Sets the object of every problem that has none yet.
     pub(crate) fn name_object(&mut self, object: &str) {
         for problem in self.list.iter_mut().filter(|problem| problem.object.is_empty()) {
             object.clone_into(&mut problem.object);
         }
     }
 
-    /// Puts the problems in the order of the text.
+    /// Sorts the problems by their location in the text.
     pub(crate) fn sort_by_location(&mut self) {
         self.list.sort_by_key(|problem| problem.location);
     }
 
-    /// Changes every problem, to speak of other paths or to add places.
+    /// Changes every problem, for example to use other paths or to add locations.
     pub(crate) fn update(&mut self, change: impl FnMut(&mut Problem)) {
         self.list.iter_mut().for_each(change);
     }
 }
 
 impl From<Problems> for Error {
-    /// One error that lists all errors of the report, a line to each; [`Problems::of`] finds the report in it again.
+    /// One error that lists all errors, one per line; [`Problems::of`] returns the problems again.
     fn from(problems: Problems) -> Self {
         let errors: Vec<String> = problems.errors().map(ToString::to_string).collect();
         let message = match errors.as_slice() {

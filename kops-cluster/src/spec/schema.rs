@@ -1,12 +1,12 @@
-//! What a specification may hold, as data.
+//! The schema of a specification, as data.
 //!
-//! Every type of a specification is declared once, with `spec!` or `choice!`. The declaration gives the
-//! Rust type, its serialisation, and a [`Shape`]: the names and types of its fields as a constant. From the
-//! shape come the things that serialisation alone cannot give: *every* unknown field and *every* wrong type of
-//! a document in one pass, each with its path; "did you mean"; and setting a field by its path with a value of
+//! Every type of a specification is declared once, with `spec!` or `choice!`. The declaration gives the Rust
+//! type, its serialisation, and a [`Shape`]: the names and types of its fields as a constant. The shape
+//! provides what serialisation alone cannot: finding *every* unknown field and *every* wrong type of a
+//! document in one pass, each with its path; "did you mean"; and setting a field by its path with a value of
 //! its type.
 //!
-//! Fields that a type does not know are kept in its `unknown` map and written back where they were.
+//! Fields that a type does not know are preserved in its `unknown` map and written back in the same place.
 
 use std::collections::BTreeMap;
 
@@ -17,40 +17,40 @@ use serde_json::{Map, Value};
 use super::path::Path;
 use super::problem::{Problems, Severity};
 
-/// Fields that this version does not know, kept as they were written.
+/// Fields that this version does not know, preserved as they were written.
 pub type Unknown = BTreeMap<String, Value>;
 
-/// What may stand in a place of a document.
+/// The type of a value in a document.
 #[derive(Debug)]
 pub enum Shape {
     /// `true` or `false`.
     Bool,
-    /// A whole number within bounds.
+    /// An integer within bounds.
     Integer {
-        /// The least value the type holds.
+        /// The minimum.
         min: i64,
-        /// The greatest value the type holds.
+        /// The maximum.
         max: i64,
     },
     /// Any text.
     Text,
-    /// Text that messages do not repeat.
+    /// Text that messages do not show.
     Secret,
-    /// Text of a certain form.
+    /// Text in a certain format.
     Form(&'static Form),
     /// A number or text: `1` or `25%`.
     IntegerOrText,
-    /// One of a few words.
+    /// One of several words.
     Choice(&'static [&'static str]),
     /// A list.
     List(&'static Shape),
-    /// A map with free keys.
+    /// A map with arbitrary keys.
     Map(&'static Shape),
-    /// An object with fields of its own.
+    /// An object with known fields.
     Object(&'static [Field]),
-    /// An object of which exactly one field is set.
+    /// An object with exactly one field set.
     OneOf(&'static [Field]),
-    /// Anything: kept as it is, looked into by nobody here.
+    /// Any value: preserved, not interpreted.
     Opaque,
 }
 
@@ -59,21 +59,21 @@ pub enum Shape {
 pub struct Field {
     /// Its name in documents.
     pub name: &'static str,
-    /// What it holds.
+    /// The type of its value.
     pub shape: &'static Shape,
 }
 
-/// Text of a certain form.
+/// A format of text.
 #[derive(Debug)]
 pub struct Form {
     /// What is expected, with an example: `a CIDR such as 10.0.0.0/16`.
     pub expects: &'static str,
-    /// Whether a text has the form.
+    /// Whether a text has the format.
     pub fits: fn(&str) -> bool,
 }
 
 impl Shape {
-    /// The fields of an object; empty for everything else.
+    /// The fields of an object; empty for all other shapes.
     pub fn fields(&self) -> &'static [Field] {
         match self {
             Self::Object(fields) | Self::OneOf(fields) => fields,
@@ -86,14 +86,14 @@ impl Shape {
         self.fields().iter().find(|field| field.name == name).map(|field| field.shape)
     }
 
-    /// What is expected, for a message.
+    /// A description of the expected value, for messages.
     pub fn expects(&self) -> String {
         match self {
             Self::Bool => "true or false".to_owned(),
-            Self::Integer { .. } => "a whole number".to_owned(),
+            Self::Integer { .. } => "an integer".to_owned(),
             Self::Text | Self::Secret => "text".to_owned(),
             Self::Form(form) => form.expects.to_owned(),
-            Self::IntegerOrText => "a whole number or a percentage such as 25%".to_owned(),
+            Self::IntegerOrText => "an integer or a percentage such as 25%".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::List(of) => format!("a list (of {})", of.expects()),
             Self::Map(of) => format!("a map (to {})", of.expects()),
@@ -103,9 +103,9 @@ impl Shape {
     }
 }
 
-/// A type that can stand in a specification.
+/// A type that can be part of a specification.
 pub trait Schema {
-    /// What its documents look like.
+    /// Its shape in documents.
     const SHAPE: &'static Shape;
 }
 
@@ -137,7 +137,7 @@ impl<T: Schema + 'static> Schema for BTreeMap<String, T> {
     const SHAPE: &'static Shape = &Shape::Map(T::SHAPE);
 }
 
-/// Settings that nothing here looks into: kept, and written back exactly as they were.
+/// Settings that are not interpreted here: preserved, and written back exactly as they were.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Opaque(pub Value);
@@ -152,13 +152,13 @@ impl From<Value> for Opaque {
     }
 }
 
-/// A count or a share: `1`, `25%`.
+/// A count or a percentage: `1`, `25%`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum IntOrString {
     /// A count.
     Int(i64),
-    /// A share in percent, or a count written as text.
+    /// A percentage, or a count written as text.
     Text(String),
 }
 
@@ -166,7 +166,7 @@ impl Schema for IntOrString {
     const SHAPE: &'static Shape = &Shape::IntegerOrText;
 }
 
-/// Whether a field is left out when written.
+/// Whether a field is omitted when written.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -188,7 +188,7 @@ macro_rules! spec {
                 #[serde(rename = $document, skip_serializing_if = "crate::spec::schema::is_default")]
                 pub $field: $type,
             )*
-            /// Fields that this version does not know, kept as they were written.
+            /// Fields that this version does not know, preserved as they were written.
             #[serde(flatten)]
             pub unknown: $crate::spec::Unknown,
         }
@@ -205,7 +205,7 @@ macro_rules! spec {
 }
 pub(crate) use spec;
 
-/// Declares one of a few words.
+/// Declares an enumeration of words.
 macro_rules! choice {
     (
         $(#[$meta:meta])*
@@ -218,7 +218,7 @@ macro_rules! choice {
         }
 
         impl $name {
-            /// All there are.
+            /// All values.
             pub const ALL: &'static [Self] = &[$( Self::$word, )*];
 
             /// The word in documents.
@@ -236,10 +236,10 @@ macro_rules! choice {
         impl std::str::FromStr for $name {
             type Err = ::kops_core::Error;
 
-            /// Reads the word, in whatever case.
+            /// Parses the word, ignoring case.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Self::ALL.iter().copied().find(|word| word.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-                    ::kops_core::Error::invalid(format!("{text:?} is not known"))
+                    ::kops_core::Error::invalid(format!("{text:?} is not supported"))
                         .with_hint(format!("use one of {}", [$( $document, )*].join(", ")))
                 })
             }
@@ -259,16 +259,16 @@ pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) 
     names
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
-        // A third of the letters may be wrong: more than that and the guess confuses.
+        // Up to a third of the letters may differ; a wider guess would confuse.
         .filter(|(distance, candidate)| *distance <= (candidate.len().max(lower.len()) / 3).max(1))
         .min()
         .map(|(_, candidate)| candidate)
 }
 
-/// Reports everything in `value` that does not fit `shape`, and takes out what cannot be read, so that the
-/// rest can be looked at further.
+/// Reports everything in `value` that does not fit `shape`, and removes what cannot be read, so that the rest
+/// can still be checked.
 ///
-/// `null` is taken out as well: to Kubernetes tools a field that is null is absent.
+/// `null` is removed as well: for Kubernetes tools a null field is absent.
 pub(crate) fn check(
     value: &mut Value,
     shape: &'static Shape,
@@ -281,7 +281,7 @@ pub(crate) fn check(
     }
 }
 
-/// Whether `value` can be read as `shape`; what is inside it is cleaned on the way.
+/// Whether `value` can be read as `shape`; its content is cleaned on the way.
 fn fits(
     value: &mut Value,
     shape: &'static Shape,
@@ -330,7 +330,7 @@ fn list_fits(
     let mut good = true;
     for (at, item) in items.iter_mut().enumerate() {
         if !fits(item, of, &path.index(at), unknown, problems) {
-            // An empty object keeps its neighbours' numbers right; other lists are given up as a whole.
+            // An empty object keeps the indices of its neighbours; other lists are dropped as a whole.
             if matches!(of, Shape::Object(_)) {
                 *item = Value::Object(Map::new());
             } else {
@@ -355,10 +355,10 @@ fn object_fits(
         }
         let fix = match nearest(key, fields.iter().map(|field| field.name)) {
             Some(close) => format!("did you mean {close}?"),
-            None if unknown == Severity::Warning => "it is kept, and has no effect".to_owned(),
+            None if unknown == Severity::Warning => "it is preserved, but has no effect".to_owned(),
             None => "remove it, or correct its name".to_owned(),
         };
-        problems.add(unknown, here, format!("there is no field {key:?} here"), fix);
+        problems.add(unknown, here, format!("unknown field {key:?}"), fix);
         true
     });
 }
@@ -376,9 +376,9 @@ fn one_of_fits(
     if entries.len() != 1 {
         let found = entries.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let message = if found.is_empty() {
-            "nothing is chosen".to_owned()
+            "no field is set".to_owned()
         } else {
-            format!("{found} exclude each other")
+            format!("{found} are mutually exclusive")
         };
         problems.error(path.clone(), message, format!("set exactly one of {choices}"));
         return false;
@@ -388,14 +388,14 @@ fn one_of_fits(
         return fits(value, field.shape, &path.key(key), unknown, problems);
     }
     let fix = match nearest(key, names()) {
-        Some(close) => format!("did you mean {close}? There are {choices}"),
+        Some(close) => format!("did you mean {close}? Supported: {choices}"),
         None => format!("use one of {choices}"),
     };
-    problems.error(path.clone(), format!("{key:?} is not known"), fix);
+    problems.error(path.clone(), format!("{key:?} is not supported"), fix);
     false
 }
 
-/// What a value is, for a message.
+/// A value's type, for messages.
 fn describe(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
@@ -413,16 +413,14 @@ fn wrong(value: &Value, shape: &Shape) -> String {
 
 fn remedy(value: &Value, shape: &Shape) -> String {
     match (shape, value) {
-        (Shape::Text, Value::Bool(_) | Value::Number(_)) => format!("write it in quotes: \"{value}\""),
+        (Shape::Text, Value::Bool(_) | Value::Number(_)) => format!("put it in quotes: \"{value}\""),
         (Shape::Choice(words), Value::String(text)) => match nearest(text, words.iter().copied()) {
             Some(close) => format!("did you mean {close}?"),
             None => format!("use {}", shape.expects()),
         },
-        (Shape::Bool, Value::String(text)) if text.parse::<bool>().is_ok() => {
-            "write it without quotes".to_owned()
-        }
+        (Shape::Bool, Value::String(text)) if text.parse::<bool>().is_ok() => "remove the quotes".to_owned(),
         (Shape::Integer { .. }, Value::String(text)) if text.parse::<i64>().is_ok() => {
-            "write it without quotes".to_owned()
+            "remove the quotes".to_owned()
         }
         _ => format!("use {}", shape.expects()),
     }

@@ -1,8 +1,8 @@
-//! Fields set and unset by path: `--set spec.kubernetesVersion=1.34.2`.
+//! Setting and unsetting fields by path: `--set spec.kubernetesVersion=1.34.2`.
 //!
-//! A path may be written in the words of v1alpha2 or in those of the types. The value is read as the field's
-//! type; a list takes values separated by commas, and a whole object or list may be given as YAML. The index
-//! one past the end of a list appends.
+//! A path may use the field names of v1alpha2 or those of the types. The value is parsed as the field's type;
+//! a list takes comma-separated values, and a whole object or list may be given as YAML. The index one past
+//! the end of a list appends.
 
 use std::cmp::Ordering;
 
@@ -16,14 +16,14 @@ use super::version::{self, ApiVersion};
 use super::yaml;
 use kops_core::{Error, Result};
 
-/// Sets the field at a path to a value of its type.
+/// Sets the field at a path, parsing the value as the field's type.
 ///
 /// ```
 /// use kops_cluster::{Cluster, set, unset};
 ///
 /// let mut cluster = Cluster::named("demo.example.com");
 /// set(&mut cluster, "spec.kubernetesVersion", "1.34.1")?;
-/// set(&mut cluster, "cluster.spec.networkCIDR", "10.0.0.0/16")?; // as kOps lets one write it
+/// set(&mut cluster, "cluster.spec.networkCIDR", "10.0.0.0/16")?; // kOps' prefix is accepted too
 /// set(&mut cluster, "spec.subnets[0].name", "a")?;
 /// set(&mut cluster, "spec.sshAccess", "192.0.2.0/24,198.51.100.0/24")?;
 /// assert_eq!(cluster.spec.ssh_access.len(), 2);
@@ -37,15 +37,15 @@ use kops_core::{Error, Result};
 /// ```
 ///
 /// # Errors
-/// A malformed or unknown path (with what exists there), or a value that the field cannot hold.
+/// A malformed or unknown path (with the fields that exist there), or a value that does not fit the field.
 pub fn set<T: ApiObject>(object: &mut T, path: &str, value: &str) -> Result<()> {
     change(object, path, Some(value))
 }
 
-/// Removes the field, or the element of a list, at a path; nothing happens when it is not there.
+/// Removes the field, or the list element, at a path; does nothing if it is absent.
 ///
 /// # Errors
-/// A malformed or unknown path, with what exists there.
+/// A malformed or unknown path, with the fields that exist there.
 pub fn unset<T: ApiObject>(object: &mut T, path: &str) -> Result<()> {
     change(object, path, None)
 }
@@ -92,7 +92,7 @@ fn change<T: ApiObject>(object: &mut T, written: &str, value: Option<&str>) -> R
         Some(value) => place.put(&mut document, T::SHAPE, path.segments(), value)?,
         None => place.remove(&mut document, T::SHAPE, path.segments())?,
     }
-    // What was put fits its field; but a choice may be left without any.
+    // The new value fits its field, but a choice may be left without a value.
     let mut problems = Problems::new();
     check(&mut document, T::SHAPE, &Path::root(), Severity::Warning, &mut problems);
     problems
@@ -102,10 +102,10 @@ fn change<T: ApiObject>(object: &mut T, written: &str, value: Option<&str>) -> R
     Ok(())
 }
 
-/// The path in the words of the types, and whether their switch says the opposite.
+/// The path in the types, and whether the field there has the opposite meaning.
 fn resolve<T: ApiObject>(written: &str) -> Result<(Path, bool)> {
     let mut path: Path = written.parse()?;
-    // kOps lets one begin with the kind.
+    // kOps allows the kind as a prefix.
     let prefixes = ["cluster", "instancegroup", "instanceGroup"];
     if let Some(Segment::Key(first)) = path.segments().first()
         && prefixes.contains(&first.as_str())
@@ -155,7 +155,7 @@ impl Place<'_> {
             }
             (Shape::OneOf(_), Segment::Key(key)) => {
                 let field = self.field(shape, key)?;
-                // Another choice takes the place of the first.
+                // The new choice replaces the old one.
                 if slot.get(key).is_none() {
                     *slot = Value::Object(Map::new());
                 }
@@ -163,8 +163,8 @@ impl Place<'_> {
             }
             (_, Segment::Key(key)) => self.put(entry(slot, key), self.field(shape, key)?, rest, value),
             (_, Segment::Index(_)) => Err(self
-                .wrong(format!("there is no list, but {}", shape.expects()))
-                .with_hint("leave the index out")),
+                .wrong(format!("it is not a list, but {}", shape.expects()))
+                .with_hint("remove the index")),
         }
     }
 
@@ -187,7 +187,7 @@ impl Place<'_> {
                 let of = match shape {
                     Shape::Map(of) => of,
                     Shape::Opaque => &Shape::Opaque,
-                    // An unknown field can be taken out, though not put in.
+                    // An unknown field can be removed, but not set.
                     _ if slot.get(key).is_some() => shape.field(key).unwrap_or(&Shape::Opaque),
                     _ => self.field(shape, key)?,
                 };
@@ -202,8 +202,8 @@ impl Place<'_> {
             (Shape::Opaque, Segment::Index(index)) => slot.get_mut(*index).map(|slot| (slot, &Shape::Opaque)),
             (_, Segment::Index(_)) => {
                 return Err(self
-                    .wrong(format!("there is no list, but {}", shape.expects()))
-                    .with_hint("leave the index out"));
+                    .wrong(format!("it is not a list, but {}", shape.expects()))
+                    .with_hint("remove the index"));
             }
         };
         match inner {
@@ -212,13 +212,13 @@ impl Place<'_> {
         }
     }
 
-    /// The index into a list; kOps also writes `subnets.0`.
+    /// The index into a list; kOps' form `subnets.0` is accepted too.
     fn index(self, segment: &Segment) -> Result<usize> {
         match segment {
             Segment::Index(index) => Ok(*index),
             Segment::Key(key) => key.parse().map_err(|_| {
-                self.wrong(format!("there is a list, and {key:?} is no index"))
-                    .with_hint("name the element, as in subnets[0].cidr")
+                self.wrong(format!("it is a list, but {key:?} is not an index"))
+                    .with_hint("specify the element, as in subnets[0].cidr")
             }),
         }
     }
@@ -230,18 +230,20 @@ impl Place<'_> {
         let mut names: Vec<&str> = shape.fields().iter().map(|field| field.name).collect();
         if names.is_empty() {
             return Err(self
-                .wrong(format!("{name:?} is below {}, which has no fields", shape.expects()))
+                .wrong(format!("{name:?} is inside {}, which has no fields", shape.expects()))
                 .with_hint("shorten the path"));
         }
         names.sort_unstable();
-        let error = self.wrong(format!("there is no field {name:?}"));
+        let error = self.wrong(format!("unknown field {name:?}"));
         Err(match nearest(name, names.iter().copied()) {
-            Some(close) => error.with_hint(format!("did you mean {close}? There are {}", names.join(", "))),
-            None => error.with_hint(format!("there are {}", names.join(", "))),
+            Some(close) => {
+                error.with_hint(format!("did you mean {close}? Valid fields: {}", names.join(", ")))
+            }
+            None => error.with_hint(format!("valid fields: {}", names.join(", "))),
         })
     }
 
-    /// Reads a text as a value of a shape.
+    /// Parses a text as a value of a shape.
     fn parse(self, shape: &'static Shape, text: &str) -> Result<Value> {
         let value = match shape {
             Shape::Text | Shape::Secret | Shape::Form(_) | Shape::Choice(_) => Some(Value::from(text)),
@@ -252,15 +254,15 @@ impl Place<'_> {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Some(Value::Array(items.map(|item| self.parse(of, item)).collect::<Result<_>>()?))
             }
-            // An element of such a list given whole is YAML too.
+            // A single element of such a list is YAML too.
             _ => yaml::read(text)?.into_iter().next().map(|document| document.value),
         };
         let mut value = value.unwrap_or(Value::Null);
-        // A role is what v1alpha2 calls it, too.
+        // v1alpha2's names of roles are accepted too.
         if matches!(shape, Shape::Choice(words) if words.contains(&"ControlPlane")) && text == "Master" {
             value = Value::from("ControlPlane");
         }
-        // So is a cloud: `cloudProvider=aws`.
+        // So is the name of a cloud: `cloudProvider=aws`.
         if let (Shape::OneOf(_), Value::String(name)) = (shape, &value) {
             let mut object = Map::new();
             object.insert(name.clone(), Value::Object(Map::new()));
@@ -338,14 +340,14 @@ mod tests {
     fn what_cannot_be_set_is_told_with_what_can() {
         for (path, value, expected) in [
             ("spec.kubernetesVersio", "1", "did you mean kubernetesVersion?"),
-            ("spec.api.loadBalancer.nope", "x", "there are accessLog, additionalSecurityGroups"),
+            ("spec.api.loadBalancer.nope", "x", "valid fields: accessLog, additionalSecurityGroups"),
             ("spec.subnets[5].name", "x", "the list has 2 elements"),
-            ("spec.subnets.name", "x", "is no index"),
+            ("spec.subnets.name", "x", "is not an index"),
             ("spec.subnets[0].cidr", "10.0.0.0", "is not a CIDR"),
             ("spec.subnets[0].type", "Privat", "did you mean Private?"),
             ("spec.rollingUpdate.drainAndTerminate", "maybe", "is not true or false"),
             ("spec.kubernetesVersion.x", "1", "has no fields"),
-            ("spec.kubernetesVersion[0]", "1", "there is no list"),
+            ("spec.kubernetesVersion[0]", "1", "it is not a list"),
             ("spec.cloudProvider", "awz", "did you mean aws?"),
             ("spec..x", "1", "is not a path"),
         ] {

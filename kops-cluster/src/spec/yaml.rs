@@ -1,9 +1,9 @@
-//! YAML text to values and back.
+//! Conversion between YAML text and values.
 //!
-//! Reading keeps, beside each document's value, the line and column of every field, so that problems found
-//! much later can still point into the text. Writing gives what Kubernetes' tools write: block style, lists
-//! not indented, keys sorted, and every string quoted that YAML 1.1 (which the Go tools read) would take for
-//! something else.
+//! Reading keeps, besides each document's value, the line and column of every field, so that problems found
+//! much later can still point into the text. Writing gives what Kubernetes tools write: block style, lists
+//! not indented, keys sorted, and quotes around every string that YAML 1.1 (which the Go tools read) would
+//! read as another type.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,7 +22,7 @@ pub(crate) type Lines = HashMap<Path, Location>;
 /// One document of a YAML text.
 #[derive(Debug)]
 pub(crate) struct YamlDocument {
-    /// Which document of the text it is, from 1; empty ones are counted and left out.
+    /// The number of the document in the text, from 1; empty documents are counted and skipped.
     pub(crate) number: usize,
     pub(crate) value: Value,
     pub(crate) lines: Lines,
@@ -34,14 +34,14 @@ pub(crate) struct YamlDocument {
 /// Malformed YAML, with document, line and column.
 pub(crate) fn read(text: &str) -> Result<Vec<YamlDocument>> {
     let options = serde_saphyr::options! {
-        // The error's text is ours to lay out; no excerpt of the file, which may hold secrets.
+        // The error gets a layout of our own, without an excerpt of the file, which may contain secrets.
         with_snippet: false,
         // An octal mode such as 0644 means the same to kOps' own reader.
         legacy_octal_numbers: true,
     };
     let nodes: Vec<Spanned<Node>> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
         let whole = error.without_snippet().to_string();
-        // It ends with the place, which is told first here.
+        // It ends with the location, which comes first here.
         let message = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message);
         match error.location() {
             Some(at) if at.line() > 0 => Error::invalid(format!(
@@ -63,7 +63,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<YamlDocument>> {
     Ok(documents.collect())
 }
 
-/// The document that a line is in, from 1.
+/// The number of the document that a line belongs to, from 1.
 fn document_at(text: &str, line: u64) -> usize {
     let lines = usize::try_from(line).unwrap_or(usize::MAX);
     let mut number = 1;
@@ -85,14 +85,14 @@ fn document_at(text: &str, line: u64) -> usize {
 /// Writes a document with its keys sorted.
 pub(crate) fn write(value: &Value) -> Result<String> {
     let options = serde_saphyr::ser_options! {
-        // Long lines stay whole: folding would spread an image name or a key over several.
+        // Long lines are not folded: that would split an image name or a key.
         folded_wrap_chars: usize::MAX,
     };
     serde_saphyr::to_string_with_options(&sorted(value), options)
         .map_err(|error| Error::internal("a specification cannot be written as YAML").with_source(error))
 }
 
-/// The same value with the keys of all its objects sorted, as Kubernetes' tools write them.
+/// The same value with the keys of all its objects sorted, as Kubernetes tools write them.
 pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(entries) => {
@@ -106,7 +106,7 @@ pub(crate) fn sorted(value: &Value) -> Value {
     }
 }
 
-/// A node of a document, with the places of everything in it.
+/// A node of a document, with the locations of everything in it.
 enum Node {
     Scalar(Value),
     List(Vec<Spanned<Node>>),
@@ -142,7 +142,7 @@ fn location(at: serde_saphyr::Location, document: usize) -> Location {
     Location { document, line: at.line(), column: at.column() }
 }
 
-/// The key of a map: documents of Kubernetes have none but texts; `1: x` has the key `"1"` there.
+/// The key of a map. Keys in Kubernetes documents are strings; `1: x` has the key `"1"` there.
 struct Key(String);
 
 impl<'de> Deserialize<'de> for Key {

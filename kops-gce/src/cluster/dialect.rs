@@ -1,4 +1,4 @@
-//! What a cluster's specification says in Google Cloud's words.
+//! The Google Cloud-specific settings of a cluster's specification.
 
 use kops_cluster::cloud::{Dialect, extend};
 use kops_cluster::extensions::MachineRole;
@@ -7,7 +7,8 @@ use kops_core::resource::{self, Identity, SpotOptions};
 
 use crate::extensions::{GceIdentity, GceInstanceGroup};
 
-/// Puts what a specification says in Google Cloud's words into [`extensions`](crate::extensions) of the tasks.
+/// Translates Google Cloud-specific settings of a specification to [`extensions`](crate::extensions) of the
+/// tasks.
 ///
 /// ```
 /// use kops_cluster::cloud::Dialect;
@@ -36,8 +37,8 @@ impl Dialect for GceDialect {
             Some("SPOT") => task.spot = task.spot.take().or(Some(SpotOptions::default())),
             Some(other) => problems.error(
                 Path::of("spec.gcpProvisioningModel"),
-                format!("{other:?} is no way to be provisioned"),
-                "write STANDARD or SPOT",
+                format!("{other:?} is not a provisioning model"),
+                "use STANDARD or SPOT",
             ),
         }
         // Google sets the price of spot machines.
@@ -46,8 +47,8 @@ impl Dialect for GceDialect {
         {
             problems.warn(
                 Path::of("spec.maxPrice"),
-                "Google sets the price of spot machines; that it is set makes them spot machines",
-                "write gcpProvisioningModel: SPOT instead",
+                "the price of spot machines is set by Google; setting it only makes them spot machines",
+                "use gcpProvisioningModel: SPOT instead",
             );
         }
         let settings = cluster.spec.cloud_provider.as_ref().and_then(CloudProvider::gce);
@@ -64,8 +65,8 @@ impl Dialect for GceDialect {
                 }
                 _ => problems.error(
                     path,
-                    "it has no type or no number",
-                    "write acceleratorType, such as nvidia-tesla-t4, and acceleratorCount",
+                    "type and number are required",
+                    "set acceleratorType, such as nvidia-tesla-t4, and acceleratorCount",
                 ),
             }
         }

@@ -1,17 +1,17 @@
-//! What the machines of a cluster may do: the roles of their service accounts.
+//! The permissions of a cluster's machines: the roles of their service accounts.
 //!
 //! | machines | roles | for |
 //! |---|---|---|
-//! | control plane | `compute.instanceAdmin.v1` | attaching disks, groups' sizes, machines' labels |
+//! | control plane | `compute.instanceAdmin.v1` | attaching disks, resizing groups, labelling machines |
 //! | | `compute.networkAdmin` | routes of pods, load balancers of services |
-//! | | `compute.securityAdmin` | firewall rules of those |
-//! | | `iam.serviceAccountUser` | machines of groups run under accounts |
-//! | | `dns.admin` | the cluster's names |
-//! | nodes | `compute.viewer` | finding themselves |
+//! | | `compute.securityAdmin` | firewall rules of those load balancers |
+//! | | `iam.serviceAccountUser` | creating machines with service accounts |
+//! | | `dns.admin` | the cluster's DNS records |
+//! | nodes | `compute.viewer` | describing themselves |
 //! | bastions | none | |
 //!
-//! Those that read a state store in Cloud Storage may look at the objects of their cluster there, by a condition
-//! on the objects' names.
+//! Machines that read a state store in Cloud Storage may read the objects of their cluster there, by a
+//! condition on the objects' names.
 
 use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::cloud::Scope;
@@ -20,7 +20,8 @@ use kops_core::{Error, Result};
 
 use crate::kinds::Condition;
 
-/// The roles of machines because of what they are in a cluster, each with its condition; none for an identity of none.
+/// The roles for an identity's role in a cluster, each with its condition; none for an identity outside of
+/// clusters.
 pub(crate) fn roles(spec: &Identity, scope: &Scope) -> Result<Vec<(&'static str, Option<Condition>)>> {
     let Some(identity) = spec.extensions.get::<ClusterIdentity>()? else { return Ok(Vec::new()) };
     let mut roles: Vec<_> = roles_of(identity.role).iter().map(|role| (*role, None)).collect();
@@ -46,13 +47,13 @@ fn roles_of(role: MachineRole) -> &'static [&'static str] {
     }
 }
 
-/// That an object is the cluster's in its state store; `None` for stores elsewhere.
+/// The condition that an object belongs to the cluster in its state store; `None` for other stores.
 fn store(url: Option<&str>, cluster: &str) -> Result<Option<Condition>> {
     let Some(place) = url.and_then(|url| url.strip_prefix("gs://")) else { return Ok(None) };
     let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
     if bucket.is_empty() {
-        return Err(Error::invalid(format!("the state store gs://{place} names no bucket"))
-            .with_hint("it is written gs://bucket/prefix"));
+        return Err(Error::invalid(format!("the state store gs://{place} has no bucket"))
+            .with_hint("use gs://bucket/prefix"));
     }
     let prefix = prefix.trim_matches('/');
     let prefix = if prefix.is_empty() { cluster } else { prefix };

@@ -1,4 +1,4 @@
-//! Kubernetes clusters on Google Cloud: what [`kops_cluster`] asks of the provider.
+//! Kubernetes clusters on Google Cloud: the implementation of [`kops_cluster`]'s requirements.
 
 mod dialect;
 pub(crate) mod identity;

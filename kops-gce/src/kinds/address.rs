@@ -1,4 +1,4 @@
-//! Addresses that are kept: of NAT gateways, and of load balancers, public and inside a network.
+//! Static addresses: of NAT gateways, and of public and internal load balancers.
 
 use async_trait::async_trait;
 use google_cloud_compute_v1::model::address::{Purpose, Status};
@@ -17,13 +17,13 @@ use crate::labels::Labels;
 use crate::paging::listed;
 use crate::path::Path;
 
-/// A fixed IPv4 address in the region.
+/// A static IPv4 address in the region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct GceAddress<S: Stage = Open> {
-    /// The subnetwork whose address it is; a public one when `None`.
+    /// The subnetwork of an internal address; public if `None`.
     pub subnetwork: Option<At<S, Id<Subnetwork>>>,
-    /// Labels beside others'.
+    /// Labels; foreign labels are kept.
     #[serde(default)]
     pub labels: Labels,
 }

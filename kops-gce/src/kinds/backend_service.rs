@@ -1,4 +1,4 @@
-//! Backend services: who is behind a load balancer that passes connections through.
+//! Backend services: the targets of a passthrough load balancer.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::clients::Clients;
 use crate::paging::listed;
 use crate::path::{Path, short};
 
-/// What a load balancer passes connections on to, in the region.
+/// The target of a load balancer's connections, in the region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct BackendService<S: Stage = Open> {
@@ -26,11 +26,11 @@ pub struct BackendService<S: Stage = Open> {
     pub scheme: String,
     /// `TCP` or `UDP`.
     pub protocol: String,
-    /// How machines show that they work.
+    /// The health check of the machines.
     pub health_check: At<S, Id<RegionHealthCheck>>,
-    /// The groups whose machines are behind it.
+    /// The groups whose machines receive connections.
     pub groups: BTreeSet<At<S, Id<InstanceGroupManager>>>,
-    /// Seconds that a machine that leaves goes on with the connections it has.
+    /// The connection draining timeout, in seconds.
     pub draining: u32,
 }
 
@@ -131,12 +131,12 @@ fn written(service: Model, spec: &BackendService<Closed>) -> Result<Model> {
         .set_connection_draining(ConnectionDraining::new().set_draining_timeout_sec(int(spec.draining)?)))
 }
 
-/// The instance group that a manager keeps: it has the manager's name.
+/// The instance group of a manager: it has the manager's name.
 fn members(manager: &Id<InstanceGroupManager>) -> String {
     manager.as_str().replace("/instanceGroupManagers/", "/instanceGroups/")
 }
 
-/// The manager that keeps an instance group.
+/// The manager of an instance group.
 fn manager(group: &str) -> Id<InstanceGroupManager> {
     Id::new(short(group).replace("/instanceGroups/", "/instanceGroupManagers/"))
 }

@@ -1,13 +1,13 @@
 //! What the kinds of Compute Engine have in common, which is nearly everything.
 //!
-//! An object has a name that follows from its task's, a description that carries its
-//! [`Mark`](kops_core::cloud::Mark), and an address that is its identifier here. It is made, changed and deleted
-//! by operations ([`operations`](crate::operations)). A kind says what its specification is in the API's words
-//! and back ([`Collection`]); the rest is [`Compute`].
+//! An object has a name derived from its task's, a description that carries its
+//! [`Mark`](kops_core::cloud::Mark), and a path that is its identifier here. It is created, changed and
+//! deleted by operations ([`operations`](crate::operations)). A kind converts its specification to and from
+//! the API's form ([`Collection`]); the rest is [`Compute`].
 //!
-//! **Finding.** One listing shows what carries the scope's mark: descriptions are filtered by the server, and
-//! looked at again here. Who holds a name that a task wants takes a second listing, by names, which a plan
-//! without new objects does not make; it also finds what is shared.
+//! **Finding.** One listing returns what carries the scope's mark: the server filters by description, and the
+//! marks are checked again here. The holder of a name that a task requests takes a second listing, by name,
+//! which a plan without new objects does not make; it also finds shared objects.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::names;
 use crate::operations::{Change, Progress};
 use crate::path::{Path, Place, short};
 
-/// How many names a filter holds: sixty characters each, well within the length of an address.
+/// The number of names in a filter: sixty characters each, well within the maximum length of a URL.
 const NAMES: usize = 50;
 
 /// Where a collection's objects are.
@@ -42,13 +42,13 @@ pub(crate) enum Level {
 /// The specification of a collection's kind.
 pub(crate) type SpecOf<C> = <<C as Collection>::Kind as Resource>::Resolved;
 
-/// What an object says of itself, whatever it is.
+/// The fields that every object has.
 pub(crate) struct Header<'a> {
     pub(crate) self_link: Option<&'a str>,
     pub(crate) description: Option<&'a str>,
 }
 
-/// What an object is like.
+/// The properties of an object.
 pub(crate) struct Facts<S> {
     pub(crate) spec: S,
     pub(crate) state: State,
@@ -61,10 +61,10 @@ impl<S> Facts<S> {
     }
 }
 
-/// What a change works with.
+/// The input of a change.
 pub(crate) struct Changing<'a, C: Collection> {
     pub(crate) path: &'a Path,
-    /// As it is now, fingerprints and all.
+    /// The current object, including fingerprints.
     pub(crate) model: C::Model,
     pub(crate) spec: &'a SpecOf<C>,
     pub(crate) changed: &'a BTreeSet<String>,
@@ -72,7 +72,7 @@ pub(crate) struct Changing<'a, C: Collection> {
     pub(crate) cx: &'a Context,
 }
 
-/// A part of a change that was begun.
+/// A part of a change that was started.
 pub(crate) struct Step {
     pub(crate) operation: Operation,
     /// Whether there is more to change.
@@ -80,30 +80,30 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// All that there is to change.
+    /// The last step of a change.
     pub(crate) fn last(operation: Operation) -> Self {
         Self { operation, more: false }
     }
 }
 
 impl<C: Collection> Changing<'_, C> {
-    /// The request identifier of the nth call of a change.
+    /// The request identifier of the n-th call of a change.
     pub(crate) fn nth_request_id(&self, n: u8) -> String {
         let id = &self.request_id;
         format!("{}{:02x}", id.get(..id.len() - 2).unwrap_or_default(), n)
     }
 }
 
-/// A collection of Compute Engine's, in a kind's words.
+/// A collection of Compute Engine, and how its kind is converted.
 #[async_trait]
 pub(crate) trait Collection: Send + Sync + Sized + 'static {
     type Kind: Resource;
     type Model: Clone + Send + Sync + 'static;
 
-    /// As in addresses: `networks`.
+    /// Its name in URLs: `networks`.
     const PLURAL: &'static str;
     const LEVEL: Level;
-    /// The calls that make and delete, named after the permissions that they take.
+    /// The calls that create and delete, named after their permissions.
     const CREATE: &'static str;
     const DELETE: &'static str;
     const UPDATE: &'static str;
@@ -127,27 +127,27 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
             .poll(Duration::from_secs(3))
     }
 
-    /// The name of a task's object; `None` when it takes more than the task's name to tell.
+    /// The name of a task's object; `None` if it cannot be derived from the task's name alone.
     fn cloud_name(task: &str) -> Option<String> {
         Some(names::cloud_name(task))
     }
 
-    /// The name of an object that is about to be made.
+    /// The name of an object that is about to be created.
     fn new_name(task: &str, _spec: &SpecOf<Self>) -> Result<String> {
         Ok(names::cloud_name(task))
     }
 
-    /// The zone of an object that is about to be made.
+    /// The zone of an object that is about to be created.
     fn zone(_spec: &SpecOf<Self>) -> Option<&str> {
         None
     }
 
-    /// The objects of a project that a filter admits, all pages.
+    /// The objects of a project that match a filter, all pages.
     async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Self::Model>>;
 
     fn header(model: &Self::Model) -> Header<'_>;
 
-    /// What an object is like; `wanted` is the specification of its task, as far as it is known.
+    /// The properties of an object; `wanted` is the specification of its task, as far as it is known.
     fn facts(
         clients: &Clients,
         path: &Path,
@@ -155,14 +155,14 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
         wanted: Option<&Document>,
     ) -> Result<Facts<SpecOf<Self>>>;
 
-    /// The identifiers of objects that are nobody's choice any more and yet cannot be deleted: they linger until
-    /// what uses them is gone, and a later plan deletes them. Asked only when a task has several objects, or a
-    /// deletion was refused.
+    /// The identifiers of objects that no task uses any longer but that cannot be deleted yet: they linger
+    /// until their last user is gone, and a later plan deletes them. Only called if a task has several
+    /// objects, or if a deletion was rejected.
     async fn lingering(_clients: &Clients, _scope: &Scope, _cx: &Context) -> Result<HashSet<String>> {
         Ok(HashSet::new())
     }
 
-    /// What only further calls tell, asked of objects that are shared.
+    /// Adds the fields that need further calls, for shared objects.
     async fn complete(_clients: &Clients, _object: &mut Object<SpecOf<Self>>, _cx: &Context) -> Result<()> {
         Ok(())
     }
@@ -176,8 +176,8 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
         cx: &Context,
     ) -> Result<Operation>;
 
-    /// Changes the first of what is different. What takes several calls is done one by one: an object takes no
-    /// change while another one is under way.
+    /// Changes the first field that differs. Several changes are made one by one: an object rejects changes
+    /// while another one is in progress.
     async fn update(_clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let members: Vec<_> = change.changed.iter().map(String::as_str).collect();
         Err(Error::internal(format!("{} cannot be changed in place", members.join(", "))))
@@ -230,7 +230,7 @@ impl<C: Collection> Compute<C> {
         Ok(object)
     }
 
-    /// The objects of these names, by the projects that they are in.
+    /// The objects with these names, by their projects.
     async fn named(&self, names: &BTreeMap<String, BTreeSet<String>>, cx: &Context) -> Result<Vec<C::Model>> {
         let mut lists = Vec::new();
         for (project, names) in names {
@@ -249,8 +249,8 @@ impl<C: Collection> Compute<C> {
         wanted: &[kops_core::cloud::Wanted<'_>],
         shared: &[&str],
     ) -> Result<Vec<Object<SpecOf<C>>>> {
-        // What was begun in this process is not waited for any more when somebody looks at the whole scope, and yet
-        // its effect may not be seen: a deletion goes on after the answer.
+        // When the whole scope is read, operations started in this process are no longer waited for, but
+        // their effect may not be visible yet: a deletion continues after the response.
         let begun = self.clients.operations.under_way(query.scope, C::PLURAL);
         let progress = self.clients.operations.look(&self.clients, &begun, query.cx).await?;
         let marked = C::list(&self.clients, &self.clients.project, &marked_by(query.scope), query.cx).await?;
@@ -264,7 +264,7 @@ impl<C: Collection> Compute<C> {
         let mut found: BTreeMap<String, Object<SpecOf<C>>> =
             found.into_iter().map(|object| (object.id.clone(), object)).collect();
         for (id, progress) in progress {
-            // What failed is as it was, or is not there.
+            // A failed operation leaves the object as it was, or absent.
             let Progress::Running(change) = progress else { continue };
             let state = if matches!(change, Change::Delete) { State::Deleting } else { State::Pending };
             if let Some(object) = Self::with_state(&mut found, &id, &change)? {
@@ -308,8 +308,8 @@ impl<C: Collection> Compute<C> {
             if own.contains(&object.id) {
                 continue;
             }
-            // Whoever holds the name of a task, and is not that task's, keeps it from having it. Another task of
-            // ours does so as well; it is shown by its own name, and the cloud refuses.
+            // A foreign object with the name of a task blocks that task. So does another task of ours; that
+            // one is returned under its own name, and the cloud rejects the new object.
             if object.owner == Owner::Other {
                 object.name = holders.get(&object.id).map(|task| (*task).to_owned());
             }
@@ -324,7 +324,7 @@ impl<C: Collection> Compute<C> {
         Ok(found)
     }
 
-    /// Project and name of what a selector means: a name, `project/name`, `zone/name` or an address.
+    /// The project and name that a selector refers to: a name, `project/name`, `zone/name` or a URL.
     fn selected(&self, selector: &str) -> (String, String) {
         if let Ok(path) = Path::parse(selector) {
             return (path.project, path.name);
@@ -342,7 +342,7 @@ impl<C: Collection> Compute<C> {
             let path = Path::parse(id)?;
             asked.entry(path.project).or_default().insert(path.name);
         }
-        // Operations first: one that has ended by now has left what the listing then shows.
+        // Operations first: the effect of one that has ended by now is visible in the listing that follows.
         let progress = self.clients.operations.look(&self.clients, ids, query.cx).await?;
         let mut found = BTreeMap::new();
         for model in &self.named(&asked, query.cx).await? {
@@ -368,7 +368,7 @@ impl<C: Collection> Compute<C> {
                         found.remove(&id);
                         continue;
                     }
-                    // What still used it may be gone by now.
+                    // Its last user may be gone by now.
                     self.begin_delete(query.scope, &Path::parse(&id)?, query.cx).await?;
                     if let Some(object) = found.get_mut(&id) {
                         object.state = State::Deleting;
@@ -385,7 +385,7 @@ impl<C: Collection> Compute<C> {
         Ok(found.into_values().collect())
     }
 
-    /// The object, as it will be if it is not shown yet.
+    /// The object; if it is not visible yet, as it will be.
     fn with_state<'f>(
         found: &'f mut BTreeMap<String, Object<SpecOf<C>>>,
         id: &str,
@@ -400,7 +400,7 @@ impl<C: Collection> Compute<C> {
         Ok(found.get_mut(id))
     }
 
-    /// The object with the short ways to name it: `name`, `project/name` or `zone/name`.
+    /// The object with its short names: `name`, `project/name` or `zone/name`.
     fn with_aliases(&self, object: Object<SpecOf<C>>, path: &Path) -> Object<SpecOf<C>> {
         let object = object.alias(match &path.place {
             Place::Zone(zone) => format!("{zone}/{}", path.name),
@@ -409,7 +409,7 @@ impl<C: Collection> Compute<C> {
         if path.project == self.clients.project { object.alias(&path.name) } else { object }
     }
 
-    /// The object at a path, if it was made for the same task.
+    /// The object at a path, if it was created for the same task.
     async fn adopt(&self, request: &Create<'_, SpecOf<C>>, path: &Path) -> Result<Option<Object<SpecOf<C>>>> {
         let asked = [(path.project.clone(), [path.name.clone()].into())].into();
         for model in &self.named(&asked, request.cx).await? {
@@ -466,7 +466,7 @@ impl<C: Collection> Handler for Compute<C> {
         let id = request_id(request.token, &path);
         let operation = match C::insert(&self.clients, &path, mark.text(), id, request.spec, request.cx).await
         {
-            // A name that says what the object is like, and it is there.
+            // A name that is derived from the content, and it exists.
             Err(error)
                 if error.kind() == ErrorKind::AlreadyExists && C::cloud_name(request.name).is_none() =>
             {
@@ -511,10 +511,10 @@ impl<C: Collection> Handler for Compute<C> {
             Change::Update(Box::new(document)),
         )?;
         if more {
-            // The engine comes again, and finds what is different then.
+            // The engine calls again, and finds the remaining differences then.
             return Err(Error::new(
                 ErrorKind::NotYetVisible,
-                "the next part of the change waits for this one",
+                "the next part of the change is waiting for this one",
             ));
         }
         Ok(if running { object.state(State::Pending) } else { object })
@@ -539,19 +539,19 @@ impl<C: Collection> Handler for Compute<C> {
 
 fn document_of(spec: &impl serde::Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(spec)
-        .map_err(|error| Error::internal("a specification does not serialise").with_source(error))
+        .map_err(|error| Error::internal("a specification cannot be serialised").with_source(error))
 }
 
 fn spec_of<S: serde::de::DeserializeOwned>(document: &serde_json::Value) -> Result<S> {
     S::deserialize(document)
-        .map_err(|error| Error::internal("a specification does not come back").with_source(error))
+        .map_err(|error| Error::internal("a specification cannot be deserialised").with_source(error))
 }
 
-/// The filter of what carries a scope's mark: `field eq` takes a regular expression that the whole value has to
-/// match (<https://cloud.google.com/compute/docs/reference/rest/v1/networks/list>).
+/// The filter for what carries a scope's mark: `field eq` takes a regular expression that must match the
+/// whole value (<https://cloud.google.com/compute/docs/reference/rest/v1/networks/list>).
 pub(crate) fn marked_by(scope: &Scope) -> String {
     let text = Mark::beginning(scope);
-    // A dot or a star of the name stands for itself. Backslashes would have to be escaped in turn.
+    // Dots and stars of the name are literal. Backslashes would have to be escaped in turn.
     let exactly: String =
         text.chars().map(|c| if matches!(c, '.' | '*') { format!("[{c}]") } else { c.to_string() }).collect();
     format!("description eq \"{exactly}.*\"")

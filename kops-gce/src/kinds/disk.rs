@@ -1,6 +1,6 @@
-//! Disks that outlive machines. They lie in a zone.
+//! Disks that outlive machines. They are zonal.
 //!
-//! Disks that come and go with machines are not of this kind: their descriptions carry no mark.
+//! Disks that are created and deleted with machines are not of this kind: their descriptions carry no mark.
 
 use std::time::Duration;
 
@@ -30,18 +30,18 @@ pub struct Disk {
     pub zone: String,
     /// Size in GiB; grows in place.
     pub size: u32,
-    /// The type: `pd-ssd`, `pd-balanced`, `hyperdisk-balanced` …
+    /// The type: `pd-ssd`, `pd-balanced`, `hyperdisk-balanced`, …
     pub disk_type: String,
-    /// Provisioned operations a second.
+    /// Provisioned I/O operations per second.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub iops: Setting<u32>,
     /// Provisioned throughput in MiB/s.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub throughput: Setting<u32>,
-    /// The key of Cloud KMS that it is encrypted with; Google's own otherwise: every disk is encrypted.
+    /// The Cloud KMS key it is encrypted with; Google's own by default: every disk is encrypted.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub kms_key: Setting<String>,
-    /// Labels beside others'.
+    /// Labels; foreign labels are kept.
     #[serde(default)]
     pub labels: Labels,
 }
@@ -67,12 +67,12 @@ impl Collection for Disks {
     fn mutability(field: &str) -> Mutability {
         match field {
             "size" | "iops" | "throughput" | "labels" => Mutability::InPlace,
-            // Another disk would be an empty one.
+            // A new disk would be empty.
             _ => Mutability::Immutable,
         }
     }
 
-    /// Machines that end let go of their disks.
+    /// Machines that are deleted detach their disks.
     fn delete_after() -> &'static [&'static str] {
         &["InstanceGroupManager", "GceInstance"]
     }
@@ -100,7 +100,7 @@ impl Collection for Disks {
     fn facts(_: &Clients, path: &Path, model: &Model, wanted: Option<&Document>) -> Result<Facts<Disk>> {
         let setting =
             |number: Option<i64>| number.map_or(Setting::Unmanaged, |it| Setting::To(count(Some(it))));
-        // The key is shown with its version, which nobody asks for.
+        // The key is returned with its version, which specifications omit.
         let key = model.disk_encryption_key.as_ref().and_then(|key| key.kms_key_name.as_deref());
         let key = key.map(|key| key.split("/cryptoKeyVersions/").next().unwrap_or(key).to_owned());
         let asked = wanted.and_then(|wanted| wanted.get("kms_key")?.as_str());
@@ -154,10 +154,10 @@ impl Collection for Disks {
         let size = count(model.size_gb);
         if spec.size < size {
             return Err(Error::invalid(format!(
-                "a disk does not shrink: it has {size} GiB, {} are wanted",
+                "a disk cannot shrink: it has {size} GiB, but {} are requested",
                 spec.size
             ))
-            .with_hint("set the size back; to use less, make another disk and copy"));
+            .with_hint("restore the size; to use less, create another disk and copy the data"));
         }
         let differs = |wanted: &Setting<u32>, now: Option<i64>| {
             wanted.managed().filter(|wanted| i64::from(**wanted) != now.unwrap_or_default()).copied()

@@ -1,4 +1,4 @@
-//! Firewall rules: what may flow from some peers to the machines with a tag, or the other way.
+//! Firewall rules: allowed traffic between some peers and the machines with a tag, in one direction.
 
 use std::collections::BTreeSet;
 
@@ -26,28 +26,28 @@ pub struct GceFirewall<S: Stage = Open> {
     pub network: At<S, Id<GceNetwork>>,
     /// `INGRESS` or `EGRESS`.
     pub direction: String,
-    /// The smallest decides; 0 to 65535.
+    /// The priority, 0 to 65535; the lowest number wins.
     pub priority: u32,
-    /// What it lets pass.
+    /// The traffic it allows.
     pub allowed: BTreeSet<Traffic>,
-    /// What it stops; a rule either lets pass or stops.
+    /// The traffic it denies; a rule either allows or denies.
     pub denied: BTreeSet<Traffic>,
-    /// Ranges that connections come from.
+    /// The source ranges.
     pub source_ranges: BTreeSet<At<S, String>>,
-    /// Ranges that connections go to.
+    /// The destination ranges.
     pub destination_ranges: BTreeSet<At<S, String>>,
-    /// Tags of the machines that connections come from.
+    /// The tags of source machines.
     pub source_tags: BTreeSet<At<S, Id<NetworkTag>>>,
-    /// Tags of the machines that it is about; all of the network's without any.
+    /// The tags of the machines it applies to; all machines of the network if empty.
     pub target_tags: BTreeSet<At<S, Id<NetworkTag>>>,
-    /// Service accounts of the machines that connections come from; not together with tags.
+    /// The service accounts of source machines; not together with tags.
     pub source_service_accounts: BTreeSet<String>,
-    /// Service accounts of the machines that it is about; not together with tags.
+    /// The service accounts of the machines it applies to; not together with tags.
     pub target_service_accounts: BTreeSet<String>,
 }
 
 impl GceFirewall {
-    /// What lets nobody do anything yet.
+    /// A rule that allows nothing yet.
     pub fn of(network: At<Open, Id<GceNetwork>>, direction: &str) -> Self {
         Self {
             network,
@@ -65,15 +65,15 @@ impl GceFirewall {
     }
 }
 
-/// Google's own default.
+/// Google's default.
 const PRIORITY: u32 = 1000;
 
-/// A protocol, and ports of it.
+/// A protocol with ports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Traffic {
     /// `tcp`, `udp`, `icmp`, `esp`, `ah`, `sctp`, `ipip`, `all`, or a number.
     pub protocol: String,
-    /// Ports and ranges of them, `443` or `30000-32767`; all of them when empty.
+    /// Ports and port ranges, `443` or `30000-32767`; all of them if empty.
     pub ports: BTreeSet<String>,
 }
 
@@ -150,7 +150,7 @@ impl Collection for Firewalls {
         clients.call(cx, Self::CREATE, insert.set_body(firewall).send()).await
     }
 
-    /// The rule as a whole: what a patch leaves out stays, and an empty list is left out.
+    /// Writes the whole rule: a patch keeps fields that it omits, and empty lists are omitted.
     async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let firewall = written(change.model, change.spec)?;
         let update =

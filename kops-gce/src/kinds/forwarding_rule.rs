@@ -1,4 +1,4 @@
-//! Forwarding rules: the address and the ports at which a load balancer listens.
+//! Forwarding rules: the address and ports of a load balancer.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::labels::Labels;
 use crate::paging::listed;
 use crate::path::{Path, last};
 
-/// An address and ports that are passed on to a backend service.
+/// An address and ports that are forwarded to a backend service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct ForwardingRule<S: Stage = Open> {
@@ -28,17 +28,17 @@ pub struct ForwardingRule<S: Stage = Open> {
     pub protocol: String,
     /// The address, in dotted form.
     pub ip: At<S, String>,
-    /// The address as an object, if it is one; kept in a label, since rules tell no more than the dotted form.
+    /// The address as an object, if it is one; stored in a label, because rules only return the dotted form.
     pub address: Option<At<S, Id<GceAddress>>>,
-    /// The ports, five at most; all of them when empty.
+    /// The ports, at most five; all of them if empty.
     pub ports: BTreeSet<String>,
-    /// Who gets the connections.
+    /// The target of the connections.
     pub backend_service: At<S, Id<BackendService>>,
-    /// The network of an internal one.
+    /// The network of an internal rule.
     pub network: Option<At<S, Id<GceNetwork>>>,
-    /// The subnetwork of an internal one.
+    /// The subnetwork of an internal rule.
     pub subnetwork: Option<At<S, Id<Subnetwork>>>,
-    /// Labels beside others'.
+    /// Labels; foreign labels are kept.
     #[serde(default)]
     pub labels: Labels,
 }
@@ -89,7 +89,7 @@ impl Collection for ForwardingRules {
         let scheme = text(model.load_balancing_scheme.as_ref().and_then(|scheme| scheme.name()));
         let mut labels: Labels = model.labels.clone().into_iter().collect();
         let address = labels.remove(ADDRESS);
-        // One that is external shows what it was not given.
+        // External rules return values that they were not given.
         let internal = scheme == "INTERNAL";
         Ok(Facts::ready(ForwardingRule {
             scheme,
@@ -151,7 +151,7 @@ impl Collection for ForwardingRules {
     }
 }
 
-/// The ports, however they are shown: one alone may come back as a range of one.
+/// The ports, in whichever form they are returned: a single one may come back as a range of one.
 fn ports(model: &Model) -> BTreeSet<String> {
     if !model.ports.is_empty() {
         return model.ports.iter().cloned().collect();

@@ -1,7 +1,8 @@
 //! Machine images.
 //!
-//! An image is named as kOps does: `project/name`, or `project/family/name` for the newest of a family; a bare
-//! name is one of the project's own. What no image is called is taken for a family's name. A family's newest changes over time, and so does what refers to it.
+//! Images have kOps' names: `project/name`, or `project/family/name` for the newest image of a family; a bare
+//! name is one of the project's own. A name without an image is treated as a family. The newest image of a
+//! family changes over time, and with it everything that refers to the family.
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::clients::Clients;
 use crate::path::{Path, short};
 
-/// A machine image, by `project/name`, `project/family/name`, or its address.
+/// A machine image, by `project/name`, `project/family/name`, or its URL.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Image {}
 
@@ -26,7 +27,7 @@ impl Resource for Image {
 pub(crate) struct Images(pub(crate) Clients);
 
 impl Images {
-    /// One call for each image that is in use, of which a cluster has one or two.
+    /// One call for each image in use, of which a cluster has one or two.
     async fn get(&self, selector: &str, cx: &Context) -> Result<Option<Object<Image>>> {
         let clients = &self.0;
         let (project, family, name) = read(selector, &clients.project);
@@ -39,7 +40,7 @@ impl Images {
         } else {
             let get = clients.images.get().set_project(&project).set_image(&name);
             match clients.call(cx, "compute.images.get", get.send()).await {
-                // Short for a family, as gcloud's users write it.
+                // Short for a family, as in gcloud.
                 Err(error) if error.kind() == ErrorKind::NotFound => of_family().await,
                 got => got,
             }

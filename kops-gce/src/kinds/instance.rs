@@ -1,4 +1,4 @@
-//! Single machines, which no group makes.
+//! Single machines, outside of groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -29,24 +29,24 @@ pub struct GceInstance<S: Stage = Open> {
     pub zone: String,
     /// The machine type.
     pub machine_type: String,
-    /// Its disks; an instance does not tell what they were made from, so they are not compared.
+    /// Its disks; an instance does not return the images they were created from, so they are not compared.
     pub disks: Vec<MachineDisk<S>>,
     /// The subnetwork it is in.
     pub subnetwork: At<S, Id<Subnetwork>>,
     /// Whether it has a public address.
     pub public_ip: bool,
-    /// The tags that firewall rules go by.
+    /// Its network tags, to which firewall rules apply.
     pub tags: BTreeSet<At<S, Id<NetworkTag>>>,
-    /// What it may do in the cloud.
+    /// The service account, which grants its cloud permissions.
     pub service_account: Option<At<S, Id<ServiceAccount>>>,
-    /// What its programs find at the metadata server.
+    /// Its metadata, which programs read from the metadata server.
     pub metadata: BTreeMap<String, At<S, Secret>>,
-    /// Labels beside others'.
+    /// Labels; foreign labels are kept.
     pub labels: Labels,
 }
 
 impl GceInstance {
-    /// Its address inside the network.
+    /// Its private address.
     pub const PRIVATE_IP: Output<Self, String> = Output::new("private_ip");
 }
 
@@ -58,7 +58,7 @@ impl Resource for GceInstance {
 
 pub(crate) struct Instances;
 
-/// The instances that a filter admits, in all zones.
+/// The instances that match a filter, in all zones.
 pub(crate) async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Model>> {
     let list = || clients.instances.aggregated_list().set_project(project);
     listed!(clients, cx, "compute.instances.list", filter, list(), |page| page

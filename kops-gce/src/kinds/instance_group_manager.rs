@@ -1,10 +1,10 @@
-//! Groups of machines of one template in one zone.
+//! Managed instance groups: machines of one template in one zone.
 //!
-//! **Size.** A group has a size, and no bounds: those are an autoscaler's. A size within the bounds that are
-//! wanted is as it should be; another is moved to the nearest bound.
+//! **Size.** A group has a size, but no bounds: those belong to an autoscaler. A size within the requested
+//! bounds needs no change; another is changed to the nearest bound.
 //!
-//! **Template.** A group that gets another template leaves its machines as they are (its update policy is
-//! `OPPORTUNISTIC`): replacing them is the business of whoever drains nodes first.
+//! **Template.** A group that gets another template keeps its machines as they are (its update policy is
+//! `OPPORTUNISTIC`): replacing them is left to a rolling update, which drains nodes first.
 
 use std::time::Duration;
 
@@ -33,20 +33,20 @@ use crate::path::Path;
 pub struct InstanceGroupManager<S: Stage = Open> {
     /// The zone.
     pub zone: String,
-    /// What its machines are made from.
+    /// The template of its machines.
     pub template: At<S, Id<InstanceTemplate>>,
-    /// What the names of its machines begin with.
+    /// The prefix of its machines' names.
     pub base_name: String,
-    /// How many machines it may have.
+    /// The bounds of its size.
     pub size: Size,
 }
 
-/// Bounds of a size. Of a group that nobody wants any more both are its size.
+/// Bounds of a size. For a group that no task requests any longer, both are its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
-    /// The fewest.
+    /// The minimum.
     pub min: u32,
-    /// The most.
+    /// The maximum.
     pub max: u32,
 }
 
@@ -57,7 +57,7 @@ impl Resource for InstanceGroupManager {
 
 pub(crate) struct InstanceGroupManagers;
 
-/// The groups that a filter admits, in all zones.
+/// The groups that match a filter, in all zones.
 pub(crate) async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Model>> {
     let list = || clients.groups.aggregated_list().set_project(project);
     listed!(clients, cx, "compute.instanceGroupManagers.list", filter, list(), |page| page
@@ -85,7 +85,7 @@ impl Collection for InstanceGroupManagers {
     }
 
     fn timing() -> Timing {
-        // A group is there at once; its end is that of its machines.
+        // A group is created at once; its deletion takes as long as that of its machines.
         Timing::new()
             .settle(Duration::from_secs(5))
             .vanish(Duration::from_mins(1))
@@ -172,7 +172,7 @@ impl Collection for InstanceGroupManagers {
     }
 }
 
-/// The template of a group that has one version of its machines.
+/// The template of a group with a single version of its machines.
 pub(crate) fn template_of(model: &Model) -> Option<&str> {
     let version = model.versions.first().and_then(|version| version.instance_template.as_deref());
     model.instance_template.as_deref().or(version)

@@ -1,8 +1,9 @@
-//! Templates of the machines of groups.
+//! Templates of a group's machines.
 //!
-//! A template does not change. One that is to be different is another one, whose name says what it holds: it is
-//! made beside the old one, groups move over, and the old one goes: at once, or, if Google counts it as used as long
-//! as there are machines of it, with the first plan after the last of those was replaced.
+//! A template is immutable. A change creates a new template, whose name contains a digest of its content: it
+//! is created beside the old one, groups switch to it, and the old one is deleted: at once, or, if Google
+//! considers it in use as long as there are machines of it, by the first plan after the last of those was
+//! replaced.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -25,11 +26,11 @@ use crate::paging::listed;
 use crate::path::{Path, Place, last};
 use crate::{labels, names};
 
-/// What the machines of a group are made from.
+/// The configuration of a group's machines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct InstanceTemplate<S: Stage = Open> {
-    /// What they are like.
+    /// The machine's configuration.
     pub machine: Machine<S>,
 }
 
@@ -59,7 +60,7 @@ impl Collection for InstanceTemplates {
         Replacement::CreateFirst
     }
 
-    /// Groups that end let go of the templates of their machines, old ones among them.
+    /// Groups that are deleted release the templates of their machines, old ones among them.
     fn delete_after() -> &'static [&'static str] {
         &["InstanceGroupManager"]
     }
@@ -77,7 +78,7 @@ impl Collection for InstanceTemplates {
 
     fn new_name(task: &str, spec: &InstanceTemplate<Closed>) -> Result<String> {
         let document = serde_json::to_vec(spec)
-            .map_err(|error| Error::internal("a template does not serialise").with_source(error))?;
+            .map_err(|error| Error::internal("a template cannot be serialised").with_source(error))?;
         let digest = Sha256::digest(&document);
         let digest = digest.iter().take(5).fold(String::new(), |digest, byte| format!("{digest}{byte:02x}"));
         Ok(names::template_name(task, &digest))
@@ -88,7 +89,7 @@ impl Collection for InstanceTemplates {
         listed!(clients, cx, "compute.instanceTemplates.list", filter, list(), |page| page.items)
     }
 
-    /// Templates that no group has any more, and machines are still of.
+    /// Templates that no group uses any longer, but that machines were created from.
     async fn lingering(clients: &Clients, scope: &Scope, cx: &Context) -> Result<HashSet<String>> {
         let project = &clients.project;
         let ours = format!("labels.{} eq \"{}\"", labels::CLUSTER, labels::cluster(scope));

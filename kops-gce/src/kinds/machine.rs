@@ -1,4 +1,4 @@
-//! What machines are like: the part that templates and single instances have in common.
+//! The configuration of machines: what templates and single instances have in common.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,63 +19,63 @@ use super::{Image, NetworkTag, ServiceAccount, Subnetwork};
 use crate::labels::Labels;
 use crate::path::last;
 
-/// What a machine is like.
+/// The configuration of a machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Machine<S: Stage = Open> {
     /// The machine type, `n2-standard-4`.
     pub machine_type: String,
-    /// Its disks; it boots from the first.
+    /// Its disks; the first is the boot disk.
     pub disks: Vec<MachineDisk<S>>,
     /// The subnetwork it is in.
     pub subnetwork: At<S, Id<Subnetwork>>,
-    /// Whether it gets a public address.
+    /// Whether it has a public address.
     pub public_ip: bool,
-    /// Whether it may send and receive for other addresses than its own: those of pods.
+    /// Whether it may send and receive packets for addresses other than its own: those of pods.
     pub can_ip_forward: bool,
-    /// The tags that firewall rules go by.
+    /// Its network tags, to which firewall rules apply.
     pub tags: BTreeSet<At<S, Id<NetworkTag>>>,
-    /// What it may do in the cloud; nothing when `None`.
+    /// The service account, which grants its cloud permissions; no permissions if `None`.
     pub service_account: Option<At<S, Id<ServiceAccount>>>,
-    /// What its programs find at the metadata server; user data is there.
+    /// Its metadata, which programs read from the metadata server; user data is part of it.
     pub metadata: BTreeMap<String, At<S, Secret>>,
     /// Labels.
     pub labels: Labels,
-    /// Whether Google may take it back.
+    /// Whether it is a spot machine.
     pub spot: bool,
-    /// Accelerators, by type and number.
+    /// Accelerators, by type, with their number.
     #[serde(default)]
     pub accelerators: BTreeMap<String, u32>,
 }
 
-/// A disk that comes and goes with its machine.
+/// A disk that is created and deleted with its machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct MachineDisk<S: Stage = Open> {
-    /// Its name as the machine sees it, below `/dev/disk/by-id/google-`.
+    /// The device name, below `/dev/disk/by-id/google-`.
     pub device: String,
-    /// What it holds at first; nothing when `None`.
+    /// The image it is created from; empty if `None`.
     pub image: Option<At<S, Id<Image>>>,
     /// Size in GiB.
     pub size: u32,
-    /// The type: `pd-balanced` …
+    /// The type: `pd-balanced`, …
     pub disk_type: String,
-    /// Provisioned operations a second.
+    /// Provisioned I/O operations per second.
     pub iops: Option<u32>,
     /// Provisioned throughput in MiB/s.
     pub throughput: Option<u32>,
-    /// The key of Cloud KMS that it is encrypted with; Google's own when `None`.
+    /// The Cloud KMS key it is encrypted with; Google's own if `None`.
     pub kms_key: Option<String>,
-    /// Whether it goes with the machine.
+    /// Whether it is deleted with the machine.
     pub auto_delete: bool,
 }
 
-/// All of the API; what the service account may do is what limits.
+/// All of the API; the permissions of the service account are the limit.
 /// <https://cloud.google.com/compute/docs/access/service-accounts#scopes_best_practice>
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-/// A machine as a template holds it. `prefix` stands before names of types: templates take bare names, instances
-/// addresses in their zone.
+/// A machine in a template's form. `prefix` precedes names of types: templates take bare names, instances
+/// URLs in their zone.
 pub(crate) fn written(machine: &Machine<Closed>, zone: Option<&str>) -> InstanceProperties {
     let in_zone = |kind: &str, name: &str| match zone {
         Some(zone) => format!("zones/{zone}/{kind}/{name}"),
@@ -114,7 +114,8 @@ pub(crate) fn written(machine: &Machine<Closed>, zone: Option<&str>) -> Instance
             .set_preemptible(true)
             .set_on_host_maintenance(OnHostMaintenance::Terminate)
     } else {
-        // Machines with accelerators cannot move: https://cloud.google.com/compute/docs/gpus#restrictions
+        // Machines with accelerators cannot be migrated:
+        // https://cloud.google.com/compute/docs/gpus#restrictions
         let moves = machine.accelerators.is_empty();
         Scheduling::new()
             .set_provisioning_model(ProvisioningModel::Standard)
@@ -150,7 +151,7 @@ pub(crate) fn written(machine: &Machine<Closed>, zone: Option<&str>) -> Instance
         .set_guest_accelerators(accelerators)
 }
 
-/// A machine as a template shows it.
+/// A machine from a template's form.
 pub(crate) fn read(properties: &InstanceProperties) -> Machine<Closed> {
     let disk = |disk: &AttachedDisk| {
         let params = disk.initialize_params.clone().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Machine types, which zones have or have not.
+//! Machine types, which differ by zone.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ impl Lookup for MachineTypes {
     async fn look_up(&self, selectors: &[&str], query: &Query<'_>) -> Result<Vec<Object<MachineType>>> {
         let clients = &self.0;
         let named = selectors.iter().filter_map(|selector| selector.split_once('/'));
-        // Types that are made to measure (`n2-custom-4-8192`) are in no listing, but can be asked for.
+        // Custom types (`n2-custom-4-8192`) are in no listing, but can be read individually.
         let (custom, listed): (Vec<_>, Vec<_>) = named.partition(|(_, name)| name.contains("custom-"));
         let mut found = Vec::new();
         if !listed.is_empty() {

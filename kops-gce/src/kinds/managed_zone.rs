@@ -1,4 +1,4 @@
-//! Zones of Cloud DNS: looked up for most clusters, made for who wants one.
+//! Zones of Cloud DNS: looked up for most clusters, created on request.
 
 use std::sync::Arc;
 
@@ -22,13 +22,13 @@ use crate::clients::Clients;
 use crate::names;
 use crate::paging::pages;
 
-/// A zone of DNS; its name among the project's zones is its identifier.
+/// A DNS zone; its name among the project's zones is its identifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct ManagedZone<S: Stage = Open> {
     /// The domain, without the final dot.
     pub name: String,
-    /// The network that alone sees it; everybody does when `None`.
+    /// The network that can resolve a private zone; the zone is public if `None`.
     pub network: Option<At<S, Id<GceNetwork>>>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct ManagedZones(pub(crate) Clients);
 
 type Zone = ManagedZone<Closed>;
 
-/// All zones of the project, once for an observation.
+/// All zones of the project, once per observation.
 pub(crate) async fn all(clients: &Clients, cx: &Context) -> Result<Arc<Vec<Model>>> {
     let list = async || {
         pages(async |token: Option<String>| {
@@ -76,7 +76,7 @@ impl Handler for ManagedZones {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Zone>>> {
-        // Somebody waits for a change: what an observation saw would not do.
+        // The engine is waiting for a change, so an observation's memoised listing is of no use.
         let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let zones = all(&self.0, cx).await?;
@@ -125,7 +125,7 @@ impl Handler for ManagedZones {
     }
 
     async fn update(&self, _: Update<'_, Zone>) -> Result<Object<Zone>> {
-        Err(Error::internal("a zone is another one when anything of it is different"))
+        Err(Error::internal("a zone cannot be changed in place"))
     }
 
     async fn delete(&self, request: Delete<'_, Zone>) -> Result<Deletion> {

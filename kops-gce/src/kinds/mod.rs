@@ -1,6 +1,6 @@
-//! The kinds of objects on Google Cloud: one file for each.
+//! The native kinds of Google Cloud: one file for each.
 //!
-//! Kinds that agnostic graphs have under the same name carry `Gce` before theirs.
+//! Kinds with the name of an agnostic kind are prefixed with `Gce`.
 
 mod address;
 mod backend_service;
@@ -59,7 +59,7 @@ pub use zone::Zone;
 
 pub(crate) use instance::list as list_instances;
 
-/// Kinds of objects without marks of their own, and the kind whose object each is inside of.
+/// Kinds of objects without marks of their own, each with the kind of the containing object.
 pub(crate) const PARTS: &[(&str, &str)] = &[("ProjectIamBinding", "ServiceAccount")];
 
 /// What objects of each kind are for.

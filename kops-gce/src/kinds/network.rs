@@ -1,4 +1,4 @@
-//! Networks. They are global and have no ranges: those are their subnetworks'.
+//! Networks. They are global and have no ranges; subnetworks have.
 
 use async_trait::async_trait;
 use google_cloud_compute_v1::model::{Network, NetworkRoutingConfig, Operation};
@@ -17,14 +17,14 @@ use crate::path::Path;
 /// A VPC network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GceNetwork {
-    /// Whether Google makes a subnetwork in every region.
+    /// Whether Google creates a subnetwork in every region.
     pub auto_create_subnetworks: bool,
-    /// How far dynamic routes reach: `REGIONAL` or `GLOBAL`.
+    /// The scope of dynamic routes: `REGIONAL` or `GLOBAL`.
     pub routing_mode: String,
 }
 
 impl Default for GceNetwork {
-    /// Without subnetworks, and with routes that stay in the region.
+    /// Without automatic subnetworks, and with regional routes.
     fn default() -> Self {
         Self { auto_create_subnetworks: false, routing_mode: "REGIONAL".to_owned() }
     }
@@ -51,7 +51,7 @@ impl Collection for Networks {
     fn mutability(field: &str) -> Mutability {
         match field {
             "routing_mode" => Mutability::InPlace,
-            // Another network would be without everything that is in this one.
+            // A new network would contain nothing of what is in this one.
             _ => Mutability::Immutable,
         }
     }

@@ -1,12 +1,12 @@
-//! What service accounts may do in the project: members of roles in the project's policy.
+//! Roles of service accounts in the project: members of roles in the project's policy.
 //!
-//! The policy is one document with everybody's bindings. What is here is one member of one role, added to and
-//! taken from whatever else the policy says; the policy's `etag` keeps two who change it at once from undoing
-//! each other's work.
+//! The policy is one document with everyone's bindings. A binding here is one member of one role, added to or
+//! removed from whatever else the policy contains; the policy's `etag` prevents concurrent changes from
+//! overwriting each other.
 //!
-//! **Ownership.** A binding carries nothing that says whose it is. It is the scope's when its member is a service
-//! account of the scope's: such an account is ours as a whole, and a role that somebody else gave it is undone
-//! like any other change by hand.
+//! **Ownership.** A binding has no field for an owner. It is the scope's if its member is a service account
+//! of the scope: such an account is owned as a whole, and a role that someone else granted it is reverted
+//! like any other manual change.
 
 use std::sync::Arc;
 
@@ -32,16 +32,16 @@ use crate::clients::Clients;
 pub struct ProjectIamBinding<S: Stage = Open> {
     /// The role: `roles/compute.viewer`.
     pub role: String,
-    /// Who has it.
+    /// The service account that has the role.
     pub service_account: At<S, Id<ServiceAccount>>,
-    /// When it counts; always when `None`.
+    /// The condition under which it applies; always if `None`.
     pub condition: Option<Condition>,
 }
 
 /// A condition in IAM's expression language.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
-    /// What people see.
+    /// A title for users.
     pub title: String,
     /// The expression: <https://cloud.google.com/iam/docs/conditions-overview>.
     pub expression: String,
@@ -56,7 +56,8 @@ pub(crate) struct ProjectIamBindings(pub(crate) Clients);
 
 type Spec = ProjectIamBinding<Closed>;
 
-/// The version that knows conditions: <https://cloud.google.com/iam/docs/policies#specifying-version-set>.
+/// The policy version that supports conditions:
+/// <https://cloud.google.com/iam/docs/policies#specifying-version-set>.
 const VERSION: i32 = 3;
 const MEMBER: &str = "serviceAccount:";
 
@@ -67,7 +68,7 @@ impl ProjectIamBindings {
         self.0.call(cx, "resourcemanager.projects.getIamPolicy", get.send()).await
     }
 
-    /// Changes the policy, unless the change finds that there is nothing to do.
+    /// Changes the policy, unless there is nothing to do.
     async fn change(&self, cx: &Context, change: impl FnOnce(&mut Policy) -> bool) -> Result<()> {
         let _alone = self.0.policy.lock().await;
         let mut policy = self.read(cx).await?;
@@ -94,7 +95,7 @@ impl Handler for ProjectIamBindings {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Spec>>> {
-        // Somebody waits for a change: what an observation saw would not do.
+        // The engine is waiting for a change, so an observation's memoised listing is of no use.
         let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let (policy, accounts): (Policy, Arc<_>) =
@@ -136,7 +137,7 @@ impl Handler for ProjectIamBindings {
     }
 
     async fn update(&self, _: Update<'_, Spec>) -> Result<Object<Spec>> {
-        Err(Error::internal("a binding is another one when anything of it is different"))
+        Err(Error::internal("a binding cannot be changed in place"))
     }
 
     async fn delete(&self, request: Delete<'_, Spec>) -> Result<Deletion> {
@@ -146,11 +147,11 @@ impl Handler for ProjectIamBindings {
     }
 }
 
-/// The wanted task that a binding of the account of the task `account` is for.
+/// The requested task that a binding of the account of the task `account` belongs to.
 fn task_of(wanted: &[Wanted<'_>], spec: &Spec, account: &str) -> Result<Option<String>> {
     for task in wanted {
         let other: ProjectIamBinding<Open> = task.spec.decode().map_err(|error| {
-            Error::internal(format!("the specification of {} is none", task.name)).with_source(error)
+            Error::internal(format!("the specification of {} is invalid", task.name)).with_source(error)
         })?;
         let same_account = match &other.service_account {
             Input::Known(id) => *id == spec.service_account,

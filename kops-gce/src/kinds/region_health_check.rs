@@ -1,4 +1,4 @@
-//! Health checks: how machines behind a load balancer show that they work.
+//! Health checks of machines behind a load balancer.
 
 use async_trait::async_trait;
 use google_cloud_compute_v1::model::{HTTPSHealthCheck, HealthCheck, Operation, TCPHealthCheck};
@@ -17,15 +17,15 @@ use crate::path::Path;
 /// A health check of the region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RegionHealthCheck {
-    /// The port that is asked.
+    /// The port to check.
     pub port: u32,
-    /// The path of an HTTPS request; a bare TCP connection when `None`.
+    /// The path of an HTTPS request; a bare TCP connection if `None`.
     pub https_path: Option<String>,
-    /// Seconds between two questions, and until a question has failed.
+    /// The interval between checks and the timeout of a check, in seconds.
     pub interval: u32,
-    /// Good answers in a row that make a machine healthy.
+    /// The number of consecutive successes after which a machine is healthy.
     pub healthy: u32,
-    /// Bad answers in a row that make it unhealthy.
+    /// The number of consecutive failures after which it is unhealthy.
     pub unhealthy: u32,
 }
 
@@ -113,7 +113,7 @@ impl Collection for RegionHealthChecks {
 fn written(check: HealthCheck, spec: &RegionHealthCheck) -> Result<HealthCheck> {
     let check = check
         .set_check_interval_sec(int(spec.interval)?)
-        // A question may take no longer than until the next one.
+        // A check must not take longer than the interval.
         .set_timeout_sec(int(spec.interval)?)
         .set_healthy_threshold(int(spec.healthy)?)
         .set_unhealthy_threshold(int(spec.unhealthy)?);

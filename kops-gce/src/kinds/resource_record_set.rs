@@ -1,14 +1,15 @@
 //! Records of Cloud DNS.
 //!
-//! **Ownership.** Records carry nothing that could say whose they are. So for each there is a second one, a TXT
-//! record, written and deleted together with it in one change, which Cloud DNS carries out whole or not at all:
-//! `<hash>._kops.<scope>.<zone>`, or `<hash>._kops.<scope>` in a zone that the scope's name lies in, holds the
-//! [`Mark`] and says which record it is about. A record without is somebody else's and never touched.
+//! **Ownership.** Records have no field for an owner. So each one has a companion, a TXT record, which is
+//! written and deleted together with it in one change, an atomic operation of Cloud DNS:
+//! `<hash>._kops.<scope>.<zone>`, or `<hash>._kops.<scope>` in a zone that contains the scope's name,
+//! contains the [`Mark`] and the record it belongs to. A record without a companion is foreign and never
+//! changed.
 //!
-//! **Finding.** The zones that the scope's name lies in, and those that wanted records lie in, are listed whole:
-//! the listing takes one name or none. A scope whose name is no DNS name (it has no dot) is looked for in every
-//! zone of the project, and one whose name is one may only use zones that it lies in: otherwise nothing but the
-//! graph would say where its records are.
+//! **Finding.** The zones that contain the scope's name, and those of requested records, are listed as a
+//! whole: the listing takes one name or none. A scope whose name is not a DNS name (it has no dot) is
+//! searched for in every zone of the project, and one whose name is one may only use zones that contain it:
+//! otherwise only the graph would know where its records are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,9 +41,9 @@ pub struct ResourceRecordSet<S: Stage = Open> {
     pub name: String,
     /// Its type.
     pub record_type: RecordType,
-    /// Seconds that a resolver may keep it.
+    /// The TTL, in seconds.
     pub ttl: u32,
-    /// What it says, in the form of its type; text without quotes.
+    /// Its values, in the form of its type; text without quotes.
     pub values: BTreeSet<At<S, String>>,
 }
 
@@ -57,12 +58,12 @@ type Record = ResourceRecordSet<Closed>;
 /// Name and type.
 type Which = (String, String);
 
-/// How many seconds a resolver may keep a mark; nobody asks for one.
+/// The TTL of a mark, in seconds; no resolver asks for one.
 const MARK_TTL: i32 = 300;
-/// A string in a TXT record has so many bytes at most: RFC 1035, 3.3.
+/// The maximum length of a string in a TXT record, in bytes: RFC 1035, 3.3.
 const LONGEST_STRING: usize = 255;
 
-/// A zone that matters.
+/// A zone to search.
 struct Zone {
     id: String,
     domain: String,
@@ -104,7 +105,7 @@ impl ResourceRecordSets {
         let marks: Vec<_> = records.values().filter_map(|record| read_mark(query.scope, record)).collect();
         let mut objects = Vec::new();
         for (which, mark) in marks {
-            // Of one that has only its mark left, one without values.
+            // If only its mark is left, one without values.
             let record = records.remove(&which);
             if let Some(spec) = spec_of(zone, &which, record.as_ref()) {
                 objects.push(mark.object(id_of(&zone.id, &which), spec));
@@ -121,7 +122,7 @@ impl ResourceRecordSets {
         Ok(objects)
     }
 
-    /// The zone of a record, refused if the record could not be found again there.
+    /// The zone of a record; rejected if the record could not be found again there.
     async fn zone(&self, scope: &Scope, id: &Id<ManagedZone>, cx: &Context) -> Result<Zone> {
         let zones = managed_zone::all(&self.0, &cx.fresh()).await?;
         let zone = zones.iter().find(|zone| zone.name.as_deref() == Some(id.as_str()));
@@ -130,7 +131,7 @@ impl ResourceRecordSets {
         if scope.name().contains('.') && !is_under(scope.name(), &domain) {
             return Err(Error::invalid(format!("the zone {domain} does not contain {}", scope.name()))
                 .with_hint(
-                    "records could not be found again there: use a zone that the cluster's name lies in",
+                    "records could not be found again there: use a zone that contains the cluster's name",
                 ));
         }
         Ok(Zone { id: id.as_str().to_owned(), domain })
@@ -170,7 +171,7 @@ impl Handler for ResourceRecordSets {
             Filter::Scope { wanted, .. } => wants(wanted),
             Filter::Ids(_) => Vec::new(),
         };
-        // Somebody waits for a change: what an observation saw would not do.
+        // The engine is waiting for a change, so an observation's memoised listing is of no use.
         let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let query = Query::new(query.scope, query.filter, cx);
@@ -192,7 +193,8 @@ impl Handler for ResourceRecordSets {
         Ok(mark.object(id_of(&zone.id, &which_of(spec)), spec.clone()))
     }
 
-    /// A change names what it takes away as it is, and is refused when that has changed meanwhile.
+    /// A change specifies the content of what it removes, and is rejected if that has changed in the
+    /// meantime.
     async fn update(&self, request: Update<'_, Record>) -> Result<Object<Record>> {
         let spec = request.spec;
         let zone = self.zone(request.scope, &spec.zone, request.cx).await?;
@@ -212,7 +214,7 @@ impl Handler for ResourceRecordSets {
         let zone = self.zone(request.scope, &spec.zone, request.cx).await?;
         let now = self.records(&zone.id, request.cx).await?;
         let mark = Mark::of(request.scope, "", request.object);
-        // Without the mark it has become somebody else's, or is gone.
+        // Without the mark it has become foreign, or is gone.
         let Some(mark) = now.get(&which(&mark_record(&mark, spec, &zone))) else { return Ok(Deletion::Done) };
         let deletions = now.get(&which_of(spec)).into_iter().chain([mark]).cloned().collect();
         self.change(request.cx, &zone, deletions, Vec::new()).await?;
@@ -220,7 +222,7 @@ impl Handler for ResourceRecordSets {
     }
 }
 
-/// A task that wants a record set.
+/// A task that requests a record set.
 struct Want {
     task: String,
     which: Which,
@@ -297,7 +299,7 @@ fn written(spec: &Record) -> Result<Model> {
         .set_rrdatas(spec.values.iter().map(write)))
 }
 
-/// The record that says whose another one is.
+/// The companion record that carries the mark of another.
 fn mark_record(mark: &Mark, spec: &Record, zone: &Zone) -> Model {
     let (name, kind) = which_of(spec);
     let below = if is_under(&mark.scope, &zone.domain) {
@@ -313,7 +315,7 @@ fn mark_record(mark: &Mark, spec: &Record, zone: &Zone) -> Model {
         .set_rrdatas([quoted(&value)])
 }
 
-/// A record as the mark of another, if it is one of the scope's.
+/// Reads the mark of a record, if it is one of the scope's.
 fn read_mark(scope: &Scope, record: &Model) -> Option<(Which, Mark)> {
     if record.r#type.as_deref() != Some("TXT") || !record.name.as_deref()?.contains("._kops.") {
         return None;
@@ -324,7 +326,7 @@ fn read_mark(scope: &Scope, record: &Model) -> Option<(Which, Mark)> {
     Some(((word("name=")?, word("type=")?), mark))
 }
 
-/// A text as records hold it: strings in quotes.
+/// A text as records store it: quoted strings.
 fn quoted(value: &str) -> String {
     let mut strings: Vec<String> = vec![String::new()];
     let mut length = 0;

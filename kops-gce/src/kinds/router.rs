@@ -1,4 +1,4 @@
-//! Routers, which are here for their NAT: a router's NAT gateways are parts of it and change with it.
+//! Cloud routers, used for their NAT: a router's NAT gateways are parts of it and change with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,18 +29,18 @@ pub struct Router<S: Stage = Open> {
     pub nats: BTreeMap<String, Nat<S>>,
 }
 
-/// What lets machines without public addresses open connections to the internet.
+/// A NAT gateway: lets machines without public addresses open connections to the internet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Nat<S: Stage = Open> {
-    /// The public addresses that machines appear under; Google chooses when empty.
+    /// The public addresses of its connections; chosen by Google if empty.
     pub addresses: BTreeSet<At<S, Id<GceAddress>>>,
-    /// The subnetworks whose machines it serves, with all their ranges; all of the network's when empty.
+    /// The subnetworks it serves, with all their ranges; all of the network's if empty.
     pub subnetworks: BTreeSet<At<S, Id<Subnetwork>>>,
 }
 
 impl Router {
-    /// The address of its first NAT gateway, in dotted form; known of routers that are shared.
+    /// The public address of its first NAT gateway, in dotted form; known for shared routers.
     pub const PUBLIC_IP: Output<Self, String> = Output::new("public_ip");
 }
 
@@ -90,7 +90,7 @@ impl Collection for Routers {
         }))
     }
 
-    /// Which addresses a NAT gateway has is told apart from what it was asked for.
+    /// The addresses in use are returned separately from those that were requested.
     async fn complete(clients: &Clients, object: &mut Object<Router<Closed>>, cx: &Context) -> Result<()> {
         let path = Path::parse(&object.id)?;
         let get = clients.routers.get_router_status().set_project(&path.project).set_region(path.region());
@@ -124,7 +124,7 @@ impl Collection for Routers {
 
     async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let mut router = change.model;
-        // NAT gateways that others added stay, and so do settings of ours that are not managed here.
+        // Foreign NAT gateways are kept, and so are settings of ours that are not managed here.
         let mut nats = std::mem::take(&mut router.nats);
         for (name, nat) in &change.spec.nats {
             let at = nats.iter().position(|it| it.name.as_ref() == Some(name));

@@ -1,4 +1,4 @@
-//! Service accounts: what machines run under.
+//! Service accounts: the identities of machines.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::clients::Clients;
 use crate::names;
 use crate::paging::pages;
 
-/// A service account; its address is its identifier.
+/// A service account; its email address is its identifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceAccount {
-    /// What people see.
+    /// The display name.
     pub display_name: String,
 }
 
@@ -32,14 +32,14 @@ impl Resource for ServiceAccount {
 
 pub(crate) struct ServiceAccounts(pub(crate) Clients);
 
-/// The most a page holds:
+/// The maximum page size:
 /// <https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts/list>.
 const PAGE: i32 = 100;
-/// The longest description, in bytes:
+/// The maximum length of a description, in bytes:
 /// <https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts>.
 const LONGEST_MARK: usize = 256;
 
-/// All of the project's, once for an observation: the listing does not filter.
+/// All service accounts of the project, once per observation: the listing has no filters.
 pub(crate) async fn all(clients: &Clients, cx: &Context) -> Result<Arc<Vec<model::ServiceAccount>>> {
     let list = async || {
         pages(async |token: Option<String>| {
@@ -65,9 +65,9 @@ pub(crate) fn object(scope: &Scope, account: &model::ServiceAccount) -> Object<S
     object.alias(name).alias(&account.name)
 }
 
-/// The address of the account of a task.
+/// The email address of a task's account.
 pub(crate) fn address(clients: &Clients, task: &str) -> String {
-    // Of old projects in domains (`example.com:project`) the parts are turned around.
+    // For old projects in domains (`example.com:project`) the parts are reversed.
     let project = match clients.project.split_once(':') {
         Some((domain, project)) => format!("{project}.{domain}"),
         None => clients.project.clone(),
@@ -92,7 +92,7 @@ impl Handler for ServiceAccounts {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<ServiceAccount>>> {
-        // Somebody waits for a change: what an observation saw would not do.
+        // The engine is waiting for a change, so an observation's memoised listing is of no use.
         let fresh = query.cx.fresh();
         let cx = if matches!(query.filter, Filter::Ids(_)) { &fresh } else { query.cx };
         let accounts = all(&self.0, cx).await?;
@@ -151,7 +151,7 @@ impl Handler for ServiceAccounts {
     }
 }
 
-/// The project is told by the address.
+/// The email address determines the project.
 fn resource_name(email: &str) -> String {
     format!("projects/-/serviceAccounts/{email}")
 }

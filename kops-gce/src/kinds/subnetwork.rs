@@ -1,4 +1,4 @@
-//! Subnetworks. They lie in a region and span its zones.
+//! Subnetworks. They are regional and span the zones of their region.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +26,12 @@ use crate::path::Path;
 pub struct Subnetwork<S: Stage = Open> {
     /// The network.
     pub network: At<S, Id<GceNetwork>>,
-    /// The range of machines' addresses.
+    /// The CIDR of the machines' addresses.
     pub cidr: IpNet,
-    /// Further ranges by name, for pods and services as alias addresses.
+    /// Secondary ranges by name, for pods and services as alias IP ranges.
     #[serde(default)]
     pub secondary_ranges: BTreeMap<String, IpNet>,
-    /// Whether machines without public addresses reach Google's APIs.
+    /// Whether machines without public addresses can reach Google's APIs.
     pub private_google_access: bool,
 }
 
@@ -77,7 +77,7 @@ impl Collection for Subnetworks {
     ) -> Result<Facts<Subnetwork<Closed>>> {
         let range = |text: Option<&str>| {
             text.unwrap_or_default().parse::<IpNet>().map_err(|error| {
-                Error::internal(format!("the range of the subnetwork {} is none", path.name))
+                Error::internal(format!("the CIDR of the subnetwork {} is invalid", path.name))
                     .with_source(error)
             })
         };
@@ -134,7 +134,7 @@ impl Collection for Subnetworks {
         if !more {
             return Ok(None);
         }
-        // Ranges that others added stay.
+        // Foreign ranges are kept.
         let mut ranges = model.secondary_ip_ranges.clone();
         ranges
             .retain(|it| it.range_name.as_ref().is_none_or(|name| !spec.secondary_ranges.contains_key(name)));

@@ -1,8 +1,8 @@
-//! What Google Cloud has no objects for, because saying its name is enough.
+//! Agnostic kinds without an object on Google Cloud: a name is enough.
 //!
-//! A tag exists by being put on a machine; a network's way to the internet is part of the network; an SSH key is
-//! a line in a machine's metadata. Agnostic graphs have tasks for all three, and others refer to them; so they
-//! are kinds that are looked up, and every one that is asked for is there. No call is made for them.
+//! A tag exists because it is set on a machine; a network's route to the internet is part of the network; an
+//! SSH key is a line in a machine's metadata. Agnostic graphs have tasks for all three, to which others
+//! refer; so they are kinds that are looked up, and whose lookup always succeeds. No call is made for them.
 
 use std::marker::PhantomData;
 
@@ -12,7 +12,8 @@ use kops_core::cloud::{Lookup, Object, Query};
 use kops_core::resource::Resource;
 use serde::{Deserialize, Serialize};
 
-/// A network tag, which firewall rules go by: the firewall of an agnostic graph. Its identifier is the tag.
+/// A network tag, to which firewall rules apply: the firewall of an agnostic graph. Its identifier is the
+/// tag.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NetworkTag {}
 
@@ -41,7 +42,7 @@ impl Resource for MetadataSshKey {
     type Resolved = Self;
 }
 
-/// Finds whatever is asked for, under the name that a function makes of it.
+/// Finds whatever is requested, under the name that a function derives from it.
 pub(crate) struct Words<R> {
     id: fn(&str) -> String,
     kind: PhantomData<fn() -> R>,
@@ -64,7 +65,7 @@ where
         let mut found: Vec<Object<R>> = Vec::new();
         for selector in selectors {
             let id = (self.id)(selector);
-            // Two ways to write a name may come to the same word.
+            // Two forms of a name may refer to the same object.
             match found.iter_mut().find(|it| it.id == id) {
                 Some(same) => same.aliases.push((*selector).to_owned()),
                 None => found.push(Object::foreign(id, R::default()).alias(*selector)),

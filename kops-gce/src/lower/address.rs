@@ -1,4 +1,4 @@
-//! An address becomes a regional external one.
+//! Lowers an address to a regional external address.
 
 use kops_core::Result;
 use kops_core::lower::Lowered;

@@ -1,4 +1,4 @@
-//! DNS zones and records.
+//! Lowers DNS zones and records.
 
 use kops_core::Result;
 use kops_core::graph::{Input, OutputRef, Wait};
@@ -23,18 +23,18 @@ impl Lowered<Site> for DnsRecord {
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let values = match spec.target {
             DnsTarget::Values(values) => values,
-            // A load balancer is known by its address.
+            // A record for a load balancer contains its address.
             DnsTarget::LoadBalancer(balancer) => {
                 if spec.record_type != RecordType::A {
                     return Err(unsupported(
-                        "load balancers have IPv4 addresses alone",
-                        "make the record one of type A",
+                        "load balancers have IPv4 addresses only",
+                        "use a record of type A",
                     ));
                 }
                 let Input::Output(balancer) = balancer else {
                     return Err(unsupported(
                         "the address of that load balancer is not known",
-                        "write its address as the record's value",
+                        "use its address as the record's value",
                     ));
                 };
                 let output = GceAddress::IP.name().to_owned();

@@ -1,9 +1,9 @@
-//! Firewalls become network tags, their rules firewall rules of the network.
+//! Lowers firewalls to network tags, and their rules to firewall rules of the network.
 //!
-//! A firewall rule has one direction and one set of peers, and any number of protocols and ports. So the rules of
-//! a firewall are put together: one rule for each group of machines as a peer, and one for each protocol and port
-//! that ranges of addresses have in common. A network lets everything out unless a rule says otherwise; of a
-//! firewall that does not let everything out, one more rule stops what the others do not let pass.
+//! A firewall rule has one direction and one set of peers, and any number of protocols and ports. So the
+//! rules of a firewall are combined: one rule for each group of machines as a peer, and one for each protocol
+//! and port that address ranges have in common. A network allows all outgoing traffic unless a rule denies
+//! it; if a firewall restricts outgoing traffic, one more rule denies what the others do not allow.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use kops_core::resource::{Direction, Firewall, FirewallRule, FirewallRules, Peer
 use super::{Lowering, Site, native, unsupported};
 use crate::kinds::{GceFirewall, GceNetwork, NetworkTag, Traffic};
 
-/// Comes after every rule of ours and before Google's own, which lets everything out (65535):
+/// After every rule of ours and before Google's own, which allows all outgoing traffic (65535):
 /// <https://cloud.google.com/firewall/docs/firewalls#default_firewall_rules>.
 const LAST: u32 = 65_534;
 
@@ -42,7 +42,7 @@ impl Lowered<Site> for FirewallRules {
     }
 }
 
-/// The rules with what their names begin with.
+/// The rules, with the prefixes of their names.
 fn rules(
     rules: &BTreeSet<FirewallRule>,
     network: &Input<Id<GceNetwork>>,
@@ -65,8 +65,8 @@ fn rules(
             Peer::Group(_) => (None, false),
             Peer::PrefixList(list) => {
                 return Err(unsupported(
-                    format!("{list} is a list of ranges, and Google Cloud's firewall rules take none"),
-                    "write the ranges themselves",
+                    format!("{list} is a prefix list, which Google Cloud's firewall rules do not support"),
+                    "list the CIDRs instead",
                 ));
             }
         };
@@ -78,8 +78,8 @@ fn rules(
             (Peer::Group(group), _) => {
                 if egress {
                     return Err(unsupported(
-                        "a rule about connections that machines open cannot name a firewall as the other side",
-                        "name the ranges of addresses that they may reach",
+                        "an egress rule cannot have a firewall as its peer",
+                        "list the CIDRs that the machines may reach",
                     ));
                 }
                 name_of(group)
@@ -118,7 +118,7 @@ fn rules(
     Ok(made)
 }
 
-/// What the other side is called.
+/// The name of the other side.
 fn name_of(group: &Input<Id<Firewall>>) -> String {
     match group {
         Input::Known(id) => id.as_str().to_owned(),
@@ -132,7 +132,8 @@ fn kind_of(traffic: &Traffic) -> String {
     std::iter::once(traffic.protocol.clone()).chain(ports).collect()
 }
 
-/// Adds to what a rule lets pass: the ports of a protocol are together, and all of them include each.
+/// Adds traffic to what a rule allows: the ports of a protocol are combined, and all ports include each
+/// single one.
 fn add(allowed: &mut BTreeSet<Traffic>, traffic: Traffic) {
     let all = |it: &Traffic| it.protocol == "all";
     if allowed.iter().any(all) {
@@ -163,14 +164,14 @@ fn traffic(rule: &FirewallRule) -> Traffic {
         Protocol::Tcp => "tcp".to_owned(),
         Protocol::Udp => "udp".to_owned(),
         Protocol::Icmp => "icmp".to_owned(),
-        // Known by its number alone: https://cloud.google.com/firewall/docs/firewalls#protocols_and_ports
+        // Only its number is known: https://cloud.google.com/firewall/docs/firewalls#protocols_and_ports
         Protocol::IcmpV6 => "58".to_owned(),
         Protocol::Number(4) => "ipip".to_owned(),
         Protocol::Number(50) => "esp".to_owned(),
         Protocol::Number(51) => "ah".to_owned(),
         Protocol::Number(number) => number.to_string(),
     };
-    // The type and code of ICMP are not told apart.
+    // ICMP types and codes are not distinguished.
     let has_ports = matches!(rule.protocol, Protocol::Tcp | Protocol::Udp);
     let ports = rule.ports.filter(|_| has_ports).map(|ports| match (ports.from, ports.to) {
         (from, to) if from == to => from.to_string(),
@@ -179,7 +180,7 @@ fn traffic(rule: &FirewallRule) -> Traffic {
     Traffic { protocol, ports: ports.into_iter().collect() }
 }
 
-/// A rule by which Google's health checks reach machines with a tag.
+/// A rule that allows Google's health checks to reach machines with a tag.
 pub(super) fn health_checks(
     network: Input<Id<GceNetwork>>,
     tag: Id<NetworkTag>,

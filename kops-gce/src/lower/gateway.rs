@@ -1,5 +1,5 @@
-//! An internet gateway is what every network has; a NAT gateway is in a router, which lists the subnets that it
-//! serves.
+//! Lowers gateways: an internet gateway is part of every network; a NAT gateway is part of a router, which
+//! lists the subnets that it serves.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,8 @@ impl Lowered<Site> for InternetGateway {
 impl Lowered<Site> for NatGateway {
     type Native = Router;
 
-    // The address is known before the gateway is; it is the address' own output. Shared gateways know theirs.
+    // The address is known before the gateway exists, as the address' own output. Shared gateways know
+    // theirs.
     const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::PUBLIC_IP.name(), Router::PUBLIC_IP.name())];
 
@@ -37,10 +38,10 @@ impl Lowered<Site> for NatGateway {
             }
         }
         if subnetworks.is_empty() {
-            // Without a list it would serve everybody in the network, whose machines are others' perhaps.
+            // Without a list it would serve the whole network, foreign machines included.
             return Err(unsupported(
-                "no subnet goes out through this NAT gateway",
-                "give a subnet of the graph this gateway as its egress, or leave the gateway out",
+                "no subnet uses this NAT gateway",
+                "set this gateway as the egress of a subnet of the graph, or remove the gateway",
             ));
         }
         let nat = Nat { addresses: [native(spec.address)].into(), subnetworks };

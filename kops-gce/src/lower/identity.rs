@@ -1,4 +1,4 @@
-//! An identity becomes a service account, and a member of each role that such machines need.
+//! Lowers an identity to a service account, and its roles to policy bindings.
 
 use kops_core::Result;
 use kops_core::graph::{Handle, Id, Input};
@@ -26,7 +26,7 @@ impl Lowered<Site> for Identity {
     }
 }
 
-/// The longest display name, in bytes:
+/// The maximum length of a display name, in bytes:
 /// <https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts>.
 const LONGEST: usize = 100;
 

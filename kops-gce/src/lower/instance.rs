@@ -1,4 +1,4 @@
-//! A single machine becomes an instance.
+//! Lowers a single machine to an instance.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::{Lowering, Site};
 use crate::extensions::GceInstanceGroup;
 use crate::kinds::GceInstance;
 
-/// Kubernetes' own label of a node's zone:
+/// Kubernetes' label for a node's zone:
 /// <https://kubernetes.io/docs/reference/labels-annotations-taints/#topologykubernetesiozone>.
 const ZONE: &str = "topology.kubernetes.io/zone";
 
@@ -22,9 +22,11 @@ impl Lowered<Site> for Instance {
         &[(Self::PRIVATE_IP.name(), GceInstance::PRIVATE_IP.name())];
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        // Subnets do not tell zones here, and an agnostic machine names none: a label does.
+        // Subnets are not zonal here, and an agnostic machine has no zone: a label specifies it.
         let Some(zone) = spec.labels.get(ZONE).cloned() else {
-            return Err(Error::invalid("it is in no zone").with_hint(format!("name one in the label {ZONE}")));
+            return Err(
+                Error::invalid("it has no zone").with_hint(format!("specify one in the label {ZONE}"))
+            );
         };
         super::zone(cx, &zone)?;
         super::machine_type(cx, &zone, &spec.machine_type);

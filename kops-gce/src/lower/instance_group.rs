@@ -1,5 +1,5 @@
-//! An instance group becomes a template, which stands for it, and a group manager in each of its zones. The size
-//! is divided among the zones, the first ones having one more if it does not come out even, as kOps has it.
+//! Lowers an instance group to a template, which represents it, and a managed instance group in each of its
+//! zones. As in kOps, the size is divided among the zones, and the first zones get the remainder.
 
 use kops_core::graph::Handle;
 use kops_core::lower::Lowered;
@@ -18,22 +18,22 @@ impl Lowered<Site> for InstanceGroup {
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let extension = spec.extensions.get::<GceInstanceGroup>()?.unwrap_or_default();
         if spec.zones.is_empty() {
-            return Err(Error::invalid("it is in no zone")
-                .with_hint("name the zones that its machines are spread over"));
+            return Err(Error::invalid("it has no zone").with_hint("list the zones of its machines"));
         }
         let Some(subnet) = spec.subnets.first() else {
-            return Err(
-                Error::invalid("it is in no subnet").with_hint("name the subnet that its machines are in")
-            );
+            return Err(Error::invalid("it has no subnet").with_hint("specify the subnet of its machines"));
         };
         if spec.subnets.len() > 1 {
             return Err(unsupported(
-                "the machines of a group are in one subnet, which spans the zones",
-                "name one subnet, or make a group for each",
+                "the machines of a group must be in one subnet, which spans the zones",
+                "use one subnet, or create one group for each",
             ));
         }
         if spec.spot.as_ref().is_some_and(|spot| spot.max_price.is_some()) {
-            return Err(unsupported("Google sets the price of spot machines", "leave the highest price out"));
+            return Err(unsupported(
+                "the price of spot machines is set by Google",
+                "remove the maximum price",
+            ));
         }
         for zone in &spec.zones {
             super::zone(cx, zone)?;
@@ -68,7 +68,7 @@ impl Lowered<Site> for InstanceGroup {
                 size: Size { min: share(spec.min), max: share(spec.max) },
             };
             let manager = cx.add(&task, manager);
-            // Machines that boot go for packages at once.
+            // Booting machines install packages right away.
             if let Some(router) = &nat {
                 cx.after(&manager, router);
             }
@@ -77,7 +77,8 @@ impl Lowered<Site> for InstanceGroup {
     }
 }
 
-/// The zones of a group with the names of their managers' tasks: kOps puts the letter of the zone before.
+/// The zones of a group with the names of their managers' tasks: prefixed with the letter of the zone, as in
+/// kOps.
 pub(super) fn managers<'s>(
     name: &'s str,
     spec: &'s InstanceGroup,
@@ -88,7 +89,7 @@ pub(super) fn managers<'s>(
     })
 }
 
-/// The NAT gateway of a subnet, if the graph makes both.
+/// The NAT gateway of a subnet, if the graph creates both.
 fn way_out(
     subnet: &kops_core::graph::Input<kops_core::graph::Id<Subnet>>,
     cx: &Lowering<'_>,

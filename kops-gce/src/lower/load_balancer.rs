@@ -1,12 +1,11 @@
-//! A load balancer becomes an address, which stands for it, and for each protocol a health check, a backend
-//! service and a forwarding rule.
+//! Lowers a load balancer to an address, which represents it, and, for each protocol, a health check, a
+//! backend service and a forwarding rule.
 //!
-//! Connections pass through to the machines: they arrive at the port that the client asked for, with the client's
-//! address. So the balancer's firewalls are around the machines behind it, and one more rule lets Google's health
-//! checks in.
+//! It is a passthrough load balancer: connections arrive at the machines with the port that the client
+//! connected to and the client's address. So the load balancer's firewalls apply to the machines behind it,
+//! and one more rule allows Google's health checks.
 //!
-//! The address comes first, before the machines that are behind it: what a machine reads at its first boot may
-//! name it.
+//! The address is created first, before the machines behind it, whose user data may contain it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,10 +21,9 @@ use crate::kinds::{
 };
 use crate::{labels, names};
 
-/// Seconds that a machine that leaves goes on with the connections it has, as kOps has it: clients of an API
-/// open another one at once.
+/// The connection draining timeout, in seconds; kOps' value, because clients of an API reconnect at once.
 const DRAINING: u32 = 30;
-/// A forwarding rule lists so many ports at most:
+/// The maximum number of ports of a forwarding rule:
 /// <https://cloud.google.com/load-balancing/docs/forwarding-rule-concepts#port_specifications>.
 const PORTS: usize = 5;
 
@@ -39,10 +37,7 @@ impl Lowered<Site> for LoadBalancer {
         let public = spec.scheme == Scheme::Public;
         let subnet = spec.subnets.first().cloned().map(native);
         if !public && subnet.is_none() {
-            return Err(unsupported(
-                "an internal load balancer has its address in a subnet",
-                "name the subnet",
-            ));
+            return Err(unsupported("an internal load balancer needs a subnet", "specify the subnet"));
         }
         let subnet = subnet.filter(|_| !public);
         let labels = labels::of(cx.scope(), []);
@@ -82,7 +77,7 @@ impl Lowered<Site> for LoadBalancer {
                 protocol: protocol.to_owned(),
                 ip: address.get(GceAddress::IP),
                 address: Some(address.id()),
-                // Which of them are open is the firewall's to say.
+                // The firewall decides which of them are open.
                 ports: if ports.len() > PORTS { BTreeSet::new() } else { ports },
                 backend_service: service.id(),
                 network: (!public).then(|| native(spec.network.clone())),
@@ -97,12 +92,12 @@ impl Lowered<Site> for LoadBalancer {
     }
 }
 
-/// The tag of the machines behind a balancer.
+/// The tag of the machines behind a load balancer.
 pub(super) fn tag(balancer: &str) -> Id<NetworkTag> {
     Id::new(names::cloud_name(balancer))
 }
 
-/// The listeners by protocol, refused if they are not what passes through.
+/// The listeners by protocol; rejected if passthrough does not support them.
 fn by_protocol(listeners: &[Listener]) -> Result<BTreeMap<&'static str, Vec<&Listener>>> {
     let mut protocols: BTreeMap<&'static str, Vec<&Listener>> = BTreeMap::new();
     for listener in listeners {
@@ -112,24 +107,24 @@ fn by_protocol(listeners: &[Listener]) -> Result<BTreeMap<&'static str, Vec<&Lis
             Protocol::Udp => "UDP",
             _ => {
                 return Err(unsupported(
-                    format!("a load balancer cannot listen on port {port} like that"),
-                    "it speaks TCP or UDP",
+                    format!("a load balancer does not support the protocol of port {port}"),
+                    "use TCP or UDP",
                 ));
             }
         };
         if listener.certificate.is_some() {
             return Err(unsupported(
-                format!("a load balancer that passes connections through cannot end TLS on port {port}"),
-                "leave the certificate out",
+                format!("a passthrough load balancer cannot terminate TLS on port {port}"),
+                "remove the certificate",
             ));
         }
         if listener.target_port != port {
             return Err(unsupported(
                 format!(
-                    "a load balancer that passes connections through cannot send port {port} to port {}",
+                    "a passthrough load balancer cannot forward port {port} to port {}",
                     listener.target_port
                 ),
-                "let machines listen on the port of the load balancer",
+                "make the machines listen on the port of the load balancer",
             ));
         }
         protocols.entry(protocol).or_default().push(listener);
@@ -137,7 +132,7 @@ fn by_protocol(listeners: &[Listener]) -> Result<BTreeMap<&'static str, Vec<&Lis
     Ok(protocols)
 }
 
-/// The groups whose machines are behind a balancer.
+/// The groups whose machines are behind a load balancer.
 fn behind(name: &str, cx: &Lowering<'_>) -> Result<BTreeSet<Input<Id<InstanceGroupManager>>>> {
     let mut found = BTreeSet::new();
     for (group, spec) in cx.specs::<InstanceGroup>()? {

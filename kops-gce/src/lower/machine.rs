@@ -11,15 +11,15 @@ use crate::extensions::GceInstanceGroup;
 use crate::kinds::{Image, Machine, MachineDisk, NetworkTag};
 use crate::labels;
 
-/// What kOps takes for machines' own disks.
+/// kOps' disk type for machines' own disks.
 const TYPE: &str = "pd-balanced";
-/// The user that keys of SSH log in as, as in kOps.
+/// The user name for SSH keys, as in kOps.
 const USER: &str = "admin";
 
 /// The label by which kOps' tools know the group of a machine.
 const GROUP_LABEL: &str = "kops.k8s.io/instancegroup";
 
-/// What is asked of a machine.
+/// The requested properties of a machine.
 pub(super) struct Request<'a> {
     pub(super) subnet: &'a Input<Id<Subnet>>,
     pub(super) image: &'a str,
@@ -37,11 +37,11 @@ pub(super) struct Request<'a> {
     pub(super) extension: &'a GceInstanceGroup,
 }
 
-/// The machine that is asked for.
+/// The machine for a request.
 pub(super) fn machine(request: &Request<'_>, cx: &mut Lowering<'_>) -> Result<Machine> {
     let image: Input<Id<Image>> = cx.looked_up::<Image>(request.image).id();
     let further = request.volumes.iter().map(|(device, volume)| {
-        // Names of devices are the machine's own business on other clouds: `/dev/sdb`.
+        // Other clouds have device names of the machine's operating system: `/dev/sdb`.
         disk(device.rsplit('/').next().unwrap_or(device), None, volume)
     });
     let disks = std::iter::once(disk("boot", Some(image), request.root_volume)).chain(further).collect();
@@ -75,7 +75,7 @@ fn disk(device: &str, image: Option<Input<Id<Image>>>, volume: &InstanceDisk) ->
     }
 }
 
-/// Those of the firewalls around it, of the balancers it is behind, and of the firewalls around those.
+/// The tags for its firewalls, for its load balancers, and for the firewalls of those.
 fn tags(request: &Request<'_>, cx: &Lowering<'_>) -> Result<BTreeSet<Input<Id<NetworkTag>>>> {
     let mut tags: BTreeSet<_> = request.firewalls.iter().cloned().map(native).collect();
     tags.extend(request.extension.tags.iter().map(|tag| Input::Known(Id::new(tag))));
@@ -86,8 +86,8 @@ fn tags(request: &Request<'_>, cx: &Lowering<'_>) -> Result<BTreeSet<Input<Id<Ne
     for id in request.load_balancers {
         let Some((name, balancer)) = balancers.iter().find(|(name, _)| Lowering::is_for(id, name)) else {
             return Err(unsupported(
-                "who is behind a shared load balancer is its owner's to say",
-                "let its backend service name the instance groups of this one",
+                "machines cannot be added to a shared load balancer",
+                "add the instance groups to its backend service",
             ));
         };
         tags.insert(Input::Known(load_balancer::tag(name)));
@@ -111,8 +111,8 @@ fn metadata(request: &Request<'_>, cx: &Lowering<'_>) -> Result<BTreeMap<String,
         let keys = cx.specs::<SshKey>()?;
         let Some((_, key)) = keys.into_iter().find(|(name, _)| Lowering::is_for(id, name)) else {
             return Err(unsupported(
-                "Google Cloud keeps no SSH keys that could be shared",
-                "give the public key itself, or put it into the project's metadata",
+                "Google Cloud has no SSH key objects that could be shared",
+                "specify the public key itself, or add it to the project's metadata",
             ));
         };
         metadata.insert("ssh-keys".to_owned(), known(&format!("{USER}:{}", key.public_key.trim())));

@@ -1,7 +1,7 @@
-//! Lowering: agnostic tasks become native ones.
+//! Lowering: from agnostic tasks to native ones.
 //!
-//! Each agnostic kind is a file with an `impl` of [`Lowered`](kops_core::lower::Lowered). Names are kept; those of the
-//! objects follow from them ([`names`](crate::names)).
+//! Each agnostic kind has a file with an `impl` of [`Lowered`](kops_core::lower::Lowered). Names are kept;
+//! names of objects are derived from them ([`names`](crate::names)).
 
 mod address;
 mod dns;
@@ -30,25 +30,25 @@ use crate::kinds::{MachineType, PARTS, Zone};
 
 const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "Google Cloud", kinds: every::<Site>(), parts: PARTS };
 
-/// What lowering knows of Google Cloud.
+/// What lowering knows about Google Cloud.
 pub(crate) struct Site {
     pub(crate) region: String,
 }
 
-/// A graph on its way to Google's kinds.
+/// A graph that is being lowered to Google's kinds.
 pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 
-/// A graph of agnostic and native tasks as one of native tasks only; the tasks of `kinds` pass through.
+/// Lowers a graph of agnostic and native tasks to one of native tasks only; tasks of `kinds` are kept as they are.
 ///
 /// # Errors
-/// Everything that Google Cloud cannot do, at once.
+/// Everything that Google Cloud does not support, at once.
 pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, region: &str, kinds: &HashSet<&str>) -> Result<Native> {
     let site = Site { region: region.to_owned() };
     LOWERINGS.lower(graph, scope, &site, kinds)?.try_map(when_ready)
 }
 
-/// The graph with everything waiting until what it refers to works: Compute Engine refuses references to what an
-/// operation is still making (`resourceNotReady`), and an operation may yet fail.
+/// The graph with every task waiting until what it refers to is ready: Compute Engine rejects references to
+/// objects that an operation is still creating (`resourceNotReady`), and an operation may still fail.
 fn when_ready(graph: &TaskGraph) -> Result<TaskGraph> {
     let mut waiting = TaskGraph::builder();
     for task in graph.tasks() {
@@ -63,7 +63,7 @@ fn when_ready(graph: &TaskGraph) -> Result<TaskGraph> {
     waiting.build()
 }
 
-/// A reference to an agnostic object as one to the object that stands for it.
+/// A reference to an agnostic object as one to the native object that implements it.
 fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
     kops_core::lower::native::<Site, A>(id)
 }
@@ -72,12 +72,12 @@ fn unsupported(message: impl Into<String>, hint: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unsupported, message).with_hint(hint)
 }
 
-/// A zone of the region: it is looked up, so that a misspelt one is found before anything is made.
+/// A zone of the region: it is looked up, so that a misspelt one is found before anything is created.
 fn zone(cx: &mut Lowering<'_>, name: &str) -> Result<()> {
     let region = &cx.provider().region;
     if name.rsplit_once('-').is_none_or(|(of, _)| of != region) {
         return Err(Error::invalid(format!("the zone {name} is not in the region {region}"))
-            .with_hint("name a zone of the region, or connect to the zone's region"));
+            .with_hint("use a zone of the region, or connect to the zone's region"));
     }
     cx.looked_up::<Zone>(name);
     Ok(())

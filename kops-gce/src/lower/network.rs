@@ -1,4 +1,4 @@
-//! A network becomes a network without ranges of its own: those are its subnetworks'.
+//! Lowers a network to a network without ranges of its own; its subnetworks have them.
 
 use kops_core::Result;
 use kops_core::lower::Lowered;
@@ -14,7 +14,7 @@ impl Lowered<Site> for Network {
         if spec.ipv6 || spec.cidrs.iter().any(|cidr| cidr.addr().is_ipv6()) {
             return Err(unsupported(
                 "networks with IPv6 are not supported on Google Cloud yet",
-                "use IPv4 ranges",
+                "use IPv4 CIDRs",
             ));
         }
         cx.add(name, GceNetwork::default());

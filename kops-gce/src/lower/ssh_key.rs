@@ -1,4 +1,4 @@
-//! An SSH key is written into the metadata of the machines that have it: there is nothing to make.
+//! Lowers an SSH key: it becomes part of the metadata of machines, and no object is created.
 
 use kops_core::Result;
 use kops_core::lower::Lowered;

@@ -86,7 +86,7 @@ fn what_google_cloud_cannot_do_is_said_at_once() {
     let front = graph.add("front", front.zone("europe-west1-b"));
     graph.add("nodes", group(&front, &["us-central1-a"], 1, 1));
     let error = lowered(graph).unwrap_err().to_string();
-    for part in ["IPv6", "no subnet goes out", "spans the zones", "not in the region europe-west1"] {
+    for part in ["IPv6", "no subnet uses this", "spans the zones", "not in the region europe-west1"] {
         assert!(error.contains(part), "{part} in {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! A volume becomes a disk.
+//! Lowers a volume to a disk.
 
 use kops_core::Result;
 use kops_core::lower::{Lowered, setting};
@@ -8,7 +8,7 @@ use super::{Lowering, Site};
 use crate::kinds::Disk;
 use crate::labels;
 
-/// What kOps takes for etcd: it waits for every write.
+/// kOps' disk type for etcd, which waits for every write.
 const TYPE: &str = "pd-ssd";
 
 impl Lowered<Site> for Volume {
@@ -22,7 +22,7 @@ impl Lowered<Site> for Volume {
             disk_type: spec.volume_type.unwrap_or_else(|| TYPE.to_owned()),
             iops: setting(spec.iops),
             throughput: setting(spec.throughput_mibps),
-            // Every disk is encrypted; which key is what can be chosen.
+            // Every disk is encrypted; only the key can be chosen.
             kms_key: setting(spec.kms_key),
             labels: labels::of(cx.scope(), &spec.labels),
         };

@@ -1,4 +1,4 @@
-//! What a specification says in OpenStack's words.
+//! The OpenStack-specific settings of a specification.
 
 use kops_cluster::cloud::{Dialect, Purpose, extend};
 use kops_cluster::{CloudProvider, Cluster, InstanceGroup, Path, Problems};
@@ -7,18 +7,19 @@ use kops_core::resource::{self, LoadBalancer};
 use crate::extensions::{OpenstackInstanceGroup, OpenstackLoadBalancer};
 use crate::kinds::{AddressPair, ServerGroup};
 
-/// Puts what a specification says in OpenStack's words into [`extensions`](crate::extensions) of the tasks.
+/// Translates OpenStack-specific settings of a specification to [`extensions`](crate::extensions) of the
+/// tasks.
 ///
-/// A group says it by annotations, as in kOps:
+/// In groups, they are annotations, as in kOps:
 ///
-/// | `openstack.kops.io/…` | means |
+/// | `openstack.kops.io/…` | meaning |
 /// |---|---|
 /// | `osVolumeBoot` | `false`: machines boot from their flavor's disk; `true`, and without it: from a volume |
 /// | `osVolumeSize` | the size of that volume in GiB, in place of the one of `rootVolume` |
 /// | `serverGroupAffinity` | `anti-affinity`, `soft-anti-affinity`, `affinity` or `soft-affinity` |
-/// | `allowedAddressPair/NAME` | an address or a range, and a MAC after a comma if need be, that machines may send from |
+/// | `allowedAddressPair/NAME` | an address or CIDR that machines may send from, optionally followed by a comma and a MAC address |
 ///
-/// What `cloudProvider.openstack` says of the router and its name servers is the connection's: see
+/// Router and name servers in `cloudProvider.openstack` are settings of the connection: see
 /// [`OpenstackBuilder`](crate::OpenstackBuilder).
 ///
 /// ```
@@ -30,7 +31,7 @@ use crate::kinds::{AddressPair, ServerGroup};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenstackDialect;
 
-/// What annotations for OpenStack begin with.
+/// The prefix of annotations for OpenStack.
 const PREFIX: &str = "openstack.kops.io/";
 
 impl Dialect for OpenstackDialect {
@@ -45,7 +46,7 @@ impl Dialect for OpenstackDialect {
         let annotations = group.metadata.annotations.iter();
         let ours =
             annotations.filter_map(|(key, value)| Some((key, key.strip_prefix(PREFIX)?, value.trim())));
-        // By name, so the size comes after what it is overruled by.
+        // Sorted by name, so the size comes after the setting that overrides it.
         for (key, name, value) in ours {
             if let Err((why, fix)) = annotation(name, value, task, &mut extension) {
                 problems.error(Path::of("metadata.annotations").key(key), why, fix);
@@ -65,47 +66,47 @@ impl Dialect for OpenstackDialect {
     }
 }
 
-/// Does what an annotation says; or else what is wrong with it, and what to do.
+/// Applies an annotation; the error is a message and a fix.
 fn annotation(
     name: &str,
     value: &str,
     task: &mut resource::InstanceGroup,
     extension: &mut OpenstackInstanceGroup,
 ) -> Result<(), (String, String)> {
-    let wrong = |fix: &str| (format!("{value:?} cannot be understood"), fix.to_owned());
+    let wrong = |fix: &str| (format!("{value:?} is not a valid value"), fix.to_owned());
     match name {
         "osVolumeBoot" => match value {
             "true" => {}
-            // What else is said of the volume is refused when lowering, rather than dropped.
+            // Other settings of the volume are rejected by lowering, rather than ignored.
             "false" => task.root_disk.size_gib = 0,
-            _ => return Err(wrong("write true or false")),
+            _ => return Err(wrong("use true or false")),
         },
         "osVolumeSize" => match value.parse() {
-            // Without a volume there is none to be of a size.
+            // Without a volume, the size has no meaning.
             Ok(size) if size > 0 && task.root_disk.size_gib > 0 => task.root_disk.size_gib = size,
             Ok(size) if size > 0 => {}
-            _ => return Err(wrong("write a number of GiB")),
+            _ => return Err(wrong("use a number of GiB")),
         },
         "serverGroupAffinity" if ServerGroup::POLICIES.contains(&value) => {
             extension.server_group_policy = Some(value.to_owned());
         }
         "serverGroupAffinity" => {
-            return Err(wrong(&format!("write one of {}", ServerGroup::POLICIES.join(", "))));
+            return Err(wrong(&format!("use one of {}", ServerGroup::POLICIES.join(", "))));
         }
         "serverGroupName" => {
             let why = "instance groups cannot share a server group: each has one of its own";
-            return Err((why.to_owned(), "leave it out".to_owned()));
+            return Err((why.to_owned(), "remove it".to_owned()));
         }
         _ if name.starts_with("allowedAddressPair/") => {
             let pair = value.parse::<AddressPair>().map_err(|error| {
                 let why = error.message().to_owned();
-                (why, "write 192.0.2.0/24, or 192.0.2.1,fa:16:3e:00:00:01".to_owned())
+                (why, "use the form 192.0.2.0/24, or 192.0.2.1,fa:16:3e:00:00:01".to_owned())
             })?;
             extension.allowed_address_pairs.insert(pair);
         }
         _ => {
-            let why = format!("there is no such annotation: {PREFIX}{name}");
-            return Err((why, "check how it is spelt, or leave it out".to_owned()));
+            let why = format!("unknown annotation {PREFIX}{name}");
+            return Err((why, "check its spelling, or remove it".to_owned()));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Kubernetes clusters on OpenStack: what [`kops_cluster`] asks of the provider.
+//! Kubernetes clusters on OpenStack: the implementation of [`kops_cluster`]'s requirements.
 
 mod dialect;
 

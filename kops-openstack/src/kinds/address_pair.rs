@@ -1,4 +1,4 @@
-//! Addresses beside a port's own.
+//! Allowed address pairs of ports.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use kops_core::Error;
 use serde::{Deserialize, Serialize};
 
-/// An address, or a range, that a port's owner may send from beside its own.
+/// An additional address, or CIDR, that a port may send from.
 ///
 /// ```
 /// use kops_openstack::kinds::AddressPair;
@@ -19,28 +19,28 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AddressPair {
-    /// The address or range.
+    /// The address or CIDR.
     pub ip_address: String,
-    /// The hardware address that it goes with, in lower case; the port's own when `None`.
+    /// The corresponding MAC address, in lower case; the port's own if `None`.
     pub mac_address: Option<String>,
 }
 
 impl FromStr for AddressPair {
     type Err = Error;
 
-    /// From the address or range, with the hardware address after a comma if there is one.
+    /// Parses an address or CIDR, optionally followed by a comma and a MAC address.
     fn from_str(text: &str) -> Result<Self, Error> {
         let (ip, mac) = match text.split_once(',') {
             Some((ip, mac)) => (ip.trim(), Some(mac.trim())),
             None => (text.trim(), None),
         };
         if ip.parse::<IpNet>().is_err() && ip.parse::<std::net::IpAddr>().is_err() {
-            return Err(Error::invalid(format!("{ip:?} is no address and no range")));
+            return Err(Error::invalid(format!("{ip:?} is not an address or CIDR")));
         }
         let is_byte = |byte: &str| byte.len() == 2 && byte.bytes().all(|digit| digit.is_ascii_hexdigit());
         let is_mac = |mac: &str| mac.split(':').count() == 6 && mac.split(':').all(is_byte);
         if let Some(mac) = mac.filter(|mac| !is_mac(mac)) {
-            return Err(Error::invalid(format!("{mac:?} is no hardware address")));
+            return Err(Error::invalid(format!("{mac:?} is not a MAC address")));
         }
         Ok(Self { ip_address: ip.to_owned(), mac_address: mac.map(str::to_ascii_lowercase) })
     }

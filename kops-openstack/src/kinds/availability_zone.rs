@@ -1,4 +1,4 @@
-//! Zones of servers and of volumes.
+//! Availability zones of servers and of volumes.
 
 use async_trait::async_trait;
 use kops_core::Result;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clients::{Call, Clients, Service};
 
-/// A zone of servers; looked up by its name, which is its identifier.
+/// An availability zone of servers; looked up by its name, which is its identifier.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AvailabilityZone {}
 

@@ -1,4 +1,4 @@
-//! What the objects of the load balancers' service have in common.
+//! What the objects of the load balancing service have in common.
 
 use kops_core::cloud::{Context, Deletion, Filter, Mark, Object, Query, Scope, State, Timing};
 use kops_core::{ErrorKind, Result};
@@ -11,7 +11,7 @@ use super::rest::{Collection, Common};
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
-/// What each of them tells.
+/// The fields that each of them has.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Balanced {
     #[serde(flatten)]
@@ -32,13 +32,13 @@ pub(crate) fn state(provisioning_status: &str) -> State {
         "PENDING_CREATE" | "PENDING_UPDATE" => State::Pending,
         "PENDING_DELETE" => State::Deleting,
         "DELETED" => State::Gone,
-        "ERROR" => State::Failed("the load balancers' service could not set it up".to_owned()),
+        "ERROR" => State::Failed("the load balancing service could not provision it".to_owned()),
         _ => State::Ready,
     }
 }
 
-/// Whatever changes in a balancer, it is the whole of it that is set up anew, for some seconds; another change is
-/// refused meanwhile, and repeated.
+/// Any change of a load balancer reconfigures the whole of it, which takes some seconds; other changes are
+/// rejected in the meantime, and retried.
 pub(crate) fn timing() -> Timing {
     Timing::new()
         .call(Duration::from_millis(500))
@@ -47,7 +47,7 @@ pub(crate) fn timing() -> Timing {
         .poll(Duration::from_secs(2))
 }
 
-/// The objects that a query asks for, of the project's.
+/// Those of the project's objects that a query asks for.
 pub(crate) async fn asked_for<T>(
     collection: &Collection,
     clients: &Clients,
@@ -70,17 +70,17 @@ where
     Ok(all.iter().filter(is_asked_for).cloned().collect())
 }
 
-/// The member with which a creating call says whose the object is.
+/// Adds the mark to the body of a creating call.
 pub(crate) fn marked(mark: &Mark, further: &Tags, mut body: Value) -> Value {
     body["tags"] = tags::with_mark(mark, further, &[]).into();
     body
 }
 
-/// Deletes; the object is gone some seconds later.
+/// Deletes an object, which is gone some seconds later.
 ///
-/// Looks first: who repeats a deletion whose answer was lost must not have Octavia begin it a second time. It may accept
-/// that while it ends the first, finds nothing to delete then, and leaves the whole balancer in `PENDING_UPDATE` for good
-/// (`delete_pool` of its `controller_worker.py`).
+/// Reads it first: a repeated deletion whose answer was lost must not make Octavia start a second one.
+/// Octavia may accept that while it finishes the first, then find nothing to delete, and leave the whole load
+/// balancer in `PENDING_UPDATE` forever (`delete_pool` of its `controller_worker.py`).
 pub(crate) async fn delete(
     collection: &Collection,
     clients: &Clients,
@@ -100,7 +100,7 @@ pub(crate) async fn delete(
     Ok(Deletion::Pending)
 }
 
-/// The body of a change of tags; others stay.
+/// The body of a change of tags; other tags are kept.
 pub(crate) fn tags_of(mark: &Mark, further: &Tags, present: &[String]) -> Value {
     json!(tags::with_mark(mark, further, present))
 }

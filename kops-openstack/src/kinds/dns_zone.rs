@@ -1,4 +1,4 @@
-//! Zones of DNS.
+//! DNS zones.
 
 use async_trait::async_trait;
 use kops_core::Result;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::rest;
 use crate::clients::{Call, Clients, Service};
 
-/// A zone that the internet sees.
+/// A public zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DesignateZone {
     /// Its name, without the final dot.
@@ -38,7 +38,7 @@ pub(super) struct FoundZone {
     action: String,
 }
 
-/// The zones that the project sees, as one observation found them.
+/// The zones of the project, listed once per observation.
 pub(super) async fn of_project(
     clients: &Clients,
     query: &Query<'_>,
@@ -50,18 +50,18 @@ pub(super) async fn of_project(
     query.cx.memo.get_or_try("dns/zones", list).await
 }
 
-/// How objects of DNS fare.
+/// The state of DNS objects.
 pub(super) fn state(status: &str, action: &str) -> State {
     match (status, action) {
         ("PENDING", "DELETE") => State::Deleting,
         ("PENDING", _) => State::Pending,
-        ("ERROR", _) => State::Failed("the name servers did not take it".to_owned()),
+        ("ERROR", _) => State::Failed("the name servers rejected it".to_owned()),
         ("DELETED", _) => State::Gone,
         _ => State::Ready,
     }
 }
 
-/// Seconds until the name servers have a change.
+/// It takes seconds until the name servers have a change.
 pub(super) fn timing() -> Timing {
     Timing::new().settle(Duration::from_secs(2)).vanish(Duration::from_secs(3)).poll(Duration::from_secs(2))
 }
@@ -73,7 +73,7 @@ pub(crate) struct Zones(pub(crate) Clients);
 impl Handler for Zones {
     type Kind = DesignateZone;
 
-    /// The service knows a name once, whoever's it is.
+    /// A zone name is unique in the service, across projects.
     fn identity(&self) -> IdentityClass {
         IdentityClass::Named
     }
@@ -110,7 +110,7 @@ impl Handler for Zones {
         let name = &request.spec.name;
         let body = json!({
             "name": format!("{name}."),
-            // For the zone's SOA record, which needs one.
+            // For the zone's SOA record, which requires one.
             "email": format!("hostmaster@{name}"),
             "description": Mark::of_new(&request).text(),
         });
@@ -122,7 +122,7 @@ impl Handler for Zones {
     }
 
     async fn update(&self, request: Update<'_, DesignateZone>) -> Result<Object<DesignateZone>> {
-        // Nothing of it changes in place.
+        // No field can be changed in place.
         Ok(request.object.clone())
     }
 

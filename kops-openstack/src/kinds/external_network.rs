@@ -1,4 +1,4 @@
-//! The network that leads to the internet.
+//! External networks.
 
 use async_trait::async_trait;
 use kops_core::cloud::{Lookup, Object, Query};
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::clients::{Call, Clients, Service};
 
-/// A network that leads out of the cloud, which its operator has made; looked up by name or identifier, or as
+/// An external network, created by the cloud's operator; looked up by name or identifier, or as
 /// [`ExternalNetwork::THE_ONLY_ONE`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExternalNetwork {}
 
 impl ExternalNetwork {
-    /// Selects the external network of a cloud that has just one.
+    /// Selects the external network of a cloud with exactly one.
     pub const THE_ONLY_ONE: &'static str = "the only one";
 }
 
@@ -46,7 +46,7 @@ impl Lookup for ExternalNetworks {
                 names.join(", ")
             ))
             .with_hint(
-                "say which: OpenstackBuilder::external_network, router.externalNetwork in the specification",
+                "specify one: OpenstackBuilder::external_network, or router.externalNetwork in the specification",
             ));
         }
         let only = found.len() == 1;

@@ -11,11 +11,11 @@ use crate::clients::{Call, Clients, Service};
 /// A machine type; looked up by name or identifier.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Flavor {
-    /// Virtual processors.
+    /// The number of vCPUs.
     pub cpus: u32,
     /// Memory in MiB.
     pub memory: u64,
-    /// The disk that comes with it, in GiB; none when 0.
+    /// Its disk in GiB; none if 0.
     pub disk: u32,
 }
 
@@ -41,7 +41,7 @@ impl Lookup for Flavors {
     type Kind = Flavor;
 
     async fn look_up(&self, selectors: &[&str], query: &Query<'_>) -> Result<Vec<Object<Flavor>>> {
-        // The listing has no filter by name; clouds have some dozens.
+        // The listing has no filter by name; clouds have a few dozen flavors.
         let found: Vec<Found> =
             self.0.all(query.cx, Call::get(Service::Compute, "flavors/detail"), "flavors").await?;
         let object = |it: Found| {

@@ -1,4 +1,4 @@
-//! Floating addresses.
+//! Floating IP addresses.
 
 use async_trait::async_trait;
 use kops_core::Result;
@@ -15,15 +15,15 @@ use super::rest::{self, Collection, Common};
 use crate::clients::Clients;
 use crate::tags::Tags;
 
-/// A public address, led to a port.
+/// A public address, associated with a port.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct FloatingIp<S: Stage = Open> {
-    /// The network that it is an address of.
+    /// The external network of the address.
     pub external_network: At<S, Id<ExternalNetwork>>,
-    /// The identifier of the port that it leads to, a machine's or a load balancer's; nowhere when `None`.
+    /// The identifier of the port, a machine's or a load balancer's; not associated if `None`.
     pub port: Option<At<S, String>>,
-    /// Tags beyond those of the task.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -118,15 +118,15 @@ impl FloatingIps {
         let object = object.output(FloatingIp::IP, found.floating_ip_address.clone());
         match found.status.as_deref() {
             Some("ERROR") => {
-                object.state(State::Failed("Networking could not set the address up".to_owned()))
+                object.state(State::Failed("Networking could not provision the address".to_owned()))
             }
-            // `DOWN` is an address that leads nowhere, or to a port without a machine yet.
+            // `DOWN` is an address without a port, or with a port without a machine.
             _ => object,
         }
     }
 }
 
-/// The addresses of the project, as one observation found them.
+/// The addresses of the project, listed once per observation.
 pub(crate) async fn of_project(
     clients: &Clients,
     query: &Query<'_>,

@@ -17,7 +17,7 @@ use super::rest::Collection;
 use crate::clients::Clients;
 use crate::tags::Tags;
 
-/// How machines of a pool show that they work.
+/// The health check of a pool's machines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct HealthMonitor<S: Stage = Open> {
@@ -25,15 +25,15 @@ pub struct HealthMonitor<S: Stage = Open> {
     pub pool: At<S, Id<Pool>>,
     /// `TCP`, `HTTPS` or `UDP-CONNECT`.
     pub kind: String,
-    /// Seconds between two questions.
+    /// The interval between checks, in seconds.
     pub interval: u32,
-    /// Seconds until a question counts as not answered; less than the interval.
+    /// The timeout of a check, in seconds; less than the interval.
     pub timeout: u32,
-    /// Good answers in a row that make a machine healthy: 1 to 10.
+    /// The number of consecutive successes after which a machine is healthy: 1 to 10.
     pub healthy: u32,
-    /// Bad answers in a row that make it unhealthy: 1 to 10.
+    /// The number of consecutive failures after which it is unhealthy: 1 to 10.
     pub unhealthy: u32,
-    /// What is asked for by HTTPS.
+    /// The path of an HTTPS request.
     pub path: Option<String>,
 }
 

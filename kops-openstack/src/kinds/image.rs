@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::clients::{Call, Clients, Service};
 
-/// What a disk begins as; looked up by name or identifier. Of several of a name the newest is meant.
+/// A machine image; looked up by name or identifier. Among images of the same name the newest is used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Image {
-    /// The smallest disk that it fits on, in GiB.
+    /// The minimum disk size, in GiB.
     pub min_disk: u32,
 }
 
@@ -48,7 +48,7 @@ impl Lookup for Images {
         let (mut found, named) =
             try_join(self.find("id", &ids, query), self.find("name", selectors, query)).await?;
         found.extend(named);
-        // The newest first, and of a name only that.
+        // The newest first; older ones of the same name are dropped.
         found.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.id.cmp(&b.id)));
         found.dedup_by(|a, b| a.id == b.id);
         let mut seen = std::collections::HashSet::new();
@@ -72,7 +72,7 @@ impl Images {
         if values.is_empty() {
             return Ok(Vec::new());
         }
-        // A comma in a name is one of the list unless it is quoted.
+        // A comma in a name separates list items unless it is quoted.
         let quoted: Vec<_> =
             values.iter().map(|value| format!("\"{}\"", value.replace('"', "\\\""))).collect();
         let call = Call::get(Service::Image, "images").query(&[(by, format!("in:{}", quoted.join(",")))]);

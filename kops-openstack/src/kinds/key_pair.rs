@@ -13,24 +13,25 @@ use super::rest;
 use crate::clients::{Call, Clients, Service};
 use crate::{names, tags};
 
-/// A public key that servers let in. It is the user's, not the project's, and known by its name.
+/// A public key that may log in to servers. It belongs to the user, not the project, and is identified by its
+/// name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KeyPair {
-    /// The key's type and its base 64, without a comment: there stands whose it is.
+    /// The key's type and its base64 data, without a comment: the comment carries the mark.
     pub public_key: String,
 }
 
 impl KeyPair {
-    /// A public key in OpenSSH's format; its comment is dropped.
+    /// A key pair from a public key in OpenSSH's format; its comment is dropped.
     ///
     /// # Errors
-    /// `Invalid` when it has not that form.
+    /// `Invalid` if it does not have that format.
     pub fn new(public_key: &str) -> Result<Self> {
         let mut words = public_key.split_whitespace();
         match (words.next(), words.next()) {
             (Some(kind), Some(key)) => Ok(Self { public_key: format!("{kind} {key}") }),
             _ => Err(Error::invalid("the SSH key is not a public key in OpenSSH's format")
-                .with_hint("it looks like `ssh-ed25519 AAAA… comment`")),
+                .with_hint("use a line such as `ssh-ed25519 AAAA… comment`")),
         }
     }
 }
@@ -67,7 +68,7 @@ impl Handler for KeyPairs {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<KeyPair>>> {
-        // In this version all of a user's keys are one page, of a few.
+        // In this version all of a user's keys, which are few, are one page.
         let call = Call::get(Service::Compute, "os-keypairs");
         let found: Vec<Entry> = self.0.fetch(query.cx, call, "keypairs").await?;
         let objects = found.iter().filter_map(|it| {
@@ -96,7 +97,7 @@ impl Handler for KeyPairs {
     }
 
     async fn update(&self, request: Update<'_, KeyPair>) -> Result<Object<KeyPair>> {
-        // Nothing of it changes in place.
+        // No field can be changed in place.
         Ok(request.object.clone())
     }
 

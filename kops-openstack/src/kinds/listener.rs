@@ -18,7 +18,7 @@ use super::rest::Collection;
 use crate::clients::Clients;
 use crate::tags::Tags;
 
-/// A port that a load balancer serves.
+/// A port that a load balancer listens on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Listener<S: Stage = Open> {
@@ -28,7 +28,7 @@ pub struct Listener<S: Stage = Open> {
     pub protocol: String,
     /// The port.
     pub port: u16,
-    /// Who may connect, as ranges of addresses; everybody when empty.
+    /// The CIDRs that may connect; any if empty.
     pub allowed_cidrs: BTreeSet<At<S, String>>,
 }
 

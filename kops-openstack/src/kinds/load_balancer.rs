@@ -21,23 +21,23 @@ use crate::tags::{self, Tags};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct OctaviaLoadBalancer<S: Stage = Open> {
-    /// The subnet that its address is of.
+    /// The subnet of its address.
     pub subnet: At<S, Id<NeutronSubnet>>,
-    /// The driver: `amphora`, `ovn` …; the cloud's choice unless managed.
+    /// The driver: `amphora`, `ovn`, …; the cloud's default if unmanaged.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub provider: Setting<String>,
-    /// The identifier of its flavor; the cloud's choice unless managed.
+    /// The identifier of its flavor; the cloud's default if unmanaged.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub flavor: Setting<String>,
-    /// Tags beyond those of the task.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
 
 impl OctaviaLoadBalancer {
-    /// Its address inside the network.
+    /// Its private address.
     pub const ADDRESS: Output<Self, String> = Output::new("address");
-    /// The identifier of the port with that address, for a floating one to lead to.
+    /// The identifier of the port with that address, for a floating IP address.
     pub const PORT: Output<Self, String> = Output::new("port");
 }
 
@@ -79,7 +79,7 @@ impl Handler for LoadBalancers {
 
     fn mutability(&self, field: &str) -> Mutability {
         match field {
-            // Clients know the address: it stays, whichever subnet would be chosen today.
+            // Clients know the address: it is kept, whichever subnet would be chosen today.
             "subnet" => Mutability::WriteOnly,
             "provider" | "flavor" => Mutability::Replace,
             _ => Mutability::InPlace,
@@ -87,7 +87,7 @@ impl Handler for LoadBalancers {
     }
 
     fn timing(&self) -> Timing {
-        // A machine boots that balances.
+        // The load balancer is a machine that has to boot.
         balancing::timing().settle(Duration::from_secs(90)).poll(Duration::from_secs(5))
     }
 
@@ -120,7 +120,7 @@ impl Handler for LoadBalancers {
         request: Update<'_, OctaviaLoadBalancer<Closed>>,
     ) -> Result<Object<OctaviaLoadBalancer<Closed>>> {
         let Update { scope, name, object, spec, cx, .. } = request;
-        // What others have put there is kept: those that are not `key=value`, too.
+        // Foreign tags are kept, including those that are not `key=value`.
         let present: FoundBalancer = self
             .0
             .fetch(

@@ -1,7 +1,7 @@
-//! OpenStack's own kinds: one file, one kind, one object of the APIs.
+//! The native kinds of OpenStack: one file for each kind, one kind for each object of the APIs.
 //!
-//! Lowering makes tasks of these kinds from agnostic ones; a program can as well put them into a graph itself. Where
-//! an agnostic kind has the same name, OpenStack's is prefixed by its service (`NeutronSubnet`).
+//! Lowering creates tasks of these kinds from agnostic ones; a program can also add them to a graph itself.
+//! If an agnostic kind has the same name, OpenStack's is prefixed with its service (`NeutronSubnet`).
 
 pub(crate) mod rest;
 
@@ -78,7 +78,7 @@ pub use external_network::ExternalNetwork;
 pub use flavor::Flavor;
 pub use image::Image;
 
-/// Kinds of objects without marks of their own, and the kind whose object each is inside of.
+/// Kinds of objects without marks of their own, each with the kind of the containing object.
 pub(crate) const PARTS: &[(&str, &str)] = &[
     (<RouterInterface>::KIND, <NeutronSubnet>::KIND),
     (<SecurityGroupRules>::KIND, SecurityGroup::KIND),

@@ -16,7 +16,7 @@ use crate::tags::Tags;
 /// A network of the project.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NeutronNetwork {
-    /// Tags beyond those of the task.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -77,8 +77,9 @@ impl Networks {
     fn observed(&self, scope: &Scope, found: &Found) -> Object<NeutronNetwork> {
         let spec = NeutronNetwork { tags: found.common.further_tags() };
         let state = match found.status.as_deref() {
-            Some("ERROR") => State::Failed("Networking could not set the network up".to_owned()),
-            // Without an agent that reports it, a network stays `BUILD` or `DOWN`, and can be used all the same.
+            Some("ERROR") => State::Failed("Networking could not provision the network".to_owned()),
+            // Without an agent that reports its status, a network stays `BUILD` or `DOWN`, but can be used
+            // all the same.
             _ => State::Ready,
         };
         found.common.object(&self.0, scope, spec).state(state)

@@ -1,4 +1,4 @@
-//! Pools: who is behind a listener.
+//! Pools: the targets of a listener.
 
 use async_trait::async_trait;
 use kops_core::Result;
@@ -17,7 +17,7 @@ use super::rest::Collection;
 use crate::clients::Clients;
 use crate::tags::Tags;
 
-/// Who is behind a listener, and how one of them is chosen.
+/// The machines behind a listener, and how connections are distributed to them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Pool<S: Stage = Open> {
@@ -25,7 +25,7 @@ pub struct Pool<S: Stage = Open> {
     pub listener: At<S, Id<Listener>>,
     /// `TCP` or `UDP`.
     pub protocol: String,
-    /// How one is chosen: `ROUND_ROBIN`, `LEAST_CONNECTIONS`, `SOURCE_IP`.
+    /// The algorithm: `ROUND_ROBIN`, `LEAST_CONNECTIONS`, `SOURCE_IP`.
     pub algorithm: String,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct FoundPool {
     pub(super) loadbalancers: Vec<Reference>,
 }
 
-/// The pools of the project, as one observation found them.
+/// The pools of the project, listed once per observation.
 pub(super) async fn of_project(
     clients: &Clients,
     query: &Query<'_>,

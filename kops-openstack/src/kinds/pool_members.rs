@@ -1,7 +1,7 @@
 //! The members of pools.
 //!
-//! A task holds all members of a pool, because they are set in one call, and each change makes the whole load balancer
-//! busy for seconds.
+//! One task has all members of a pool, because they are set in one call, and each change makes the whole load
+//! balancer busy for seconds.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -21,13 +21,13 @@ use super::pool::{self, FoundPool};
 use super::{Pool, balancing};
 use crate::clients::{Call, Clients, Service};
 
-/// The machines of a pool, all of them: the pool is the scope's.
+/// All machines of a pool, which is owned by the scope.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct PoolMembers<S: Stage = Open> {
     /// The pool.
     pub pool: At<S, Id<Pool>>,
-    /// The machines, at least one: without members it is not there.
+    /// The machines, at least one: without members the object does not exist.
     pub members: BTreeSet<Member<S>>,
 }
 
@@ -46,7 +46,7 @@ impl Resource for PoolMembers {
     type Resolved = PoolMembers<Closed>;
 }
 
-/// A load balancer with all that belongs to it, as its status shows it: the listing of pools lacks the addresses.
+/// A load balancer with all its parts, as in its status: the listing of pools omits the addresses.
 #[derive(Clone, Debug, Deserialize)]
 struct Statuses {
     loadbalancer: Tree,
@@ -56,7 +56,7 @@ struct Statuses {
 struct Tree {
     #[serde(default)]
     listeners: Vec<Branch>,
-    /// Those of no listener.
+    /// Pools without a listener.
     #[serde(default)]
     pools: Vec<Twig>,
 }
@@ -173,7 +173,7 @@ impl Handler for MemberSets {
 fn some(members: &BTreeSet<Member<Closed>>) -> Result<()> {
     if members.is_empty() {
         return Err(
-            Error::invalid("a pool without members needs no task for them").with_hint("leave the task out")
+            Error::invalid("a pool without members needs no task for them").with_hint("remove the task")
         );
     }
     Ok(())
@@ -184,7 +184,7 @@ impl MemberSets {
         let call = Call::get(Service::LoadBalancer, format!("lbaas/loadbalancers/{balancer}/status"));
         match self.0.fetch::<Statuses>(cx, call, "statuses").await {
             Ok(statuses) => Ok(statuses.loadbalancer),
-            // Gone since it was listed.
+            // Deleted after it was listed.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 Ok(Tree { listeners: vec![], pools: vec![] })
             }
@@ -201,7 +201,7 @@ impl MemberSets {
     }
 }
 
-/// Takes an address out of every pool of the scope's.
+/// Removes an address from every pool of the scope.
 pub(crate) async fn remove_address(clients: &Clients, query: &Query<'_>, address: &str) -> Result<()> {
     let sets = MemberSets(clients.clone());
     let pools = pool::of_project(clients, query).await?;

@@ -1,4 +1,4 @@
-//! Ports: the places of machines in a network.
+//! Ports: network interfaces of machines.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,20 +18,20 @@ use super::{AddressPair, NeutronNetwork, NeutronSubnet, SecurityGroup};
 use crate::clients::Clients;
 use crate::tags::Tags;
 
-/// A place in a network for a machine: its address, and the security groups around it.
+/// A network interface of a machine: its address and security groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct NeutronPort<S: Stage = Open> {
     /// The network.
     pub network: At<S, Id<NeutronNetwork>>,
-    /// The subnet that its address is of.
+    /// The subnet of its address.
     pub subnet: At<S, Id<NeutronSubnet>>,
-    /// The security groups around it.
+    /// Its security groups.
     pub security_groups: BTreeSet<At<S, Id<SecurityGroup>>>,
-    /// Other addresses that its owner may send from; whatever others set unless managed.
+    /// Additional addresses that it may send from.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub allowed_address_pairs: Setting<BTreeSet<AddressPair>>,
-    /// Tags beyond those of the task.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -75,12 +75,12 @@ pub(crate) struct FixedIp {
 }
 
 impl FoundPort {
-    /// The server that it is bound to, or whatever else.
+    /// The server, or another device, that it is bound to.
     pub(crate) fn device(&self) -> &str {
         &self.device_id
     }
 
-    /// Networking fills in the port's own hardware address where none was given.
+    /// Networking fills in the port's own MAC address if none was given.
     fn pairs(&self) -> BTreeSet<AddressPair> {
         let own = |mac: &String| *mac == self.mac_address;
         let pair = |pair: &AddressPair| AddressPair {
@@ -90,7 +90,7 @@ impl FoundPort {
         self.allowed_address_pairs.iter().map(pair).collect()
     }
 
-    /// The router whose interface it is, of whichever kind of router.
+    /// The router whose interface it is, for any type of router.
     pub(super) fn router(&self) -> Option<&str> {
         let interfaces = [
             "network:router_interface",
@@ -101,12 +101,12 @@ impl FoundPort {
     }
 }
 
-/// The ports of the project, as one observation found them.
+/// The ports of the project, listed once per observation.
 pub(crate) async fn of_project(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<FoundPort>>> {
     PORTS.of_project(clients, query).await
 }
 
-/// Ports by their identifiers.
+/// Ports by identifier.
 pub(super) async fn with_ids(clients: &Clients, query: &Query<'_>, ids: &[String]) -> Result<Vec<FoundPort>> {
     PORTS.with_ids(clients, query.cx, ids).await
 }
@@ -131,7 +131,7 @@ impl Handler for Ports {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<NeutronPort<Closed>>>> {
         let found: Vec<FoundPort> = PORTS.asked_for(&self.0, query).await?;
-        // Those of services (routers, load balancers, DHCP) are theirs.
+        // Ports of services (routers, load balancers, DHCP) are managed by those.
         let machines = found.iter().filter(|it| !it.device_owner.starts_with("network:"));
         Ok(rest::each_once(machines.map(|it| self.observed(query.scope, it)).collect()))
     }
@@ -203,7 +203,7 @@ fn written(pairs: &BTreeSet<AddressPair>) -> Value {
     pairs.iter().map(pair).collect()
 }
 
-/// Changes the task that a port says it was made for; its other tags stay.
+/// Changes the task of a port's mark; its other tags are kept.
 pub(crate) async fn rename(
     clients: &Clients,
     cx: &kops_core::cloud::Context,

@@ -19,7 +19,7 @@ use super::rest;
 use crate::clients::{Call, Clients, Service, parse};
 use crate::tags;
 
-/// What a zone says about a name.
+/// A DNS record set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct RecordSet<S: Stage = Open> {
@@ -29,9 +29,9 @@ pub struct RecordSet<S: Stage = Open> {
     pub name: String,
     /// The type.
     pub record_type: RecordType,
-    /// Seconds that a resolver may keep it.
+    /// The TTL, in seconds.
     pub ttl: u32,
-    /// What it says, in the form of the type.
+    /// Its values, in the form of the type.
     pub values: BTreeSet<At<S, String>>,
 }
 
@@ -74,7 +74,7 @@ fn read_type(name: &str) -> Option<RecordType> {
         .find(|kind| type_name(*kind) == name)
 }
 
-/// Text stands in quotes, names end with a dot.
+/// Text is quoted, names end with a dot.
 fn write_value(kind: RecordType, value: &str) -> String {
     match kind {
         RecordType::Txt if !value.starts_with('"') => format!("\"{value}\""),
@@ -98,7 +98,7 @@ pub(crate) struct RecordSets(pub(crate) Clients);
 impl Handler for RecordSets {
     type Kind = RecordSet;
 
-    /// A zone has one record set of a name and type.
+    /// A zone has at most one record set with a name and type.
     fn identity(&self) -> IdentityClass {
         IdentityClass::Named
     }
@@ -174,17 +174,17 @@ fn values(spec: &RecordSet<Closed>) -> Vec<String> {
     spec.values.iter().map(|value| write_value(spec.record_type, value)).collect()
 }
 
-/// The record set of an answer.
+/// The record set in a response.
 fn answer(scope: &Scope, call: &str, answer: serde_json::Value) -> Result<Object<RecordSet<Closed>>> {
     let found: Found = parse(call, answer)?;
     observed(scope, &found)
-        .ok_or_else(|| kops_core::Error::internal(format!("a record set of the type {}", found.kind)))
+        .ok_or_else(|| kops_core::Error::internal(format!("unexpected record set of type {}", found.kind)))
 }
 
 impl RecordSets {
-    /// The record sets that may matter: those that bear the scope's mark, and those of wanted names. As most names end
-    /// like the scope's, these are two questions to all zones, and one more for each other name. Of identifiers, those
-    /// of their zones.
+    /// The record sets that may be relevant: those with the scope's mark, and those with requested names. As
+    /// most names end with the scope's, these are two queries over all zones, and one more for each other
+    /// name. For identifiers, those in their zones.
     async fn find(&self, query: &Query<'_>, wanted: &[(&str, RecordSet)]) -> Result<BTreeMap<String, Found>> {
         let mut calls: BTreeSet<(String, Option<(&str, String)>)> = BTreeSet::new();
         match query.filter {
@@ -206,7 +206,7 @@ impl RecordSets {
             let query_pairs: Vec<_> = pair.into_iter().collect();
             let call = Call::get(Service::Dns, path).query(&query_pairs);
             match self.0.all::<Found>(query.cx, call, "recordsets").await {
-                // The zone has gone, and its records with it.
+                // The zone is gone, and its records with it.
                 Err(error) if error.kind() == kops_core::ErrorKind::NotFound => Ok(Vec::new()),
                 answer => answer,
             }
@@ -216,7 +216,7 @@ impl RecordSets {
     }
 }
 
-/// Of the types that are known here.
+/// An object, if its type is known here.
 fn observed(scope: &Scope, found: &Found) -> Option<Object<RecordSet<Closed>>> {
     let record_type = read_type(&found.kind)?;
     let spec = RecordSet {

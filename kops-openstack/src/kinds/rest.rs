@@ -14,18 +14,19 @@ use serde_json::{Value, json};
 use crate::clients::{Call, Clients, Service};
 use crate::tags::{self, Tags};
 
-/// Identifiers in one query: they are 36 letters each, and proxies take lines of some 8 KiB.
+/// The number of identifiers in one query: they have 36 characters each, and proxies limit lines to some 8
+/// KiB.
 const MOST_IDS: usize = 100;
 
 /// A collection of objects of a service.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Collection {
     pub(crate) service: Service,
-    /// Where it is.
+    /// Its path.
     pub(crate) path: &'static str,
-    /// The member of a listing that has the objects.
+    /// The field of a listing that contains the objects.
     pub(crate) items: &'static str,
-    /// The member that has a single one.
+    /// The field that contains a single object.
     pub(crate) item: &'static str,
 }
 
@@ -35,7 +36,7 @@ impl Collection {
         Self { service: Service::Network, path: items, items, item }
     }
 
-    /// A collection of the load balancers' service.
+    /// A collection of the load balancing service.
     pub(crate) const fn balancing(path: &'static str, items: &'static str, item: &'static str) -> Self {
         Self { service: Service::LoadBalancer, path, items, item }
     }
@@ -44,7 +45,7 @@ impl Collection {
         format!("{}/{id}", self.path)
     }
 
-    /// All objects that a query finds.
+    /// All objects that match a query.
     pub(crate) async fn list<T: DeserializeOwned>(
         &self,
         clients: &Clients,
@@ -54,12 +55,12 @@ impl Collection {
         clients.all(cx, Call::get(self.service, self.path).query(query), self.items).await
     }
 
-    /// The project's objects, listed once in an observation: kinds that come out of the same listing share it.
+    /// The project's objects, listed once per observation: kinds that use the same listing share it.
     pub(crate) async fn of_project<T>(&self, clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<T>>>
     where
         T: DeserializeOwned + Send + Sync + 'static,
     {
-        // A service that is not there has no objects; who wants one is told when it is made.
+        // A missing service has no objects; creating one reports that it is missing.
         if !clients.has(self.service) {
             return Ok(Arc::default());
         }
@@ -68,7 +69,7 @@ impl Collection {
         query.cx.memo.get_or_try(&key, async || self.list(clients, query.cx, &project).await).await
     }
 
-    /// The objects with these identifiers, whoever's.
+    /// The objects with these identifiers, of any project.
     pub(crate) async fn with_ids<T: DeserializeOwned, I: AsRef<str>>(
         &self,
         clients: &Clients,
@@ -82,7 +83,8 @@ impl Collection {
         Ok(try_join_all(pages).await?.into_iter().flatten().collect())
     }
 
-    /// What a handler is asked for: the project's objects and those that selectors mean, or those of identifiers.
+    /// The objects that a handler is asked for: the project's and those that selectors refer to, or those
+    /// with certain identifiers.
     pub(crate) async fn asked_for<T>(&self, clients: &Clients, query: &Query<'_>) -> Result<Vec<T>>
     where
         T: DeserializeOwned + Clone + Send + Sync + 'static,
@@ -129,12 +131,12 @@ impl Collection {
         clients.fetch(cx, call, self.item).await
     }
 
-    /// Deletes; what is gone already is fine.
+    /// Deletes an object; it is not an error if it is gone already.
     pub(crate) async fn delete(&self, clients: &Clients, cx: &Context, id: &str) -> Result<()> {
         gone_is_fine(clients.send(cx, Call::delete(self.service, self.at(id))).await)
     }
 
-    /// Sets tags of an object of Networking; others stay.
+    /// Sets tags of a Networking object; other tags are kept.
     pub(crate) async fn set_tags(
         &self,
         clients: &Clients,
@@ -151,7 +153,7 @@ impl Collection {
     }
 }
 
-/// The answer to a deletion.
+/// The response to a deletion, where a missing object is not an error.
 pub(crate) fn gone_is_fine(answer: Result<Value>) -> Result<()> {
     match answer {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -159,7 +161,7 @@ pub(crate) fn gone_is_fine(answer: Result<Value>) -> Result<()> {
     }
 }
 
-/// The answer to a deletion that is carried out when it is answered.
+/// The response to a deletion that is complete once it is answered.
 pub(crate) fn done(answer: Result<()>) -> Result<Deletion> {
     answer.map(|()| Deletion::Done)
 }
@@ -171,7 +173,7 @@ pub(crate) fn each_once<S>(mut objects: Vec<Object<S>>) -> Vec<Object<S>> {
     objects
 }
 
-/// What objects of Networking and of load balancing have in common.
+/// The fields that objects of Networking and of load balancing have in common.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Common {
     pub(crate) id: String,
@@ -184,7 +186,7 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// What it says of whose it is; what another project says of its own objects does not count.
+    /// Its mark; marks on objects of other projects do not count.
     pub(crate) fn mark(&self, clients: &Clients, scope: &Scope) -> Option<Mark> {
         let ours = self.project_id.as_deref().is_none_or(|project| project == clients.project());
         if ours { tags::mark(scope, &self.tags, self.description.as_deref()) } else { None }
@@ -195,13 +197,13 @@ impl Common {
         tags::object(self.mark(clients, scope), &self.id, spec)
     }
 
-    /// Its tags, to be compared.
+    /// Its additional tags, for comparison.
     pub(crate) fn further_tags(&self) -> Tags {
         tags::further(&self.tags)
     }
 }
 
-/// A creating call of Networking says in the description whose the object is; tags take a call of their own, also in
+/// A creating call of Networking sets the mark as the description; tags take a call of their own, also in
 /// releases with the extension `tag-creation`, which is for ports only.
 pub(crate) fn marked(mark: &Mark, mut body: Value) -> Value {
     body["description"] = mark.text().into();

@@ -19,21 +19,21 @@ use super::rest::{self, Collection, Common};
 use crate::clients::Clients;
 use crate::tags::Tags;
 
-/// A router: it joins subnets, and translates the addresses of their machines on the way to the internet.
+/// A router: it connects subnets, and translates the addresses of their machines for the internet.
 ///
-/// One that has an interface in a network can be shared by the network's identifier, too.
+/// A router with an interface in a network can also be shared by the network's identifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Router<S: Stage = Open> {
-    /// The way to the internet; none when `None`.
+    /// The external network; not connected to the internet if `None`.
     pub external_network: Option<At<S, Id<ExternalNetwork>>>,
-    /// Tags beyond those of the task.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
 
 impl Router {
-    /// The address under which machines without one of their own appear on the internet.
+    /// The public address of machines without one of their own.
     pub const EXTERNAL_IP: Output<Self, String> = Output::new("external_ip");
 }
 
@@ -89,7 +89,7 @@ impl Handler for Routers {
         if let Filter::Scope { shared, .. } = query.filter
             && !shared.is_empty()
         {
-            // A network's identifier means the router that is in it.
+            // A network's identifier selects the router in it.
             interfaces = port::of_project(&self.0, query).await?;
             let routers: Vec<&str> = interfaces
                 .iter()
@@ -152,7 +152,9 @@ impl Routers {
         };
         let object = found.common.object(&self.0, scope, spec);
         let object = match found.status.as_deref() {
-            Some("ERROR") => object.state(State::Failed("Networking could not set the router up".to_owned())),
+            Some("ERROR") => {
+                object.state(State::Failed("Networking could not provision the router".to_owned()))
+            }
             _ => object,
         };
         match gateway.and_then(|gateway| gateway.external_fixed_ips.first()) {

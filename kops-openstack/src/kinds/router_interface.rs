@@ -18,10 +18,10 @@ use super::router::{FoundRouter, ROUTERS};
 use super::{NeutronSubnet, Router, rest, subnet};
 use crate::clients::{Call, Clients, Service};
 
-/// A router's leg in a subnet, at the address of the subnet's gateway.
+/// A router's interface in a subnet, at the address of the subnet's gateway.
 ///
-/// It bears no mark: it is the scope's when both the router and the subnet are, or when a task wants it and one of
-/// them is. What others have joined to a shared router is not shown.
+/// It carries no mark: it is owned by the scope if both the router and the subnet are, or if a task requests
+/// it and one of them is. Foreign interfaces of a shared router are not returned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct RouterInterface<S: Stage = Open> {
@@ -43,7 +43,7 @@ pub(crate) struct RouterInterfaces(pub(crate) Clients);
 impl Handler for RouterInterfaces {
     type Kind = RouterInterface;
 
-    /// A subnet's gateway address is taken once.
+    /// A subnet's gateway address can be used once only.
     fn identity(&self) -> IdentityClass {
         IdentityClass::Tagged
     }
@@ -53,7 +53,7 @@ impl Handler for RouterInterfaces {
     }
 
     fn delete_after(&self) -> &'static [&'static str] {
-        // Floating addresses of machines in the subnet keep the interface.
+        // Floating IP addresses of machines in the subnet block the deletion of the interface.
         &["FloatingIp"]
     }
 
@@ -100,7 +100,7 @@ impl Handler for RouterInterfaces {
         let mut answer =
             self.change(&request.spec.router, &spec.subnet, "add_router_interface", request.cx).await?;
         let Some(Value::String(id)) = answer.get_mut("port_id").map(Value::take) else {
-            return Err(Error::new(ErrorKind::Unavailable, "the answer does not say which port was made"));
+            return Err(Error::new(ErrorKind::Unavailable, "the response does not contain the new port"));
         };
         Ok(Object::owned(id, request.name, spec.clone()).retained(request.retained))
     }
@@ -109,7 +109,7 @@ impl Handler for RouterInterfaces {
         &self,
         request: Update<'_, RouterInterface<Closed>>,
     ) -> Result<Object<RouterInterface<Closed>>> {
-        // Nothing of it changes in place.
+        // No field can be changed in place.
         Ok(request.object.clone())
     }
 
@@ -133,7 +133,7 @@ impl RouterInterfaces {
     }
 }
 
-/// The port of a router as an interface, somebody else's until shown otherwise.
+/// The port of a router as an interface, foreign until its ownership is determined.
 fn interface(port: &FoundPort) -> Option<Object<RouterInterface<Closed>>> {
     let subnet = port.fixed_ips.first()?;
     let spec = RouterInterface { router: Id::new(port.router()?), subnet: Id::new(&subnet.subnet_id) };

@@ -16,10 +16,10 @@ use super::security_group_rules::FoundRule;
 use crate::clients::Clients;
 use crate::tags::Tags;
 
-/// A group of ports that share rules. It is the project's, of no network.
+/// A set of ports that share rules. It belongs to the project, not to a network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SecurityGroup {
-    /// Tags beyond those of the task.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
@@ -29,7 +29,7 @@ impl Resource for SecurityGroup {
     type Resolved = Self;
 }
 
-/// The path is another name than the member of listings.
+/// The path differs from the name of the field in listings.
 const GROUPS: Collection =
     Collection { path: "security-groups", ..Collection::network("security_groups", "security_group") };
 
@@ -84,7 +84,7 @@ impl SecurityGroups {
     }
 }
 
-/// The groups of the project with their rules, as one observation found them.
+/// The groups of the project with their rules, listed once per observation.
 pub(super) async fn of_project(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<FoundGroup>>> {
     GROUPS.of_project(clients, query).await
 }

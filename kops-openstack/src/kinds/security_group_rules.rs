@@ -1,15 +1,15 @@
-//! The rules of security groups.
+//! Rules of security groups.
 //!
-//! A task holds all rules of a group, because they are made in one call, and listed with their group. Others write
-//! to the same groups: the cloud controller opens ports for services. So of the rules in the scope's own groups,
-//! these are the scope's:
+//! One task has all rules of a group, because they are created in one call, and listed with their group.
+//! Others write to the same groups: the cloud controller opens ports for services. So of the rules in the
+//! scope's own groups, these are owned by the scope:
 //!
-//! - those whose description says so;
-//! - those that the graph wants, whoever made them: nobody can make them twice;
-//! - the rules with which every new group comes, letting everything out, when the graph has rules for the group at
-//!   all: what the graph does not allow is not allowed.
+//! - those with the mark in their description;
+//! - those that the graph requests, whoever created them: there can be no duplicates;
+//! - the default rules of every new group, which allow all outgoing traffic, if the graph has any rules for
+//!   the group: what the graph does not allow is not allowed.
 //!
-//! The others are neither shown nor removed; they go with the group.
+//! The others are neither returned nor removed; they are deleted with the group.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -29,17 +29,17 @@ use super::security_group::{self, FoundGroup};
 use super::{SecurityGroup, rest};
 use crate::clients::{Call, Clients, Service};
 
-/// The rules of one security group that are the scope's; those of others are neither shown nor removed.
+/// The rules of one security group that the scope owns; foreign ones are neither returned nor removed.
 pub type SecurityGroupRules<S = Open> = kops_core::cloud::SecurityGroupRules<SecurityGroup, S>;
-/// Something that is allowed.
+/// An allow rule.
 pub type SecurityGroupRule<S = Open> = kops_core::cloud::SecurityGroupRule<SecurityGroup, S>;
-/// The other side of a rule; a group's members by IPv4. Of prefix lists OpenStack has none.
+/// The other side of a rule; a group's members by IPv4. OpenStack has no prefix lists.
 pub type RulePeer<S = Open> = kops_core::cloud::RulePeer<SecurityGroup, S>;
 
 type Rule = SecurityGroupRule<Closed>;
 type Rules = BTreeSet<Rule>;
 
-/// A rule as Networking shows it.
+/// A rule as returned by Networking.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct FoundRule {
     id: String,
@@ -57,7 +57,7 @@ pub(super) struct FoundRule {
 }
 
 impl FoundRule {
-    /// In our words; `None` for what only others use.
+    /// The rule in the kind's form; `None` for forms that only foreign rules have.
     fn rule(&self) -> Option<Rule> {
         let v6 = self.ethertype == "IPv6";
         let peer = match (&self.remote_group_id, &self.remote_ip_prefix) {
@@ -70,14 +70,14 @@ impl FoundRule {
         };
         let direction = if self.direction == "egress" { Direction::Egress } else { Direction::Ingress };
         let port = |port: Option<u32>| port.and_then(|port| u16::try_from(port).ok());
-        // A type of ICMP without a code has no maximum.
+        // An ICMP type without a code has no maximum.
         let ports = port(self.port_range_min)
             .map(|from| Ports { from, to: port(self.port_range_max).unwrap_or_default() });
         Some(SecurityGroupRule::new(direction, protocol(self.protocol.as_deref(), v6), ports, peer))
     }
 }
 
-/// Networking takes names and numbers, and shows what it was given.
+/// Networking accepts names and numbers, and returns what it was given.
 fn protocol(name: Option<&str>, v6: bool) -> Protocol {
     match name {
         None | Some("any" | "0") => Protocol::Any,
@@ -98,9 +98,9 @@ fn write(group: &str, rule: &Rule, mark: &Mark) -> Result<Value> {
         RulePeer::Cidr(cidr) => (Some(cidr.as_str()), None),
         RulePeer::Group(remote) => (None, Some(remote.as_str())),
         RulePeer::PrefixList(list) => {
-            let why = format!("{list} is a list of ranges, and OpenStack's rules take none");
+            let why = format!("{list} is a prefix list, which OpenStack's rules do not support");
             return Err(
-                kops_core::Error::new(ErrorKind::Unsupported, why).with_hint("name the ranges themselves")
+                kops_core::Error::new(ErrorKind::Unsupported, why).with_hint("list the CIDRs instead")
             );
         }
     };
@@ -169,7 +169,7 @@ impl Handler for RuleSets {
                 })
                 .map(|(_, rule)| rule)
                 .collect();
-            // Without rules it is not there; unless that is just what is wanted.
+            // Without rules it does not exist, unless an empty set is requested.
             if rules.is_empty() && asked_for.is_none_or(|(_, wanted)| !wanted.rules.is_empty()) {
                 return None;
             }
@@ -202,7 +202,7 @@ impl Handler for RuleSets {
         let Update { scope, name, object, spec, cx, .. } = request;
         let there = self.there(&spec.group, cx).await?;
         let present: Rules = there.iter().filter_map(FoundRule::rule).collect();
-        // What is allowed anew first, so that nobody is locked out in between.
+        // New rules are added first, so that no traffic is blocked in between.
         let missing: Vec<_> = spec.rules.difference(&present).cloned().collect();
         self.add(&spec.group, &missing, &Mark::of(scope, name, object), cx).await?;
         let surplus: Rules = object.spec.rules.difference(&spec.rules).cloned().collect();
@@ -218,13 +218,13 @@ impl Handler for RuleSets {
 }
 
 impl RuleSets {
-    /// All rules of a group, whoever's; none when the group is gone.
+    /// All rules of a group, owned or not; none if the group is gone.
     async fn there(&self, group: &Id<SecurityGroup>, cx: &Context) -> Result<Vec<FoundRule>> {
         let found = security_group::with_ids(&self.0, cx, &[group.as_str()]).await?;
         Ok(found.into_iter().flat_map(|group| group.security_group_rules).collect())
     }
 
-    /// Makes rules, all or none, in one call.
+    /// Creates rules, all or none, in one call.
     async fn add(&self, group: &Id<SecurityGroup>, rules: &[Rule], mark: &Mark, cx: &Context) -> Result<()> {
         if rules.is_empty() {
             return Ok(());
@@ -233,7 +233,7 @@ impl RuleSets {
             rules.iter().map(|rule| write(group.as_str(), rule, mark)).collect::<Result<_>>()?;
         let body = json!({ "security_group_rules": rules });
         match self.0.send(cx, Call::post(Service::Network, "security-group-rules", body)).await {
-            // Somebody made one of them since they were listed: the next look finds which.
+            // One of them was created after they were listed: the next look finds which.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 Err(kops_core::Error::new(ErrorKind::Unavailable, error.message().to_owned())
                     .with_source(error))
@@ -253,7 +253,7 @@ impl RuleSets {
     }
 }
 
-/// Whether it is one of the rules that Networking puts into a new group.
+/// Whether it is one of the default rules of a new group.
 fn is_default(it: &FoundRule, rule: &Rule) -> bool {
     it.description.as_deref().unwrap_or_default().is_empty() && rule.lets_everything_out()
 }

@@ -29,34 +29,35 @@ use crate::tags::{self, Metadata};
 pub struct NovaServer<S: Stage = Open> {
     /// The machine type.
     pub flavor: At<S, Id<Flavor>>,
-    /// What its disk begins as.
+    /// The image of its disk.
     pub image: At<S, Id<Image>>,
-    /// Its place in the network.
+    /// Its network interface.
     pub port: At<S, Id<NeutronPort>>,
-    /// The key that it lets in; the identifier of a key pair is its name.
+    /// The key pair that may log in, whose identifier is its name.
     pub key_pair: Option<At<S, Id<KeyPair>>>,
-    /// Which servers it is kept apart from.
+    /// Its server group, which keeps servers apart or together.
     pub server_group: Option<At<S, Id<ServerGroup>>>,
-    /// The zone; the cloud's choice unless managed.
+    /// The availability zone; the cloud's choice if unmanaged.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub zone: Setting<At<S, Id<AvailabilityZone>>>,
-    /// What it runs at first boot, plain. The cloud does not show it: a digest in the metadata does.
+    /// The user data, which runs on first boot, as plain text. The cloud does not return it: a digest in the
+    /// metadata does.
     pub user_data: Option<At<S, Secret>>,
-    /// The volume that it boots from; the flavor's disk when `None`.
+    /// The volume that it boots from; the flavor's disk if `None`.
     pub root_volume: Option<BootVolume>,
-    /// Further volumes that come with it, in order.
+    /// Additional volumes that are created with it, in order.
     pub volumes: Vec<BootVolume>,
-    /// Metadata beyond that of ownership.
+    /// Metadata in addition to the ownership metadata.
     #[serde(default)]
     pub metadata: Metadata,
 }
 
-/// A volume that comes with a server.
+/// A volume that is created with a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootVolume {
     /// In GiB.
     pub size: u32,
-    /// The cloud's name of the volume type; the cloud's choice when `None`.
+    /// The cloud's name of the volume type; the cloud's default if `None`.
     pub volume_type: Option<String>,
     /// Whether it outlives the server.
     pub keep: bool,
@@ -67,13 +68,13 @@ impl Resource for NovaServer {
     type Resolved = NovaServer<Closed>;
 }
 
-/// Which instance group a server is of.
+/// The instance group of a server.
 pub(crate) const GROUP: &str = "KopsInstanceGroup";
-/// Metadata that a server's listing cannot tell otherwise.
+/// Metadata for what a server's listing omits.
 const IMAGE: &str = "KopsImage";
 const USER_DATA: &str = "KopsUserData";
 const DISKS: &str = "KopsDisks";
-/// Since 2.67 a volume that comes with a server can have a type.
+/// Since 2.67 a volume that is created with a server can have a type.
 const WITH_VOLUME_TYPES: &str = "2.67";
 
 #[derive(Clone, Debug, Deserialize)]
@@ -84,7 +85,7 @@ pub(crate) struct FoundServer {
     pub(crate) status: String,
     #[serde(default)]
     pub(crate) tenant_id: Option<String>,
-    /// Empty text when it boots from a volume.
+    /// An empty text if it boots from a volume.
     #[serde(default)]
     image: Value,
     #[serde(default)]
@@ -109,7 +110,7 @@ struct Fault {
 
 const SERVERS: &str = "servers/detail";
 
-/// The servers of the project, as one observation found them.
+/// The servers of the project, listed once per observation.
 pub(crate) async fn of_project(clients: &Clients, query: &Query<'_>) -> Result<Arc<Vec<FoundServer>>> {
     let list = async || clients.all(query.cx, Call::get(Service::Compute, SERVERS), "servers").await;
     query.cx.memo.get_or_try(SERVERS, list).await
@@ -139,7 +140,7 @@ impl Handler for Servers {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<NovaServer<Closed>>>> {
-        // The listing takes no list of identifiers; filtered by the project it is what is needed in any case.
+        // The listing does not accept a list of identifiers; filtered by project it is needed in any case.
         let servers = of_project(&self.0, query).await?;
         let asked_for = |it: &&FoundServer| match query.filter {
             Filter::Ids(ids) => ids.contains(&it.id),
@@ -205,7 +206,7 @@ impl Handler for Servers {
             call = call.microversion(WITH_VOLUME_TYPES);
         }
         let made: Made = self.0.fetch(request.cx, call, "server").await?;
-        // The answer has the identifier and nothing else.
+        // The response contains the identifier only.
         let object = Object::owned(made.id, request.name, spec.clone()).state(State::Pending);
         Ok(object.retained(request.retained))
     }
@@ -229,7 +230,7 @@ struct Made {
     id: String,
 }
 
-/// Sets metadata of a server; other stays.
+/// Sets metadata of a server; other metadata is kept.
 pub(crate) async fn set_metadata(
     clients: &Clients,
     cx: &kops_core::cloud::Context,
@@ -241,12 +242,12 @@ pub(crate) async fn set_metadata(
     clients.send(cx, call).await.map(drop)
 }
 
-/// Deletes a server; that it is gone is fine.
+/// Deletes a server; it is not an error if it is gone already.
 pub(crate) async fn end(clients: &Clients, cx: &kops_core::cloud::Context, id: &str) -> Result<()> {
     rest::gone_is_fine(clients.send(cx, Call::delete(Service::Compute, format!("servers/{id}"))).await)
 }
 
-/// The disks that come with a server, in the words of the call; the first is what it boots from.
+/// The disks that are created with a server, in the call's form; the first is the boot disk.
 fn devices(spec: &NovaServer<Closed>) -> Vec<Value> {
     let mut devices = Vec::new();
     let device = |volume: &BootVolume, source: &str| {
@@ -269,7 +270,7 @@ fn devices(spec: &NovaServer<Closed>) -> Vec<Value> {
             root["boot_index"] = 0.into();
             devices.push(root);
         }
-        // With further disks the local one has to be said as well.
+        // With additional disks the local one has to be listed as well.
         None if !spec.volumes.is_empty() => devices.push(json!({
             "source_type": "image",
             "destination_type": "local",
@@ -283,7 +284,7 @@ fn devices(spec: &NovaServer<Closed>) -> Vec<Value> {
     devices
 }
 
-/// The disks in a line of text, for the metadata: `root 20 ssd; 100 -`.
+/// The disks as a line of text, for the metadata: `root 20 ssd; 100 -`.
 fn disks(spec: &NovaServer<Closed>) -> String {
     let one = |volume: &BootVolume| {
         let kept = if volume.keep { " keep" } else { "" };
@@ -293,7 +294,7 @@ fn disks(spec: &NovaServer<Closed>) -> String {
     std::iter::once(root).chain(spec.volumes.iter().map(one)).collect::<Vec<_>>().join("; ")
 }
 
-/// What [`disks`] has written.
+/// Parses the text of [`disks`].
 fn read_disks(text: &str) -> (Option<BootVolume>, Vec<BootVolume>) {
     let one = |part: &str| {
         let mut words = part.split(' ');
@@ -325,7 +326,7 @@ impl Servers {
         let shown = text(&found.image);
         let spec = NovaServer {
             flavor: Id::new(text(&found.flavor)),
-            // What it was rebuilt with counts.
+            // The image of the last rebuild counts.
             image: Id::new(if shown.is_empty() { image.unwrap_or_default() } else { shown }),
             port: Id::new(port),
             key_pair: found.key_name.as_deref().map(Id::new),
@@ -340,13 +341,13 @@ impl Servers {
     }
 }
 
-/// What a server says of whose it is.
+/// The mark of a server.
 pub(crate) fn mark(clients: &Clients, scope: &Scope, found: &FoundServer) -> Option<kops_core::cloud::Mark> {
     let ours = found.tenant_id.as_deref().is_none_or(|project| project == clients.project());
     tags::mark_of_metadata(scope, &found.metadata).filter(|_| ours)
 }
 
-/// How a server fares. <https://docs.openstack.org/api-guide/compute/server_concepts.html>
+/// The state of a server. <https://docs.openstack.org/api-guide/compute/server_concepts.html>
 pub(crate) fn state(found: &FoundServer) -> State {
     if found.task_state.as_deref() == Some("deleting") {
         return State::Deleting;
@@ -355,11 +356,11 @@ pub(crate) fn state(found: &FoundServer) -> State {
         "BUILD" | "REBUILD" | "UNKNOWN" => State::Pending,
         "ERROR" => {
             let why = found.fault.as_ref().map(|fault| fault.message.as_str()).unwrap_or_default();
-            let why = if why.is_empty() { "Compute does not say why" } else { why };
+            let why = if why.is_empty() { "Compute gives no reason" } else { why };
             State::Failed(why.to_owned())
         }
         "DELETED" | "SOFT_DELETED" => State::Gone,
-        // Whoever has stopped, paused or shelved it will know why.
+        // Stopped, paused or shelved on purpose.
         _ => State::Ready,
     }
 }

@@ -13,16 +13,16 @@ use super::rest;
 use crate::clients::{Call, Clients, Service};
 use crate::tags;
 
-/// Servers that are kept apart, or together, when hosts are chosen for them. Its name says whose it is.
+/// Servers that the scheduler keeps apart or together. The mark is its name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerGroup {
-    /// One of [`POLICIES`](Self::POLICIES). `anti-affinity`: never two on a host; `soft-anti-affinity`: if it can be
-    /// helped.
+    /// One of [`POLICIES`](Self::POLICIES). `anti-affinity`: never two on a host; `soft-anti-affinity`: if
+    /// possible.
     pub policy: String,
 }
 
 impl ServerGroup {
-    /// Whether servers are kept apart, or together; the soft ones if it can be helped.
+    /// Whether servers are kept apart or together; the soft policies only if possible.
     pub const POLICIES: [&'static str; 4] =
         ["anti-affinity", "soft-anti-affinity", "affinity", "soft-affinity"];
 }
@@ -37,16 +37,16 @@ pub(crate) struct FoundGroup {
     pub(crate) id: String,
     name: String,
     policies: Vec<String>,
-    /// The identifiers of the servers in it.
+    /// The identifiers of its servers.
     #[serde(default)]
     pub(crate) members: Vec<String>,
     #[serde(default)]
     project_id: Option<String>,
 }
 
-/// Since 2.15 there are soft policies.
+/// Soft policies exist since 2.15.
 const WITH_SOFT_POLICIES: &str = "2.15";
-/// Groups of a page; the listing has no links, so a full page may not be the last.
+/// Groups per page; the listing has no links, so a full page may not be the last.
 const PAGE: usize = 1000;
 
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Handler for ServerGroups {
     }
 
     async fn update(&self, request: Update<'_, ServerGroup>) -> Result<Object<ServerGroup>> {
-        // Nothing of it changes in place.
+        // No field can be changed in place.
         Ok(request.object.clone())
     }
 
@@ -102,7 +102,7 @@ impl ServerGroups {
     }
 }
 
-/// The groups of the project, as one observation found them.
+/// The groups of the project, listed once per observation.
 pub(crate) async fn of_project(
     clients: &Clients,
     query: &Query<'_>,

@@ -18,29 +18,29 @@ use super::rest::{self, Collection, Common};
 use crate::clients::Clients;
 use crate::tags::Tags;
 
-/// A range of addresses in a network; it spans the zones.
+/// A CIDR in a network; it spans the availability zones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct NeutronSubnet<S: Stage = Open> {
     /// The network.
     pub network: At<S, Id<NeutronNetwork>>,
-    /// The range.
+    /// The CIDR.
     pub cidr: IpNet,
-    /// Addresses of name servers for its machines, in order; the cloud's own when empty.
+    /// Addresses of name servers for its machines, in order; the cloud's own if empty.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub name_servers: Setting<Vec<String>>,
-    /// Routes that its machines learn, by destination: the address of the next hop.
+    /// Host routes of its machines, by destination, with the address of the next hop.
     #[serde(default)]
     pub routes: BTreeSet<HostRoute>,
-    /// Tags beyond those of the task.
+    /// Tags in addition to the ownership tags.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// A route that machines of a subnet learn.
+/// A host route of machines in a subnet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HostRoute {
-    /// Where to.
+    /// The destination.
     pub destination: IpNet,
     /// The address of the next hop, in the subnet.
     pub nexthop: String,
@@ -78,7 +78,7 @@ impl Handler for Subnets {
 
     fn mutability(&self, field: &str) -> Mutability {
         match field {
-            // Every machine in the subnet would have to go with it.
+            // Every machine in the subnet would have to be replaced with it.
             "network" | "cidr" => Mutability::Immutable,
             _ => Mutability::InPlace,
         }
@@ -154,7 +154,7 @@ impl Subnets {
     }
 }
 
-/// The subnets of the project, as one observation found them, with the tasks that they were made for.
+/// The subnets of the project, listed once per observation, with the tasks that they were created for.
 pub(super) async fn of_project(clients: &Clients, query: &Query<'_>) -> Result<std::sync::Arc<Vec<Found>>> {
     SUBNETS.of_project(clients, query).await
 }

@@ -20,15 +20,15 @@ use crate::tags::{self, Metadata};
 /// A disk that outlives servers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CinderVolume {
-    /// In GiB. It grows; it does not shrink.
+    /// The size in GiB. It can grow, but not shrink.
     pub size: u32,
     /// The cloud's name of the volume type.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub volume_type: Setting<String>,
-    /// The zone of volumes.
+    /// The availability zone.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub zone: Setting<String>,
-    /// Metadata beyond that of ownership.
+    /// Metadata in addition to the ownership metadata.
     #[serde(default)]
     pub metadata: Metadata,
 }
@@ -64,7 +64,7 @@ const VOLUMES: &str = "volumes/detail";
 /// Since 3.42 a volume that is in use can be extended.
 const EXTENDS_IN_USE: &str = "3.42";
 
-/// The volumes of the project, as one observation found them.
+/// The volumes of the project, listed once per observation.
 pub(crate) async fn of_project(
     clients: &Clients,
     query: &Query<'_>,
@@ -89,7 +89,7 @@ impl Handler for Volumes {
 
     fn mutability(&self, field: &str) -> Mutability {
         match field {
-            // Another volume would be empty.
+            // A new volume would be empty.
             "volume_type" | "zone" => Mutability::Immutable,
             _ => Mutability::InPlace,
         }
@@ -142,10 +142,10 @@ impl Handler for Volumes {
         if changed.contains("size") {
             if spec.size < object.spec.size {
                 return Err(Error::invalid(format!(
-                    "a volume of {} GiB does not shrink to {}",
+                    "a volume cannot shrink: it has {} GiB, but {} are requested",
                     object.spec.size, spec.size
                 ))
-                .with_hint("leave the size, or replace the volume by hand"));
+                .with_hint("restore the size, or replace the volume manually"));
             }
             let body = json!({ "os-extend": { "new_size": spec.size } });
             let call = Call::post(Service::Volume, path("action"), body).microversion(EXTENDS_IN_USE);
@@ -180,14 +180,14 @@ impl Volumes {
         let state = match found.status.as_str() {
             "creating" | "extending" | "retyping" | "downloading" => State::Pending,
             "deleting" => State::Deleting,
-            "error" => State::Failed("Block Storage could not make the volume".to_owned()),
+            "error" => State::Failed("Block Storage could not create the volume".to_owned()),
             _ => State::Ready,
         };
         tags::object(mark(&self.0, scope, found), &found.id, spec).state(state)
     }
 }
 
-/// What a volume says of whose it is.
+/// The mark of a volume.
 pub(crate) fn mark(clients: &Clients, scope: &Scope, found: &FoundVolume) -> Option<kops_core::cloud::Mark> {
     let ours = found.project.as_deref().is_none_or(|project| project == clients.project());
     tags::mark_of_metadata(scope, &found.metadata).filter(|_| ours)

@@ -17,9 +17,10 @@ use super::volume::FoundVolume;
 use super::{CinderVolume, NovaServer, rest, server, volume};
 use crate::clients::{Call, Clients, Service};
 
-/// A volume in a server. It bears no mark: it is the scope's when a task wants it and the volume is the scope's.
+/// An attachment of a volume to a server. It carries no mark: it is owned by the scope if a task requests it
+/// and the volume is owned.
 ///
-/// What a server attaches by itself, as those of the control plane do with the disks of etcd, is not shown.
+/// Volumes that a server attaches by itself, as control-plane machines do with etcd disks, are not returned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct VolumeAttachment<S: Stage = Open> {
@@ -37,7 +38,7 @@ impl Resource for VolumeAttachment {
 #[derive(Debug)]
 pub(crate) struct VolumeAttachments(pub(crate) Clients);
 
-/// Which volume is in which server.
+/// The attachments, as pairs of volume and server.
 fn pairs(volumes: &[FoundVolume]) -> Vec<(&FoundVolume, &str)> {
     let mut pairs = Vec::new();
     for volume in volumes {
@@ -46,7 +47,7 @@ fn pairs(volumes: &[FoundVolume]) -> Vec<(&FoundVolume, &str)> {
     pairs
 }
 
-/// A volume is in one server at a time.
+/// A volume is attached to one server at a time.
 fn id_of(server: &str, volume: &str) -> String {
     format!("{server}/{volume}")
 }
@@ -55,7 +56,7 @@ fn id_of(server: &str, volume: &str) -> String {
 impl Handler for VolumeAttachments {
     type Kind = VolumeAttachment;
 
-    /// The second time the volume is in use already.
+    /// A second attempt fails because the volume is in use already.
     fn identity(&self) -> IdentityClass {
         IdentityClass::Tagged
     }
@@ -116,7 +117,7 @@ impl Handler for VolumeAttachments {
         &self,
         request: Update<'_, VolumeAttachment<Closed>>,
     ) -> Result<Object<VolumeAttachment<Closed>>> {
-        // Nothing of it changes in place.
+        // No field can be changed in place.
         Ok(request.object.clone())
     }
 

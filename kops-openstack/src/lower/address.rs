@@ -1,4 +1,4 @@
-//! An address becomes a floating one that leads nowhere yet.
+//! Lowers an address to a floating IP address that is not associated yet.
 
 use kops_core::Result;
 use kops_core::graph::{Handle, Id, Input};
@@ -21,7 +21,7 @@ impl Lowered<Site> for Address {
     }
 }
 
-/// Adds a floating address that leads to a port in a subnet.
+/// Adds a floating IP address for a port in a subnet.
 pub(super) fn add(
     name: &str,
     subnet: &Input<Id<Subnet>>,
@@ -31,7 +31,7 @@ pub(super) fn add(
     let external_network = external_network(cx);
     let tags = tags_with(cx, []);
     let address = cx.add(name, FloatingIp { external_network, port: Some(port), tags });
-    // The way there is through the router, and Networking refuses an address without one.
+    // The subnet is reached through the router; Networking rejects the association without one.
     for (name, spec) in cx.specs::<Subnet>()? {
         if Lowering::is_for(subnet, name) && matches!(spec.egress, Egress::Internet(_)) {
             cx.after(&address, &Handle::<RouterInterface>::named(name));

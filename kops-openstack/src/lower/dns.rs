@@ -1,4 +1,4 @@
-//! Zones and records of DNS become those of Designate.
+//! Lowers DNS zones and records to those of Designate.
 
 use std::collections::BTreeSet;
 
@@ -16,11 +16,8 @@ impl Lowered<Site> for DnsZone {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         if spec.network.is_some() {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "OpenStack has no zones that only a network sees",
-            )
-            .with_hint("use a public zone, or none"));
+            return Err(Error::new(ErrorKind::Unsupported, "OpenStack has no private DNS zones")
+                .with_hint("use a public zone, or none"));
         }
         cx.add(name, DesignateZone { name: bare_domain(&spec.name) });
         Ok(())
@@ -37,7 +34,7 @@ impl Lowered<Site> for DnsRecord {
                 if spec.record_type != RecordType::A {
                     return Err(Error::new(
                         ErrorKind::Unsupported,
-                        "a load balancer on OpenStack has an IPv4 address: only an A record leads to it",
+                        "a load balancer on OpenStack has an IPv4 address: it needs an A record",
                     ));
                 }
                 BTreeSet::from([address(&balancer, cx)?])
@@ -55,7 +52,7 @@ impl Lowered<Site> for DnsRecord {
     }
 }
 
-/// The address under which a load balancer is reached.
+/// The address of a load balancer.
 fn address(balancer: &Input<Id<LoadBalancer>>, cx: &Lowering<'_>) -> Result<Input<String>> {
     let specs = cx.specs::<LoadBalancer>()?;
     match specs.iter().find(|(name, _)| Lowering::is_for(balancer, name)) {
@@ -67,6 +64,6 @@ fn address(balancer: &Input<Id<LoadBalancer>>, cx: &Lowering<'_>) -> Result<Inpu
             ErrorKind::Unsupported,
             "whether a shared load balancer has a public address is not known",
         )
-        .with_hint("give the record the address itself")),
+        .with_hint("use the address itself as the record's value")),
     }
 }

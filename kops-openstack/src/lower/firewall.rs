@@ -1,8 +1,10 @@
-//! A firewall becomes a security group, its rules a set of rules; except one around load balancers.
+//! Lowers a firewall to a security group, and its rules to a set of rules; except for firewalls of load
+//! balancers.
 //!
-//! A load balancer has no security group of ours: its service makes one, and lets in whom each listener allows. So
-//! the rules of a firewall around load balancers become what their listeners allow ([`allowed`]), and a rule that
-//! lets such a firewall's members in lets the subnets of those load balancers in: that is where they connect from.
+//! A load balancer has no security group of ours: its service creates one, and allows what each listener
+//! allows. So the rules of a load balancer's firewall are lowered to what its listeners allow ([`allowed`]),
+//! and a rule that allows traffic from such a firewall's members allows the subnets of those load balancers,
+//! from where they connect.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +50,7 @@ impl Lowered<Site> for FirewallRules {
     }
 }
 
-/// The load balancers that a firewall is around.
+/// The load balancers with a firewall.
 fn balancers_in(
     is_it: impl Fn(&Input<Id<Firewall>>) -> bool,
     cx: &Lowering<'_>,
@@ -65,9 +67,9 @@ fn peers(rule: &FirewallRule, cx: &Lowering<'_>) -> Result<Vec<RulePeer>> {
         Peer::PrefixList(list) => {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("OpenStack keeps no prefix lists: {list}"),
+                format!("OpenStack does not support prefix lists: {list}"),
             )
-            .with_hint("write the ranges"));
+            .with_hint("list the CIDRs"));
         }
         Peer::Group(group) => {
             let balancers = balancers_in(|it| it == group, cx)?;
@@ -84,7 +86,7 @@ fn peers(rule: &FirewallRule, cx: &Lowering<'_>) -> Result<Vec<RulePeer>> {
     })
 }
 
-/// The ranges that a load balancer's address may be of.
+/// The CIDRs that may contain a load balancer's address.
 fn ranges_of(balancer: &LoadBalancer, cx: &Lowering<'_>) -> Result<Vec<IpNet>> {
     let mut ranges = Vec::new();
     let subnets = cx.specs::<Subnet>()?;
@@ -95,17 +97,18 @@ fn ranges_of(balancer: &LoadBalancer, cx: &Lowering<'_>) -> Result<Vec<IpNet>> {
             None => {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
-                    "the range of the load balancer's subnet is not known, and machines must let it in",
+                    "the CIDR of the load balancer's subnet, from which machines must allow traffic, is not known",
                 )
-                .with_hint("let the load balancer stand in a subnet of the graph"));
+                .with_hint("place the load balancer in a subnet of the graph"));
             }
         }
     }
     Ok(ranges)
 }
 
-/// Who may connect to a port of a load balancer: the ranges that the rules of its firewalls let in, everybody when it
-/// has no firewalls. Machines of groups are let in by the ranges of all subnets of the network.
+/// The sources that may connect to a port of a load balancer: the CIDRs that the rules of its firewalls
+/// allow, or any if it has no firewalls. For machines of groups, these are the CIDRs of all subnets of the
+/// network.
 pub(super) fn allowed(
     balancer: &LoadBalancer,
     port: u16,
@@ -133,13 +136,13 @@ pub(super) fn allowed(
             Peer::PrefixList(_) => {}
         }
     }
-    // Everybody is everybody, whoever else is named.
+    // "Any" includes every other source.
     let everybody = Input::Known("0.0.0.0/0".to_owned());
     if allowed.contains(&everybody) {
         return Ok(BTreeSet::new());
     }
     if allowed.is_empty() && !balancer.firewalls.is_empty() {
-        // An empty list would let everybody in.
+        // An empty list would allow any source.
         allowed.insert("255.255.255.255/32".to_owned().into());
     }
     Ok(allowed)

@@ -1,5 +1,5 @@
-//! An internet gateway becomes a router, which also translates the addresses of machines without public ones: there
-//! are no NAT gateways beside it.
+//! Lowers an internet gateway to a router, which also translates the addresses of machines without public
+//! ones: there are no separate NAT gateways.
 
 use kops_core::lower::Lowered;
 use kops_core::resource::{InternetGateway, NatGateway};
@@ -30,6 +30,6 @@ impl Lowered<Site> for NatGateway {
             ErrorKind::Unsupported,
             "OpenStack has no NAT gateways: the router translates addresses",
         )
-        .with_hint("let private subnets go out by the internet gateway"))
+        .with_hint("use the internet gateway as the egress of private subnets"))
     }
 }

@@ -1,5 +1,5 @@
-//! An identity becomes nothing: machines of OpenStack have none. What a machine may do in the cloud follows from the
-//! credentials that its configuration brings along.
+//! Drops identities: machines of OpenStack have none. A machine's permissions in the cloud are those of the
+//! credentials in its configuration.
 
 use kops_core::lower::Lowered;
 use kops_core::resource::Identity;
@@ -7,7 +7,7 @@ use kops_core::{Error, ErrorKind, Result};
 
 use super::{Lowering, Site};
 
-/// The extension that tells what a machine is in a Kubernetes cluster.
+/// The extension with a machine's role in a Kubernetes cluster.
 const CLUSTER: &str = "kops/Identity";
 
 impl Lowered<Site> for Identity {
@@ -17,9 +17,9 @@ impl Lowered<Site> for Identity {
     const IMPLICIT: bool = true;
 
     fn lower(_: &str, spec: Self, _: &mut Lowering<'_>) -> Result<()> {
-        // What a machine is in a cluster says nothing here: its credentials come another way.
+        // A machine's role in a cluster has no effect here: its credentials come from elsewhere.
         let Some(extension) = spec.extensions.names().find(|name| *name != CLUSTER) else { return Ok(()) };
-        let message = format!("machines of OpenStack have no identities for {extension} to be said of");
+        let message = format!("machines of OpenStack have no identity to which {extension} could apply");
         Err(Error::new(ErrorKind::Unsupported, message))
     }
 }

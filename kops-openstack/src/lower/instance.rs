@@ -1,4 +1,4 @@
-//! A single machine becomes a port and a server.
+//! Lowers a single machine to a port and a server.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
-//! An instance group becomes a server group, and for each of its machines a port and a server.
+//! Lowers an instance group to a server group, and a port and a server for each of its machines.
 //!
-//! Machines do not come by themselves: there are as many as the group's minimum. They are called after the group,
-//! `nodes-1`, `nodes-2` …, and spread over its subnets and zones in turn.
+//! The number of machines is the group's minimum, because nothing scales it. They are named after the group,
+//! `nodes-1`, `nodes-2`, …, and distributed over its subnets and zones in turn.
 
 use kops_core::graph::Handle;
 use kops_core::lower::Lowered;
@@ -15,7 +15,7 @@ use crate::kinds::ServerGroup;
 use crate::kinds::server::GROUP;
 use crate::tags::Metadata;
 
-/// Machines are kept apart if it can be helped: a cloud of few hosts still gets its cluster.
+/// Machines are kept apart if possible: a cloud with few hosts can still run the cluster.
 const POLICY: &str = "soft-anti-affinity";
 
 impl Lowered<Site> for InstanceGroup {
@@ -23,10 +23,7 @@ impl Lowered<Site> for InstanceGroup {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         if spec.spot.is_some() {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "OpenStack has no machines that it may take back",
-            ));
+            return Err(Error::new(ErrorKind::Unsupported, "OpenStack has no spot machines"));
         }
         let subnets: Vec<_> = spec.subnets.iter().collect();
         if subnets.is_empty() {
@@ -59,7 +56,7 @@ impl Lowered<Site> for InstanceGroup {
     }
 }
 
-/// The names of the machines of a group: the number goes before the scope's name.
+/// The names of a group's machines: the number precedes the scope's name.
 pub(super) fn slots(group: &str, spec: &InstanceGroup, scope: &str) -> Vec<String> {
     let own = group.strip_suffix(scope).and_then(|own| own.strip_suffix('.'));
     (1..=spec.min)

@@ -1,5 +1,5 @@
-//! A load balancer becomes one with a listener, a pool, its members and a health monitor for each port; and a public
-//! one has a floating address.
+//! Lowers a load balancer to one with a listener, a pool, its members and a health monitor for each port, and
+//! a floating IP address if it is public.
 
 use std::collections::BTreeSet;
 
@@ -22,14 +22,14 @@ impl Lowered<Site> for LoadBalancer {
     const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
         &[(Self::DNS_NAME.name(), OctaviaLoadBalancer::ADDRESS.name())];
 
-    /// A public one is reached under its floating address.
+    /// A public load balancer is reached at its floating IP address.
     const OUTLET: Option<Outlet<Self>> = Some(|spec, output| {
         let public = spec.scheme == Scheme::Public && output == Self::DNS_NAME.name();
         public.then_some((<FloatingIp>::KIND, FloatingIp::IP.name()))
     });
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
-        // An address is of one subnet; which, must not change when another is added behind it.
+        // The address is in one subnet, which must not change when others are added after it.
         let Some(subnet) = spec.subnets.first().cloned() else {
             return Err(Error::invalid("a load balancer needs a subnet for its address"));
         };
@@ -52,7 +52,8 @@ impl Lowered<Site> for LoadBalancer {
     }
 }
 
-/// What belongs to a port. Each waits until the one before is set up: the whole balancer is busy meanwhile.
+/// The parts of a port. Each waits for the previous one, because the whole load balancer is busy in the
+/// meantime.
 fn port(
     name: &str,
     spec: &LoadBalancer,
@@ -67,9 +68,12 @@ fn port(
         _ => {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                format!("a load balancer on OpenStack cannot listen on port {} like that", listener.port),
+                format!(
+                    "a load balancer on OpenStack does not support the protocol of port {}",
+                    listener.port
+                ),
             )
-            .with_hint("it speaks TCP, without a certificate, or UDP"));
+            .with_hint("use TCP, without a certificate, or UDP"));
         }
     };
     let task = format!("{name}-{}", listener.port);
@@ -96,9 +100,9 @@ fn port(
     if check.port.is_some_and(|port| port != listener.target_port) {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            "on OpenStack a health check asks the port that clients are sent to",
+            "on OpenStack a health check uses the port of the machines",
         )
-        .with_hint("leave the port of the health check out"));
+        .with_hint("remove the port of the health check"));
     }
     let kind = match (protocol, &check.https_path) {
         (_, Some(_)) => "HTTPS",

@@ -1,4 +1,4 @@
-//! A machine: a port, a server, and a floating address if it is to have a public one.
+//! A machine: a port, a server, and a floating IP address if it has a public address.
 
 use kops_core::graph::{Handle, Id, Input, Secret, Setting};
 use kops_core::resource::{Firewall, InstanceDisk, MachineOptions, Network, SshKey, Subnet};
@@ -10,7 +10,7 @@ use crate::kinds::server;
 use crate::kinds::{AddressPair, BootVolume, NeutronNetwork, NeutronPort, NovaServer, ServerGroup};
 use crate::tags::Metadata;
 
-/// What a machine is like.
+/// The properties of a machine.
 pub(super) struct Machine<'a> {
     pub(super) subnet: &'a Input<Id<Subnet>>,
     pub(super) zone: Option<&'a str>,
@@ -23,7 +23,7 @@ pub(super) struct Machine<'a> {
     pub(super) volumes: &'a BTreeMap<String, InstanceDisk>,
     pub(super) options: &'a MachineOptions,
     pub(super) labels: &'a BTreeMap<String, String>,
-    /// Metadata beyond the labels.
+    /// Metadata in addition to the labels.
     pub(super) metadata: Metadata,
     pub(super) server_group: Option<Input<Id<ServerGroup>>>,
     pub(super) allowed_address_pairs: BTreeSet<AddressPair>,
@@ -65,7 +65,7 @@ pub(super) fn add(name: &str, machine: Machine<'_>, cx: &mut Lowering<'_>) -> Re
     Ok(())
 }
 
-/// The network that a subnet is in; of a shared one, the network of the graph, when it is the only one.
+/// The network of a subnet; for a shared subnet, the graph's only network.
 fn network_of(subnet: &Input<Id<Subnet>>, cx: &Lowering<'_>) -> Result<Input<Id<NeutronNetwork>>> {
     if let Some((_, spec)) =
         cx.specs::<Subnet>()?.into_iter().find(|(name, _)| Lowering::is_for(subnet, name))
@@ -76,30 +76,30 @@ fn network_of(subnet: &Input<Id<Subnet>>, cx: &Lowering<'_>) -> Result<Input<Id<
         [only] => Ok(Handle::<NeutronNetwork>::named(only).id()),
         _ => Err(Error::new(
             ErrorKind::Unsupported,
-            "the network of a shared subnet is not known, and a port needs it",
+            "the network of a shared subnet, which a port needs, is not known",
         )
-        .with_hint("have one network in the graph, shared or its own, beside the subnets")),
+        .with_hint("add the network to the graph, shared or not, together with the subnets")),
     }
 }
 
 fn volume(volume: &InstanceDisk) -> Result<BootVolume> {
     let unsupported =
         |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what.to_owned()).with_hint(hint));
-    let by_type = "choose a volume type that has it, see `openstack volume type list`";
+    let by_type = "use a volume type that has it, see `openstack volume type list`";
     if volume.iops.is_some() || volume.throughput_mibps.is_some() {
-        return unsupported("volumes on OpenStack have no speed of their own: their type has", by_type);
+        return unsupported("on OpenStack the volume type determines the performance of a volume", by_type);
     }
     if volume.encrypted || volume.kms_key.is_some() {
-        return unsupported("volumes on OpenStack are encrypted by their type", by_type);
+        return unsupported("on OpenStack the volume type determines the encryption of a volume", by_type);
     }
     Ok(BootVolume { size: volume.size_gib, volume_type: volume.disk_type.clone(), keep: volume.keep })
 }
 
-/// The volume that a server boots from. One without a size is the flavor's disk.
+/// The volume that a server boots from. Without a size, it is the flavor's disk.
 fn boot_volume(root: &InstanceDisk) -> Result<Option<BootVolume>> {
     let root = volume(root)?;
     if root.size == 0 && (root.keep || root.volume_type.is_some()) {
-        return Err(Error::invalid("a volume to boot from needs a size"));
+        return Err(Error::invalid("a boot volume needs a size"));
     }
     Ok((root.size > 0).then_some(root))
 }

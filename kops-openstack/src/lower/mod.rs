@@ -1,6 +1,6 @@
-//! Lowering: agnostic tasks become native ones.
+//! Lowering: from agnostic tasks to native ones.
 //!
-//! Each agnostic kind is a file with an `impl` of [`Lowered`]. Names are kept.
+//! Each agnostic kind has a file with an `impl` of [`Lowered`]. Names are kept.
 
 mod address;
 mod dns;
@@ -30,31 +30,31 @@ use crate::tags::{self, Tags};
 
 const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "OpenStack", kinds: every::<Site>(), parts: PARTS };
 
-/// What lowering knows of the cloud.
+/// What lowering knows about the cloud.
 pub(crate) struct Site {
-    /// The network that leads to the internet, by name or identifier; the only one when empty.
+    /// The external network, by name or identifier; the only one if empty.
     pub(crate) external_network: String,
-    /// Name servers for machines in new subnets; the cloud's own when empty.
+    /// Name servers for machines in new subnets; the cloud's own if empty.
     pub(crate) name_servers: Vec<String>,
 }
 
-/// A graph on its way to OpenStack's kinds.
+/// A graph that is being lowered to OpenStack's kinds.
 pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 
-/// A graph of agnostic and native tasks as one of native tasks only; the tasks of `kinds` pass through.
+/// Lowers a graph of agnostic and native tasks to one of native tasks only; tasks of `kinds` are kept as they are.
 ///
 /// # Errors
-/// Everything that OpenStack cannot do, at once.
+/// Everything that OpenStack does not support, at once.
 pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, site: &Site, kinds: &HashSet<&str>) -> Result<Native> {
     LOWERINGS.lower(graph, scope, site, kinds)
 }
 
-/// A reference to an agnostic object as one to the object that stands for it.
+/// A reference to an agnostic object as one to the native object that implements it.
 fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
     kops_core::lower::native::<Site, A>(id)
 }
 
-/// The network that leads to the internet.
+/// The external network.
 fn external_network(cx: &mut Lowering<'_>) -> Input<Id<ExternalNetwork>> {
     let name = cx.provider().external_network.as_str();
     cx.looked_up::<ExternalNetwork>(if name.is_empty() { ExternalNetwork::THE_ONLY_ONE } else { name }).id()
@@ -75,11 +75,11 @@ fn zone(cx: &mut Lowering<'_>, name: &str) -> Input<Id<AvailabilityZone>> {
     cx.looked_up::<AvailabilityZone>(name).id()
 }
 
-/// Tags beyond the task's: the scope and its labels, and these.
+/// Tags in addition to the ownership tags: the scope and its labels, and these.
 fn tags_with<'t>(cx: &Lowering<'_>, more: impl IntoIterator<Item = (&'t String, &'t String)>) -> Tags {
     let mut all = cx.scope().extra_labels().clone();
     all.extend(more.into_iter().map(|(key, value)| (key.clone(), value.clone())));
-    // Where the creating call takes no tags, this is what has them set afterwards.
+    // If the creating call does not accept tags, this causes them to be set afterwards.
     all.insert(tags::CLUSTER.to_owned(), cx.scope().name().to_owned());
     all
 }

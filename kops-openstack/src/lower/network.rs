@@ -1,4 +1,4 @@
-//! A network becomes a network. Its ranges are those of its subnets: it has none of its own.
+//! Lowers a network to a network. It has no ranges of its own; its subnets have.
 
 use ipnet::IpNet;
 use kops_core::lower::Lowered;
@@ -17,7 +17,7 @@ impl Lowered<Site> for Network {
                 ErrorKind::Unsupported,
                 "networks with IPv6 are not supported on OpenStack yet",
             )
-            .with_hint("use IPv4 ranges"));
+            .with_hint("use IPv4 CIDRs"));
         }
         let tags = tags_with(cx, []);
         cx.add(name, NeutronNetwork { tags });

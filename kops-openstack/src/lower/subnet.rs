@@ -1,4 +1,4 @@
-//! A subnet becomes a subnet, with an interface of the router that leads out.
+//! Lowers a subnet to a subnet with an interface of its router.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ impl Lowered<Site> for Subnet {
 
     const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("labels", "tags")];
 
-    /// Its zone says nothing: subnets span the zones.
+    /// Its zone is ignored: subnets span the availability zones.
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         if matches!(spec.cidr, IpNet::V6(_)) {
             return Err(Error::new(
@@ -41,10 +41,10 @@ impl Lowered<Site> for Subnet {
             Egress::Nat(_) | Egress::Existing(_) => {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
-                    "on OpenStack the way out of a subnet is a router",
+                    "on OpenStack the egress of a subnet must be a router",
                 )
                 .with_hint(
-                    "let it go out by the internet gateway, which becomes the router, or by nothing",
+                    "use the internet gateway, which is lowered to the router, as its egress, or none",
                 ));
             }
         }
@@ -57,9 +57,9 @@ fn route(route: &Route) -> Result<HostRoute> {
     if route.target.parse::<IpAddr>().is_err() {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            format!("`{}` is nothing that a route can lead to on OpenStack", route.target),
+            format!("`{}` is not a valid route target on OpenStack", route.target),
         )
-        .with_hint("give the address of the next hop, in the subnet"));
+        .with_hint("use the address of the next hop, in the subnet"));
     }
     Ok(HostRoute { destination: route.cidr.trunc(), nexthop: route.target.clone() })
 }

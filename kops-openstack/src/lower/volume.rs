@@ -1,4 +1,4 @@
-//! A volume becomes a volume.
+//! Lowers a volume to a volume.
 
 use kops_core::graph::Setting;
 use kops_core::lower::{Lowered, setting};
@@ -19,9 +19,9 @@ impl Lowered<Site> for Volume {
         {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                "speed and encryption of a volume on OpenStack are its type's",
+                "on OpenStack the volume type determines performance and encryption of a volume",
             )
-            .with_hint("choose a volume type that has them, see `openstack volume type list`"));
+            .with_hint("use a volume type that has them, see `openstack volume type list`"));
         }
         let labels = cx.scope().extra_labels().iter().chain(&spec.labels);
         let metadata = labels.map(|(key, value)| (tags::volume_key(key), value.clone())).collect();

@@ -12,7 +12,7 @@ use super::Consent;
 pub(crate) struct Delete {
     #[command(subcommand)]
     pub(crate) what: Option<DeleteWhat>,
-    /// Files that name what to delete; - is the standard input.
+    /// Files that name what to delete, or - for standard input.
     #[arg(short, long = "filename", value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
@@ -21,18 +21,18 @@ pub(crate) struct Delete {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeleteWhat {
-    /// Delete a cluster: all that it has in the cloud, then its specification.
+    /// Delete a cluster: its objects in the cloud, then its specification.
     Cluster(DeleteCluster),
-    /// Delete an instance group: its machines, at once and without draining, then its specification.
+    /// Delete an instance group: its machines, immediately and without draining, then its specification.
     ///
-    /// Other pending changes of the cluster are left alone.
+    /// Other pending changes of the cluster are not applied.
     #[command(name = "instancegroup", visible_alias = "ig", aliases = ["instancegroups", "instance-group"])]
     InstanceGroup(DeleteGroup),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DeleteCluster {
-    /// The cluster.
+    /// The name of the cluster.
     #[arg(value_name = "NAME")]
     pub(crate) cluster: Option<String>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(crate) struct DeleteCluster {
 
 #[derive(Debug, Args)]
 pub(crate) struct DeleteGroup {
-    /// The instance group.
+    /// The name of the instance group.
     pub(crate) group: String,
     #[command(flatten)]
     pub(crate) consent: Consent,

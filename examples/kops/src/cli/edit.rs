@@ -4,9 +4,9 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Edit {
-    /// Change a cluster's specification.
+    /// Edit the specification of a cluster.
     Cluster(EditCluster),
-    /// Change an instance group's specification.
+    /// Edit the specification of an instance group.
     #[command(name = "instancegroup", visible_alias = "ig", aliases = ["instancegroups", "instance-group"])]
     InstanceGroup(EditGroup),
 }
@@ -14,10 +14,10 @@ pub(crate) enum Edit {
 /// Fields to change.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Changes {
-    /// Set a field: spec.kubernetesVersion=1.34.2. May be repeated.
+    /// Set a field, for example spec.kubernetesVersion=1.34.2. May be repeated.
     #[arg(long, value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Remove a field: spec.sshAccess. May be repeated.
+    /// Remove a field, for example spec.sshAccess. May be repeated.
     #[arg(long, value_name = "PATH")]
     pub(crate) unset: Vec<String>,
 }
@@ -30,7 +30,7 @@ impl Changes {
 
 #[derive(Debug, Args)]
 pub(crate) struct EditCluster {
-    /// The cluster.
+    /// The name of the cluster.
     #[arg(value_name = "NAME")]
     pub(crate) cluster: Option<String>,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(crate) struct EditCluster {
 
 #[derive(Debug, Args)]
 pub(crate) struct EditGroup {
-    /// The instance group.
+    /// The name of the instance group.
     pub(crate) group: String,
     #[command(flatten)]
     pub(crate) changes: Changes,

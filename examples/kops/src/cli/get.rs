@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-/// What to show; everything of a cluster unless told otherwise.
+/// What to show; a whole cluster by default.
 #[derive(Debug, Args)]
 pub(crate) struct Get {
     #[command(subcommand)]
@@ -13,7 +13,7 @@ pub(crate) struct Get {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GetWhat {
-    /// Show clusters; all of the state store unless some are named.
+    /// Show clusters; by default all clusters in the state store.
     #[command(visible_alias = "cluster")]
     Clusters(GetClusters),
     /// Show the instance groups of a cluster.
@@ -26,10 +26,10 @@ pub(crate) enum GetWhat {
     All(GetAll),
 }
 
-/// How to show it.
+/// Output format.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Format {
-    /// How to show it.
+    /// Output format.
     #[arg(long = "output", short = 'o', value_enum, default_value_t, global = true, value_name = "FORMAT")]
     pub(crate) output: GetFormat,
 }
@@ -39,7 +39,7 @@ pub(crate) enum GetFormat {
     /// A table.
     #[default]
     Table,
-    /// Documents that `create -f` and `replace -f` read.
+    /// Documents for `create -f` and `replace -f`.
     Yaml,
     /// JSON: one object, or a list of several.
     Json,
@@ -47,7 +47,7 @@ pub(crate) enum GetFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct GetClusters {
-    /// The clusters.
+    /// The names of the clusters; all by default.
     pub(crate) names: Vec<String>,
     /// Show specifications with all defaults filled in.
     #[arg(long)]
@@ -56,20 +56,20 @@ pub(crate) struct GetClusters {
 
 #[derive(Debug, Args)]
 pub(crate) struct GetGroups {
-    /// The instance groups; all of the cluster unless some are named.
+    /// The names of the instance groups; all of the cluster by default.
     pub(crate) groups: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GetInstances {
-    /// The cluster.
+    /// The name of the cluster.
     #[arg(value_name = "NAME")]
     pub(crate) cluster: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GetAll {
-    /// The cluster.
+    /// The name of the cluster.
     #[arg(value_name = "NAME")]
     pub(crate) cluster: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The arguments: kOps' verbs, flags and aliases. What they mean is in [`commands`](crate::commands).
+//! The command line: kOps' verbs, flags and aliases. [`commands`](crate::commands) implements them.
 
 mod create;
 mod delete;
@@ -22,7 +22,7 @@ pub(crate) use edit::{Changes, Edit, EditCluster, EditGroup};
 pub(crate) use get::{Get, GetClusters, GetFormat, GetGroups, GetWhat};
 pub(crate) use update::{PlanFormat, Update, UpdateCluster};
 
-/// Kubernetes clusters: specified, planned, applied, changed and deleted.
+/// Manage Kubernetes clusters: specify, plan, apply, change and delete them.
 #[derive(Debug, Parser)]
 #[command(name = "kops", version, disable_help_subcommand = true, infer_long_args = false)]
 pub(crate) struct Cli {
@@ -32,30 +32,30 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
-/// Which state store and which cluster.
+/// The state store and the cluster.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
-    /// Where the specifications are kept: file:///directory or s3://bucket/prefix.
+    /// Location of the state store, for example file:///directory or s3://bucket/prefix.
     #[arg(long, global = true, env = "KOPS_STATE_STORE", value_name = "URL")]
     pub(crate) state: Option<String>,
-    /// The cluster, where it is not given after the verb.
+    /// Name of the cluster, if it is not an argument of the command.
     #[arg(long, global = true, env = "KOPS_CLUSTER_NAME")]
     pub(crate) name: Option<String>,
 }
 
-/// Whether to do it.
+/// Confirmation.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Consent {
-    /// Do it; without, what would be done is shown.
+    /// Apply the changes; by default they are only shown.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// For how many seconds to wait while somebody else works on the cluster.
+    /// Seconds to wait while another process holds the cluster's lock.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     lock_timeout: u64,
 }
 
 impl Consent {
-    /// How long to wait while somebody else works on the cluster.
+    /// How long to wait while another process holds the cluster's lock.
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_secs(self.lock_timeout)
     }
@@ -63,33 +63,33 @@ impl Consent {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Create a cluster, an instance group, or what a file specifies.
+    /// Create a cluster, an instance group, or specifications from files.
     Create(Create),
-    /// Replace specifications by those of a file.
+    /// Replace specifications with those from files.
     Replace(Manifest),
-    /// Delete a cluster, an instance group, or what a file names.
+    /// Delete a cluster, an instance group, or what files specify.
     Delete(Delete),
-    /// Change a specification, in an editor or field by field.
+    /// Edit a specification, in an editor or field by field.
     #[command(subcommand)]
     Edit(Edit),
-    /// Show clusters, instance groups and instances.
+    /// Show clusters, instance groups and machines.
     Get(Get),
-    /// Make the cloud be as specified; without --yes, show what that would do.
+    /// Apply a specification to the cloud; without --yes, only show the plan.
     #[command(subcommand)]
     Update(Update),
     /// Print the version.
     Version,
-    /// Print a script by which a shell completes kops' arguments.
+    /// Print a completion script for a shell.
     Completion {
-        /// Which shell.
+        /// The shell.
         shell: Shell,
     },
 }
 
-/// Reads the arguments. Wrong ones are exit code 1: 2 means pending changes.
+/// Parses the arguments. Invalid ones exit with code 1, because 2 means pending changes.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|error| {
-        // Nothing is left to be done about a standard error that is closed.
+        // If standard error is closed, nothing more can be done.
         let _ = error.print();
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
@@ -98,7 +98,7 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
     })
 }
 
-/// The script by which a shell completes arguments.
+/// The completion script for a shell.
 pub(crate) fn completion(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "kops", &mut script);

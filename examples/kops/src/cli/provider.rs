@@ -1,39 +1,39 @@
-//! Flags that mean something on one cloud only, called as kOps calls them.
+//! Flags for a single cloud, with kOps' names.
 
 use clap::Args;
 use kops_core::{Error, Result};
 
-/// What one cloud alone understands.
+/// Flags for a single cloud.
 #[derive(Debug, Default, Args)]
 pub(crate) struct ProviderFlags {
-    /// The network that leads to the internet, by name or identifier; the only one unless given.
+    /// External network, by name or identifier; by default the only one.
     #[arg(long, value_name = "NETWORK", help_heading = "OpenStack")]
     os_ext_net: Option<String>,
-    /// Name servers for machines; the cloud's own unless given.
+    /// Name servers of machines; by default the cloud's own.
     #[arg(long, value_name = "ADDRESSES", help_heading = "OpenStack")]
     os_dns_servers: Option<String>,
-    /// The service account of the machines; one of the cluster's own unless given.
+    /// Service account of the machines; by default one of the cluster's own.
     #[arg(long, value_name = "EMAIL", help_heading = "GCE")]
     gce_service_account: Option<String>,
-    /// The subscription.
+    /// Subscription.
     #[arg(long, value_name = "ID", help_heading = "Azure")]
     azure_subscription_id: Option<String>,
-    /// The tenant.
+    /// Tenant.
     #[arg(long, value_name = "ID", help_heading = "Azure")]
     azure_tenant_id: Option<String>,
-    /// The resource group; one of the cluster's own unless given.
+    /// Resource group; by default one of the cluster's own.
     #[arg(long, value_name = "NAME", help_heading = "Azure")]
     azure_resource_group_name: Option<String>,
-    /// The user that may log in to machines.
+    /// User that may log in to machines.
     #[arg(long, value_name = "USER", help_heading = "Azure")]
     azure_admin_user: Option<String>,
 }
 
 impl ProviderFlags {
-    /// What the flags set in the specification, as `path=value`.
+    /// The changes that the flags make to the specification, as `path=value`.
     ///
     /// # Errors
-    /// `Invalid` when one is for another cloud.
+    /// `Invalid` if a flag is for another cloud.
     pub(crate) fn changes(&self, cloud: &str) -> Result<Vec<String>> {
         let flags = [
             ("os-ext-net", &self.os_ext_net, "openstack", "router.externalNetwork"),
@@ -48,8 +48,8 @@ impl ProviderFlags {
         for (flag, value, of, field) in flags {
             let Some(value) = value else { continue };
             if of != cloud {
-                return Err(Error::invalid(format!("--{flag} is for {of}, and the cluster is on {cloud}"))
-                    .with_hint("leave it out"));
+                return Err(Error::invalid(format!("--{flag} is for {of}, but the cluster is on {cloud}"))
+                    .with_hint("remove it"));
             }
             changes.push(format!("spec.cloudProvider.{of}.{field}={value}"));
         }

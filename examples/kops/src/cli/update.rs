@@ -6,40 +6,40 @@ use super::Consent;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Update {
-    /// Make the cloud be as specified; without --yes, show what that would do.
+    /// Apply a cluster's specification to the cloud; without --yes, only show the plan.
     Cluster(UpdateCluster),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct UpdateCluster {
-    /// The cluster.
+    /// The name of the cluster.
     #[arg(value_name = "NAME")]
     pub(crate) cluster: Option<String>,
     #[command(flatten)]
     pub(crate) consent: Consent,
-    /// Delete what the specification does not want any more.
+    /// Also delete objects that are no longer in the specification.
     #[arg(long)]
     pub(crate) prune: bool,
-    /// How to show the plan.
+    /// Output format of the plan.
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) output: PlanFormat,
-    /// Show new objects with all their fields, however many there are.
+    /// Show all fields of new objects, however many there are.
     #[arg(long)]
     pub(crate) full: bool,
-    /// Exit with 2 when changes are pending, 0 when there is nothing to do, 1 on errors.
+    /// Exit with code 2 if changes are pending, 0 if there are none, 1 on errors.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PlanFormat {
-    /// For people.
+    /// Text.
     #[default]
     Text,
     /// One document with `summary`, `changes` and, with --yes, `result`.
     Json,
-    /// A graph in Graphviz's language.
+    /// A Graphviz graph.
     Dot,
-    /// A graph in Mermaid's language.
+    /// A Mermaid graph.
     Mermaid,
 }

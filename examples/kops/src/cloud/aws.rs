@@ -1,4 +1,4 @@
-//! AWS; credentials come from where all AWS tools have them.
+//! AWS, with the credentials of AWS's own tools.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use kops_core::Result;
 use kops_core::clock::SystemClock;
 use kops_core::store::StoreOpener;
 
-/// What opens `s3://` state stores.
+/// The opener of `s3://` state stores.
 pub(super) fn stores() -> impl StoreOpener + 'static {
     S3Stores::new(AwsBuilder::from_env(), Arc::new(SystemClock::new()))
 }

@@ -1,4 +1,4 @@
-//! Azure; credentials are those of a service principal, of the machine, or of the Azure CLI.
+//! Azure, with the credentials of a service principal, of the machine, or of the Azure CLI.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use kops_core::Result;
 use kops_core::clock::SystemClock;
 use kops_core::store::StoreOpener;
 
-/// What opens `azureblob://` state stores.
+/// The opener of `azureblob://` state stores.
 pub(super) fn stores() -> impl StoreOpener + 'static {
     BlobStores::new(AzureBuilder::from_env(), Arc::new(SystemClock::new()))
 }
 
-/// The subscription and resource group of the specification, in the region of the cluster's subnets. A resource group
-/// that it names exists already, as in kOps; else the cluster has one of its own.
+/// The subscription and resource group of the specification, in the region of the cluster's subnets. As in
+/// kOps, a resource group in the specification exists already; without one, the cluster has one of its own.
 pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn ClusterCloud>> {
     let mut builder = AzureBuilder::from_env();
     if let Some(location) = cluster.region() {

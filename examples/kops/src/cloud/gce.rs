@@ -1,4 +1,4 @@
-//! Google Cloud; credentials are the application default ones.
+//! Google Cloud, with application default credentials.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use kops_core::clock::SystemClock;
 use kops_core::store::StoreOpener;
 use kops_gce::{GceBuilder, GcsStores};
 
-/// This program has no other use for TLS: which provider of cryptography it has is this connection's to say.
+/// This program uses TLS for nothing else, so this connection may choose the process' cryptography provider.
 fn builder() -> GceBuilder {
     GceBuilder::from_env().install_ring()
 }
 
-/// What opens `gs://` state stores.
+/// The opener of `gs://` state stores.
 pub(super) fn stores() -> impl StoreOpener + 'static {
     GcsStores::new(builder(), Arc::new(SystemClock::new()))
 }

@@ -1,4 +1,4 @@
-//! The embedded cloud, which is kept in a file from one run to the next. All DNS zones exist in it.
+//! The in-memory cloud, which is kept in a file from one run to the next. All DNS zones exist in it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use kops_core::{Error, Result};
 use crate::environment;
 use crate::state::State;
 
-/// The embedded cloud beside the state store, or where the environment says.
+/// The in-memory cloud in a file beside the state store, or where the environment says.
 pub(super) fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn ClusterCloud>> {
     let file = environment::memory_cloud().or_else(|| state.directory().as_deref().map(beside)).ok_or_else(
         || {
-            Error::invalid("the embedded cloud has no place to be kept in").with_hint(
+            Error::invalid("the in-memory cloud has no file to be stored in").with_hint(
                 "set KOPS_MEMORY_CLOUD to a file, or use a state store of the form file:///directory",
             )
         },
@@ -30,7 +30,7 @@ pub(super) fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn ClusterCl
     Ok(Arc::new(cloud))
 }
 
-/// Makes a public DNS zone in the embedded cloud, unless it is there.
+/// Creates a public DNS zone in the in-memory cloud, unless it exists.
 fn host_zone(cloud: &MemoryCloud, name: &str) -> Result<()> {
     let is_it = |zone: &MemoryObject| {
         zone.kind == DnsZone::KIND && zone.spec.get("name").is_some_and(|it| it == name)
@@ -42,7 +42,7 @@ fn host_zone(cloud: &MemoryCloud, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The file of the embedded cloud in a state store: no cluster can be called so.
+/// The file of the in-memory cloud in a state store: not a valid cluster name.
 fn beside(directory: &Path) -> PathBuf {
     directory.join(".memory-cloud.json")
 }

@@ -1,4 +1,4 @@
-//! From a name to a cloud: the one place of this program that knows which providers there are.
+//! From a name to a cloud: the only place of this program that knows the providers.
 
 #[cfg(feature = "aws")]
 mod aws;
@@ -32,7 +32,7 @@ const CLOUDS: &[&str] = &[
     "memory",
 ];
 
-/// The kinds of state stores, beside directories.
+/// The supported state stores, in addition to directories.
 pub(crate) fn stores() -> Stores {
     let stores = Stores::new();
     #[cfg(feature = "aws")]
@@ -49,10 +49,10 @@ pub(crate) fn stores() -> Stores {
 /// Connects to the cloud of a cluster.
 pub(crate) async fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn ClusterCloud>> {
     let provider = cluster.spec.cloud_provider.as_ref().ok_or_else(|| {
-        Error::invalid(format!("the specification of {} names no cloud", cluster.name()))
+        Error::invalid(format!("the specification of {} has no cloud", cluster.name()))
             .with_hint(format!("set spec.cloudProvider to one of: {}", CLOUDS.join(", ")))
     })?;
-    // Boxed: what connecting takes along would be part of every command.
+    // Boxed, because the connecting future would be part of every command's.
     match provider {
         #[cfg(feature = "aws")]
         CloudProvider::Aws(_) => Box::pin(aws::open(cluster)).await,
@@ -67,11 +67,11 @@ pub(crate) async fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn Clu
     }
 }
 
-/// The refusal of a cloud that this program does not know, or is built without.
+/// The error for a cloud that this program does not support, or is built without.
 fn unknown(name: &str) -> Error {
     if let Some(cloud) = left_out::ALL.iter().find(|cloud| cloud.name == name) {
         return cloud.refusal();
     }
-    Error::new(ErrorKind::Unsupported, format!("this program knows no cloud {name}"))
-        .with_hint(format!("it knows {}", CLOUDS.join(", ")))
+    Error::new(ErrorKind::Unsupported, format!("cloud {name} is not supported"))
+        .with_hint(format!("use one of: {}", CLOUDS.join(", ")))
 }

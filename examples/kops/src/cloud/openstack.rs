@@ -1,4 +1,4 @@
-//! OpenStack; credentials come from where all OpenStack tools have them: `OS_CLOUD` and clouds.yaml, or `OS_…`.
+//! OpenStack, with the credentials of OpenStack's own tools: `OS_CLOUD` and clouds.yaml, or `OS_…`.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use kops_core::clock::SystemClock;
 use kops_core::store::StoreOpener;
 use kops_openstack::{OpenstackBuilder, SwiftStores};
 
-/// What opens `swift://` state stores.
+/// The opener of `swift://` state stores.
 pub(super) fn stores() -> impl StoreOpener + 'static {
     SwiftStores::new(OpenstackBuilder::from_env(), Arc::new(SystemClock::new()))
 }
 
-/// The cloud, with what the specification says of its router.
+/// The cloud, with the router settings of the specification.
 pub(super) async fn open(cluster: &Cluster) -> Result<Arc<dyn ClusterCloud>> {
     let mut builder = OpenstackBuilder::from_env();
     let settings = cluster.spec.cloud_provider.as_ref().and_then(CloudProvider::openstack);

@@ -13,31 +13,31 @@ use crate::output;
 use crate::specification::{self, check_change};
 use crate::state::State;
 
-/// What to do about objects that are there, or are not.
+/// How existing and missing objects are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// All are new.
+    /// All objects must be new.
     Create,
-    /// All are there.
+    /// All objects must exist.
     Replace,
-    /// Either.
+    /// Objects may exist or not.
     Put,
 }
 
-/// Writes what files specify and the state store does not have yet.
+/// Writes specifications from files that the state store does not contain yet.
 pub(super) async fn create(state: &State, files: &[PathBuf]) -> Result<()> {
     write(state, files, Mode::Create).await
 }
 
-/// Writes what files specify in the place of what the state store has.
+/// Replaces specifications in the state store with those from files.
 pub(super) async fn replace(state: &State, arguments: &Manifest) -> Result<()> {
     write(state, &arguments.files, if arguments.force { Mode::Put } else { Mode::Replace }).await
 }
 
-/// Deletes what files name, as the verbs for single objects do.
+/// Deletes what files specify, like the commands for single objects.
 pub(super) async fn delete(state: &State, files: &[PathBuf], consent: Consent) -> Result<()> {
     for (name, sources) in by_cluster(state, files)? {
-        // With the cluster goes all that belongs to it.
+        // Deleting the cluster deletes everything that belongs to it.
         if sources.iter().any(|source| matches!(source.document.object, AnyObject::Cluster(_))) {
             delete_cluster::delete(state, &name, consent).await?;
             continue;
@@ -69,7 +69,7 @@ fn by_cluster(state: &State, files: &[PathBuf]) -> Result<std::collections::BTre
 }
 
 async fn write(state: &State, files: &[PathBuf], mode: Mode) -> Result<()> {
-    // Everything is checked before anything is written.
+    // Everything is validated before anything is written.
     let mut changes = Vec::new();
     for (name, sources) in by_cluster(state, files)? {
         changes.push(Change::prepare(state, state.registry().cluster(&name)?, sources, mode).await?);
@@ -80,7 +80,7 @@ async fn write(state: &State, files: &[PathBuf], mode: Mode) -> Result<()> {
     Ok(())
 }
 
-/// What shall be written about one cluster.
+/// What is to be written about one cluster.
 struct Change {
     store: ClusterStore,
     before: Option<ClusterState>,
@@ -103,7 +103,7 @@ impl Change {
         };
         let known = before.clone().map(ClusterFiles::from);
         let mut files = known.clone();
-        // What belongs to a cluster is put into it.
+        // Objects of a cluster are added to it.
         sources.sort_by_key(|source| !matches!(source.document.object, AnyObject::Cluster(_)));
         for source in &sources {
             check_mode(&source.file, &source.document.object, before.as_ref(), mode, &store)?;
@@ -139,7 +139,7 @@ fn brings_cluster(sources: &[Source]) -> bool {
     sources.iter().any(|source| matches!(source.document.object, AnyObject::Cluster(_)))
 }
 
-/// Whether an object is put in the place of one that is there.
+/// Whether an object replaces an existing one.
 fn is_there(before: Option<&ClusterState>, object: &AnyObject) -> bool {
     before.is_some_and(|before| match object {
         AnyObject::Cluster(_) => true,
@@ -155,7 +155,7 @@ fn is_there(before: Option<&ClusterState>, object: &AnyObject) -> bool {
     })
 }
 
-/// Refuses to create what is there, and to replace what is not, or is newer than the file.
+/// Rejects creating an existing object, and replacing one that is missing or newer than the file.
 fn check_mode(
     file: &str,
     object: &AnyObject,
@@ -179,25 +179,25 @@ fn check_mode(
     match (mode, stored) {
         (Mode::Create, Some(_)) => Err(Error::new(
             ErrorKind::AlreadyExists,
-            format!("{file}: {title} is in {} already", store.config_base()),
+            format!("{file}: {title} already exists in {}", store.config_base()),
         )
-        .with_hint("nothing was written; use `kops replace -f` to change what is there")),
+        .with_hint("nothing was written; use `kops replace -f` to update it")),
         (Mode::Replace, None) => {
-            Err(Error::not_found(format!("{file}: {title} is not in {}", store.config_base()))
+            Err(Error::not_found(format!("{file}: {title} does not exist in {}", store.config_base()))
                 .with_hint("nothing was written; use `kops create -f`, or `kops replace --force -f`"))
         }
         (Mode::Replace | Mode::Put, Some(stored)) => {
-            // A text that was got from the store says which state it was made from.
+            // A text that came from the store contains the generation that it is based on.
             match object.metadata().generation {
                 Some(generation) if generation != stored => Err(Error::new(
                     ErrorKind::Conflict,
                     format!(
-                        "{file}: {title} was changed by somebody else: the file is made from generation {generation}, \
-                         and {} has generation {stored}",
+                        "{file}: {title} was changed in the meantime: the file is based on generation {generation}, \
+                         but {} has generation {stored}",
                         store.config_base()
                     ),
                 )
-                .with_hint("nothing was written; get it again and repeat the change, or take metadata.generation out of the file to overwrite the other change")),
+                .with_hint("nothing was written; get it again and retry the change, or remove metadata.generation from the file to overwrite the other change")),
                 _ => Ok(()),
             }
         }
@@ -205,7 +205,7 @@ fn check_mode(
     }
 }
 
-/// Puts an object into the specification that will be.
+/// Adds an object to the resulting specification.
 fn put(files: &mut Option<ClusterFiles>, source: &Source) -> Result<()> {
     match (&source.document.object, files.as_mut()) {
         (AnyObject::Cluster(cluster), Some(files)) => files.cluster = (**cluster).clone(),
@@ -223,5 +223,5 @@ fn put(files: &mut Option<ClusterFiles>, source: &Source) -> Result<()> {
 
 fn unserved(file: &str, object: &AnyObject) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{file}: {} cannot be written from a file", object.title()))
-        .with_hint("give documents of kind Cluster, InstanceGroup or SSHCredential")
+        .with_hint("use documents of kind Cluster, InstanceGroup or SSHCredential")
 }

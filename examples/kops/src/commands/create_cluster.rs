@@ -20,7 +20,7 @@ use crate::state::State;
 use crate::target::Target;
 use crate::{manifest, output};
 
-/// Prints the specification that the flags make.
+/// Prints the specification for the flags.
 pub(super) fn print(global: &Global, arguments: &CreateCluster) -> Result<()> {
     let name = arguments.cluster.clone().or_else(|| global.name.clone()).unwrap_or_default();
     let base = global.state.as_ref().map(|url| format!("{}/{name}", url.trim_end_matches('/')));
@@ -31,14 +31,14 @@ pub(super) fn print(global: &Global, arguments: &CreateCluster) -> Result<()> {
     manifest::print(&objects, arguments.output.unwrap_or_default(), false)
 }
 
-/// Creates a cluster: plans it, writes its specification, and, if that is asked for, applies the plan.
+/// Creates a cluster: plans it, writes its specification, and applies the plan if requested.
 ///
-/// The plan comes first: a specification that is not possible on the cloud is not written.
+/// The plan comes first: a specification that the cloud does not support is not written.
 pub(super) async fn create(state: &State, arguments: &CreateCluster) -> Result<()> {
     let name = state.cluster_name(arguments.cluster.as_deref())?;
     let store = state.registry().cluster(&name)?;
     let mut files = make(&name, Some(store.config_base()), arguments)?;
-    // A part of the scope, so it has to be there before the plan.
+    // It is part of the scope, so it must be set before planning.
     files.cluster.metadata.creation_timestamp = Some(now());
     if arguments.consent.yes {
         let patience = arguments.consent.patience();
@@ -51,7 +51,7 @@ pub(super) async fn create(state: &State, arguments: &CreateCluster) -> Result<(
     show_text(&plan, false, true)?;
     store.create_all(&files).await?;
     output::print(format!(
-        "\nThe specification of {name} is written to {base}; nothing was made in the cloud yet.\n\
+        "\nThe specification of {name} has been written to {base}; nothing has been created in the cloud yet.\n\
          Change it with:  kops edit cluster {name}   or   kops edit ig --name {name} {group}\n\
          Apply it with:   kops update cluster {name} --yes",
         base = store.config_base(),
@@ -79,19 +79,19 @@ async fn refuse_existing(store: &ClusterStore) -> Result<()> {
     match store.cluster().await {
         Ok(_) => Err(Error::new(
             ErrorKind::AlreadyExists,
-            format!("there is a cluster {} in the state store already", store.name()),
+            format!("cluster {} already exists in the state store", store.name()),
         )
         .with_hint(format!(
             "change it with `kops edit cluster {0}` and `kops update cluster {0}`, or choose another name",
             store.name()
         ))),
-        // Reads as a missing cluster does; a missing store is told as such by the first write.
+        // A missing store cannot be distinguished from a missing cluster here; the first write reports it.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// The specification that the flags make.
+/// The specification for the flags.
 fn make(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> Result<ClusterFiles> {
     let options = options(name, config_base, arguments)?;
     let (mut cluster, mut instance_groups) = new_cluster(&options).map_err(|problems| as_flags(&problems))?;
@@ -106,7 +106,7 @@ fn make(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> R
         Some(file) => {
             let text = fs::read_to_string(file).map_err(|error| {
                 Error::new(ErrorKind::Io, format!("--ssh-public-key {}: {error}", file.display()))
-                    .with_hint("give a file such as ~/.ssh/id_ed25519.pub")
+                    .with_hint("use a file such as ~/.ssh/id_ed25519.pub")
             })?;
             vec![ssh_credential(name, &text)]
         }
@@ -126,7 +126,7 @@ fn ssh_credential(cluster: &str, text: &str) -> SshCredential {
     credential
 }
 
-/// `--set` of `instancegroup.spec…` is meant for every group, as in kOps; all else for the cluster.
+/// As in kOps, `--set` of `instancegroup.spec…` applies to every group, everything else to the cluster.
 fn split(changes: &Changes) -> (Changes, Changes) {
     let of_group = |text: &&String| {
         let first = text.split(['.', '=']).next().unwrap_or_default();
@@ -142,12 +142,12 @@ fn split(changes: &Changes) -> (Changes, Changes) {
     (Changes { set, unset }, Changes { set: other_set, unset: other_unset })
 }
 
-/// Changes fields as `--set` and `--unset` say.
+/// Applies `--set` and `--unset`.
 pub(super) fn change<T: ApiObject>(object: &mut T, changes: &Changes) -> Result<()> {
     for text in &changes.set {
         let Some((path, value)) = text.split_once('=') else {
-            return Err(Error::invalid(format!("--set {text}: there is no value"))
-                .with_hint("write it as --set spec.kubernetesVersion=1.34.1"));
+            return Err(Error::invalid(format!("--set {text}: no value"))
+                .with_hint("use a form such as --set spec.kubernetesVersion=1.34.1"));
         };
         set(object, path.trim(), value)?;
     }
@@ -221,7 +221,7 @@ fn cidrs<T: FromStr>(texts: &[String]) -> Result<Vec<T>> {
     texts.iter().map(read).collect()
 }
 
-/// A word that a flag takes; kOps writes them in specifications with a capital, and on the command line without.
+/// The value of a flag; kOps capitalises it in specifications, but not on the command line.
 fn word<T: FromStr<Err = Error>>(flag: &str, text: Option<&str>) -> Result<Option<T>> {
     let Some(text) = text else { return Ok(None) };
     let capital: String =
@@ -238,14 +238,14 @@ fn word<T: FromStr<Err = Error>>(flag: &str, text: Option<&str>) -> Result<Optio
 fn labels(texts: &[String]) -> Result<BTreeMap<String, String>> {
     let label = |text: &String| {
         let (key, value) = text.split_once('=').ok_or_else(|| {
-            Error::invalid(format!("--cloud-labels {text}: there is no value")).with_hint("write key=value")
+            Error::invalid(format!("--cloud-labels {text}: no value")).with_hint("use key=value")
         })?;
         Ok((key.trim().to_owned(), value.trim().to_owned()))
     };
     texts.iter().map(label).collect()
 }
 
-/// What is wrong with options speaks of them by the names that flags have.
+/// Problems of options, with the names of flags.
 fn as_flags(problems: &Problems) -> Error {
     let told: Vec<String> = problems
         .errors()

@@ -21,20 +21,16 @@ pub(super) async fn create(state: &State, arguments: &CreateGroup) -> Result<()>
     if before.instance_groups.iter().any(|group| group.name() == arguments.group) {
         return Err(Error::new(
             ErrorKind::AlreadyExists,
-            format!("cluster {} has an instance group {} already", store.name(), arguments.group),
+            format!("instance group {} already exists in cluster {}", arguments.group, store.name()),
         )
-        .with_hint(format!(
-            "change it with: kops edit ig {} --name {}",
-            arguments.group,
-            store.name()
-        )));
+        .with_hint(format!("edit it with: kops edit ig {} --name {}", arguments.group, store.name())));
     }
     let mut group = draft(&before, arguments);
     change(&mut group, &arguments.changes)?;
     if arguments.dry_run {
         return manifest::print(&[AnyObject::from(group)], arguments.output.unwrap_or_default(), true);
     }
-    // Whoever says with flags what the group shall be like need not be asked.
+    // Flags that set fields make the editor unnecessary.
     let asks = arguments.edit.unwrap_or_else(|| arguments.changes.is_empty() && io::stdin().is_terminal());
     let edited = if asks { Some(editor::edit(&group.to_yaml()?, group.name())?) } else { None };
     let written = async {
@@ -52,7 +48,7 @@ pub(super) async fn create(state: &State, arguments: &CreateGroup) -> Result<()>
                 edited.discard();
             }
             output::print(format!(
-                "Instance group {} is written to {}.\nApply it with:  kops update cluster {} --yes",
+                "Instance group {} has been written to {}.\nApply it with:  kops update cluster {} --yes",
                 arguments.group,
                 store.config_base(),
                 store.name(),
@@ -63,7 +59,7 @@ pub(super) async fn create(state: &State, arguments: &CreateGroup) -> Result<()>
     }
 }
 
-/// A group as the role and the cluster suggest it.
+/// A group with defaults for the role and the cluster.
 fn draft(files: &ClusterFiles, arguments: &CreateGroup) -> InstanceGroup {
     let cluster = &files.cluster;
     let role = match arguments.role {
@@ -75,7 +71,7 @@ fn draft(files: &ClusterFiles, arguments: &CreateGroup) -> InstanceGroup {
     group.spec.node_labels.insert(INSTANCE_GROUP_LABEL.to_owned(), arguments.group.clone());
     group.spec.subnets =
         if arguments.subnet.is_empty() { usual_subnets(files, role) } else { arguments.subnet.clone() };
-    // Whoever reads the specification shall see what the machines are, as in one made with the cluster.
+    // As in a specification created with the cluster, the defaults for machines are written out.
     let (_, populated) = populate(cluster, std::slice::from_ref(&group));
     if let Some(populated) = populated.into_iter().next() {
         group.spec.image = populated.spec.image;
@@ -86,7 +82,7 @@ fn draft(files: &ClusterFiles, arguments: &CreateGroup) -> InstanceGroup {
     group
 }
 
-/// Private subnets where there are any, public ones elsewhere; bastions stand in front of them.
+/// Private subnets if there are any, otherwise public ones; bastions are in utility subnets.
 fn usual_subnets(files: &ClusterFiles, role: Role) -> Vec<String> {
     let subnets = &files.cluster.spec.networking.subnets;
     let private = subnets.iter().any(|subnet| subnet.r#type == Some(SubnetType::Private));

@@ -14,8 +14,8 @@ use crate::progress::span;
 use crate::state::State;
 use crate::target::Target;
 
-/// Deletes a cluster: first all that it has in the cloud, then its specification, then its lock. Whatever
-/// point it is interrupted at, running it again does the rest.
+/// Deletes a cluster: first its objects in the cloud, then its specification, then its lock. It can be
+/// interrupted at any point and run again to complete.
 pub(super) async fn delete(state: &State, name: &str, consent: Consent) -> Result<()> {
     let store = state.registry().cluster(name)?;
     if !consent.yes {
@@ -33,10 +33,10 @@ pub(super) async fn delete(state: &State, name: &str, consent: Consent) -> Resul
             operation.remove_lock();
             Ok(format!("Deleted cluster {name}."))
         }
-        // An earlier run got as far as here.
+        // An earlier run got this far.
         Err(error) if error.kind() == ErrorKind::NotFound && operation.was_begun_before() => {
             operation.remove_lock();
-            Ok(format!("Cluster {name} was deleted before; its lock is gone now, too."))
+            Ok(format!("Cluster {name} had been deleted already; its lock has been removed, too."))
         }
         Err(error) => Err(error),
     };
@@ -52,11 +52,7 @@ async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore) 
     require_whole(&plan)?;
     let report = operation::apply(operation, &engine, &plan).await?.into_result()?;
     if !report.done.is_empty() {
-        output::print(format!(
-            "\nThe cloud is done: {} deleted in {}.",
-            report.done.len(),
-            span(report.took)
-        ))?;
+        output::print(format!("\nDeleted {} objects in {}.", report.done.len(), span(report.took)))?;
     }
     store.delete(ClusterDeletion::KnownOnly).await
 }

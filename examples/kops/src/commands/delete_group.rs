@@ -20,10 +20,10 @@ use crate::specification::check_change;
 use crate::state::State;
 use crate::target::Target;
 
-/// Deletes an instance group: first its machines and what makes them, then its specification.
+/// Deletes an instance group: first its machines and the objects that manage them, then its specification.
 ///
-/// Nothing else of the cluster is touched, whatever changes are pending. What all groups of a role have in
-/// common and the last one leaves behind goes with the next `update cluster --prune`.
+/// Nothing else of the cluster is changed, whatever changes are pending. Objects that all groups of a role
+/// share and that the last one leaves behind are deleted by the next `update cluster --prune`.
 pub(super) async fn delete(state: &State, cluster: &str, group: &str, consent: Consent) -> Result<()> {
     let store = state.registry().cluster(cluster)?;
     if !consent.yes {
@@ -45,14 +45,14 @@ async fn delete_all(operation: Operation, state: &State, store: &ClusterStore, g
     let plan = doomed.plan(options(&operation)).await?;
     show_text(&plan, false, true)?;
     operation::apply(&operation, &doomed.engine, &plan).await?.into_result()?;
-    // Refused when somebody changed it meanwhile: then it is wanted again, and the next update makes it anew.
+    // Rejected if it was changed in the meantime: it is then needed again, and the next update recreates it.
     match stored.instance_groups.iter().find(|base| base.name() == group) {
         Some(base) => store.delete_instance_group(base).await,
         None => Ok(()),
     }
 }
 
-/// What a group alone has in the cloud.
+/// The objects in the cloud that belong to a single group.
 struct Doomed {
     engine: Engine,
     tasks: BTreeSet<Key>,

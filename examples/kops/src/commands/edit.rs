@@ -12,7 +12,7 @@ use crate::output;
 use crate::specification::{check_change, put};
 use crate::state::State;
 
-/// Changes a cluster's specification.
+/// Edits a cluster's specification.
 pub(super) async fn cluster(state: &State, arguments: &EditCluster) -> Result<()> {
     let store = state.cluster(arguments.cluster.as_deref())?;
     let stored = state.read(&store).await?;
@@ -35,7 +35,7 @@ pub(super) async fn cluster(state: &State, arguments: &EditCluster) -> Result<()
     tell(&store, &format!("Cluster {}", store.name()), base, &written)
 }
 
-/// Changes an instance group's specification.
+/// Edits an instance group's specification.
 pub(super) async fn group(state: &State, arguments: &EditGroup) -> Result<()> {
     let store = state.cluster(None)?;
     let stored = state.read(&store).await?;
@@ -61,35 +61,37 @@ pub(super) async fn group(state: &State, arguments: &EditGroup) -> Result<()> {
     tell(&store, &format!("Instance group {}", arguments.group), base, &written)
 }
 
-/// The error of a group that is not there, with those that are.
+/// The error of a missing group, which lists the existing ones.
 pub(super) fn unknown_group(store: &ClusterStore, files: &ClusterFiles, name: &str) -> Error {
     let known: Vec<&str> = files.instance_groups.iter().map(InstanceGroup::name).collect();
     Error::not_found(format!("cluster {} has no instance group {name}", store.name()))
         .with_hint(format!("it has {}", known.join(", ")))
 }
 
-/// The text as the user left it in an editor, unless flags say what to change.
+/// The text as edited by the user, unless flags specify the changes.
 fn by_hand(changes: &Changes, text: impl FnOnce() -> Result<String>, name: &str) -> Result<Option<Edited>> {
     if changes.is_empty() { editor::edit(&text()?, name).map(Some) } else { Ok(None) }
 }
 
-/// The object in the text as the user left it; nothing when flags say what to change.
+/// The object in the edited text; none if flags specify the changes.
 fn sources(edited: Option<&Edited>) -> Result<Vec<Source>> {
-    let sources =
-        edited.map(|edited| manifest::parse(&edited.text, "your text")).transpose()?.unwrap_or_default();
+    let sources = edited
+        .map(|edited| manifest::parse(&edited.text, "the edited text"))
+        .transpose()?
+        .unwrap_or_default();
     if sources.len() > 1 {
-        return Err(Error::invalid("your text holds more than one document")
-            .with_hint("leave one; kops replace -f takes several"));
+        return Err(Error::invalid("the edited text contains more than one document")
+            .with_hint("keep one; kops replace -f accepts several"));
     }
     Ok(sources)
 }
 
 fn another_kind(object: &AnyObject, wanted: &str) -> Error {
-    Error::invalid(format!("your text is a {}, not a {wanted}", object.kind()))
-        .with_hint("leave the kind as it was")
+    Error::invalid(format!("the edited text is a {}, not a {wanted}", object.kind()))
+        .with_hint("do not change the kind")
 }
 
-/// Keeps the user's text when it could not be written.
+/// Saves the edited text if it could not be written.
 fn settle<T>(written: Result<T>, edited: Option<Edited>) -> Result<T> {
     match (written, edited) {
         (Ok(written), edited) => {
@@ -110,10 +112,10 @@ fn tell<T: PartialEq>(
     written: &Versioned<T>,
 ) -> Result<()> {
     if base.version == written.version {
-        return output::print(format!("{what} is as it was."));
+        return output::print(format!("{what} is unchanged."));
     }
     output::print(format!(
-        "{what} is changed in {}.\nApply it with:  kops update cluster {} --yes",
+        "{what} has been changed in {}.\nApply it with:  kops update cluster {} --yes",
         store.config_base(),
         store.name()
     ))

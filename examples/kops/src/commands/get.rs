@@ -13,7 +13,7 @@ use crate::specification::warn_of;
 use crate::state::State;
 use crate::{manifest, output};
 
-/// Shows what is asked for.
+/// Shows what is requested.
 pub(super) async fn get(state: &State, arguments: Get) -> Result<()> {
     let format = arguments.format.output;
     match arguments.what {
@@ -28,7 +28,7 @@ pub(super) async fn get(state: &State, arguments: Get) -> Result<()> {
 }
 
 async fn clusters(state: &State, arguments: &GetClusters, format: GetFormat) -> Result<()> {
-    // A cluster named by --name is one that was asked for.
+    // A cluster named by --name counts as requested.
     let mut names = arguments.names.clone();
     if names.is_empty() {
         names.extend(state.cluster_name(None).ok());
@@ -41,7 +41,7 @@ async fn clusters(state: &State, arguments: &GetClusters, format: GetFormat) -> 
                     output::warn(&stored.warnings);
                     clusters.push(stored.into_inner());
                 }
-                // One that cannot be read does not hide the others.
+                // A cluster that cannot be read does not hide the others.
                 Err(error) => output::note(format_args!("Warning: {error}")),
             }
         }
@@ -65,7 +65,7 @@ async fn clusters(state: &State, arguments: &GetClusters, format: GetFormat) -> 
             manifest::print(&objects, format, single)
         }
         None if clusters.is_empty() => {
-            output::note(format_args!("There is no cluster in {}.", state.store().location()));
+            output::note(format_args!("No clusters found in {}.", state.store().location()));
             Ok(())
         }
         None => output::print(cluster_table(&clusters).to_string()),
@@ -149,7 +149,7 @@ fn group_table(cluster: &Cluster, groups: &[InstanceGroup]) -> Table {
     table
 }
 
-/// The zones of a group: its own where it names them, or else those of its subnets.
+/// The zones of a group: its own if it has any, otherwise those of its subnets.
 fn zones(cluster: &Cluster, group: &InstanceGroup) -> Vec<String> {
     if !group.spec.zones.is_empty() {
         return group.spec.zones.clone();
@@ -160,8 +160,8 @@ fn zones(cluster: &Cluster, group: &InstanceGroup) -> Vec<String> {
     zones.into_iter().collect()
 }
 
-/// The error of a cloud that cannot show machines.
+/// The error of a cloud that does not support listing machines.
 pub(super) fn no_machines(cloud: &str) -> Error {
-    Error::new(kops_core::ErrorKind::Unsupported, format!("machines of {cloud} cannot be shown"))
+    Error::new(kops_core::ErrorKind::Unsupported, format!("listing machines is not supported on {cloud}"))
         .with_hint("use the cloud's own tools")
 }

@@ -39,7 +39,7 @@ pub(super) async fn get(state: &State, name: Option<&str>, format: GetFormat) ->
     }
 }
 
-/// A machine, and the group in the specification that it belongs to.
+/// A machine, and its group in the specification.
 struct Row<'a> {
     machine: &'a Machine,
     group: Option<&'a InstanceGroup>,
@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The group's name; one that is no longer specified is called as in the cloud.
+    /// The group's name; if it is no longer specified, its name in the cloud.
     fn group_name(&self) -> &str {
         self.group.map_or(&self.machine.group, InstanceGroup::name)
     }

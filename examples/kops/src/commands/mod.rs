@@ -1,4 +1,4 @@
-//! What the verbs do.
+//! The implementation of the commands.
 
 mod apply_file;
 mod create_cluster;
@@ -19,12 +19,12 @@ use crate::cli::{Cli, Create, CreateWhat, Delete, DeleteWhat, Edit, Global, Upda
 use crate::output;
 use crate::state::State;
 
-/// How a command ended that did not fail.
+/// The outcome of a command that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It did what was asked.
     Done,
-    /// Changes are pending, and the user wants the exit code to say so.
+    /// Changes are pending, and the exit code must say so.
     Pending,
 }
 
@@ -37,7 +37,7 @@ impl From<Outcome> for ExitCode {
     }
 }
 
-/// Does what the arguments say.
+/// Runs the command.
 pub(crate) fn run(cli: Cli) -> Result<Outcome> {
     match cli.verb {
         Verb::Version => {
@@ -49,7 +49,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome> {
             Ok(Outcome::Done)
         }
         verb => {
-            // All there is to do is to wait for answers: one thread does it, and starting others costs more.
+            // The program mostly waits for responses: one thread is enough, and starting more costs time.
             let runtime = Builder::new_current_thread()
                 .enable_all()
                 .build()

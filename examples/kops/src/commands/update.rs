@@ -56,7 +56,7 @@ async fn apply(
     finish(store, &files, report, arguments.output == PlanFormat::Text).await
 }
 
-/// Notes what was applied, and says so.
+/// Records what was applied, and reports it.
 pub(super) async fn finish(
     store: &ClusterStore,
     files: &ClusterFiles,
@@ -70,7 +70,7 @@ pub(super) async fn finish(
         store.write_applied_version(env!("CARGO_PKG_VERSION"))
     )?;
     if tell && !report.done.is_empty() {
-        output::print(format!("\nApplied: {} done in {}.", report.done.len(), span(report.took)))?;
+        output::print(format!("\nApplied {} changes in {}.", report.done.len(), span(report.took)))?;
     }
     Ok(())
 }
@@ -85,17 +85,17 @@ fn show(plan: &Plan, arguments: &UpdateCluster) -> Result<()> {
     }
 }
 
-/// Prints a plan for people, and what to do to apply it.
+/// Prints a plan as text, and how to apply it.
 pub(super) fn show_text(plan: &Plan, full: bool, applied: bool) -> Result<()> {
     output::print(plan.text(TextOptions { full, color: output::color() }))?;
     if applied || plan.is_empty() {
         return Ok(());
     }
-    output::print("\nNothing was changed; run again with --yes to apply this.")
+    output::print("\nNothing was changed; run again with --yes to apply the plan.")
 }
 
-/// A plan or a report as JSON.
+/// A plan or a report, as JSON.
 fn document(value: &impl Serialize) -> Result<Value> {
     serde_json::to_value(value)
-        .map_err(|error| Error::internal("the outcome cannot be written").with_source(error))
+        .map_err(|error| Error::internal("the result cannot be serialised").with_source(error))
 }

@@ -1,4 +1,4 @@
-//! What the program says: results on standard output, everything else on standard error.
+//! Output: results on standard output, everything else on standard error.
 
 mod table;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub(crate) use table::Table;
 
-/// Writes a result, and a line end unless it has one.
+/// Writes a result, terminated by a newline.
 pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<()> {
     let text = text.as_ref();
     let mut out = io::stdout().lock();
@@ -20,7 +20,7 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<()> {
         Some(_) => out.write_all(b"\n"),
     });
     match written.and_then(|()| out.flush()) {
-        // Whoever reads has seen enough: `kops get clusters | head -1`.
+        // The reader has seen enough: `kops get clusters | head -1`.
         Err(error) if error.kind() == IoKind::BrokenPipe => Ok(()),
         Err(error) => Err(Error::new(ErrorKind::Io, format!("cannot write to standard output: {error}"))),
         Ok(()) => Ok(()),
@@ -32,18 +32,18 @@ pub(crate) fn print_json(value: &Value) -> Result<()> {
     print(format!("{value:#}"))
 }
 
-/// Tells something beside the result.
+/// Writes a note to standard error.
 pub(crate) fn note(text: impl Display) {
-    // When standard error is closed there is nobody left to tell.
+    // If standard error is closed, there is no one left to tell.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Tells why the program failed.
+/// Reports the error of the program.
 pub(crate) fn error(error: &Error) {
     note(format_args!("Error: {error}"));
 }
 
-/// Tells what is odd and stops nothing.
+/// Reports warnings.
 pub(crate) fn warn<'a>(problems: impl IntoIterator<Item = &'a Problem>) {
     for problem in problems {
         note(format_args!("Warning: {problem}"));

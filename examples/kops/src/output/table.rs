@@ -1,4 +1,4 @@
-//! Tables as kOps prints them: a heading in capitals, columns apart by white space.
+//! Tables in kOps' format: headings in capitals, columns separated by spaces.
 
 use std::fmt::{self, Write as _};
 

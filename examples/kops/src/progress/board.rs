@@ -1,4 +1,4 @@
-//! The books of an application in progress.
+//! The state of an application in progress.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -9,23 +9,23 @@ use kops_core::apply::EventKind;
 use kops_core::graph::{Key, Wait};
 use kops_core::plan::{Action, Dependency, Plan};
 
-/// How many of those that wait are named.
+/// The number of waiting steps that are shown.
 const WAITING: usize = 3;
 
-/// What was planned, what runs, and what came of it.
+/// The planned steps, the running ones, and the results.
 #[derive(Debug)]
 pub(super) struct Board {
     steps: usize,
     done: usize,
     failed: usize,
     blocked: usize,
-    /// In the order in which they began.
+    /// In the order in which they started.
     running: Vec<Running>,
-    /// What has not begun, in the plan's order, and what it waits for.
+    /// Steps that have not started, in the plan's order, with their dependencies.
     waiting: Vec<(Key, Vec<Dependency>)>,
     /// Tasks whose objects exist.
     created: HashSet<Key>,
-    /// Tasks whose objects work, or are gone.
+    /// Tasks whose objects are ready, or deleted.
     ready: HashSet<Key>,
 }
 
@@ -60,7 +60,7 @@ impl Board {
         }
     }
 
-    /// Takes note of an event; returns the lines that stay.
+    /// Records an event; returns the lines that stay.
     pub(super) fn note(&mut self, event: &EventKind, now: Duration) -> Vec<String> {
         match event {
             EventKind::RunStarted { steps } => {
@@ -79,7 +79,7 @@ impl Board {
             }
             EventKind::Retrying { task, action, error, wait, .. } => {
                 let why = reason(task, error);
-                let line = format!("{}  {task}: {why}; trying again in {}", self.counter(), span(*wait));
+                let line = format!("{}  {task}: {why}; retrying in {}", self.counter(), span(*wait));
                 if let Some(step) = self.step(task, *action) {
                     step.state = Phase::Retrying { why: error.kind().to_string(), at: now + *wait };
                 }
@@ -111,13 +111,13 @@ impl Board {
             EventKind::Blocked { task, by, .. } => {
                 self.blocked += 1;
                 self.waiting.retain(|(waiting, _)| waiting != task);
-                vec![format!("{}  {task} is not tried: {by} failed", self.counter())]
+                vec![format!("{}  {task} skipped: {by} failed", self.counter())]
             }
             _ => Vec::new(),
         }
     }
 
-    /// How far it has come, in one line.
+    /// The overall progress, in one line.
     pub(super) fn headline(&self) -> String {
         let mut text = format!("{} of {} done, {} running", self.done, self.steps, self.running.len());
         for (count, what) in
@@ -130,7 +130,7 @@ impl Board {
         text
     }
 
-    /// What runs and what waits, in at most so many lines.
+    /// Running and waiting steps, in at most `most` lines.
     pub(super) fn lines(&self, now: Duration, most: usize) -> Vec<String> {
         let waiting = self.waiting_lines();
         let room = most.saturating_sub(waiting.len()).max(1);
@@ -143,7 +143,7 @@ impl Board {
         lines
     }
 
-    /// Those that wait for what runs right now come first: they are next.
+    /// Steps that wait for running ones come first, because they are next.
     fn waiting_lines(&self) -> Vec<String> {
         let running: HashMap<&Key, &Running> = self.running.iter().map(|step| (&step.task, step)).collect();
         let next = self.waiting.iter().filter_map(|(task, needs)| {
@@ -177,17 +177,17 @@ impl Running {
         match &self.state {
             Phase::Calling => format!("  {} {task}, {since}", present(self.action)),
             Phase::Settling if self.action == Action::Delete => {
-                format!("  waiting for {task} to be gone, {since}")
+                format!("  waiting for {task} to be deleted, {since}")
             }
             Phase::Settling => format!("  waiting for {task} to be ready, {since}"),
             Phase::Retrying { why, at } => {
-                format!("  {task}: {why}; trying again in {}", span(at.saturating_sub(now)))
+                format!("  {task}: {why}; retrying in {}", span(at.saturating_sub(now)))
             }
         }
     }
 }
 
-/// An error of a task, which need not be named twice.
+/// An error of a task, without the task's name.
 fn reason(task: &Key, error: &Error) -> String {
     let text = error.to_string();
     text.strip_prefix(&format!("{task}: ")).map(str::to_owned).unwrap_or(text)
@@ -213,7 +213,7 @@ fn past(action: Action) -> &'static str {
     }
 }
 
-/// A span of time, as exactly as matters.
+/// A duration, with a sensible precision.
 pub(crate) fn span(time: Duration) -> String {
     match time.as_secs() {
         0..10 => format!("{:.1} s", time.as_secs_f64()),
@@ -278,8 +278,8 @@ mod tests {
             wait: seconds(4),
         };
         let lines = board.note(&retrying, seconds(20));
-        assert_eq!(lines, ["[0/3]  Network/main: throttled: slow down; trying again in 4.0 s"]);
-        assert_eq!(board.lines(seconds(21), 9), ["  Network/main: throttled; trying again in 3.0 s"]);
+        assert_eq!(lines, ["[0/3]  Network/main: throttled: slow down; retrying in 4.0 s"]);
+        assert_eq!(board.lines(seconds(21), 9), ["  Network/main: throttled; retrying in 3.0 s"]);
 
         let done = EventKind::Finished {
             task: key("Network/main"),
@@ -309,7 +309,7 @@ mod tests {
         );
         let blocked =
             EventKind::Blocked { task: key("Subnet/a"), action: Action::Create, by: key("Network/main") };
-        assert_eq!(board.note(&blocked, seconds(1)), ["[0/3]  Subnet/a is not tried: Network/main failed"]);
+        assert_eq!(board.note(&blocked, seconds(1)), ["[0/3]  Subnet/a skipped: Network/main failed"]);
         assert_eq!(board.headline(), "0 of 3 done, 0 running, 1 waiting, 1 failed, 1 blocked");
     }
 

@@ -32,7 +32,7 @@ fn everything_wrong_is_found_at_once() {
     for words in [
         ["Cluster/ha.example.com", "spec.subnets[5].egress", "differs", "second"],
         ["Cluster/ha.example.com", "spec.subnets[1].ipv6CIDR", "IPv6", "IPv4"],
-        ["Cluster/ha.example.com", "spec.subnets[2].cidr", "missing", "range"],
+        ["Cluster/ha.example.com", "spec.subnets[2].cidr", "required", "CIDR"],
         ["Cluster/ha.example.com", "spec.subnets[2]", "us-test-1c", "Utility"],
         [
             "Cluster/ha.example.com",
@@ -42,10 +42,10 @@ fn everything_wrong_is_found_at_once() {
         ],
         ["Cluster/ha.example.com", "spec.etcdClusters[0].etcdMembers[0].volumeSize", "size", "20"],
         ["Cluster/ha.example.com", "spec.api.loadBalancer.class", "classic", "Network"],
-        ["InstanceGroup/control-plane-us-test-1a", "spec.image", "missing", "image"],
+        ["InstanceGroup/control-plane-us-test-1a", "spec.image", "required", "image"],
         ["InstanceGroup/nodes-us-test-1a", "spec.subnets[0]", "elsewhere", "us-test-1b"],
-        ["InstanceGroup/nodes-us-test-1b", "spec.tenancy", "cannot", "leave it out"],
-        ["InstanceGroup/nodes-us-test-1c", "spec.warmPool", "cannot", "leave it out"],
+        ["InstanceGroup/nodes-us-test-1b", "spec.tenancy", "not supported", "remove it"],
+        ["InstanceGroup/nodes-us-test-1c", "spec.warmPool", "not supported", "remove it"],
         ["InstanceGroup/nodes-us-test-1c", "spec.manager", "Karpenter", "CloudGroup"],
         ["InstanceGroup/api", "spec.role", "APIServer", "ControlPlane"],
     ] {
@@ -61,11 +61,11 @@ fn what_the_cloud_cannot_do_is_refused() {
     files.instance_groups[3].spec.max_price = Some("1".to_owned());
     let errors = errors(&files, Capabilities::new().zonal_subnets(true));
     for words in [
-        ["spec.networkID", "existing", "leave"],
-        ["spec.sshAccess[0]", "pl-1", "ranges"],
+        ["spec.networkID", "existing", "remove"],
+        ["spec.sshAccess[0]", "pl-1", "CIDRs"],
         ["spec.topology.dns", "public DNS", "None"],
         ["spec.api.loadBalancer.type", "public load balancers", "DNS"],
-        ["InstanceGroup/nodes-us-test-1a: spec.maxPrice", "spot", "leave"],
+        ["InstanceGroup/nodes-us-test-1a: spec.maxPrice", "spot", "remove"],
     ] {
         assert!(has(&errors, &words), "{words:?} in {errors:#?}");
     }
@@ -76,7 +76,7 @@ fn an_api_that_nobody_can_find_is_refused() {
     let mut files = ha_public();
     files.cluster.spec.api.load_balancer = None;
     files.cluster.spec.networking.topology.as_mut().unwrap().dns = Some(DnsType::None);
-    assert!(has(&errors(&files, zonal()), &["spec.api", "nobody could find", "loadBalancer"]));
+    assert!(has(&errors(&files, zonal()), &["spec.api", "not reachable", "loadBalancer"]));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_member_of_etcd_lives_in_one_zone() {
 fn machines_of_a_group_are_alike() {
     let mut files = ha_private();
     files.instance_groups[3].spec.subnets.push("utility-us-test-1a".to_owned());
-    assert!(has(&errors(&files, zonal()), &["nodes-us-test-1a", "spec.subnets", "alike"]));
+    assert!(has(&errors(&files, zonal()), &["nodes-us-test-1a", "spec.subnets", "cannot be mixed"]));
 }
 
 #[test]

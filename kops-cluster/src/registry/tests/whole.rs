@@ -92,9 +92,9 @@ async fn what_is_wrong_is_told_before_anything_is_written() {
     let base = cluster(&written_by_kops().await).read().await.unwrap();
     let wrongs = vec![
         (other, "is of cluster other.example.com"),
-        (foreign, "InstanceGroup/more is labelled as of cluster other.example.com"),
+        (foreign, "InstanceGroup/more has the label of cluster other.example.com"),
         (files(&["nodes", "nodes"], &[]), "there are two of InstanceGroup/nodes"),
-        (files(&["a/b"], &[]), "no name of an instance group"),
+        (files(&["a/b"], &[]), "not a valid instance group name"),
         (files(&["nodes"], &["ssh-none"]), "not a public SSH key"),
     ];
     for (wrong, says) in wrongs {

@@ -12,10 +12,10 @@ use crate::spec::types::{
     ClusterSpec, EtcdCluster, EtcdManager, EtcdMember, InstanceGroup, Role, RootVolumeSpec, SubnetType,
 };
 
-/// How many control-plane machines are built at most: etcd has no use for more.
+/// The maximum number of control-plane machines: etcd does not benefit from more.
 const MOST: usize = 9;
 
-/// For how many days backups of etcd are kept.
+/// The number of days for which etcd backups are kept.
 const BACKUP_DAYS: i64 = 90;
 
 pub(super) fn build(
@@ -30,8 +30,8 @@ pub(super) fn build(
         if names.contains(&name) {
             problems.error(
                 option("etcd-clusters").index(at),
-                format!("{name} is there twice"),
-                "name each once",
+                format!("{name} is listed twice"),
+                "list each only once",
             );
         }
         names.push(name);
@@ -45,7 +45,7 @@ pub(super) fn build(
     groups
 }
 
-/// One group for each control-plane machine, around the zones.
+/// One group for each control-plane machine, distributed over the zones.
 fn control_plane(options: &NewCluster, cloud: &CloudDefaults, problems: &mut Problems) -> Vec<InstanceGroup> {
     let given = &options.control_plane_zones;
     let zones = if given.is_empty() { &options.zones } else { given };
@@ -57,27 +57,30 @@ fn control_plane(options: &NewCluster, cloud: &CloudDefaults, problems: &mut Pro
             if options.control_plane_count.is_some() { "control-plane-count" } else { "control-plane-zones" };
         problems.error(
             option(name),
-            format!("{count} control-plane machines make no better a majority than {}", count.max(1) - 1),
-            "give an odd number: 1, 3 or 5",
+            format!(
+                "{count} control-plane machines tolerate no more failures than {} would",
+                count.max(1) - 1
+            ),
+            "use an odd number: 1, 3 or 5",
         );
     }
     if count < given.len() {
         problems.error(
             option("control-plane-count"),
-            format!("{count} machines cannot be in {} zones", given.len()),
-            "give as many machines as zones, or fewer zones",
+            format!("{count} machines cannot be distributed over {} zones", given.len()),
+            "use as many machines as zones, or fewer zones",
         );
     }
     if count > MOST {
         problems.error(
             option("control-plane-count"),
-            format!("{count} are too many"),
-            "give an odd number: 1, 3 or 5",
+            format!("{count} is too many"),
+            "use an odd number: 1, 3 or 5",
         );
     }
     let mut groups = Vec::new();
     for (at, zone) in zones.iter().cycle().take(count.min(MOST)).enumerate() {
-        // With several machines to a zone each has a number.
+        // Several machines in a zone are numbered.
         let number = if count > zones.len() { format!("-{}", 1 + at / zones.len()) } else { String::new() };
         let mut group =
             group(&format!("control-plane-{zone}{number}"), Role::ControlPlane, zone, options, cloud);
@@ -95,7 +98,7 @@ fn control_plane(options: &NewCluster, cloud: &CloudDefaults, problems: &mut Pro
     groups
 }
 
-/// One group of nodes for each zone; the first zones have those that cannot be divided evenly.
+/// One group of nodes for each zone; the first zones get the remainder of an uneven division.
 fn nodes(options: &NewCluster, cloud: &CloudDefaults) -> Vec<InstanceGroup> {
     let zones = &options.zones;
     if zones.is_empty() {
@@ -133,7 +136,7 @@ fn bastion(options: &NewCluster, spec: &ClusterSpec, cloud: &CloudDefaults) -> I
     group
 }
 
-/// A group in a zone, with the usual image and machine type.
+/// A group in a zone, with the default image and machine type.
 fn group(name: &str, role: Role, zone: &str, options: &NewCluster, cloud: &CloudDefaults) -> InstanceGroup {
     let mut group = InstanceGroup::named(name, role, &options.name);
     group.spec.node_labels.insert(INSTANCE_GROUP_LABEL.to_owned(), name.to_owned());
@@ -142,7 +145,7 @@ fn group(name: &str, role: Role, zone: &str, options: &NewCluster, cloud: &Cloud
         group.spec.zones = vec![zone.to_owned()];
     }
     group.spec.image = options.image.clone().or_else(|| cloud.image.map(str::to_owned));
-    // Where a cloud has no usual type for it, a bastion is a machine like the nodes.
+    // If a cloud has no default type for bastions, they are like the nodes.
     let like_nodes = (role == Role::Bastion).then(|| options.node_size.clone()).flatten();
     group.spec.machine_type = cloud.machine_type(role).map(str::to_owned).or(like_nodes);
     group
@@ -175,7 +178,7 @@ fn etcd_cluster(
         ..EtcdMember::default()
     });
     let env = (name == "cilium").then(|| {
-        // Nobody else compacts it: the API server does so with the others only.
+        // Only with this setting is it compacted: the API server compacts the others.
         Opaque(json!([
             { "name": "ETCD_AUTO_COMPACTION_MODE", "value": "revision" },
             { "name": "ETCD_AUTO_COMPACTION_RETENTION", "value": "2500" },
@@ -195,19 +198,20 @@ fn etcd_cluster(
     }
 }
 
-/// The names of etcd's members: what tells their groups' names apart (`a`, `b`, `c`; `a-1`, `b-1`, `a-2`).
+/// The names of the etcd members: the part in which their groups' names differ (`a`, `b`, `c`; `a-1`, `b-1`,
+/// `a-2`).
 fn member_names(groups: &[InstanceGroup]) -> Vec<String> {
     let names: Vec<&str> =
         groups.iter().map(|group| group.name().trim_start_matches("control-plane-")).collect();
     let Some(first) = names.first() else { return Vec::new() };
-    // At least one letter is left of the first name, as kOps does it.
+    // As in kOps, at least one letter of the first name remains.
     let most = first.char_indices().last().map_or(0, |(at, _)| at);
     let common = (0..=most).rev().find(|length| {
         first.is_char_boundary(*length) && names.iter().all(|name| name.starts_with(&first[..*length]))
     });
     let common = common.unwrap_or(0);
     let short = names.iter().map(|name| &name[common..]);
-    // A number alone is no name.
+    // A number alone is not a name.
     short
         .map(|name| {
             if name.starts_with(|c: char| c.is_ascii_digit()) {

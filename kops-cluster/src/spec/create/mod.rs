@@ -25,18 +25,18 @@ use super::validate::{cluster_name, kubernetes_version, validate};
 choice! {
     /// Whether machines have public addresses.
     pub enum TopologyKind {
-        /// They have.
+        /// Yes.
         Public => "public",
-        /// They have not; utility subnets stand in front of them.
+        /// No; utility subnets hold their load balancers and NAT gateways.
         Private => "private",
     }
 }
 
-/// What a new cluster should be like: the options of `kops create cluster`.
+/// The options of a new cluster: those of `kops create cluster`.
 ///
-/// Only `name`, `cloud` and `zones` must be given. What has a type is given in it. Names (of clouds, network plugins,
-/// versions) and who has access are text, as users write them: [`new_cluster`] reads them and tells all that is wrong at
-/// once, with the closest name that there is.
+/// Only `name`, `cloud` and `zones` are required. Names (of clouds, network plugins, versions) and CIDRs with access
+/// are text, as users write them: [`new_cluster`] parses them and reports all problems at once, each with the closest
+/// valid name.
 ///
 /// ```
 /// use kops_cluster::{NewCluster, new_cluster};
@@ -51,7 +51,7 @@ choice! {
 /// assert_eq!(names[..2], ["control-plane-us-east-1a", "control-plane-us-east-1b"]);
 /// assert_eq!(names[3..], ["nodes-us-east-1a", "nodes-us-east-1b", "nodes-us-east-1c"]);
 ///
-/// // Whatever is wrong is told at once, each with a fix.
+/// // All problems are reported at once, each with a fix.
 /// let problems = new_cluster(&NewCluster::new("demo", "").bastion(true)).unwrap_err();
 /// assert!(problems.errors().count() >= 4);
 /// # Ok::<(), kops_core::Error>(())
@@ -61,78 +61,79 @@ choice! {
 pub struct NewCluster {
     /// The name: a DNS name.
     pub name: String,
-    /// The cloud: `aws`, `memory` …
+    /// The cloud: `aws`, `memory`, …
     pub cloud: String,
-    /// The zones of the nodes: a group of nodes to each.
+    /// The zones of the nodes: one node group per zone.
     pub zones: Vec<String>,
-    /// The zones of the control plane; those of the nodes unless given.
+    /// The zones of the control plane; by default those of the nodes.
     pub control_plane_zones: Vec<String>,
-    /// How many control-plane machines: an odd number. One to each of `control_plane_zones`, or one.
+    /// The number of control-plane machines, which must be odd; by default one per zone in
+    /// `control_plane_zones`, or one.
     pub control_plane_count: Option<u32>,
     /// Their machine type.
     pub control_plane_size: Option<String>,
     /// Their image.
     pub control_plane_image: Option<String>,
-    /// The size of the disk they start from, in GiB.
+    /// The size of their root volume, in GiB.
     pub control_plane_volume_size: Option<i32>,
-    /// Further security groups for them.
+    /// Additional security groups for them.
     pub control_plane_security_groups: Vec<String>,
-    /// How many nodes, over all zones; one to a zone unless given.
+    /// The number of nodes over all zones; by default one per zone.
     pub node_count: Option<u32>,
     /// Their machine type.
     pub node_size: Option<String>,
     /// Their image.
     pub node_image: Option<String>,
-    /// The size of the disk they start from, in GiB.
+    /// The size of their root volume, in GiB.
     pub node_volume_size: Option<i32>,
-    /// Further security groups for them.
+    /// Additional security groups for them.
     pub node_security_groups: Vec<String>,
     /// The image of all machines.
     pub image: Option<String>,
     /// Whether machines have public addresses.
     pub topology: TopologyKind,
-    /// Whether there is a bastion; only in front of private machines.
+    /// Whether to create a bastion; for private topologies only.
     pub bastion: bool,
-    /// The load balancer of the API. Without one the API is found by DNS, where that is possible.
+    /// The load balancer of the API. Without one, the API is found by DNS if possible.
     pub api_load_balancer: Option<LoadBalancerType>,
-    /// Its class; the cloud's usual one unless given.
+    /// Its class; by default that of the cloud.
     pub api_load_balancer_class: Option<LoadBalancerClass>,
     /// How the cluster's names are published.
     pub dns: DnsType,
-    /// The zone for its names.
+    /// The DNS zone of its names.
     pub dns_zone: Option<String>,
-    /// The network plugin: `cilium`, `calico` …
+    /// The network plugin: `cilium`, `calico`, …
     pub networking: String,
-    /// The addresses of the network.
+    /// The CIDR of the network.
     pub network_cidr: Option<IpNet>,
-    /// Further blocks of addresses of the network.
+    /// Additional CIDRs of the network.
     pub additional_network_cidrs: Vec<IpNet>,
     /// An existing network.
     pub network_id: Option<String>,
-    /// Existing subnets for the machines, in the order of the zones (those of nodes and control plane together,
-    /// sorted).
+    /// Existing subnets for the machines, in the order of the zones (those of nodes and control plane
+    /// combined, sorted).
     pub subnets: Vec<String>,
     /// Existing utility subnets, in the same order.
     pub utility_subnets: Vec<String>,
-    /// The version of Kubernetes.
+    /// The Kubernetes version.
     pub kubernetes_version: Option<String>,
     /// The channel.
     pub channel: Option<String>,
-    /// Who may reach the API; everybody unless given.
+    /// The sources that may reach the API; by default any.
     pub admin_access: Vec<String>,
-    /// Who may reach machines by SSH; who may reach the API unless given.
+    /// The sources that may reach machines by SSH; by default those of the API.
     pub ssh_access: Vec<String>,
     /// An existing key pair of the cloud.
     pub ssh_key_name: Option<String>,
     /// The names of the etcd clusters.
     pub etcd_clusters: Vec<String>,
-    /// Whether their volumes are encrypted; as usual on the cloud unless given.
+    /// Whether their volumes are encrypted; by default as usual on the cloud.
     pub encrypt_etcd_storage: Option<bool>,
     /// The type of their volumes.
     pub etcd_storage_type: Option<String>,
     /// Labels for everything in the cloud.
     pub cloud_labels: BTreeMap<String, String>,
-    /// Where the configuration is kept: `<store>/<name>`.
+    /// The location of the configuration: `<store>/<name>`.
     pub config_base: Option<String>,
     /// The project (GCE).
     pub project: Option<String>,
@@ -267,14 +268,13 @@ impl NewCluster {
     }
 }
 
-/// Builds the specifications of a new cluster.
+/// Creates the specifications of a new cluster.
 ///
-/// What is fixed once a cluster exists is written out (addresses, version, images, machine types); the rest is
-/// left to [`populate`](super::populate).
+/// Settings that cannot change once a cluster exists are written out (CIDRs, version, images, machine types);
+/// the rest is left to [`populate`](super::populate).
 ///
 /// # Errors
-/// Everything that is wrong with the options (the paths are their names on the command line), or else with
-/// what would come of them.
+/// All problems of the options (paths are their command-line names), or else of the resulting specification.
 pub fn new_cluster(options: &NewCluster) -> Result<(Cluster, Vec<InstanceGroup>), Problems> {
     let mut problems = Problems::new();
     let provider = check_options(options, &mut problems);
@@ -306,7 +306,7 @@ fn option(name: &str) -> Path {
     Path::root().key(name)
 }
 
-/// Checks what can be checked before anything is built; returns the cloud.
+/// Checks the options that can be checked up front; returns the cloud.
 fn check_options(options: &NewCluster, problems: &mut Problems) -> Option<CloudProvider> {
     cluster_name(&options.name, &option("name"), problems);
     if let Some(version) = &options.kubernetes_version {
@@ -316,22 +316,22 @@ fn check_options(options: &NewCluster, problems: &mut Problems) -> Option<CloudP
         .filter(|provider| CloudDefaults::by_name(provider.name()).is_some_and(|cloud| cloud.served));
     if provider.is_none() {
         let message = if options.cloud.is_empty() {
-            "it is missing".to_owned()
+            "is required".to_owned()
         } else {
-            format!("{:?} is not served", options.cloud)
+            format!("{:?} is not supported", options.cloud)
         };
         problems.error(option("cloud"), message, format!("use one of {}", CloudDefaults::served_names()));
     }
     if options.zones.is_empty() {
-        problems.error(option("zones"), "it is missing", "give at least one zone");
+        problems.error(option("zones"), "is required", "specify at least one zone");
     }
     for (name, zones) in [("zones", &options.zones), ("control-plane-zones", &options.control_plane_zones)] {
         for (at, zone) in zones.iter().enumerate() {
             if zones[..at].contains(zone) {
                 problems.error(
                     option(name).index(at),
-                    format!("{zone} is there twice"),
-                    "name each zone once",
+                    format!("{zone} is listed twice"),
+                    "list each zone only once",
                 );
             }
         }
@@ -347,30 +347,30 @@ fn check_options(options: &NewCluster, problems: &mut Problems) -> Option<CloudP
         problems.error(
             option("utility-subnets"),
             "a public topology has no utility subnets",
-            "use a private topology, or leave them out",
+            "use a private topology, or remove them",
         );
     }
     if options.etcd_clusters.is_empty() {
         problems.error(
             option("etcd-clusters"),
-            "there must be one",
-            "name main, and events unless you store them there",
+            "at least one is required",
+            "list main, and events unless they are stored in main",
         );
     }
     for (name, count) in
         [("control-plane-count", options.control_plane_count), ("node-count", options.node_count)]
     {
         if count.is_some_and(|count| i32::try_from(count).is_err()) {
-            problems.error(option(name), "that is too many", "give a number of machines");
+            problems.error(option(name), "is too large", "specify a number of machines");
         }
     }
     if options.control_plane_count == Some(0) {
-        problems.error(option("control-plane-count"), "a cluster has a control plane", "give an odd number");
+        problems.error(option("control-plane-count"), "a cluster needs a control plane", "use an odd number");
     }
     provider
 }
 
-/// What follows from the options without any thought.
+/// Copies the options that need no processing.
 fn fill_plain(spec: &mut ClusterSpec, options: &NewCluster) {
     spec.channel = Some(options.channel.clone().unwrap_or_else(|| CHANNEL.to_owned()));
     let version = options.kubernetes_version.clone().unwrap_or_else(|| KUBERNETES_VERSION.to_owned());
@@ -387,7 +387,7 @@ fn fill_plain(spec: &mut ClusterSpec, options: &NewCluster) {
     }
 }
 
-/// Reads who may reach something; everybody unless given.
+/// Parses access sources; by default any.
 fn sources(name: &str, texts: &[String], problems: &mut Problems) -> Vec<AccessSource> {
     if texts.is_empty() {
         return ANYWHERE.iter().filter_map(|text| AccessSource::from_str(text).ok()).collect();
@@ -404,7 +404,7 @@ fn sources(name: &str, texts: &[String], problems: &mut Problems) -> Vec<AccessS
     sources
 }
 
-/// The other names that kOps takes for plugins.
+/// Further plugin names that kOps accepts.
 const PLUGIN_ALIASES: &[(&str, &str)] = &[
     ("amazon-vpc-routed-eni", "amazonvpc"),
     ("kube-router", "kuberouter"),
@@ -417,10 +417,10 @@ fn choose_plugin(spec: &mut ClusterSpec, name: &str, problems: &mut Problems) {
     let Some(slot) = spec.networking.plugin_mut(name) else {
         let all = Networking::PLUGINS.join(", ");
         let fix = match nearest(name, Networking::PLUGINS.iter().copied()) {
-            Some(close) => format!("did you mean {close}? There are {all}"),
+            Some(close) => format!("did you mean {close}? Supported: {all}"),
             None => format!("use one of {all}"),
         };
-        problems.error(option("networking"), format!("there is no network plugin {name:?}"), fix);
+        problems.error(option("networking"), format!("unknown network plugin {name:?}"), fix);
         return;
     };
     *slot = Some(Opaque(match name {
@@ -428,7 +428,7 @@ fn choose_plugin(spec: &mut ClusterSpec, name: &str, problems: &mut Problems) {
         "flannel" => json!({ "backend": "vxlan" }),
         _ => json!({}),
     }));
-    // These do the work of kube-proxy themselves.
+    // These replace kube-proxy.
     if matches!(name, "cilium" | "kuberouter") {
         spec.kube_proxy = Some(Opaque(json!({ "enabled": false })));
     }

@@ -7,7 +7,7 @@ use crate::spec::defaults::{CloudDefaults, assign_cidrs};
 use crate::spec::problem::Problems;
 use crate::spec::types::{Bastion, ClusterSpec, DnsType, SubnetSpec, SubnetType, Topology};
 
-/// The zones of nodes and control plane, sorted: one subnet to each, or to each of their regions.
+/// The zones of nodes and control plane, sorted: one subnet for each, or for each of their regions.
 fn all_zones(options: &NewCluster) -> BTreeSet<&str> {
     options.zones.iter().chain(&options.control_plane_zones).map(String::as_str).collect()
 }
@@ -55,8 +55,8 @@ pub(super) fn fill(
     if options.network_id.is_none() && !(options.subnets.is_empty() && options.utility_subnets.is_empty()) {
         problems.error(
             option("network-id"),
-            "existing subnets are in an existing network",
-            "name that network",
+            "existing subnets require an existing network",
+            "specify that network",
         );
     }
     let mut topology = Topology { dns: Some(options.dns), ..Topology::default() };
@@ -71,7 +71,7 @@ pub(super) fn fill(
     }
 }
 
-/// A subnet for each place, existing ones by their ids in the same order.
+/// One subnet for each place; existing ones by their ids, in the same order.
 fn subnets(
     places: &BTreeSet<String>,
     prefix: &str,
@@ -85,8 +85,8 @@ fn subnets(
         let all = places.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         problems.error(
             option(name),
-            format!("there are {} of them for {} places", ids.len(), places.len()),
-            format!("give one for each of {all}, in this order"),
+            format!("there are {} subnets for {} zones or regions", ids.len(), places.len()),
+            format!("specify one for each of {all}, in this order"),
         );
     }
     let made = places.iter().enumerate().map(|(at, place)| SubnetSpec {

@@ -1,56 +1,56 @@
-//! What differs from cloud to cloud, as a table: the one place of the specifications that knows clouds apart.
+//! The differences between clouds, as a table: the only place in the specifications that distinguishes them.
 
 use crate::spec::types::{CloudProvider, Cluster, LoadBalancerClass, Role, SubnetSpec};
 
-/// What a cloud is like, and what is usual there.
+/// The properties and defaults of a cloud.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CloudDefaults {
     /// Its name in specifications.
     pub name: &'static str,
-    /// Whether this project serves it; kOps knows some more.
+    /// Whether this project supports it; kOps knows more clouds.
     pub served: bool,
-    /// The addresses of a new network; none where networks have no addresses of their own.
+    /// The CIDR of a new network; none if networks have no CIDR of their own.
     pub network_cidr: Option<&'static str>,
-    /// Where subnets take their addresses from when the network has none.
+    /// The range from which subnets are allocated if the network has no CIDR.
     pub subnet_pool: Option<&'static str>,
-    /// Whether a subnet is in a region rather than in a zone.
+    /// Whether subnets are regional rather than zonal.
     pub regional_subnets: bool,
-    /// Whether private subnets need utility subnets for what stands in front of them.
+    /// Whether private subnets need utility subnets for load balancers and NAT gateways.
     pub utility_subnets: bool,
-    /// The longest prefix of a subnet: smaller ones are refused.
+    /// The longest prefix of a subnet: smaller subnets are rejected.
     pub longest_subnet_prefix: u8,
     /// The shortest and longest prefix of a network block.
     pub network_prefixes: Option<(u8, u8)>,
-    /// The image of machines; none where it must be given.
+    /// The default image of machines; none if it must be specified.
     pub image: Option<&'static str>,
-    /// The machine types of control plane, nodes and bastions; none where they must be given.
+    /// The default machine types of control plane, nodes and bastions; none if they must be specified.
     pub machine_types: Option<[&'static str; 3]>,
-    /// The volume type of disks.
+    /// The default volume type of disks.
     pub volume_type: Option<&'static str>,
-    /// The operations and the MiB a second of disks of that type, where they are set apart.
+    /// The IOPS and throughput (MiB/s) of disks of that type, if they are configured separately.
     pub volume_performance: Option<(i32, i32)>,
-    /// Whether disks are encrypted unless said otherwise.
+    /// Whether disks are encrypted by default.
     pub encrypt_volumes: bool,
-    /// The class of the API's load balancer, where there are classes.
+    /// The default class of the API's load balancer, if the cloud has classes.
     pub load_balancer_class: Option<LoadBalancerClass>,
-    /// Whether machines must ask for a token before they may ask about themselves.
+    /// Whether machines need a token to read their metadata.
     pub metadata_tokens: bool,
-    /// Whether access may be granted to prefix lists beside CIDRs.
+    /// Whether access can be granted to prefix lists as well as CIDRs.
     pub prefix_lists: bool,
-    /// The first letters of the ids that further routes may lead to; empty where ids have no such form.
+    /// The prefixes of ids that additional routes may target; empty if ids have no such form.
     pub route_targets: &'static [&'static str],
-    /// The first letters of the ids that traffic of private subnets may go out by; likewise.
+    /// The prefixes of ids that are valid as egress of private subnets; empty if ids have no such form.
     pub egress: &'static [&'static str],
-    /// Whether a zone's name begins with its region's.
+    /// Whether a zone's name starts with its region's.
     pub zones_name_regions: bool,
-    /// The region of a zone; none when that is no name of a zone.
+    /// The region of a zone; `None` if it is not a valid zone name.
     pub region_of: fn(&str) -> Option<String>,
-    /// What a zone's name looks like.
+    /// An example of a zone's name.
     pub zone_example: &'static str,
 }
 
-/// A cloud of which nothing special is known.
+/// A cloud without special properties.
 const PLAIN: CloudDefaults = CloudDefaults {
     name: "",
     served: false,
@@ -86,7 +86,7 @@ static CLOUDS: &[CloudDefaults] = &[
         image: Some("099720109477/ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20260714"),
         machine_types: Some(["t3.medium", "t3.medium", "t3.micro"]),
         volume_type: Some("gp3"),
-        // What a gp3 volume has without paying more.
+        // The performance of a gp3 volume that is included in its price.
         volume_performance: Some((3000, 125)),
         encrypt_volumes: true,
         load_balancer_class: Some(LoadBalancerClass::Network),
@@ -150,12 +150,12 @@ static CLOUDS: &[CloudDefaults] = &[
 ];
 
 impl CloudDefaults {
-    /// The clouds there are.
+    /// All known clouds.
     pub fn all() -> &'static [Self] {
         CLOUDS
     }
 
-    /// The names of the clouds that this project serves, for messages.
+    /// The names of the clouds that this project supports, for messages.
     pub fn served_names() -> String {
         CLOUDS.iter().filter(|cloud| cloud.served).map(|cloud| cloud.name).collect::<Vec<_>>().join(", ")
     }
@@ -165,12 +165,12 @@ impl CloudDefaults {
         CLOUDS.iter().find(|cloud| cloud.name == name)
     }
 
-    /// What a specification's cloud is like; a plain one when it names none.
+    /// The properties of a specification's cloud; a plain one if it names none.
     pub fn of(provider: Option<&CloudProvider>) -> &'static Self {
         provider.and_then(|provider| Self::by_name(provider.name())).unwrap_or(&PLAIN)
     }
 
-    /// The usual machine type of a role.
+    /// The default machine type of a role.
     pub fn machine_type(&self, role: Role) -> Option<&'static str> {
         let [control_plane, node, bastion] = self.machine_types?;
         Some(match role {
@@ -186,7 +186,7 @@ impl CloudDefaults {
 }
 
 impl Cluster {
-    /// The region that the cluster is in, by its subnets; `None` when they do not say.
+    /// The cluster's region, derived from its subnets; `None` if they do not tell.
     pub fn region(&self) -> Option<String> {
         let cloud = CloudDefaults::of(self.spec.cloud_provider.as_ref());
         let named = |subnet: &SubnetSpec| {
@@ -217,7 +217,7 @@ fn aws_region(zone: &str) -> Option<String> {
     None
 }
 
-/// The part of a zone's name before the last separator, if the last part is as it must be.
+/// The part of a zone's name before the last separator, if the last part has the right form.
 fn split_zone(zone: &str, separator: char, fits: impl Fn(&str) -> bool) -> Option<String> {
     let (region, last) = zone.rsplit_once(separator)?;
     (!region.is_empty() && fits(last)).then(|| region.to_owned())

@@ -1,4 +1,4 @@
-//! A user's specification, filled in.
+//! Filling in the defaults of a specification.
 
 use ipnet::IpNet;
 
@@ -11,11 +11,11 @@ use crate::spec::types::{
 
 /// Fills in everything that a specification leaves open.
 ///
-/// A pure function: the same specification gives the same result, and what it gives it leaves as it is. It
-/// never fails; what cannot be filled in (addresses in a network that has no room, an image on a cloud that
-/// has no usual one) stays open, and [`validate`](crate::spec::validate()) says so.
+/// A pure and idempotent function that never fails; what cannot be filled in (CIDRs in a network without
+/// room, an image on a cloud without a default one) stays open, and [`validate`](crate::spec::validate())
+/// reports it.
 ///
-/// Who may reach machines and API is never filled in: an empty list admits nobody.
+/// Access to machines and to the API is never filled in: an empty list allows nobody.
 pub fn populate(cluster: &Cluster, groups: &[InstanceGroup]) -> (Cluster, Vec<InstanceGroup>) {
     let mut cluster = cluster.clone();
     let cloud = CloudDefaults::of(cluster.spec.cloud_provider.as_ref());
@@ -62,7 +62,7 @@ fn populate_network(networking: &mut Networking, cloud: &CloudDefaults) {
     let all = networking.non_masquerade_cidr.or_else(|| parsed(Some(NON_MASQUERADE_CIDR)));
     networking.non_masquerade_cidr = all;
     if let Some(IpNet::V4(all)) = all {
-        // Services have the first eighth, pods the second half: 100.64.0.0/13 and 100.96.0.0/11 of the usual.
+        // Services get the first eighth, pods the second half: 100.64.0.0/13 and 100.96.0.0/11 by default.
         let part = |bits: u8, at: usize| {
             let prefix = all.prefix_len().checked_add(bits)?;
             all.trunc().subnets(prefix).ok()?.nth(at).map(IpNet::V4)
@@ -122,7 +122,7 @@ fn populate_group(group: &InstanceGroup, cluster: &ClusterSpec, cloud: &CloudDef
     if spec.machine_type.is_none() {
         spec.machine_type = cloud.machine_type(role).map(str::to_owned);
     }
-    // Two nodes survive the loss of one; of the others there is one to a group.
+    // Two nodes survive the loss of one; groups of other roles have one machine.
     let usual = if role == Role::Node { 2 } else { 1 };
     let min = *spec.min_size.get_or_insert_with(|| spec.max_size.map_or(usual, |max| max.min(usual)));
     spec.max_size.get_or_insert(min.max(usual));
@@ -153,7 +153,7 @@ fn populate_group(group: &InstanceGroup, cluster: &ClusterSpec, cloud: &CloudDef
     group
 }
 
-/// The size of the disk that machines of a role start from, in GiB.
+/// The default size of the root volume for a role's machines, in GiB.
 pub fn root_volume_size(role: Role) -> i32 {
     match role {
         Role::Bastion => 32,
@@ -164,7 +164,7 @@ pub fn root_volume_size(role: Role) -> i32 {
     }
 }
 
-/// The version of etcd that goes with a version of Kubernetes.
+/// The etcd version for a Kubernetes version.
 pub fn etcd_version(kubernetes: &str) -> Option<&'static str> {
     let version = semver::Version::parse(kubernetes.strip_prefix('v').unwrap_or(kubernetes)).ok()?;
     Some(match (version.major, version.minor) {

@@ -1,21 +1,21 @@
-//! How the addresses of a network are divided among its subnets.
+//! Allocation of a network's addresses to its subnets.
 //!
-//! As kOps does it for new clusters: the network is cut into the smallest power of two of equal blocks that
-//! is enough for every public, private and dual-stack subnet, plus one block that all utility subnets share
-//! when there are any. The utility block comes first and is cut into eight (or more, for more zones). Blocks go
-//! to subnets in the order of their zones. Subnets that have addresses keep them, and nobody is given
-//! addresses that overlap theirs.
+//! As kOps does for new clusters: the network is divided into equal blocks, whose number is the smallest
+//! power of two that is enough for every public, private and dual-stack subnet plus, if there are utility
+//! subnets, one block that they share. The utility block comes first and is divided into eight (or more, for
+//! more zones). Blocks are assigned to subnets in the order of their zones. Subnets with addresses keep them,
+//! and no subnet gets addresses that overlap those.
 
 use ipnet::IpNet;
 
 use crate::spec::types::{SubnetSpec, SubnetType};
 
-/// Into how many blocks the utility subnets' share is cut at least.
+/// The minimum number of blocks that the utility block is divided into.
 const UTILITY_BLOCKS: usize = 8;
 
-/// Gives addresses to the subnets that have none; to no one of them when there is not enough room for all.
+/// Assigns CIDRs to the subnets that have none; to none of them if there is not enough room for all.
 ///
-/// Existing subnets of others are left alone, and so are private subnets with IPv6 only.
+/// Existing subnets are left alone, and so are private subnets with IPv6 only.
 ///
 /// ```
 /// use kops_cluster::{SubnetSpec, SubnetType, defaults::assign_cidrs};
@@ -37,7 +37,7 @@ pub fn assign_cidrs(network: IpNet, subnets: &mut [SubnetSpec], longest_prefix: 
     if needed == 0 {
         return;
     }
-    // Blocks that somebody has already may make a finer cut necessary.
+    // Blocks that are already in use may require a finer division.
     let mut parts = needed.next_power_of_two();
     let blocks = loop {
         let Some(blocks) = cut(network, parts, longest_prefix) else { return };
@@ -72,7 +72,7 @@ fn wants_cidr(subnet: &SubnetSpec) -> bool {
     subnet.cidr.is_none() && !subnet.is_shared() && !ipv6_only
 }
 
-/// A range in `parts` (a power of two) equal blocks; none when they would be too small.
+/// Divides a range into `parts` (a power of two) equal blocks; `None` if they would be too small.
 fn cut(range: IpNet, parts: usize, longest_prefix: u8) -> Option<Vec<IpNet>> {
     let prefix = u8::try_from(u32::from(range.prefix_len()) + parts.trailing_zeros()).ok()?;
     if prefix > longest_prefix.min(range.max_prefix_len()) {

@@ -1,17 +1,17 @@
-//! What volumes may be, by cloud and type.
+//! Limits of volumes, by cloud and type.
 
-/// The bounds of a volume type.
+/// The limits of a volume type.
 #[derive(Debug)]
 pub(crate) struct VolumeLimits {
     pub(crate) cloud: &'static str,
     pub(crate) name: &'static str,
-    /// GiB.
+    /// In GiB.
     pub(crate) size: (i64, i64),
-    /// Operations a second, where they can be set.
+    /// I/O operations per second, if configurable.
     pub(crate) iops: Option<(i64, i64)>,
-    /// The most operations a second for each GiB, beyond the least there are in any case.
+    /// The maximum operations per second for each GiB, above the guaranteed minimum.
     pub(crate) iops_per_gib: i64,
-    /// MiB a second, where they can be set.
+    /// In MiB per second, if configurable.
     pub(crate) throughput: Option<(i64, i64)>,
 }
 
@@ -76,7 +76,7 @@ static LIMITS: &[VolumeLimits] = &[
 ];
 
 impl VolumeLimits {
-    /// The types of a cloud; empty where types are the operator's own.
+    /// The types of a cloud; empty if the operator defines them.
     pub(crate) fn of(cloud: &str) -> impl Iterator<Item = &'static Self> {
         LIMITS.iter().filter(move |limits| limits.cloud == cloud)
     }

@@ -1,11 +1,11 @@
-//! Which cloud the cluster is in, and that cloud's own settings.
+//! The cloud of the cluster, and the settings of that cloud.
 
 use serde::{Deserialize, Serialize};
 
 use super::WarmPool;
 use crate::spec::schema::{Field, Opaque, Schema, Shape, spec};
 
-/// Which cloud, with its settings: in documents an object with the cloud's name as its only field.
+/// The cloud, with its settings: in documents an object with the cloud's name as its only field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum CloudProvider {
     /// Amazon Web Services.
@@ -20,7 +20,7 @@ pub enum CloudProvider {
     /// OpenStack.
     #[serde(rename = "openstack")]
     Openstack(OpenstackCloud),
-    /// The embedded cloud: to try things on.
+    /// The in-memory cloud, for trying things out.
     #[serde(rename = "memory")]
     Memory(MemoryCloudSettings),
     /// DigitalOcean.
@@ -57,7 +57,7 @@ impl CloudProvider {
         }
     }
 
-    /// A cloud by its name, with nothing set; `None` when kOps knows no such cloud.
+    /// A cloud by its name, without settings; `None` if kOps knows no such cloud.
     pub fn by_name(name: &str) -> Option<Self> {
         Some(match name {
             "aws" => Self::Aws(AwsCloud::default()),
@@ -74,27 +74,27 @@ impl CloudProvider {
         })
     }
 
-    /// The settings for AWS, when that is the cloud.
+    /// The settings for AWS, if that is the cloud.
     pub fn aws(&self) -> Option<&AwsCloud> {
         if let Self::Aws(settings) = self { Some(settings) } else { None }
     }
 
-    /// The settings for Azure, when that is the cloud.
+    /// The settings for Azure, if that is the cloud.
     pub fn azure(&self) -> Option<&AzureCloud> {
         if let Self::Azure(settings) = self { Some(settings) } else { None }
     }
 
-    /// The settings for GCE, when that is the cloud.
+    /// The settings for GCE, if that is the cloud.
     pub fn gce(&self) -> Option<&GceCloud> {
         if let Self::Gce(settings) = self { Some(settings) } else { None }
     }
 
-    /// The settings for OpenStack, when that is the cloud.
+    /// The settings for OpenStack, if that is the cloud.
     pub fn openstack(&self) -> Option<&OpenstackCloud> {
         if let Self::Openstack(settings) = self { Some(settings) } else { None }
     }
 
-    /// The existing identity that all machines run under, where the settings name one.
+    /// The existing identity of all machines, if the settings name one.
     pub fn machine_identity(&self) -> Option<&str> {
         self.gce()?.service_account.as_deref()
     }
@@ -122,15 +122,15 @@ spec! {
         ebs_csi_driver: Option<Opaque> => "ebsCSIDriver",
         /// The node termination handler.
         node_termination_handler: Option<Opaque> => "nodeTerminationHandler",
-        /// The controller that makes load balancers for services.
+        /// The AWS Load Balancer Controller, which provisions load balancers for services.
         load_balancer_controller: Option<Opaque> => "loadBalancerController",
-        /// The webhook that gives pods identities.
+        /// The webhook that gives pods an identity.
         pod_identity_webhook: Option<Opaque> => "podIdentityWebhook",
-        /// Pools of stopped machines, for every group that does not say otherwise.
+        /// Warm pools, for every group without settings of its own.
         warm_pool: Option<WarmPool> => "warmPool",
         /// The address families of nodes: `ipv4`, `ipv6`.
         node_ip_families: Vec<String> => "nodeIPFamilies",
-        /// Whether security groups of services' load balancers are left alone.
+        /// Whether security groups of services' load balancers are left unmanaged.
         disable_security_group_ingress: Option<bool> => "disableSecurityGroupIngress",
         /// A security group for all load balancers of services.
         elb_security_group: Option<String> => "elbSecurityGroup",
@@ -152,7 +152,7 @@ spec! {
         project: Option<String> => "project",
         /// The service account of the machines.
         service_account: Option<String> => "serviceAccount",
-        /// Whether nodes of the cluster are in several zones.
+        /// Whether the cluster's nodes are in several zones.
         multizone: Option<bool> => "multizone",
         /// The network tag of nodes.
         node_tags: Option<String> => "nodeTags",
@@ -160,7 +160,7 @@ spec! {
         node_instance_prefix: Option<String> => "nodeInstancePrefix",
         /// The persistent disk driver.
         pd_csi_driver: Option<Opaque> => "pdCSIDriver",
-        /// Whether machines start by a startup script.
+        /// Whether machines boot with a startup script.
         use_startup_script: Option<bool> => "useStartupScript",
     }
 }
@@ -170,7 +170,7 @@ spec! {
     pub struct AzureCloud {
         /// The subscription.
         subscription_id: Option<String> => "subscriptionID",
-        /// The account for blobs.
+        /// The storage account for blobs.
         storage_account_id: Option<String> => "storageAccountID",
         /// The tenant.
         tenant_id: Option<String> => "tenantID",
@@ -178,7 +178,7 @@ spec! {
         resource_group_name: Option<String> => "resourceGroupName",
         /// The route table.
         route_table_name: Option<String> => "routeTableName",
-        /// The user that may log in.
+        /// The name of the administrator account.
         admin_user: Option<String> => "adminUser",
     }
 }
@@ -186,19 +186,19 @@ spec! {
 spec! {
     /// Settings for OpenStack.
     pub struct OpenstackCloud {
-        /// Load balancers.
+        /// Load balancer settings.
         loadbalancer: Option<OpenstackLoadBalancer> => "loadbalancer",
-        /// Health checks of load balancers.
+        /// Health monitor settings of load balancers.
         monitor: Option<OpenstackMonitor> => "monitor",
         /// The router.
         router: Option<OpenstackRouter> => "router",
-        /// Volumes.
+        /// Volume settings.
         block_storage: Option<OpenstackBlockStorage> => "blockStorage",
-        /// Whether certificates of the cloud's API are not checked.
+        /// Whether TLS certificates of the cloud's API are not verified.
         insecure_skip_verify: Option<bool> => "insecureSkipVerify",
-        /// Networks.
+        /// Network settings.
         network: Option<OpenstackNetwork> => "network",
-        /// Where machines read about themselves.
+        /// Metadata service settings.
         metadata: Option<Opaque> => "metadata",
     }
 }
@@ -206,39 +206,39 @@ spec! {
 spec! {
     /// OpenStack's load balancers.
     pub struct OpenstackLoadBalancer {
-        /// How connections are spread: `ROUND_ROBIN` …
+        /// The load balancing method: `ROUND_ROBIN`, …
         method: Option<String> => "method",
-        /// The driver: `octavia`, `ovn` …
+        /// The driver: `octavia`, `ovn`, …
         provider: Option<String> => "provider",
         /// Whether Octavia is used.
         use_octavia: Option<bool> => "useOctavia",
-        /// The network of floating addresses.
+        /// The network of floating IP addresses, by name.
         floating_network: Option<String> => "floatingNetwork",
-        /// The same, by id.
+        /// The network of floating IP addresses, by id.
         floating_network_id: Option<String> => "floatingNetworkID",
-        /// The subnet of floating addresses.
+        /// The subnet of floating IP addresses.
         floating_subnet: Option<String> => "floatingSubnet",
-        /// The subnet they stand in.
+        /// The subnet of the load balancers.
         subnet_id: Option<String> => "subnetID",
         /// Their flavor.
         flavor_id: Option<String> => "flavorID",
         /// Whether security groups of services' load balancers are managed.
         manage_security_groups: Option<bool> => "manageSecurityGroups",
-        /// Whether services get a name instead of an address.
+        /// Whether services get a host name instead of an address.
         enable_ingress_hostname: Option<bool> => "enableIngressHostname",
-        /// The suffix of such names.
+        /// The suffix of such host names.
         ingress_hostname_suffix: Option<String> => "ingressHostnameSuffix",
     }
 }
 
 spec! {
-    /// Health checks of OpenStack's load balancers.
+    /// Health monitors of OpenStack's load balancers.
     pub struct OpenstackMonitor {
-        /// How often.
+        /// The interval between checks.
         delay: Option<String> => "delay",
-        /// For how long.
+        /// The timeout of a check.
         timeout: Option<String> => "timeout",
-        /// How many failures are too many.
+        /// The number of failed checks after which a member is unhealthy.
         max_retries: Option<i64> => "maxRetries",
     }
 }
@@ -246,13 +246,13 @@ spec! {
 spec! {
     /// OpenStack's router.
     pub struct OpenstackRouter {
-        /// The network it leads to.
+        /// Its external network.
         external_network: Option<String> => "externalNetwork",
-        /// The subnet of that network.
+        /// The subnet of the external network.
         external_subnet: Option<String> => "externalSubnet",
         /// The DNS servers of the subnets, separated by commas.
         dns_servers: Option<String> => "dnsServers",
-        /// Where it should run.
+        /// The availability zones in which it should run.
         availability_zone_hints: Vec<String> => "availabilityZoneHints",
     }
 }
@@ -260,23 +260,23 @@ spec! {
 spec! {
     /// OpenStack's volumes.
     pub struct OpenstackBlockStorage {
-        /// The version of the API.
+        /// The version of the block storage API.
         version: Option<String> => "bs-version",
-        /// Whether volumes of any zone serve.
+        /// Whether volumes of any availability zone are accepted.
         ignore_az: Option<bool> => "ignore-volume-az",
-        /// The zone for volumes instead of the machine's.
+        /// The availability zone of volumes, instead of the machine's.
         override_az: Option<String> => "override-volume-az",
-        /// The cluster's name for the driver.
+        /// The cluster's name for the CSI driver.
         cluster_name: Option<String> => "clusterName",
-        /// Whether the driver makes a storage class.
+        /// Whether the CSI driver creates a storage class.
         create_storage_class: Option<bool> => "createStorageClass",
-        /// Whether the driver serves metrics.
+        /// Whether the CSI driver serves metrics.
         metrics_enabled: Option<bool> => "metricsEnabled",
-        /// Whether the version of the compute API is not checked.
+        /// Whether the microversion of the compute API is not checked.
         ignore_volume_microversion: Option<bool> => "ignoreVolumeMicroVersion",
-        /// The image of the driver.
+        /// The image of the CSI driver.
         csi_plugin_image: Option<String> => "csiPluginImage",
-        /// Whether the driver may see topology.
+        /// Whether the CSI driver supports topology.
         csi_topology_support: Option<bool> => "csiTopologySupport",
     }
 }
@@ -284,27 +284,27 @@ spec! {
 spec! {
     /// OpenStack's networks.
     pub struct OpenstackNetwork {
-        /// Where networks should be.
+        /// The availability zones in which networks should be created.
         availability_zone_hints: Vec<String> => "availabilityZoneHints",
-        /// Whether IPv6 is off.
+        /// Whether IPv6 is disabled.
         ipv6_support_disabled: Option<bool> => "ipv6SupportDisabled",
         /// The networks with public addresses.
         public_network_names: Vec<String> => "publicNetworkNames",
         /// The networks with internal addresses.
         internal_network_names: Vec<String> => "internalNetworkNames",
-        /// Which addresses come first.
+        /// The order in which addresses are preferred.
         address_sort_order: Option<String> => "addressSortOrder",
     }
 }
 
 spec! {
-    /// Settings for the embedded cloud; there is nothing to set.
+    /// Settings for the in-memory cloud; there are none.
     pub struct MemoryCloudSettings {
     }
 }
 
 spec! {
-    /// Settings for a cloud that this project does not serve: kept as they are.
+    /// Settings for a cloud that this project does not support: preserved as they are.
     pub struct OtherCloud {
     }
 }

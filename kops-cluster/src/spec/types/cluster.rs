@@ -7,17 +7,17 @@ use crate::spec::meta::ObjectMeta;
 use crate::spec::schema::{IntOrString, Opaque, choice, spec};
 
 spec! {
-    /// A cluster.
+    /// A Kubernetes cluster.
     pub struct Cluster {
         /// Name, labels and history.
         metadata: ObjectMeta => "metadata",
-        /// What it should be.
+        /// The desired state.
         spec: ClusterSpec => "spec",
     }
 }
 
 impl Cluster {
-    /// A cluster of that name, with nothing specified.
+    /// A cluster with a name and nothing else specified.
     pub fn named(name: impl Into<String>) -> Self {
         Self { metadata: ObjectMeta::named(name), ..Self::default() }
     }
@@ -27,76 +27,76 @@ impl Cluster {
         &self.metadata.name
     }
 
-    /// The name that the API has for machines of the cluster.
+    /// The DNS name of the API for machines of the cluster.
     pub fn api_internal_name(&self) -> String {
         format!("api.internal.{}", self.name())
     }
 }
 
 spec! {
-    /// What a cluster should be.
+    /// The desired state of a cluster.
     pub struct ClusterSpec {
-        /// Which cloud, with its settings.
+        /// The cloud, with its settings.
         cloud_provider: Option<CloudProvider> => "cloudProvider",
-        /// The version of Kubernetes.
+        /// The Kubernetes version.
         kubernetes_version: Option<String> => "kubernetesVersion",
         /// The channel that recommends versions and images.
         channel: Option<String> => "channel",
-        /// Where the configuration is kept.
+        /// The location of the configuration.
         config_store: ConfigStore => "configStore",
         /// The network.
         networking: Networking => "networking",
-        /// How the API is reached.
+        /// How clients reach the API.
         api: Api => "api",
         /// The etcd clusters.
         etcd_clusters: Vec<EtcdCluster> => "etcdClusters",
-        /// Who may reach machines by SSH.
+        /// The sources that may reach machines by SSH.
         ssh_access: Vec<AccessSource> => "sshAccess",
-        /// Who may reach the ports of services on nodes.
+        /// The sources that may reach the node ports of services.
         node_port_access: Vec<AccessSource> => "nodePortAccess",
-        /// An existing key pair of the cloud to use.
+        /// The name of an existing key pair of the cloud.
         ssh_key_name: Option<String> => "sshKeyName",
-        /// The zone for the cluster's names, by name or id.
+        /// The DNS zone of the cluster's names, by name or id.
         dns_zone: Option<String> => "dnsZone",
-        /// The domain of names within the cluster.
+        /// The DNS domain within the cluster.
         cluster_dns_domain: Option<String> => "clusterDNSDomain",
-        /// Labels for everything in the cloud.
+        /// Labels for all objects in the cloud.
         cloud_labels: BTreeMap<String, String> => "cloudLabels",
-        /// What machines and service accounts may do in the cloud.
+        /// The cloud permissions of machines and service accounts.
         iam: Option<Iam> => "iam",
-        /// Further policies in JSON, by role: `control-plane`, `node`, `bastion`.
+        /// Additional policies in JSON, by role: `control-plane`, `node`, `bastion`.
         additional_policies: BTreeMap<String, String> => "additionalPolicies",
         /// Existing policies, by role.
         external_policies: BTreeMap<String, Vec<String>> => "externalPolicies",
-        /// How machines are replaced.
+        /// The rolling update settings.
         rolling_update: Option<RollingUpdate> => "rollingUpdate",
         /// Whether machines update their operating system.
         update_policy: Option<UpdatePolicy> => "updatePolicy",
         /// Settings that several clouds share.
         cloud_config: Option<CloudConfig> => "cloudConfig",
-        /// Settings for other ways of applying: Terraform.
+        /// Settings for other targets, such as Terraform.
         target: Option<Opaque> => "target",
-        /// How service accounts prove who they are to others.
+        /// Discovery of the service account issuer.
         service_account_issuer_discovery: Option<Opaque> => "serviceAccountIssuerDiscovery",
-        /// Files for machines.
+        /// Files to write on machines.
         file_assets: Option<Opaque> => "fileAssets",
-        /// Programs that run as machines start.
+        /// Units to run when machines boot.
         hooks: Option<Opaque> => "hooks",
-        /// Packages for machines.
+        /// Packages to install on machines.
         packages: Vec<String> => "packages",
-        /// Kernel settings of machines.
+        /// Kernel parameters of machines.
         sysctl_parameters: Vec<String> => "sysctlParameters",
-        /// Whether machines' own certificates are trusted.
+        /// Whether the certificates of the machine's operating system are trusted.
         use_host_certificates: Option<bool> => "useHostCertificates",
-        /// Where files and images come from.
+        /// The sources of files and images.
         assets: Option<Opaque> => "assets",
-        /// Manifests to apply.
+        /// Additional manifests to apply.
         addons: Option<Opaque> => "addons",
-        /// Who users are.
+        /// Authentication of users.
         authentication: Option<Opaque> => "authentication",
-        /// What users may do.
+        /// Authorization of users.
         authorization: Option<Opaque> => "authorization",
-        /// How nodes prove who they are.
+        /// Authorization of nodes.
         node_authorization: Option<Opaque> => "nodeAuthorization",
         /// Whether secrets are encrypted at rest.
         encryption_config: Option<bool> => "encryptionConfig",
@@ -122,9 +122,9 @@ spec! {
         kube_dns: Option<Opaque> => "kubeDNS",
         /// The cloud's controllers.
         cloud_controller_manager: Option<Opaque> => "cloudControllerManager",
-        /// DNS records of services.
+        /// ExternalDNS, which manages DNS records of services.
         external_dns: Option<Opaque> => "externalDns",
-        /// Time.
+        /// Time synchronisation.
         ntp: Option<Opaque> => "ntp",
         /// cert-manager.
         cert_manager: Option<Opaque> => "certManager",
@@ -138,9 +138,9 @@ spec! {
         node_problem_detector: Option<Opaque> => "nodeProblemDetector",
         /// The snapshot controller.
         snapshot_controller: Option<Opaque> => "snapshotController",
-        /// DNS by gossip, in specifications of older versions.
+        /// Gossip DNS, in specifications of older versions.
         gossip_config: Option<Opaque> => "gossipConfig",
-        /// The same, for the DNS controller.
+        /// Gossip DNS settings of the DNS controller.
         dns_controller_gossip_config: Option<Opaque> => "dnsControllerGossipConfig",
         /// The API's internal name, in specifications of older versions.
         master_internal_name: Option<String> => "masterInternalName",
@@ -148,25 +148,25 @@ spec! {
 }
 
 spec! {
-    /// Where the configuration is kept.
+    /// The location of the configuration.
     pub struct ConfigStore {
-        /// Everything, unless said otherwise: `s3://bucket/cluster.example.com`.
+        /// The default location of everything: `s3://bucket/cluster.example.com`.
         base: Option<String> => "base",
-        /// Key pairs.
+        /// The location of key pairs.
         keypairs: Option<String> => "keypairs",
-        /// Secrets.
+        /// The location of secrets.
         secrets: Option<String> => "secrets",
     }
 }
 
 spec! {
-    /// How machines are replaced.
+    /// Rolling update settings.
     pub struct RollingUpdate {
-        /// Whether machines are drained and ended, or left to somebody else.
+        /// Whether machines are drained and terminated, or left to another process.
         drain_and_terminate: Option<bool> => "drainAndTerminate",
-        /// How many machines may be missing: a count or a share.
+        /// The number of machines that may be unavailable: a count or a percentage.
         max_unavailable: Option<IntOrString> => "maxUnavailable",
-        /// How many machines may be added meanwhile: a count or a share.
+        /// The number of additional machines during the update: a count or a percentage.
         max_surge: Option<IntOrString> => "maxSurge",
     }
 }
@@ -174,25 +174,25 @@ spec! {
 choice! {
     /// Whether machines update their operating system.
     pub enum UpdatePolicy {
-        /// They do.
+        /// Machines update themselves.
         Automatic => "automatic",
-        /// Somebody else sees to it.
+        /// Updates are managed externally.
         External => "external",
     }
 }
 
 spec! {
-    /// A pool of stopped machines that start faster than new ones (AWS).
+    /// A warm pool: stopped machines that start faster than new ones (AWS).
     pub struct WarmPool {
-        /// How many at least.
+        /// The minimum number.
         min_size: Option<i64> => "minSize",
-        /// How many at most.
+        /// The maximum number.
         max_size: Option<i64> => "maxSize",
-        /// Whether machines are prepared before they stop.
+        /// Whether machines are initialised before they are stopped.
         enable_lifecycle_hook: Option<bool> => "enableLifecycleHook",
-        /// How long that may take.
+        /// The timeout of the initialisation.
         lifecycle_hook_timeout: Option<Opaque> => "lifecycleHookTimeout",
-        /// Images to fetch meanwhile.
+        /// Images to pull during the initialisation.
         additional_images: Vec<String> => "additionalImages",
     }
 }

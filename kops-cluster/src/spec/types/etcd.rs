@@ -3,27 +3,27 @@
 use crate::spec::schema::{Opaque, spec};
 
 spec! {
-    /// An etcd cluster: `main` holds the objects, `events` the events.
+    /// An etcd cluster: `main` stores the objects, `events` the events.
     pub struct EtcdCluster {
         /// `main`, `events`, `cilium` or `leases`.
         name: String => "name",
-        /// The members, one to a control-plane group.
+        /// The members, one per control-plane group.
         members: Vec<EtcdMember> => "etcdMembers",
         /// The version.
         version: Option<String> => "version",
-        /// Who runs it; the manager, ever since kOps 1.12.
+        /// Who runs it; only the manager since kOps 1.12.
         provider: Option<String> => "provider",
-        /// An image instead of the version's own.
+        /// An image that replaces that of the version.
         image: Option<String> => "image",
-        /// The memory that is reserved for each member.
+        /// The memory request of each member.
         memory_request: Option<Opaque> => "memoryRequest",
-        /// The processor share that is reserved for each member.
+        /// The CPU request of each member.
         cpu_request: Option<Opaque> => "cpuRequest",
-        /// After how long without a leader an election starts.
+        /// The leader election timeout.
         leader_election_timeout: Option<Opaque> => "leaderElectionTimeout",
-        /// How often the leader is heard of.
+        /// The interval of the leader's heartbeat.
         heartbeat_interval: Option<Opaque> => "heartbeatInterval",
-        /// Where backups go.
+        /// Backup settings.
         backups: Option<EtcdBackups> => "backups",
         /// The manager's settings.
         manager: Option<EtcdManager> => "manager",
@@ -41,9 +41,9 @@ spec! {
         volume_type: Option<String> => "volumeType",
         /// The size in GiB.
         volume_size: Option<i32> => "volumeSize",
-        /// The input/output operations a second.
+        /// The provisioned I/O operations per second.
         volume_iops: Option<i32> => "volumeIops",
-        /// The throughput in MiB a second.
+        /// The provisioned throughput in MiB per second.
         volume_throughput: Option<i32> => "volumeThroughput",
         /// Whether the volume is encrypted.
         encrypted_volume: Option<bool> => "encryptedVolume",
@@ -53,31 +53,31 @@ spec! {
 }
 
 spec! {
-    /// Where backups go.
+    /// Backup settings.
     pub struct EtcdBackups {
-        /// The place in a store.
+        /// The location of the backups.
         backup_store: Option<String> => "backupStore",
-        /// The image that makes them.
+        /// The image of the backup program.
         image: Option<String> => "image",
     }
 }
 
 spec! {
-    /// The settings of the program that runs etcd.
+    /// The settings of etcd-manager, the program that runs etcd.
     pub struct EtcdManager {
         /// Its image.
         image: Option<String> => "image",
-        /// Its environment.
+        /// Its environment variables.
         env: Option<Opaque> => "env",
-        /// How often it makes a backup.
+        /// The interval between backups.
         backup_interval: Option<Opaque> => "backupInterval",
-        /// How many days backups are kept.
+        /// The number of days for which backups are kept.
         backup_retention_days: Option<i64> => "backupRetentionDays",
-        /// How often it looks for peers.
+        /// The polling interval of peer discovery.
         discovery_poll_interval: Option<Opaque> => "discoveryPollInterval",
-        /// How much it says.
+        /// Its log verbosity.
         log_level: Option<i64> => "logLevel",
-        /// Where it serves metrics.
+        /// The URLs on which it serves metrics.
         listen_metrics_urls: Option<Opaque> => "listenMetricsURLs",
     }
 }

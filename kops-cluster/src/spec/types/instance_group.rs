@@ -1,4 +1,4 @@
-//! A group of like machines.
+//! A group of identical machines.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use crate::spec::meta::{CLUSTER_LABEL, ObjectMeta};
 use crate::spec::schema::{Opaque, choice, spec};
 
 spec! {
-    /// A group of like machines.
+    /// A group of identical machines.
     pub struct InstanceGroup {
         /// Name, labels and history.
         metadata: ObjectMeta => "metadata",
-        /// What it should be.
+        /// The desired state.
         spec: InstanceGroupSpec => "spec",
     }
 }
 
 impl InstanceGroup {
-    /// A group of that name, role and cluster, with nothing else specified.
+    /// A group with a name, role and cluster, and nothing else specified.
     pub fn named(name: impl Into<String>, role: Role, cluster: &str) -> Self {
         let mut group = Self { metadata: ObjectMeta::named(name), ..Self::default() };
         group.metadata.labels.insert(CLUSTER_LABEL.to_owned(), cluster.to_owned());
@@ -33,7 +33,7 @@ impl InstanceGroup {
         &self.metadata.name
     }
 
-    /// What its machines do; a node is what a group is that does not say.
+    /// The role of its machines; by default `Node`.
     pub fn role(&self) -> Role {
         self.spec.role.unwrap_or(Role::Node)
     }
@@ -50,27 +50,27 @@ impl InstanceGroup {
 }
 
 choice! {
-    /// What the machines of a group do.
+    /// The role of a group's machines.
     pub enum Role {
-        /// They run the control plane.
+        /// Control plane.
         ControlPlane => "ControlPlane",
-        /// They run what users run.
+        /// Workloads.
         Node => "Node",
-        /// They let SSH in.
+        /// SSH bastion.
         Bastion => "Bastion",
-        /// They run API servers without etcd.
+        /// API servers without etcd.
         ApiServer => "APIServer",
-        /// They run etcd alone.
+        /// etcd only.
         Etcd => "Etcd",
-        /// They run the scheduler alone.
+        /// Scheduler only.
         Scheduler => "Scheduler",
-        /// They run the controller manager alone.
+        /// Controller manager only.
         KubeControllerManager => "KubeControllerManager",
     }
 }
 
 choice! {
-    /// Who makes and ends the machines of a group.
+    /// Who creates and terminates the machines of a group.
     pub enum Manager {
         /// The cloud's own group.
         CloudGroup => "CloudGroup",
@@ -80,95 +80,95 @@ choice! {
 }
 
 spec! {
-    /// What a group of machines should be.
+    /// The desired state of an instance group.
     pub struct InstanceGroupSpec {
-        /// What its machines do.
+        /// The role of its machines.
         role: Option<Role> => "role",
-        /// Who makes and ends its machines.
+        /// Who creates and terminates its machines.
         manager: Option<Manager> => "manager",
-        /// The image: an id, or the form of the cloud (`owner/name` on AWS).
+        /// The image: an id, or a cloud-specific form (`owner/name` on AWS).
         image: Option<String> => "image",
-        /// The kind of machine.
+        /// The machine type.
         machine_type: Option<String> => "machineType",
-        /// How many machines at least.
+        /// The minimum number of machines.
         min_size: Option<i32> => "minSize",
-        /// How many machines at most.
+        /// The maximum number of machines.
         max_size: Option<i32> => "maxSize",
         /// Whether the cluster autoscaler may change its size.
         autoscale: Option<bool> => "autoscale",
-        /// The priority the autoscaler gives it.
+        /// Its priority for the cluster autoscaler.
         autoscale_priority: Option<i32> => "autoscalePriority",
         /// The names of its subnets.
         subnets: Vec<String> => "subnets",
-        /// Its zones, where subnets are regional.
+        /// Its zones, on clouds with regional subnets.
         zones: Vec<String> => "zones",
-        /// The disk that machines start from.
+        /// The root volume.
         root_volume: Option<RootVolumeSpec> => "rootVolume",
-        /// Further disks.
+        /// Additional volumes.
         volumes: Vec<VolumeSpec> => "volumes",
-        /// Where disks are mounted.
+        /// Mount points of volumes.
         volume_mounts: Vec<VolumeMount> => "volumeMounts",
         /// Labels of its nodes.
         node_labels: BTreeMap<String, String> => "nodeLabels",
         /// Taints of its nodes: `key=value:Effect`.
         taints: Vec<String> => "taints",
-        /// Labels for everything it has in the cloud.
+        /// Labels for all its objects in the cloud.
         cloud_labels: BTreeMap<String, String> => "cloudLabels",
         /// Whether its machines have public addresses.
         associate_public_ip: Option<bool> => "associatePublicIP",
-        /// Further security groups.
+        /// Additional security groups.
         additional_security_groups: Vec<String> => "additionalSecurityGroups",
-        /// A security group of somebody else's to use instead of an own one.
+        /// An existing security group to use instead of creating one.
         security_group_override: Option<String> => "securityGroupOverride",
         /// An existing identity to use.
         iam: Option<IamProfile> => "iam",
-        /// Several kinds of machines, on demand and spot.
+        /// Several machine types, on-demand and spot (AWS).
         mixed_instances_policy: Option<MixedInstancesPolicy> => "mixedInstancesPolicy",
-        /// The most to pay for a spot machine.
+        /// The maximum price of a spot machine.
         max_price: Option<String> => "maxPrice",
-        /// What happens to a spot machine that is taken back.
+        /// What happens to a spot machine that is interrupted.
         instance_interruption_behavior: Option<String> => "instanceInterruptionBehavior",
-        /// Whether spot machines at risk are replaced before they are taken back.
+        /// Whether spot machines at risk are replaced before they are interrupted.
         capacity_rebalance: Option<bool> => "capacityRebalance",
-        /// How long spot machines last, in minutes.
+        /// The duration of spot machines, in minutes.
         spot_duration_in_minutes: Option<i64> => "spotDurationInMinutes",
         /// Burst credits: `standard` or `unlimited`.
         cpu_credits: Option<String> => "cpuCredits",
-        /// Whose hardware: `default`, `dedicated` or `host`.
+        /// The tenancy: `default`, `dedicated` or `host`.
         tenancy: Option<String> => "tenancy",
-        /// How machines may ask the cloud about themselves.
+        /// Access of machines to the metadata service.
         instance_metadata: Option<InstanceMetadataOptions> => "instanceMetadata",
-        /// Whether machines are safe when the group shrinks.
+        /// Whether machines are protected from scale-in.
         instance_protection: Option<bool> => "instanceProtection",
-        /// Scaling processes that are off.
+        /// Scaling processes to suspend.
         suspend_processes: Vec<String> => "suspendProcesses",
-        /// Load balancers of somebody else's to stand behind.
+        /// Existing load balancers to attach the machines to.
         external_load_balancers: Vec<ExternalLoadBalancer> => "externalLoadBalancers",
-        /// Whether machines are measured every minute.
+        /// Whether machines are monitored in one-minute intervals.
         detailed_instance_monitoring: Option<bool> => "detailedInstanceMonitoring",
-        /// How long a machine may live.
+        /// The maximum lifetime of a machine.
         max_instance_lifetime: Option<Opaque> => "maxInstanceLifetime",
-        /// Further user data.
+        /// Additional user data.
         additional_user_data: Vec<UserData> => "additionalUserData",
         /// Whether user data is compressed.
         compress_user_data: Option<bool> => "compressUserData",
-        /// How machines are replaced.
+        /// The rolling update settings.
         rolling_update: Option<RollingUpdate> => "rollingUpdate",
         /// Whether machines update their operating system.
         update_policy: Option<UpdatePolicy> => "updatePolicy",
-        /// A pool of stopped machines (AWS).
+        /// The warm pool (AWS).
         warm_pool: Option<WarmPool> => "warmPool",
         /// Accelerators (GCE).
         guest_accelerators: Vec<GuestAccelerator> => "guestAccelerators",
         /// `STANDARD` or `SPOT` (GCE).
         gcp_provisioning_model: Option<String> => "gcpProvisioningModel",
-        /// Files for machines.
+        /// Files to write on machines.
         file_assets: Option<Opaque> => "fileAssets",
-        /// Programs that run as machines start.
+        /// Units to run when machines boot.
         hooks: Option<Opaque> => "hooks",
-        /// Packages for machines.
+        /// Packages to install on machines.
         packages: Vec<String> => "packages",
-        /// Kernel settings.
+        /// Kernel parameters.
         sysctl_parameters: Vec<String> => "sysctlParameters",
         /// The kubelet.
         kubelet: Option<Opaque> => "kubelet",

@@ -1,63 +1,63 @@
-//! Parts of a machine: disks, identity, user data, what it may be bought as.
+//! Parts of a machine: volumes, identity, user data, purchase options.
 
 use crate::spec::schema::{Opaque, spec};
 
 spec! {
-    /// The disk that a machine starts from.
+    /// The root volume of a machine.
     pub struct RootVolumeSpec {
         /// The size in GiB.
         size: Option<i32> => "size",
         /// The cloud's volume type.
         r#type: Option<String> => "type",
-        /// The input/output operations a second.
+        /// The provisioned I/O operations per second.
         iops: Option<i32> => "iops",
-        /// The throughput in MiB a second.
+        /// The provisioned throughput in MiB per second.
         throughput: Option<i32> => "throughput",
         /// Whether it is encrypted.
         encryption: Option<bool> => "encryption",
         /// The key it is encrypted with.
         encryption_key: Option<String> => "encryptionKey",
-        /// Whether the machine has a path of its own to its disks.
+        /// Whether the machine is EBS-optimised.
         optimization: Option<bool> => "optimization",
-        /// Whether the disk ends with the machine.
+        /// Whether it is deleted with the machine.
         delete_on_termination: Option<bool> => "deleteOnTermination",
     }
 }
 
 spec! {
-    /// A further disk.
+    /// An additional volume.
     pub struct VolumeSpec {
-        /// The name of the device.
+        /// The device name.
         device: String => "device",
         /// The size in GiB.
         size: Option<i64> => "size",
         /// The cloud's volume type.
         r#type: Option<String> => "type",
-        /// The input/output operations a second.
+        /// The provisioned I/O operations per second.
         iops: Option<i64> => "iops",
-        /// The throughput in MiB a second.
+        /// The provisioned throughput in MiB per second.
         throughput: Option<i64> => "throughput",
         /// Whether it is encrypted.
         encrypted: Option<bool> => "encrypted",
         /// The key it is encrypted with.
         key: Option<String> => "key",
-        /// Whether it ends with the machine.
+        /// Whether it is deleted with the machine.
         delete_on_termination: Option<bool> => "deleteOnTermination",
     }
 }
 
 spec! {
-    /// Where a disk is mounted.
+    /// The mount point of a volume.
     pub struct VolumeMount {
-        /// The name of the device.
+        /// The device name.
         device: String => "device",
         /// The file system.
         filesystem: Option<String> => "filesystem",
-        /// How it is made.
+        /// Options for creating the file system.
         format_options: Vec<String> => "formatOptions",
-        /// How it is mounted.
+        /// Mount options.
         mount_options: Vec<String> => "mountOptions",
-        /// Where.
+        /// The mount point.
         path: String => "path",
     }
 }
@@ -71,9 +71,9 @@ spec! {
 }
 
 spec! {
-    /// How machines may ask the cloud about themselves.
+    /// Access of machines to the metadata service.
     pub struct InstanceMetadataOptions {
-        /// Over how many hops.
+        /// The maximum number of network hops.
         http_put_response_hop_limit: Option<i64> => "httpPutResponseHopLimit",
         /// Whether a token is `required` or `optional`.
         http_tokens: Option<String> => "httpTokens",
@@ -81,49 +81,49 @@ spec! {
 }
 
 spec! {
-    /// Several kinds of machines in one group, on demand and spot (AWS).
+    /// Several machine types in one group, on-demand and spot (AWS).
     pub struct MixedInstancesPolicy {
-        /// The kinds.
+        /// The machine types.
         instances: Vec<String> => "instances",
-        /// What a kind must have, instead of naming kinds.
+        /// The required properties of machine types, instead of their names.
         instance_requirements: Option<InstanceRequirements> => "instanceRequirements",
-        /// How kinds are chosen on demand.
+        /// The allocation strategy of on-demand machines.
         on_demand_allocation_strategy: Option<String> => "onDemandAllocationStrategy",
-        /// How many are on demand in any case.
+        /// The minimum number of on-demand machines.
         on_demand_base: Option<i64> => "onDemandBase",
-        /// Which share of the others is on demand, in percent.
+        /// The percentage of on-demand machines above that minimum.
         on_demand_above_base: Option<i64> => "onDemandAboveBase",
-        /// How kinds are chosen among spot machines.
+        /// The allocation strategy of spot machines.
         spot_allocation_strategy: Option<String> => "spotAllocationStrategy",
-        /// From how many pools spot machines come.
+        /// The number of spot pools to use.
         spot_instance_pools: Option<i64> => "spotInstancePools",
     }
 }
 
 spec! {
-    /// What a kind of machine must have.
+    /// Required properties of machine types.
     pub struct InstanceRequirements {
-        /// Processors.
+        /// The number of vCPUs.
         cpu: Option<MinMax> => "cpu",
-        /// Memory.
+        /// The memory.
         memory: Option<MinMax> => "memory",
-        /// Kinds that are out.
+        /// Machine types to exclude.
         excluded_instance_types: Vec<String> => "excludedInstanceTypes",
     }
 }
 
 spec! {
-    /// Bounds of a quantity.
+    /// A range of a quantity.
     pub struct MinMax {
-        /// At least.
+        /// The minimum.
         min: Option<Opaque> => "min",
-        /// At most.
+        /// The maximum.
         max: Option<Opaque> => "max",
     }
 }
 
 spec! {
-    /// A part of the user data.
+    /// One part of the user data.
     pub struct UserData {
         /// Its name.
         name: String => "name",
@@ -135,9 +135,9 @@ spec! {
 }
 
 spec! {
-    /// A load balancer of somebody else's.
+    /// An existing load balancer.
     pub struct ExternalLoadBalancer {
-        /// A classic one, by name.
+        /// A classic load balancer, by name.
         load_balancer_name: Option<String> => "loadBalancerName",
         /// A target group, by ARN.
         target_group_arn: Option<String> => "targetGroupArn",
@@ -147,9 +147,9 @@ spec! {
 spec! {
     /// Accelerators of a machine (GCE).
     pub struct GuestAccelerator {
-        /// How many.
+        /// The number of accelerators.
         accelerator_count: Option<i64> => "acceleratorCount",
-        /// Which.
+        /// The accelerator type.
         accelerator_type: Option<String> => "acceleratorType",
     }
 }

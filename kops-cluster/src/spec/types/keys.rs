@@ -1,4 +1,4 @@
-//! Keys: SSH keys of users, and the key pairs that the state store keeps.
+//! Keys: users' SSH keys, and the key pairs in the state store.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::spec::meta::ObjectMeta;
 use crate::spec::schema::{Schema, Shape, choice, spec};
 
 spec! {
-    /// A public SSH key that opens the machines.
+    /// A public SSH key that may log in to the machines.
     pub struct SshCredential {
         /// Name, labels and history; the name is `admin`.
         metadata: ObjectMeta => "metadata",
@@ -38,21 +38,21 @@ spec! {
 spec! {
     /// The generations of a key pair.
     pub struct KeysetSpec {
-        /// What the keys are.
+        /// The type of the keys.
         r#type: Option<KeysetType> => "type",
-        /// The one in use.
+        /// The id of the key in use.
         primary_id: Option<String> => "primaryID",
-        /// All of them.
+        /// All keys.
         keys: Vec<KeyItem> => "keys",
     }
 }
 
 choice! {
-    /// What the keys of a set are.
+    /// The type of a set's keys.
     pub enum KeysetType {
         /// A certificate and its private key.
         Keypair => "Keypair",
-        /// Nothing in public.
+        /// Secrets without a public part.
         Secret => "Secret",
     }
 }
@@ -62,7 +62,7 @@ spec! {
     pub struct KeyItem {
         /// The serial number of the certificate, in decimal.
         id: String => "id",
-        /// Since when it is not trusted any more, as RFC 3339.
+        /// When it became distrusted, as RFC 3339.
         distrust_timestamp: Option<String> => "distrustTimestamp",
         /// The certificate, as base64 of PEM.
         public_material: Option<String> => "publicMaterial",
@@ -71,13 +71,13 @@ spec! {
     }
 }
 
-/// Text that is never shown: neither by `Debug` nor in messages.
+/// Text that neither `Debug` nor messages show.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretText(String);
 
 impl SecretText {
-    /// Hides a text.
+    /// Wraps a secret text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }

@@ -1,12 +1,12 @@
-//! The types of the specifications, in the shape that the project works with.
+//! The types of the specifications.
 //!
-//! It is the shape of kOps' newer API: settings stand together by subject (`networking`, `api`,
-//! `cloudProvider`) instead of in one flat list. Documents in other versions are converted at the edge (see
-//! [`ApiVersion`](super::ApiVersion)). Fields that change machines and cloud objects are typed; settings of
-//! Kubernetes components, which nothing here acts on yet, are [`Opaque`](super::Opaque).
+//! They have the shape of kOps' newer API: settings are grouped by subject (`networking`, `api`,
+//! `cloudProvider`) instead of being in one flat list. Documents in other versions are converted when they
+//! are read or written (see [`ApiVersion`](super::ApiVersion)). Fields that affect machines and cloud objects
+//! are typed; settings of Kubernetes components, which nothing here uses yet, are [`Opaque`](super::Opaque).
 //!
-//! They mirror an API that others own, field by field, so they are plain structs to be written out with
-//! `..Default::default()`: they get a field when kOps' API gets one.
+//! They mirror kOps' API field by field, so they are plain structs, to be written with `..Default::default()`: they
+//! get a field when that API gets one.
 
 mod api;
 mod cloud;

@@ -1,4 +1,4 @@
-//! Networks, subnets, topology, and which network plugin runs.
+//! Networks, subnets, topology, and network plugins.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,28 +12,27 @@ use crate::spec::schema::{Form, Opaque, Schema, Shape, choice, spec};
 spec! {
     /// The network of a cluster.
     pub struct Networking {
-        /// An existing network to use: nothing of it is changed.
+        /// The id of an existing network; it is not changed.
         network_id: Option<String> => "networkID",
-        /// The addresses of the network.
+        /// The CIDR of the network.
         network_cidr: Option<IpNet> => "networkCIDR",
-        /// Further address blocks of the network.
+        /// Additional CIDRs of the network.
         additional_network_cidrs: Vec<IpNet> => "additionalNetworkCIDRs",
         /// The subnets.
         subnets: Vec<SubnetSpec> => "subnets",
-        /// How the network is laid out.
+        /// The topology of the network.
         topology: Option<Topology> => "topology",
-        /// Whether subnets get the tags by which controllers in the cluster find them (AWS); they do unless
-        /// this is false.
+        /// Whether subnets get the tags by which controllers in the cluster find them (AWS); true by default.
         tag_subnets: Option<bool> => "tagSubnets",
-        /// The range that holds pods and services; traffic to it is not masqueraded.
+        /// The range that contains pods and services; traffic to it is not masqueraded.
         non_masquerade_cidr: Option<IpNet> => "nonMasqueradeCIDR",
-        /// The range of pods.
+        /// The CIDR of pods.
         pod_cidr: Option<IpNet> => "podCIDR",
-        /// The range of services.
+        /// The CIDR of services.
         service_cluster_ip_range: Option<IpNet> => "serviceClusterIPRange",
-        /// Whether control-plane machines stay off the pod network.
+        /// Whether control-plane machines are kept off the pod network.
         isolate_control_plane: Option<bool> => "isolateControlPlane",
-        /// A proxy for traffic to the outside.
+        /// The proxy for outgoing traffic.
         egress_proxy: Option<Opaque> => "egressProxy",
         /// The Amazon VPC plugin.
         amazonvpc: Option<Opaque> => "amazonvpc",
@@ -47,7 +46,7 @@ spec! {
         external: Option<Opaque> => "external",
         /// Flannel.
         flannel: Option<Opaque> => "flannel",
-        /// GCE's own alias addresses.
+        /// GCE's alias IP ranges.
         gce: Option<Opaque> => "gce",
         /// kindnet.
         kindnet: Option<Opaque> => "kindnet",
@@ -61,7 +60,7 @@ spec! {
 }
 
 impl Networking {
-    /// The names of the network plugins that there are.
+    /// The names of all network plugins.
     pub const PLUGINS: &'static [&'static str] = &[
         "amazonvpc",
         "calico",
@@ -76,7 +75,7 @@ impl Networking {
         "kuberouter",
     ];
 
-    /// The network plugins chosen, with their settings; a valid specification has one.
+    /// The network plugins that are set, with their settings; a valid specification has exactly one.
     pub fn plugins(&self) -> impl Iterator<Item = (&'static str, &Opaque)> {
         let settings = [
             &self.amazonvpc,
@@ -94,7 +93,7 @@ impl Networking {
         Self::PLUGINS.iter().zip(settings).filter_map(|(name, setting)| Some((*name, setting.as_ref()?)))
     }
 
-    /// The place of a plugin's settings; `None` when there is no such plugin.
+    /// The settings of a plugin; `None` if there is no such plugin.
     pub fn plugin_mut(&mut self, name: &str) -> Option<&mut Option<Opaque>> {
         Some(match name {
             "amazonvpc" => &mut self.amazonvpc,
@@ -112,22 +111,22 @@ impl Networking {
         })
     }
 
-    /// The subnet of a name.
+    /// A subnet by name.
     pub fn subnet(&self, name: &str) -> Option<&SubnetSpec> {
         self.subnets.iter().find(|subnet| subnet.name == name)
     }
 
-    /// Every address block of the network: the first and the additional ones.
+    /// Every CIDR of the network: the first and the additional ones.
     pub fn network_cidrs(&self) -> impl Iterator<Item = &IpNet> {
         self.network_cidr.iter().chain(&self.additional_network_cidrs)
     }
 
-    /// How the cluster's names are published; public unless it says otherwise.
+    /// How the cluster's names are published; public by default.
     pub fn dns_type(&self) -> DnsType {
         self.topology.as_ref().and_then(|topology| topology.dns).unwrap_or(DnsType::Public)
     }
 
-    /// The bastion's settings, if it has any.
+    /// The bastion's settings, if there is one.
     pub fn bastion(&self) -> Option<&Bastion> {
         self.topology.as_ref()?.bastion.as_ref()
     }
@@ -138,30 +137,30 @@ spec! {
     pub struct SubnetSpec {
         /// The name by which instance groups refer to it.
         name: String => "name",
-        /// The zone, where subnets are zonal.
+        /// The zone, on clouds with zonal subnets.
         zone: Option<String> => "zone",
-        /// The region, where subnets are regional.
+        /// The region, on clouds with regional subnets.
         region: Option<String> => "region",
-        /// Its addresses.
+        /// Its CIDR.
         cidr: Option<IpNet> => "cidr",
         /// Its IPv6 addresses: a CIDR, or `/64#3` for the fourth /64 of the network's block.
         ipv6_cidr: Option<String> => "ipv6CIDR",
-        /// An existing subnet to use, by the cloud's id: nothing of it is changed.
+        /// The id of an existing subnet; it is not changed.
         id: Option<String> => "id",
-        /// The way out for private subnets: an existing `nat-…`, `eipalloc-…`, `tgw-…` or `i-…`, or `External`
-        /// when others see to it.
+        /// The egress of private subnets: an existing `nat-…`, `eipalloc-…`, `tgw-…` or `i-…`, or `External`
+        /// if it is managed elsewhere.
         egress: Option<String> => "egress",
         /// What the subnet is for.
         r#type: Option<SubnetType> => "type",
-        /// The address for the NAT gateway.
+        /// The address of the NAT gateway.
         public_ip: Option<String> => "publicIP",
-        /// Further routes.
+        /// Additional routes.
         additional_routes: Vec<RouteSpec> => "additionalRoutes",
     }
 }
 
 impl SubnetSpec {
-    /// Whether the subnet exists already and belongs to somebody else.
+    /// Whether the subnet is shared: it exists already and is not owned by the cluster.
     pub fn is_shared(&self) -> bool {
         self.id.is_some()
     }
@@ -173,11 +172,11 @@ impl SubnetSpec {
 }
 
 spec! {
-    /// A route beside those that the layout gives.
+    /// A route in addition to those of the topology.
     pub struct RouteSpec {
         /// The destination.
         cidr: Option<IpNet> => "cidr",
-        /// Where it leads: `pcx-…`, `i-…`, `nat-…`, `tgw-…`, `igw-…` or `eigw-…`.
+        /// Its target: `pcx-…`, `i-…`, `nat-…`, `tgw-…`, `igw-…` or `eigw-…`.
         target: String => "target",
     }
 }
@@ -197,16 +196,16 @@ choice! {
 }
 
 spec! {
-    /// How the network is laid out.
+    /// The topology of the network.
     pub struct Topology {
         /// How the cluster's names are published.
         dns: Option<DnsType> => "dns",
         /// The bastion in front of private machines.
         bastion: Option<Bastion> => "bastion",
-        /// Where control-plane machines are, in specifications of older versions; the types of the subnets
+        /// The topology of the control plane, in specifications of older versions; the types of the subnets
         /// decide.
         control_plane: Option<String> => "controlPlane",
-        /// Where nodes are, in specifications of older versions; the types of the subnets decide.
+        /// The topology of nodes, in specifications of older versions; the types of the subnets decide.
         nodes: Option<String> => "nodes",
     }
 }
@@ -218,13 +217,13 @@ choice! {
         Public => "Public",
         /// In a private zone.
         Private => "Private",
-        /// Not at all: machines and users are told the address of the load balancer.
+        /// Not at all: machines and users use the address of the load balancer.
         None => "None",
     }
 }
 
 spec! {
-    /// The bastion: the machines through which SSH reaches private ones.
+    /// The bastion: machines through which private machines are reached by SSH.
     pub struct Bastion {
         /// Its DNS name.
         public_name: Option<String> => "publicName",
@@ -238,17 +237,17 @@ spec! {
 spec! {
     /// The load balancer in front of the bastion.
     pub struct BastionLoadBalancer {
-        /// Public unless it says otherwise.
+        /// Public by default.
         r#type: Option<LoadBalancerType> => "type",
-        /// Further security groups.
+        /// Additional security groups.
         additional_security_groups: Vec<String> => "additionalSecurityGroups",
     }
 }
 
-/// Who may reach a port: an address range, or a prefix list of the cloud.
+/// A source that may reach a port: a CIDR, or a prefix list of the cloud.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AccessSource {
-    /// An address range.
+    /// A CIDR.
     Cidr(IpNet),
     /// A prefix list: `pl-…`.
     PrefixList(String),

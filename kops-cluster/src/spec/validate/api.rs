@@ -1,4 +1,4 @@
-//! How the API is reached.
+//! Validation of access to the API.
 
 use std::net::IpAddr;
 
@@ -14,11 +14,11 @@ pub(super) fn check(spec: &ClusterSpec, cloud: &CloudDefaults, problems: &mut Pr
     let at = Path::of("spec.api");
     let (api, dns) = (&spec.api, spec.networking.dns_type());
     if api.dns.is_some() && api.load_balancer.is_some() {
-        problems.error(at.clone(), "dns and loadBalancer exclude each other", "keep one of the two");
+        problems.error(at.clone(), "dns and loadBalancer are mutually exclusive", "remove one of them");
     } else if api.dns.is_some() && dns == DnsType::None {
         problems.error(
             at.key("dns"),
-            "the API cannot be found by DNS when no names are published",
+            "the API cannot use DNS if no names are published",
             "use loadBalancer: {}, or set the DNS of the topology to Public or Private",
         );
     }
@@ -37,19 +37,19 @@ pub(super) fn check(spec: &ClusterSpec, cloud: &CloudDefaults, problems: &mut Pr
             problems.error(
                 at.key("additionalSANs").index(number),
                 format!("{name:?} is neither a DNS name nor an address"),
-                "write a name such as proxy.example.com, or an address",
+                "use a name such as proxy.example.com, or an address",
             );
         }
     }
     if api.access.is_empty() {
-        problems.warn(at.key("access"), "nobody outside can reach the API", "list who may, as CIDRs");
+        problems.warn(at.key("access"), "the API is not reachable from outside", "list the allowed CIDRs");
     }
     if let Some(balancer) = &api.load_balancer {
         load_balancer(balancer, spec, &at.key("loadBalancer"), cloud, problems);
     }
 }
 
-/// How long an idle connection of a network load balancer may last, in seconds:
+/// The range of idle timeouts of a network load balancer, in seconds:
 /// docs.aws.amazon.com/elasticloadbalancing/latest/network/update-idle-timeout.html
 const NETWORK_IDLE_TIMEOUT: std::ops::RangeInclusive<i64> = 60..=6_000;
 
@@ -63,7 +63,7 @@ fn load_balancer(
     match (balancer.class, cloud.load_balancer_class) {
         (Some(LoadBalancerClass::Classic), Some(_)) => problems.error(
             at.key("class"),
-            "classic load balancers are not served",
+            "classic load balancers are not supported",
             "use class Network; moving an existing cluster changes the address of its API",
         ),
         (Some(class), None) => {
@@ -82,14 +82,14 @@ fn load_balancer(
         problems.error(
             at.key("idleTimeoutSeconds"),
             format!("{seconds} s is not between {least} s and {most} s"),
-            "use a value in between",
+            "use a value within that range",
         );
     }
     if balancer.ssl_policy.is_some() && balancer.ssl_certificate.is_none() {
         problems.error(
             at.key("sslPolicy"),
-            "there is no certificate it could apply to",
-            "give sslCertificate, or remove it",
+            "it has no effect without a certificate",
+            "set sslCertificate, or remove it",
         );
     }
     if let Some(arn) = &balancer.ssl_certificate
@@ -98,14 +98,14 @@ fn load_balancer(
         problems.error(
             at.key("sslCertificate"),
             format!("{arn:?} is not an ARN"),
-            "give the ARN of the certificate",
+            "specify the ARN of the certificate",
         );
     }
     if balancer.security_group_override.is_some() && !balancer.additional_security_groups.is_empty() {
         problems.error(
             at.key("additionalSecurityGroups"),
-            "a load balancer with a security group of somebody else's has that one only",
-            "keep securityGroupOverride or additionalSecurityGroups",
+            "a load balancer with securityGroupOverride cannot have additional security groups",
+            "remove securityGroupOverride or additionalSecurityGroups",
         );
     }
     for (number, place) in balancer.subnets.iter().enumerate() {
@@ -113,8 +113,8 @@ fn load_balancer(
         if balancer.subnets[..number].iter().any(|other| other.name == place.name) {
             problems.error(
                 here.key("name"),
-                format!("subnet {} is there twice", place.name),
-                "name each once",
+                format!("subnet {} is listed twice", place.name),
+                "list each only once",
             );
         }
         load_balancer_subnet(place, balancer, spec, &here, problems);
@@ -141,7 +141,7 @@ fn load_balancer_subnet(
     if balancer.is_public() && matches!(subnet.r#type, Some(SubnetType::Private | SubnetType::DualStack)) {
         problems.error(
             at.key("name"),
-            format!("a public load balancer cannot be reached in the private subnet {}", subnet.name),
+            format!("a public load balancer is not reachable in the private subnet {}", subnet.name),
             "use utility or public subnets, or type Internal",
         );
     }
@@ -156,7 +156,7 @@ fn load_balancer_subnet(
         if balancer.is_public() {
             problems.error(
                 at.key("privateIPv4Address"),
-                "a public load balancer does not choose its private address",
+                "a public load balancer cannot have a fixed private address",
                 "remove it, or use type Internal",
             );
         }
@@ -164,7 +164,7 @@ fn load_balancer_subnet(
             Err(_) => problems.error(
                 at.key("privateIPv4Address"),
                 format!("{address:?} is not an address"),
-                "write it like 10.0.0.10",
+                "use an address such as 10.0.0.10",
             ),
             Ok(parsed) if subnet.cidr.is_some_and(|cidr| !cidr.contains(&IpAddr::V4(parsed))) => problems
                 .error(

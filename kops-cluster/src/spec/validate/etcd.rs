@@ -1,4 +1,4 @@
-//! The etcd clusters.
+//! Validation of the etcd clusters.
 
 use super::parts::{VolumeSettings, volume};
 use super::text::not_dns_label;
@@ -7,7 +7,7 @@ use crate::spec::path::Path;
 use crate::spec::problem::Problems;
 use crate::spec::types::{ClusterSpec, EtcdCluster, EtcdMember, InstanceGroup};
 
-/// The clusters that there may be; the first must be.
+/// The possible clusters; the first is required.
 const CLUSTERS: &[&str] = &["main", "events", "cilium", "leases"];
 
 pub(super) fn check(
@@ -29,14 +29,18 @@ pub(super) fn check(
         if !CLUSTERS.contains(&cluster.name.as_str()) {
             problems.error(
                 here.key("name"),
-                format!("{:?} is not an etcd cluster that Kubernetes uses", cluster.name),
+                format!("unknown etcd cluster {:?}", cluster.name),
                 format!("use one of {}", CLUSTERS.join(", ")),
             );
         } else if spec.etcd_clusters[..number].iter().any(|other| other.name == cluster.name) {
-            problems.error(here.key("name"), format!("{} is there twice", cluster.name), "keep one of them");
+            problems.error(
+                here.key("name"),
+                format!("{} is listed twice", cluster.name),
+                "remove one of them",
+            );
         }
         if cluster.provider.as_deref().is_some_and(|provider| provider != "Manager") {
-            problems.error(here.key("provider"), "only the manager runs etcd", "remove it");
+            problems.error(here.key("provider"), "etcd is always run by etcd-manager", "remove it");
         }
         members(cluster, groups, &here, cloud, problems);
     }
@@ -52,11 +56,11 @@ fn members(
     let count = cluster.members.len();
     let here = at.key("etcdMembers");
     if count == 0 {
-        problems.error(here.clone(), "it has no members", "add one for each control-plane group");
+        problems.error(here.clone(), "there are no members", "add one for each control-plane group");
     } else if count.is_multiple_of(2) {
         problems.error(
             here.clone(),
-            format!("{count} members make no better a majority than {}", count - 1),
+            format!("{count} members tolerate no more failures than {} would", count - 1),
             "use an odd number: 1, 3 or 5",
         );
     }
@@ -74,7 +78,7 @@ fn members(
         if member.kms_key_id.is_some() && member.encrypted_volume == Some(false) {
             problems.error(
                 here.index(number).key("kmsKeyId"),
-                "there is a key, but the volume is not encrypted",
+                "the volume has a key, but is not encrypted",
                 "set encryptedVolume: true, or remove the key",
             );
         }
@@ -106,13 +110,13 @@ fn member_place(
     } else if before.iter().any(|other| other.name == member.name) {
         problems.error(
             at.key("name"),
-            format!("another member is called {}", member.name),
-            "give each its own name",
+            format!("another member is also named {}", member.name),
+            "use a different name for each",
         );
     }
     let here = at.key("instanceGroup");
     let Some(name) = member.instance_group.as_deref() else {
-        problems.error(here, "no instance group runs this member", "name a group with role Master");
+        problems.error(here, "is required", "specify a group with role Master");
         return;
     };
     if before.iter().any(|other| other.instance_group.as_deref() == Some(name)) {
@@ -134,11 +138,7 @@ fn member_place(
             problems.error(here, format!("there is no instance group {name:?}"), fix);
         }
         Some(group) if !group.is_control_plane() => {
-            problems.error(
-                here,
-                format!("{name} has role {}", group.role()),
-                "name a group with role Master",
-            );
+            problems.error(here, format!("{name} has role {}", group.role()), "use a group with role Master");
         }
         Some(_) => {}
     }

@@ -1,4 +1,4 @@
-//! Instance groups.
+//! Validation of instance groups.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::spec::path::Path;
 use crate::spec::problem::Problems;
 use crate::spec::types::{Cluster, InstanceGroup, InstanceGroupSpec, Manager, Role, SubnetType};
 
-/// Words that stand for something else in names below the cluster's or on the command line.
+/// Names that have a meaning of their own below the cluster's name or on the command line.
 const RESERVED: &[&str] = &["all", "api", "internal"];
 
 pub(super) fn check(
@@ -41,7 +41,7 @@ fn name(group: &InstanceGroup, cluster: &Cluster, problems: &mut Problems) {
     if let Some(why) = not_dns_label(name) {
         problems.error(at, format!("{name:?} is not a name: {why}"), "use a name such as nodes-us-east-1a");
     } else if RESERVED.contains(&name) {
-        problems.error(at, format!("{name} stands for something else"), "use another name");
+        problems.error(at, format!("{name} is reserved"), "use another name");
     }
     if let Some(named) = group.metadata.cluster()
         && named != cluster.name()
@@ -49,7 +49,7 @@ fn name(group: &InstanceGroup, cluster: &Cluster, problems: &mut Problems) {
         problems.error(
             Path::of("metadata.labels").key(crate::spec::CLUSTER_LABEL),
             format!("the group belongs to cluster {named}, not to {}", cluster.name()),
-            "correct the label, or give the group with its own cluster",
+            "correct the label, or pass the group together with its own cluster",
         );
     }
 }
@@ -63,15 +63,17 @@ fn role(group: &InstanceGroup, cluster: &Cluster, at: &Path, problems: &mut Prob
             if !cluster.spec.networking.subnets.iter().any(|subnet| private(subnet.r#type)) {
                 problems.error(
                     here,
-                    "a bastion stands in front of private machines, and there are none",
+                    "a bastion is for private machines, but there are none",
                     "use private subnets, or remove the group",
                 );
             }
         }
-        other => problems.error(here, format!("role {other} is not served"), "use Master, Node or Bastion"),
+        other => {
+            problems.error(here, format!("role {other} is not supported"), "use Master, Node or Bastion")
+        }
     }
     if group.spec.manager == Some(Manager::Karpenter) {
-        problems.error(at.key("manager"), "Karpenter is not served", "use CloudGroup");
+        problems.error(at.key("manager"), "Karpenter is not supported", "use CloudGroup");
     }
 }
 
@@ -79,17 +81,21 @@ fn sizes(group: &InstanceGroup, at: &Path, problems: &mut Problems) {
     let (min, max) = (group.spec.min_size.unwrap_or_default(), group.spec.max_size.unwrap_or_default());
     for (name, size) in [("minSize", min), ("maxSize", max)] {
         if size < 0 {
-            problems.error(at.key(name), format!("{size} is less than nothing"), "use 0 or more");
+            problems.error(at.key(name), format!("{size} must not be negative"), "use 0 or more");
         } else if group.is_control_plane() && size != 1 {
             problems.error(
                 at.key(name),
-                format!("a control-plane group has exactly one machine, not {size}"),
-                "set minSize and maxSize to 1; for more machines add a group for each, and a member of etcd with it",
+                format!("a control-plane group must have exactly one machine, not {size}"),
+                "set minSize and maxSize to 1; for more machines add a group and an etcd member for each",
             );
         }
     }
     if min > max {
-        problems.error(at.key("minSize"), format!("{min} is more than maxSize {max}"), "use at most maxSize");
+        problems.error(
+            at.key("minSize"),
+            format!("{min} is greater than maxSize {max}"),
+            "use at most maxSize",
+        );
     }
 }
 
@@ -104,12 +110,16 @@ fn places(
     let all = || networking.subnets.iter().map(|subnet| subnet.name.as_str()).collect::<Vec<_>>().join(", ");
     let here = at.key("subnets");
     if group.spec.subnets.is_empty() {
-        problems.error(here.clone(), "the group has no subnets", format!("use some of {}", all()));
+        problems.error(here.clone(), "the group has no subnets", format!("use one or more of {}", all()));
     }
     let mut zones = BTreeSet::new();
     for (number, name) in group.spec.subnets.iter().enumerate() {
         if group.spec.subnets[..number].contains(name) {
-            problems.error(here.index(number), format!("subnet {name} is there twice"), "name each once");
+            problems.error(
+                here.index(number),
+                format!("subnet {name} is listed twice"),
+                "list each only once",
+            );
         }
         match networking.subnet(name) {
             None => problems.error(
@@ -125,36 +135,36 @@ fn places(
         if zones.is_empty() && !group.is_bastion() {
             problems.error(
                 at.key("zones"),
-                format!("subnets of {} are in regions, and the group names no zone", cloud.name),
-                format!("name its zones, such as {}", cloud.zone_example),
+                format!("subnets of {} are regional, so the group needs a zone", cloud.name),
+                format!("list its zones, such as {}", cloud.zone_example),
             );
         }
     } else if let Some(zone) = group.spec.zones.iter().find(|zone| !zones.contains(zone.as_str())) {
         problems.error(
             at.key("zones"),
             format!("none of its subnets is in {zone}"),
-            "remove it: the subnets say where",
+            "remove it: the subnets determine the zones",
         );
     }
-    // Its etcd volumes are in one zone, and so must be the machine that takes them over.
+    // Its etcd volumes are in one zone, and so must be the machine that attaches them.
     if group.is_control_plane() && zones.len() > 1 {
         let zones = zones.into_iter().collect::<Vec<_>>().join(", ");
         problems.error(
             here,
-            format!("a control-plane group is in one zone, not in {zones}"),
-            "use the subnets of one zone; for more zones add a group for each",
+            format!("a control-plane group must be in one zone, not in {zones}"),
+            "use subnets of one zone; for more zones add a group for each",
         );
     }
 }
 
 fn machine(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
     let required = [
-        ("image", &spec.image, "name the image of its machines"),
-        ("machineType", &spec.machine_type, "name the type of its machines"),
+        ("image", &spec.image, "specify the image of its machines"),
+        ("machineType", &spec.machine_type, "specify the type of its machines"),
     ];
     for (name, value, fix) in required {
         if value.as_deref().unwrap_or_default().trim().is_empty() {
-            problems.error(at.key(name), "it is missing", fix);
+            problems.error(at.key(name), "is required", fix);
         }
     }
     let words: [(&str, Option<&str>, &[&str]); 4] = [
@@ -176,7 +186,7 @@ fn machine(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
         if metadata.http_put_response_hop_limit.is_some_and(|hops| !(1..=64).contains(&hops)) {
             problems.error(
                 here.key("httpPutResponseHopLimit"),
-                "it is not between 1 and 64",
+                "must be between 1 and 64",
                 "use 1, or 2 for containers",
             );
         }
@@ -187,14 +197,14 @@ fn machine(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
         problems.error(
             at.key("iam").key("profile"),
             format!("{profile:?} is not an ARN"),
-            "give the ARN of the instance profile",
+            "specify the ARN of the instance profile",
         );
     }
     for (number, balancer) in spec.external_load_balancers.iter().enumerate() {
         if balancer.load_balancer_name.is_some() == balancer.target_group_arn.is_some() {
             problems.error(
                 at.key("externalLoadBalancers").index(number),
-                "it must name either a classic load balancer or a target group",
+                "must refer to either a classic load balancer or a target group",
                 "set one of loadBalancerName and targetGroupArn",
             );
         }
@@ -203,8 +213,8 @@ fn machine(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
         if part.name.is_empty() || part.r#type.is_empty() {
             problems.error(
                 at.key("additionalUserData").index(number),
-                "it has no name or no type",
-                "give a name such as init.sh and a type such as text/x-shellscript",
+                "name and type are required",
+                "use a name such as init.sh and a type such as text/x-shellscript",
             );
         }
     }
@@ -216,7 +226,7 @@ fn word(value: Option<&str>, known: &[&str], at: &Path, problems: &mut Problems)
     {
         problems.error(
             at.clone(),
-            format!("{value:?} is not known"),
+            format!("{value:?} is not supported"),
             format!("use one of {}", known.join(", ")),
         );
     }
@@ -236,16 +246,16 @@ fn disks(spec: &InstanceGroupSpec, at: &Path, cloud: &CloudDefaults, problems: &
     for (number, disk) in spec.volumes.iter().enumerate() {
         let here = at.key("volumes").index(number);
         if disk.device.is_empty() {
-            problems.error(here.key("device"), "the volume has no device", "name it, as /dev/xvdd");
+            problems.error(here.key("device"), "the volume has no device", "specify it, such as /dev/xvdd");
         } else if spec.volumes[..number].iter().any(|other| other.device == disk.device) {
             problems.error(
                 here.key("device"),
-                format!("{} is there twice", disk.device),
-                "give each its own device",
+                format!("{} is listed twice", disk.device),
+                "use a different device for each",
             );
         }
         if disk.size.is_none() {
-            problems.error(here.key("size"), "the volume has no size", "give its size in GiB");
+            problems.error(here.key("size"), "the volume has no size", "specify its size in GiB");
         }
         let settings = VolumeSettings {
             r#type: disk.r#type.as_deref(),
@@ -259,13 +269,13 @@ fn disks(spec: &InstanceGroupSpec, at: &Path, cloud: &CloudDefaults, problems: &
     for (number, mount) in spec.volume_mounts.iter().enumerate() {
         let here = at.key("volumeMounts").index(number);
         if mount.device.is_empty() {
-            problems.error(here.key("device"), "nothing is mounted", "name a device");
+            problems.error(here.key("device"), "is required", "specify the device to mount");
         }
         if !mount.path.starts_with('/') {
             problems.error(
                 here.key("path"),
                 format!("{:?} is not a path", mount.path),
-                "give a path such as /var/lib/data",
+                "use a path such as /var/lib/data",
             );
         }
         word(mount.filesystem.as_deref(), &["btrfs", "ext4", "xfs"], &here.key("filesystem"), problems);
@@ -279,14 +289,14 @@ fn labels(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
         if let Some(why) = not_label_key(key) {
             problems.error(
                 here.clone(),
-                format!("{key:?} is not a label: {why}"),
+                format!("{key:?} is not a valid label key: {why}"),
                 "use a key such as example.com/pool",
             );
         }
         if let Some(why) = not_label_value(value) {
             problems.error(
                 here,
-                format!("{value:?} is not the value of a label: {why}"),
+                format!("{value:?} is not a valid label value: {why}"),
                 "use a value such as web",
             );
         }
@@ -298,7 +308,7 @@ fn taints(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
     let mut seen = BTreeSet::new();
     for (number, taint) in spec.taints.iter().enumerate() {
         let here = at.key("taints").index(number);
-        let fix = "write key=value:Effect, as in dedicated=web:NoSchedule";
+        let fix = "use key=value:Effect, such as dedicated=web:NoSchedule";
         let Some((label, effect)) = taint.rsplit_once(':') else {
             problems.error(here, format!("{taint:?} has no effect"), fix);
             continue;
@@ -315,12 +325,12 @@ fn taints(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
             problems.error(here.clone(), format!("{taint:?} is not a taint: {why}"), fix);
         }
         if !seen.insert((key, effect)) {
-            problems.error(here, format!("{key} has effect {effect} twice"), "keep one of them");
+            problems.error(here, format!("{key} has effect {effect} twice"), "remove one of them");
         }
     }
 }
 
-/// What machines are bought as.
+/// Purchase options of machines.
 fn purchase(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
     if let Some(price) = &spec.max_price
         && !price.parse::<f64>().is_ok_and(|price| price > 0.0)
@@ -328,7 +338,7 @@ fn purchase(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
         problems.error(
             at.key("maxPrice"),
             format!("{price:?} is not a price"),
-            "give it in dollars an hour, as \"0.05\"",
+            "specify US dollars per hour, such as \"0.05\"",
         );
     }
     let Some(policy) = &spec.mixed_instances_policy else { return };
@@ -336,15 +346,15 @@ fn purchase(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
     if !policy.instances.is_empty() && policy.instance_requirements.is_some() {
         problems.error(
             at.key("instanceRequirements"),
-            "machine types are either named or described",
-            "keep instances or instanceRequirements",
+            "instances and instanceRequirements are mutually exclusive",
+            "remove one of them",
         );
     }
     if policy.on_demand_above_base.is_some_and(|share| !(0..=100).contains(&share)) {
-        problems.error(at.key("onDemandAboveBase"), "it is not a share in percent", "use 0 to 100");
+        problems.error(at.key("onDemandAboveBase"), "must be a percentage", "use 0 to 100");
     }
     if policy.on_demand_base.is_some_and(|count| count < 0) {
-        problems.error(at.key("onDemandBase"), "it is less than nothing", "use 0 or more");
+        problems.error(at.key("onDemandBase"), "must not be negative", "use 0 or more");
     }
     let strategies = [
         "lowest-price",
@@ -370,7 +380,7 @@ fn purchase(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
     {
         problems.error(
             at.key("spotInstancePools"),
-            "pools are counted with the strategy lowest-price only",
+            "it applies to the strategy lowest-price only",
             "remove it, or use that strategy",
         );
     }

@@ -1,8 +1,8 @@
-//! What is wrong with a specification, all of it at once.
+//! Validation of a specification: all problems at once.
 //!
-//! Each rule is a few lines in the file of its subject; rules look at the specification as
-//! [`populate`] fills it in, so that they judge what would be built. Nothing here asks a cloud: whether an
-//! image, a zone or a network exists is known only there.
+//! Each rule is a few lines in the file of its subject. Rules check the specification as [`populate`] fills
+//! it in, that is, what would be built. Nothing here calls a cloud: whether an image, a zone or a network
+//! exists is only known there.
 
 mod api;
 mod etcd;
@@ -21,9 +21,9 @@ use super::problem::Problems;
 use super::types::{Cluster, ClusterSpec, InstanceGroup, Role, SshCredential};
 use super::version::{self, ApiVersion, Kind};
 
-/// Finds everything that is wrong with a cluster and its instance groups.
+/// Finds all problems of a cluster and its instance groups.
 ///
-/// Paths are those of v1alpha2. Warnings tell of settings that have no effect (yet).
+/// Paths are those of v1alpha2. Warnings are about settings that have no effect (yet).
 ///
 /// ```
 /// use kops_cluster::{NewCluster, new_cluster, validate};
@@ -62,8 +62,8 @@ pub fn validate(cluster: &Cluster, groups: &[InstanceGroup]) -> Problems {
         if groups[..number].iter().any(|other| other.name() == group.name()) {
             of_group.error(
                 Path::of("metadata.name"),
-                "another group has this name",
-                "give each group its own name",
+                "another group has the same name",
+                "use a different name for each group",
             );
         }
         groups::check(group, &cluster, cloud, &mut of_group);
@@ -78,7 +78,7 @@ pub fn validate(cluster: &Cluster, groups: &[InstanceGroup]) -> Problems {
 }
 
 impl SshCredential {
-    /// Finds what is wrong with the key.
+    /// Validates the key.
     pub fn validate(&self) -> Problems {
         let mut found = Problems::new();
         let mut words = self.spec.public_key.split_whitespace();
@@ -86,11 +86,11 @@ impl SshCredential {
             ["ssh-rsa", "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"];
         let known = words.next().is_some_and(|word| known.contains(&word));
         if !known || words.next().is_none_or(|key| key.len() < 16) {
-            // The text is not repeated: somebody may have put a private key there.
+            // The message does not repeat the text, which may be a private key.
             found.error(
                 Path::of("spec.publicKey"),
                 "it is not a public SSH key",
-                "give the line of a .pub file: ssh-ed25519 AAAA… or ssh-rsa AAAA…",
+                "use the line of a .pub file: ssh-ed25519 AAAA… or ssh-rsa AAAA…",
             );
         }
         found.name_object(&format!("{}/{}", Self::KIND, self.metadata.name));
@@ -98,13 +98,13 @@ impl SshCredential {
     }
 }
 
-/// The longest name below the cluster's own: `kops-controller.internal.<name>`.
+/// The longest name derived from the cluster's: `kops-controller.internal.<name>`.
 const LONGEST_PREFIX: usize = "kops-controller.internal.".len();
 
-/// Whether a cluster may have a name.
+/// Checks the name of a cluster.
 pub(super) fn cluster_name(name: &str, at: &Path, problems: &mut Problems) {
     if name.is_empty() {
-        problems.error(at.clone(), "the cluster has no name", "give it a DNS name such as demo.example.com");
+        problems.error(at.clone(), "the cluster has no name", "use a DNS name such as demo.example.com");
         return;
     }
     if let Some(why) = text::not_dns_name(name) {
@@ -121,7 +121,7 @@ pub(super) fn cluster_name(name: &str, at: &Path, problems: &mut Problems) {
         );
     }
     if name.len() + LONGEST_PREFIX > 253 {
-        problems.error(at.clone(), "it is too long for the names below it", "use at most 228 letters");
+        problems.error(at.clone(), "is too long for the names derived from it", "use at most 228 characters");
     }
 }
 
@@ -129,23 +129,23 @@ fn check_cloud(spec: &ClusterSpec, at: &Path, cloud: &CloudDefaults, problems: &
     match &spec.cloud_provider {
         None => problems.error(
             at.key("cloudProvider"),
-            "no cloud is chosen",
+            "is required",
             format!("set it to one of {}", CloudDefaults::served_names()),
         ),
         Some(provider) if !cloud.served => problems.error(
             at.key("cloudProvider"),
-            format!("{} is not served", provider.name()),
+            format!("{} is not supported", provider.name()),
             format!("use one of {}", CloudDefaults::served_names()),
         ),
         Some(_) => {}
     }
 }
 
-/// Whether a version of Kubernetes is served.
+/// Checks the version of Kubernetes.
 pub(super) fn kubernetes_version(text: &str, at: &Path, problems: &mut Problems) {
     let at = at.clone();
     let Ok(version) = Version::parse(text.strip_prefix('v').unwrap_or(text)) else {
-        problems.error(at, format!("{text:?} is not a version"), "write all three numbers, as in 1.34.1");
+        problems.error(at, format!("{text:?} is not a version"), "use a full version such as 1.34.1");
         return;
     };
     let minor = (version.major, version.minor);
@@ -156,20 +156,20 @@ pub(super) fn kubernetes_version(text: &str, at: &Path, problems: &mut Problems)
     if minor < OLDEST_KUBERNETES {
         problems.error(at, format!("{version} is too old"), range);
     } else if minor > NEWEST_KUBERNETES {
-        problems.error(at, format!("{version} is newer than what is known"), range);
+        problems.error(at, format!("{version} is newer than the supported versions"), range);
     }
 }
 
-/// Whether the groups make a cluster.
+/// Checks that the groups have the roles that a cluster needs.
 fn roles(groups: &[InstanceGroup], at: &Path, problems: &mut Problems) {
     if !groups.iter().any(InstanceGroup::is_control_plane) {
         problems.error(
             at.clone(),
-            "no instance group has the control plane",
+            "no instance group has role Master",
             "add an instance group with role Master to each zone of the control plane",
         );
     }
     if !groups.iter().any(|group| group.role() == Role::Node) {
-        problems.warn(at.clone(), "no instance group has nodes", "add an instance group with role Node");
+        problems.warn(at.clone(), "no instance group has role Node", "add an instance group with role Node");
     }
 }

@@ -1,4 +1,4 @@
-//! Networks, subnets and topology.
+//! Validation of networks, subnets and topology.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ pub(super) fn check(
         problems.error(
             at.key("subnets"),
             "there are no subnets",
-            "give at least one, with a name, a zone and a type",
+            "specify at least one, with a name, a zone and a type",
         );
     }
     for (number, subnet) in networking.subnets.iter().enumerate() {
@@ -38,7 +38,7 @@ pub(super) fn check(
     topology(spec, groups, &at.key("topology"), problems);
 }
 
-/// The blocks of addresses of the network itself.
+/// Checks the CIDRs of the network.
 fn blocks(networking: &Networking, at: &Path, cloud: &CloudDefaults, problems: &mut Problems) {
     let first = networking.network_cidr.iter().map(|cidr| (at.key("networkCIDR"), cidr));
     let others = networking.additional_network_cidrs.iter().enumerate();
@@ -69,13 +69,13 @@ fn blocks(networking: &Networking, at: &Path, cloud: &CloudDefaults, problems: &
     {
         problems.error(
             at.key("networkCIDR"),
-            "it is missing beside further blocks",
-            "give the network's first block",
+            "is required with additional CIDRs",
+            "specify the network's primary CIDR",
         );
     }
 }
 
-/// The ranges of pods and services.
+/// Checks the CIDRs of pods and services.
 fn inner_ranges(networking: &Networking, at: &Path, problems: &mut Problems) {
     let ranges = [
         ("nonMasqueradeCIDR", networking.non_masquerade_cidr),
@@ -121,7 +121,7 @@ fn inner_ranges(networking: &Networking, at: &Path, problems: &mut Problems) {
     }
 }
 
-/// Whether pods have addresses of the network itself.
+/// Whether pods have addresses of the network.
 fn pods_live_in_the_network(networking: &Networking) -> bool {
     let cilium_eni = |settings: &crate::spec::Opaque| {
         settings.0.get("ipam").and_then(serde_json::Value::as_str) == Some("eni")
@@ -142,19 +142,19 @@ fn plugin(networking: &Networking, at: &Path, problems: &mut Problems) {
     if chosen.is_empty() {
         problems.error(
             at.clone(),
-            "no network plugin is chosen",
+            "no network plugin is set",
             format!("set exactly one of {all}: cilium: {{}}"),
         );
     } else {
         problems.error(
             at.clone(),
-            format!("{} exclude each other", chosen.join(" and ")),
+            format!("{} are mutually exclusive", chosen.join(" and ")),
             "keep exactly one of them",
         );
     }
 }
 
-/// Its name, zone and region.
+/// Checks a subnet's name, zone and region.
 fn subnet_place(
     subnet: &SubnetSpec,
     before: &[SubnetSpec],
@@ -163,7 +163,11 @@ fn subnet_place(
     problems: &mut Problems,
 ) {
     if subnet.name.is_empty() {
-        problems.error(at.key("name"), "the subnet has no name", "name it, after its zone for example");
+        problems.error(
+            at.key("name"),
+            "the subnet has no name",
+            "specify a name, for example that of its zone",
+        );
     } else if let Some(why) = not_dns_label(&subnet.name) {
         problems.error(
             at.key("name"),
@@ -173,13 +177,13 @@ fn subnet_place(
     } else if before.iter().any(|other| other.name == subnet.name) {
         problems.error(
             at.key("name"),
-            format!("another subnet is called {}", subnet.name),
-            "give each its own name",
+            format!("another subnet is also named {}", subnet.name),
+            "use a different name for each",
         );
     }
     if cloud.regional_subnets {
         if subnet.region.is_none() {
-            problems.error(at.key("region"), "the subnet has no region", "name the region it is in");
+            problems.error(at.key("region"), "the subnet has no region", "specify its region");
         }
         return;
     }
@@ -187,7 +191,7 @@ fn subnet_place(
         None | Some("") => problems.error(
             at.key("zone"),
             "the subnet has no zone",
-            format!("name the zone it is in, such as {}", cloud.zone_example),
+            format!("specify its zone, such as {}", cloud.zone_example),
         ),
         Some(zone) if (cloud.region_of)(zone).is_none() => problems.error(
             at.key("zone"),
@@ -198,7 +202,7 @@ fn subnet_place(
     }
 }
 
-/// Its addresses.
+/// Checks a subnet's CIDRs.
 fn subnet_addresses(
     subnet: &SubnetSpec,
     networking: &Networking,
@@ -213,8 +217,8 @@ fn subnet_addresses(
     {
         problems.error(
             at.key("ipv6CIDR"),
-            format!("{ipv6:?} is not an IPv6 range"),
-            "write a CIDR such as 2001:db8::/64, or /64#0 for the first /64 of the network's block",
+            format!("{ipv6:?} is not an IPv6 CIDR"),
+            "use a CIDR such as 2001:db8::/64, or /64#0 for the first /64 of the network's CIDR",
         );
     }
     let here = at.key("cidr");
@@ -222,10 +226,10 @@ fn subnet_addresses(
         let ipv6_only = subnet.r#type == Some(SubnetType::Private) && subnet.ipv6_cidr.is_some();
         if !subnet.is_shared() && !ipv6_only {
             let message = match networking.network_cidr {
-                Some(network) => format!("{network} has no room left for its addresses"),
-                None => "its addresses cannot be chosen without knowing the network's".to_owned(),
+                Some(network) => format!("{network} has no room for this subnet"),
+                None => "its CIDR cannot be allocated, because the network's is not known".to_owned(),
             };
-            problems.error(here, message, "give its addresses, or a larger networkCIDR");
+            problems.error(here, message, "specify its CIDR, or a larger networkCIDR");
         }
         return;
     };
@@ -270,7 +274,7 @@ fn subnet_addresses(
     }
 }
 
-/// Existing subnets, egress, routes.
+/// Checks existing subnets, egress and routes.
 fn subnet_ways_out(
     subnet: &SubnetSpec,
     networking: &Networking,
@@ -281,18 +285,18 @@ fn subnet_ways_out(
     if subnet.is_shared() && networking.network_id.is_none() {
         problems.error(
             at.key("id"),
-            "an existing subnet is in an existing network",
-            "name that network in networkID, or remove the id to make a new subnet",
+            "an existing subnet requires an existing network",
+            "specify that network in networkID, or remove the id to create a new subnet",
         );
     }
     if let Some(egress) = subnet.egress.as_deref() {
         if subnet.is_public() {
-            problems.error(at.key("egress"), "a public subnet needs no other way out", "remove it");
+            problems.error(at.key("egress"), "a public subnet cannot have an egress", "remove it");
         }
         if egress != "External" && is_other_id(egress, cloud.egress) {
             problems.error(
                 at.key("egress"),
-                format!("{egress:?} is nothing that traffic can go out by"),
+                format!("{egress:?} is not a valid egress"),
                 format!("use External, or an id that begins with one of {}", cloud.egress.join(", ")),
             );
         }
@@ -303,7 +307,7 @@ fn subnet_ways_out(
         problems.error(
             at.key("publicIP"),
             format!("{address:?} is not an address"),
-            "write it like 203.0.113.7",
+            "use an address such as 203.0.113.7",
         );
     }
     for (number, route) in subnet.additional_routes.iter().enumerate() {
@@ -316,7 +320,7 @@ fn subnet_ways_out(
             );
         }
         match &route.cidr {
-            None => problems.error(here.key("cidr"), "the route has no destination", "give a CIDR"),
+            None => problems.error(here.key("cidr"), "the route has no destination", "specify a CIDR"),
             Some(cidr) => {
                 host_bits(cidr, &here.key("cidr"), problems);
                 if networking.network_cidrs().any(|block| block.contains(cidr)) {
@@ -331,19 +335,19 @@ fn subnet_ways_out(
         if is_other_id(&route.target, cloud.route_targets) {
             problems.error(
                 here.key("target"),
-                format!("{:?} is nothing that a route can lead to", route.target),
+                format!("{:?} is not a valid route target", route.target),
                 format!("use an id that begins with one of {}", cloud.route_targets.join(", ")),
             );
         }
     }
 }
 
-/// Whether an id is none of those that begin in one of these ways; of other clouds' ids nothing is known.
+/// Whether an id has none of the known prefixes; always false if the cloud's prefixes are not known.
 fn is_other_id(id: &str, beginnings: &[&str]) -> bool {
     !beginnings.is_empty() && !beginnings.iter().any(|beginning| id.starts_with(beginning))
 }
 
-/// All subnets are in one region.
+/// Checks that all subnets are in one region.
 fn regions(networking: &Networking, at: &Path, cloud: &CloudDefaults, problems: &mut Problems) {
     if !cloud.zones_name_regions {
         return;
@@ -358,7 +362,7 @@ fn regions(networking: &Networking, at: &Path, cloud: &CloudDefaults, problems: 
         problems.error(
             at.key("subnets"),
             format!("they are in {all}"),
-            "a cluster is in one region: use zones of one",
+            "a cluster must be in one region: use zones of the same region",
         );
     }
 }
@@ -377,8 +381,8 @@ fn topology(spec: &ClusterSpec, groups: &[InstanceGroup], at: &Path, problems: &
             let zone = subnet.zone.as_deref().unwrap_or("its zone");
             problems.error(
                 Path::of("spec.networking.subnets").index(number),
-                format!("nothing leads out of this private subnet: there is no utility subnet in {zone}"),
-                format!("add a subnet of type Utility in {zone}, or say by egress which way out there is"),
+                format!("this private subnet has no egress: there is no utility subnet in {zone}"),
+                format!("add a subnet of type Utility in {zone}, or set egress"),
             );
         }
     }
@@ -392,7 +396,7 @@ fn topology(spec: &ClusterSpec, groups: &[InstanceGroup], at: &Path, problems: &
             ),
             None | Some("private" | "public") => {}
             Some(other) => {
-                problems.error(at.key(name), format!("{other:?} is not known"), "use public or private");
+                problems.error(at.key(name), format!("{other:?} is not supported"), "use public or private");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Parts that clusters and groups have in common: volumes, labels, policies, how machines are replaced.
+//! Validation of parts that clusters and groups share: volumes, labels, policies, rolling updates.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use crate::spec::problem::Problems;
 use crate::spec::schema::IntOrString;
 use crate::spec::types::{AccessSource, ClusterSpec, RollingUpdate, WarmPool};
 
-/// The settings of a volume, and what they are called where it stands.
+/// The settings of a volume, with the names of its fields.
 pub(super) struct VolumeSettings<'a> {
     pub(super) r#type: Option<&'a str>,
     pub(super) size: Option<i64>,
     pub(super) iops: Option<i64>,
     pub(super) throughput: Option<i64>,
-    /// The names of type, size, operations and throughput.
+    /// The names of type, size, IOPS and throughput.
     pub(super) names: [&'static str; 4],
 }
 
@@ -28,7 +28,7 @@ pub(super) fn volume(
 ) {
     let [type_name, size_name, iops_name, throughput_name] = settings.names;
     if settings.size.is_some_and(|size| size < 1) {
-        problems.error(at.key(size_name), "a volume has at least 1 GiB", "give its size in GiB");
+        problems.error(at.key(size_name), "must be at least 1 GiB", "specify its size in GiB");
         return;
     }
     let mut types = VolumeLimits::of(cloud.name).peekable();
@@ -37,7 +37,7 @@ pub(super) fn volume(
     let Some(limits) = types.find(|limits| limits.name == name) else {
         problems.error(
             at.key(type_name),
-            format!("there is no volume type {name:?}"),
+            format!("unknown volume type {name:?}"),
             format!("use one of {all}"),
         );
         return;
@@ -48,7 +48,7 @@ pub(super) fn volume(
         ) {
             (Some(value), Some((least, most))) if !(least..=most).contains(&value) => problems.error(
                 at.key(field),
-                format!("{value} {unit} is not what a {name} volume can have"),
+                format!("{value} {unit} is out of range for a {name} volume"),
                 format!("use {least} to {most} {unit}"),
             ),
             (Some(_), None) => problems.error(
@@ -67,39 +67,44 @@ pub(super) fn volume(
     if limits.iops.is_some() && iops > most {
         problems.error(
             at.key(iops_name),
-            format!("{iops} operations/s are too many for {size} GiB"),
+            format!("{iops} operations/s is too many for {size} GiB"),
             format!("use at most {most}, or a larger volume"),
         );
     }
-    // docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html: 0.25 MiB/s for each operation a second.
+    // docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html: 0.25 MiB/s per provisioned operation per
+    // second.
     if let Some(throughput) =
         settings.throughput.filter(|throughput| limits.throughput.is_some() && *throughput * 4 > iops)
     {
         problems.error(
             at.key(throughput_name),
-            format!("{throughput} MiB/s need more than {iops} operations/s"),
+            format!("{throughput} MiB/s requires more than {iops} operations/s"),
             format!("use at most {} MiB/s, or at least {} operations/s", iops / 4, throughput * 4),
         );
     }
 }
 
-/// Labels that are set by the project itself.
+/// Labels that the project sets itself.
 const OWN_LABELS: &[&str] =
     &["KubernetesCluster", "Name", "kubernetes.io/", "k8s.io/", "kops.k8s.io/", "aws:"];
 
 pub(super) fn cloud_labels(labels: &BTreeMap<String, String>, at: &Path, problems: &mut Problems) {
     for key in labels.keys() {
         if key.is_empty() {
-            problems.error(at.clone(), "a label has no name", "name it, or remove it");
+            problems.error(at.clone(), "a label has no key", "specify a key, or remove it");
         }
         let own = |own: &&&str| key == **own || (own.ends_with(['/', ':']) && key.starts_with(**own));
         if OWN_LABELS.iter().find(own).is_some() {
-            problems.error(at.key(key), format!("{key} is how objects are recognised"), "use another label");
+            problems.error(
+                at.key(key),
+                format!("{key} is reserved for identifying objects"),
+                "use another label",
+            );
         }
     }
 }
 
-/// Settings of the cluster beside network, API and etcd.
+/// Checks the settings of the cluster other than network, API and etcd.
 pub(super) fn cluster(spec: &ClusterSpec, at: &Path, cloud: &CloudDefaults, problems: &mut Problems) {
     cloud_labels(&spec.cloud_labels, &at.key("cloudLabels"), problems);
     access(&spec.ssh_access, &at.key("sshAccess"), cloud, problems);
@@ -115,7 +120,7 @@ pub(super) fn cluster(spec: &ClusterSpec, at: &Path, cloud: &CloudDefaults, prob
     if let Some(zone) = &spec.dns_zone
         && zone.is_empty()
     {
-        problems.error(at.key("dnsZone"), "it is empty", "name the zone, or remove it");
+        problems.error(at.key("dnsZone"), "must not be empty", "specify the zone, or remove it");
     }
 }
 
@@ -129,17 +134,17 @@ fn access(sources: &[AccessSource], at: &Path, cloud: &CloudDefaults, problems: 
                 problems.error(
                     here.clone(),
                     format!("{} has no prefix lists such as {id}", cloud.name),
-                    "give CIDRs",
+                    "use CIDRs",
                 );
             }
         }
         if sources[..number].contains(source) {
-            problems.warn(here, format!("{source} is there twice"), "remove it");
+            problems.warn(here, format!("{source} is listed twice"), "remove it");
         }
     }
 }
 
-/// The words for roles in the maps of policies.
+/// The names of roles in the maps of policies.
 const POLICY_ROLES: &[&str] = &["control-plane", "node", "bastion", "apiserver"];
 
 fn policies(spec: &ClusterSpec, at: &Path, problems: &mut Problems) {
@@ -158,7 +163,7 @@ fn policies(spec: &ClusterSpec, at: &Path, problems: &mut Problems) {
         if let Err(error) = statements {
             problems.error(
                 at.key("additionalPolicies").key(name),
-                format!("it is not a list of policy statements in JSON: {error}"),
+                format!("is not a JSON list of policy statements: {error}"),
                 "write [{\"Effect\": \"Allow\", \"Action\": […], \"Resource\": […]}]",
             );
         }
@@ -170,7 +175,7 @@ fn policies(spec: &ClusterSpec, at: &Path, problems: &mut Problems) {
                 problems.error(
                     at.key("externalPolicies").key(name).index(number),
                     format!("{arn:?} is not an ARN"),
-                    "give the ARN of the policy",
+                    "specify the ARN of the policy",
                 );
             }
         }
@@ -183,7 +188,7 @@ fn policies(spec: &ClusterSpec, at: &Path, problems: &mut Problems) {
                 problems.error(
                     here.key(field),
                     format!("{value:?} is not a name: {why}"),
-                    "name the service account",
+                    "specify the service account",
                 );
             }
         }
@@ -201,14 +206,14 @@ pub(super) fn rolling_update(update: &RollingUpdate, at: &Path, problems: &mut P
             if !good {
                 problems.error(
                     at.key(name),
-                    format!("{text:?} is not a share"),
-                    "use a count, or a share of 0% to 100%",
+                    format!("{text:?} is not a percentage"),
+                    "use a count, or a percentage from 0% to 100%",
                 );
             }
             share.ok()
         }
         Some(IntOrString::Int(count)) => {
-            problems.error(at.key(name), format!("{count} is less than nothing"), "use 0 or more");
+            problems.error(at.key(name), format!("{count} must not be negative"), "use 0 or more");
             None
         }
     };
@@ -217,8 +222,8 @@ pub(super) fn rolling_update(update: &RollingUpdate, at: &Path, problems: &mut P
     if unavailable == Some(0) && surge == Some(0) {
         problems.error(
             at.key("maxSurge"),
-            "no machine can be replaced when none may be missing and none be added",
-            "allow one of the two",
+            "no machine can be replaced if both maxUnavailable and maxSurge are 0",
+            "set one of them to 1 or more",
         );
     }
 }
@@ -226,7 +231,7 @@ pub(super) fn rolling_update(update: &RollingUpdate, at: &Path, problems: &mut P
 pub(super) fn warm_pool(pool: &WarmPool, at: &Path, problems: &mut Problems) {
     for (name, size) in [("minSize", pool.min_size), ("maxSize", pool.max_size)] {
         if size.is_some_and(|size| size < 0) {
-            problems.error(at.key(name), "it is less than nothing", "use 0 or more");
+            problems.error(at.key(name), "must not be negative", "use 0 or more");
         }
     }
     if let (Some(min), Some(max)) = (pool.min_size, pool.max_size)

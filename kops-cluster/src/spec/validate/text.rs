@@ -1,38 +1,38 @@
-//! The forms of names, labels and addresses.
+//! Formats of names, labels and addresses.
 
 use ipnet::IpNet;
 
 use crate::spec::path::Path;
 use crate::spec::problem::Problems;
 
-/// Why a text is not a DNS label; none when it is one.
+/// Why a text is not a DNS label; `None` if it is one.
 pub(super) fn not_dns_label(label: &str) -> Option<&'static str> {
     if label.is_empty() {
         Some("a part is empty")
     } else if label.len() > 63 {
-        Some("a part has more than 63 letters")
+        Some("a part has more than 63 characters")
     } else if !label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
-        Some("only small letters, digits and hyphens may be in it")
+        Some("it may contain only lowercase letters, digits and hyphens")
     } else if label.starts_with('-') || label.ends_with('-') {
-        Some("a hyphen stands at an end")
+        Some("a part starts or ends with a hyphen")
     } else {
         None
     }
 }
 
-/// Why a text is not a DNS name; none when it is one.
+/// Why a text is not a DNS name; `None` if it is one.
 pub(super) fn not_dns_name(name: &str) -> Option<&'static str> {
     if name.len() > 253 {
-        return Some("it has more than 253 letters");
+        return Some("it has more than 253 characters");
     }
     name.split('.').find_map(not_dns_label)
 }
 
-/// Why a text is not the key of a label: `[domain/]name`.
+/// Why a text is not a label key, `[domain/]name`; `None` if it is one.
 pub(super) fn not_label_key(key: &str) -> Option<&'static str> {
     let name = match key.split_once('/') {
         Some((domain, _)) if not_dns_name(domain).is_some() => {
-            return Some("what is before the slash is not a DNS name");
+            return Some("the part before the slash is not a DNS name");
         }
         Some((_, name)) => name,
         None => key,
@@ -40,28 +40,24 @@ pub(super) fn not_label_key(key: &str) -> Option<&'static str> {
     if name.is_empty() { Some("it is empty") } else { not_label_value(name) }
 }
 
-/// Why a text is not the value of a label.
+/// Why a text is not a label value; `None` if it is one.
 pub(super) fn not_label_value(value: &str) -> Option<&'static str> {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if value.len() > 63 {
-        Some("it has more than 63 letters")
+        Some("it has more than 63 characters")
     } else if !value.chars().all(inner) {
-        Some("only letters, digits, hyphens, underscores and dots may be in it")
+        Some("it may contain only letters, digits, hyphens, underscores and dots")
     } else if value.starts_with(['-', '_', '.']) || value.ends_with(['-', '_', '.']) {
-        Some("it must begin and end with a letter or digit")
+        Some("it must start and end with a letter or digit")
     } else {
         None
     }
 }
 
-/// Reports a range that is written with the address of one of its machines.
+/// Reports a CIDR whose address has host bits set.
 pub(super) fn host_bits(cidr: &IpNet, at: &Path, problems: &mut Problems) {
     if *cidr != cidr.trunc() {
-        problems.error(
-            at.clone(),
-            format!("{cidr} is not where the range begins"),
-            format!("write {}", cidr.trunc()),
-        );
+        problems.error(at.clone(), format!("{cidr} has host bits set"), format!("use {}", cidr.trunc()));
     }
 }
 

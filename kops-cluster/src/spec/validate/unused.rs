@@ -1,5 +1,5 @@
-//! Settings that have no effect yet: nobody should wonder why. Those that have none on a cloud are refused by
-//! the model, which knows the cloud's [`Dialect`](crate::model::Dialect).
+//! Warnings about settings that have no effect yet. Settings without effect on one cloud are rejected by the
+//! model, which knows the cloud's [`Dialect`](crate::model::Dialect).
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::spec::path::Path;
 use crate::spec::problem::Problems;
 use crate::spec::types::{Cluster, InstanceGroup};
 
-/// Settings of a cluster that nothing acts on yet, below `spec`.
+/// Settings of a cluster that are not implemented yet, below `spec`.
 const CLUSTER: &[&str] = &[
     "addons",
     "assets",
@@ -83,7 +83,7 @@ const CLUSTER: &[&str] = &[
     "cloudProvider.openstack.router.externalSubnet",
 ];
 
-/// What new clusters have in any case, or what is done in any case: no news to anybody.
+/// Settings that new clusters always have, or that describe what is always done: they need no warning.
 fn usual(path: &str, value: &Value) -> bool {
     match path {
         "authorization" => *value == json!({ "rbac": {} }),
@@ -95,7 +95,7 @@ fn usual(path: &str, value: &Value) -> bool {
     }
 }
 
-/// Settings of a group that nothing acts on yet, below `spec`.
+/// Settings of a group that are not implemented yet, below `spec`.
 const GROUP: &[&str] = &["autoscale", "autoscalePriority", "containerd", "fileAssets", "hooks", "kubelet"];
 
 pub(super) fn cluster(cluster: &Cluster, problems: &mut Problems) {
@@ -119,7 +119,7 @@ pub(super) fn group(group: &InstanceGroup, problems: &mut Problems) {
 }
 
 fn value<T: Serialize>(spec: &T) -> Value {
-    // What cannot be written is a defect that writing reports.
+    // What cannot be written is a bug that writing reports.
     serde_json::to_value(spec).unwrap_or_default()
 }
 
@@ -130,7 +130,7 @@ fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
 fn no_effect_yet(path: &str, problems: &mut Problems) {
     problems.warn(
         Path::of("spec").join(&Path::of(path)),
-        "it is kept, but nothing acts on it yet",
-        "do not rely on it; where the cluster depends on it, see to it on the machines",
+        "it is preserved, but not implemented yet",
+        "do not rely on it; if the cluster needs it, configure it on the machines",
     );
 }

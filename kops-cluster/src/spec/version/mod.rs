@@ -1,13 +1,13 @@
-//! The versions of the API, and the way between each and the shape that the types have.
+//! The versions of the API, and conversion between each and the types.
 //!
 //! Conversion works on values, before typed reading and after typed writing, and is data: a table of
-//! [`Move`](moves::Move)s says which field stands where in which version. The same table translates *paths*, so
-//! that a message about `networking.networkCIDR` says `spec.networkCIDR` to somebody who wrote v1alpha2, and so
-//! that `--set spec.networkCIDR=…` finds its field. What no table names stays where it is, unknown fields
-//! included.
+//! [`Move`](moves::Move)s lists which field is where in which version. The same table translates *paths*, so
+//! that a message about `networking.networkCIDR` refers to `spec.networkCIDR` for a user who wrote v1alpha2,
+//! and so that `--set spec.networkCIDR=…` finds its field. Fields that are in no table stay where they are,
+//! unknown fields included.
 //!
-//! Known weakness: settings that the types keep as they are (hooks, Cilium …) are kept in the words of
-//! v1alpha2; reading v1alpha3 rewrites the few words that differ.
+//! Known weakness: opaque settings (hooks, Cilium, …) are kept in the form of v1alpha2; reading v1alpha3
+//! rewrites the few names that differ.
 
 mod moves;
 mod v1alpha2;
@@ -34,7 +34,7 @@ pub enum ApiVersion {
 }
 
 impl ApiVersion {
-    /// What stands in `apiVersion`.
+    /// The value of `apiVersion`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V1Alpha2 => "kops.k8s.io/v1alpha2",
@@ -56,7 +56,7 @@ impl FromStr for ApiVersion {
         match text {
             "kops.k8s.io/v1alpha2" | "kops/v1alpha2" => Ok(Self::V1Alpha2),
             "kops.k8s.io/v1alpha3" => Ok(Self::V1Alpha3),
-            other => Err(Error::invalid(format!("apiVersion {other:?} is not known"))
+            other => Err(Error::invalid(format!("unsupported apiVersion {other:?}"))
                 .with_hint("use kops.k8s.io/v1alpha2; kops.k8s.io/v1alpha3 is read as well")),
         }
     }
@@ -76,10 +76,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All there are.
+    /// All kinds.
     pub const ALL: &'static [Self] = &[Self::Cluster, Self::InstanceGroup, Self::SshCredential, Self::Keyset];
 
-    /// What stands in `kind`.
+    /// The value of `kind`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cluster => "Cluster",
@@ -96,7 +96,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The fields of a kind that stand elsewhere in a version.
+/// The fields of a kind that have a different place in a version.
 fn table(version: ApiVersion, kind: Kind) -> &'static [Move] {
     match (version, kind) {
         (ApiVersion::V1Alpha2, Kind::Cluster) => v1alpha2::CLUSTER,
@@ -107,7 +107,7 @@ fn table(version: ApiVersion, kind: Kind) -> &'static [Move] {
     }
 }
 
-/// Brings the `spec` of a document into the shape of the types.
+/// Converts the `spec` of a document to the shape of the types.
 pub(crate) fn read(version: ApiVersion, kind: Kind, spec: &mut Value, problems: &mut Problems) {
     match version {
         ApiVersion::V1Alpha2 => v1alpha2::read(kind, spec, problems),
@@ -115,22 +115,22 @@ pub(crate) fn read(version: ApiVersion, kind: Kind, spec: &mut Value, problems: 
     }
 }
 
-/// Brings a `spec` into the shape of v1alpha2, the version that is written.
+/// Converts a `spec` to the shape of v1alpha2, the version that is written.
 pub(crate) fn write(kind: Kind, spec: &mut Value) {
     v1alpha2::write(kind, spec);
 }
 
-/// A field's path in the words of a version.
+/// The path of a field in a version.
 pub(crate) fn to_version(version: ApiVersion, kind: Kind, path: &Path) -> Path {
     moves::translate(path, table(version, kind), moves::Direction::ToVersion)
 }
 
-/// The path of a field that is written in the words of a version.
+/// The types' path of a field of a version.
 pub(crate) fn from_version(version: ApiVersion, kind: Kind, path: &Path) -> Path {
     moves::translate(path, table(version, kind), moves::Direction::FromVersion)
 }
 
-/// Whether a field of a version is a switch that says the opposite of the types' own.
+/// Whether a field of a version is the negation of the types' field.
 pub(crate) fn is_opposite(version: ApiVersion, kind: Kind, path: &Path) -> bool {
     moves::is_opposite(path, table(version, kind))
 }

@@ -1,55 +1,55 @@
-//! Fields that stand in one place in a version of the API and in another in the types.
+//! Fields that have a different place in a version of the API than in the types.
 
 use serde_json::{Map, Value};
 
 use crate::spec::path::Path;
 use crate::spec::problem::Problems;
 
-/// A field of `spec` that stands elsewhere in a version.
+/// A field of `spec` that has a different place in a version.
 ///
-/// In a table the deeper field comes before the one that holds it.
+/// In a table, a nested field comes before the one that contains it.
 #[derive(Debug)]
 pub(super) struct Move {
-    /// Where the version has it, below `spec`.
+    /// Its place in the version, below `spec`.
     pub(super) there: &'static str,
-    /// Where the types have it, below `spec`.
+    /// Its place in the types, below `spec`.
     pub(super) here: &'static str,
-    /// What becomes of its value on the way.
+    /// How its value changes.
     pub(super) change: Change,
-    /// The cloud it belongs to: with another one the field is not known.
+    /// The cloud it belongs to: it is unknown with any other cloud.
     pub(super) cloud: Option<&'static str>,
 }
 
-/// What becomes of a value on the way.
+/// How a value changes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
-    /// Nothing.
+    /// Not at all.
     None,
-    /// The version says the opposite.
+    /// It is negated.
     Not,
-    /// Nothing, and the version knows the types' word as well.
+    /// Not at all; the version accepts the types' name as well.
     Alias,
-    /// Nothing, and the types' place is the one to speak of: the other is read only.
+    /// Not at all; messages use the types' place, and the other is read only.
     Old,
 }
 
 impl Move {
-    /// A field that only stands elsewhere.
+    /// A field with a different place.
     pub(super) const fn new(there: &'static str, here: &'static str) -> Self {
         Self { there, here, change: Change::None, cloud: None }
     }
 
-    /// A switch that says the opposite.
+    /// A field that is the negation of the types' field.
     pub(super) const fn not(there: &'static str, here: &'static str) -> Self {
         Self { there, here, change: Change::Not, cloud: None }
     }
 
-    /// A field with two words for it.
+    /// A field with two names.
     pub(super) const fn alias(there: &'static str, here: &'static str) -> Self {
         Self { there, here, change: Change::Alias, cloud: None }
     }
 
-    /// A field that once stood elsewhere.
+    /// A field that had a different place once.
     pub(super) const fn old(there: &'static str, here: &'static str) -> Self {
         Self { there, here, change: Change::Old, cloud: None }
     }
@@ -64,10 +64,10 @@ impl Move {
     }
 }
 
-/// Moves the fields of a document to where the types have them; under the types' names there must be none.
+/// Moves the fields of a document to their places in the types, which must not be in use yet.
 pub(super) fn read(spec: &mut Value, table: &[Move], cloud: Option<&str>, problems: &mut Problems) {
-    // Fields under the types' names are not this version's: moved ones would fall on them.
-    // (Below `cloudProvider`, a word in the flat version, there is only what was put there.)
+    // Fields under the types' names are unknown in this version, and moved ones would overwrite them. (Below
+    // `cloudProvider`, a string in the flat version, there is only what was moved there.)
     for step in table.iter().filter(|step| step.cloud.is_none() && !matches!(step.change, Change::Alias)) {
         if take(spec, step.here).is_some() {
             problems.error(
@@ -80,25 +80,25 @@ pub(super) fn read(spec: &mut Value, table: &[Move], cloud: Option<&str>, proble
     read_grouped(spec, table, cloud, problems);
 }
 
-/// Moves the fields of a document to where the types have them, if they are not there yet.
+/// Moves the fields of a document to their places in the types, unless they are there already.
 pub(super) fn read_grouped(spec: &mut Value, table: &[Move], cloud: Option<&str>, problems: &mut Problems) {
     for step in table.iter().filter(|step| step.applies(cloud)) {
         let Some(value) = take(spec, step.there) else { continue };
         if let Err(name) = put(spec, step.here, changed(value, step.change)) {
             problems.error(
                 at(step.there),
-                format!("it says the same as {} in other words", at(step.here)),
-                format!("keep one of the two; {name:?} is in both"),
+                format!("it is another name of {}", at(step.here)),
+                format!("remove one of them; {name:?} is in both"),
             );
         }
     }
 }
 
-/// Moves fields from where the types have them to where the version has them.
+/// Moves fields from their places in the types to those in the version.
 pub(super) fn write(spec: &mut Value, table: &[Move], cloud: Option<&str>) {
     for step in table.iter().filter(|step| step.applies(cloud)) {
         if let Some(value) = take(spec, step.here) {
-            // Two values for one field cannot come from the types; the one that is there stays.
+            // The types cannot hold two values for one field; the existing one stays.
             let _ = put(spec, step.there, changed(value, step.change));
         }
     }
@@ -115,7 +115,7 @@ fn at(dotted: &str) -> Path {
     Path::of("spec").join(&Path::of(dotted))
 }
 
-/// Takes out the value at a dotted path, and the objects that are left empty by that.
+/// Removes the value at a dotted path, and the objects that become empty by that.
 pub(super) fn take(value: &mut Value, dotted: &str) -> Option<Value> {
     let object = value.as_object_mut()?;
     let Some((first, rest)) = dotted.split_once('.') else { return object.remove(dotted) };
@@ -130,7 +130,7 @@ pub(super) fn take(value: &mut Value, dotted: &str) -> Option<Value> {
 /// Puts a value at a dotted path; objects are merged.
 ///
 /// # Errors
-/// The name of what is in the way.
+/// The name of the conflicting field.
 pub(super) fn put(target: &mut Value, dotted: &str, value: Value) -> Result<(), String> {
     let (first, rest) = dotted.split_once('.').map_or((dotted, None), |(first, rest)| (first, Some(rest)));
     let object = target.as_object_mut().ok_or_else(|| first.to_owned())?;
@@ -144,10 +144,10 @@ pub(super) fn put(target: &mut Value, dotted: &str, value: Value) -> Result<(), 
     merge(slot, value).map_err(|name| name.unwrap_or_else(|| first.to_owned()))
 }
 
-/// Puts a value where nothing is, or the fields of an object among those of another.
+/// Puts a value into an empty slot, or merges the fields of two objects.
 ///
 /// # Errors
-/// The name of the field that is in the way; none when it is `slot` itself.
+/// The name of the conflicting field; `None` if it is `slot` itself.
 fn merge(slot: &mut Value, value: Value) -> Result<(), Option<String>> {
     match (slot, value) {
         (slot @ Value::Null, value) => *slot = value,
@@ -162,16 +162,16 @@ fn merge(slot: &mut Value, value: Value) -> Result<(), Option<String>> {
     Ok(())
 }
 
-/// Which way a path is translated.
+/// The direction in which a path is translated.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Direction {
-    /// From the types' words to the version's.
+    /// From the types to the version.
     ToVersion,
-    /// From the version's words to the types'.
+    /// From the version to the types.
     FromVersion,
 }
 
-/// The same field's path on the other side.
+/// The path of the same field on the other side.
 pub(super) fn translate(path: &Path, table: &[Move], direction: Direction) -> Path {
     let Some(below) = path.strip_prefix(&Path::of("spec")) else { return path.clone() };
     let longest = table
@@ -192,12 +192,12 @@ pub(super) fn translate(path: &Path, table: &[Move], direction: Direction) -> Pa
     }
 }
 
-/// Whether a field of the version says the opposite of the types' own.
+/// Whether a field of the version is the negation of the types' field.
 pub(super) fn is_opposite(path: &Path, table: &[Move]) -> bool {
     table.iter().any(|step| matches!(step.change, Change::Not) && at(step.there) == *path)
 }
 
-/// Every element of the list at a dotted path.
+/// Changes every element of the list at a dotted path.
 pub(super) fn each(value: &mut Value, dotted: &str, mut change: impl FnMut(&mut Value)) {
     let mut here = value;
     for key in dotted.split('.') {
@@ -209,7 +209,7 @@ pub(super) fn each(value: &mut Value, dotted: &str, mut change: impl FnMut(&mut 
     }
 }
 
-/// Gives a field of an object another name.
+/// Renames a field of an object.
 pub(super) fn rename(value: &mut Value, from: &str, to: &str) {
     if value.get(to).is_none()
         && let Some(object) = value.as_object_mut()

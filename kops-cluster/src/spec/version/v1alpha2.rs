@@ -1,4 +1,4 @@
-//! v1alpha2: the flat version, in which state stores and the command line speak.
+//! v1alpha2: the flat version, used by state stores and the command line.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use super::moves::{self, Move};
 use crate::spec::path::Path;
 use crate::spec::problem::Problems;
 
-/// The fields of a cluster that stand elsewhere.
+/// The fields of a cluster that have a different place.
 pub(super) const CLUSTER: &[Move] = &[
     Move::new("topology.dns.type", "networking.topology.dns"),
     Move::new("topology.masters", "networking.topology.controlPlane"),
@@ -59,7 +59,7 @@ pub(super) const CLUSTER: &[Move] = &[
     Move::of("openstack", "cloudConfig.openstack", "cloudProvider.openstack"),
 ];
 
-/// The fields of an instance group that stand elsewhere.
+/// The fields of an instance group that have a different place.
 pub(super) const INSTANCE_GROUP: &[Move] = &[
     Move::new("associatePublicIp", "associatePublicIP"),
     Move::new("rootVolumeSize", "rootVolume.size"),
@@ -118,31 +118,31 @@ fn read_cloud(spec: &mut Value, problems: &mut Problems) -> Option<String> {
         _ => {
             problems.error(
                 Path::of("spec.cloudProvider"),
-                "it is not a word",
-                "write the name of the cloud, such as aws; an object stands there in kops.k8s.io/v1alpha3 only",
+                "must be a string",
+                "use the name of the cloud, such as aws; it is an object in kops.k8s.io/v1alpha3 only",
             );
             None
         }
     }
 }
 
-/// The name of the cloud in the shape of the types.
+/// The name of the cloud in the types' shape.
 pub(super) fn cloud_of(spec: &Value) -> Option<String> {
     spec.get("cloudProvider")?.as_object()?.keys().next().cloned()
 }
 
-/// Makes `cloudProvider` a word again. What of its settings has no place of its own goes to `cloudConfig`, so
-/// that nothing is lost.
+/// Makes `cloudProvider` a string again. Those of its settings that have no place of their own go to
+/// `cloudConfig`, so that nothing is lost.
 fn write_cloud(spec: &mut Value, cloud: Option<String>) {
     let Some(name) = cloud else { return };
     let rest = moves::take(spec, &format!("cloudProvider.{name}"));
     if let Some(Value::Object(rest)) = rest
         && !rest.is_empty()
     {
-        // A name that is taken there already is an unknown field beside a known one: the known one stays.
+        // An unknown field of the same name may exist already: the known one wins.
         let _ = moves::put(spec, "cloudConfig", Value::Object(rest));
     }
-    // Azure and OpenStack settings move as a whole: empty ones say nothing.
+    // Azure and OpenStack settings move as a whole: empty ones are dropped.
     for whole in ["cloudConfig.azure", "cloudConfig.openstack"] {
         if let Some(settings) = moves::take(spec, whole)
             && settings.as_object().is_none_or(|settings| !settings.is_empty())

@@ -1,6 +1,6 @@
-//! v1alpha3: the version whose shape the types have, but for a few names.
+//! v1alpha3: the version whose shape the types have, except for a few names.
 //!
-//! Its fields were flat before kOps 1.27 and are grouped since; both are read.
+//! Its fields were flat before kOps 1.27 and are grouped since; both forms are read.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::moves::{self, Move, each, rename};
 use super::v1alpha2::cloud_of;
 use crate::spec::problem::Problems;
 
-/// The fields of a cluster that stand elsewhere: renamed ones, then those of the flat form.
+/// The fields of a cluster that have a different place: renamed ones, then those of the flat form.
 pub(super) const CLUSTER: &[Move] = &[
     Move::new("externalDNS", "externalDns"),
     Move::new("cloudProvider.do", "cloudProvider.digitalocean"),
@@ -38,7 +38,7 @@ pub(super) const CLUSTER: &[Move] = &[
     Move { cloud: Some("gce"), ..Move::old("project", "cloudProvider.gce.project") },
 ];
 
-/// The fields of an instance group that stand elsewhere: those of the flat form.
+/// The fields of an instance group that have a different place: those of the flat form.
 pub(super) const INSTANCE_GROUP: &[Move] = &[
     Move::old("rootVolumeSize", "rootVolume.size"),
     Move::old("rootVolumeType", "rootVolume.type"),
@@ -70,7 +70,7 @@ pub(super) fn read(kind: Kind, spec: &mut Value, problems: &mut Problems) {
     }
 }
 
-/// The words of settings that are kept as they are: v1alpha2's.
+/// Renames fields of opaque settings to their names in v1alpha2.
 fn read_cluster_words(spec: &mut Value) {
     if let Some(dns) = spec.pointer_mut("/networking/topology/dns")
         && let Some(word) =
@@ -102,7 +102,7 @@ fn read_hook(hook: &mut Value) {
     });
 }
 
-/// A switch that says the opposite under another name.
+/// Replaces a field by its negation under another name.
 fn opposite(object: &mut Value, from: &str, to: &str) {
     if let Some(switch) = object.get(from).and_then(Value::as_bool) {
         rename(object, from, to);

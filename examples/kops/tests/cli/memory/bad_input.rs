@@ -40,18 +40,18 @@ fn malformed_yaml_is_shown_with_its_place() {
     refused(&desk, &["create", "-f", &file], &["bad.yaml", "line ", "column "]);
     refused(&desk, &["create", "-f", &desk.path("missing.yaml").display().to_string()], &["missing.yaml"]);
     let empty = desk.write("empty.yaml", "");
-    refused(&desk, &["replace", "-f", &empty], &["empty.yaml", "there is no object in it"]);
+    refused(&desk, &["replace", "-f", &empty], &["empty.yaml", "it contains no objects"]);
 }
 
 #[test]
 fn unknown_kinds_and_fields_are_named() {
     refused_file(
         |text| text.replace("kind: Cluster", "kind: Clustr"),
-        &["\"Clustr\" is not known", "did you mean Cluster?"],
+        &["\"Clustr\" is not supported", "did you mean Cluster?"],
     );
     refused_file(
         |text| text.replace("  machineType:", "  machineTyp:"),
-        &["line ", "there is no field \"machineTyp\"", "did you mean machineType?"],
+        &["line ", "unknown field \"machineTyp\"", "did you mean machineType?"],
     );
     refused_file(|text| text.replace("v1alpha2", "v1beta7"), &["v1beta7"]);
 }
@@ -76,7 +76,10 @@ fn addresses_must_fit() {
 fn groups_must_fit_their_role_and_cluster() {
     refused_file(
         |text| text.replacen("  maxSize: 1\n  minSize: 1\n", "  maxSize: 2\n  minSize: 2\n", 1),
-        &["InstanceGroup/control-plane-zone-1a: line ", "a control-plane group has exactly one machine"],
+        &[
+            "InstanceGroup/control-plane-zone-1a: line ",
+            "a control-plane group must have exactly one machine",
+        ],
     );
     refused_file(
         |text| text.replace("subnets:\n  - zone-1a\n", "subnets:\n  - zone-9z\n"),
@@ -157,22 +160,22 @@ fn flags_are_named_when_they_are_wrong() {
 fn a_cluster_is_made_once() {
     let desk = desk();
     let mut create = CREATE.to_vec();
-    refused(&desk, &create, &["there is a cluster ha.example.com", "already"]);
+    refused(&desk, &create, &["cluster ha.example.com", "already"]);
     create.push("--yes");
-    refused(&desk, &create, &["there is a cluster ha.example.com", "already"]);
+    refused(&desk, &create, &["cluster ha.example.com", "already"]);
 }
 
 #[test]
 fn a_cluster_must_be_named_and_exist() {
     let desk = desk();
-    refused(&desk, &["update", "cluster"], &["no cluster is named", "--name"]);
+    refused(&desk, &["update", "cluster"], &["no cluster is specified", "--name"]);
     refused(
         &desk,
         &["update", "cluster", "hb.example.com"],
-        &["there is no cluster hb.example.com", "it has ha.example.com"],
+        &["there is no cluster hb.example.com", "check its name"],
     );
-    refused(&desk, &["update", "cluster", "../x"], &["is no name of a cluster"]);
-    refused(&desk, &["update", "cluster", HA, "--name=other.example.com"], &["two clusters are named"]);
+    refused(&desk, &["update", "cluster", "../x"], &["is not a valid cluster name"]);
+    refused(&desk, &["update", "cluster", HA, "--name=other.example.com"], &["two clusters are specified"]);
     refused(&desk, &["get", "cluster", "hb.example.com"], &["there is no cluster hb.example.com"]);
 }
 
@@ -192,7 +195,7 @@ fn a_state_store_must_be_there() {
     );
     refused(&desk, &["get", "clusters", "--state=/tmp"], &["`/tmp` is not the URL", "file:///"]);
     desk.set("KOPS_STATE_STORE", "");
-    refused(&desk, &["get", "clusters"], &["no state store is given", "KOPS_STATE_STORE"]);
+    refused(&desk, &["get", "clusters"], &["no state store is set", "KOPS_STATE_STORE"]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn a_text_is_edited_and_written() {
     assert!(desk.ok(&["get", "cluster", HA, "-o", "yaml"]).contains("kubernetesVersion: \"1.34.2\""));
 
     editor(&mut desk, "true");
-    assert!(desk.ok(&["edit", "cluster", HA]).contains("is as it was"));
+    assert!(desk.ok(&["edit", "cluster", HA]).contains("is unchanged"));
     // Nothing lies about.
     assert!(
         !fs::read_dir(desk.path("")).unwrap().any(|it| it
@@ -62,11 +62,11 @@ fn a_text_that_is_wrong_is_kept() {
 
     editor(&mut desk, "sed -i 's/subnets:/subnets:\\n  - nowhere/' \"$1\"");
     let error = desk.fails(&["edit", "ig", "nodes-zone-1a", "--name", HA]);
-    assert!(error.contains("nowhere") && error.contains("kept in"), "{error}");
+    assert!(error.contains("nowhere") && error.contains("saved in"), "{error}");
 
     editor(&mut desk, "exit 3");
     let error = desk.fails(&["edit", "cluster", HA]);
-    assert!(error.contains("ended with exit status: 3"), "{error}");
+    assert!(error.contains("exited with exit status: 3"), "{error}");
     desk.set("EDITOR", "/no/such/editor");
     let error = desk.fails(&["edit", "cluster", HA]);
     assert!(error.contains("/no/such/editor"), "{error}");
@@ -85,8 +85,8 @@ fn an_edit_that_was_overtaken_is_refused() {
         ),
     );
     let error = desk.fails(&["edit", "ig", "nodes-zone-1a", "--name", HA]);
-    assert!(error.contains("began at generation 1") && error.contains("generation 2"), "{error}");
-    assert!(error.contains("kept in"), "{error}");
+    assert!(error.contains("based on generation 1") && error.contains("generation 2"), "{error}");
+    assert!(error.contains("saved in"), "{error}");
     assert_eq!(max_size(&desk), "maxSize: 5");
 }
 
@@ -98,7 +98,7 @@ fn fields_are_set_and_unset() {
     assert!(text.contains("team: storage") && !text.contains("sshAccess"), "{text}");
     for (flags, expected) in [
         (&["--set", "spec.kubernetesVersio=1.34.2"][..], "did you mean kubernetesVersion?"),
-        (&["--set", "spec.kubernetesVersion"], "there is no value"),
+        (&["--set", "spec.kubernetesVersion"], "no value"),
         (&["--set", "spec.kubernetesVersion=1.2.3"], "is too old"),
         (&["--unset", "spec.nothing"], "spec.nothing"),
     ] {

@@ -16,7 +16,7 @@ fn a_cluster_is_made_changed_and_deleted() {
     let run = desk.run(&create);
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert!(run.out.starts_with("ha.example.com on memory: 45 to create"), "{}", run.out);
-    assert!(run.out.trim_end().lines().last().unwrap().starts_with("Applied: 45 done in"), "{}", run.out);
+    assert!(run.out.trim_end().lines().last().unwrap().starts_with("Applied 45 changes in"), "{}", run.out);
     // Not on a terminal: a line for each object that is done.
     assert_eq!(run.err.lines().filter(|line| line.contains("] ") && line.contains(" created ")).count(), 45);
 
@@ -50,7 +50,7 @@ fn without_yes_nothing_is_made() {
     assert!(printed.contains("kops update cluster ha.example.com --yes"), "{printed}");
     let printed = desk.ok(&["update", "cluster", HA]);
     assert!(printed.contains("45 to create"), "{printed}");
-    assert!(printed.ends_with("run again with --yes to apply this.\n"), "{printed}");
+    assert!(printed.ends_with("run again with --yes to apply the plan.\n"), "{printed}");
     assert_eq!(summary(&desk.plan(HA, &[])), [45, 0, 0, 0, 1]);
 
     desk.ok(&["update", "cluster", HA, "--yes"]);

@@ -38,7 +38,7 @@ async fn whoever_comes_second_is_told_who_is_at_work_and_since_when() {
     lease.release().await.unwrap();
     let run = tokio::task::spawn_blocking(move || Run::of(waiting)).await.unwrap();
     assert_eq!(run.code, Some(0), "{run:#?}");
-    assert!(run.err.contains("waiting for bob@lap"), "{}", run.err);
+    assert!(run.err.contains("waiting for the lock, held by bob@lap"), "{}", run.err);
 }
 
 #[test]
@@ -64,7 +64,7 @@ async fn a_lock_left_behind_expires() {
     tokio::time::timeout(Duration::from_secs(2), std::future::pending::<()>()).await.unwrap_err();
     let run = desk.run(&["update", "cluster", HA, "--yes"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
-    assert!(run.err.contains("waiting for bob@lap"), "{}", run.err);
+    assert!(run.err.contains("waiting for the lock, held by bob@lap"), "{}", run.err);
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_deletion_that_lost_only_its_lock_is_done() {
     lease.release().await.unwrap();
     std::fs::remove_dir_all(desk.path("state/ha.example.com")).unwrap();
     let printed = desk.ok(&["delete", "cluster", HA, "--yes"]);
-    assert!(printed.contains("was deleted before"), "{printed}");
+    assert!(printed.contains("had been deleted already"), "{printed}");
     assert!(!desk.path("state/.kops/ha.example.com/lock").exists());
 }
 

@@ -41,7 +41,7 @@ fn a_cluster_can_come_in_several_files() {
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert!(run.err.contains("Warning: ") && run.err.contains("no instance group"), "{}", run.err);
     let error = desk.fails(&["update", "cluster", HA, "--yes"]);
-    assert!(error.contains("no instance group has the control plane"), "{error}");
+    assert!(error.contains("no instance group has role Master"), "{error}");
     desk.ok(&["create", "-f", &groups]);
     assert_eq!(summary(&desk.plan(HA, &[])), [45, 0, 0, 0, 1]);
 

@@ -44,8 +44,8 @@ impl Users {
 
 fn object(scope: &Scope, name: &str, owner: &str, user: User) -> Object<User> {
     let url = format!("postgres://{name}@{}/shop", user.host);
-    let owned = owner == scope.name();
-    let object = if owned { Object::owned(name, name, user) } else { Object::foreign(name, user) };
+    let is_ours = owner == scope.name();
+    let object = if is_ours { Object::owned(name, name, user) } else { Object::foreign(name, user) };
     object.output(DatabaseUser::URL, url)
 }
 

@@ -1,0 +1,35 @@
+//! How a member of etcd starts.
+//!
+//! Members have names, not addresses: `<member>.etcd.internal.<cluster>`, which every control plane resolves from the
+//! records in the state store. A cluster begins *statically*: each member starts with the list of all names. So no
+//! machine is the first one, and a machine that is replaced but keeps its disk is the same member at another address,
+//! without a change of membership.
+//!
+//! What remains to be decided at each boot depends on four things: the disk, the *marker* (an object in the store,
+//! created once before any API server serves, never removed, which holds the cluster's id), whether a quorum
+//! answers, and the list of members. [`decide`] is that decision, and [`Situation`] all it may depend on. It names one
+//! [`Step`]; whoever carries it out looks again and asks again, until the step is [`Step::Serve`]. A crash between two
+//! steps therefore needs no case of its own.
+//!
+//! # What holds
+//! - A new cluster never begins once the marker is there. Without a clear answer from the store (a denial or a
+//!   time-out is none) nothing begins at all.
+//! - A member that may have acknowledged anything and lost its disk never comes back under its old id: it is removed
+//!   and added anew. That it may have is told by its record ([`Began`]), written before etcd starts on an empty disk,
+//!   and by the id of that disk. (Etcd's own list says "never started" until the member has published its URLs, which
+//!   is later than its first vote.)
+//! - Nothing is removed unless the others keep a quorum without it, one change at a time.
+//! - Data is set aside, never deleted.
+//! - Data of another cluster than the marker's never serves, nor does a disk that this member has replaced since.
+//!
+//! # Known weakness
+//! When a majority of the disks is lost before the cluster has served, nobody begins anew by himself, although nothing
+//! would be lost: the members that are left cannot know it.
+
+mod situation;
+mod table;
+
+pub use situation::{
+    Began, ClusterId, Disk, Lease, Marker, Member, MemberId, Peer, Predecessor, Quorum, Situation,
+};
+pub use table::{Decision, SILENCE, Start, Step, Waiting, decide};

@@ -1,0 +1,19 @@
+//! The program on machines.
+//!
+//! A machine starts with [stage 0](stage0) as user data. It fetches this program and the machine's
+//! [bundle] from the state store, compares both hashes, and starts `kops-node boot`, which makes the machine what the
+//! bundle says: at every boot, again and again until it succeeds. On control planes `kops-node keep` runs every minute
+//! after that.
+//!
+//! The rooms, from decisions to deeds:
+//!
+//! | module | what |
+//! |---|---|
+//! | [`bundle`] | the document that says what a machine becomes; holds no secrets |
+//! | [`stage0`] | the user data: POSIX sh |
+//! | [`etcd`] | how a member of etcd starts: a pure function |
+//! | [`joining`] | which machine may become a node: a pure function |
+//!
+//! Without the default feature `program` the crate is these four alone, for whoever renders bundles.
+
+pub mod etcd;

@@ -1,0 +1,3 @@
+//! The program on machines.
+
+fn main() {}

@@ -16,4 +16,23 @@
 //!
 //! Without the default feature `program` the crate is these four alone, for whoever renders bundles.
 
+pub mod bundle;
 pub mod etcd;
+pub mod joining;
+
+#[cfg(feature = "program")]
+pub mod clock;
+#[cfg(feature = "program")]
+pub mod cloud;
+#[cfg(feature = "program")]
+pub mod error;
+#[cfg(feature = "program")]
+pub mod hash;
+#[cfg(feature = "program")]
+pub mod http;
+#[cfg(feature = "program")]
+pub mod store;
+
+#[cfg(feature = "program")]
+#[cfg(test)]
+mod testing;

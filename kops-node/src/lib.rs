@@ -31,6 +31,10 @@ pub mod hash;
 #[cfg(feature = "program")]
 pub mod http;
 #[cfg(feature = "program")]
+pub mod machine;
+#[cfg(feature = "program")]
+pub mod pki;
+#[cfg(feature = "program")]
 pub mod store;
 
 #[cfg(feature = "program")]

@@ -26,8 +26,12 @@
 //! When a majority of the disks is lost before the cluster has served, nobody begins anew by himself, although nothing
 //! would be lost: the members that are left cannot know it.
 
+#[cfg(feature = "program")]
+pub mod gateway;
 mod situation;
 mod table;
+#[cfg(feature = "program")]
+pub mod wal;
 
 pub use situation::{
     Began, ClusterId, Disk, Lease, Marker, Member, MemberId, Peer, Predecessor, Quorum, Situation,

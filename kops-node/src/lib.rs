@@ -21,6 +21,8 @@ pub mod etcd;
 pub mod joining;
 
 #[cfg(feature = "program")]
+pub mod boot;
+#[cfg(feature = "program")]
 pub mod clock;
 #[cfg(feature = "program")]
 pub mod cloud;
@@ -31,11 +33,19 @@ pub mod hash;
 #[cfg(feature = "program")]
 pub mod http;
 #[cfg(feature = "program")]
+pub mod kube;
+#[cfg(feature = "program")]
+pub mod kubeadm;
+#[cfg(feature = "program")]
 pub mod machine;
 #[cfg(feature = "program")]
 pub mod pki;
 #[cfg(feature = "program")]
+pub mod status;
+#[cfg(feature = "program")]
 pub mod store;
+#[cfg(feature = "program")]
+pub mod world;
 
 #[cfg(feature = "program")]
 #[cfg(test)]

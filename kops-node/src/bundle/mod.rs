@@ -151,6 +151,9 @@ impl Bundle {
             }
             (Role::ControlPlane, _, false) => invalid("keep".to_owned(), "a control plane needs it"),
             (Role::Node, false, _) => invalid("etcd".to_owned(), "a node is no member of etcd"),
+            _ if self.etcd.len() > 1 => {
+                invalid("etcd[1]".to_owned(), "only one cluster of etcd is supported yet")
+            }
             _ => Ok(()),
         }
     }

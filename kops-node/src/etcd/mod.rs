@@ -28,6 +28,10 @@
 
 #[cfg(feature = "program")]
 pub mod gateway;
+#[cfg(feature = "program")]
+pub mod record;
+#[cfg(feature = "program")]
+pub mod runner;
 mod situation;
 mod table;
 #[cfg(feature = "program")]

@@ -189,6 +189,7 @@ fn begin(now: &Situation<'_>) -> Step {
 /// Row 8: the cluster has served, this disk is empty, and nobody answers.
 fn alone(now: &Situation<'_>) -> Step {
     match (now.spec.len(), now.restore) {
+        (1, Some(_)) if *now.began != first(now) => Step::Record(first(now)),
         (1, Some(snapshot)) => Step::Restore(snapshot.to_owned()),
         (1, None) => Step::Stop(Waiting::DataLost),
         _ => Step::Wait(Waiting::Quorum),

@@ -7,6 +7,7 @@ mod containerd;
 mod download;
 mod files;
 mod host;
+pub mod hosts;
 mod kernel;
 mod mounts;
 mod packages;

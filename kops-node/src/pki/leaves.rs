@@ -124,7 +124,7 @@ pub fn first_end(host: &dyn Host) -> Result<Option<(String, Timestamp)>> {
     Ok(first)
 }
 
-fn end(pem: &[u8]) -> Result<Timestamp, String> {
+pub(crate) fn end(pem: &[u8]) -> Result<Timestamp, String> {
     let certificate = Certificate::from_pem(pem).map_err(|e| e.to_string())?;
     let end = certificate.tbs_certificate().validity().not_after.to_unix_duration();
     let seconds = i64::try_from(end.as_secs()).map_err(|e| e.to_string())?;

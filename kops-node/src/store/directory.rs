@@ -1,10 +1,10 @@
 //! A store in a directory: for machines without a network, and for tests.
 
 use std::fs;
-use std::io::{ErrorKind as Io, Write as _};
+use std::io::{ErrorKind as Io, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Object, Precondition, Store};
+use super::{Object, Precondition, Store, copy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::sha256;
 
@@ -79,6 +79,11 @@ impl Store for Directory {
             fs::rename(&partial, &path)
         };
         copy().map_err(|e| failed(key, &e))
+    }
+
+    fn fetch(&self, key: &str, into: &mut dyn Write) -> Result<()> {
+        let mut file = fs::File::open(self.path(key)?).map_err(|e| failed(key, &e))?;
+        copy(&mut file, into, key)
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {

@@ -11,9 +11,10 @@ mod lease;
 mod server;
 
 use std::fmt;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 pub use directory::Directory;
 pub use lease::{Held, Leases};
@@ -60,6 +61,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// When it may or may not have been written.
     fn upload(&self, key: &str, file: &Path) -> Result<()>;
 
+    /// Writes an object that must be there into `into`, without reading it into memory.
+    ///
+    /// # Errors
+    /// When it is not there, or not all of it came.
+    fn fetch(&self, key: &str, into: &mut dyn Write) -> Result<()>;
+
     /// The keys that begin with `prefix`, in alphabetical order.
     ///
     /// # Errors
@@ -71,6 +78,13 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// When it may still be there.
     fn delete(&self, key: &str) -> Result<()>;
+}
+
+/// What is left to do with the body of an object: copying it.
+pub(crate) fn copy(body: &mut dyn Read, into: &mut dyn Write, key: &str) -> Result<()> {
+    io::copy(body, into)
+        .map(drop)
+        .map_err(|e| Error::failed(format!("reading {key} of the state store"), e.to_string()))
 }
 
 /// A key in a URL's path: everything but unreserved characters and `/` escaped (RFC 3986).

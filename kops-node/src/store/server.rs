@@ -1,9 +1,10 @@
 //! A store on a plain web server that knows GET, PUT, DELETE and `If-None-Match: *`: private networks, tests.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
-use super::{Object, Precondition, Store, escape_path};
+use super::{Object, Precondition, Store, copy, escape_path};
 use crate::error::{Error, Result};
 use crate::http::{Body, Http, Request, Response};
 
@@ -74,6 +75,12 @@ impl Store for Server {
         let mut request = Request::new("PUT", &url).timeout(UPLOAD);
         request.body = Body::File(&file, length);
         self.http.send(&request)?.success(&format!("writing {key} of the state store")).map(drop)
+    }
+
+    fn fetch(&self, key: &str, into: &mut dyn Write) -> Result<()> {
+        let url = self.url(key);
+        let request = Request::new("GET", &url).timeout(UPLOAD);
+        self.http.download(&request, &mut |body| copy(body, into, key))
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
+use crate::testing::{http, serve};
 
 /// What holds for every store. `conditional`: it compares versions.
 pub(crate) fn conformance(store: &dyn Store, conditional: bool) {
@@ -27,6 +28,9 @@ pub(crate) fn conformance(store: &dyn Store, conditional: bool) {
     std::fs::write(file.path(), vec![7; 300_000]).unwrap();
     store.upload(key, file.path()).unwrap();
     assert_eq!(store.read(key).unwrap().unwrap().bytes.len(), 300_000);
+    let mut back = Vec::new();
+    store.fetch(key, &mut back).unwrap();
+    assert!(back.len() == 300_000 && store.fetch("backups/none", &mut back).is_err());
     assert_eq!(store.list("backups/etcd/main/").unwrap(), [key]);
     assert_eq!(store.list("control-plane/").unwrap(), ["control-plane/a", "control-plane/initialized"]);
     store.delete(key).unwrap();
@@ -39,6 +43,36 @@ fn a_directory_is_a_store() {
     let root = tempfile::tempdir().unwrap();
     conformance(&Directory::new(root.path()), true);
     assert!(Directory::new(root.path()).read("../passwd").is_err());
+}
+
+#[test]
+fn a_plain_web_server_is_a_store() {
+    let root = tempfile::tempdir().unwrap();
+    let files = Directory::new(root.path());
+    let url = serve(move |seen| {
+        let key =
+            seen.path.trim_start_matches('/').replace("%20", " ").replace("%3A", ":").replace("%2B", "+");
+        let condition = match (seen.header("if-none-match"), seen.header("if-match")) {
+            ("*", _) => Precondition::Absent,
+            (_, "") => Precondition::None,
+            (_, version) => Precondition::Version(version),
+        };
+        let names = |it: Vec<String>| {
+            let names: Vec<_> = it.iter().filter_map(|it| it.strip_prefix(&format!("{key}/"))).collect();
+            serde_json::to_vec(&names).unwrap()
+        };
+        match seen.method.as_str() {
+            "PUT" if files.write(&key, &seen.body, condition).unwrap() => (200, vec![], vec![]),
+            "PUT" => (412, vec![], vec![]),
+            "DELETE" => files.delete(&key).map(|()| (204, vec![], vec![])).unwrap(),
+            _ if root.path().join(&key).is_dir() => (200, vec![], names(files.list(&key).unwrap())),
+            _ => match files.read(&key).unwrap() {
+                Some(it) => (200, vec![("etag".to_owned(), it.version)], it.bytes),
+                None => (404, vec![], vec![]),
+            },
+        }
+    });
+    conformance(&Server::new(http(), &url), true);
 }
 
 #[test]

@@ -177,5 +177,12 @@ fn a_single_member_without_its_disk_needs_a_word_of_the_operator() {
     };
     assert!(matches!(decide(&now), Decision { row: 8, step: Step::Stop(_) }));
     now.restore = Some("backups/etcd/main/1");
+    let first = Began { disk: "d".to_owned(), new: true, id: None };
+    assert_eq!(
+        decide(&now).step,
+        Step::Record(first.clone()),
+        "or else the restored data would be set aside"
+    );
+    now.began = &first;
     assert_eq!(decide(&now).step, Step::Restore("backups/etcd/main/1".to_owned()));
 }

@@ -97,7 +97,7 @@ impl World {
             self.now += 1;
             match self.rng.u8(..32) {
                 0 => self.fault(),
-                1 if self.spec == 1 && self.rng.u8(..4) == 0 => self.spec = 3,
+                1 if self.spec == 1 => self.spec = 3,
                 2 | 3 => self.write()?,
                 _ => self.turn()?,
             }
@@ -235,6 +235,9 @@ impl World {
             Step::SetAside => {
                 (machine.running, machine.serving) = (false, false);
                 machine.aside.extend(machine.disk.take());
+                // What tells the disk apart goes with the data.
+                machine.disks = machine.disks.max(machine.disk_id) + 1;
+                machine.disk_id = machine.disks;
             }
             Step::TakeLease if store => {
                 let held = self.lease.is_some_and(|(holder, until)| until > now && holder != at);

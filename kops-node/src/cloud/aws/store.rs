@@ -1,5 +1,6 @@
 //! The state store in S3.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,9 @@ use crate::cloud::xml::Element;
 use crate::error::{Error, Result};
 use crate::hash::{sha256, sha256_of};
 use crate::http::{Body, Http, Request, Response};
-use crate::store::{Object, Precondition, Store, UPLOAD, escape_path, escape_query, object, open, written};
+use crate::store::{
+    Object, Precondition, Store, UPLOAD, copy, escape_path, escape_query, object, open, written,
+};
 
 /// How often a conditional write that met another one is repeated.
 const CONFLICTS: usize = 5;
@@ -50,14 +53,15 @@ impl S3 {
         Self { http, imds, clock, region: region.to_owned(), origin, bucket, prefix }
     }
 
-    fn send(
+    /// A signed request, handed to `then`.
+    fn signed<T>(
         &self,
         method: &str,
         key: Option<&str>,
-        query: Vec<(String, String)>,
-        headers: Vec<(String, String)>,
+        (query, headers): (Pairs, Pairs),
         (body, hash): (Body<'_>, &str),
-    ) -> Result<Response> {
+        then: impl FnOnce(&Request<'_>) -> Result<T>,
+    ) -> Result<T> {
         let path = match key {
             Some(key) => format!("{}{}", self.bucket, escape_path(&format!("{}{key}", self.prefix))),
             None => self.bucket.clone(),
@@ -72,9 +76,22 @@ impl S3 {
         let signed = sign(&signable, &self.imds.credentials()?, &self.region, "s3", self.clock.now());
         let timeout = matches!(body, Body::File(..)).then_some(UPLOAD);
         let headers = signable.headers.into_iter().chain(signed).collect();
-        self.http.send(&Request { method, url: &url, headers, body, timeout })
+        then(&Request { method, url: &url, headers, body, timeout })
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        key: Option<&str>,
+        (query, headers): (Pairs, Pairs),
+        body: (Body<'_>, &str),
+    ) -> Result<Response> {
+        self.signed(method, key, (query, headers), body, |request| self.http.send(request))
     }
 }
+
+/// Names and values, of a query or of headers.
+type Pairs = Vec<(String, String)>;
 
 fn none() -> (Body<'static>, &'static str) {
     (Body::Empty, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
@@ -82,7 +99,7 @@ fn none() -> (Body<'static>, &'static str) {
 
 impl Store for S3 {
     fn read(&self, key: &str) -> Result<Option<Object>> {
-        let response = self.send("GET", Some(key), Vec::new(), Vec::new(), none())?;
+        let response = self.send("GET", Some(key), (Vec::new(), Vec::new()), none())?;
         object(response, &format!("reading {key} of the state store"), "etag")
     }
 
@@ -97,7 +114,7 @@ impl Store for S3 {
         let mut last = None;
         for _ in 0..CONFLICTS {
             let body = (Body::Bytes(bytes), hash.as_str());
-            let response = self.send("PUT", Some(key), Vec::new(), condition.clone(), body)?;
+            let response = self.send("PUT", Some(key), (Vec::new(), condition.clone()), body)?;
             // 409 ConditionalRequestConflict: another write was under way, which says nothing about the condition.
             if response.status != 409 {
                 return written(response, &doing, precondition);
@@ -113,7 +130,13 @@ impl Store for S3 {
         let hash = sha256_of(&mut source).map_err(|e| Error::failed(&doing, e.to_string()))?;
         let (source, _) = open(file)?;
         let body = (Body::File(&source, length), hash.as_str());
-        self.send("PUT", Some(key), Vec::new(), Vec::new(), body)?.success(&doing).map(drop)
+        self.send("PUT", Some(key), (Vec::new(), Vec::new()), body)?.success(&doing).map(drop)
+    }
+
+    fn fetch(&self, key: &str, into: &mut dyn Write) -> Result<()> {
+        self.signed("GET", Some(key), (Vec::new(), Vec::new()), none(), |request| {
+            self.http.download(request, &mut |body| copy(body, into, key))
+        })
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {
@@ -126,7 +149,7 @@ impl Store for S3 {
             if !token.is_empty() {
                 query.push(("continuation-token".to_owned(), escape_query(&token)));
             }
-            let response = self.send("GET", None, query, Vec::new(), none())?;
+            let response = self.send("GET", None, (query, Vec::new()), none())?;
             let page = Element::parse(&response.success("listing the state store")?)?;
             let page_keys = page.all("Contents").filter_map(|it| it.at("Key").strip_prefix(&self.prefix));
             keys.extend(page_keys.map(str::to_owned));
@@ -140,6 +163,6 @@ impl Store for S3 {
 
     fn delete(&self, key: &str) -> Result<()> {
         let doing = format!("deleting {key} of the state store");
-        self.send("DELETE", Some(key), Vec::new(), Vec::new(), none())?.success(&doing).map(drop)
+        self.send("DELETE", Some(key), (Vec::new(), Vec::new()), none())?.success(&doing).map(drop)
     }
 }

@@ -19,6 +19,7 @@
 pub mod bundle;
 pub mod etcd;
 pub mod joining;
+pub mod stage0;
 
 #[cfg(feature = "program")]
 pub mod boot;
@@ -33,6 +34,8 @@ pub mod hash;
 #[cfg(feature = "program")]
 pub mod http;
 #[cfg(feature = "program")]
+pub mod keep;
+#[cfg(feature = "program")]
 pub mod kube;
 #[cfg(feature = "program")]
 pub mod kubeadm;
@@ -40,6 +43,8 @@ pub mod kubeadm;
 pub mod machine;
 #[cfg(feature = "program")]
 pub mod pki;
+#[cfg(feature = "program")]
+mod random;
 #[cfg(feature = "program")]
 pub mod status;
 #[cfg(feature = "program")]

@@ -15,6 +15,7 @@ use kops_node::bundle::Bundle;
 use kops_node::clock::{Clock, SystemClock};
 use kops_node::error::{Error, Result};
 use kops_node::hash::sha256;
+use kops_node::keep::Keep;
 use kops_node::machine::{self, Host, Real, WORK};
 use kops_node::status::{Journal, Reporter, State, Status, redacted};
 use kops_node::world::World;
@@ -23,6 +24,7 @@ const USAGE: &str = "\
 usage: kops-node <verb>
 
   boot      make this machine a member of its cluster; returns when it is one
+  keep      one pass of what the cluster needs while it runs (control planes)
   guard     before the kubelet: remove etcd's manifest if its data is not there
   install   write this program's units and start them
   check     read the bundle and say what it is for
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     let host = Real::new("/");
     let done = match verb.as_str() {
         "boot" => boot(&host),
+        "keep" => keep(&host),
         "guard" => guard(&host, &["main"]).map(drop),
         "install" => bundle(&host).and_then(|(it, _)| machine::install(&host, it.role)),
         "check" => bundle(&host).map(|(it, hash)| println!("{} {} {hash}", it.cluster, it.group)),
@@ -72,6 +75,18 @@ fn bundle(host: &dyn Host) -> Result<(Bundle, String)> {
         host.read(&path)?.ok_or_else(|| Error::failed(&doing, "it is missing: stage 0 puts it there"))?;
     let bundle = Bundle::parse(&bytes).map_err(|e| Error::invalid(doing, e.to_string()))?;
     Ok((bundle, sha256(&bytes)))
+}
+
+fn keep(host: &dyn Host) -> Result<()> {
+    let (bundle, _) = bundle(host)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let world = World::open(&bundle, &clock)?;
+    let me = world.cloud.identity()?;
+    let keep = Keep { host, clock: &*clock, bundle: &bundle, world: &world, me: &me };
+    if let Some(done) = keep.pass(&mut |it| Lines.line(it))? {
+        Lines.line(&redacted(&done));
+    }
+    Ok(())
 }
 
 fn boot(host: &dyn Host) -> Result<()> {

@@ -60,7 +60,7 @@ pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
     kubeadm.phase(&["kubelet-finalize", "all"], Some("cluster"))?;
     leaves::trust_all(host)?;
     kubeadm.phase(&["mark-control-plane"], Some("cluster"))?;
-    once::work(boot, &kubeadm, &api, reporter)
+    once::work(bundle, &kubeadm, &api, &mut |it| reporter.event(it))
 }
 
 /// Mounts the volume. Without a device it must be mounted already: an unmounted directory would pass for an empty disk.

@@ -6,7 +6,7 @@
 
 pub(crate) mod control_plane;
 pub mod node;
-mod once;
+pub(crate) mod once;
 mod restore;
 
 use std::time::Duration;

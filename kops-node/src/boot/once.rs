@@ -4,21 +4,20 @@
 
 use serde_json::Value;
 
-use super::Boot;
+use crate::bundle::Bundle;
 use crate::error::Result;
 use crate::kube::Api;
 use crate::kubeadm::{Kubeadm, rbac_objects};
-use crate::status::Reporter;
 
 /// Where kubeadm keeps the cluster's configuration.
 const CONFIG: &str = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config";
 const CONTROL_PLANES: &str = "/api/v1/nodes?labelSelector=node-role.kubernetes.io%2Fcontrol-plane";
 
-pub(super) fn work(
-    boot: &Boot<'_>,
+pub(crate) fn work(
+    bundle: &Bundle,
     kubeadm: &Kubeadm<'_>,
     api: &Api,
-    reporter: &mut Reporter<'_>,
+    event: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let config = api.read(CONFIG)?;
     let current = config.as_ref().and_then(version);
@@ -27,12 +26,12 @@ pub(super) fn work(
         .iter()
         .filter_map(|it| it["status"]["nodeInfo"]["kubeletVersion"].as_str().map(str::to_owned))
         .collect();
-    let members = boot.bundle.etcd.first().map_or(1, |it| it.members.len());
-    if !due(current.as_deref(), &boot.bundle.kubernetes_version, &versions, members) {
+    let members = bundle.etcd.first().map_or(1, |it| it.members.len());
+    if !due(current.as_deref(), &bundle.kubernetes_version, &versions, members) {
         return Ok(());
     }
-    reporter.event(&format!("the cluster's add-ons become those of {}", boot.bundle.kubernetes_version));
-    for object in rbac_objects().iter().chain(&boot.bundle.kubeadm.manifests) {
+    event(&format!("the cluster's add-ons become those of {}", bundle.kubernetes_version));
+    for object in rbac_objects().iter().chain(&bundle.kubeadm.manifests) {
         api.apply(object)?;
     }
     kubeadm.phase(&["addon", "all"], Some("cluster"))?;

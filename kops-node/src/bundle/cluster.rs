@@ -116,7 +116,7 @@ pub struct Volume {
 pub struct Backup {
     /// The time between two, in seconds.
     pub every: u64,
-    /// How many days one is kept. The store's own rules delete it: machines may not.
+    /// How many days one is kept. The newest stays however old it is.
     pub days: u32,
 }
 

@@ -328,11 +328,7 @@ impl Runner<'_> {
         if let Some(bytes) = self.host.read(&path)? {
             return Ok(String::from_utf8_lossy(&bytes).trim().to_owned());
         }
-        let mut random = [0; 8];
-        let read = || std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut random);
-        let mut read = read;
-        read().map_err(|e| Error::failed("making a disk's id", e.to_string()))?;
-        let id = crate::hash::hex(&random);
+        let id = crate::random::word(16)?;
         self.host.make_directory(&self.data, 0o700)?;
         self.host.write(&path, id.as_bytes(), 0o600)?;
         Ok(id)

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::etcd::Start;
 use crate::machine::{Command, Host, WORK};
 
+pub(crate) use rbac::JOINERS;
 pub use rbac::objects as rbac_objects;
 
 /// etcd's manifest, as kubeadm calls it.

@@ -1,7 +1,7 @@
 //! The state store, as a machine uses it: read, write, create unless there, replace unless changed, list.
 //!
 //! What a machine may do is narrow: control planes read all, write `control-plane/`, `join/`, `machines/` and
-//! `backups/`; nodes read their bundle and `join/nodes`, and write their own status.
+//! `backups/`, and delete nothing but old backups; nodes read their bundle and `join/nodes`, and write their own status.
 //!
 //! *Absent* is an answer of the store: HTTP 404. A denial, an error or a time-out is an error, for whoever decides by
 //! what is absent must not take "I may not see it" for "it is not there".

@@ -80,7 +80,7 @@ fn bundle(host: &dyn Host) -> Result<(Bundle, String)> {
 fn keep(host: &dyn Host) -> Result<()> {
     let (bundle, _) = bundle(host)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let world = World::open(&bundle, &clock)?;
+    let world = World::open(&bundle, host, &clock)?;
     let me = world.cloud.identity()?;
     let keep = Keep { host, clock: &*clock, bundle: &bundle, world: &world, me: &me };
     if let Some(done) = keep.pass(&mut |it| Lines.line(it))? {
@@ -92,7 +92,7 @@ fn keep(host: &dyn Host) -> Result<()> {
 fn boot(host: &dyn Host) -> Result<()> {
     let (bundle, hash) = bundle(host)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let world = World::open(&bundle, &clock)?;
+    let world = World::open(&bundle, host, &clock)?;
     // The metadata service may take some seconds after power on; systemd tries again.
     let me = world.cloud.identity()?;
     let mut reporter = Reporter {

@@ -5,7 +5,11 @@
 //! on AWS.
 
 pub mod aws;
+pub mod azure;
+pub mod gce;
 mod none;
+pub mod openstack;
+mod token;
 pub(crate) mod xml;
 
 use std::collections::BTreeSet;

@@ -29,10 +29,13 @@
 #[cfg(feature = "program")]
 pub mod gateway;
 #[cfg(feature = "program")]
+pub mod memory;
+#[cfg(feature = "program")]
 pub mod record;
 #[cfg(feature = "program")]
 pub mod runner;
 mod situation;
+pub mod strays;
 mod table;
 #[cfg(feature = "program")]
 pub mod wal;

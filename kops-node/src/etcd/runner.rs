@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::gateway::Gateway;
+use super::memory::Memory;
 use super::record::Record;
 use super::{
     Began, ClusterId, Decision, Disk, Lease, Marker, Member, MemberId, Predecessor, Quorum, Situation, Start,
@@ -15,7 +16,7 @@ use super::{
 use crate::bundle::Etcd;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::machine::{Host, WORK};
+use crate::machine::Host;
 use crate::store::{Held, Leases, Precondition, Store};
 
 /// The lease for changes of membership.
@@ -92,51 +93,19 @@ impl std::fmt::Debug for Runner<'_> {
     }
 }
 
-/// What this machine remembers: the marker is never removed, and only it writes the record.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Memory {
-    /// The marker, once it was seen.
-    #[serde(default)]
-    pub marker: Option<ClusterId>,
-    /// The member that was started on this machine last.
-    #[serde(default)]
-    pub member: Option<MemberId>,
-    /// The disk that it was started with.
-    #[serde(default)]
-    pub disk: String,
-    /// The data directory.
-    #[serde(default)]
-    pub data: String,
-}
-
-impl Memory {
-    /// The file of a cluster of etcd.
-    pub fn file(cluster: &str) -> String {
-        format!("{WORK}/etcd-{cluster}.json")
-    }
-
-    /// What this machine remembers; nothing if it is new.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn read(host: &dyn Host, cluster: &str) -> Result<Self> {
-        let bytes = host.read(&Self::file(cluster))?.unwrap_or_default();
-        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
-    }
-
-    fn write(&self, host: &dyn Host, cluster: &str) -> Result<()> {
-        let bytes = serde_json::to_vec(self)
-            .map_err(|e| Error::invalid("remembering etcd's member", e.to_string()))?;
-        host.write(&Self::file(cluster), &bytes, 0o600).map(drop)
-    }
-}
-
 /// The marker, as it is in the store.
 #[derive(Serialize, Deserialize)]
 struct Mark {
     cluster: ClusterId,
     by: String,
+}
+
+/// What the store says.
+struct Stored {
+    records: Vec<(String, Record)>,
+    marker: Marker,
+    lease: Lease,
+    restore: Option<String>,
 }
 
 /// All that was seen in one look.
@@ -240,11 +209,11 @@ impl Runner<'_> {
         let disk_id = self.disk_id()?;
         let stored = self.read_store();
         let reached = stored.is_ok();
-        let (records, marker, lease, restore) = stored.unwrap_or_else(|_| {
+        let Stored { records, marker, lease, restore } = stored.unwrap_or_else(|_| {
             // The marker is never removed. A machine that has seen it, and has the disk that it ran with, needs no store.
             let same = disk != Disk::Empty && memory.disk == disk_id;
             let marker = memory.marker.filter(|_| same).map_or(Marker::Unknown, Marker::Present);
-            (Vec::new(), marker, Lease::Unknown, None)
+            Stored { records: Vec::new(), marker, lease: Lease::Unknown, restore: None }
         });
         let record = records.iter().find(|(name, _)| name == self.member);
         let began = match record {
@@ -293,8 +262,7 @@ impl Runner<'_> {
         })
     }
 
-    #[expect(clippy::type_complexity, reason = "four answers of one place, taken apart at once")]
-    fn read_store(&self) -> Result<(Vec<(String, Record)>, Marker, Lease, Option<String>)> {
+    fn read_store(&self) -> Result<Stored> {
         let mut records = Vec::new();
         for peer in &self.etcd.members {
             if let Some(record) = Record::read(self.store, &peer.name)? {
@@ -319,7 +287,7 @@ impl Runner<'_> {
         let restore = restore
             .map(|it| String::from_utf8_lossy(&it.bytes).trim().to_owned())
             .filter(|it| !it.is_empty());
-        Ok((records, marker, lease, restore))
+        Ok(Stored { records, marker, lease, restore })
     }
 
     /// What tells this disk apart: a word in the data directory, made when there is none.

@@ -8,6 +8,7 @@ mod certificates;
 mod joiners;
 mod nodes;
 mod snapshots;
+mod strays;
 mod token;
 
 use std::cell::OnceCell;
@@ -127,6 +128,7 @@ impl Pass<'_> {
             token::refresh,
             nodes::label,
             nodes::forget,
+            strays::remove,
             snapshots::take,
             snapshots::prune,
         ];

@@ -41,7 +41,10 @@ impl World {
         };
         // The cloud, and its own store if the URL names it.
         let (cloud, own): (Arc<dyn Cloud>, Option<Arc<dyn Store>>) = match &bundle.cloud {
-            Settings::None {} => (Arc::new(NoCloud::new()), None),
+            Settings::None {} => {
+                let store = plain.clone().ok_or_else(|| mismatch(place))?;
+                (Arc::new(NoCloud::new(store, clock.clone())), None)
+            }
             Settings::Aws(settings) => {
                 let imds = Imds::new(direct, settings.metadata.as_deref(), clock.clone());
                 let ec2 = Ec2::new(http.clone(), imds.clone(), clock.clone(), settings);

@@ -30,8 +30,8 @@ pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
     let Boot { host, bundle, world, me, .. } = *boot;
     let etcd = bundle.etcd.first().ok_or_else(|| Error::invalid("booting", "the bundle names no etcd"))?;
     reporter.event("etcd's volume");
-    let Attached { member, device } = world.cloud.volume(&etcd.candidates, &etcd.volume, me)?;
-    volume(host, etcd, device)?;
+    let Attached { member, devices } = world.cloud.volume(&etcd.candidates, &etcd.volume, me)?;
+    volume(host, etcd, &devices)?;
     reporter.event("keys");
     pki::install(host, &*world.store, &bundle.keysets)?;
     for file in &bundle.kubeadm.files {
@@ -64,22 +64,24 @@ pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
 }
 
 /// Mounts the volume. Without a device it must be mounted already: an unmounted directory would pass for an empty disk.
-fn volume(host: &dyn Host, etcd: &Etcd, device: Option<String>) -> Result<()> {
+fn volume(host: &dyn Host, etcd: &Etcd, devices: &[String]) -> Result<()> {
     let path = &etcd.volume.path;
-    match device {
-        None if machine::mounted(host, path)? => Ok(()),
-        None => Err(Error::waiting("finding etcd's volume", format!("nothing is mounted at {path}"))),
-        Some(device) => machine::mount(
-            host,
-            &Mount {
-                device,
-                path: path.clone(),
-                filesystem: etcd.volume.format.clone().unwrap_or_else(|| "ext4".to_owned()),
-                format_options: Vec::new(),
-                mount_options: Vec::new(),
-            },
-        ),
-    }
+    let present = devices.iter().find(|it| host.path(it).exists()).or(devices.first());
+    let Some(device) = present else {
+        return if machine::mounted(host, path)? {
+            Ok(())
+        } else {
+            Err(Error::waiting("finding etcd's volume", format!("nothing is mounted at {path}")))
+        };
+    };
+    let mount = Mount {
+        device: device.clone(),
+        path: path.clone(),
+        filesystem: etcd.volume.format.clone(),
+        format_options: Vec::new(),
+        mount_options: Vec::new(),
+    };
+    machine::mount(host, &mount)
 }
 
 /// kOps' secrets are JSON: `{"Data": "<base64>"}`.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Boot, names};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::kubeadm::Kubeadm;
 use crate::machine::{Command, WORK, hosts};
 use crate::pki::leaves;
@@ -76,18 +76,20 @@ fn wait(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<Join> {
     let end = boot.clock.elapsed() + WAIT.0;
     let mut told = false;
     loop {
-        let found = Join::read(&*boot.world.store)?;
-        let now = boot.clock.now();
-        if let Some(join) = found
-            && join.expires > now + Duration::from_mins(1)
-        {
-            return Ok(join);
-        }
-        if boot.clock.elapsed() > end {
-            return Err(Error::waiting(
+        let found = Join::read(&*boot.world.store);
+        let soon = boot.clock.now() + Duration::from_mins(1);
+        // What is not there yet is denied by S3 to whoever may not list, and a role may take minutes to work.
+        let why = match found {
+            Ok(Some(join)) if join.expires > soon => return Ok(join),
+            Ok(_) => Error::waiting(
                 "joining the cluster",
                 "the state store has no fresh join token: no control plane is up yet, or none has been for two hours",
-            ));
+            ),
+            Err(e) if matches!(e.kind(), ErrorKind::Denied | ErrorKind::Unreachable) => e,
+            Err(e) => return Err(e),
+        };
+        if boot.clock.elapsed() > end {
+            return Err(why);
         }
         if !told {
             reporter.event("waiting for a control plane to provide a join token");

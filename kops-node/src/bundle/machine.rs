@@ -141,8 +141,9 @@ pub struct Mount {
     pub device: String,
     /// Where it is mounted.
     pub path: String,
-    /// The filesystem that a blank device is formatted with.
-    pub filesystem: String,
+    /// The filesystem that a blank device is formatted with; absent forbids formatting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filesystem: Option<String>,
     /// Options of `mkfs`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub format_options: Vec<String>,

@@ -42,8 +42,9 @@ pub struct Identity {
 pub struct Attached {
     /// The member.
     pub member: String,
-    /// The device, for example `/dev/disk/by-id/google-a-etcd-main`. None: the path is a directory that is mounted.
-    pub device: Option<String>,
+    /// The names that the device may have, for example `/dev/disk/by-id/google-a-etcd-main`. Empty: something is mounted
+    /// at the path already.
+    pub devices: Vec<String>,
 }
 
 /// A cloud.
@@ -70,11 +71,15 @@ pub trait Cloud: fmt::Debug + Send + Sync {
 /// The volume of the plan: the device of the first candidate that has one, or the directory.
 pub(crate) fn planned(candidates: &[String], volume: &Volume) -> Result<Attached> {
     let named =
-        candidates.iter().find_map(|it| volume.devices.get(it).map(|device| (it, Some(device.clone()))));
-    let (member, device) = named.or_else(|| candidates.first().map(|it| (it, None))).ok_or_else(|| {
-        crate::error::Error::invalid("choosing etcd's volume", "the bundle names no member for this group")
-    })?;
-    Ok(Attached { member: member.clone(), device })
+        candidates.iter().find_map(|it| volume.devices.get(it).map(|device| (it, vec![device.clone()])));
+    let (member, devices) =
+        named.or_else(|| candidates.first().map(|it| (it, Vec::new()))).ok_or_else(|| {
+            crate::error::Error::invalid(
+                "choosing etcd's volume",
+                "the bundle names no member for this group",
+            )
+        })?;
+    Ok(Attached { member: member.clone(), devices })
 }
 
 /// Addresses, as a set.

@@ -54,7 +54,7 @@ struct Pass<'a> {
     etcd: &'a Etcd,
     api: &'a Api,
     /// Listed when first asked for, once a pass.
-    machines: OnceCell<Vec<Machine>>,
+    machines: OnceCell<Result<Vec<Machine>>>,
 }
 
 impl Keep<'_> {
@@ -132,10 +132,17 @@ impl Pass<'_> {
             snapshots::take,
             snapshots::prune,
         ];
+        // What cannot be done keeps nobody from the rest.
+        let mut failed = None;
         for thing in due {
-            if let Some(done) = thing(self)? {
-                return Ok(Some(done));
+            match thing(self) {
+                Ok(Some(done)) => return Ok(Some(done)),
+                Ok(None) => {}
+                Err(e) => failed = failed.or(Some(e)),
             }
+        }
+        if let Some(e) = failed {
+            return Err(e);
         }
         let keep = self.keep;
         let kubeadm = Kubeadm { host: keep.host, bundle: keep.bundle, me: keep.me };
@@ -149,17 +156,15 @@ impl Pass<'_> {
 
     /// The machines that the cloud lists. This one must be among them: a listing without it is not to be trusted.
     fn machines(&self) -> Result<&[Machine]> {
-        if let Some(machines) = self.machines.get() {
-            return Ok(machines);
-        }
-        let machines = self.keep.world.cloud.machines(&self.keep.bundle.cluster)?;
-        if !machines.iter().any(|it| it.node_name == self.keep.me.node_name) {
-            return Err(Error::failed(
-                "listing the cluster's machines",
-                "the cloud's answer lacks this machine",
-            ));
-        }
-        Ok(self.machines.get_or_init(|| machines))
+        let listed = self.machines.get_or_init(|| {
+            let machines = self.keep.world.cloud.machines(&self.keep.bundle.cluster)?;
+            if machines.iter().any(|it| it.node_name == self.keep.me.node_name) {
+                Ok(machines)
+            } else {
+                Err(Error::failed("listing the cluster's machines", "the cloud's answer lacks this machine"))
+            }
+        });
+        listed.as_deref().map_err(Clone::clone)
     }
 }
 

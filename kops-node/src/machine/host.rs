@@ -9,6 +9,9 @@ use std::process::{self, Stdio};
 
 use crate::error::{Error, Result};
 
+/// Where programs are; the last one is Flatcar's place for what is not its own.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin";
+
 /// A command to run. No shell is involved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
@@ -140,8 +143,7 @@ impl dyn Host + '_ {
     /// # Errors
     /// When nothing can be started.
     pub fn has(&self, program: &str) -> Result<bool> {
-        let directories = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin", "/opt/bin"];
-        Ok(directories.iter().any(|it| self.path(&format!("{it}/{program}")).is_file()))
+        Ok(PATH.split(':').any(|it| self.path(&format!("{it}/{program}")).is_file()))
     }
 }
 
@@ -259,6 +261,7 @@ impl Host for Real {
             .args(arguments)
             .envs(command.env.iter().map(|(name, value)| (name, value)))
             .env("LC_ALL", "C")
+            .env("PATH", PATH)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -29,24 +29,28 @@ pub fn mount(host: &dyn Host, mount: &Mount) -> Result<()> {
     }
     // 2: nothing was recognised (blkid(8)). Anything else but a clear answer must not end in a format.
     let probe = host.run(&Command::new(["blkid", "-p", "-o", "value", "-s", "TYPE", device]))?;
-    match (probe.status, probe.stdout.trim()) {
-        (Some(0), found) if found == filesystem => {}
-        (Some(0), "") => {
+    let filesystem = match (probe.status, probe.stdout.trim(), filesystem) {
+        (Some(0), "", _) => {
             return Err(Error::invalid(doing, "it holds a partition table or something unknown"));
         }
-        (Some(0), found) => {
+        (Some(0), found, Some(wanted)) if found != wanted => {
             return Err(Error::invalid(
                 doing,
-                format!("it holds {found}, not {filesystem}: nothing was changed"),
+                format!("it holds {found}, not {wanted}: nothing was changed"),
             ));
         }
-        (Some(2), "") => {
+        (Some(0), found, _) => found.to_owned(),
+        (Some(2), "", None) => {
+            return Err(Error::invalid(doing, "it is blank, and formatting is not allowed"));
+        }
+        (Some(2), "", Some(filesystem)) => {
             let words =
                 [format!("mkfs.{filesystem}")].into_iter().chain(mount.format_options.iter().cloned());
             host.must(words.chain([device.clone()]))?;
+            filesystem.clone()
         }
-        (_, _) => return Err(Error::failed(doing, format!("blkid: {}", probe.stderr.trim()))),
-    }
+        (_, _, _) => return Err(Error::failed(doing, format!("blkid: {}", probe.stderr.trim()))),
+    };
     let unit = unit_name(path);
     let options =
         if mount.mount_options.is_empty() { "defaults".to_owned() } else { mount.mount_options.join(",") };

@@ -131,7 +131,7 @@ fn volume() -> Mount {
     Mount {
         device: "/dev/sdb".to_owned(),
         path: "/mnt/etcd-main".to_owned(),
-        filesystem: "ext4".to_owned(),
+        filesystem: Some("ext4".to_owned()),
         format_options: Vec::new(),
         mount_options: vec!["noatime".to_owned()],
     }
@@ -158,6 +158,15 @@ fn only_a_blank_device_is_formatted() {
         assert!(!other.ran().iter().any(|it| it.starts_with("mkfs")));
     }
     assert_eq!(mount(&TestHost::quiet(), &volume()).unwrap_err().kind(), ErrorKind::Waiting);
+}
+
+#[test]
+fn a_blank_device_stays_blank_unless_formatting_is_allowed() {
+    let host = TestHost::new(|it| if it.starts_with("blkid") { Some(fails(2, "")) } else { None });
+    host.put("/dev/sdb", "");
+    let error = mount(&host, &Mount { filesystem: None, ..volume() }).unwrap_err().to_string();
+    assert!(error.ends_with("it is blank, and formatting is not allowed"), "{error}");
+    assert!(!host.ran().iter().any(|it| it.starts_with("mkfs")));
 }
 
 #[test]

@@ -135,13 +135,16 @@ impl Cloud for Ec2 {
             for _ in 0..LOOKS {
                 let Some(found) = self.find(tags, me.zone.as_deref())? else { break };
                 let id = found.at("volumeId");
-                let holder =
-                    found.items("attachmentSet").map(|it| it.at("instanceId")).find(|it| !it.is_empty());
+                let attachment = found.items("attachmentSet").find(|it| !it.at("instanceId").is_empty());
+                let holder = attachment.map(|it| it.at("instanceId"));
                 match (holder, found.at("status")) {
                     (Some(holder), "in-use") if holder == me.id => {
+                        // NVMe shows the volume's id; on older machines the device is called as it was attached.
                         let serial = id.replace('-', "");
-                        let device = format!("/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{serial}");
-                        return Ok(Attached { member: member.clone(), device: Some(device) });
+                        let nvme = format!("/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{serial}");
+                        let xen = attachment.map(|it| it.at("device").to_owned());
+                        let devices = std::iter::once(nvme).chain(xen).collect();
+                        return Ok(Attached { member: member.clone(), devices });
                     }
                     (Some(holder), _) if holder != me.id => {
                         last = Error::waiting(doing, format!("{id} is still attached to {holder}"));

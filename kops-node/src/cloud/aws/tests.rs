@@ -124,7 +124,7 @@ fn machines_and_volumes_are_those_of_the_cluster() {
     let candidates = ["a".to_owned()];
     let attached = ec2.volume(&candidates, &volume, &identity(&mine)).unwrap();
     let device = format!("/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{}", id.replace('-', ""));
-    assert_eq!((attached.member.as_str(), attached.device), ("a", Some(device)));
+    assert_eq!((attached.member.as_str(), attached.devices), ("a", vec![device, "/dev/xvdu".to_owned()]));
     let taken = ec2.volume(&candidates, &volume, &identity(&other)).unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::Waiting, "{taken}");
     assert!(taken.to_string().contains(&format!("still attached to {mine}")));

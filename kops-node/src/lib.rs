@@ -11,10 +11,15 @@
 //! |---|---|
 //! | [`bundle`] | the document that says what a machine becomes; holds no secrets |
 //! | [`stage0`] | the user data: POSIX sh |
-//! | [`etcd`] | how a member of etcd starts: a pure function |
+//! | [`etcd`] | how a member of etcd starts: a pure function, and what carries it out |
 //! | [`joining`] | which machine may become a node: a pure function |
+//! | `pki`, `kubeadm`, `machine` | keys, kubeadm by phases, everything below the kubelet |
+//! | `cloud`, `store` | who am I, where is my disk, who is alive; the state store |
+//! | `boot`, `keep` | the program's two verbs |
+//! | `status` | what a machine tells of itself |
 //!
-//! Without the default feature `program` the crate is these four alone, for whoever renders bundles.
+//! Without the default feature `program` the crate is the first four, documents and decisions alone, for whoever renders
+//! bundles.
 
 pub mod bundle;
 pub mod etcd;

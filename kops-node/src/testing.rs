@@ -106,3 +106,17 @@ impl Clock for TestClock {
         *self.slept.lock().unwrap() += wait;
     }
 }
+
+/// Whether the machine lacks one of these programs, which is told loudly; with `KOPS_CI` set it is a failure.
+pub(crate) fn lacks(programs: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has = |it: &&&str| std::env::split_paths(&path).any(|directory| directory.join(it).is_file());
+    let missing: Vec<_> = programs.iter().filter(|it| !has(it)).copied().collect();
+    if missing.is_empty() {
+        return false;
+    }
+    let why = format!("NOT TESTED: this machine lacks {}", missing.join(", "));
+    assert!(std::env::var_os("KOPS_CI").is_none(), "{why}");
+    eprintln!("{why}");
+    true
+}

@@ -22,6 +22,35 @@
 //! - Data is set aside, never deleted.
 //! - Data of another cluster than the marker's never serves, nor does a disk that this member has replaced since.
 //!
+//! # Example
+//! A disk that is empty although the cluster has served, and nobody who answers: wait, whatever else is true.
+//!
+//! ```
+//! use kops_node::etcd::{
+//!     Began, ClusterId, Disk, Lease, Marker, Peer, Predecessor, Situation, Step, Waiting, decide,
+//! };
+//! use std::collections::BTreeSet;
+//! use std::time::Duration;
+//!
+//! let spec = ["a", "b", "c"].map(|it| Peer { name: it.to_owned(), url: format!("https://{it}.example.com:2380") });
+//! let decision = decide(&Situation {
+//!     me: "a",
+//!     spec: &spec,
+//!     disk: Disk::Empty,
+//!     disk_id: "a-new-disk",
+//!     began: &Began { disk: "the-lost-one".to_owned(), new: true, id: None },
+//!     running: false,
+//!     marker: Marker::Present(ClusterId(0x2a)),
+//!     quorum: None,
+//!     hearsay: None,
+//!     answering: &BTreeSet::new(),
+//!     predecessor: Predecessor::Silent(Duration::MAX),
+//!     lease: Lease::Free,
+//!     restore: None,
+//! });
+//! assert_eq!((decision.row, decision.step), (8, Step::Wait(Waiting::Quorum)));
+//! ```
+//!
 //! # Known weakness
 //! When a majority of the disks is lost before the cluster has served, nobody begins anew by himself, although nothing
 //! would be lost: the members that are left cannot know it.

@@ -5,6 +5,32 @@
 //! requests by itself here. The keeper does, by [`judge`]: only for a machine of a node group that the cloud lists under
 //! that name, which started a moment ago or whose Node is known and not Ready. A thief would have to be quicker
 //! than a machine that is just booting.
+//!
+//! ```
+//! use kops_node::joining::{CLIENT_SIGNER, Doubt, Machine, Node, Request, Verdict, judge};
+//! use std::time::Duration;
+//!
+//! let set = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect();
+//! let request = Request {
+//!     signer: CLIENT_SIGNER.to_owned(),
+//!     username: "system:bootstrap:abcdef".to_owned(),
+//!     groups: set(&["system:bootstrappers"]),
+//!     usages: set(&["digital signature", "client auth"]),
+//!     common_name: "system:node:i-0abc".to_owned(),
+//!     organisations: vec!["system:nodes".to_owned()],
+//!     ..Request::default()
+//! };
+//! let machine = Machine {
+//!     node_name: "i-0abc".to_owned(),
+//!     group: "nodes".to_owned(),
+//!     addresses: set(&["10.0.0.5"]),
+//!     age: Some(Duration::from_secs(90)),
+//! };
+//! let groups = ["nodes".to_owned()];
+//! assert_eq!(judge(&request, &[machine.clone()], &groups, Node::Absent), Verdict::Approve);
+//! assert_eq!(judge(&request, &[machine], &groups, Node::Ready), Verdict::Hold(Doubt::Ready));
+//! assert_eq!(judge(&request, &[], &groups, Node::Absent), Verdict::Hold(Doubt::NoMachine));
+//! ```
 
 use std::collections::BTreeSet;
 use std::fmt;

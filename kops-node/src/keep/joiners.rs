@@ -58,6 +58,9 @@ fn read(object: &Value) -> Option<Request> {
 
 fn give(pass: &Pass<'_>, mut object: Value) -> Result<()> {
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    // Items of a list do not say what they are.
+    object["apiVersion"] = "certificates.k8s.io/v1".into();
+    object["kind"] = "CertificateSigningRequest".into();
     object["status"]["conditions"] = json!([{
         "type": "Approved", "status": "True", "reason": "KopsNode",
         "message": "the cloud lists this machine, and it has just started or its Node is not Ready",

@@ -20,13 +20,13 @@ pub(super) fn modules(host: &dyn Host, modules: &[String]) -> Result<()> {
 /// After the distribution's and users' own files, as kOps has it: the last one wins.
 pub(super) fn sysctls(host: &dyn Host, parameters: &BTreeMap<String, String>) -> Result<()> {
     let file = "/etc/sysctl.d/99-kops.conf";
-    let text: Vec<_> = parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    let changed = host.write(file, lines(&text).as_bytes(), 0o644)?;
-    // systemd has applied it at boot, but for parameters of modules that were loaded just now.
-    if changed || !parameters.is_empty() {
-        host.must(["sysctl", "-p", file])?;
+    if parameters.is_empty() {
+        return host.remove(file).map(drop);
     }
-    Ok(())
+    let text: Vec<_> = parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    host.write(file, lines(&text).as_bytes(), 0o644)?;
+    // systemd has applied it at boot, but for parameters of modules that were loaded just now.
+    host.must(["sysctl", "-p", file]).map(drop)
 }
 
 /// Swap is off now and after the next boot, whoever switches it on: fstab, units, the zram generator.

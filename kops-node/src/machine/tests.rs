@@ -17,6 +17,8 @@ fn the_kernel_is_set_now_and_for_every_boot() {
     assert_eq!(host.text("/etc/modules-load.d/kops.conf"), "overlay\n");
     assert_eq!(host.text("/etc/sysctl.d/99-kops.conf"), "net.ipv4.ip_forward = 1\n");
     assert_eq!(host.ran(), ["modprobe overlay", "sysctl -p /etc/sysctl.d/99-kops.conf"]);
+    kernel::sysctls(&host, &BTreeMap::new()).unwrap();
+    assert!(host.ran().is_empty() && host.read("/etc/sysctl.d/99-kops.conf").unwrap().is_none());
 }
 
 #[test]

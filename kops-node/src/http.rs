@@ -283,3 +283,89 @@ fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>> {
     }
     if all.is_empty() { Err(Error::invalid(doing, "there is none")) } else { Ok(all) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+    use crate::testing::{http, ok, serve};
+
+    /// A directory of certificates as kubeadm makes them: keys of elliptic curves in SEC 1, names and addresses.
+    fn certificates() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        let script = "set -e
+            key() { openssl ecparam -name prime256v1 -genkey -noout -out $1.key; }
+            key ca; openssl req -x509 -new -key ca.key -subj /CN=ca -days 2 -out ca.crt
+            for who in server client stranger; do
+              key $who; openssl req -new -key $who.key -subj /CN=$who -out $who.csr
+              printf 'subjectAltName=IP:127.0.0.1,DNS:localhost' > ext
+              openssl x509 -req -in $who.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out $who.crt
+            done
+            key other; openssl req -x509 -new -key other.key -subj /CN=other -days 2 -out other.crt";
+        let made = Command::new("sh").args(["-c", script]).current_dir(&directory).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        directory
+    }
+
+    struct Server(Child);
+
+    impl Drop for Server {
+        fn drop(&mut self) {
+            let _ended = self.0.kill().and_then(|()| self.0.wait());
+        }
+    }
+
+    #[test]
+    fn both_sides_show_certificates() {
+        let directory = certificates();
+        let read = |name: &str| std::fs::read(directory.path().join(name)).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new("openssl")
+            .args(["s_server", "-quiet", "-www", "-accept", &format!("127.0.0.1:{port}")])
+            .args(["-cert", "server.crt", "-key", "server.key", "-CAfile", "ca.crt", "-Verify", "1"])
+            .args(["-verify_return_error"])
+            .current_dir(&directory)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let _server = Server(child);
+        let url = format!("https://127.0.0.1:{port}/");
+        let call = |authority: &str, client: Option<&str>| {
+            let client = client.map(|it| (read(&format!("{it}.crt")), read(&format!("{it}.key"))));
+            let tls = Tls { authorities: Some(read(authority)), client };
+            Http::direct(&tls).unwrap().send(&Request::new("GET", &url))
+        };
+        let started = (0..100).any(|_| {
+            let up = call("ca.crt", Some("client")).is_ok_and(|it| it.status == 200);
+            if !up {
+                std::thread::yield_now();
+                let _waited = Command::new("sleep").arg("0.1").status();
+            }
+            up
+        });
+        assert!(started, "the client is let in");
+        let stranger = call("other.crt", Some("client")).unwrap_err();
+        assert_eq!(stranger.kind(), ErrorKind::Unreachable, "the server is a stranger: {stranger}");
+        assert!(call("ca.crt", None).is_err(), "the client is a stranger");
+        assert!(call("ca.crt", Some("other")).is_err(), "of another authority");
+    }
+
+    #[test]
+    fn redirects_are_answers_and_statuses_are_no_errors() {
+        let url = serve(|seen| match seen.path.as_str() {
+            "/moved" => (302, vec![("location".to_owned(), "http://127.0.0.1:1/".to_owned())], vec![]),
+            _ => ok("x"),
+        });
+        let status = |path: &str| http().send(&Request::new("GET", &format!("{url}{path}"))).unwrap().status;
+        assert_eq!((status("/moved"), status("/")), (302, 200), "a signature is for one place");
+    }
+
+    #[test]
+    fn a_query_is_not_told() {
+        let error =
+            http().send(&Request::new("GET", "http://127.0.0.1:1/a?temp_url_sig=secret")).unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}

@@ -56,11 +56,21 @@ pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
     kubeadm.phase(&["control-plane", "all"], Some("cluster"))?;
     kubeadm.phase(&["wait-control-plane"], None)?; // it takes no --config
     let api = Api::local(host, "/etc/kubernetes/super-admin.conf", bundle.api.port)?;
-    ready(boot, &api)?;
+    finish(boot, &kubeadm, &api, reporter)
+}
+
+/// What is left once this machine's API server runs.
+pub(super) fn finish(
+    boot: &Boot<'_>,
+    kubeadm: &Kubeadm<'_>,
+    api: &Api,
+    reporter: &mut Reporter<'_>,
+) -> Result<()> {
+    ready(boot, api)?;
     kubeadm.phase(&["kubelet-finalize", "all"], Some("cluster"))?;
-    leaves::trust_all(host)?;
+    leaves::trust_all(boot.host)?;
     kubeadm.phase(&["mark-control-plane"], Some("cluster"))?;
-    once::work(bundle, &kubeadm, &api, &mut |it| reporter.event(it))
+    once::work(boot.bundle, kubeadm, api, &mut |it| reporter.event(it))
 }
 
 /// Mounts the volume. Without a device it must be mounted already: an unmounted directory would pass for an empty disk.

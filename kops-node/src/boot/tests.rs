@@ -12,7 +12,7 @@ use crate::kubeadm::tests::{bundle, identity};
 use crate::machine::testing::{TestHost, says};
 use crate::status::{Journal, Status};
 use crate::store::{Directory, Precondition, Store as _};
-use crate::testing::TestClock;
+use crate::testing::{TestClock, ok, serve};
 
 #[derive(Debug)]
 struct Alone;
@@ -77,6 +77,10 @@ impl Case {
     }
 
     fn boot(&self) -> (Result<()>, Status) {
+        self.with(|boot, reporter| boot.attempt(reporter))
+    }
+
+    fn with(&self, run: impl FnOnce(&Boot<'_>, &mut Reporter<'_>) -> Result<()>) -> (Result<()>, Status) {
         let store = self.store();
         let world = World {
             cloud: Arc::new(Alone),
@@ -98,7 +102,7 @@ impl Case {
             Reporter { store: &store, clock: &self.clock, journal: &Quiet, key, status, written: None };
         let boot =
             Boot { host: &self.host, clock: &self.clock, bundle: &self.bundle, world: &world, me: &me };
-        let result = boot.attempt(&mut reporter);
+        let result = run(&boot, &mut reporter);
         (result, reporter.status)
     }
 }
@@ -198,6 +202,43 @@ fn certificates_come_before_kubeconfigs_before_the_kubelet() {
     assert!(hosts.contains("10.0.0.1 a.etcd.internal.ha.example.com"));
     let unit = case.host.text("/etc/systemd/system/kubelet.service.d/20-kops-etcd.conf");
     assert!(unit.contains("RequiresMountsFor=/mnt/etcd-main") && unit.contains("kops-node guard"));
+}
+
+#[test]
+fn whoever_comes_does_what_is_needed_once_and_says_so_last() {
+    let case = Case::of(bundle(), TestHost::quiet());
+    let uploaded = Arc::new(std::sync::Mutex::new((0, Vec::new())));
+    let seen = uploaded.clone();
+    let url = serve(move |it| {
+        let mut seen = seen.lock().unwrap();
+        let path = it.path.split('?').next().unwrap();
+        match (it.method.as_str(), path) {
+            ("PATCH", _) => {
+                seen.1.push(path.rsplit('/').next().unwrap().to_owned());
+                ok("{}")
+            }
+            (_, "/readyz") => {
+                seen.0 += 1;
+                (if seen.0 > 2 { 200 } else { 500 }, vec![], vec![]) // not at once
+            }
+            (_, "/api/v1/nodes") => ok(r#"{"items": []}"#),
+            (_, "/apis/rbac.authorization.k8s.io/v1") => ok(json!({"resources": [
+                {"name": "clusterroles", "kind": "ClusterRole"}, {"name": "clusterrolebindings", "kind": "ClusterRoleBinding"},
+            ]}).to_string()),
+            _ => (404, vec![], vec![]),
+        }
+    });
+    let api = crate::kube::Api::new(crate::testing::http(), &url);
+    let (result, _) = case.with(|boot, reporter| {
+        let kubeadm = crate::kubeadm::Kubeadm { host: boot.host, bundle: boot.bundle, me: boot.me };
+        control_plane::finish(boot, &kubeadm, &api, reporter)
+    });
+    result.unwrap();
+    let ran = case.host.ran();
+    let phases: Vec<_> =
+        ran.iter().filter_map(|it| it.strip_prefix("kubeadm init phase ")?.split(" --").next()).collect();
+    assert_eq!(phases, ["kubelet-finalize all", "mark-control-plane", "addon all", "upload-config all"]);
+    assert!(uploaded.lock().unwrap().1.contains(&"kubeadm:kubelet-bootstrap".to_owned()));
 }
 
 #[test]

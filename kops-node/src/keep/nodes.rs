@@ -7,6 +7,8 @@ use crate::error::Result;
 use crate::kube::is_ready;
 
 const NODES: &str = "/api/v1/nodes";
+/// The label with a Node's instance group, one of those that the bundle asks for.
+const GROUP: &str = "kops.k8s.io/instancegroup";
 
 /// Gives the Nodes of each group its labels, all that lack some at once.
 pub(super) fn label(pass: &Pass<'_>) -> Result<Option<String>> {
@@ -16,9 +18,13 @@ pub(super) fn label(pass: &Pass<'_>) -> Result<Option<String>> {
     let mut changed = Vec::new();
     for node in pass.api.list(NODES)? {
         let name = node["metadata"]["name"].as_str().unwrap_or_default();
-        let Some(machine) = pass.machines()?.iter().find(|it| it.node_name == name) else { continue };
-        let Some(wanted) = pass.keep.bundle.node_labels.get(&machine.group) else { continue };
         let has = &node["metadata"]["labels"];
+        // Kubelets may not set this one, so it can be believed, and the cloud need not be asked every minute.
+        let group = match has[GROUP].as_str() {
+            Some(group) => Some(group),
+            None => pass.machines()?.iter().find(|it| it.node_name == name).map(|it| it.group.as_str()),
+        };
+        let Some(wanted) = group.and_then(|it| pass.keep.bundle.node_labels.get(it)) else { continue };
         let missing: Map<String, Value> = wanted
             .iter()
             .filter(|(key, value)| has[key.as_str()] != **value)

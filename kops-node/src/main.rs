@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     let done = match verb.as_str() {
         "boot" => boot(&host),
         "keep" => keep(&host),
-        "guard" => guard(&host, &["main"]).map(drop),
+        "guard" => guard(&host).map(drop),
         "install" => bundle(&host).and_then(|(it, _)| machine::install(&host, it.role)),
         "check" => bundle(&host).map(|(it, hash)| println!("{} {} {hash}", it.cluster, it.group)),
         "--version" | "version" => {

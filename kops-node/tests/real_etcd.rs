@@ -56,6 +56,7 @@ impl Lab {
             token: "lab-7".to_owned(),
             client_port: 2379,
             peer_port: 1,
+            metrics_port: 2381,
             volume,
             backup: None,
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Boot, names, once};
-use crate::bundle::{Etcd, KubeadmFile, Mount};
+use crate::bundle::{Bundle, Etcd, KubeadmFile, Mount};
 use crate::cloud::Attached;
 use crate::error::{Error, Result};
 use crate::etcd::gateway::Gateway;
@@ -15,11 +15,13 @@ use crate::etcd::{Member, Start};
 use crate::http::{Http, Tls};
 use crate::kube::Api;
 use crate::kubeadm::documents::{data, host_of};
-use crate::kubeadm::{ETCD_MANIFEST, Kubeadm};
+use crate::kubeadm::{Kubeadm, manifest_of};
 use crate::machine::{self, Host, WORK, hosts};
 use crate::pki::{self, DIRECTORY, leaves};
 use crate::status::Reporter;
 
+/// The address of the machine that was this member before.
+const PREDECESSOR: &str = "/var/lib/kops/predecessor";
 /// How long the API server may take: kubeadm's own limit is 4 min, images may have to be fetched.
 const API: Duration = Duration::from_mins(10);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -28,10 +30,14 @@ const END: Duration = Duration::from_mins(2);
 
 pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
     let Boot { host, bundle, world, me, .. } = *boot;
-    let etcd = bundle.etcd.first().ok_or_else(|| Error::invalid("booting", "the bundle names no etcd"))?;
-    reporter.event("etcd's volume");
-    let Attached { member, devices } = world.cloud.volume(&etcd.candidates, &etcd.volume, me)?;
-    volume(host, etcd, &devices)?;
+    let main = bundle.etcd.first().ok_or_else(|| Error::invalid("booting", "the bundle names no etcd"))?;
+    reporter.event("etcd's volumes");
+    let Attached { member, devices } = world.cloud.volume(&main.candidates, &main.volume, me)?;
+    volume(host, main, &devices)?;
+    for etcd in &bundle.etcd[1..] {
+        let candidates = std::slice::from_ref(&member); // the same member in all clusters
+        volume(host, etcd, &world.cloud.volume(candidates, &etcd.volume, me)?.devices)?;
+    }
     reporter.event("keys");
     pki::install(host, &*world.store, &bundle.keysets)?;
     for file in &bundle.kubeadm.files {
@@ -49,9 +55,12 @@ pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
     kubeadm.phase(&["kubeconfig", "all"], Some("cluster"))?;
     leaves::trust_all(host)?;
     reporter.event("kubelet");
-    kubelet(host, etcd)?;
+    kubelet(host, bundle)?;
     kubeadm.phase(&["kubelet-start"], Some("cluster"))?;
-    serve(boot, etcd, &member, predecessor, &kubeadm, reporter)?;
+    for etcd in &bundle.etcd {
+        serve(boot, etcd, &member, predecessor.clone(), &kubeadm, reporter)?;
+    }
+    host.remove(PREDECESSOR)?;
     reporter.event("API server");
     kubeadm.phase(&["control-plane", "all"], Some("cluster"))?;
     kubeadm.phase(&["wait-control-plane"], None)?; // it takes no --config
@@ -111,7 +120,6 @@ fn secret(boot: &Boot<'_>, file: &KubeadmFile) -> Result<()> {
 fn record(boot: &Boot<'_>, member: &str) -> Result<Option<String>> {
     let (store, me) = (&*boot.world.store, boot.me);
     let old = Record::read(store, member)?;
-    let predecessor = format!("{WORK}/predecessor");
     let (began, same) = match &old {
         Some(old) => (old.began.clone(), old.instance == me.id && old.address == me.address),
         None => (std::collections::BTreeMap::new(), false),
@@ -120,18 +128,18 @@ fn record(boot: &Boot<'_>, member: &str) -> Result<Option<String>> {
         // Kept over a crash: the record will show this machine's own address from now on.
         let before = old.as_ref().filter(|it| it.instance != me.id && it.address != me.address);
         let text = before.map_or("", |it| it.address.as_str());
-        boot.host.write(&predecessor, text.as_bytes(), 0o600)?;
+        boot.host.write(PREDECESSOR, text.as_bytes(), 0o600)?;
         let now =
             Record { instance: me.id.clone(), address: me.address.clone(), since: boot.clock.now(), began };
         now.write(store, member)?;
     }
-    let text = boot.host.read(&predecessor)?.unwrap_or_default();
+    let text = boot.host.read(PREDECESSOR)?.unwrap_or_default();
     Ok(Some(String::from_utf8_lossy(&text).into_owned()).filter(|it| !it.is_empty()))
 }
 
 fn records(boot: &Boot<'_>) -> Result<Vec<(String, Record)>> {
     let mut all = Vec::new();
-    for peer in boot.bundle.etcd.iter().flat_map(|it| &it.members) {
+    for peer in boot.bundle.etcd.first().iter().flat_map(|it| &it.members) {
         if let Some(record) = Record::read(&*boot.world.store, &peer.name)? {
             all.push((peer.name.clone(), record));
         }
@@ -140,10 +148,11 @@ fn records(boot: &Boot<'_>) -> Result<Vec<(String, Record)>> {
 }
 
 /// The kubelet waits for the volume, and does not start etcd from an old manifest over another disk.
-fn kubelet(host: &dyn Host, etcd: &Etcd) -> Result<()> {
+fn kubelet(host: &dyn Host, bundle: &Bundle) -> Result<()> {
+    let volumes: Vec<_> = bundle.etcd.iter().map(|it| it.volume.path.as_str()).collect();
     let text = format!(
         "[Unit]\nRequiresMountsFor={}\n[Service]\nExecStartPre=-{WORK}/kops-node guard\n",
-        etcd.volume.path
+        volumes.join(" ")
     );
     if host.write("/etc/systemd/system/kubelet.service.d/20-kops-etcd.conf", text.as_bytes(), 0o644)? {
         machine::reload(host)?;
@@ -172,8 +181,7 @@ fn serve(
         data: data(etcd),
         predecessor,
     };
-    runner.run(&mut Here { boot, etcd, member, kubeadm, reporter })?;
-    boot.host.remove(&format!("{WORK}/predecessor")).map(drop)
+    runner.run(&mut Here { boot, etcd, member, kubeadm, reporter })
 }
 
 /// Who calls etcd: the health check's client, whom kubeadm makes for that.
@@ -215,11 +223,11 @@ struct Here<'a, 'r, 's> {
 
 impl Environment for Here<'_, '_, '_> {
     fn start(&mut self, start: &Start) -> Result<()> {
-        self.kubeadm.etcd_manifest(self.member, start)
+        self.kubeadm.etcd_manifest(self.etcd, self.member, start)
     }
 
     fn stop(&mut self) -> Result<()> {
-        self.boot.host.remove(ETCD_MANIFEST)?;
+        self.boot.host.remove(&manifest_of(&self.etcd.name))?;
         let end = self.boot.clock.elapsed() + END;
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.etcd.client_port));
         while std::net::TcpStream::connect_timeout(&address, PAUSE).is_ok() {
@@ -232,7 +240,7 @@ impl Environment for Here<'_, '_, '_> {
     }
 
     fn started(&mut self) -> Result<bool> {
-        Ok(self.boot.host.read(ETCD_MANIFEST)?.is_some())
+        Ok(self.boot.host.read(&manifest_of(&self.etcd.name))?.is_some())
     }
 
     fn names(&mut self, records: &[(String, Record)]) -> Result<()> {

@@ -18,8 +18,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::etcd::memory::Memory;
 use crate::etcd::record::Record;
 use crate::etcd::{Disk, wal};
-use crate::kubeadm::{ETCD_MANIFEST, documents};
-use crate::machine::{self, Host};
+use crate::kubeadm::{documents, manifest_of};
+use crate::machine::{self, Host, WORK};
 use crate::status::{Reporter, State};
 use crate::world::World;
 
@@ -108,7 +108,7 @@ pub fn names(bundle: &Bundle, records: &[(String, Record)]) -> Vec<(String, Stri
         Role::Node => bundle.api.balancer.iter().map(|it| (it.clone(), bundle.api.name.clone())).collect(),
         Role::ControlPlane => {
             let mut all: Vec<_> = api.map(|it| ("127.0.0.1".to_owned(), it.clone())).collect();
-            for peer in bundle.etcd.iter().flat_map(|it| &it.members) {
+            for peer in bundle.etcd.first().iter().flat_map(|it| &it.members) {
                 if let Some((_, record)) = records.iter().find(|(name, _)| *name == peer.name) {
                     all.push((record.address.clone(), documents::host_of(&peer.url).to_owned()));
                 }
@@ -123,16 +123,18 @@ pub fn names(bundle: &Bundle, records: &[(String, Record)]) -> Vec<(String, Stri
 ///
 /// # Errors
 /// When the manifest cannot be removed.
-pub fn guard(host: &dyn Host, clusters: &[&str]) -> Result<bool> {
+pub fn guard(host: &dyn Host) -> Result<bool> {
     let mut removed = false;
-    for cluster in clusters {
+    let known = host.list(WORK)?;
+    let others = known.iter().filter_map(|it| it.strip_prefix("etcd-")?.strip_suffix(".json"));
+    for cluster in others.filter(|it| *it != "main").chain(["main"]) {
         let memory = Memory::read(host, cluster)?;
         let same = match wal::read(host, &memory.data) {
             Ok(Disk::Holds { member, .. }) => memory.member.is_none_or(|it| it == member),
             Ok(Disk::Empty) | Err(_) => false,
         };
         if !same {
-            removed |= host.remove(ETCD_MANIFEST)?;
+            removed |= host.remove(&manifest_of(cluster))?;
         }
     }
     Ok(removed)

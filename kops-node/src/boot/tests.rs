@@ -246,7 +246,7 @@ fn an_old_manifest_does_not_start_over_another_disk() {
     let host = TestHost::new(|_| Some(says("")));
     let memory = Memory { member: Some(MemberId(7)), data: "/mnt/etcd".to_owned(), ..Memory::default() };
     host.put(&Memory::file("main"), &serde_json::to_string(&memory).unwrap());
-    host.put(ETCD_MANIFEST, "x");
+    host.put(&manifest_of("main"), "x");
     let disk = |id: u8| {
         let record = [8, 1, 3 << 3 | 2, 4, 8, id, 16, 99];
         let path = host.path("/mnt/etcd/member/wal");
@@ -254,12 +254,12 @@ fn an_old_manifest_does_not_start_over_another_disk() {
         std::fs::write(path.join("0.wal"), [&8_u64.to_le_bytes()[..], &record].concat()).unwrap();
     };
     disk(7);
-    assert!(!guard(&host, &["main"]).unwrap());
+    assert!(!guard(&host).unwrap());
     disk(8);
-    assert!(guard(&host, &["main"]).unwrap(), "another member's");
-    host.put(ETCD_MANIFEST, "x");
+    assert!(guard(&host).unwrap(), "another member's");
+    host.put(&manifest_of("main"), "x");
     std::fs::remove_dir_all(host.path("/mnt/etcd/member")).unwrap();
-    assert!(guard(&host, &["main"]).unwrap(), "empty");
+    assert!(guard(&host).unwrap(), "empty");
 }
 
 #[test]

@@ -67,7 +67,13 @@ pub struct Keyset {
     pub ids: Vec<String>,
 }
 
-/// A cluster of etcd: `main`, or `events` for the API server's events.
+/// kubeadm's own.
+fn metrics_port() -> u16 {
+    2381
+}
+
+/// A cluster of etcd: `main`, which comes first, or `events` for the API server's events. Members of all clusters have the
+/// same names and hosts, and other ports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Etcd {
@@ -84,6 +90,9 @@ pub struct Etcd {
     pub client_port: u16,
     /// The port for peers.
     pub peer_port: u16,
+    /// The port for probes and metrics on the loopback (2381).
+    #[serde(default = "metrics_port")]
+    pub metrics_port: u16,
     /// The volume, one per member.
     pub volume: Volume,
     /// Snapshots.

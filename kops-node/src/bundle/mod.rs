@@ -151,11 +151,24 @@ impl Bundle {
             }
             (Role::ControlPlane, _, false) => invalid("keep".to_owned(), "a control plane needs it"),
             (Role::Node, false, _) => invalid("etcd".to_owned(), "a node is no member of etcd"),
-            _ if self.etcd.len() > 1 => {
-                invalid("etcd[1]".to_owned(), "only one cluster of etcd is supported yet")
-            }
             _ => Ok(()),
+        }?;
+        for (at, etcd) in self.etcd.iter().enumerate() {
+            let names = |it: &Etcd| it.members.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
+            if (at == 0) != (etcd.name == "main") {
+                return invalid(format!("etcd[{at}].name"), "`main` comes first, and once");
+            }
+            if names(etcd) != names(&self.etcd[0]) {
+                return invalid(format!("etcd[{at}].members"), "they must have the names of main's");
+            }
+            if etcd.members.len() == 2 {
+                return invalid(
+                    format!("etcd[{at}].members"),
+                    "two members survive less than one does: use 1, 3 or 5",
+                );
+            }
         }
+        Ok(())
     }
 }
 

@@ -49,3 +49,32 @@ fn contradictions_are_told_by_their_path() {
     other["role"] = json!("control-plane");
     assert!(parse(&other).unwrap_err().to_string().contains("needs a member of etcd"));
 }
+
+#[test]
+fn clusters_of_etcd_go_together() {
+    use crate::etcd::Peer;
+    let peers = |names: &[&str]| -> Vec<Peer> {
+        names.iter().map(|it| Peer { name: (*it).to_owned(), url: format!("https://{it}") }).collect()
+    };
+    let etcd = |name: &str, names: &[&str]| Etcd {
+        name: name.to_owned(),
+        members: peers(names),
+        candidates: vec!["a".to_owned()],
+        token: "t".to_owned(),
+        client_port: 2379,
+        peer_port: 2380,
+        metrics_port: 2381,
+        volume: serde_json::from_value(json!({"path": "/mnt"})).unwrap(),
+        backup: None,
+    };
+    let checked = |clusters: Vec<Etcd>| {
+        let mut bundle = parse(&document()).unwrap();
+        (bundle.role, bundle.etcd, bundle.keep) = (Role::ControlPlane, clusters, Some(Keep::default()));
+        Bundle::parse(&bundle.to_bytes().unwrap()).err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    let three = ["a", "b", "c"];
+    assert_eq!(checked(vec![etcd("main", &three), etcd("events", &three)]), "");
+    assert!(checked(vec![etcd("events", &three), etcd("main", &three)]).contains("`main` comes first"));
+    assert!(checked(vec![etcd("main", &three), etcd("events", &["a"])]).contains("names of main's"));
+    assert!(checked(vec![etcd("main", &["a", "b"])]).contains("use 1, 3 or 5"));
+}

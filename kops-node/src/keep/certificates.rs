@@ -6,15 +6,14 @@ use super::Keep;
 use crate::bundle::Keep as Settings;
 use crate::error::{Error, Result};
 use crate::etcd::runner::CHANGE;
-use crate::kubeadm::Kubeadm;
+use crate::kubeadm::{Kubeadm, manifest_of};
 use crate::machine::{Host, WORK};
 use crate::pki::leaves;
 use crate::store::{Held, Leases};
 
 const MANIFESTS: &str = "/etc/kubernetes/manifests";
-/// The pods that are restarted, the one that most depends on others first.
-const PODS: [&str; 4] =
-    ["kube-scheduler.yaml", "kube-controller-manager.yaml", "kube-apiserver.yaml", "etcd.yaml"];
+/// The pods that are restarted, the one that most depends on others first; those of etcd come after.
+const PODS: [&str; 3] = ["kube-scheduler.yaml", "kube-controller-manager.yaml", "kube-apiserver.yaml"];
 /// How long a manifest is away: the kubelet looks every 20 s (`fileCheckFrequency`).
 const AWAY: Duration = Duration::from_secs(25);
 /// How long the lease is held while one pod restarts.
@@ -67,7 +66,10 @@ fn renew(keep: &Keep<'_>, settings: &Settings, list: &str) -> Result<Option<Stri
             Err(Error::failed(format!("renewing certificate {leaf}"), format!("it still ends at {end}")))
         }
         _ => {
-            keep.host.write(list, PODS.join("\n").as_bytes(), 0o600)?;
+            let etcd = keep.bundle.etcd.iter().map(|it| manifest_of(&it.name));
+            let etcd = etcd.filter_map(|it| it.rsplit('/').next().map(str::to_owned));
+            let pods: Vec<_> = PODS.map(str::to_owned).into_iter().chain(etcd).collect();
+            keep.host.write(list, pods.join("\n").as_bytes(), 0o600)?;
             Ok(Some(format!("certificates renewed: {leaf} would have ended at {end}")))
         }
     }

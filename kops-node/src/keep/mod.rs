@@ -51,7 +51,6 @@ pub struct Keep<'a> {
 struct Pass<'a> {
     keep: &'a Keep<'a>,
     settings: &'a Settings,
-    etcd: &'a Etcd,
     api: &'a Api,
     /// Listed when first asked for, once a pass.
     machines: OnceCell<Result<Vec<Machine>>>,
@@ -77,17 +76,11 @@ impl Keep<'_> {
             Err(e) if e.kind() == ErrorKind::Waiting => return Ok(None), // this machine has not booted yet
             other => other?,
         };
-        self.cluster(&api, settings, etcd, event)
+        self.cluster(&api, settings, event)
     }
 
     /// The cluster's part, if this keeper has the lease and its API server is ready.
-    fn cluster(
-        &self,
-        api: &Api,
-        settings: &Settings,
-        etcd: &Etcd,
-        event: &mut dyn FnMut(&str),
-    ) -> Result<Option<String>> {
+    fn cluster(&self, api: &Api, settings: &Settings, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
         if !api.ready() {
             return Ok(None);
         }
@@ -95,7 +88,7 @@ impl Keep<'_> {
         if leases.take(LEASE, self.clock.now(), HELD)? != Held::Mine {
             return Ok(None);
         }
-        let pass = Pass { keep: self, settings, etcd, api, machines: OnceCell::new() };
+        let pass = Pass { keep: self, settings, api, machines: OnceCell::new() };
         let done = pass.first_due(event);
         // Whoever has found nothing to do hands over only when it dies: the lease ends by itself then.
         if done.is_err() {

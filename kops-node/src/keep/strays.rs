@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Pass;
 use crate::boot::control_plane::{client_url, etcd_tls};
+use crate::bundle::Etcd;
 use crate::error::Result;
 use crate::etcd::gateway::Gateway;
 use crate::etcd::runner::CHANGE;
@@ -20,18 +21,27 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long the lease is held for one removal.
 const LEASE: Duration = Duration::from_mins(2);
 
-/// Removes one stray member.
+/// Removes one stray member of one cluster.
 pub(super) fn remove(pass: &Pass<'_>) -> Result<Option<String>> {
-    let (keep, seen) = (pass.keep, format!("{WORK}/stray"));
+    for etcd in &pass.keep.bundle.etcd {
+        if let Some(done) = remove_of(pass, etcd)? {
+            return Ok(Some(done));
+        }
+    }
+    Ok(None)
+}
+
+fn remove_of(pass: &Pass<'_>, etcd: &Etcd) -> Result<Option<String>> {
+    let (keep, seen) = (pass.keep, format!("{WORK}/stray-{}", etcd.name));
     if keep.host.read(&format!("{}/etcd/healthcheck-client.crt", crate::pki::DIRECTORY))?.is_none() {
         return Ok(None);
     }
     let gateway = Gateway::new(Http::direct(&etcd_tls(keep.host)?)?);
-    let url = client_url(pass.etcd, None);
+    let url = client_url(etcd, None);
     let quorum = gateway.members(&url, true)?;
     let answering: BTreeSet<MemberId> =
         quorum.members.iter().filter(|it| answers(it)).map(|it| it.id).collect();
-    let Some(found) = stray(&quorum, &pass.etcd.members, &answering) else {
+    let Some(found) = stray(&quorum, &etcd.members, &answering) else {
         keep.host.remove(&seen)?;
         return Ok(None);
     };

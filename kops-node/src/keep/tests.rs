@@ -91,7 +91,7 @@ impl Case {
         let keep =
             Keep { host: &self.host, clock: &self.clock, bundle: &self.bundle, world: &world, me: &me };
         let api = Api::new(http(), &url);
-        let done = keep.cluster(&api, self.bundle.keep.as_ref().unwrap(), &self.bundle.etcd[0], &mut |_| {});
+        let done = keep.cluster(&api, self.bundle.keep.as_ref().unwrap(), &mut |_| {});
         let calls = std::mem::take(&mut *calls.lock().unwrap());
         (done, calls)
     }

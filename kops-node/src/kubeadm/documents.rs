@@ -62,7 +62,21 @@ fn machine(document: &Value, bundle: &Bundle, me: &Identity) -> Value {
 /// Fills in the member's names, and how it starts.
 fn local(local: &mut Value, etcd: &Etcd, member: &str, start: &Start) {
     let peer = etcd.members.iter().find(|it| it.name == member).map_or("", |it| it.url.as_str());
-    let host = host_of(peer);
+    local["dataDir"] = data(etcd).into();
+    for field in ["serverCertSANs", "peerCertSANs"] {
+        match &mut local[field] {
+            Value::Array(names) => names.push(host_of(peer).into()),
+            other => *other = json!([host_of(peer)]),
+        }
+    }
+    for (name, value) in member_flags(etcd, member, start) {
+        push(&mut local["extraArgs"], &name, &value);
+    }
+}
+
+/// etcd's flags that say who this member is, and how it starts.
+pub(crate) fn member_flags(etcd: &Etcd, member: &str, start: &Start) -> Vec<(String, String)> {
+    let peer = etcd.members.iter().find(|it| it.name == member).map_or("", |it| it.url.as_str());
     let spec = || etcd.members.iter().map(|it| (it.name.clone(), it.url.clone())).collect();
     let (state, initial) = match start {
         Start::New => ("new", spec()),
@@ -70,23 +84,16 @@ fn local(local: &mut Value, etcd: &Etcd, member: &str, start: &Start) {
         Start::Existing(list) => ("existing", list.clone()),
     };
     let initial: Vec<_> = initial.iter().map(|(name, url)| format!("{name}={url}")).collect();
-    local["dataDir"] = data(etcd).into();
-    for field in ["serverCertSANs", "peerCertSANs"] {
-        match &mut local[field] {
-            Value::Array(names) => names.push(host.into()),
-            other => *other = json!([host]),
-        }
-    }
-    for (name, value) in [
-        ("name", member.to_owned()),
-        ("initial-advertise-peer-urls", peer.to_owned()),
-        ("advertise-client-urls", format!("https://{host}:{}", etcd.client_port)),
-        ("initial-cluster", initial.join(",")),
-        ("initial-cluster-state", state.to_owned()),
-        ("initial-cluster-token", etcd.token.clone()),
-    ] {
-        push(&mut local["extraArgs"], name, &value);
-    }
+    let client = format!("https://{}:{}", host_of(peer), etcd.client_port);
+    let flag = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    vec![
+        flag("name", member),
+        flag("initial-advertise-peer-urls", peer),
+        flag("advertise-client-urls", &client),
+        flag("initial-cluster", &initial.join(",")),
+        flag("initial-cluster-state", state),
+        flag("initial-cluster-token", &etcd.token),
+    ]
 }
 
 /// Where a cluster of etcd has its data.

@@ -3,18 +3,23 @@
 
 pub mod documents;
 mod rbac;
+mod second;
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, Etcd};
 use crate::cloud::Identity;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::etcd::Start;
 use crate::machine::{Command, Host, WORK};
 
 pub(crate) use rbac::JOINERS;
 pub use rbac::objects as rbac_objects;
 
-/// etcd's manifest, as kubeadm calls it.
-pub const ETCD_MANIFEST: &str = "/etc/kubernetes/manifests/etcd.yaml";
+/// The manifest of a cluster of etcd; that of `main` is called as kubeadm calls it.
+pub fn manifest_of(cluster: &str) -> String {
+    let name = if cluster == "main" { "etcd".to_owned() } else { format!("etcd-{cluster}") };
+    format!("/etc/kubernetes/manifests/{name}.yaml")
+}
+
 /// The phases that make etcd's certificates. (`certs all` would make the API server's from etcd's document, too.)
 const ETCD_CERTIFICATES: [&str; 5] =
     ["etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client", "apiserver-etcd-client"];
@@ -86,14 +91,30 @@ impl Kubeadm<'_> {
         self.phase(&["certs", "all"], Some("cluster"))
     }
 
-    /// etcd's manifest, which starts it.
+    /// The manifest of a cluster of etcd, which starts it. That of `main` comes first: the others are made from it.
     ///
     /// # Errors
-    /// When kubeadm fails.
-    pub fn etcd_manifest(&self, member: &str, start: &Start) -> Result<()> {
-        let text = documents::etcd(self.bundle, self.me, member, start);
-        self.host.write(&Self::file("etcd"), text.as_bytes(), 0o600)?;
-        self.phase(&["etcd", "local"], Some("etcd"))
+    /// When kubeadm fails, or its manifest is missing.
+    pub fn etcd_manifest(&self, etcd: &Etcd, member: &str, start: &Start) -> Result<()> {
+        let main = self.bundle.etcd.first().filter(|it| it.name != etcd.name);
+        let Some(main) = main else {
+            let text = documents::etcd(self.bundle, self.me, member, start);
+            self.host.write(&Self::file("etcd"), text.as_bytes(), 0o600)?;
+            return self.phase(&["etcd", "local"], Some("etcd"));
+        };
+        let path = manifest_of(&main.name);
+        let doing = format!("reading {path}");
+        let bytes = self.host.read(&path)?.ok_or_else(|| Error::waiting(&doing, "it is not there yet"))?;
+        let written = serde_saphyr::from_str(&String::from_utf8_lossy(&bytes));
+        let pod = second::manifest(
+            &written.map_err(|e| Error::invalid(doing, e.to_string()))?,
+            main,
+            etcd,
+            member,
+            start,
+        )?;
+        // JSON is YAML.
+        self.host.write(&manifest_of(&etcd.name), pod.to_string().as_bytes(), 0o600).map(drop)
     }
 
     /// Joins as a node with what the discovery file holds.

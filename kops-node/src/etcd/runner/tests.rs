@@ -132,6 +132,7 @@ impl Case {
             token: "t".to_owned(),
             client_port: 2379,
             peer_port: 1,
+            metrics_port: 2381,
             volume,
             backup: None,
         };

@@ -62,7 +62,11 @@ impl Error {
         };
         let text = String::from_utf8_lossy(body);
         let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
-        Self::new(kind, doing, format!("HTTP {status}: {line}"))
+        // S3 and EC2 refuse signatures that are more than 15 minutes off.
+        let skewed = ["RequestTimeTooSkewed", "RequestExpired"].iter().any(|it| text.contains(it));
+        let advice =
+            if skewed { " (this machine's clock is wrong: check its time synchronisation)" } else { "" };
+        Self::new(kind, doing, format!("HTTP {status}: {line}{advice}"))
     }
 
     /// What kind of failure it is.
@@ -83,3 +87,22 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_becomes_a_kind_and_a_wrong_clock_is_named() {
+        let of = |status, body: &str| Error::status("reading x", status, body.as_bytes());
+        assert_eq!(of(403, "").kind(), ErrorKind::Denied);
+        assert_eq!(of(412, "").kind(), ErrorKind::Conflict);
+        assert_eq!(of(503, "").kind(), ErrorKind::Unreachable);
+        assert_eq!(of(400, "").kind(), ErrorKind::Failed);
+        let skewed = of(403, "<Error>\n  <Code>RequestTimeTooSkewed</Code></Error>").to_string();
+        assert!(
+            skewed.contains("<Error> <Code>") && skewed.ends_with("check its time synchronisation)"),
+            "{skewed}"
+        );
+    }
+}

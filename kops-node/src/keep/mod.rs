@@ -29,8 +29,8 @@ use crate::world::World;
 
 /// The lease of the keepers.
 const LEASE: &str = "control-plane/keeper";
-/// How long it is held: a snapshot may take minutes.
-const HELD: Duration = Duration::from_mins(10);
+/// How long it is held: as long as nobody joins when a keeper dies. A snapshot may take longer, and is then taken twice.
+const HELD: Duration = Duration::from_mins(3);
 
 /// What a pass works with.
 #[derive(Debug)]

@@ -73,3 +73,8 @@ pub use cloud::Aws;
 pub use cluster::AwsDialect;
 pub use iam_policy::Policy;
 pub use store::{S3Store, S3Stores};
+
+/// The README's programs, which are compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -32,7 +32,7 @@ async fn missing(moto: &Moto, kinds: &[&str]) -> Vec<MissingPermission> {
 }
 
 fn lack(action: &str, kinds: &[&str]) -> MissingPermission {
-    MissingPermission::new(action.into(), kinds.iter().map(|&kind| kind.into()))
+    MissingPermission::new(action, kinds.iter().copied())
 }
 
 #[tokio::test]

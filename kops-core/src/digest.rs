@@ -161,7 +161,7 @@ mod tests {
             json!([true]),
         ];
         let digests: std::collections::BTreeSet<_> =
-            documents.iter().map(|document| digest(|it| drop(it.document(document)))).collect();
+            documents.iter().map(|document| digest(|it| _ = it.document(document))).collect();
         assert_eq!(digests.len(), documents.len());
     }
 }

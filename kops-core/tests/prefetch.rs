@@ -1,5 +1,6 @@
 //! What is fetched ahead is not asked for again, and serves nobody but whom it was fetched for.
 
+#![expect(clippy::disallowed_methods, reason = "tokio's paused clock is the test's own")]
 #![expect(clippy::unwrap_used, reason = "a test can do no better")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -64,14 +64,14 @@ impl State {
     }
 
     /// Reads a cluster; that there is none is told with those that there are.
-    pub(crate) async fn open<'a>(&self, store: &'a ClusterStore) -> Result<OpenedCluster<'a>> {
+    pub(crate) async fn open_cluster<'a>(&self, store: &'a ClusterStore) -> Result<OpenedCluster<'a>> {
         match store.open().await {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(self.with_others(error).await),
             opened => opened,
         }
     }
 
-    /// [`open`](Self::open), and the rest of it.
+    /// [`open_cluster`](Self::open_cluster), and the rest of it.
     pub(crate) async fn read(&self, store: &ClusterStore) -> Result<ClusterState> {
         match store.read().await {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(self.with_others(error).await),

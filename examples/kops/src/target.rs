@@ -31,7 +31,7 @@ pub(crate) struct StoredTarget {
 impl StoredTarget {
     /// Reads the specification, and while its groups are still being read, connects to its cloud and looks at it.
     pub(crate) async fn read(state: &State, store: &ClusterStore) -> Result<Self> {
-        let opened = state.open(store).await?;
+        let opened = state.open_cluster(store).await?;
         let cluster = Cluster::clone(opened.cluster());
         let reading = async {
             let stored = opened.read().await?;

@@ -10,8 +10,8 @@ use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{Key, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    DnsRecord, DnsTarget, DnsZone, Instance, InstanceDisk, InstanceGroup, Listener, MachineOptions, Protocol,
-    RecordType, SshKey, Volume,
+    DnsRecord, DnsTarget, DnsZone, Instance, InstanceDisk, MachineOptions, Protocol, RecordType, SshKey,
+    Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use kops_moto::IMAGE;
@@ -167,7 +167,7 @@ impl Fixture for Machines {
             DnsTarget::Values(["192.0.2.1".into()].into()),
         );
         graph.add(&format!("api.{cluster}"), api);
-        let own = DnsZone { name: format!("in.{cluster}"), network: None };
+        let own = DnsZone::new(format!("in.{cluster}"));
         graph.add(&format!("in.{cluster}"), own);
         graph.build()
     }

@@ -144,7 +144,7 @@ async fn a_version_that_was_made_and_not_made_default_is_taken_up() {
     let lab = lab().await;
     let with = |size| {
         let mut site = Site::new();
-        site.group(|group| group.root_volume.size = size);
+        site.group(|group| group.root_disk.size_gib = size);
         site.build()
     };
     lab.apply(&with(100)).await;

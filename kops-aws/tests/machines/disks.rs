@@ -43,7 +43,7 @@ async fn a_volume_comes_grows_and_goes() {
         (&one["VolumeType"], &one["Size"], &one["Encrypted"]),
         (&json!("gp3"), &json!(20), &json!(true))
     );
-    let larger = graph(volume(|volume| volume.size = 40));
+    let larger = graph(volume(|volume| volume.size_gib = 40));
     assert_eq!(lab.changes(&larger).await, [format!("update EbsVolume/{NAME}: size")]);
     lab.apply(&larger).await;
     let other = made(&lab);
@@ -60,7 +60,7 @@ async fn what_would_lose_data_is_refused() {
     assert!(lab.engine.plan(&moved).await.unwrap_err().to_string().contains("zone"));
     let plain = graph(volume(|volume| volume.encrypted = false));
     assert!(lab.engine.plan(&plain).await.unwrap_err().to_string().contains("encrypted"));
-    let smaller = graph(volume(|volume| volume.size = 10));
+    let smaller = graph(volume(|volume| volume.size_gib = 10));
     let error = lab.try_apply(&smaller).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("cannot shrink"), "{error}");

@@ -40,7 +40,7 @@ async fn an_identity_comes_settles_and_goes() {
     assert_eq!(iam, 3, "roles, profiles, and the policy of the one role");
     let account = lab.moto.snapshot();
     let role = account.object("iam-role", NAME).unwrap();
-    assert_eq!(role["Path"], "/kops/ha.example.com/");
+    assert_eq!(role["Path"], "/kops/ha.example.com/us-east-1/");
     assert_eq!(crate::site::tag(role, "KubernetesCluster").as_deref(), Some(CLUSTER));
     let profile = account.object("iam-instance-profile", NAME).unwrap();
     assert_eq!(profile["Roles"][0]["RoleName"], NAME);

@@ -69,7 +69,7 @@ async fn everything_else_takes_another_machine() {
     let cases: [(Edit, &str); 3] = [
         (|instance| instance.machine_type = "t3.large".to_owned(), "instance_type"),
         (|instance| instance.user_data = Some(user_data("hunter3")), "user_data"),
-        (|instance| instance.root_volume.size = 64, "root_disk.size"),
+        (|instance| instance.root_disk.size_gib = 64, "root_disk.size"),
     ];
     for (change, field) in cases {
         let other = graph(change);

@@ -140,10 +140,10 @@ impl Fixture for Networks {
     fn graph_elsewhere(&self, _: &Scope) -> Result<TaskGraph> {
         let mut graph = TaskGraph::builder();
         let cidrs = vec!["10.0.0.0/16".parse().unwrap()];
-        let network = graph.add("main", Network { cidrs, ipv6: false });
-        graph.add("main", InternetGateway { network: network.id() });
-        graph.add("spare", Address {});
-        graph.add("nodes", Firewall { network: network.id(), description: "nodes".to_owned() });
+        let network = graph.add("main", Network::new(cidrs));
+        graph.add("main", InternetGateway::new(network.id()));
+        graph.add("spare", Address::new());
+        graph.add("nodes", Firewall::new(network.id(), "nodes"));
         graph.build()
     }
 

@@ -55,7 +55,7 @@ async fn further_ranges_come_and_go() {
     let lab = Lab::new().await;
     let network = |cidrs: &[&str]| {
         let mut graph = TaskGraph::builder();
-        let cidrs = cidrs.iter().map(|cidr| cidr.parse().unwrap()).collect();
+        let cidrs = cidrs.iter().map(|cidr| cidr.parse().unwrap());
         graph.add(CLUSTER, Network::new(cidrs));
         graph.build().unwrap()
     };
@@ -80,7 +80,7 @@ async fn routes_to_elsewhere_come_and_go() {
     let peering =
         lab.moto.boto("ec2", "create_vpc_peering_connection", json!({ "VpcId": vpc, "PeerVpcId": other }));
     let peering = &peering["VpcPeeringConnection"]["VpcPeeringConnectionId"];
-    let way = Way { cidr: "10.8.0.0/16".parse().unwrap(), target: peering.as_str().unwrap().to_owned() };
+    let way = Way::new("10.8.0.0/16".parse().unwrap(), peering.as_str().unwrap());
     let with_route = || {
         let mut graph = small();
         let network = Handle::<Network>::named(CLUSTER);

@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use kops_cluster::registry::ClusterStore;
 use kops_cluster::{
-    AnyObject, ApiObject, ClusterFiles, NewCluster, Problems, SshCredential, TopologyKind, new_cluster, set,
-    unset,
+    AnyObject, ApiObject, ClusterFiles, NewCluster, Problems, SshCredential, new_cluster, set, unset,
 };
 use kops_core::clock::{Clock as _, SystemClock};
 use kops_core::store::Operation;
@@ -113,7 +112,7 @@ fn make(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> R
         }
         None => Vec::new(),
     };
-    let files = ClusterFiles { cluster, instance_groups, ssh_keys };
+    let files = ClusterFiles::new(cluster, instance_groups, ssh_keys);
     check_change(None, &files, &[])?;
     Ok(files)
 }

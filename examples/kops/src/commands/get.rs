@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use kops_cluster::registry::Versioned;
 use kops_cluster::{AnyObject, Cluster, ClusterFiles, InstanceGroup, populate};
 use kops_core::{Error, Result};
 
@@ -38,9 +37,9 @@ async fn clusters(state: &State, arguments: &GetClusters, format: GetFormat) -> 
     if names.is_empty() {
         for listed in state.registry().list().await? {
             match listed.cluster {
-                Ok(Versioned { object, warnings, .. }) => {
-                    output::warn(&warnings);
-                    clusters.push(*object);
+                Ok(stored) => {
+                    output::warn(&stored.warnings);
+                    clusters.push(stored.into_inner());
                 }
                 // A cluster that cannot be read does not hide the others.
                 Err(error) => output::note(format_args!("Warning: {error}")),

@@ -1,4 +1,4 @@
-//! The program as its users run it: on the embedded cloud, and on each of the others as its tests have it.
+//! The program as its users run it: on the in-memory cloud, and on each of the others as its tests have it.
 
 #![expect(clippy::unwrap_used, reason = "a test can do no better")]
 

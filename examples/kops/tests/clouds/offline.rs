@@ -75,7 +75,7 @@ pub(crate) async fn all() -> Result<Vec<Offline>> {
             subnet: "subnet",
         },
         Offline {
-            title: "embedded",
+            title: "in-memory",
             cloud: Arc::new(MemoryCloud::new()),
             store: stores.open("file:///clusters").await?,
             zones: ["zone-1a", "zone-1b", "zone-1c"],

@@ -17,7 +17,7 @@ fn made(native: &Native, address: &Key) -> Snapshot {
     let (at, output) = native.output(address, Address::IP.name()).unwrap();
     let object = |task: &kops_core::graph::Task| {
         let mut object = match &task.lifecycle {
-            Lifecycle::Shared { selector } => Object::foreign(selector, Document::default()),
+            Lifecycle::Shared { selector, .. } => Object::foreign(selector, Document::default()),
             _ => Object::owned(id(&task.key), task.key.name(), known(&task.spec, native)),
         };
         if task.key == *at {
@@ -44,7 +44,7 @@ fn known(document: &Document, native: &Native) -> Document {
             let key: Key = key.parse().unwrap();
             let lifecycle = &native.graph().get(&key).unwrap().lifecycle;
             *value = match lifecycle {
-                Lifecycle::Shared { selector } => selector.clone().into(),
+                Lifecycle::Shared { selector, .. } => selector.clone().into(),
                 _ => id(&key).into(),
             };
             return;

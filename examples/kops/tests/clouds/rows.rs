@@ -7,8 +7,8 @@ use kops_cluster::{
 use kops_core::cloud::Scope;
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{
-    DnsRecord, DnsTarget, DnsZone, FirewallRule, FirewallRules, Instance, InstanceDisk, Network, Peer,
-    Protocol, RecordType, Scheme, SpotOptions, Volume,
+    DnsRecord, DnsTarget, DnsZone, FirewallRule, FirewallRules, Instance, InstanceDisk, Peer, Protocol,
+    RecordType, Scheme, SpotOptions, Volume,
 };
 
 use crate::ground::{Ground, group, listener, network};

@@ -7,6 +7,7 @@ use crate::spec::schema::{Field, Opaque, Schema, Shape, spec};
 
 /// The cloud, with its settings: in documents an object with the cloud's name as its only field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "a cluster has one, and boxes would be part of the API")]
 pub enum CloudProvider {
     /// Amazon Web Services.
     #[serde(rename = "aws")]

@@ -69,7 +69,7 @@ fn role(group: &InstanceGroup, cluster: &Cluster, at: &Path, problems: &mut Prob
             }
         }
         other => {
-            problems.error(here, format!("role {other} is not supported"), "use Master, Node or Bastion")
+            problems.error(here, format!("role {other} is not supported"), "use Master, Node or Bastion");
         }
     }
     if group.spec.manager == Some(Manager::Karpenter) {

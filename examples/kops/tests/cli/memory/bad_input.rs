@@ -172,7 +172,7 @@ fn a_cluster_must_be_named_and_exist() {
     refused(
         &desk,
         &["update", "cluster", "hb.example.com"],
-        &["there is no cluster hb.example.com", "check its name"],
+        &["there is no cluster hb.example.com", "it has ha.example.com"],
     );
     refused(&desk, &["update", "cluster", "../x"], &["is not a valid cluster name"]);
     refused(&desk, &["update", "cluster", HA, "--name=other.example.com"], &["two clusters are specified"]);

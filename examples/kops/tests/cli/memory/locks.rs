@@ -59,13 +59,17 @@ fn of_two_updates_at_once_none_does_harm() {
     assert_eq!(summary(&desk.plan(HA, &[])), [0, 0, 0, 0, 46]);
 }
 
-#[tokio::test]
-async fn a_lock_left_behind_expires() {
+#[test]
+fn a_lock_left_behind_expires() {
     let desk = desk();
     let request = LeaseRequest::new(Holder::new("bob@lap", "update cluster")).ttl(Duration::from_secs(1));
-    // Dropped and not released: as if its holder had been killed.
-    drop(store(&desk).lock(request).await.unwrap());
-    tokio::time::timeout(Duration::from_secs(2), std::future::pending::<()>()).await.unwrap_err();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let killed = runtime();
+    // Neither dropped nor released, and renewed no more: as if its holder had been killed.
+    std::mem::forget(killed.block_on(store(&desk).lock(request)).unwrap());
+    drop(killed);
+    let later = async { tokio::time::timeout(Duration::from_secs(2), std::future::pending::<()>()).await };
+    runtime().block_on(later).unwrap_err();
     let run = desk.run(&["update", "cluster", HA, "--yes"]);
     assert_eq!(run.code, Some(0), "{run:#?}");
     assert!(run.err.contains("waiting for the lock, held by bob@lap"), "{}", run.err);

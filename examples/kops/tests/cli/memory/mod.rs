@@ -1,4 +1,4 @@
-//! The program on the embedded cloud, with a state store in a directory.
+//! The program on the in-memory cloud, with a state store in a directory.
 
 mod bad_input;
 mod editing;

@@ -1,0 +1,92 @@
+//! Users of a database.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kops_core::cloud::{
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, Update,
+};
+use kops_core::graph::{Closed, Open, Output, Resource, Stage};
+use kops_core::resource::At;
+use kops_core::{Error, ErrorKind, Result, async_trait};
+use serde::{Deserialize, Serialize};
+
+/// A user of a database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct DatabaseUser<S: Stage = Open> {
+    /// The machine that the database runs on.
+    pub(crate) host: At<S, String>,
+}
+
+impl DatabaseUser {
+    /// Where the user connects to.
+    pub(crate) const URL: Output<Self, String> = Output::new("url");
+}
+
+impl Resource for DatabaseUser {
+    const KIND: &'static str = "DatabaseUser";
+    const OUTPUTS: &'static [&'static str] = &[Self::URL.name()];
+    type Resolved = DatabaseUser<Closed>;
+}
+
+type User = DatabaseUser<Closed>;
+
+/// The database's table of users, each with the scope that owns it: the service that a real handler would call.
+#[derive(Debug, Default)]
+pub(crate) struct Users(Arc<Mutex<BTreeMap<String, (String, User)>>>);
+
+impl Users {
+    fn table(&self) -> MutexGuard<'_, BTreeMap<String, (String, User)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn object(scope: &Scope, name: &str, owner: &str, user: User) -> Object<User> {
+    let url = format!("postgres://{name}@{}/shop", user.host);
+    let is_ours = owner == scope.name();
+    let object = if is_ours { Object::owned(name, name, user) } else { Object::foreign(name, user) };
+    object.output(DatabaseUser::URL, url)
+}
+
+#[async_trait]
+impl Handler for Users {
+    type Kind = DatabaseUser;
+
+    /// The database refuses a second user of the same name.
+    fn identity(&self) -> IdentityClass {
+        IdentityClass::Named
+    }
+
+    fn mutability(&self, _: &str) -> Mutability {
+        Mutability::Replace
+    }
+
+    async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<User>>> {
+        let wanted = |name: &String| match query.filter {
+            Filter::Ids(ids) => ids.contains(name),
+            Filter::Scope { .. } => true,
+        };
+        let users = self.table().clone().into_iter().filter(|(name, _)| wanted(name));
+        Ok(users.map(|(name, (owner, user))| object(query.scope, &name, &owner, user)).collect())
+    }
+
+    async fn create(&self, request: Create<'_, User>) -> Result<Object<User>> {
+        let (scope, user) = (request.scope, request.spec.clone());
+        let mut table = self.table();
+        if table.contains_key(request.name) {
+            return Err(Error::new(ErrorKind::AlreadyExists, format!("user {} exists", request.name)));
+        }
+        table.insert(request.name.to_owned(), (scope.name().to_owned(), user.clone()));
+        Ok(object(scope, request.name, scope.name(), user))
+    }
+
+    async fn update(&self, request: Update<'_, User>) -> Result<Object<User>> {
+        Err(Error::internal("a user is replaced, not changed").with_task(request.name))
+    }
+
+    async fn delete(&self, request: Delete<'_, User>) -> Result<Deletion> {
+        self.table().remove(&request.object.id);
+        Ok(Deletion::Done)
+    }
+}

@@ -1,0 +1,107 @@
+//! A node: joins with what the keepers keep in the store.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Boot, names};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kubeadm::Kubeadm;
+use crate::machine::{Command, WORK, hosts};
+use crate::pki::leaves;
+use crate::status::Reporter;
+use crate::store::Store;
+
+/// The join object's key.
+pub const JOIN: &str = "join/nodes";
+/// How long to wait for it before telling, and between two looks.
+const WAIT: (Duration, Duration) = (Duration::from_mins(5), Duration::from_secs(3));
+const KUBELET_CONF: &str = "/etc/kubernetes/kubelet.conf";
+
+/// What a node joins with: a kubeconfig with a bootstrap token, and until when it is good.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Join {
+    /// A kubeconfig.
+    pub discovery: Value,
+    /// The token's end.
+    pub expires: Timestamp,
+}
+
+impl Join {
+    /// Reads the join object; none while there is none.
+    ///
+    /// # Errors
+    /// When the store does not say. Nothing of the object is in the message.
+    pub fn read(store: &dyn Store) -> Result<Option<Self>> {
+        let Some(object) = store.read(JOIN)? else { return Ok(None) };
+        let wrong = |_| Error::invalid(format!("reading {JOIN}"), "it is no join object");
+        serde_json::from_slice(&object.bytes).map_err(wrong).map(Some)
+    }
+}
+
+pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
+    hosts::write(boot.host, &names(boot.bundle, &[]))?;
+    boot.host.must(["systemctl", "enable", "kubelet"])?;
+    if boot.host.read(KUBELET_CONF)?.is_some() {
+        if expired(boot)? {
+            reporter
+                .event("the kubelet's certificate has ended while the machine was off: asking for another");
+            let join = wait(boot, reporter)?;
+            boot.host.write(
+                "/etc/kubernetes/bootstrap-kubelet.conf",
+                join.discovery.to_string().as_bytes(),
+                0o600,
+            )?;
+        }
+        return boot.host.must(["systemctl", "start", "kubelet"]).map(drop);
+    }
+    let join = wait(boot, reporter)?;
+    let discovery = format!("{WORK}/discovery.conf");
+    boot.host.write(&discovery, join.discovery.to_string().as_bytes(), 0o600)?;
+    if boot.host.read("/var/lib/kubelet/config.yaml")?.is_some() {
+        // The power went in the middle of a join. On a node, and only there, a reset is harmless.
+        reporter.event("cleaning up after a join that was cut off");
+        boot.host.run(&Command::new(["kubeadm", "reset", "-f"]))?;
+    }
+    reporter.event("joining the cluster");
+    let joined = Kubeadm { host: boot.host, bundle: boot.bundle, me: boot.me }.join(&discovery);
+    boot.host.remove(&discovery)?;
+    joined
+}
+
+/// Waits for a join object that is good for a while.
+fn wait(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<Join> {
+    let end = boot.clock.elapsed() + WAIT.0;
+    let mut told = false;
+    loop {
+        let found = Join::read(&*boot.world.store);
+        let soon = boot.clock.now() + Duration::from_mins(1);
+        // What is not there yet is denied by S3 to whoever may not list, and a role may take minutes to work.
+        let why = match found {
+            Ok(Some(join)) if join.expires > soon => return Ok(join),
+            Ok(_) => Error::waiting(
+                "joining the cluster",
+                "the state store has no fresh join token: no control plane is up yet, or none has been for two hours",
+            ),
+            Err(e) if matches!(e.kind(), ErrorKind::Denied | ErrorKind::Unreachable) => e,
+            Err(e) => return Err(e),
+        };
+        if boot.clock.elapsed() > end {
+            return Err(why);
+        }
+        if !told {
+            reporter.event("waiting for a control plane to provide a join token");
+            told = true;
+        }
+        boot.clock.sleep(WAIT.1);
+    }
+}
+
+fn expired(boot: &Boot<'_>) -> Result<bool> {
+    let Some(pem) = boot.host.read("/var/lib/kubelet/pki/kubelet-client-current.pem")? else {
+        return Ok(true);
+    };
+    Ok(leaves::end(&pem).is_ok_and(|end| end <= boot.clock.now()))
+}

@@ -1,0 +1,384 @@
+//! Carries out what the table decides, step by step, until the member serves.
+
+use std::collections::BTreeSet;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::gateway::Gateway;
+use super::memory::Memory;
+use super::record::Record;
+use super::{
+    Began, ClusterId, Decision, Disk, Lease, Marker, Member, MemberId, Predecessor, Quorum, Situation, Start,
+    Step, decide, wal,
+};
+use crate::bundle::Etcd;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::machine::Host;
+use crate::store::{Held, Leases, Precondition, Store};
+
+/// The lease for changes of membership.
+pub const CHANGE: &str = "control-plane/change";
+/// How long it is held: more than a learner of 8 GB takes to be in sync.
+const LEASE: Duration = Duration::from_mins(10);
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How long a member may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(2);
+/// The name of the file in the data directory that tells the disk apart. It goes where the data goes.
+pub(crate) const DISK_ID: &str = ".kops-disk";
+
+/// What the runner leaves to others: kubeadm's manifest, names, the snapshot that is to be restored.
+pub trait Environment {
+    /// Starts etcd.
+    ///
+    /// # Errors
+    /// When it is not started.
+    fn start(&mut self, start: &Start) -> Result<()>;
+    /// Stops etcd and waits until it has ended.
+    ///
+    /// # Errors
+    /// When it may still run.
+    fn stop(&mut self) -> Result<()>;
+    /// Whether etcd has been started, now or before a reboot.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn started(&mut self) -> Result<bool>;
+    /// Makes the members' present addresses known under their names.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    fn names(&mut self, records: &[(String, Record)]) -> Result<()>;
+    /// Restores a snapshot of the store into the empty data directory.
+    ///
+    /// # Errors
+    /// When it was not restored; the directory is empty then.
+    fn restore(&mut self, snapshot: &str) -> Result<()>;
+    /// Tells what happens.
+    fn event(&mut self, what: &str);
+    /// The URL of a member's client port; of this machine's own with none.
+    fn client_url(&self, member: Option<&str>) -> String;
+    /// The host and port of a member's peer port.
+    fn peer_address(&self, member: &Member) -> Option<String>;
+}
+
+/// A member on this machine.
+pub struct Runner<'a> {
+    /// The machine.
+    pub host: &'a dyn Host,
+    /// The state store.
+    pub store: &'a dyn Store,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// The other members.
+    pub gateway: &'a Gateway,
+    /// The cluster of etcd.
+    pub etcd: &'a Etcd,
+    /// This machine's member.
+    pub member: &'a str,
+    /// This machine, by the cloud's id.
+    pub instance: &'a str,
+    /// The data directory.
+    pub data: String,
+    /// The address of the machine that was this member before, if it was another one.
+    pub predecessor: Option<String>,
+}
+
+impl std::fmt::Debug for Runner<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runner").field("member", &self.member).finish_non_exhaustive()
+    }
+}
+
+/// The marker, as it is in the store.
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    cluster: ClusterId,
+    by: String,
+}
+
+/// What the store says.
+struct Stored {
+    records: Vec<(String, Record)>,
+    marker: Marker,
+    lease: Lease,
+    restore: Option<String>,
+}
+
+/// All that was seen in one look.
+struct Look {
+    records: Vec<(String, Record)>,
+    disk: Disk,
+    disk_id: String,
+    began: Began,
+    started: bool,
+    marker: Marker,
+    quorum: Option<Quorum>,
+    hearsay: Option<Quorum>,
+    /// The member that answered.
+    by: Option<String>,
+    answering: BTreeSet<MemberId>,
+    lease: Lease,
+    restore: Option<String>,
+}
+
+impl Runner<'_> {
+    /// The marker's key.
+    pub fn marker_key(cluster: &str) -> String {
+        if cluster == "main" {
+            "control-plane/initialized".to_owned()
+        } else {
+            format!("control-plane/initialized-{cluster}")
+        }
+    }
+
+    /// Brings the member to where the API server may start. Returns only then, or when an operator is needed.
+    ///
+    /// # Errors
+    /// When an operator is needed: the message says what for.
+    pub fn run(&self, env: &mut dyn Environment) -> Result<()> {
+        let mut silent_since = self.clock.elapsed();
+        let mut last = String::new();
+        loop {
+            let done = self.turn(env, &mut silent_since, &mut last);
+            match done {
+                Ok(Some(result)) => return result,
+                Ok(None) => {}
+                Err(e) => {
+                    let text = e.to_string();
+                    if text != last {
+                        env.event(&text);
+                        last = text;
+                    }
+                }
+            }
+            self.clock.sleep(PAUSE);
+        }
+    }
+
+    /// One look, one step. Some when it is over.
+    fn turn(
+        &self,
+        env: &mut dyn Environment,
+        silent_since: &mut Duration,
+        last: &mut String,
+    ) -> Result<Option<Result<()>>> {
+        let look = self.look(env)?;
+        env.names(&look.records)?;
+        if self.predecessor.as_ref().is_some_and(|it| connects(&format!("{it}:{}", self.etcd.peer_port))) {
+            *silent_since = self.clock.elapsed();
+        }
+        let silence = match self.predecessor {
+            Some(_) => self.clock.elapsed().saturating_sub(*silent_since),
+            None => Duration::MAX,
+        };
+        let Decision { row, step } = decide(&Situation {
+            me: self.member,
+            spec: &self.etcd.members,
+            disk: look.disk,
+            disk_id: &look.disk_id,
+            began: &look.began,
+            running: look.started,
+            marker: look.marker,
+            quorum: look.quorum.as_ref(),
+            hearsay: look.hearsay.as_ref(),
+            answering: &look.answering,
+            predecessor: Predecessor::Silent(silence),
+            lease: look.lease,
+            restore: look.restore.as_deref(),
+        });
+        let text = told(row, &step);
+        if text != *last {
+            env.event(&text);
+            *last = text;
+        }
+        match step {
+            Step::Stop(why) => return Ok(Some(Err(Error::waiting("starting etcd", why.to_string())))),
+            Step::Serve => return Ok(Some(Ok(()))),
+            step => self.act(step, &look, env)?,
+        }
+        Ok(None)
+    }
+
+    fn look(&self, env: &mut dyn Environment) -> Result<Look> {
+        let mut memory = Memory::read(self.host, &self.etcd.name)?;
+        let disk = wal::read(self.host, &self.data)?;
+        let disk_id = self.disk_id()?;
+        let stored = self.read_store();
+        let reached = stored.is_ok();
+        let Stored { records, marker, lease, restore } = stored.unwrap_or_else(|_| {
+            // The marker is never removed. A machine that has seen it, and has the disk that it ran with, needs no store.
+            let same = disk != Disk::Empty && memory.disk == disk_id;
+            let marker = memory.marker.filter(|_| same).map_or(Marker::Unknown, Marker::Present);
+            Stored { records: Vec::new(), marker, lease: Lease::Unknown, restore: None }
+        });
+        let record = records.iter().find(|(name, _)| name == self.member);
+        let began = match record {
+            Some((_, record)) => record.began.get(&self.etcd.name).cloned().unwrap_or_default(),
+            None if reached => Began::default(),
+            None => Began { disk: memory.disk.clone(), new: false, id: memory.member },
+        };
+        if let (Marker::Present(cluster), true) = (marker, memory.marker.is_none()) {
+            memory.marker = Some(cluster);
+            memory.write(self.host, &self.etcd.name)?;
+        }
+        let started = env.started()?;
+        let others: Vec<&str> = if reached {
+            // A name that nobody has written down costs five seconds of DNS.
+            records.iter().map(|(name, _)| name.as_str()).filter(|it| *it != self.member).collect()
+        } else {
+            self.etcd.members.iter().map(|it| it.name.as_str()).filter(|it| *it != self.member).collect()
+        };
+        let asked = || others.iter().map(|it| Some(*it)).chain(started.then_some(None));
+        let answer = |linearizable| {
+            asked().find_map(|it| {
+                let url = env.client_url(it);
+                self.gateway.members(&url, linearizable).ok().map(|list| (it.map(str::to_owned), list))
+            })
+        };
+        let (by, quorum) = answer(true).map_or((None, None), |(by, list)| (by, Some(list)));
+        let hearsay = if quorum.is_none() && !started { answer(false).map(|(_, list)| list) } else { None };
+        let answering = quorum.iter().flat_map(|it| &it.members).filter(|it| it.name != self.member);
+        let answering = answering
+            .filter(|it| env.peer_address(it).is_some_and(|address| connects(&address)))
+            .map(|it| it.id)
+            .collect();
+        Ok(Look {
+            records,
+            disk,
+            disk_id,
+            began,
+            started,
+            marker,
+            quorum,
+            hearsay,
+            by,
+            answering,
+            lease,
+            restore,
+        })
+    }
+
+    fn read_store(&self) -> Result<Stored> {
+        let mut records = Vec::new();
+        for peer in &self.etcd.members {
+            if let Some(record) = Record::read(self.store, &peer.name)? {
+                records.push((peer.name.clone(), record));
+            }
+        }
+        let marker = match self.store.read(&Self::marker_key(&self.etcd.name))? {
+            None => Marker::Absent,
+            Some(object) => {
+                let mark: Mark = serde_json::from_slice(&object.bytes)
+                    .map_err(|e| Error::invalid("reading the marker", e.to_string()))?;
+                Marker::Present(mark.cluster)
+            }
+        };
+        let leases = Leases { store: self.store, holder: self.instance };
+        let lease = match leases.look(CHANGE, self.clock.now())? {
+            Held::Free => Lease::Free,
+            Held::Mine => Lease::Mine,
+            Held::Other(_) => Lease::Others,
+        };
+        let restore = self.store.read("control/restore")?;
+        let restore = restore
+            .map(|it| String::from_utf8_lossy(&it.bytes).trim().to_owned())
+            .filter(|it| !it.is_empty());
+        Ok(Stored { records, marker, lease, restore })
+    }
+
+    /// What tells this disk apart: a word in the data directory, made when there is none.
+    fn disk_id(&self) -> Result<String> {
+        let path = format!("{}/{DISK_ID}", self.data);
+        if let Some(bytes) = self.host.read(&path)? {
+            return Ok(String::from_utf8_lossy(&bytes).trim().to_owned());
+        }
+        let id = crate::random::word(16)?;
+        self.host.make_directory(&self.data, 0o700)?;
+        self.host.write(&path, id.as_bytes(), 0o600)?;
+        Ok(id)
+    }
+
+    fn act(&self, step: Step, look: &Look, env: &mut dyn Environment) -> Result<()> {
+        let leases = Leases { store: self.store, holder: self.instance };
+        let peer = || env.client_url(look.by.as_deref());
+        match step {
+            Step::Wait(_) | Step::Serve | Step::Stop(_) => Ok(()),
+            Step::SetAside => {
+                env.stop()?;
+                let stamp = self.clock.now().strftime("%Y%m%dT%H%M%SZ");
+                self.host.rename(&self.data, &format!("{}.aside-{stamp}", self.data))
+            }
+            Step::TakeLease => leases.take(CHANGE, self.clock.now(), LEASE).map(drop),
+            Step::Release => leases.release(CHANGE, self.clock.now()),
+            Step::Remove(id) => self.gateway.remove(&peer(), id),
+            Step::AddLearner => {
+                let url = self.etcd.members.iter().find(|it| it.name == self.member).map(|it| it.url.clone());
+                self.gateway.add_learner(&peer(), &url.unwrap_or_default())
+            }
+            Step::Record(began) => {
+                let (_, record) =
+                    look.records.iter().find(|(name, _)| name == self.member).ok_or_else(|| {
+                        Error::waiting("starting etcd", "this member's record is not in the store yet")
+                    })?;
+                let mut record = record.clone();
+                record.began.insert(self.etcd.name.clone(), began);
+                record.write(self.store, self.member)
+            }
+            Step::Restore(snapshot) => env.restore(&snapshot),
+            Step::Start(start) => {
+                env.start(&start)?;
+                let mut memory = Memory::read(self.host, &self.etcd.name)?;
+                memory.data.clone_from(&self.data);
+                memory.disk.clone_from(&look.disk_id);
+                memory.member = match look.disk {
+                    Disk::Holds { member, .. } => Some(member),
+                    Disk::Empty => look.began.id,
+                };
+                memory.write(self.host, &self.etcd.name)
+            }
+            Step::Promote(id) => self.gateway.promote(&peer(), id),
+            Step::CreateMarker(cluster) => {
+                if !self.gateway.healthy(&env.client_url(None)) {
+                    return Err(Error::waiting("starting etcd", "it is not healthy yet"));
+                }
+                let mark = Mark { cluster, by: self.instance.to_owned() };
+                let bytes = serde_json::to_vec(&mark)
+                    .map_err(|e| Error::invalid("writing the marker", e.to_string()))?;
+                self.store.write(&Self::marker_key(&self.etcd.name), &bytes, Precondition::Absent).map(drop)
+            }
+        }
+    }
+}
+
+/// What is told of a decision.
+fn told(row: u8, step: &Step) -> String {
+    let what = match step {
+        Step::Wait(why) | Step::Stop(why) => why.to_string(),
+        Step::SetAside => "this data is no member's any more: set aside".to_owned(),
+        Step::TakeLease => "taking the lease for changes of membership".to_owned(),
+        Step::Remove(id) => format!("removing the lost member {id}"),
+        Step::AddLearner => "adding this member as a learner".to_owned(),
+        Step::Record(_) => "recording that this member begins on an empty disk".to_owned(),
+        Step::Restore(snapshot) => format!("restoring {snapshot}"),
+        Step::Start(Start::New) => "starting as a member of a new cluster".to_owned(),
+        Step::Start(Start::WithData) => "starting with the data on the disk".to_owned(),
+        Step::Start(Start::Existing(_)) => "starting as a member that the others know".to_owned(),
+        Step::Promote(id) => format!("promoting {id} to a voter as soon as it is in sync"),
+        Step::CreateMarker(cluster) => format!("marking cluster {cluster} as begun"),
+        Step::Release => "releasing the lease for changes of membership".to_owned(),
+        Step::Serve => "serving".to_owned(),
+    };
+    if row == 0 { format!("etcd: {what}") } else { format!("etcd, row {row}: {what}") }
+}
+
+fn connects(address: &str) -> bool {
+    let mut found = address.to_socket_addrs().into_iter().flatten();
+    found.any(|it| TcpStream::connect_timeout(&it, CONNECT).is_ok())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! `kops-node keep`, every minute on control planes: what a cluster needs while it runs.
+//!
+//! Each machine keeps its own names and certificates. What is the cluster's is done by one keeper at a time, under a lease,
+//! one thing a pass, and nothing if in doubt: whoever cannot list the cloud's machines approves nothing and deletes
+//! nothing. All of it bears to be done twice, since the lease is a courtesy on some stores.
+
+mod certificates;
+mod joiners;
+mod nodes;
+mod snapshots;
+mod strays;
+mod token;
+
+use std::cell::OnceCell;
+use std::time::Duration;
+
+use crate::boot::{names, once};
+use crate::bundle::{Bundle, Etcd, Keep as Settings};
+use crate::clock::Clock;
+use crate::cloud::Identity;
+use crate::error::{Error, ErrorKind, Result};
+use crate::etcd::record::Record;
+use crate::joining::Machine;
+use crate::kube::Api;
+use crate::kubeadm::Kubeadm;
+use crate::machine::{Host, hosts};
+use crate::store::{Held, Leases};
+use crate::world::World;
+
+/// The lease of the keepers.
+const LEASE: &str = "control-plane/keeper";
+/// How long it is held: as long as nobody joins when a keeper dies. A snapshot may take longer, and is then taken twice.
+const HELD: Duration = Duration::from_mins(3);
+
+/// What a pass works with.
+#[derive(Debug)]
+pub struct Keep<'a> {
+    /// The machine.
+    pub host: &'a dyn Host,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// The bundle.
+    pub bundle: &'a Bundle,
+    /// Its cloud and store.
+    pub world: &'a World,
+    /// Who this machine is.
+    pub me: &'a Identity,
+}
+
+/// The cluster's part of a pass.
+struct Pass<'a> {
+    keep: &'a Keep<'a>,
+    settings: &'a Settings,
+    api: &'a Api,
+    /// Listed when first asked for, once a pass.
+    machines: OnceCell<Result<Vec<Machine>>>,
+}
+
+impl Keep<'_> {
+    /// One pass: what was done, if anything.
+    ///
+    /// # Errors
+    /// The first thing that could not be done. The next pass tries again.
+    pub fn pass(&self, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
+        let etcd =
+            self.bundle.etcd.first().ok_or_else(|| Error::invalid("keeping", "the bundle names no etcd"))?;
+        let settings =
+            self.bundle.keep.as_ref().ok_or_else(|| Error::invalid("keeping", "this is no control plane"))?;
+        if let Some(done) = self.names(etcd)? {
+            return Ok(Some(done));
+        }
+        if let Some(done) = certificates::keep(self, settings)? {
+            return Ok(Some(done));
+        }
+        let api = match Api::local(self.host, "/etc/kubernetes/super-admin.conf", self.bundle.api.port) {
+            Err(e) if e.kind() == ErrorKind::Waiting => return Ok(None), // this machine has not booted yet
+            other => other?,
+        };
+        self.cluster(&api, settings, event)
+    }
+
+    /// The cluster's part, if this keeper has the lease and its API server is ready.
+    fn cluster(&self, api: &Api, settings: &Settings, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
+        if !api.ready() {
+            return Ok(None);
+        }
+        let leases = Leases { store: &*self.world.store, holder: &self.me.id };
+        if leases.take(LEASE, self.clock.now(), HELD)? != Held::Mine {
+            return Ok(None);
+        }
+        let pass = Pass { keep: self, settings, api, machines: OnceCell::new() };
+        let done = pass.first_due(event);
+        // Whoever has found nothing to do hands over only when it dies: the lease ends by itself then.
+        if done.is_err() {
+            leases.release(LEASE, self.clock.now())?;
+        }
+        done
+    }
+
+    /// The members' present addresses.
+    fn names(&self, etcd: &Etcd) -> Result<Option<String>> {
+        let mut records = Vec::new();
+        for peer in &etcd.members {
+            if let Some(record) = Record::read(&*self.world.store, &peer.name)? {
+                records.push((peer.name.clone(), record));
+            }
+        }
+        if records.is_empty() {
+            return Ok(None); // not even this machine has booted
+        }
+        let changed = hosts::write(self.host, &names(self.bundle, &records))?;
+        Ok(changed.then(|| "members of etcd have new addresses".to_owned()))
+    }
+}
+
+impl Pass<'_> {
+    fn first_due(&self, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
+        // What others wait for comes first.
+        let due = [
+            joiners::approve,
+            token::refresh,
+            nodes::label,
+            nodes::forget,
+            strays::remove,
+            snapshots::take,
+            snapshots::prune,
+        ];
+        // What cannot be done keeps nobody from the rest.
+        let mut failed = None;
+        for thing in due {
+            match thing(self) {
+                Ok(Some(done)) => return Ok(Some(done)),
+                Ok(None) => {}
+                Err(e) => failed = failed.or(Some(e)),
+            }
+        }
+        if let Some(e) = failed {
+            return Err(e);
+        }
+        let keep = self.keep;
+        let kubeadm = Kubeadm { host: keep.host, bundle: keep.bundle, me: keep.me };
+        let mut done = None;
+        once::work(keep.bundle, &kubeadm, self.api, &mut |it| {
+            event(it);
+            done = Some(it.to_owned());
+        })?;
+        Ok(done)
+    }
+
+    /// The machines that the cloud lists. This one must be among them: a listing without it is not to be trusted.
+    fn machines(&self) -> Result<&[Machine]> {
+        let listed = self.machines.get_or_init(|| {
+            let machines = self.keep.world.cloud.machines(&self.keep.bundle.cluster)?;
+            if machines.iter().any(|it| it.node_name == self.keep.me.node_name) {
+                Ok(machines)
+            } else {
+                Err(Error::failed("listing the cluster's machines", "the cloud's answer lacks this machine"))
+            }
+        });
+        listed.as_deref().map_err(Clone::clone)
+    }
+}
+
+#[cfg(test)]
+mod tests;

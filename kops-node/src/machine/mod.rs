@@ -1,0 +1,66 @@
+//! What a machine is made of, Kubernetes apart: kernel, packages, files, mounts, units, containerd.
+//!
+//! Each part compares before it changes, so all of it runs at every boot, and an image that was prebuilt needs no
+//! network. Everything goes through [`Host`], and is tested in a directory.
+
+mod containerd;
+mod download;
+mod files;
+mod host;
+pub mod hosts;
+mod kernel;
+mod mounts;
+mod packages;
+mod units;
+
+use crate::bundle::Bundle;
+use crate::error::Result;
+use crate::http::Http;
+
+pub use host::{Command, Host, Output, Real};
+pub use mounts::{mount, mounted};
+pub use units::{install, reload};
+
+/// Where the program keeps its own files.
+pub const WORK: &str = "/var/lib/kops";
+
+/// Makes the machine what the bundle says. `event` is told of each part before it begins.
+///
+/// # Errors
+/// The first part that fails: what it was, and why.
+pub fn prepare(host: &dyn Host, http: &Http, bundle: &Bundle, event: &mut dyn FnMut(&str)) -> Result<()> {
+    let machine = &bundle.machine;
+    event("kernel");
+    kernel::modules(host, &machine.modules)?;
+    kernel::sysctls(host, &machine.sysctls)?;
+    if machine.swap_off {
+        kernel::swap_off(host)?;
+    }
+    event("packages");
+    packages::install(host, &machine.repositories, &machine.packages)?;
+    for download in &machine.downloads {
+        event(&format!("download {}", download.path));
+        download::fetch(host, http, download)?;
+    }
+    event("files");
+    for file in &machine.files {
+        files::write(host, file)?;
+    }
+    for it in &machine.mounts {
+        event(&format!("mount {}", it.path));
+        mounts::mount(host, it)?;
+    }
+    event("units");
+    units::units(host, &machine.units)?;
+    units::hooks(host, &machine.hooks)?;
+    if !bundle.containerd.skip {
+        event("containerd");
+        containerd::configure(host, &bundle.containerd)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

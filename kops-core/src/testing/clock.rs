@@ -1,4 +1,4 @@
-//! A clock that is faster than time.
+//! A clock that runs faster than real time.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::clock::{Clock, SystemClock};
 
-/// Time that flies: pauses and rate limits are those of a cloud, an emulator of it is faster.
+/// A fast clock: delays and rate limits are those of a cloud, but an emulator is faster.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
@@ -30,7 +30,7 @@ pub struct FastClock {
 }
 
 impl FastClock {
-    /// A clock that is so many times as fast as the machine's; its wall clock is the machine's.
+    /// A clock that is `times` times as fast as the system clock; its wall clock is the system's.
     pub fn new(times: u32) -> Self {
         Self { clock: SystemClock::new(), times: times.max(1) }
     }

@@ -1,4 +1,4 @@
-//! What can go wrong with a call, and who decides that it does.
+//! Faults of calls, and the scripts that inject them.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use crate::ErrorKind;
 
-/// What a call does.
+/// The operation of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Op {
-    /// Reads objects.
+    /// Lists objects.
     List,
-    /// Makes an object.
+    /// Creates an object.
     Create,
-    /// Changes an object.
+    /// Updates an object.
     Update,
     /// Deletes an object.
     Delete,
@@ -37,19 +37,19 @@ impl fmt::Display for Op {
     }
 }
 
-/// A call about to be made. Counts start at one.
+/// A call that is about to be made. Counts start at one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call<'a> {
     /// The kind of the objects.
     pub kind: &'a str,
-    /// What it does.
+    /// The operation.
     pub op: Op,
-    /// Which one it is of all calls.
+    /// Its number among all calls.
     pub number: u64,
-    /// Which one it is of the calls with this kind and operation.
+    /// Its number among the calls of this kind and operation.
     pub nth: u64,
-    /// How many calls that change the cloud there have been, this one included; in front of handlers
-    /// ([`Saboteur`](super::Saboteur)) one that repeats another has the number of that one.
+    /// The number of changing calls so far, including this one. In a [`Saboteur`](super::Saboteur), a retried call
+    /// has the number of its first attempt.
     pub mutations: u64,
 }
 
@@ -59,34 +59,34 @@ impl fmt::Display for Call<'_> {
     }
 }
 
-/// What happens to a call.
+/// A fault of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing is done; the answer is an error of this kind.
+    /// The call has no effect and fails with an error of this kind.
     Refuse(ErrorKind),
-    /// It is done, but the answer gets lost: the caller sees [`ErrorKind::Unavailable`].
+    /// The call has its effect, but its response is lost: it fails with [`ErrorKind::Unavailable`].
     Lose,
-    /// The caller dies before anything is done: the call never returns, and no other does either.
+    /// The client dies before the call has an effect: neither this nor any other call returns.
     CrashBefore,
-    /// The caller dies when it is done and before the answer is there.
+    /// The client dies after the call has had its effect, before it returns.
     CrashAfter,
-    /// A created object is not seen by listings for a while, nor by calls that refer to it. Of
-    /// [`MemoryCloud`](super::MemoryCloud) only.
+    /// A created object is not visible for a while, neither to listings nor to calls that refer to it. Only for
+    /// [`MemoryCloud`](super::MemoryCloud).
     Hide(Duration),
-    /// A created object comes out failed. Of [`MemoryCloud`](super::MemoryCloud) only.
+    /// A created object is failed. Only for [`MemoryCloud`](super::MemoryCloud).
     Break,
-    /// A listing's pages hold one object each. Of [`MemoryCloud`](super::MemoryCloud) only.
+    /// The pages of a listing contain one object each. Only for [`MemoryCloud`](super::MemoryCloud).
     ShortPages,
 }
 
-/// Decides what happens to each call.
+/// Decides about the fault of each call.
 pub(super) type Script = Box<dyn FnMut(&Call<'_>) -> Option<Fault> + Send>;
 
-/// Faults at random, the same for the same seed.
+/// Random faults, determined by a seed.
 ///
-/// What happens to a call depends on the seed, its kind, its operation and how many of these there have been,
-/// not on how calls of other kinds interleave with it.
+/// The fault of a call depends on the seed, the kind, the operation and the number of the call among those, not on
+/// the order of calls of different kinds.
 ///
 /// ```
 /// use kops_core::testing::{Chaos, MemoryCloud};
@@ -101,43 +101,43 @@ pub struct Chaos {
 }
 
 impl Chaos {
-    /// No fault at all, so far.
+    /// No faults yet.
     pub fn new(seed: u64) -> Self {
         Self { seed, faults: Vec::new() }
     }
 
-    /// Adds a fault that befalls this part of the calls that it can befall, from 0 to 1.
+    /// Adds a fault with a probability from 0 to 1, for all calls that can have it.
     pub fn fault(mut self, part: f64, fault: Fault) -> Self {
         self.faults.push((part, fault));
         self
     }
 
-    /// This part of the calls is throttled.
+    /// Adds throttling with this probability.
     pub fn throttled(self, part: f64) -> Self {
         self.fault(part, Fault::Refuse(ErrorKind::Throttled))
     }
 
-    /// This part of the calls fails with nothing done.
+    /// Adds failures without an effect with this probability.
     pub fn unavailable(self, part: f64) -> Self {
         self.fault(part, Fault::Refuse(ErrorKind::Unavailable))
     }
 
-    /// This part of the calls is done, and the answer gets lost.
+    /// Adds lost responses with this probability.
     pub fn lost(self, part: f64) -> Self {
         self.fault(part, Fault::Lose)
     }
 
-    /// This part of the created objects is not seen for this long.
+    /// Adds created objects that are not visible for this long, with this probability.
     pub fn hidden(self, part: f64, lag: Duration) -> Self {
         self.fault(part, Fault::Hide(lag))
     }
 
-    /// This part of the created objects comes out failed.
+    /// Adds failed objects with this probability.
     pub fn broken(self, part: f64) -> Self {
         self.fault(part, Fault::Break)
     }
 
-    /// What happens to a call: the first of the faults, in the order they were added, that the dice choose.
+    /// The fault of a call: the first one, in the order of addition, that chance selects.
     pub fn decide(&self, call: &Call<'_>) -> Option<Fault> {
         let mut hasher = DefaultHasher::new();
         (self.seed, call.kind, call.op, call.nth).hash(&mut hasher);
@@ -153,7 +153,7 @@ impl Chaos {
             .map(|(_, fault)| *fault)
     }
 
-    /// The chaos as a script, for [`MemoryCloud::inject`](super::MemoryCloud::inject) and
+    /// Converts it to a script for [`MemoryCloud::inject`](super::MemoryCloud::inject) and
     /// [`Saboteur::inject`](super::Saboteur::inject).
     pub fn script(self) -> impl FnMut(&Call<'_>) -> Option<Fault> + Send + 'static {
         move |call| self.decide(call)

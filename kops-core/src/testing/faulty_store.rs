@@ -1,4 +1,4 @@
-//! A store whose next writes fail as scripted: for tests of whatever is built on a store.
+//! A store with scripted faults, for tests of code that uses stores.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,24 +8,24 @@ use async_trait::async_trait;
 use crate::store::{Entry, MemoryStore, Precondition, Prefix, StateStore, StoreKey, StoredObject, Version};
 use crate::{Error, ErrorKind, Result};
 
-/// What happens to a write.
+/// A fault of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreFault {
-    /// Nothing.
+    /// No fault.
     Pass,
-    /// It fails and does nothing.
+    /// It fails without an effect.
     Refuse,
-    /// It does its work, and its answer is lost.
+    /// It has its effect, but its response is lost.
     LoseAnswer,
-    /// It never returns, having done nothing.
+    /// It has no effect, and never returns.
     Hang,
 }
 
-/// A [`MemoryStore`] that records its calls and lets the scripted faults happen to its writes, in turn. Clones share
-/// their state.
+/// A [`MemoryStore`] that records its calls and injects scripted faults into its writes, in turn. Clones share their
+/// state.
 #[derive(Clone, Debug, Default)]
 pub struct FaultyStore {
-    /// The store underneath, whose calls are neither recorded nor fail.
+    /// The underlying store, whose calls are neither recorded nor fail.
     pub inner: MemoryStore,
     script: Arc<Mutex<VecDeque<StoreFault>>>,
     calls: Arc<Mutex<Vec<String>>>,
@@ -37,7 +37,7 @@ impl FaultyStore {
         lock(&self.script).extend(faults);
     }
 
-    /// The calls since this was last asked, as `verb key`.
+    /// The calls since the last call of this method, as `verb key`.
     pub fn calls(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.calls))
     }
@@ -70,7 +70,7 @@ impl StateStore for FaultyStore {
 
     async fn get(&self, key: &StoreKey) -> Result<Option<StoredObject>> {
         self.note(format!("get {key}"));
-        // Lets the others begin, so that a test can see what runs side by side.
+        // Lets other calls start, so that a test can observe concurrency.
         tokio::task::yield_now().await;
         self.inner.get(key).await
     }

@@ -1,14 +1,13 @@
-//! Clouds to try things on, faults to try them with, and the contract of [`Cloud`](crate::cloud::Cloud) as
-//! code.
+//! Clouds for tests, fault injection, and the conformance suite of [`Cloud`](crate::cloud::Cloud).
 //!
-//! - [`MemoryCloud`] is a whole cloud in memory, or in a file: what examples and embedders' tests run on.
-//! - [`Saboteur`] stands in front of any cloud and makes its calls fail, get lost, or never return.
-//! - [`FaultyStore`] is a state store whose next writes fail as scripted.
-//! - [`FastClock`] lets the pauses of a cloud pass quickly, before an emulator.
-//! - [`Chaos`] decides by a seed which calls that happens to; a closure of your own decides as you like.
+//! - [`MemoryCloud`] is a complete cloud in memory, or in a file, for examples and tests of embedders.
+//! - [`Saboteur`] wraps any cloud and makes calls fail, lose their response, or never return.
+//! - [`FaultyStore`] is a state store with scripted faults.
+//! - [`FastClock`] shortens the delays of a cloud when testing with an emulator.
+//! - [`Chaos`] decides by a seed which calls have faults; alternatively, use a closure.
 //!
-//! Plan and apply read no clock but the cloud's, so a test that starts with tokio's time paused waits for
-//! nothing: hours of settling pass as soon as nobody has anything else to do.
+//! Planning and applying use only the cloud's clock, so a test with tokio's paused clock needs no real time: hours of
+//! waiting pass as soon as all tasks are idle.
 
 mod clock;
 pub mod conformance;

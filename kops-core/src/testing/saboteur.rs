@@ -1,8 +1,8 @@
-//! Faults for any cloud.
+//! Fault injection for any cloud.
 //!
 //! # Known weaknesses
-//! Faults befall whole uses of handlers, before or after: a handler that makes two requests is not interrupted
-//! between them. The contract has a create make one, and tests that kill a process find out who does not.
+//! Faults occur before or after a call of a handler: a handler that makes two requests is not interrupted in between.
+//! According to the contract, a creation makes only one, and tests that kill a process detect violations.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,10 +21,10 @@ use crate::cloud::{
 use crate::graph::{Document, TaskGraph};
 use crate::lower::Native;
 
-/// A cloud with somebody in between who makes calls of its handlers fail, get lost or never return.
+/// Wraps a cloud and makes calls of its handlers fail, lose their response, or never return.
 ///
-/// Works for every cloud, since it knows handlers only: one call here is one use of a handler, however many
-/// requests that is.
+/// It works for every cloud, because it uses handlers only: a call is one call of a handler, regardless of the number
+/// of requests.
 #[derive(Clone)]
 pub struct Saboteur {
     cloud: Arc<dyn Cloud>,
@@ -39,7 +39,7 @@ impl fmt::Debug for Saboteur {
 }
 
 impl Saboteur {
-    /// In front of a cloud; nothing fails so far.
+    /// Wraps a cloud; no faults yet.
     pub fn new(cloud: Arc<dyn Cloud>) -> Self {
         let tap = Arc::new(Tap::default());
         let sabotaged = |inner: &Arc<dyn DynHandler>| -> Arc<dyn DynHandler> {
@@ -49,29 +49,28 @@ impl Saboteur {
         Self { cloud, tap, handlers }
     }
 
-    /// Has calls fail, from now on, as the script says; counts start at zero.
+    /// Injects the faults of a script from now on; counts start at zero.
     pub fn inject(&self, script: impl FnMut(&Call<'_>) -> Option<Fault> + Send + 'static) {
         self.tap.inject(Box::new(script));
     }
 
-    /// Nothing fails any more; counts start at zero.
+    /// Stops injecting faults; counts start at zero.
     pub fn heal(&self) {
         self.tap.reset();
     }
 
-    /// The uses of handlers since the last [`inject`](Self::inject) or [`heal`](Self::heal).
+    /// The calls of handlers since the last [`inject`](Self::inject) or [`heal`](Self::heal).
     pub fn calls(&self) -> Calls {
         self.tap.calls()
     }
 
-    /// The uses of handlers that change something, since then; one that is repeated counts once, however often the
-    /// cloud made it wait.
+    /// The calls of handlers that change something, since then; a call that is retried counts once.
     pub fn steps(&self) -> u64 {
         self.tap.mutations()
     }
 
-    /// Returns as soon as a crash has befallen a call. From then on no call returns: drop whoever makes them,
-    /// then [`revive`](Self::revive) the cloud.
+    /// Returns as soon as a call has crashed. From then on, no call returns: drop the code that makes them, then
+    /// [`revive`](Self::revive) the cloud.
     pub async fn crashed(&self) {
         self.tap.crashed().await;
     }
@@ -82,7 +81,7 @@ impl Saboteur {
     }
 }
 
-#[deny(clippy::missing_trait_methods, reason = "what is not passed on would be lost")]
+#[deny(clippy::missing_trait_methods, reason = "methods that are not forwarded would be lost")]
 impl Cloud for Saboteur {
     fn name(&self) -> &str {
         self.cloud.name()
@@ -122,7 +121,7 @@ struct Sabotaged {
     tap: Arc<Tap>,
 }
 
-#[deny(clippy::missing_trait_methods, reason = "what is not passed on would be lost")]
+#[deny(clippy::missing_trait_methods, reason = "methods that are not forwarded would be lost")]
 #[async_trait]
 impl DynHandler for Sabotaged {
     fn kind(&self) -> &'static str {

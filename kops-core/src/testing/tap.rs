@@ -1,5 +1,5 @@
-//! Where calls are counted and faults come in; shared by [`MemoryCloud`](super::MemoryCloud), at each request,
-//! and [`Saboteur`](super::Saboteur), at each use of a handler.
+//! Counting calls and injecting faults; used by [`MemoryCloud`](super::MemoryCloud) for each request, and by
+//! [`Saboteur`](super::Saboteur) for each call of a handler.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::fault::{Call, Fault, Op, Script};
 use crate::{Error, ErrorKind, Result};
 
-/// How many calls there were.
+/// Numbers of calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
     counts: BTreeMap<(String, Op), u64>,
@@ -29,7 +29,7 @@ impl Calls {
         self.counts.iter().filter(|((_, op), _)| op.mutates()).map(|(_, count)| count).sum()
     }
 
-    /// Calls of one kind and operation.
+    /// Calls of a kind and operation.
     pub fn of(&self, kind: &str, op: Op) -> u64 {
         self.counts.get(&(kind.to_owned(), op)).copied().unwrap_or(0)
     }
@@ -39,12 +39,12 @@ impl Calls {
         self.counts.iter().map(|((kind, op), count)| (format!("{kind}:{op}"), *count))
     }
 
-    /// Every kind and operation with its number.
+    /// The number of calls of each kind and operation.
     pub(super) fn counts(&self) -> impl Iterator<Item = (&str, Op, u64)> {
         self.counts.iter().map(|((kind, op), count)| (kind.as_str(), *op, *count))
     }
 
-    /// The calls that came after `earlier`.
+    /// The calls that were made after `earlier`.
     pub fn since(&self, earlier: &Self) -> Self {
         let mut since = self.clone();
         for (call, count) in &mut since.counts {
@@ -53,7 +53,7 @@ impl Calls {
         since
     }
 
-    /// The most calls that were under way at once.
+    /// The maximum number of concurrent calls.
     pub fn most_in_flight(&self) -> usize {
         self.most_in_flight
     }
@@ -71,7 +71,7 @@ struct State {
     in_flight: usize,
     number: u64,
     mutations: u64,
-    /// Mutations that may be repeated, by what tells them apart, with their numbers.
+    /// Mutations that may be retried, by their identity, with their numbers.
     known: BTreeMap<String, u64>,
     script: Option<Script>,
 }
@@ -83,12 +83,12 @@ impl fmt::Debug for Tap {
 }
 
 impl Tap {
-    /// Counts from zero, and faults as the script says from now on.
+    /// Resets the counts, and injects the faults of a script from now on.
     pub(super) fn inject(&self, script: Script) {
         self.start_over(Some(script));
     }
 
-    /// Counts from zero, and no more faults.
+    /// Resets the counts, and stops injecting faults.
     pub(super) fn reset(&self) {
         self.start_over(None);
     }
@@ -102,24 +102,24 @@ impl Tap {
         self.lock().calls.clone()
     }
 
-    /// How many mutations there were, each counted once however often it was repeated.
+    /// The number of mutations, each counted once regardless of retries.
     pub(super) fn mutations(&self) -> u64 {
         self.lock().mutations
     }
 
-    /// Returns when a crash has come.
+    /// Returns after a crash.
     pub(super) async fn crashed(&self) {
-        // The sender is `self`'s: it is not gone while this waits.
+        // The sender belongs to `self`, so it exists while this waits.
         let _ = self.dead.subscribe().wait_for(|dead| *dead).await;
     }
 
-    /// Lets calls through again after a crash. Those that were under way never return.
+    /// Lets calls through again after a crash. Those in flight never return.
     pub(super) fn revive(&self) {
         self.dead.send_replace(false);
     }
 
-    /// Makes a call: counts it and has the script's fault befall it. Faults that are the server's to carry
-    /// out are handed to `work`. A mutation that repeats the one of the same `identity` has its number.
+    /// Makes a call: counts it and injects the script's fault. Faults that the server has to implement are passed to
+    /// `work`. A mutation with the `identity` of an earlier one has its number.
     pub(super) async fn call<T, F: Future<Output = Result<T>>>(
         &self,
         kind: &str,
@@ -140,7 +140,7 @@ impl Tap {
         match fault {
             Some(Fault::Lose) => Err(injected(ErrorKind::Unavailable, kind, op)),
             Some(Fault::CrashAfter) => self.die().await,
-            // A crash elsewhere, meanwhile, takes the whole caller along.
+            // A crash elsewhere in the meantime also stops this call.
             _ if *self.dead.borrow() => pending().await,
             _ => done,
         }
@@ -173,13 +173,13 @@ impl Tap {
         pending().await
     }
 
-    // A panic elsewhere leaves counters, at worst, one off.
+    // A panic elsewhere leaves counters off by one, at worst.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A call under way.
+/// A call in flight.
 struct Flight<'a>(&'a Tap);
 
 impl Drop for Flight<'_> {

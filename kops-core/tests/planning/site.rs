@@ -42,11 +42,11 @@ impl MemoryKind for Host {
         if field == "zone" { Mutability::Replace } else { Mutability::InPlace }
     }
 
-    fn born(wanted: &Host<Closed>) -> Host<Closed> {
+    fn after_create(wanted: &Host<Closed>) -> Host<Closed> {
         Host { address: Setting::To("192.0.2.1".to_owned()), ..wanted.clone() }
     }
 
-    fn keep(wanted: &mut Host<Closed>, before: &Host<Closed>) {
+    fn merge(wanted: &mut Host<Closed>, before: &Host<Closed>) {
         if wanted.address.is_unmanaged() {
             wanted.address = before.address.clone();
         }

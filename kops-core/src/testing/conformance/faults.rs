@@ -1,4 +1,4 @@
-//! Rules about what goes wrong.
+//! Rules for failures.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::graph::{Lifecycle, TaskGraph};
 use crate::testing::{Fault, Op};
 use crate::{Error, ErrorKind, Result, RunOptions};
 
-/// Calls that are throttled are repeated until they are not.
+/// Calls that are throttled are retried until they succeed.
 pub async fn throttled(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "throttled", async |stage| {
         let graph = stage.graph()?;
         for graph in [graph, TaskGraph::default()] {
             stage.cloud.inject(|call| (call.nth % 2 == 1).then_some(Fault::Refuse(ErrorKind::Throttled)));
             let (plan, report) = stage.try_apply(&graph).await?;
-            ensure(report.is_complete(), || format!("throttling was not survived: {report}"))?;
+            ensure(report.is_complete(), || format!("the run failed because of throttling: {report}"))?;
             is_accounted_for(&plan, &report)?;
             stage.cloud.heal();
             stage.is_as(&graph).await?;
@@ -27,19 +27,19 @@ pub async fn throttled(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-/// When answers get lost after the work was done, nothing is made twice, and one run is enough.
+/// If responses are lost after the call was carried out, nothing is created twice, and one run is sufficient.
 pub async fn lost_answers(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "lost_answers", async |stage| {
         let graph = stage.graph()?;
         for graph in [graph.clone(), TaskGraph::default()] {
-            // The answers to every other call of a kind and operation; all of them would be an outage.
+            // Every other response of a kind and operation is lost; losing all would be an outage.
             stage.cloud.inject(|call| (call.op.mutates() && call.nth % 2 == 1).then_some(Fault::Lose));
             let (_, report) = stage.try_apply(&graph).await?;
-            ensure(report.is_complete(), || format!("lost answers were not survived: {report}"))?;
+            ensure(report.is_complete(), || format!("the run failed because of lost responses: {report}"))?;
             stage.cloud.heal();
             stage.is_as(&graph).await?;
         }
-        // And each creation's alone, with everything else as it should be.
+        // Then only that of each creation.
         let mut creations: BTreeMap<String, u64> = BTreeMap::new();
         let native = stage.native()?;
         let made = native.tasks().filter(|task| !matches!(task.lifecycle, Lifecycle::Shared { .. }));
@@ -64,14 +64,14 @@ pub async fn lost_answers(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-/// Whatever step fails, the others are carried out as far as they can be, everything is reported, and the next
-/// run does the rest.
+/// Whichever step fails, the others are carried out as far as possible, everything is reported, and the next run does
+/// the rest.
 pub async fn failed_anywhere(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "failed_anywhere", async |stage| at_each_step(&stage, Mishap::Refused).await).await
 }
 
-/// Whatever call the client dies at, before it was carried out or after, the next run converges: no duplicate,
-/// no orphan.
+/// Whichever call the client dies at, before or after it was carried out, the next run converges: no duplicates, no
+/// orphans.
 pub async fn crashed_anywhere(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "crashed_anywhere", async |stage| {
         at_each_step(&stage, Mishap::CrashBefore).await?;
@@ -80,7 +80,7 @@ pub async fn crashed_anywhere(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-/// A cancelled run ends, says what it has not done, and the next run does it.
+/// A cancelled run ends, reports what it has not done, and the next run does it.
 pub async fn cancelled(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "cancelled", async |stage| at_each_step(&stage, Mishap::Cancelled).await).await
 }
@@ -94,7 +94,7 @@ enum Mishap {
     Cancelled,
 }
 
-/// Makes the graph and deletes it, again and again, each time with a mishap at another step of both.
+/// Applies the graph and deletes it, repeatedly, each time with a mishap at another step of both.
 async fn at_each_step(stage: &Stage<'_>, mishap: Mishap) -> Result<Verdict> {
     let (graph, nothing) = (stage.graph()?, TaskGraph::default());
     let (to_make, to_delete) = stage.count_steps(&graph).await?;
@@ -135,7 +135,7 @@ async fn fail_at(stage: &Stage<'_>, step: u64, graph: &TaskGraph) -> Result<()> 
     });
     let (plan, report) = stage.try_apply(graph).await?;
     stage.cloud.heal();
-    ensure(report.failed.len() == 1, || format!("one call was refused, and the report says: {report}"))?;
+    ensure(report.failed.len() == 1, || format!("one call failed, but the report is: {report}"))?;
     is_accounted_for(&plan, &report)
 }
 
@@ -158,6 +158,6 @@ async fn cancel_at(stage: &Stage<'_>, step: u64, graph: &TaskGraph) -> Result<()
     let plan = engine.plan(graph).await?;
     let report = engine.apply_now_with(&plan, RunOptions::new().cancel(cancel)).await?;
     stage.cloud.heal();
-    ensure(report.failed.is_empty(), || format!("a cancelled run tells of failures: {report}"))?;
+    ensure(report.failed.is_empty(), || format!("a cancelled run reports failures: {report}"))?;
     is_accounted_for(&plan, &report)
 }

@@ -1,6 +1,6 @@
-//! The contract of [`Cloud`] and [`Handler`](crate::cloud::Handler) as code that any provider runs.
+//! The contract of [`Cloud`] and [`Handler`](crate::cloud::Handler) as tests for any provider.
 //!
-//! A provider says in a [`Fixture`] what to make of it, and calls [`run`] from one test:
+//! A provider describes in a [`Fixture`] what to test, and calls [`run`] from one test:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -36,14 +36,14 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
 //! let report = conformance::run(&Memory(Arc::new(MemoryCloud::new()))).await;
 //! println!("{report}");
-//! // What this fixture cannot do is said, and never counts as held.
+//! // Rules that this fixture cannot check are skipped, and do not count as held.
 //! report.assert_held(&["deleted", "foreign", "taken_name", "elsewhere", "pages", "budget", "unsupported", "secrets"]);
 //! # });
 //! ```
 //!
-//! Each rule is a function of its own too, so that a test can run one. Rules work in scopes of their own and
-//! clean up after themselves; faults come in by a [`Saboteur`](super::Saboteur), so a provider needs nothing
-//! for them. What a fixture cannot do, the report says: a rule is *skipped* with the reason, never passed.
+//! Each rule is also a separate function, so that a test can run a single one. Rules use separate scopes and clean up
+//! afterwards; faults are injected by a [`Saboteur`](super::Saboteur), so a provider need not support that. If the
+//! fixture lacks something, the report says so: the rule is *skipped* with the reason, and does not count as held.
 
 mod faults;
 mod ownership;
@@ -70,26 +70,26 @@ pub use places::elsewhere;
 pub use planning::{changed, classified, drifted, lowered, repeated, stable, stale};
 pub use reading::{budget, pages, secrets, unsupported};
 
-/// A provider to be tested, and what to test it with.
+/// A provider to be tested, and the data for testing it.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// The cloud: the same one each time, in whatever state it is by then.
+    /// The cloud: always the same one, in its current state.
     fn cloud(&self) -> Arc<dyn Cloud>;
 
-    /// What is made: every kind that the provider has, and of each no more than needed, since some rules make
-    /// and delete it twice for each of its objects. Graphs of two scopes must be able to exist side by side.
+    /// The graph to apply: every kind of the provider, but no more objects than necessary, because some rules apply
+    /// and delete it twice for each object. Graphs of two scopes must be able to coexist.
     fn graph(&self, scope: &Scope) -> Result<TaskGraph>;
 
-    /// Changes of that graph, with what the plan for each must say: in place and by replacement, a task more and
-    /// a task fewer.
+    /// Edits of that graph, with the expected plan of each: updates and replacements, an additional task and a
+    /// removed one.
     fn edits(&self, scope: &Scope) -> Result<Vec<Edit>>;
 
-    /// The scope that a rule works in.
+    /// The scope that a rule uses.
     fn scope(&self, rule: &str) -> Scope {
         Scope::new(format!("{rule}.conformance"))
     }
 
-    /// For how long the engine tries again: short, but longer than the cloud's own hiccups.
+    /// The engine's retry policy: short, but longer than the cloud's own disruptions.
     fn retry(&self) -> RetryPolicy {
         RetryPolicy {
             base: Duration::from_millis(10),
@@ -98,32 +98,32 @@ pub trait Fixture: Send + Sync {
         }
     }
 
-    /// The rules that try every step try only each so-manieth: for clouds too slow to try them all.
+    /// Rules that test every step test only every n-th: for clouds that are too slow to test all.
     fn stride(&self) -> usize {
         1
     }
 
-    /// Returns when the cloud has done with all requests, those of a client that is dead among them; for clouds that
-    /// may take longer than a moment.
+    /// Returns when the cloud has finished all requests, including those of a dead client; for clouds that may take
+    /// longer than a moment.
     async fn quiet(&self) {}
 
-    /// How many requests the cloud has answered so far, if that can be counted.
+    /// The number of requests that the cloud has received so far, if they can be counted.
     fn requests(&self) -> Option<Requests> {
         None
     }
 
-    /// Everything that there is, whoever's it is, if that can be found out.
+    /// All existing objects, regardless of their owner, if they can be listed.
     async fn inventory(&self) -> Result<Option<Vec<Item>>> {
         Ok(None)
     }
 
-    /// Makes objects of the graph's kinds that belong to nobody's scope; `false` if that cannot be done.
+    /// Creates objects of the graph's kinds that no scope owns; `false` if that is not possible.
     async fn plant(&self) -> Result<bool> {
         Ok(false)
     }
 
-    /// Makes an object that belongs to nobody's scope and has the name that a task of the graph wants, and says
-    /// which task; `None` if there are no such names.
+    /// Creates an object that no scope owns, with the name of a task of the graph, and returns the task; `None` if
+    /// there are no such names.
     async fn take_name(&self, _scope: &Scope) -> Result<Option<Key>> {
         Ok(None)
     }
@@ -133,46 +133,47 @@ pub trait Fixture: Send + Sync {
         None
     }
 
-    /// The graph in that region, where it is another one: zones have other names, say.
+    /// The graph in that region, if it differs: zones have other names, for example.
     fn graph_elsewhere(&self, scope: &Scope) -> Result<TaskGraph> {
         self.graph(scope)
     }
 
-    /// Deletes what [`plant`](Self::plant) and [`take_name`](Self::take_name) made.
+    /// Deletes what [`plant`](Self::plant) and [`take_name`](Self::take_name) created.
     async fn uproot(&self) -> Result<()> {
         Ok(())
     }
 
-    /// A graph with something that the cloud cannot do, and the task in question; `None` if it can do all.
+    /// A graph with something that the cloud does not support, and the task concerned; `None` if it supports
+    /// everything.
     fn unsupported(&self, _scope: &Scope) -> Result<Option<(TaskGraph, Key)>> {
         Ok(None)
     }
 
-    /// A graph with more objects than a page of the cloud's listings holds; `None` if that would take too long.
+    /// A graph with more objects than a page of the cloud's listings; `None` if that would take too long.
     fn many(&self, _scope: &Scope) -> Result<Option<Many>> {
         Ok(None)
     }
 
-    /// A secret text that occurs in the graph; `None` if no kind takes secrets.
+    /// A secret text that occurs in the graph; `None` if no kind has secrets.
     fn secret(&self) -> Option<&str> {
         None
     }
 
-    /// Whether objects of a native kind can be retained by themselves: those inside others may not be.
+    /// Whether objects of a native kind can be retained by themselves, which those inside others may not be.
     fn can_retain(&self, _kind: &str) -> bool {
         true
     }
 
-    /// Hears what came of a rule as soon as it is known: for suites that take long.
+    /// Receives the verdict on a rule as soon as it is known: for suites that take long.
     fn heard(&self, _rule: &str, _verdict: &Verdict) {}
 
-    /// Whether objects of a native kind can be used as somebody else's.
+    /// Whether objects of a native kind can be shared.
     fn can_share(&self, _kind: &str) -> bool {
         true
     }
 }
 
-/// A change of a fixture's graph.
+/// An edit of a fixture's graph.
 #[derive(Clone, Debug)]
 pub struct Edit {
     name: String,
@@ -189,13 +190,13 @@ struct Expected {
 }
 
 impl Edit {
-    /// A change, in words, and the graph after it.
+    /// An edit with its name, and the graph after it.
     pub fn new(name: impl Into<String>, graph: TaskGraph) -> Self {
         Self { name: name.into(), graph, expected: Vec::new() }
     }
 
-    /// The plan for it must say this about a native task, written `Kind/name`: what is done, and for updates and
-    /// replacements exactly which fields change.
+    /// Sets what the plan must contain for a native task, written `Kind/name`: the action, and for updates and
+    /// replacements exactly the fields that change.
     pub fn expect(mut self, task: &str, action: Action, fields: &[&str]) -> Self {
         let fields = fields.iter().map(|&field| field.to_owned()).collect();
         self.expected.push(Expected { task: task.to_owned(), action, fields });
@@ -203,23 +204,23 @@ impl Edit {
     }
 }
 
-/// How many requests a cloud has answered.
+/// The number of requests that a cloud has received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requests {
-    /// All.
+    /// All requests.
     pub total: u64,
     /// Those that change something.
     pub mutating: u64,
 }
 
-/// Something that exists in a cloud.
+/// An object that exists in a cloud.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    /// The kind, as the provider names it.
+    /// The kind, as named by the provider.
     pub kind: String,
     /// The identifier.
     pub id: String,
-    /// What it is like, as far as it should stay so when nobody touches it.
+    /// Its content, as far as it is constant while the object is not changed.
     pub content: Document,
 }
 
@@ -228,26 +229,26 @@ pub struct Item {
 pub struct Many {
     /// The graph.
     pub graph: TaskGraph,
-    /// How many more requests it takes to list its objects than those of the fixture's own graph: its further
+    /// How many more requests listing its objects takes than listing those of the fixture's own graph: its additional
     /// pages.
     pub further_requests: u64,
 }
 
-/// What came of a rule.
+/// The verdict on a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The rule holds.
     Held,
-    /// The fixture lacks what it takes to find out; says what.
+    /// The fixture cannot check it; contains the reason.
     Skipped(String),
-    /// The rule is broken; says how.
+    /// The rule is broken; contains what was observed.
     Broken(String),
 }
 
-/// What came of all rules.
+/// The verdicts on all rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConformanceReport {
-    /// The rules by name, in the order they ran.
+    /// The verdicts by rule, in the order they ran.
     pub rules: Vec<(&'static str, Verdict)>,
 }
 
@@ -263,10 +264,10 @@ impl ConformanceReport {
         skipped.map(|(name, _)| *name).collect()
     }
 
-    /// That all rules hold, but for these that the fixture cannot find out about.
+    /// Asserts that all rules hold, except the listed ones, which the fixture cannot check.
     ///
     /// # Panics
-    /// With a line for each rule, when one is broken or others were skipped.
+    /// With a line for each rule, if one is broken or other rules were skipped.
     #[track_caller]
     pub fn assert_held(&self, skipped: &[&str]) {
         assert!(self.is_clean(), "{self}");
@@ -317,14 +318,13 @@ const RULES: [(&str, Rule); 23] = [
     ("secrets", |fixture| Box::pin(secrets(fixture))),
 ];
 
-/// The names of the rules, in the order they run; what they promise is in the
-/// [guide](crate::guide::write_a_provider).
+/// The names of the rules, in the order they run; the [guide](crate::guide::write_a_provider) documents them.
 pub fn rules() -> impl Iterator<Item = &'static str> {
     RULES.iter().map(|(name, _)| *name)
 }
 
-/// Whether a rule makes the graph again and again, with something else going wrong each time. These take as long as all
-/// others together: a test for each half, on accounts of their own, lets the two run side by side.
+/// Whether a rule applies the graph repeatedly with different faults. These rules take as long as all others
+/// together: two tests, with separate accounts, can run both halves concurrently.
 ///
 /// ```
 /// use kops_core::testing::conformance;
@@ -336,12 +336,12 @@ pub fn goes_wrong(rule: &str) -> bool {
     ["throttled", "lost_answers", "failed_anywhere", "crashed_anywhere", "cancelled"].contains(&rule)
 }
 
-/// Runs every rule, one after the other.
+/// Runs all rules, one after the other.
 pub async fn run(fixture: &dyn Fixture) -> ConformanceReport {
     run_only(fixture, |_| true).await
 }
 
-/// Runs the rules whose names `wanted` chooses.
+/// Runs the rules that `wanted` selects.
 pub async fn run_only(fixture: &dyn Fixture, wanted: impl Fn(&str) -> bool) -> ConformanceReport {
     let mut report = ConformanceReport::default();
     for (name, rule) in RULES.iter().filter(|(name, _)| wanted(name)) {
@@ -352,7 +352,7 @@ pub async fn run_only(fixture: &dyn Fixture, wanted: impl Fn(&str) -> bool) -> C
     report
 }
 
-/// A rule is broken.
+/// The error of a broken rule.
 fn broken(how: impl Into<String>) -> Error {
     Error::new(ErrorKind::Failed, how)
 }

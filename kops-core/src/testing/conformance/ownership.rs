@@ -1,4 +1,4 @@
-//! Rules about whose objects are whose.
+//! Rules for ownership.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph};
 use crate::plan::Action;
 use crate::{Error, ErrorKind, Result};
 
-/// After a deletion the cloud is as it was before the creation, object for object.
+/// After a deletion, the cloud is as it was before the creation, object by object.
 pub async fn deleted(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "deleted", async |stage| {
         let before = stage.inventory().await?;
@@ -21,13 +21,13 @@ pub async fn deleted(fixture: &dyn Fixture) -> Verdict {
                 Some(difference) => Err(broken(format!("not as before: {difference}"))),
                 None => Ok(Verdict::Held),
             },
-            _ => Ok(skipped("tell everything that there is")),
+            _ => Ok(skipped("list all objects")),
         }
     })
     .await
 }
 
-/// Objects of others, of another scope's and of nobody's, stay as they are, whatever happens beside them.
+/// Foreign objects, of another scope or of none, are not changed by any run.
 pub async fn foreign(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "foreign", async |stage| {
         let theirs = Stage::new(fixture, fixture.scope("theirs"));
@@ -53,16 +53,16 @@ async fn beside(fixture: &dyn Fixture, stage: &Stage<'_>, theirs: &Stage<'_>) ->
     match (before, stage.inventory().await?) {
         (Some(before), Some(after)) => {
             if let Some(difference) = difference(&before, &after) {
-                return Err(broken(format!("others' objects are not as before: {difference}")));
+                return Err(broken(format!("foreign objects were changed: {difference}")));
             }
         }
-        _ => return Ok(skipped("tell everything that there is; another scope's objects are as they were")),
+        _ => return Ok(skipped("list all objects; another scope's objects are unchanged")),
     }
-    let by_scope = "plant objects; another scope's objects are as they were";
+    let by_scope = "plant objects; another scope's objects are unchanged";
     Ok(if planted { Verdict::Held } else { skipped(by_scope) })
 }
 
-/// A task whose name somebody else's object has is refused when planned.
+/// A task whose name is used by a foreign object is rejected when planning.
 pub async fn taken_name(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "taken_name", async |stage| {
         let outcome = taken(fixture, &stage).await;
@@ -74,19 +74,19 @@ pub async fn taken_name(fixture: &dyn Fixture) -> Verdict {
 
 async fn taken(fixture: &dyn Fixture, stage: &Stage<'_>) -> Result<Verdict> {
     let Some(key) = fixture.take_name(&stage.scope).await? else {
-        return Ok(skipped("take a name"));
+        return Ok(skipped("use a task's name"));
     };
     stage.cloud.heal();
-    let error = must_fail(stage.engine().plan(&stage.graph()?).await, "a taken name")?;
+    let error = must_fail(stage.engine().plan(&stage.graph()?).await, "a name in use")?;
     ensure(error.to_string().contains(key.as_str()), || format!("{key} is not named: {error}"))?;
-    ensure(stage.cloud.calls().mutating() == 0, || "something was changed all the same".to_owned())?;
-    // The scope's own objects can be deleted all the same, and that one is not among them.
+    ensure(stage.cloud.calls().mutating() == 0, || "something was changed nevertheless".to_owned())?;
+    // The scope's own objects can still be deleted, and the foreign one is not among them.
     let plan = stage.engine().plan(&TaskGraph::default()).await?;
-    ensure(plan.is_empty(), || format!("somebody else's object would be deleted: {plan}"))?;
+    ensure(plan.is_empty(), || format!("a foreign object would be deleted: {plan}"))?;
     Ok(Verdict::Held)
 }
 
-/// Objects of others can be used and are not touched; one that does not exist is an error that names the task.
+/// Shared objects can be used and are not changed; one that does not exist is an error that names the task.
 pub async fn shared(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "shared", async |stage| {
         let theirs = Stage::new(fixture, fixture.scope("theirs"));
@@ -112,10 +112,10 @@ async fn sharing(fixture: &dyn Fixture, stage: &Stage<'_>, theirs: &Stage<'_>) -
     let graph = graph.build()?;
     let plan = stage.engine().plan(&graph).await?;
     ensure(plan.is_empty() && plan.unchanged.len() == objects.len(), || {
-        format!("sharing {} objects is something to do: {plan}", objects.len())
+        format!("the plan for {} shared objects is not empty: {plan}", objects.len())
     })?;
     let plan = stage.engine().plan(&TaskGraph::default()).await?;
-    ensure(plan.is_empty(), || format!("what was shared would be deleted: {plan}"))?;
+    ensure(plan.is_empty(), || format!("a shared object would be deleted: {plan}"))?;
 
     let mut graph = TaskGraph::builder();
     let missing = Key::new(first.kind(), "missing");
@@ -125,8 +125,8 @@ async fn sharing(fixture: &dyn Fixture, stage: &Stage<'_>, theirs: &Stage<'_>) -
     Ok(Verdict::Held)
 }
 
-/// A task that has been renamed keeps its object, which is marked anew, where the kind can; where it cannot, that is said
-/// when planning.
+/// A task that was renamed keeps its object, which is marked again, if the kind supports that; otherwise it is
+/// rejected when planning.
 pub async fn adopted(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "adopted", async |stage| {
         let native = stage.native()?;
@@ -137,28 +137,33 @@ pub async fn adopted(fixture: &dyn Fixture) -> Verdict {
         let cannot = native.tasks().filter(own).find(|task| !can(task));
         if let Some(cannot) = cannot {
             let (graph, _) = renamed(&native, cannot)?;
-            let error = must_fail(stage.engine().plan(&graph).await, "the new name of what cannot have one")?;
-            ensure(error.kind() == ErrorKind::Unsupported, || format!("refused as something else: {error}"))?;
+            let error = must_fail(
+                stage.engine().plan(&graph).await,
+                "renaming a task whose object cannot be marked again",
+            )?;
+            ensure(error.kind() == ErrorKind::Unsupported, || {
+                format!("rejected with the wrong kind: {error}")
+            })?;
         }
         let Some(task) = native.tasks().filter(own).find(can) else {
-            let nothing = || skipped("make an object that could have another name");
+            let nothing = || skipped("create an object whose task can be renamed");
             return Ok(if cannot.is_some() { Verdict::Held } else { nothing() });
         };
         let (graph, key) = renamed(&native, task)?;
         let plan = stage.apply(&graph).await?;
         let [change] = &plan.changes[..] else {
-            return Err(broken(format!("a new name for {} changes more than that: {plan}", task.key)));
+            return Err(broken(format!("renaming {} changes more than that: {plan}", task.key)));
         };
         ensure(change.task == key && change.action == Action::Adopt, || format!("not adopted: {plan}"))?;
         let snapshot = stage.engine().observe(&graph).await?;
         let object = snapshot.owned().find(|(owner, _)| *owner == key).map(|(_, it)| it.object.id.clone());
-        ensure(object == change.id, || format!("{key} is {object:?} now, and was {:?}", change.id))?;
+        ensure(object == change.id, || format!("{key} is {object:?} now, but was {:?}", change.id))?;
         Ok(Verdict::Held)
     })
     .await
 }
 
-/// The graph with another name for one of its tasks, which no other refers to; and its new key.
+/// The graph with one task renamed, to which no other refers; and its new key.
 fn renamed(graph: &TaskGraph, task: &Task) -> Result<(TaskGraph, Key)> {
     let key = Key::new(task.key.kind(), &format!("{}-renamed", task.key.name()));
     let mut builder = TaskGraph::builder();
@@ -178,20 +183,20 @@ fn share(key: &Key, id: &str) -> Task {
     Task::new(key.clone(), Document::default(), lifecycle)
 }
 
-/// What is retained is not deleted, and what is only created is not changed.
+/// Retained objects are not deleted, and create-only ones are not changed.
 pub async fn lifecycles(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "lifecycles", async |stage| {
         let native = stage.native()?;
-        // Something that nothing else needs, so that the rest can go without it.
+        // A task that no other needs, so that the rest can be deleted without it.
         let needed = |key: &Key| native.tasks().any(|task| task.edges.iter().any(|edge| edge.on == *key));
         let fits = |key: &Key| !needed(key) && fixture.can_retain(key.kind());
         let leaf = native.tasks().map(|task| &task.key).rfind(|key| fits(key));
-        let leaf = leaf.ok_or_else(|| broken("nothing in the graph can be retained by itself"))?;
+        let leaf = leaf.ok_or_else(|| broken("no object of the graph can be retained by itself"))?;
         let retained = with_lifecycle(&native, |task| (task.key == *leaf).then_some(Lifecycle::Retained))?;
         stage.apply(&retained).await?;
         let plan = stage.engine().plan(&TaskGraph::default()).await?;
-        ensure(plan.change(leaf).is_none(), || format!("{leaf} is retained and would be deleted: {plan}"))?;
-        ensure(!plan.warnings.is_empty(), || format!("that {leaf} stays is not told: {plan}"))?;
+        ensure(plan.change(leaf).is_none(), || format!("{leaf} is retained, but would be deleted: {plan}"))?;
+        ensure(!plan.warnings.is_empty(), || format!("there is no warning that {leaf} is kept: {plan}"))?;
         delete_by_hand(&stage, leaf).await?;
         stage.clear().await?;
 
@@ -202,7 +207,9 @@ pub async fn lifecycles(fixture: &dyn Fixture) -> Verdict {
             let plan = stage.engine().plan(&created).await?;
             let change =
                 plan.changes.iter().find(|change| matches!(change.action, Action::Update | Action::Replace));
-            ensure(change.is_none(), || format!("{}: changed though only to be created: {plan}", edit.name))?;
+            ensure(change.is_none(), || {
+                format!("{}: a create-only object would be changed: {plan}", edit.name)
+            })?;
         }
         Ok(Verdict::Held)
     })
@@ -228,7 +235,7 @@ async fn delete_by_hand(stage: &Stage<'_>, key: &Key) -> Result<()> {
             waits -= 1;
             stage.cloud.clock().sleep(handler.timing().poll).await;
             if waits == 0 {
-                return Err(Error::new(ErrorKind::DeadlineExceeded, format!("{key} does not vanish")));
+                return Err(Error::new(ErrorKind::DeadlineExceeded, format!("{key} does not disappear")));
             }
         }
     }

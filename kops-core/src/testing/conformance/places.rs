@@ -1,4 +1,4 @@
-//! Rules about scopes of one name: within places, and in several regions of an account.
+//! Rules for scopes of the same name in different places and regions.
 
 use super::stage::{Stage, play, skipped};
 use super::{Fixture, Verdict, broken, ensure};
@@ -6,8 +6,8 @@ use crate::graph::TaskGraph;
 use crate::plan::Action;
 use crate::{Error, ErrorKind, Result};
 
-/// What a scope of the same name has, within a place or in another region, is somebody else's: it is neither changed
-/// nor deleted, and a plan that wants a name of it is refused.
+/// Objects of a scope of the same name, within a place or in another region, are foreign: they are neither changed
+/// nor deleted, and a plan that requests one of their names is rejected.
 pub async fn elsewhere(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "elsewhere", async |stage| {
         let placed = Stage::new(fixture, stage.scope.clone().within("a"));
@@ -15,7 +15,7 @@ pub async fn elsewhere(fixture: &dyn Fixture) -> Verdict {
         placed.clear().await?;
         outcome?;
         let Some(cloud) = fixture.elsewhere() else {
-            return Ok(skipped("connect to another region; scopes within places are told apart"));
+            return Ok(skipped("connect to another region; scopes within places are distinguished"));
         };
         let there = Stage::on(fixture, cloud, stage.scope.clone());
         let outcome = beside_a_region(fixture, &stage, &there).await;
@@ -43,9 +43,9 @@ async fn beside_a_region(fixture: &dyn Fixture, stage: &Stage<'_>, there: &Stage
             let touched = plan.changes.iter().find(|change| change.action != Action::Create);
             ensure(touched.is_none(), || format!("something in another region would be changed: {plan}"))?;
         }
-        // A name that an account has once is taken.
+        // Names that are unique in an account are in use.
         Err(error) => {
-            ensure(is_taken(&error), || format!("refused for another reason than a name: {error}"))?;
+            ensure(is_taken(&error), || format!("rejected for a reason other than a name: {error}"))?;
         }
     }
     there.is_as(&graph).await.map(drop)
@@ -53,7 +53,7 @@ async fn beside_a_region(fixture: &dyn Fixture, stage: &Stage<'_>, there: &Stage
 
 async fn owns_nothing(stage: &Stage<'_>, who: &str) -> Result<()> {
     let plan = stage.engine().plan(&TaskGraph::default()).await?;
-    ensure(plan.is_empty(), || format!("{who} would delete what is not its own: {plan}"))?;
+    ensure(plan.is_empty(), || format!("{who} would delete foreign objects: {plan}"))?;
     match stage.engine().observe(&stage.graph()?).await?.owned().next() {
         Some((key, observed)) => Err(broken(format!("{who} owns {key} ({})", observed.object.id))),
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! Rules about plans.
+//! Rules for plans.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,15 @@ use crate::graph::{Key, Lifecycle, Task, TaskGraph};
 use crate::plan::{Action, Change, Plan, SavedPlan, TextOptions, differences};
 use crate::{ErrorKind, Result, Snapshot};
 
-/// Lowering is pure: the same for the same graph. Its tasks have handlers, pass through when lowered again, and
-/// keep their lifecycle.
+/// Lowering is pure: it has the same result for the same graph. Its tasks have handlers, are kept when lowered again,
+/// and keep their lifecycle.
 pub async fn lowered(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "lowered", async |stage| {
         let cloud = &stage.cloud;
         let native = stage.native()?;
-        ensure(native == stage.native()?, || "lowered twice, a graph becomes two".to_owned())?;
+        ensure(native == stage.native()?, || "lowering a graph twice has different results".to_owned())?;
         let again = stage.lower(&native)?;
-        ensure(again == native, || "native tasks do not pass through lowering".to_owned())?;
+        ensure(again == native, || "lowering changes native tasks".to_owned())?;
         for task in native.tasks() {
             let handler = handler_of(&**cloud, task.key.kind());
             let handler = handler.ok_or_else(|| broken(format!("{} has no handler", task.key)))?;
@@ -31,7 +31,7 @@ pub async fn lowered(fixture: &dyn Fixture) -> Verdict {
         let lost = retained.tasks().find(|task| task.lifecycle == Lifecycle::Managed);
         ensure(lost.is_none(), || {
             format!(
-                "{} is managed although it comes of a retained task",
+                "{} is managed, but was lowered from a retained task",
                 lost.map_or("", |it| it.key.as_str())
             )
         })?;
@@ -40,8 +40,8 @@ pub async fn lowered(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-/// Every kind has a class, so that no policy over plans overlooks it; the changes of a plan show it, and the tasks that
-/// they are done for.
+/// Every kind has a class, so that policies can rely on it; the changes of a plan contain it, and the agnostic tasks
+/// that they are for.
 pub async fn classified(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "classified", async |stage| {
         let unclassified: Vec<_> = stage
@@ -56,14 +56,14 @@ pub async fn classified(fixture: &dyn Fixture) -> Verdict {
         let plan = stage.engine().plan(&graph).await?;
         for change in &plan.changes {
             let origin = change.origin.as_ref().filter(|origin| graph.get(origin).is_some());
-            ensure(origin.is_some(), || format!("{} is done for no task of the graph", change.task))?;
+            ensure(origin.is_some(), || format!("{} is not for a task of the graph", change.task))?;
         }
         Ok(Verdict::Held)
     })
     .await
 }
 
-/// Applied twice, the second plan is empty, and neither planning nor applying it changes anything.
+/// After applying a graph, the plan is empty, and neither planning nor applying it changes anything.
 pub async fn repeated(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "repeated", async |stage| {
         let graph = stage.graph()?;
@@ -72,7 +72,9 @@ pub async fn repeated(fixture: &dyn Fixture) -> Verdict {
         let before = fixture.requests();
         let (plan, report) = stage.try_apply(&graph).await?;
         ensure(plan.is_empty(), || format!("the second plan is not empty: {plan}"))?;
-        ensure(report.done.is_empty() && report.is_complete(), || format!("the second run did: {report}"))?;
+        ensure(report.done.is_empty() && report.is_complete(), || {
+            format!("the second run had steps: {report}")
+        })?;
         let calls = stage.cloud.calls().mutating();
         ensure(calls == 0, || format!("{calls} changing calls in the second run"))?;
         if let (Some(before), Some(after)) = (before, fixture.requests()) {
@@ -84,8 +86,8 @@ pub async fn repeated(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-/// The same graph and the same cloud make the same plan in every rendering, and its JSON form is read back as it
-/// was written. An object's outputs are the same at every look: a plan that shows one is refused once it has changed.
+/// The same graph and cloud have the same plan, in all formats, and its JSON form can be read back. An object's
+/// outputs are the same in every observation: a plan that shows an output is rejected once it has changed.
 pub async fn stable(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "stable", async |stage| {
         let graph = stage.graph()?;
@@ -106,7 +108,7 @@ pub async fn stable(fixture: &dyn Fixture) -> Verdict {
             let object = &observed.object;
             let again = other.of(key.kind()).iter().find(|it| it.object.id == object.id);
             ensure(again.is_some_and(|it| it.object.outputs == object.outputs), || {
-                format!("{key} ({}) has other outputs at a second look", object.id)
+                format!("{key} ({}) has different outputs in a second observation", object.id)
             })?;
         }
         for edit in fixture.edits(&stage.scope)? {
@@ -119,26 +121,26 @@ pub async fn stable(fixture: &dyn Fixture) -> Verdict {
 }
 
 fn json(plan: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(plan).map_err(|error| broken(format!("the plan does not serialise: {error}")))
+    serde_json::to_string(plan).map_err(|error| broken(format!("the plan cannot be serialised: {error}")))
 }
 
-/// A plan is refused once the cloud has moved on.
+/// A plan is rejected once the cloud has changed.
 pub async fn stale(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "stale", async |stage| {
         let graph = stage.graph()?;
         let old = stage.engine().plan(&graph).await?;
         stage.apply(&graph).await?;
         stage.cloud.heal();
-        let error = must_fail(stage.engine().apply(&old).await, "a plan that is out of date")?;
-        ensure(error.kind() == ErrorKind::Conflict, || format!("refused as something else: {error}"))?;
+        let error = must_fail(stage.engine().apply(&old).await, "a stale plan")?;
+        ensure(error.kind() == ErrorKind::Conflict, || format!("rejected with the wrong kind: {error}"))?;
         let calls = stage.cloud.calls().mutating();
-        ensure(calls == 0, || format!("{calls} changing calls before a stale plan was refused"))?;
+        ensure(calls == 0, || format!("{calls} changing calls before a stale plan was rejected"))?;
         Ok(Verdict::Held)
     })
     .await
 }
 
-/// Every edit is planned as exactly what it is, applied, and changed back.
+/// Every edit is planned exactly, applied, and reverted.
 pub async fn changed(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "changed", async |stage| {
         let graph = stage.graph()?;
@@ -185,7 +187,7 @@ fn told(changes: &[Expected]) -> String {
     if told.is_empty() { "nothing".to_owned() } else { told.join("; ") }
 }
 
-/// What was changed or deleted behind the engine's back is found and repaired.
+/// Changes and deletions outside of the engine are found and repaired.
 pub async fn drifted(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "drifted", async |stage| {
         let graph = stage.graph()?;
@@ -204,7 +206,8 @@ pub async fn drifted(fixture: &dyn Fixture) -> Verdict {
             let object = &observed.object;
             match stage.by_hand(|| handler.delete(Delete { scope, object, cx })).await {
                 Ok(_) => {}
-                // In use by way of something else (the way of a public address): the cloud guards it against this.
+                // In use through another object (such as a route of a public address): the cloud prevents the
+                // deletion.
                 Err(error) if error.kind() == ErrorKind::DependencyViolation => continue,
                 Err(error) => return Err(error),
             }
@@ -224,8 +227,8 @@ pub async fn drifted(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-/// Makes an object what an edit would make it, without the engine; `false` where the edit changes it only by way
-/// of another object.
+/// Changes an object as an edit would, without the engine; `false` if the edit changes it only through another
+/// object.
 async fn alter(stage: &Stage<'_>, key: &Key, edit: &Edit, fields: &[String]) -> Result<bool> {
     let snapshot = stage.engine().observe(&edit.graph).await?;
     let native = stage.lower(&edit.graph)?;
@@ -255,9 +258,9 @@ fn object_of<'s>(snapshot: &'s Snapshot, key: &str) -> Result<&'s crate::cloud::
     owned.map(|(_, observed)| &**observed).ok_or_else(|| broken(format!("{key} has no object")))
 }
 
-/// The plan repairs this and nothing else, and does; `along` is what may come along with it, since it follows
-/// from what is repaired: a group that names the version of its template. What says an output of an object that is
-/// made again follows, too: a record with an address.
+/// The plan repairs this and nothing else, and succeeds; `along` are changes that may follow from it: a group that
+/// contains the version of its template. So do values that are outputs of a recreated object, such as a record with
+/// an address.
 async fn repairs(stage: &Stage<'_>, graph: &TaskGraph, it: &Expected, along: &[Expected]) -> Result<()> {
     let plan = stage.engine().plan(graph).await?;
     let follows = |other: &&Expected| {
@@ -276,7 +279,7 @@ async fn repairs(stage: &Stage<'_>, graph: &TaskGraph, it: &Expected, along: &[E
     stage.apply(graph).await.map(drop)
 }
 
-/// The graph with other lifecycles for the tasks that `choose` gives one.
+/// The graph with the lifecycles that `choose` returns.
 pub(super) fn with_lifecycle(
     graph: &TaskGraph,
     choose: impl Fn(&Task) -> Option<Lifecycle>,

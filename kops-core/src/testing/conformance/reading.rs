@@ -1,4 +1,4 @@
-//! Rules about what is read, and what is shown.
+//! Rules for observing, and for what is shown.
 
 use std::fmt::Write as _;
 
@@ -15,10 +15,10 @@ use crate::plan::{Plan, TextOptions};
 use crate::testing::{Fault, Op};
 use crate::{Result, RunOptions};
 
-/// Listings read all their pages.
+/// Listings read all pages.
 pub async fn pages(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "pages", async |stage| match fixture.many(&stage.scope)? {
-        None => Ok(skipped("make more objects than a page holds")),
+        None => Ok(skipped("create more objects than fit on a page")),
         Some(many) => {
             stage.apply(&many.graph).await?;
             stage.apply(&TaskGraph::default()).await?;
@@ -28,20 +28,20 @@ pub async fn pages(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-/// Observing takes as many requests for many objects as for few, further pages aside.
+/// Observing many objects takes as many requests as observing few, except for additional pages.
 pub async fn budget(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "budget", async |stage| {
         if fixture.requests().is_none() {
             return Ok(skipped("count requests"));
         }
         let Some(many) = fixture.many(&stage.scope)? else {
-            return Ok(skipped("make more objects than a page holds"));
+            return Ok(skipped("create more objects than fit on a page"));
         };
         let few = requests_to_plan(fixture, &stage, &stage.graph()?).await?;
         let more = requests_to_plan(fixture, &stage, &many.graph).await?;
         ensure(more <= few + many.further_requests, || {
             format!(
-                "observing few objects takes {few} requests, many {more}: {} more than the {} that its pages take",
+                "observing few objects takes {few} requests, observing many {more}: {} more than the {} for additional pages",
                 more - few,
                 many.further_requests
             )
@@ -51,7 +51,7 @@ pub async fn budget(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-/// How many requests it takes to plan a graph that has been applied.
+/// The number of requests for planning a graph that has been applied.
 async fn requests_to_plan(fixture: &dyn Fixture, stage: &Stage<'_>, graph: &TaskGraph) -> Result<u64> {
     let requests = || fixture.requests().map_or(0, |requests| requests.total);
     stage.apply(graph).await?;
@@ -62,31 +62,31 @@ async fn requests_to_plan(fixture: &dyn Fixture, stage: &Stage<'_>, graph: &Task
     Ok(after - before)
 }
 
-/// What the cloud cannot do is refused when planned, with the task named.
+/// Unsupported features are rejected when planning, with the task.
 pub async fn unsupported(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "unsupported", async |stage| {
         let Some((graph, key)) = fixture.unsupported(&stage.scope)? else {
-            return Ok(skipped("name anything that the cloud cannot do"));
+            return Ok(skipped("specify anything that the cloud does not support"));
         };
-        let error = must_fail(stage.engine().plan(&graph).await, "what the cloud cannot do")?;
-        ensure(error.kind() == ErrorKind::Unsupported, || format!("refused as something else: {error}"))?;
+        let error = must_fail(stage.engine().plan(&graph).await, "an unsupported feature")?;
+        ensure(error.kind() == ErrorKind::Unsupported, || format!("rejected with the wrong kind: {error}"))?;
         ensure(error.to_string().contains(key.as_str()), || format!("{key} is not named: {error}"))?;
         Ok(Verdict::Held)
     })
     .await
 }
 
-/// Secrets are in nothing that is shown: plans in every form, events, reports, errors, `Debug`.
+/// Secrets are never shown: not in any format of plans, nor in events, reports, errors or `Debug` output.
 pub async fn secrets(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "secrets", async |stage| {
-        let Some(secret) = fixture.secret() else { return Ok(skipped("name a secret")) };
+        let Some(secret) = fixture.secret() else { return Ok(skipped("specify a secret")) };
         let graph = stage.graph()?;
         let text = format!("{:?}", stage.native()?.tasks().map(|task| task.spec.clone()).collect::<Vec<_>>());
         let carried = stage.native()?.tasks().any(|task| task.spec.as_value().to_string().contains(secret));
         ensure(carried, || "the fixture's secret is not in its graph".to_owned())?;
         let mut shown = vec![("the graph", text)];
         let engine = stage.engine();
-        // Every creation fails once for good, so that each error is seen, and once in passing.
+        // Every creation fails once permanently, so that each error is shown, and once transiently.
         stage.cloud.inject(|call| match (call.op, call.nth) {
             (Op::Create, 1) => Some(Fault::Refuse(ErrorKind::Unavailable)),
             (Op::Create, 2) => Some(Fault::Refuse(ErrorKind::Invalid)),
@@ -106,7 +106,7 @@ pub async fn secrets(fixture: &dyn Fixture) -> Verdict {
             }
             let snapshot = engine.observe(graph).await?;
             let objects: Vec<_> = snapshot.iter().collect();
-            shown.push(("what was observed", format!("{snapshot:?} {objects:?}")));
+            shown.push(("the observation", format!("{snapshot:?} {objects:?}")));
         }
         for edit in fixture.edits(&stage.scope)? {
             shown.push(("the plan of an edit", every_form(&engine.plan(&edit.graph).await?)?));
@@ -115,7 +115,7 @@ pub async fn secrets(fixture: &dyn Fixture) -> Verdict {
         let encoded = BASE64_STANDARD.encode(secret);
         for (what, text) in &shown {
             if text.contains(secret) || text.contains(&encoded) {
-                return Err(broken(format!("{what} shows a secret")));
+                return Err(broken(format!("{what} contains a secret")));
             }
         }
         Ok(Verdict::Held)
@@ -131,7 +131,7 @@ fn every_form(plan: &Plan) -> Result<String> {
     let json = json(plan)?;
     let full = plan.text(TextOptions { full: true, color: true });
     let mut text = format!("{plan} {plan:?} {json} {full}");
-    // Writing to a string does not fail.
+    // Writing to a string never fails.
     let _ = write!(text, "{} {}", plan.dot(), plan.mermaid());
     Ok(text)
 }

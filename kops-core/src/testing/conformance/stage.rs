@@ -1,4 +1,4 @@
-//! Where a rule plays: a scope of its own, with somebody to sabotage the cloud.
+//! The stage of a rule: a separate scope on a cloud with fault injection.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -22,10 +22,10 @@ pub(super) struct Stage<'a> {
     journal: Arc<Journal>,
 }
 
-/// For how long calls that a dead client has sent may go on at the cloud, unless the fixture knows better.
+/// How long calls of a dead client may continue in the cloud, unless the fixture knows better.
 const AFTERMATH: Duration = Duration::from_millis(300);
 
-/// Runs a rule in a scope of its own and clears the scope afterwards, whatever came of it.
+/// Runs a rule in a separate scope and deletes its objects afterwards, whatever the result.
 pub(super) async fn play<'a, F: Future<Output = Result<Verdict>>>(
     fixture: &'a dyn Fixture,
     name: &str,
@@ -53,13 +53,13 @@ impl<'a> Stage<'a> {
         Self::on(fixture, fixture.cloud(), scope)
     }
 
-    /// On another cloud than the fixture's usual one.
+    /// A stage on a cloud other than the fixture's usual one.
     pub(super) fn on(fixture: &'a dyn Fixture, cloud: Arc<dyn Cloud>, scope: Scope) -> Self {
         let cloud = Arc::new(Saboteur::new(cloud));
         Self { fixture, cloud, scope, journal: Arc::new(Journal::in_memory()) }
     }
 
-    /// An engine as a new process would have it.
+    /// An engine as in a new process.
     pub(super) fn engine(&self) -> Engine {
         Engine::new(self.cloud.clone(), self.scope.clone())
             .journal(self.journal.clone())
@@ -70,12 +70,12 @@ impl<'a> Stage<'a> {
         self.fixture.graph(&self.scope)
     }
 
-    /// The fixture's graph in the cloud's own kinds.
+    /// The fixture's graph, lowered to native kinds.
     pub(super) fn native(&self) -> Result<TaskGraph> {
         self.lower(&self.graph()?)
     }
 
-    /// A graph in the cloud's own kinds.
+    /// A graph, lowered to native kinds.
     pub(super) fn lower(&self, graph: &TaskGraph) -> Result<TaskGraph> {
         Ok(self.cloud.lower(graph, &self.scope, &[])?.into_graph())
     }
@@ -83,12 +83,12 @@ impl<'a> Stage<'a> {
     pub(super) async fn try_apply(&self, graph: &TaskGraph) -> Result<(Plan, Applied)> {
         let engine = self.engine();
         let plan = engine.plan(graph).await?;
-        // Nobody else works in this scope, so there is no need to look again.
+        // Nothing else uses this scope, so there is no need to plan again.
         let report = engine.apply_now(&plan).await?;
         Ok((plan, report))
     }
 
-    /// Applies a graph, which must succeed, and makes sure that there is nothing left to do.
+    /// Applies a graph, which must succeed, and checks that nothing is left to do.
     pub(super) async fn apply(&self, graph: &TaskGraph) -> Result<Plan> {
         let (plan, report) = self.try_apply(graph).await?;
         report.into_result()?;
@@ -96,14 +96,13 @@ impl<'a> Stage<'a> {
         Ok(plan)
     }
 
-    /// Makes sure that the cloud is exactly as `graph` wants it: nothing to do, one object for each task, and
-    /// no other.
+    /// Checks that the cloud matches `graph` exactly: nothing to do, one object for each task, and no other objects.
     pub(super) async fn is_as(&self, graph: &TaskGraph) -> Result<Arc<Snapshot>> {
         let engine = self.engine();
         let snapshot = Arc::new(engine.observe(graph).await?);
         let native = Arc::new(self.cloud.lower(graph, &self.scope, &[])?);
         let plan = engine.plan_from(native.clone(), snapshot.clone())?;
-        ensure(plan.is_empty(), || format!("there is still something to do: {plan}"))?;
+        ensure(plan.is_empty(), || format!("the plan is not empty: {plan}"))?;
         let wanted: BTreeSet<Key> = native
             .graph()
             .tasks()
@@ -124,14 +123,14 @@ impl<'a> Stage<'a> {
         Ok(snapshot)
     }
 
-    /// Deletes the scope's objects and makes sure that none is left.
+    /// Deletes the scope's objects and checks that none is left.
     pub(super) async fn clear(&self) -> Result<()> {
         self.cloud.revive();
         self.cloud.heal();
         self.apply(&TaskGraph::default()).await.map(drop)
     }
 
-    /// Runs `work` until it is done or the saboteur kills it; what was done about a crash.
+    /// Runs `work` until it is done or the saboteur crashes it; returns the result unless it crashed.
     pub(super) async fn until_crash<T>(&self, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
         let done = tokio::select! {
             biased;
@@ -147,8 +146,8 @@ impl<'a> Stage<'a> {
         Ok(done)
     }
 
-    /// How many changing uses of handlers it takes to make the graph, and to delete it. Repetitions do not count: how
-    /// often something still in use is asked to go depends on the moment.
+    /// The number of changing calls of handlers for creating the graph, and for deleting it. Retries do not count,
+    /// because how often deleting an object in use is retried depends on timing.
     pub(super) async fn count_steps(&self, graph: &TaskGraph) -> Result<(u64, u64)> {
         self.cloud.heal();
         self.apply(graph).await?;
@@ -163,12 +162,12 @@ impl<'a> Stage<'a> {
         self.some_of(1..=count)
     }
 
-    /// Of all that could be tried, what the fixture's stride leaves.
+    /// The subset of `all` that the fixture's stride selects.
     pub(super) fn some_of<I: IntoIterator>(&self, all: I) -> impl Iterator<Item = I::Item> + use<I> {
         all.into_iter().step_by(self.fixture.stride().max(1))
     }
 
-    /// Does something without the engine, and again where the cloud fails in passing.
+    /// Does something without the engine, with retries of transient errors.
     pub(super) async fn by_hand<T, F: Future<Output = Result<T>>>(
         &self,
         mut act: impl FnMut() -> F,
@@ -176,7 +175,7 @@ impl<'a> Stage<'a> {
         let mut attempts = Attempts::new(self.fixture.retry());
         loop {
             match act().await {
-                // Whatever uses it is not on its way out.
+                // Objects that use it are not being deleted.
                 Err(error) if error.kind() != ErrorKind::DependencyViolation => {
                     let now = self.cloud.clock().elapsed();
                     let Some(wait) = attempts.after(&error, now) else {
@@ -198,7 +197,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Everything in the plan came to something, and nothing twice.
+/// Every change of the plan has exactly one result.
 pub(super) fn is_accounted_for(plan: &Plan, report: &Applied) -> Result<()> {
     let mut ends: BTreeMap<Key, Vec<&str>> = BTreeMap::new();
     let told = report.done.iter().map(|it| (&it.task, "done"));
@@ -209,18 +208,18 @@ pub(super) fn is_accounted_for(plan: &Plan, report: &Applied) -> Result<()> {
         ends.entry(task.clone()).or_default().push(end);
     }
     for change in &plan.changes {
-        // A replacement is a creation and a deletion.
+        // A replacement is a deletion and a creation.
         let expected = if change.action == Action::Replace { 2 } else { 1 };
         let twin = plan.changes.iter().filter(|other| other.task == change.task).count() > 1;
         let told = ends.get(&change.task).map_or(0, Vec::len);
         ensure(told == expected || twin, || {
-            format!("{} {} is told of {told} times in the report: {report}", change.action, change.task)
+            format!("{} {} is in the report {told} times: {report}", change.action, change.task)
         })?;
     }
     Ok(())
 }
 
-/// The difference between two inventories, in words.
+/// The differences between two inventories, as text.
 pub(super) fn difference(before: &[Item], after: &[Item]) -> Option<String> {
     let gone = before.iter().filter(|item| !after.contains(item)).map(|it| format!("-{} {}", it.kind, it.id));
     let new = after.iter().filter(|item| !before.contains(item)).map(|it| format!("+{} {}", it.kind, it.id));
@@ -231,6 +230,6 @@ pub(super) fn difference(before: &[Item], after: &[Item]) -> Option<String> {
 pub(super) fn must_fail<T>(result: Result<T>, what: &str) -> Result<crate::Error> {
     match result {
         Err(error) => Ok(error),
-        Ok(_) => Err(broken(format!("{what} was not refused"))),
+        Ok(_) => Err(broken(format!("{what} was not rejected"))),
     }
 }

@@ -1,4 +1,4 @@
-//! The handler of a kind: requests to the cloud's side, page by page.
+//! The handler of a kind: requests to the server, page by page.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::cloud::{
 };
 use crate::testing::{Fault, Op};
 
-/// Handles one kind of a [`MemoryCloud`](super::MemoryCloud).
+/// The handler of one kind of a [`MemoryCloud`](super::MemoryCloud).
 pub(super) struct MemoryHandler<R> {
     cloud: Arc<Inner>,
     kind: PhantomData<fn() -> R>,
@@ -40,7 +40,7 @@ impl<R: MemoryKind> MemoryHandler<R> {
         self.cloud.settings.identity::<R>()
     }
 
-    /// All pages of the objects that are wanted, each as the query's scope sees it.
+    /// All pages of the requested objects, each as seen by the query's scope.
     async fn pages(
         &self,
         query: &Query<'_>,
@@ -141,14 +141,14 @@ impl<R: MemoryKind> Handler for MemoryHandler<R> {
             world.update::<R>(id, request.spec, settings, at.now)?;
             let record = world.record(R::KIND, id);
             let object = record.map(|it| it.object::<R>(request.scope, self.class(), at.now)).transpose()?;
-            // Only what was just updated is asked for: it is there.
+            // Only the object that was just updated is requested, so it exists.
             Ok(object.unwrap_or_else(|| request.object.clone()))
         });
         update.await
     }
 
     fn can_adopt(&self) -> bool {
-        // Objects with a name of their own bear the task's in it, those of the journal no mark at all.
+        // Objects with a unique name contain the task's in it; journaled ones have no mark at all.
         matches!(self.class(), IdentityClass::Tagged | IdentityClass::Token)
     }
 

@@ -1,7 +1,7 @@
-//! How each kind behaves in a memory cloud: the one table of it.
+//! The behaviour of each kind in the in-memory cloud.
 //!
-//! The choices follow what clouds do, and see to it that every class of identity, every way of changing and
-//! both orders of replacement occur.
+//! It imitates typical clouds, so that every identity class, every kind of mutability and both orders of replacement
+//! occur.
 
 use std::collections::BTreeMap;
 
@@ -18,67 +18,65 @@ use crate::resource::{
 };
 use crate::{Error, ErrorKind, Result};
 
-/// How a kind behaves in a [`MemoryCloud`](super::MemoryCloud). The defaults make an ordinary tagged object
-/// that can be changed in place; a kind of your own joins by
-/// [`MemoryCloudBuilder::kind`](super::MemoryCloudBuilder::kind).
+/// The behaviour of a kind in a [`MemoryCloud`](super::MemoryCloud). By default, its objects are tagged and can be
+/// updated in place. Add a kind of your own with [`MemoryCloudBuilder::kind`](super::MemoryCloudBuilder::kind).
 pub trait MemoryKind: Resource {
-    /// How a create is kept from making a second object.
+    /// How a second creation of an object is prevented.
     const IDENTITY: IdentityClass = IdentityClass::Tagged;
-    /// What comes first when an object is replaced.
+    /// The order of a replacement.
     const REPLACEMENT: Replacement = Replacement::DeleteFirst;
     /// Kinds whose objects must be gone before one of this kind can be deleted.
     const DELETE_AFTER: &'static [&'static str] = &[];
-    /// Whether an object cannot be deleted while others refer to it.
+    /// Whether an object cannot be deleted while other objects refer to it.
     const HELD_BY_USERS: bool = false;
-    /// Whether the unique name is the identifier too, as in many clouds.
+    /// Whether the unique name is also the identifier, as in many clouds.
     const ID_IS_NAME: bool = false;
 
-    /// What it takes to change a field.
+    /// How a field can be changed.
     fn mutability(_field: &str) -> Mutability {
         Mutability::InPlace
     }
 
-    /// The name that no two objects may have, where [`IDENTITY`](Self::IDENTITY) is named; `None` while it
-    /// is not known.
+    /// The unique name of an object, if [`IDENTITY`](Self::IDENTITY) is named; `None` while it is not known.
     fn unique_name(scope: &Scope, task: &str, _spec: &Document) -> Option<String> {
         Some(format!("{task}.{}", scope.name()))
     }
 
-    /// What an object is like after the creating call, which need not have set everything.
-    fn born(wanted: &Self::Resolved) -> Self::Resolved {
+    /// The specification of an object after the creating call, which may not have set all fields.
+    fn after_create(wanted: &Self::Resolved) -> Self::Resolved {
         wanted.clone()
     }
 
-    /// Leaves alone, in an update, what others have added.
-    fn keep(_wanted: &mut Self::Resolved, _before: &Self::Resolved) {}
+    /// Keeps fields added by others in an update.
+    fn merge(_wanted: &mut Self::Resolved, _before: &Self::Resolved) {}
 
-    /// Refuses what the cloud would not make; `id` is the object's own when it is changed.
+    /// Rejects specifications that the cloud would not accept; `id` is the object's own if it is updated.
     fn check(_world: &World, _id: Option<&str>, _spec: &Self::Resolved) -> Result<()> {
         Ok(())
     }
 
-    /// Refuses changes that depend on the old value.
+    /// Rejects changes that depend on the old value.
     fn check_update(_before: &Self::Resolved, _after: &Self::Resolved) -> Result<()> {
         Ok(())
     }
 
-    /// Refuses a deletion for other reasons than references.
+    /// Rejects a deletion for reasons other than references.
     fn check_delete(_world: &World, _id: &str, _spec: &Self::Resolved) -> Result<()> {
         Ok(())
     }
 
-    /// Names by which a selector may mean the object, besides its own.
+    /// Names that a selector may use, in addition to its own.
     fn aliases(_spec: &Self::Resolved) -> Vec<String> {
         Vec::new()
     }
 
-    /// What the object puts out; `number` is the object's own.
+    /// The outputs of an object; `number` is unique for each object.
     fn outputs(_world: &World, _number: u64, _spec: &Self::Resolved) -> Outputs {
         Outputs::default()
     }
 }
 
-/// Hands every agnostic kind to a macro.
+/// Passes all agnostic kinds to a macro.
 macro_rules! every_kind {
     ($with:ident) => {
         $with!(
@@ -105,14 +103,14 @@ pub(super) use every_kind;
 impl MemoryKind for Network {
     const HELD_BY_USERS: bool = true;
 
-    /// IPv6 comes by a second call, as attributes of a network do elsewhere.
-    fn born(wanted: &Self) -> Self {
+    /// IPv6 is set by a second call, like attributes of a network in other clouds.
+    fn after_create(wanted: &Self) -> Self {
         Self { ipv6: false, ..wanted.clone() }
     }
 
     fn check(world: &World, id: Option<&str>, spec: &Self) -> Result<()> {
         if spec.cidrs.is_empty() {
-            return Err(Error::invalid("a network needs an address range"));
+            return Err(Error::invalid("a network needs a CIDR"));
         }
         let orphan = world.all::<Subnet>().find(|(_, subnet)| {
             Some(subnet.network.as_str()) == id && !spec.cidrs.iter().any(|cidr| cidr.contains(&subnet.cidr))
@@ -134,14 +132,14 @@ impl MemoryKind for Subnet {
         }
     }
 
-    fn keep(wanted: &mut Self::Resolved, before: &Self::Resolved) {
+    fn merge(wanted: &mut Self::Resolved, before: &Self::Resolved) {
         add_missing(&mut wanted.labels, &before.labels);
     }
 
     fn check(world: &World, id: Option<&str>, spec: &Self::Resolved) -> Result<()> {
         let network = world.get::<Network>(spec.network.as_str());
         if !network.is_some_and(|network| network.cidrs.iter().any(|cidr| cidr.contains(&spec.cidr))) {
-            return Err(Error::invalid(format!("{} is not inside the network's ranges", spec.cidr)));
+            return Err(Error::invalid(format!("{} is not within the network's CIDRs", spec.cidr)));
         }
         let overlap = world.all::<Self>().find(|(other, it)| {
             Some(*other) != id
@@ -159,7 +157,7 @@ impl MemoryKind for Subnet {
 }
 
 impl MemoryKind for InternetGateway {
-    /// A network with public addresses in use does not let go of its gateway.
+    /// The gateway of a network with public addresses in use cannot be detached.
     const DELETE_AFTER: &'static [&'static str] = &["NatGateway"];
 
     fn mutability(_: &str) -> Mutability {
@@ -244,8 +242,8 @@ impl MemoryKind for LoadBalancer {
         }
     }
 
-    /// Sending across zones is switched on by a second call.
-    fn born(wanted: &Self::Resolved) -> Self::Resolved {
+    /// Cross-zone forwarding is enabled by a second call.
+    fn after_create(wanted: &Self::Resolved) -> Self::Resolved {
         LoadBalancer { cross_zone: false, ..wanted.clone() }
     }
 
@@ -267,7 +265,7 @@ impl MemoryKind for InstanceGroup {
     const IDENTITY: IdentityClass = IdentityClass::Named;
     const ID_IS_NAME: bool = true;
 
-    fn keep(wanted: &mut Self::Resolved, before: &Self::Resolved) {
+    fn merge(wanted: &mut Self::Resolved, before: &Self::Resolved) {
         add_missing(&mut wanted.labels, &before.labels);
     }
 
@@ -276,7 +274,7 @@ impl MemoryKind for InstanceGroup {
             return Err(Error::invalid("an instance group needs a subnet"));
         }
         if spec.min > spec.max {
-            let message = format!("at least {} machines are more than at most {}", spec.min, spec.max);
+            let message = format!("the minimum {} is greater than the maximum {}", spec.min, spec.max);
             return Err(Error::invalid(message));
         }
         Ok(())
@@ -294,7 +292,7 @@ impl MemoryKind for Instance {
         }
     }
 
-    fn keep(wanted: &mut Self::Resolved, before: &Self::Resolved) {
+    fn merge(wanted: &mut Self::Resolved, before: &Self::Resolved) {
         add_missing(&mut wanted.labels, &before.labels);
     }
 
@@ -317,7 +315,7 @@ impl MemoryKind for Volume {
         }
     }
 
-    fn keep(wanted: &mut Self, before: &Self) {
+    fn merge(wanted: &mut Self, before: &Self) {
         add_missing(&mut wanted.labels, &before.labels);
     }
 
@@ -372,12 +370,12 @@ impl MemoryKind for DnsRecord {
             && spec.name != zone.name
             && !spec.name.ends_with(&format!(".{}", zone.name))
         {
-            return Err(Error::invalid(format!("{} is not in the zone {}", spec.name, zone.name)));
+            return Err(Error::invalid(format!("{} is not in zone {}", spec.name, zone.name)));
         }
         match &spec.target {
             DnsTarget::Values(values) if values.is_empty() => Err(Error::invalid("a record needs a value")),
             DnsTarget::Values(values) if spec.record_type == RecordType::Cname && values.len() > 1 => {
-                Err(Error::invalid("a CNAME record has one value"))
+                Err(Error::invalid("a CNAME record must have exactly one value"))
             }
             _ => Ok(()),
         }
@@ -389,8 +387,7 @@ impl MemoryKind for SshKey {
     const REPLACEMENT: Replacement = Replacement::CreateFirst;
     const ID_IS_NAME: bool = true;
 
-    /// The key is part of the name, so that the old one and the new one can exist side by side while machines
-    /// move from one to the other.
+    /// The key is part of the name, so that the old and the new one can coexist while machines are updated.
     fn unique_name(scope: &Scope, task: &str, spec: &Document) -> Option<String> {
         let digest = digest::hex(spec.get("public_key")?.as_str()?.as_bytes());
         Some(format!("{task}.{}-{}", scope.name(), &digest[..8]))
@@ -416,16 +413,16 @@ fn add_missing(wanted: &mut BTreeMap<String, String>, before: &BTreeMap<String, 
     }
 }
 
-/// From the range for benchmarks (RFC 2544), which is nobody's.
+/// From the CIDR for benchmarks (RFC 2544), which is not in use.
 pub(super) fn public_ip(number: u64) -> String {
     let [.., high, low] = number.to_be_bytes();
     format!("198.18.{high}.{low}")
 }
 
-/// An address of the subnet.
+/// A private address in the subnet.
 pub(super) fn private_ip(world: &World, subnet: &Id<Subnet>, number: u64) -> Option<String> {
     let cidr = world.get::<Subnet>(subnet.as_str())?.cidr;
-    // Clouds keep the first few addresses of a subnet for themselves.
+    // Clouds reserve the first few addresses of a subnet.
     let hosts = cidr.hosts().skip(3);
     hosts
         .take(200)
@@ -434,7 +431,7 @@ pub(super) fn private_ip(world: &World, subnet: &Id<Subnet>, number: u64) -> Opt
         .map(|ip| ip.to_string())
 }
 
-/// Whether machines of a subnet can be given public addresses.
+/// Whether machines of a subnet can have public addresses.
 pub(super) fn is_public(world: &World, subnet: &Id<Subnet>) -> bool {
     world.get::<Subnet>(subnet.as_str()).is_some_and(|subnet| matches!(subnet.egress, Egress::Internet(_)))
 }

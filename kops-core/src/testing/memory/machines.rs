@@ -1,4 +1,4 @@
-//! The machines that instance groups make.
+//! The machines of instance groups.
 
 use std::time::Duration;
 
@@ -16,36 +16,36 @@ use crate::resource::{InstanceGroup, Resource as _, Subnet};
 use crate::testing::Op;
 use crate::{Error, Result};
 
-/// A machine that an instance group has made.
+/// A machine created by an instance group.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Member {
     group: String,
     subnet: String,
     zone: String,
     number: u64,
-    /// The group's specification when the machine was made.
+    /// The group's specification at the time of creation.
     template: Document,
     ready_at: Duration,
     detached: bool,
-    /// Taken out of the load balancers.
+    /// Deregistered from the load balancers.
     deregistered: bool,
     pub(super) gone_at: Option<Duration>,
 }
 
-/// The members of a group's specification that do not concern a machine.
+/// The fields of a group's specification that do not affect a machine.
 const OF_THE_GROUP: [&str; 6] = ["subnets", "zones", "min", "max", "load_balancers", "extensions"];
 
 impl World {
-    /// Has an instance group its machines, and none once it is gone.
+    /// Creates and deletes the machines of an instance group; deletes all if it is gone.
     pub(super) fn reconcile(&mut self, id: &str, now: Duration, settings: &Settings) -> Result<()> {
         let vanish = settings.latencies.vanish(InstanceGroup::KIND);
         let group = self.get::<InstanceGroup>(id);
-        // Detached machines are nobody's business, until their group goes.
+        // Detached machines are ignored until their group is deleted.
         let counts = |it: &Member| !it.detached || group.is_none();
         let running = |it: &&mut Member| it.group == id && it.gone_at.is_none() && counts(it);
         let count = self.members.values_mut().filter(running).count();
         let (least, most) = group.as_ref().map_or((0, 0), |group| (group.min as usize, group.max as usize));
-        // The newest go first.
+        // The newest are deleted first.
         for member in self.members.values_mut().rev().filter(running).take(count.saturating_sub(most)) {
             member.gone_at = Some(now + vanish);
         }
@@ -63,12 +63,12 @@ impl World {
         let of_group = |member: &&Member| member.group == group && member.gone_at.is_none();
         let in_subnet =
             |id: &str| self.members.values().filter(of_group).filter(|member| member.subnet == id).count();
-        // The emptiest subnet, the first of equals.
+        // The subnet with the fewest machines, the first among equals.
         let Some(subnet) = spec.subnets.iter().min_by_key(|id| in_subnet(id.as_str())) else { return Ok(()) };
         let subnet = subnet.as_str().to_owned();
         let number = self.number();
         let zone_of_subnet = self.get::<Subnet>(&subnet).and_then(|subnet| subnet.zone);
-        // Where subnets span the zones the group names them, and its machines take turns.
+        // If subnets span the zones, the group lists its zones, which are used in turn.
         let turn = usize::try_from(number).unwrap_or_default() % spec.zones.len().max(1);
         let zone = zone_of_subnet.or_else(|| spec.zones.iter().nth(turn).cloned()).unwrap_or_default();
         let member = Member {
@@ -121,13 +121,13 @@ impl World {
     }
 }
 
-/// Why a machine made from `template` is not what `group` would make today.
+/// Why a machine created from `template` differs from what `group` would create now.
 fn outdated(template: &Value, group: &Value) -> Vec<String> {
     let members = group.as_object().into_iter().flatten();
     members
         .filter(|(name, now)| !OF_THE_GROUP.contains(&name.as_str()) && template.get(name) != Some(*now))
         .map(|(name, now)| match (template.get(name), now) {
-            // Only plain texts are shown: user data is a secret, and the rest is long.
+            // Only plain texts are shown: user data is secret, and the rest is long.
             (Some(Value::String(before)), Value::String(now)) => format!("{name}: {before}, now {now}"),
             _ => format!("{name} has changed"),
         })

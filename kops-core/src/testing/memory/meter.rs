@@ -1,4 +1,4 @@
-//! The cloud's own meters: token buckets at its door, which throttle who comes too often.
+//! The server's rate limits: token buckets that throttle frequent calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,18 +8,18 @@ use crate::cloud::TokenBucket;
 use crate::resource::{DnsRecord, DnsZone, Identity, NatGateway, Resource as _, Volume};
 use crate::testing::Op;
 
-/// A bucket with the calls that draw from it.
+/// A bucket, and the calls that use it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
     pub(super) bucket: TokenBucket,
     draws: fn(&str, Op) -> bool,
 }
 
-/// AWS' buckets, where its documentation tells them; the first that a call fits counts.
+/// AWS' buckets, as documented; the first that matches a call is used.
 ///
 /// EC2: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>. Route 53:
-/// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html>. IAM's are not told; five
-/// a second is on the safe side.
+/// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html>. IAM's are not documented; five
+/// per second is a safe assumption.
 pub(super) fn realistic() -> Vec<Allowance> {
     let bucket = |name, capacity, per_second, draws| Allowance {
         bucket: TokenBucket { name, capacity, per_second },
@@ -35,26 +35,26 @@ pub(super) fn realistic() -> Vec<Allowance> {
     ]
 }
 
-/// The bucket that a call draws from.
+/// The bucket that a call uses.
 pub(super) fn bucket_of(allowance: &[Allowance], kind: &str, op: Op) -> Option<TokenBucket> {
     allowance.iter().find(|it| (it.draws)(kind, op)).map(|it| it.bucket)
 }
 
-/// How full the buckets are.
+/// The levels of the buckets.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     levels: Mutex<BTreeMap<&'static str, (f64, Duration)>>,
 }
 
 impl Meter {
-    /// Draws a token, if there is one.
+    /// Takes a token, if there is one.
     pub(super) fn draw(&self, bucket: TokenBucket, now: Duration) -> bool {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let (tokens, at) = levels.entry(bucket.name).or_insert((bucket.capacity, now));
         let refilled = now.saturating_sub(*at).as_secs_f64() * bucket.per_second;
         *tokens = (*tokens + refilled).min(bucket.capacity);
         *at = now;
-        // A client that paces itself exactly shall not fail by a rounding error.
+        // A client that paces itself exactly must not fail because of a rounding error.
         let there = *tokens > 1.0 - 1e-6;
         if there {
             *tokens -= 1.0;

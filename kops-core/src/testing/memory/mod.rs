@@ -1,23 +1,23 @@
-//! A whole cloud in memory.
+//! A complete cloud in memory.
 //!
-//! [`MemoryCloud`] has the agnostic kinds as its native kinds, so lowering is the identity, but for a look at
-//! what the cloud can do. Behind its handlers stands a server that behaves as clouds do: references must point
-//! to something, what is in use is not deleted, names are unique, tokens are idempotent, fields that cannot be
-//! changed are not, new objects settle and deleted ones vanish in their time, groups make machines.
+//! The native kinds of a [`MemoryCloud`] are the agnostic ones, so lowering only checks its capabilities. Its server
+//! behaves like typical clouds: references must point to existing objects, objects in use cannot be deleted, names
+//! are unique, tokens are idempotent, immutable fields cannot be changed, new objects become ready and deleted ones
+//! disappear after a while, groups create machines.
 //!
-//! By default nothing takes time and nothing goes wrong. The builder makes it slow ([`Latencies`]), strict
-//! about rates, small ([`MemoryCloudBuilder::quota`]) or poor in features; [`MemoryCloud::inject`] makes it
-//! fail. Given a file, it outlives the process, and several processes share it.
+//! By default, nothing takes time and nothing fails. The builder can make it slow ([`Latencies`]), rate-limited,
+//! limited in size ([`MemoryCloudBuilder::quota`]) or in features; [`MemoryCloud::inject`] injects faults. In a file,
+//! it outlives the process, and several processes can share it.
 //!
-//! How a call goes: it waits its turn at the client's [`Limiter`] (when rates are limited), is counted, meets
-//! its fault (when there is a script), travels for half the latency, draws a token at the server, does its
-//! work at one instant, and travels back. As with the real clouds, a call that is cancelled before it is sent is not
-//! made, a listing is broken off, and a call that changes something is allowed to finish. Work is synchronous and whole, so that a caller dropped at any await
-//! leaves a sound world.
+//! A call waits for the client's [`Limiter`] (if rates are limited), is counted, meets its fault (if there is a
+//! script), travels for half the latency, takes a token at the server, has its effect in an instant, and travels
+//! back. As with real clouds, a call that is cancelled before it is sent is not made, a listing is aborted, and a
+//! changing call is allowed to finish. The effect is synchronous and atomic, so that dropping a caller at any await
+//! leaves a consistent cloud.
 //!
 //! # Known weaknesses
-//! Latencies do not scatter. Listings are consistent but for objects hidden by a fault, which no listing and no
-//! reference sees until their time; updates are seen at once.
+//! Latencies are constant. Listings are consistent, except for objects hidden by a fault, which neither listings nor
+//! references see for a while; updates are visible at once.
 
 mod handler;
 mod kinds;
@@ -57,7 +57,7 @@ pub use kinds::MemoryKind;
 pub use settings::Latencies;
 pub use world::World;
 
-/// A cloud in memory, or in a file. Clones are the same cloud.
+/// An in-memory cloud, optionally stored in a file. Clones are the same cloud.
 ///
 /// ```
 /// use kops_core::graph::TaskGraph;
@@ -82,7 +82,7 @@ fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, "the call was cancelled")
 }
 
-/// What the handlers share.
+/// The state shared by the handlers.
 struct Inner {
     settings: Settings,
     clock: Arc<dyn Clock>,
@@ -106,7 +106,7 @@ impl Default for MemoryCloud {
 
 type MakeHandler = fn(Arc<Inner>, &str) -> Arc<dyn DynHandler>;
 
-/// Sets up a [`MemoryCloud`].
+/// Configures a [`MemoryCloud`].
 pub struct MemoryCloudBuilder {
     settings: Settings,
     clock: Arc<dyn Clock>,
@@ -122,68 +122,68 @@ impl fmt::Debug for MemoryCloudBuilder {
 }
 
 impl MemoryCloudBuilder {
-    /// The clock by which objects settle and vanish.
+    /// Sets the clock, which determines when objects become ready and disappear.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How long things take.
+    /// Sets how long operations take.
     pub fn latencies(mut self, latencies: Latencies) -> Self {
         self.settings.latencies = latencies;
         self
     }
 
-    /// The rate limits of AWS, and a client that keeps to them with at most so many calls in flight.
+    /// Sets the rate limits of AWS, with a client that paces its calls and has at most `slots` in flight.
     pub fn paced(mut self, slots: usize) -> Self {
         self.pace = Some(slots);
         self.throttling()
     }
 
-    /// The rate limits of AWS, and a client that knows nothing of them.
+    /// Sets the rate limits of AWS, with a client that does not pace its calls.
     pub fn throttling(mut self) -> Self {
         self.settings.allowance = meter::realistic();
         self
     }
 
-    /// What the cloud can do; everything by default.
+    /// Sets the capabilities; all by default.
     pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
         self.settings.capabilities = capabilities;
         self
     }
 
-    /// At most so many objects of a kind.
+    /// Limits the number of objects of a kind.
     pub fn quota(mut self, kind: &'static str, most: usize) -> Self {
         self.settings.quotas.insert(kind, most);
         self
     }
 
-    /// Has creates of a kind kept from making a second object in another way than usual.
+    /// Changes the identity class of a kind.
     pub fn identity(mut self, kind: &'static str, class: IdentityClass) -> Self {
         self.settings.identities.insert(kind, class);
         self
     }
 
-    /// How many objects a page of a listing holds.
+    /// Sets the page size of listings.
     pub fn page(mut self, size: usize) -> Self {
         self.settings.page = size.max(1);
         self
     }
 
-    /// Keeps the cloud in a file, which is made when it is first written to. Processes that name the same file
-    /// share the cloud. Its time is then the wall clock, which goes on between runs.
+    /// Stores the cloud in a file, which is created by the first write. Processes that use the same file share the
+    /// cloud. It then uses the wall clock, which continues between runs.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.storage = Storage::in_file(path.into());
         self
     }
 
-    /// A further native kind.
+    /// Adds a native kind.
     pub fn kind<R: MemoryKind>(mut self) -> Self {
         self.further.push(handler::<R>);
         self
     }
 
-    /// The cloud.
+    /// Creates the cloud.
     pub fn build(self) -> MemoryCloud {
         let limiter = self.pace.map(|slots| {
             let buckets: Vec<TokenBucket> = self.settings.allowance.iter().map(|it| it.bucket).collect();
@@ -201,12 +201,12 @@ impl MemoryCloudBuilder {
     }
 }
 
-/// A handler of the kind for the scopes of a region: listings show the whole account.
+/// A handler of the kind for the scopes of a region: listings are for the complete account.
 fn handler<R: MemoryKind>(inner: Arc<Inner>, region: &str) -> Arc<dyn DynHandler> {
     Arc::new(AccountWide::new(region, MemoryHandler::<R>::new(inner)))
 }
 
-/// An object of a [`MemoryCloud`], whoever's it is.
+/// An object of a [`MemoryCloud`], regardless of its owner.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MemoryObject {
@@ -214,17 +214,17 @@ pub struct MemoryObject {
     pub kind: String,
     /// The identifier.
     pub id: String,
-    /// The name of the scope that owns it, if its labels say so.
+    /// The name of the scope that owns it, if its labels contain one.
     pub scope: Option<String>,
-    /// The name of the task it was made for, if its labels say so.
+    /// The name of the task it was created for, if its labels contain one.
     pub task: Option<String>,
     /// All its labels.
     pub labels: BTreeMap<String, String>,
-    /// How it fares.
+    /// Its state.
     pub state: State,
-    /// What it is like.
+    /// Its specification.
     pub spec: Document,
-    /// What it puts out.
+    /// Its outputs.
     pub outputs: Outputs,
 }
 
@@ -234,7 +234,7 @@ impl MemoryCloud {
         Self::builder().build()
     }
 
-    /// A cloud to be set up.
+    /// A builder of clouds.
     pub fn builder() -> MemoryCloudBuilder {
         MemoryCloudBuilder {
             settings: Settings::default(),
@@ -256,8 +256,8 @@ impl MemoryCloud {
         Self { inner, region: region.into(), further, handlers: handlers.into() }
     }
 
-    /// The same account, connected to a region: everything is listed for the whole account, so that only the marks of
-    /// ownership tell the scopes of two regions apart. A new cloud is connected to a region without a name.
+    /// The same account, connected to a region: listings are for the complete account, so that only the marks
+    /// distinguish the scopes of two regions. A new cloud is connected to a region without a name.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -276,7 +276,7 @@ impl MemoryCloud {
     /// graph.add("nat", Address::new());
     /// let (eu, us) = (engine("eu"), engine("us"));
     /// eu.apply(&eu.plan(&graph.build()?).await?).await?.into_result()?;
-    /// // What is the scope's in one region is nobody's business in another.
+    /// // Objects of the scope in one region are foreign in another.
     /// assert!(us.plan(&TaskGraph::default()).await?.is_empty());
     /// # Ok(())
     /// # }
@@ -285,13 +285,13 @@ impl MemoryCloud {
         Self::connected(self.inner.clone(), region, self.further.clone())
     }
 
-    /// Has calls fail, from now on, as the script says; counts start at zero. See [`Chaos`](super::Chaos) for
-    /// random faults.
+    /// Injects the faults of a script from now on; counts start at zero. See [`Chaos`](super::Chaos) for random
+    /// faults.
     pub fn inject(&self, script: impl FnMut(&Call<'_>) -> Option<Fault> + Send + 'static) {
         self.inner.tap.inject(Box::new(script));
     }
 
-    /// Nothing fails any more; counts start at zero.
+    /// Stops injecting faults; counts start at zero.
     pub fn heal(&self) {
         self.inner.tap.reset();
     }
@@ -301,13 +301,13 @@ impl MemoryCloud {
         self.inner.tap.calls()
     }
 
-    /// The least time in which the cloud's rate limits let these calls through, all buckets full at the start:
-    /// zero without rate limits.
+    /// The shortest time in which the cloud's rate limits permit these calls, with full buckets at the start: zero
+    /// without rate limits.
     pub fn least_time(&self, calls: &Calls) -> Duration {
         let mut drawn: BTreeMap<&str, (TokenBucket, f64)> = BTreeMap::new();
         for (kind, op, count) in calls.counts() {
             if let Some(bucket) = meter::bucket_of(&self.inner.settings.allowance, kind, op) {
-                #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^53 calls")]
+                #[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^53 calls")]
                 let count = count as f64;
                 drawn.entry(bucket.name).or_insert((bucket, 0.0)).1 += count;
             }
@@ -316,8 +316,8 @@ impl MemoryCloud {
         Duration::from_secs_f64(times.fold(0.0, f64::max))
     }
 
-    /// Returns as soon as a [`Fault::CrashBefore`] or [`Fault::CrashAfter`] has befallen a call. From then on
-    /// no call returns: drop whoever makes them, then [`revive`](Self::revive) the cloud.
+    /// Returns as soon as a [`Fault::CrashBefore`] or [`Fault::CrashAfter`] has occurred. From then on, no call
+    /// returns: drop the code that makes them, then [`revive`](Self::revive) the cloud.
     pub async fn crashed(&self) {
         self.inner.tap.crashed().await;
     }
@@ -327,10 +327,10 @@ impl MemoryCloud {
         self.inner.tap.revive();
     }
 
-    /// Everything that exists, whoever's it is, by kind and identifier.
+    /// All objects, regardless of their owner, by kind and identifier.
     ///
     /// # Errors
-    /// `Io` when the cloud is in a file that cannot be read.
+    /// `Io` if the cloud is in a file that cannot be read.
     pub fn objects(&self) -> Result<Vec<MemoryObject>> {
         let now = self.inner.now();
         self.inner.storage.read(|world| {
@@ -349,19 +349,19 @@ impl MemoryCloud {
         })
     }
 
-    /// Whether an object exists and is not on its way out.
+    /// Whether an object exists and is not being deleted.
     ///
     /// # Errors
-    /// As [`objects`](Self::objects).
+    /// Those of [`objects`](Self::objects).
     pub fn exists<R: Resource>(&self, id: &Id<R>) -> Result<bool> {
         self.inner.storage.read(|world| Ok(world.get::<R>(id.as_str()).is_some()))
     }
 
-    /// Makes an object that nobody's scope owns. Its name is an alias for
-    /// [`Lifecycle::Shared`](crate::graph::Lifecycle), and taken where names of the kind are unique.
+    /// Creates an object that no scope owns. Its name is an alias for [`Lifecycle::Shared`](crate::graph::Lifecycle),
+    /// and reserved if names of the kind are unique.
     ///
     /// # Errors
-    /// What the cloud says to such an object.
+    /// Those of the cloud for such a creation.
     pub fn plant<R: MemoryKind>(&self, name: &str, spec: &R::Resolved) -> Result<Id<R>> {
         let (inner, at) = (&self.inner, self.inner.moment(None));
         let name = Some(name.to_owned());
@@ -371,10 +371,10 @@ impl MemoryCloud {
         Ok(Id::new(id))
     }
 
-    /// Changes an object behind everybody's back, within what the cloud allows.
+    /// Changes an object without the engine, if the cloud allows it.
     ///
     /// # Errors
-    /// What the cloud says to such a change.
+    /// Those of the cloud for such a change.
     pub fn alter<R: MemoryKind>(&self, id: &Id<R>, change: impl FnOnce(&mut R::Resolved)) -> Result<()> {
         let inner = &self.inner;
         inner.storage.write(|world| {
@@ -385,10 +385,10 @@ impl MemoryCloud {
         })
     }
 
-    /// Deletes an object behind everybody's back.
+    /// Deletes an object without the engine.
     ///
     /// # Errors
-    /// What the cloud says to that.
+    /// Those of the cloud for such a deletion.
     pub fn remove<R: MemoryKind>(&self, id: &Id<R>) -> Result<()> {
         let inner = &self.inner;
         inner.storage.write(|world| world.delete::<R>(id.as_str(), &inner.settings, inner.now()).map(|_| ()))
@@ -396,7 +396,7 @@ impl MemoryCloud {
 }
 
 impl Inner {
-    /// Time as objects see it: in a file it must go on between runs.
+    /// The time for objects: in a file, it has to continue between runs.
     fn now(&self) -> Duration {
         if self.storage.is_file() {
             let since_epoch = self.clock.now().duration_since(jiff::Timestamp::UNIX_EPOCH);
@@ -434,7 +434,7 @@ impl Inner {
         done.map_err(|error| error.with_call(name()))
     }
 
-    /// There, and back.
+    /// To the server, and back.
     async fn travel<T>(
         &self,
         op: Op,
@@ -499,7 +499,7 @@ impl Cloud for MemoryCloud {
 }
 
 impl MemoryCloud {
-    /// What of the graph the cloud cannot do.
+    /// The parts of a graph that the cloud does not support.
     fn unsupported(&self, graph: &TaskGraph, own: &[&str]) -> Result<Vec<String>> {
         let can = &self.inner.settings.capabilities;
         let mut problems = Vec::new();
@@ -516,7 +516,7 @@ impl MemoryCloud {
                 need(can.nat_gateways, &task.key, "NAT gateways");
             }
             if task.spec.is_null() && (kind == Network::KIND || kind == Subnet::KIND) {
-                need(can.shared_networks, &task.key, "networks to share");
+                need(can.shared_networks, &task.key, "shared networks");
             }
         }
         for (task, network) in graph.specs::<Network>()? {

@@ -1,4 +1,4 @@
-//! How a memory cloud behaves: what its builder sets.
+//! The configuration of an in-memory cloud.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(super) struct Settings {
     pub(super) identities: BTreeMap<&'static str, IdentityClass>,
     pub(super) quotas: BTreeMap<&'static str, usize>,
     pub(super) page: usize,
-    /// What the cloud allows, if it meters.
+    /// The rate limits, if there are any.
     pub(super) allowance: Vec<Allowance>,
 }
 
@@ -39,7 +39,7 @@ impl Default for Settings {
             latencies: Latencies::default(),
             identities: BTreeMap::new(),
             quotas: BTreeMap::new(),
-            // As S3, IAM and most of EC2 have it.
+            // As in S3, IAM and most of EC2.
             page: 1000,
             allowance: Vec::new(),
         }
@@ -52,7 +52,7 @@ impl Settings {
     }
 }
 
-/// How long things take in a [`MemoryCloud`](super::MemoryCloud). By default nothing takes any time.
+/// How long operations of a [`MemoryCloud`](super::MemoryCloud) take. By default, they take no time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -69,8 +69,8 @@ pub struct Latencies {
 }
 
 impl Latencies {
-    /// About what AWS takes. Assumptions from experience, not promises of anybody's: a NAT gateway 95 s, a
-    /// network load balancer 120 s, a machine 86 s until its node has joined, each call 250 ms.
+    /// Approximately the times of AWS, as observed, not as guaranteed: a NAT gateway takes 95 s, a network load
+    /// balancer 120 s, a machine 86 s until its node has joined, each call 250 ms.
     pub fn realistic() -> Self {
         let seconds = Duration::from_secs;
         Self::default()
@@ -87,25 +87,25 @@ impl Latencies {
             .vanishing(Instance::KIND, seconds(40))
     }
 
-    /// Every call takes this long.
+    /// Sets how long each call takes.
     pub fn call(mut self, time: Duration) -> Self {
         self.call = time;
         self
     }
 
-    /// Objects of a kind work this long after they were created.
+    /// Sets how long objects of a kind take until they are ready.
     pub fn settling(mut self, kind: &'static str, time: Duration) -> Self {
         self.settle.insert(kind, time);
         self
     }
 
-    /// Objects of a kind are gone this long after they were deleted.
+    /// Sets how long objects of a kind take until they are gone.
     pub fn vanishing(mut self, kind: &'static str, time: Duration) -> Self {
         self.vanish.insert(kind, time);
         self
     }
 
-    /// The longest that a run waits for objects of a kind: [`Timing::deadline`], whose default it replaces.
+    /// Sets how long a run waits for objects of a kind: [`Timing::deadline`].
     pub fn deadline(mut self, kind: &'static str, time: Duration) -> Self {
         self.deadline.insert(kind, time);
         self

@@ -1,11 +1,11 @@
-//! Where the world is kept: in memory, or in a file that several processes share.
+//! Storing the world, in memory or in a file that several processes share.
 //!
-//! With a file, each operation holds a lock of the operating system on a file beside it while it reads the
-//! world, changes it and puts the new one in place by a rename. The kernel lets go of the lock when its holder
-//! dies, so whoever is killed leaves the world before or after an operation, never between. The file is not
-//! synced: it survives the end of a process, not a loss of power, which suits a cloud to try things on.
+//! With a file, each operation holds an operating system lock on a file next to it while it reads the world, changes
+//! it and replaces the file by a rename. The kernel releases the lock if its holder dies, so a killed process leaves
+//! the world before or after an operation, never in between. The file is not synced: it survives the end of a
+//! process, but not a power loss, which is sufficient for tests.
 //!
-//! The file operations are short, and run where they are called, inside the asynchronous call.
+//! File operations are short, and run synchronously within the call.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
@@ -24,11 +24,11 @@ pub(super) struct Storage {
 #[derive(Debug, Default)]
 struct Kept {
     world: World,
-    /// Which file the world was read from or written to.
+    /// The version of the file that was read or written last.
     stamp: Option<Stamp>,
 }
 
-/// Tells one file from the next that took its place.
+/// Distinguishes a file from its replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     modified: Option<std::time::SystemTime>,
@@ -53,7 +53,7 @@ impl Storage {
         Self { world: Mutex::default(), path: None }
     }
 
-    /// The world in a file, which need not be there yet.
+    /// A world in a file, which need not exist yet.
     pub(super) fn in_file(path: PathBuf) -> Self {
         Self { world: Mutex::default(), path: Some(path) }
     }
@@ -62,17 +62,17 @@ impl Storage {
         self.path.is_some()
     }
 
-    /// Looks at the world.
+    /// Reads the world.
     pub(super) fn read<T>(&self, look: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         let mut kept = self.lock();
         if let Some(path) = &self.path {
-            // A rename puts the whole file in place at once: reading needs no lock.
+            // A rename replaces the file atomically, so reading needs no lock.
             kept.refresh(path)?;
         }
         look(&mut kept.world)
     }
 
-    /// Changes the world; what fails changes nothing.
+    /// Changes the world, unless `change` fails.
     pub(super) fn write<T>(&self, change: impl FnOnce(&mut World) -> Result<T>) -> Result<T> {
         let mut kept = self.lock();
         let Some(path) = &self.path else { return change(&mut kept.world) };
@@ -80,14 +80,14 @@ impl Storage {
         kept.refresh(path)?;
         let done = change(&mut kept.world)?;
         if let Err(error) = kept.save(path) {
-            // What is in memory is not in the file: read it again next time.
+            // The world in memory differs from the file: read it again next time.
             kept.stamp = None;
             return Err(error);
         }
         Ok(done)
     }
 
-    // A panic elsewhere leaves the world as it was between two operations, which change it last.
+    // A panic elsewhere leaves the world as it was, because operations change it at their end.
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,16 +110,20 @@ impl Kept {
         let mut text = String::new();
         io::Read::read_to_string(&mut file, &mut text).map_err(|error| failed("read", path, error))?;
         self.world = serde_json::from_str(&text).map_err(|error| {
-            Error::new(ErrorKind::Io, format!("{} holds no memory cloud: {error}", path.display()))
-                .with_hint("name another file, or remove this one")
+            Error::new(
+                ErrorKind::Io,
+                format!("{} does not contain an in-memory cloud: {error}", path.display()),
+            )
+            .with_hint("use another file, or remove this one")
         })?;
         self.stamp = Some(stamp);
         Ok(())
     }
 
     fn save(&mut self, path: &Path) -> Result<()> {
-        let text = serde_json::to_vec(&self.world)
-            .map_err(|error| Error::internal("the memory cloud does not serialise").with_source(error))?;
+        let text = serde_json::to_vec(&self.world).map_err(|error| {
+            Error::internal("the in-memory cloud cannot be serialised").with_source(error)
+        })?;
         let unfinished = beside(path, "unfinished");
         let write = || -> io::Result<Stamp> {
             let mut file = private().write(true).truncate(true).open(&unfinished)?;
@@ -132,7 +136,7 @@ impl Kept {
     }
 }
 
-/// Holds the lock until dropped.
+/// Holds the lock until it is dropped.
 fn exclusive(path: &Path) -> Result<File> {
     let lock = beside(path, "lock");
     let file = private().append(true).open(&lock).map_err(|error| failed("create", &lock, error))?;
@@ -140,7 +144,7 @@ fn exclusive(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Files for their owner alone: a cloud holds user data, and user data holds secrets.
+/// Files are accessible by their owner only, because user data contains secrets.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true);
@@ -158,6 +162,6 @@ fn beside(path: &Path, what: &str) -> PathBuf {
 
 fn failed(what: &str, path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("cannot {what} {}: {error}", path.display()))
-        .with_hint("the memory cloud's file must be in a directory that can be written to")
+        .with_hint("use a file in a writable directory")
         .with_source(error)
 }

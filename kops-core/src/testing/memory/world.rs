@@ -1,7 +1,7 @@
-//! The cloud's side: what exists, and what is refused.
+//! The server: its objects, and what it rejects.
 //!
-//! Synchronous and without a clock of its own: every operation is told what time it is. An operation that
-//! fails changes nothing.
+//! It is synchronous and has no clock: the time is passed to every operation. An operation that fails changes
+//! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,16 +22,15 @@ use crate::resource::{InstanceGroup, Output, Resource};
 use crate::testing::Fault;
 use crate::{Error, ErrorKind, Result};
 
-/// The label that says whose an object is.
+/// The label with the scope that owns an object.
 pub(super) const SCOPE: &str = "kops/scope";
-/// The labels that say which scope of that name, for those within a place or of a region.
+/// The labels that distinguish scopes of the same name, by place and region.
 const PLACE: &str = "kops/within";
 const REGION: &str = "kops/region";
-/// The label that says for which task an object was made.
+/// The label with the task that an object was created for.
 pub(super) const TASK: &str = "kops/task";
 
-/// Everything that exists in a [`MemoryCloud`](super::MemoryCloud), for the rules of a
-/// [`MemoryKind`] to look at.
+/// All objects of a [`MemoryCloud`](super::MemoryCloud), for the checks of a [`MemoryKind`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct World {
     /// The number of the next object.
@@ -42,7 +41,7 @@ pub struct World {
     tokens: BTreeMap<String, Issued>,
     /// The machines of instance groups, by identifier.
     pub(super) members: BTreeMap<String, Member>,
-    /// When the next object is gone or the next token forgotten, at the earliest.
+    /// The earliest time at which an object disappears or a token is forgotten.
     #[serde(skip)]
     next_end: Duration,
 }
@@ -52,7 +51,7 @@ pub struct World {
 pub(super) struct Record {
     pub(super) id: String,
     pub(super) name: Option<String>,
-    /// Names by which a selector may mean it, its own among them.
+    /// Names that a selector may use, including its own.
     aliases: Vec<String>,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) spec: Document,
@@ -73,19 +72,19 @@ struct Link {
     id: String,
 }
 
-/// A token that made an object.
+/// A token that created an object.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Issued {
     id: String,
-    /// Of the specification it was given with.
+    /// The digest of the specification it was used with.
     digest: String,
     forgotten_at: Option<Duration>,
 }
 
-/// For how long a token is remembered after its object's end; EC2 promises at least this.
+/// How long a token is remembered after its object is gone; EC2 guarantees at least this.
 const TOKEN_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// When an operation takes place, and what shall go wrong inside it.
+/// The time of an operation, and its injected faults.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     pub(super) now: Duration,
@@ -118,7 +117,7 @@ impl Record {
         label(SCOPE) == Some(scope.name()) && label(PLACE) == scope.place() && label(REGION) == scope.region()
     }
 
-    /// The object as the scope sees it.
+    /// The object as seen by the scope.
     pub(super) fn object<R: MemoryKind>(
         &self,
         scope: &Scope,
@@ -144,7 +143,7 @@ impl Record {
 
     pub(super) fn spec_as<R: Resource>(&self) -> Result<R::Resolved> {
         self.spec.decode().map_err(|error| {
-            Error::internal(format!("what is stored of {} is no {}", self.id, R::KIND)).with_source(error)
+            Error::internal(format!("the stored object {} is not a {}", self.id, R::KIND)).with_source(error)
         })
     }
 }
@@ -157,12 +156,12 @@ impl World {
             .filter_map(|record| Some((record.id.as_str(), record.spec_as::<R>().ok()?)))
     }
 
-    /// The live object of an identifier.
+    /// The live object with an identifier.
     pub fn get<R: Resource>(&self, id: &str) -> Option<R::Resolved> {
         self.record(R::KIND, id).filter(|record| record.is_live())?.spec_as::<R>().ok()
     }
 
-    /// What an object puts out.
+    /// An output of an object.
     pub fn output<R: Resource, T: DeserializeOwned>(&self, id: &Id<R>, output: Output<R, T>) -> Option<T> {
         self.record(R::KIND, id.as_str())?.outputs.get(output).ok()?
     }
@@ -184,7 +183,7 @@ impl World {
         self.next
     }
 
-    /// Drops what is gone by now.
+    /// Removes what has disappeared by now.
     pub(super) fn settle(&mut self, now: Duration) {
         if now < self.next_end {
             return;
@@ -203,12 +202,12 @@ impl World {
         self.next_end = next;
     }
 
-    /// Has [`settle`](Self::settle) look again at `end`.
+    /// Makes [`settle`](Self::settle) check again at `end`.
     pub(super) fn ends(&mut self, end: Duration) {
         self.next_end = self.next_end.min(end);
     }
 
-    /// One page of the objects of a kind that are wanted, and where the next page begins.
+    /// One page of the requested objects of a kind, and the start of the next page.
     pub(super) fn page(
         &self,
         kind: &str,
@@ -251,8 +250,8 @@ impl World {
             }
             labels.insert(TASK.to_owned(), request.name.to_owned());
         }
-        let born = R::born(request.spec);
-        let id = self.insert::<R>(&born, name, labels, request.retained, settings, at)?;
+        let created = R::after_create(request.spec);
+        let id = self.insert::<R>(&created, name, labels, request.retained, settings, at)?;
         if let Some(token) = token {
             let digest = digest::hex(wanted.to_string().as_bytes());
             self.tokens.insert(token, Issued { id: id.clone(), digest, forgotten_at: None });
@@ -261,7 +260,7 @@ impl World {
         record.object::<R>(request.scope, class, at.now)
     }
 
-    /// Answers a token that was seen before.
+    /// The response to a token that was used before.
     fn replay<R: MemoryKind>(
         &self,
         issued: &Issued,
@@ -278,7 +277,7 @@ impl World {
         }
     }
 
-    /// Makes an object, whoever's it is, and returns its identifier.
+    /// Creates an object, regardless of its owner, and returns its identifier.
     pub(super) fn insert<R: MemoryKind>(
         &mut self,
         spec: &R::Resolved,
@@ -292,7 +291,10 @@ impl World {
         if let Some(name) = &name
             && self.of(R::KIND).any(|record| record.name.as_ref() == Some(name))
         {
-            return Err(Error::new(ErrorKind::AlreadyExists, format!("a {} is called {name:?}", R::KIND)));
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("a {} named {name:?} already exists", R::KIND),
+            ));
         }
         R::check(self, None, spec)?;
         if let Some(quota) = settings.quotas.get(R::KIND)
@@ -341,11 +343,11 @@ impl World {
         }
         let before = record.spec_as::<R>()?;
         let mut spec = spec.clone();
-        R::keep(&mut spec, &before);
+        R::merge(&mut spec, &before);
         let (number, document) = (record.number, document(&spec)?);
         for field in changed(record.spec.as_value(), document.as_value()) {
             if !matches!(R::mutability(field), Mutability::InPlace | Mutability::WriteOnly) {
-                return Err(Error::invalid(format!("{field} of a {} cannot be changed", R::KIND)));
+                return Err(Error::invalid(format!("the field {field} of a {} cannot be changed", R::KIND)));
             }
         }
         let uses = self.links(&spec, now)?;
@@ -360,7 +362,7 @@ impl World {
         self.touched::<R>(id, now, settings)
     }
 
-    /// Labels an object as a scope's, whoever's it was but for another scope's.
+    /// Labels an object as a scope's, unless another scope owns it.
     pub(super) fn adopt<R: MemoryKind>(
         &mut self,
         request: &Adopt<'_, R::Resolved>,
@@ -373,7 +375,7 @@ impl World {
             return Err(Error::not_found(format!("{} {id} is being deleted", R::KIND)));
         }
         if let Some(other) = record.labels.get(SCOPE).filter(|owner| *owner != scope.name()) {
-            let message = format!("{} {id} is the scope {other}'s", R::KIND);
+            let message = format!("{} {id} is owned by scope {other}", R::KIND);
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         let records = self.records.get_mut(R::KIND).and_then(|records| records.get_mut(id));
@@ -416,30 +418,30 @@ impl World {
         Ok(if gone_at <= now { Deletion::Done } else { Deletion::Pending })
     }
 
-    /// Instance groups make and end machines when they change.
+    /// Instance groups create and delete machines when they change.
     fn touched<R: MemoryKind>(&mut self, id: &str, now: Duration, settings: &Settings) -> Result<()> {
         if R::KIND == InstanceGroup::KIND { self.reconcile(id, now, settings) } else { Ok(()) }
     }
 
-    /// The record, if callers see it already.
+    /// The record, if it is already visible.
     fn seen(&self, kind: &str, id: &str, now: Duration) -> Result<&Record> {
         match self.record(kind, id) {
             None => Err(unknown(kind, id)),
             Some(record) if now < record.visible_at => {
-                Err(Error::new(ErrorKind::NotYetVisible, format!("{kind} {id} is not known here yet")))
+                Err(Error::new(ErrorKind::NotYetVisible, format!("{kind} {id} is not visible here yet")))
             }
             Some(record) => Ok(record),
         }
     }
 
-    /// What a specification refers to, all of which must be there.
+    /// The references of a specification, all of which must exist.
     fn links<T: Serialize>(&self, spec: &T, now: Duration) -> Result<BTreeSet<Link>> {
         let mut links = BTreeSet::new();
         for reference in references(spec) {
             match self.seen(reference.kind, &reference.id, now)?.state(now) {
                 State::Ready | State::Pending => {}
                 _ => {
-                    let message = format!("{} {} cannot be used any more", reference.kind, reference.id);
+                    let message = format!("{} {} can no longer be used", reference.kind, reference.id);
                     return Err(Error::not_found(message));
                 }
             }
@@ -449,7 +451,7 @@ impl World {
     }
 }
 
-/// What the cloud says when an object is still used.
+/// The error for an object that is still in use.
 pub(super) fn in_use(kind: &str, id: &str, by_kind: &str, by: &str) -> Error {
     Error::new(ErrorKind::DependencyViolation, format!("{kind} {id} is used by {by_kind} {by}"))
 }
@@ -462,7 +464,7 @@ pub(super) fn document<T: Serialize>(spec: &T) -> Result<Document> {
     Document::of(spec)
 }
 
-/// The members in which two documents differ.
+/// The members that differ between two documents.
 fn changed<'a>(before: &'a Value, after: &'a Value) -> BTreeSet<&'a str> {
     let names = |document: &'a Value| document.as_object().into_iter().flat_map(|it| it.keys());
     names(before)
@@ -472,7 +474,7 @@ fn changed<'a>(before: &'a Value, after: &'a Value) -> BTreeSet<&'a str> {
         .collect()
 }
 
-/// Whether a token, as `kind/token`, is one of the kind's.
+/// Whether a token, as `kind/token`, belongs to the kind.
 fn is_of_kind(token: &str, kind: &str) -> bool {
     token.strip_prefix(kind).is_some_and(|rest| rest.starts_with('/'))
 }

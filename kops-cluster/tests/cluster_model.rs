@@ -1,4 +1,4 @@
-//! Clusters as users specify them, made on the embedded cloud: planned, applied, changed and deleted.
+//! Clusters as users specify them, made on the in-memory cloud: planned, applied, changed and deleted.
 
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]

@@ -1,4 +1,4 @@
-//! The memory cloud behaves as clouds do: it refuses, settles, vanishes, remembers.
+//! The in-memory cloud behaves as clouds do: it refuses, settles, vanishes, remembers.
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

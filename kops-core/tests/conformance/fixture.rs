@@ -1,4 +1,4 @@
-//! A small cluster of every kind, for the memory cloud and for whatever stands in front of one.
+//! A small cluster of every kind, for the in-memory cloud and for whatever stands in front of one.
 
 use std::sync::Arc;
 

@@ -71,7 +71,7 @@ enum Flaw {
     NeedsAsking,
 }
 
-/// A memory cloud with a flaw.
+/// An in-memory cloud with a flaw.
 struct Flawed {
     inner: MemoryCloud,
     flaw: Flaw,

@@ -1,4 +1,4 @@
-//! The memory cloud keeps the contract, in each of its moods; and the suite finds out who does not.
+//! The in-memory cloud keeps the contract, in each of its moods; and the suite finds out who does not.
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 

@@ -92,7 +92,7 @@ async fn what_the_plan_does_not_know_must_not_have_come() {
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
 }
 
-/// The memory cloud under another name.
+/// The in-memory cloud under another name.
 #[derive(Debug)]
 struct Renamed(MemoryCloud);
 

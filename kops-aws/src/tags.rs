@@ -145,7 +145,7 @@ pub(crate) async fn set(clients: &Clients, cx: &Context, id: &str, tags: &Tags) 
     Ok(())
 }
 
-/// Marks an object of EC2 as the scope's: what all kinds whose objects are marked by tags adopt them with.
+/// Marks an EC2 object as the scope's; used for adopting objects of all kinds with tags.
 pub(crate) async fn adopt<S: Clone + Sync>(clients: &Clients, request: &Adopt<'_, S>) -> Result<Object<S>> {
     let Adopt { scope, name, object, retained, cx, .. } = *request;
     if object.owner != Owner::Scope {
@@ -166,7 +166,7 @@ pub(crate) async fn adopt<S: Clone + Sync>(clients: &Clients, request: &Adopt<'_
     Ok(request.adopted())
 }
 
-/// The tags of ownership.
+/// The tags of the mark.
 fn marks(scope: &Scope, task: &str, retained: bool) -> Tags {
     let mut tags = Tags::new();
     let mut mark = Mark::new(scope, task);
@@ -238,7 +238,7 @@ mod tests {
         for other in [Scope::new("ha.example.com"), Scope::new("ha.example.com").within("us"), eu.at("x")] {
             assert_eq!(task(&other, &made), None, "{other}");
         }
-        // Machines tell the place, and so do what they were made from.
+        // The tags of machines contain the place, and so do those of their templates.
         assert_eq!(of_machines(&eu, "nodes", &Tags::new())[PLACE], "eu");
         assert!(further(&made).is_empty());
     }

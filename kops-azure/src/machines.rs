@@ -143,7 +143,7 @@ impl Azure {
     /// The scope's scale sets, with the names of their tasks.
     async fn sets(&self, scope: &Scope, cx: &Context) -> Result<Vec<(String, ScaleSetDocument)>> {
         let all = arm::all::<ScaleSets>(self.clients(), cx, &self.clients().group(scope)).await?;
-        // The tags tell the region.
+        // The tags contain the region.
         let here = scope.at(self.location());
         let ours = all.iter().filter_map(|set| {
             let head = set.head();

@@ -63,7 +63,7 @@ pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option
     if let Some(task) = tags.get(TASK) {
         return MARK.is_of(scope, tags).then_some(task.as_str());
     }
-    // kOps' names are unique in all regions: a cluster is in one.
+    // kOps' names are unique across regions, because a cluster is in one.
     let by_kops = scope.place().is_none()
         && tags.get(CLUSTER).is_some_and(|cluster| cluster == scope.name())
         && ![PLACE, REGION].iter().any(|key| tags.contains_key(*key));

@@ -48,12 +48,12 @@ const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 ///
 /// # TLS
 ///
-/// Google's SDK takes the cryptography of the process: rustls' [default provider][rustls::crypto::CryptoProvider]. It
-/// cannot be given one of its own: `google-cloud-gax-internal` makes its HTTP client without a way in from outside, and
-/// `google-cloud-auth` signs with the default provider's keys; both bring one only with aws-lc, which needs a C compiler
-/// and CMake. What the whole process uses is the program's to choose. So either the program installs a provider,
-/// which most do that use rustls, or it lets the builder install ring ([`GceBuilder::install_ring`]); where there is
-/// neither, [`build`](GceBuilder::build) says so.
+/// Google's SDK uses the cryptography provider of the process, rustls' [default
+/// provider][rustls::crypto::CryptoProvider]. It cannot have its own: `google-cloud-gax-internal` creates its HTTP
+/// client internally, and `google-cloud-auth` signs with the default provider's keys; both include only aws-lc, which
+/// requires a C compiler and CMake. The provider affects the whole process, so the program has to choose it. Either
+/// the program installs one, as most programs with rustls do, or it lets the builder install ring
+/// ([`GceBuilder::install_ring`]); otherwise [`build`](GceBuilder::build) returns an error.
 #[derive(Clone)]
 pub struct GceBuilder {
     environment: bool,

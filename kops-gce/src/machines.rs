@@ -106,7 +106,7 @@ impl Gce {
     async fn all(&self, scope: &Scope, cx: &Context) -> Result<Vec<Member>> {
         let clients = self.clients();
         let ours = format!("labels.{} eq \"{}\"", labels::CLUSTER, labels::cluster(scope));
-        // Groups are listed for all zones, so their marks tell the region.
+        // Groups are listed for all zones, so their marks contain the region.
         let scope = &scope.at(&clients.region);
         let marked = marked_by(scope);
         let (groups, instances) = try_join(

@@ -61,7 +61,7 @@ pub(crate) enum Progress {
     Failed(Change, Error),
 }
 
-/// What tells one scope from another here, where the region is always the same.
+/// The identity of a scope within a region.
 fn whose(scope: &Scope) -> (String, Option<String>) {
     (scope.name().to_owned(), scope.place().map(str::to_owned))
 }

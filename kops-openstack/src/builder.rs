@@ -150,7 +150,7 @@ impl OpenstackBuilder {
         if let Some(region) = &self.region {
             session = session.with_region(region);
         }
-        // The only one, unless it is named.
+        // The only one, unless it is set.
         let region = session.endpoint_filters().region.clone().unwrap_or_default();
         let identity = identity(&session).await?;
         let endpoints = endpoints(&session).await?;

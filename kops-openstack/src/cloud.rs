@@ -60,7 +60,7 @@ impl Cloud for Openstack {
 
     fn capabilities(&self) -> Capabilities {
         let balancers = self.clients.has(Service::LoadBalancer);
-        // No NAT gateways: the router translates addresses.
+        // No NAT gateways, because the router translates addresses.
         Capabilities::new()
             .public_load_balancers(balancers)
             .internal_load_balancers(balancers)

@@ -35,7 +35,7 @@ pub(crate) struct Files<K> {
 struct Stored<S> {
     /// The ownership marks: files of other scopes are never touched.
     scope: String,
-    /// The place that the scope is within, if it is.
+    /// The scope's place, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     place: Option<String>,
     task: String,

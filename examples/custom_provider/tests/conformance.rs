@@ -144,7 +144,7 @@ async fn the_provider_keeps_the_contract() {
     let directory = std::env::temp_dir().join(format!("kops-custom-provider-{}", std::process::id()));
     let cloud = Arc::new(ZoneDirectory::new(&directory));
     let report = conformance::run(&Zones { directory: directory.clone(), cloud }).await;
-    // A directory is one place, has no pages, and nobody counts how often it is read.
+    // A directory has no regions and no pages, and reads of it are not counted.
     report.assert_held(&["elsewhere", "pages", "budget"]);
     fs::remove_dir_all(directory).unwrap();
 }

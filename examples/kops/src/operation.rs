@@ -14,8 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::{environment, output};
 
-/// Works on a cluster under its lock, waiting for `patience` while somebody else is at work; stops when the user
-/// interrupts.
+/// Works on a cluster under its lock, waiting for `patience` while the lock is held; stops when the user interrupts.
 pub(crate) async fn operate<T, F>(
     store: &ClusterStore,
     purpose: &str,
@@ -42,17 +41,17 @@ where
     store.operate(request, cancel, work).await
 }
 
-/// Options of runs that stop when the work is to stop.
+/// Options of runs that end when the operation is cancelled.
 pub(crate) fn options(operation: &Operation) -> RunOptions {
     RunOptions::new().cancel(operation.cancel())
 }
 
-/// Carries out a plan that was made under the lock, and shows how it goes.
+/// Applies a plan that was created under the lock, and shows progress.
 pub(crate) async fn apply(operation: &Operation, engine: &Engine, plan: &Plan) -> Result<Report> {
     let (sink, stream) = EventSink::channel();
     let progress = tokio::spawn(Progress::new(plan, engine.cloud().clock()).show(stream));
     let report = engine.apply_now_with(plan, options(operation).events(sink)).await;
-    // It ends with the stream; should it have failed, the report says all the same.
+    // It ends with the stream; if it failed, the report is complete nevertheless.
     let _ = progress.await;
     report
 }

@@ -63,7 +63,7 @@ impl State {
         self.registry.cluster(&self.cluster_name(after_verb)?)
     }
 
-    /// Reads a cluster; that there is none is told with those that there are.
+    /// Reads a cluster; if it does not exist, the error lists those that do.
     pub(crate) async fn open_cluster<'a>(&self, store: &'a ClusterStore) -> Result<OpenedCluster<'a>> {
         match store.open().await {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(self.with_others(error).await),
@@ -71,7 +71,7 @@ impl State {
         }
     }
 
-    /// [`open_cluster`](Self::open_cluster), and the rest of it.
+    /// Like [`open_cluster`](Self::open_cluster), but reads the rest, too.
     pub(crate) async fn read(&self, store: &ClusterStore) -> Result<ClusterState> {
         match store.read().await {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(self.with_others(error).await),
@@ -80,7 +80,7 @@ impl State {
     }
 
     async fn with_others(&self, error: Error) -> Error {
-        // The store itself may be what is missing: then that was told.
+        // If the store itself is missing, that has been reported.
         let Ok(listed) = self.registry.list().await else { return error };
         let names: Vec<String> = listed.into_iter().map(|listed| listed.name).collect();
         let hint = match names.as_slice() {

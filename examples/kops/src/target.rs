@@ -20,7 +20,7 @@ pub(crate) struct Target {
     pub(crate) graph: TaskGraph,
 }
 
-/// The target that a stored specification describes, and a look at its cloud that has begun.
+/// The target of a stored specification, with a prefetch of its cloud.
 #[derive(Debug)]
 pub(crate) struct StoredTarget {
     pub(crate) target: Target,
@@ -29,7 +29,7 @@ pub(crate) struct StoredTarget {
 }
 
 impl StoredTarget {
-    /// Reads the specification, and while its groups are still being read, connects to its cloud and looks at it.
+    /// Reads the specification, and while its groups are being read, connects to its cloud and starts to observe it.
     pub(crate) async fn read(state: &State, store: &ClusterStore) -> Result<Self> {
         let opened = state.open_cluster(store).await?;
         let cluster = Cluster::clone(opened.cluster());
@@ -46,7 +46,7 @@ impl StoredTarget {
             let prefetch = engine.prefetch();
             Ok::<_, Error>((cloud, engine, prefetch))
         };
-        // Whatever comes of connecting, what is wrong in the specification is told first, and at once.
+        // Problems of the specification are reported first, even if connecting fails.
         let (files, connected) = tokio::try_join!(reading, async { Ok::<_, Error>(connecting.await) })?;
         let (cloud, engine, prefetch) = connected?;
         let graph = graph(&files, &*cloud)?;
@@ -75,7 +75,7 @@ impl Target {
     }
 }
 
-/// Refuses what is wrong in itself: that is told without a look at the cloud, for which there may be no credentials.
+/// Rejects an invalid specification without a call to the cloud, for which there may be no credentials.
 fn check(files: &ClusterFiles) -> Result<()> {
     validate(&files.cluster, &files.instance_groups).into_result().map(drop)
 }

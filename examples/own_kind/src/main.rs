@@ -1,7 +1,7 @@
-//! A kind of one's own beside a provider's: users of a database, in one graph with the machine that it runs on.
+//! A custom kind in addition to a provider's: users of a database, in one graph with the machine that it runs on.
 //!
-//! [`With`] puts the kind beside those of any cloud; references between the two, the order of work, plans, drift and
-//! deletion are the engine's. `MemoryCloud` could be any other cloud here.
+//! [`With`] adds the kind to those of any cloud; the engine handles references between the two, the order of steps,
+//! plans, drift and deletion. `MemoryCloud` could be any other cloud.
 
 #![expect(clippy::print_stdout, reason = "a program shows what it does")]
 
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", url.unwrap_or_default());
     assert!(engine.plan(&graph).await?.is_empty(), "nothing is left to do");
 
-    // The user goes before the machine that it refers to.
+    // The user is deleted before the machine that it refers to.
     let plan = engine.plan(&TaskGraph::default()).await?;
     println!("{}", engine.apply(&plan).await?.into_result()?);
     Ok(())
@@ -43,7 +43,7 @@ fn graph() -> Result<TaskGraph, Box<dyn Error>> {
     let network = graph.add("shop", Network::new(["10.0.0.0/16".parse()?]));
     let subnet = graph.add("back", Subnet::new(network.id(), "10.0.1.0/24".parse()?).zone("zone-a"));
     let database = graph.add("database", Instance::new(subnet.id(), "debian-12", "large"));
-    // Known when the machine is there; until then the plan shows where it comes from.
+    // Known once the machine exists; until then, the plan shows where it comes from.
     graph.add("ada", DatabaseUser { host: database.get(Instance::PRIVATE_IP) });
     Ok(graph.build()?)
 }

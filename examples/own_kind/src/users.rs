@@ -20,7 +20,7 @@ pub(crate) struct DatabaseUser<S: Stage = Open> {
 }
 
 impl DatabaseUser {
-    /// Where the user connects to.
+    /// The host that the user connects to.
     pub(crate) const URL: Output<Self, String> = Output::new("url");
 }
 
@@ -32,7 +32,7 @@ impl Resource for DatabaseUser {
 
 type User = DatabaseUser<Closed>;
 
-/// The database's table of users, each with the scope that owns it: the service that a real handler would call.
+/// The database's users, each with the scope that owns it. A real handler would call a service.
 #[derive(Debug, Default)]
 pub(crate) struct Users(Arc<Mutex<BTreeMap<String, (String, User)>>>);
 
@@ -53,7 +53,7 @@ fn object(scope: &Scope, name: &str, owner: &str, user: User) -> Object<User> {
 impl Handler for Users {
     type Kind = DatabaseUser;
 
-    /// The database refuses a second user of the same name.
+    /// The database rejects a second user of the same name.
     fn identity(&self) -> IdentityClass {
         IdentityClass::Named
     }
@@ -75,7 +75,10 @@ impl Handler for Users {
         let (scope, user) = (request.scope, request.spec.clone());
         let mut table = self.table();
         if table.contains_key(request.name) {
-            return Err(Error::new(ErrorKind::AlreadyExists, format!("user {} exists", request.name)));
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                format!("user {} already exists", request.name),
+            ));
         }
         table.insert(request.name.to_owned(), (scope.name().to_owned(), user.clone()));
         Ok(object(scope, request.name, scope.name(), user))

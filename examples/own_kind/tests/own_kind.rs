@@ -1,4 +1,4 @@
-//! The program runs, and says what it did.
+//! The program runs, and prints what it did.
 
 use std::process::Command;
 

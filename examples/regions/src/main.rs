@@ -1,4 +1,4 @@
-//! One program, two regions of one account: the same shop in each, told apart by its scope's place.
+//! One program, two regions of one account: the same shop in each, distinguished by its scope's place.
 //!
 //! ```console
 //! $ regions cloud.json apply     # creates what is missing, and prints the addresses
@@ -21,7 +21,7 @@ use kops_core::{Engine, Error, Result};
 /// The regions, and the shop's addresses in each.
 const REGIONS: [(&str, &str); 2] = [("eu", "10.1.0.0/16"), ("us", "10.2.0.0/16")];
 
-/// What the check found.
+/// The result of the check.
 const DIFFERS: u8 = 2;
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,14 +38,14 @@ async fn main() -> ExitCode {
     })
 }
 
-/// An engine for a region: the scope's place keeps the regions' objects apart wherever the account has them together.
+/// An engine for a region: the scope's place distinguishes the objects of both regions in account-wide listings.
 fn engine(file: &str, region: &str) -> Engine {
     let account = MemoryCloud::builder().file(file).build();
     Engine::new(Arc::new(account.in_region(region)), Scope::new("shop").within(region))
 }
 
 fn graph(cidr: &str) -> Result<TaskGraph> {
-    let parse = |range: &str| range.parse().map_err(|_| Error::invalid(format!("{range} is not a range")));
+    let parse = |range: &str| range.parse().map_err(|_| Error::invalid(format!("{range} is not a CIDR")));
     let mut graph = TaskGraph::builder();
     let network = graph.add("shop", Network::new([parse(cidr)?]));
     let front = graph.add("front", Firewall::new(network.id(), "the shop's front"));
@@ -61,7 +61,7 @@ async fn apply(file: &str) -> Result<()> {
         let plan = engine.plan(&graph(cidr)?).await?;
         println!("{}", plan.headline());
         let outputs = engine.apply(&plan).await?.into_result()?.outputs();
-        // By the graph's own task, whatever stands for it in this cloud.
+        // By the task of the graph, regardless of the cloud's native one.
         let address = outputs.get(&Handle::<Address>::named("front"), Address::IP)?;
         println!("{region}: {}", address.unwrap_or_else(|| "no address".to_owned()));
     }

@@ -31,7 +31,7 @@ fn both_regions_are_applied_and_drift_is_an_exit_code() {
     let checked = regions(&file, "check");
     assert_eq!(checked.status.code(), Some(0), "{}", text(&checked));
 
-    // Somebody changes one region by hand: the other is not concerned.
+    // One region is changed manually; the other is not affected.
     let account = MemoryCloud::builder().file(&file).build();
     let network = account.objects().unwrap().into_iter().find(|it| {
         it.kind == "Network" && it.spec.get("cidrs").is_some_and(|cidrs| cidrs[0] == "10.2.0.0/16")

@@ -1,12 +1,12 @@
-//! A plan that one process saves and another applies, as when CI plans and somebody approves.
+//! A plan that one process saves and another applies, for example if CI plans and a user approves.
 //!
 //! ```console
 //! $ saved_plan cloud.json plan plan.json     # shows the plan and saves it
 //! $ saved_plan cloud.json apply plan.json    # applies exactly that plan, or nothing
 //! ```
 //!
-//! The saved plan is what was shown, with secrets redacted. The graph comes from the program again: a plan that another
-//! version of the program made, or that the cloud no longer fits, is refused.
+//! The saved plan contains what was shown, with secrets redacted. The graph is built again by the program: a plan of
+//! another version of the program, or one that no longer fits the cloud, is rejected.
 
 #![expect(clippy::print_stdout, reason = "a program shows what it does")]
 

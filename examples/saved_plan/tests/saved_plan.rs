@@ -21,7 +21,7 @@ fn another_process_applies_exactly_what_was_shown() {
     let applied = saved_plan(directory.path(), "apply");
     assert!(applied.status.success(), "{applied:?}");
     assert!(String::from_utf8_lossy(&applied.stdout).contains("2 done"));
-    // What has been applied is no longer what would be done.
+    // The plan is stale once it has been applied.
     let again = saved_plan(directory.path(), "apply");
     assert!(!again.status.success());
 }
@@ -31,13 +31,13 @@ fn a_plan_that_the_cloud_no_longer_fits_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     assert!(saved_plan(directory.path(), "plan").status.success());
     assert!(saved_plan(directory.path(), "apply").status.success());
-    // By hand: the next plan changes the network back.
+    // Changed manually: the next plan reverts the network.
     let cloud = MemoryCloud::builder().file(directory.path().join("cloud.json")).build();
     let network = cloud.objects().unwrap().into_iter().find(|it| it.kind == "Network").unwrap();
     let id = Id::<Network>::new(network.id);
     cloud.alter(&id, |network| network.ipv6 = true).unwrap();
     assert!(saved_plan(directory.path(), "plan").status.success());
-    // Somebody is faster.
+    // Someone else is faster.
     cloud.alter(&id, |network| network.ipv6 = false).unwrap();
     let applied = saved_plan(directory.path(), "apply");
     assert!(!applied.status.success());

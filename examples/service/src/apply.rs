@@ -13,17 +13,18 @@ use serde::Deserialize;
 
 use crate::{Failure, Service, Target};
 
-/// What a client has seen and wants applied.
+/// The plan that a client has approved.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Approval {
     fingerprint: String,
-    /// Who approved it: shown to others who find the cluster locked.
+    /// The approver, shown to others while the cluster is locked.
     by: String,
 }
 
-/// Takes the cluster's lease, plans again, and applies the plan if it is the one that was approved. What fails before the
-/// run starts is the answer's status; from then on there are events, the last of which holds the report.
+/// Acquires the cluster's lease, plans again, and applies the plan if it is the one that was approved. Failures
+/// before the run starts determine the status of the response; from then on there are events, the last of which
+/// contains the report.
 pub(crate) async fn apply(
     State(service): State<Service>,
     Path(name): Path<String>,
@@ -31,16 +32,16 @@ pub(crate) async fn apply(
 ) -> Result<Sse<impl Stream<Item = Result<ServerSent, Infallible>>>, Failure> {
     let target = service.target(&name).await?;
     let cancel = CancellationToken::new();
-    // Dropped with the answer: a client that disconnects cancels its run.
+    // Dropped with the response: a client that disconnects cancels its run.
     let connected = cancel.clone().drop_guard();
     let (sink, mut events) = EventSink::channel();
     let metrics = service.metrics.clone();
     let sink = sink.and(EventSink::from_fn(move |event| metrics.count(event)));
-    // A task of its own: a run whose client is gone ends in an orderly way instead of in the middle of a call.
+    // A separate task: if the client disconnects, the run ends in an orderly way instead of during a call.
     let run = tokio::spawn(run(target, approval, cancel, sink));
     let Some(first) = events.next().await else {
-        let outcome = run.await.map_err(|error| Error::internal("the run broke off").with_source(error))?;
-        return Err(outcome.err().unwrap_or_else(|| Error::internal("the run told nothing")).into());
+        let outcome = run.await.map_err(|error| Error::internal("the run was aborted").with_source(error))?;
+        return Err(outcome.err().unwrap_or_else(|| Error::internal("the run has no result")).into());
     };
     let events = stream::once(async { first }).chain(events).map(move |event| {
         let _connected = &connected;
@@ -62,9 +63,9 @@ async fn run(
         let plan = engine.plan_with(&graph, options.clone()).await?;
         if plan.fingerprint != approval.fingerprint {
             return Err(Error::new(ErrorKind::Conflict, "the plan is no longer the one that was approved")
-                .with_hint(format!("look at it again: {}", plan.headline())));
+                .with_hint(format!("review it again: {}", plan.headline())));
         }
-        // The lease is held since before the plan was made.
+        // The lease is held since before the plan was created.
         engine.apply_now_with(&plan, options.events(sink)).await
     };
     store.operate(request, cancel, work).await

@@ -1,4 +1,4 @@
-//! Errors as answers.
+//! Errors as responses.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -7,7 +7,7 @@ use kops_cluster::Problems;
 use kops_core::{Error, ErrorKind};
 use serde_json::json;
 
-/// A failure as a client sees it: the error's own JSON form, and the problems of a specification by their paths.
+/// A failure as returned to a client: the JSON form of the error, and the problems of a specification by path.
 #[derive(Debug)]
 pub struct Failure(Error);
 

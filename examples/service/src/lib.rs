@@ -7,10 +7,10 @@
 //! | `POST /clusters/{name}/apply` | applies exactly the plan of a `fingerprint`; progress as server-sent events |
 //! | `GET /metrics` | what has been done, for Prometheus |
 //!
-//! Of two requests that would change one cluster, the second is refused with `423 Locked`, which names the holder: the
-//! cluster's lease in the state store keeps them apart, also across replicas of the service. A client that disconnects
-//! cancels its run: no further step is started, calls in flight are allowed to finish, and the lease is released. A
-//! policy, [`KeepData`], refuses plans that would delete or replace what holds data.
+//! Of two requests that would change the same cluster, the second is rejected with `423 Locked`, which names the
+//! holder: the cluster's lease in the state store excludes concurrent runs, also of other replicas of the service. A
+//! client that disconnects cancels its run: no further step is started, calls in flight are allowed to finish, and
+//! the lease is released. A policy, [`KeepData`], rejects plans that would delete or replace objects with data.
 
 mod apply;
 mod failure;
@@ -34,7 +34,7 @@ pub use failure::Failure;
 pub use metrics::Metrics;
 pub use policy::KeepData;
 
-/// What every request works with.
+/// The state shared by all requests.
 #[derive(Clone, Debug)]
 pub struct Service {
     registry: ClusterRegistry,
@@ -43,7 +43,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service for the clusters of a state store on one cloud.
+    /// A service for the clusters in a state store, on one cloud.
     pub fn new(registry: ClusterRegistry, cloud: Arc<dyn ClusterCloud>) -> Self {
         Self { registry, cloud, metrics: Metrics::new() }
     }
@@ -58,7 +58,7 @@ impl Service {
             .with_state(self)
     }
 
-    /// The cluster of a name, and an engine for what it shall be.
+    /// A cluster by name, with an engine and a graph.
     async fn target(&self, name: &str) -> Result<Target, Failure> {
         let store = self.registry.cluster(name)?;
         let files = ClusterFiles::from(store.read().await?);
@@ -77,7 +77,7 @@ struct Target {
     graph: kops_core::graph::TaskGraph,
 }
 
-/// What a client asks for: the rest is chosen as `kops create cluster` chooses it.
+/// The request of a client; everything else has the defaults of `kops create cluster`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Order {
@@ -92,7 +92,7 @@ async fn create(
     let wanted = NewCluster::new(order.name, service.cloud.name()).zones(order.zones);
     let (cluster, groups) = new_cluster(&wanted)?;
     let files = ClusterFiles::new(cluster, groups, Vec::new());
-    // What the cloud cannot do is an error now, not when somebody plans it.
+    // Unsupported settings are an error now, not only when planning.
     cluster_graph(&files, &*service.cloud)?;
     service.registry.cluster(files.cluster.name())?.create_all(&files).await?;
     Ok((StatusCode::CREATED, Json(json!({ "name": files.cluster.name() }))))

@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Another store and another cloud are other lines here: `s3://…`, and `Aws::from_env().await?`.
+    // Change these lines for another store or cloud: `s3://…`, and `Aws::from_env().await?`.
     let store = Stores::new().open("memory://clusters").await?;
     let registry = ClusterRegistry::new(store, Arc::new(SystemClock::new()));
     let service = Service::new(registry, Arc::new(MemoryCloud::new()));

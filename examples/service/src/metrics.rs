@@ -1,4 +1,4 @@
-//! What has been done, for Prometheus.
+//! Metrics for Prometheus.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-/// Counts steps by what was done and how they ended, and calls that were repeated.
+/// Counts steps by action and outcome, and retried calls.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
@@ -31,7 +31,7 @@ impl Metrics {
         registry.register("steps", "Steps of plans, by action and outcome", Family::clone(&steps));
         registry.register(
             "retries",
-            "Calls of the cloud that failed and were repeated",
+            "Calls to the cloud that failed and were retried",
             Counter::clone(&retries),
         );
         Self { registry: Arc::new(registry), steps, retries }
@@ -56,7 +56,7 @@ impl Metrics {
     /// The metrics in Prometheus' text format.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
-        // Writing to a string does not fail.
+        // Writing to a string never fails.
         let _ = encode(&mut text, &self.registry);
         text
     }

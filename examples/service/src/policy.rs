@@ -1,10 +1,10 @@
-//! What this service never does, whoever asks.
+//! The policy of this service.
 
 use kops_core::cloud::Class;
 use kops_core::plan::{Action, Plan};
 use kops_core::{Policy, Refusal};
 
-/// Refuses plans that delete or replace what holds data, on whatever cloud.
+/// Rejects plans that delete or replace objects with data, on any cloud.
 #[derive(Clone, Copy, Debug)]
 pub struct KeepData;
 
@@ -12,6 +12,6 @@ impl Policy for KeepData {
     fn check(&self, plan: &Plan) -> Vec<Refusal> {
         let loses = |action| matches!(action, Action::Delete | Action::Replace);
         let lost = plan.changes.iter().filter(|change| change.class == Class::Data && loses(change.action));
-        lost.map(|change| Refusal::new("keep-data", "it holds data").about(&change.task)).collect()
+        lost.map(|change| Refusal::new("keep-data", "it contains data").about(&change.task)).collect()
     }
 }

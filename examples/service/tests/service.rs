@@ -1,4 +1,4 @@
-//! The service as its clients see it.
+//! The service, as used by its clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +121,7 @@ async fn a_client_that_disconnects_cancels_its_run_and_frees_the_cluster() {
     body.frame().await.unwrap().unwrap();
     drop(body);
 
-    // Calls in flight are allowed to finish; then the cluster can be had again.
+    // Calls in flight are allowed to finish; then the cluster can be locked again.
     tokio::time::sleep(Duration::from_secs(30)).await;
     let some = cloud.objects().unwrap().len();
     assert!(some < shown["changes"].as_array().unwrap().len(), "{some} objects");
@@ -134,7 +134,7 @@ async fn a_client_that_disconnects_cancels_its_run_and_frees_the_cluster() {
 #[tokio::test(start_paused = true)]
 async fn nobody_deletes_data() {
     let cloud = MemoryCloud::new();
-    // A disk of etcd comes out failed: the next plan would replace it.
+    // A disk of etcd is created failed: the next plan would replace it.
     let mut broken = false;
     cloud.inject(move |call| {
         let breaks = call.kind == "Volume" && call.op == Op::Create && !std::mem::replace(&mut broken, true);
@@ -148,7 +148,7 @@ async fn nobody_deletes_data() {
     assert_eq!(replacing["summary"]["replace"], 1);
     let (status, text) = answer(&router, approval(&replacing["fingerprint"], "ann")).await;
     assert_eq!(status, StatusCode::FORBIDDEN, "{text}");
-    assert!(text.contains("it holds data"), "{text}");
+    assert!(text.contains("it contains data"), "{text}");
 }
 
 #[tokio::test]

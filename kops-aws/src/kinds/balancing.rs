@@ -25,14 +25,14 @@ const PAGE: i32 = 400;
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html>
 const MOST_ARNS: usize = 20;
 
-/// Everything that there is.
+/// All objects.
 #[derive(Debug)]
 pub(crate) struct Listed {
     pub(crate) balancers: Vec<LoadBalancer>,
     pub(crate) groups: Vec<TargetGroup>,
 }
 
-/// What an observation lists.
+/// The listings of an observation.
 pub(crate) async fn listed(clients: &Clients, cx: &Context) -> Result<Arc<Listed>> {
     let list = async || {
         let (balancers, groups) = try_join(balancers(clients, cx), groups(clients, cx)).await?;
@@ -41,7 +41,7 @@ pub(crate) async fn listed(clients: &Clients, cx: &Context) -> Result<Arc<Listed
     cx.memo.get_or_try("load balancing", list).await
 }
 
-/// The tags of what may be the scope's, by ARN.
+/// The tags of objects that may be the scope's, by ARN.
 pub(crate) async fn tags_of_scope(
     clients: &Clients,
     scope: &Scope,
@@ -54,8 +54,8 @@ pub(crate) async fn tags_of_scope(
     cx.memo.get_or_try("tags of load balancing", tags).await
 }
 
-/// What a query sees of Elastic Load Balancing: what its observation saw; but whoever waits for a change asks for
-/// identifiers, and is given a fresh look.
+/// The context of a query of Elastic Load Balancing: that of its observation, or a fresh one for queries by
+/// identifier, because the engine is waiting for a change.
 pub(crate) fn context(query: &Query<'_>) -> Context {
     match query.filter {
         Filter::Scope { .. } => query.cx.clone(),
@@ -63,7 +63,7 @@ pub(crate) fn context(query: &Query<'_>) -> Context {
     }
 }
 
-/// The ARNs of what may be the scope's, by its name.
+/// The ARNs of objects that may be the scope's, by name.
 fn candidates(listed: &Listed, scope: &str) -> Vec<String> {
     let balancers = listed.balancers.iter().map(|it| (&it.load_balancer_name, &it.load_balancer_arn));
     let groups = listed.groups.iter().map(|it| (&it.target_group_name, &it.target_group_arn));

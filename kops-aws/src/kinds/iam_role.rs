@@ -72,7 +72,7 @@ pub(crate) fn object<S>(query: &Query<'_>, name: &str, at: &str, spec: S) -> Obj
         Filter::Scope { wanted, .. } => task_of(wanted, name),
         Filter::Ids(_) => None,
     };
-    // Deeper paths are those of other places.
+    // Deeper paths belong to other places.
     match at.strip_prefix(&iam_path(query.scope)).filter(|rest| ["", RETAINED].contains(rest)) {
         Some(rest) => {
             let retained = rest == RETAINED;

@@ -75,7 +75,7 @@ impl Listeners {
         Ok(try_join_all(listed).await?.into_iter().flatten().collect())
     }
 
-    /// The listeners of the scope's balancers: those of no other can be the scope's.
+    /// The listeners of the scope's load balancers: others cannot be the scope's.
     async fn of_scope(&self, query: &Query<'_>) -> Result<Vec<types::Listener>> {
         let listed = balancing::listed(&self.0, query.cx).await?;
         let wanted = wanted_balancers(query)?;
@@ -94,7 +94,7 @@ impl Listeners {
     }
 }
 
-/// The names of the balancers that wanted listeners belong to.
+/// The names of the load balancers of the requested listeners.
 fn wanted_balancers(query: &Query<'_>) -> Result<HashSet<String>> {
     let wanted = query.wanted_as::<NetworkLoadBalancerListener>()?;
     let task = |listener: &NetworkLoadBalancerListener| match &listener.load_balancer {

@@ -115,7 +115,7 @@ pub(crate) const PARTS: &[(&str, &str)] = &[
     (<IamRolePolicy>::KIND, <IamRole>::KIND),
 ];
 
-/// What objects of each kind are for.
+/// The class of each kind.
 pub(crate) const CLASSES: &[(Class, &[&str])] = &[
     (Class::Data, &[EbsVolume::KIND]),
     (
@@ -154,7 +154,7 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
     ),
     (Class::Identity, &[<IamRole>::KIND, <IamRolePolicy>::KIND, <InstanceProfile>::KIND]),
     (Class::Dns, &[<HostedZone>::KIND, <RecordSet>::KIND]),
-    // What a region is made of.
+    // The region's infrastructure.
     (Class::Other, &[AvailabilityZone::KIND]),
 ];
 
@@ -207,7 +207,7 @@ fn balancing(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
     ]
 }
 
-/// Zones, and records in zones of others, are the account's in every region.
+/// Zones, and records in shared zones, are account-wide.
 fn names(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandler>> {
     vec![
         Arc::new(AccountWide::new(region, hosted_zone::HostedZones(clients.clone()))),
@@ -215,7 +215,7 @@ fn names(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandler>> {
     ]
 }
 
-/// IAM knows no regions.
+/// IAM has no regions.
 fn identities(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandler>> {
     vec![
         Arc::new(AccountWide::new(region, iam_role::IamRoles(clients.clone()))),

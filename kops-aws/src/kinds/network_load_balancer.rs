@@ -269,7 +269,8 @@ fn object(
     balancing::is_asked_for(query, object.owner, arn, name).then_some(object)
 }
 
-/// The balancer, with what only its attributes show; without them it was deleted since it was listed.
+/// Adds the fields that only the attributes contain; without attributes, the load balancer was deleted after it was
+/// listed.
 fn with_attributes(
     mut object: Object<Balancer>,
     attributes: Option<&[LoadBalancerAttribute]>,

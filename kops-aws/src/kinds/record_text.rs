@@ -56,7 +56,7 @@ pub(crate) fn mark_name(scope: &str, zone: &str, name: &str, kind: &str) -> Stri
     use std::fmt::Write;
     let digest = Sha256::digest(format!("{kind} {name}"));
     let digits = digest.iter().take(8).fold(String::new(), |mut digits, byte| {
-        // Writing to a string does not fail.
+        // Writing to a string never fails.
         let _ = write!(digits, "{byte:02x}");
         digits
     });

@@ -198,7 +198,7 @@ fn health_port(health: &HealthCheck) -> String {
     health.port.map_or_else(|| TRAFFIC_PORT.to_owned(), |port| port.to_string())
 }
 
-/// The group, with what only its attributes show; without them it was deleted since it was listed.
+/// Adds the fields that only the attributes contain; without attributes, the group was deleted after it was listed.
 fn with_attributes(mut object: Object<Group>, attributes: Option<&[TargetGroupAttribute]>) -> Object<Group> {
     let Some(attributes) = attributes else { return object.state(State::Gone) };
     let get = |key: &str| {

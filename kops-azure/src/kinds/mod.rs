@@ -72,7 +72,7 @@ pub use vm_size::{AzureZone, VmSize};
 
 pub(crate) use network_security_group::OURS;
 
-/// What objects of each kind are for.
+/// The class of each kind.
 pub(crate) const CLASSES: &[(Class, &[&str])] = &[
     (Class::Data, &[<ManagedDisk>::KIND]),
     (Class::Compute, &[<SshPublicKey>::KIND, <VirtualMachineScaleSet>::KIND, Image::KIND, VmSize::KIND]),
@@ -91,12 +91,12 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
     ),
     (Class::Identity, &[<UserAssignedIdentity>::KIND, <RoleAssignment>::KIND]),
     (Class::Dns, &[<AzureDnsZone>::KIND, <VirtualNetworkLink>::KIND, <AzureRecordSet>::KIND]),
-    // What everything is in, and what a region is made of.
+    // Resource groups, and the region's infrastructure.
     (Class::Other, &[ResourceGroup::KIND, AzureZone::KIND]),
 ];
 
-/// The handler of a kind that is the subscription's in every region, as all are: resource groups are, which all else is
-/// in, and so are zones and role assignments.
+/// The handler of a kind with subscription-wide listings, which all kinds have: resource groups, which contain
+/// everything else, zones and role assignments.
 fn wide(clients: &Clients, handler: impl Handler) -> Arc<dyn DynHandler> {
     Arc::new(AccountWide::new(&clients.location, handler))
 }

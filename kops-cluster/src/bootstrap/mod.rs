@@ -92,7 +92,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// A name and a port.
+    /// An endpoint with a name and a port.
     pub fn new(host: impl Into<Input<String>>, port: u16) -> Self {
         Self { host: host.into(), port }
     }
@@ -109,7 +109,7 @@ pub struct JoinService {
 }
 
 impl JoinService {
-    /// A service of a name on a port.
+    /// A service with a name and a port.
     pub fn new(name: impl Into<String>, port: u16) -> Self {
         Self { name: name.into(), port }
     }

@@ -50,7 +50,7 @@ pub(super) fn quoted(text: &str) -> String {
             ascii.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a string does not fail.
+                // Writing to a string never fails.
                 let _ = write!(ascii, "\\u{unit:04x}");
             }
         }

@@ -20,7 +20,7 @@ pub trait ClusterCloud: Cloud {
     }
 }
 
-/// A cluster's cloud with kinds of one's own beside it is still one.
+/// A cluster cloud with custom kinds is a cluster cloud, too.
 #[deny(clippy::missing_trait_methods, reason = "what is not passed on would be lost")]
 impl<C: ClusterCloud> ClusterCloud for With<C> {
     fn dialect(&self) -> &dyn Dialect {

@@ -59,8 +59,8 @@ pub struct Blueprint<'a> {
 }
 
 impl<'a> Blueprint<'a> {
-    /// A cluster with its groups, who may log in, what the cloud can do and makes of its own words, and what machines run
-    /// at first boot.
+    /// The inputs of a model: a cluster, its groups, SSH keys, the cloud's capabilities and dialect, and the user
+    /// data of machines.
     pub fn new(
         cluster: &'a Cluster,
         groups: &'a [InstanceGroup],

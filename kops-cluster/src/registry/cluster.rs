@@ -68,7 +68,7 @@ impl OpenedCluster<'_> {
     /// Reads the rest, instance groups and SSH keys, concurrently and each once.
     ///
     /// # Errors
-    /// `Invalid` for what cannot be read.
+    /// `Invalid` if an object cannot be read.
     pub async fn read(self) -> Result<ClusterState> {
         let Self { store: ClusterStore { store, at, .. }, cluster, listed } = self;
         let (groups, keys) = (at.cluster.join(INSTANCE_GROUPS)?, at.cluster.join(SSH_KEYS)?);
@@ -121,11 +121,11 @@ impl ClusterStore {
         self.open().await?.read().await
     }
 
-    /// The cluster's specification, and a list of what else there is, to be read next: whoever wants to connect to the
-    /// cluster's cloud can do so while the rest is being read.
+    /// Reads the cluster's specification and lists the rest, to be read next, so that a program can connect to the
+    /// cloud in the meantime.
     ///
     /// # Errors
-    /// As [`ClusterStore::read`].
+    /// Those of [`ClusterStore::read`].
     pub async fn open(&self) -> Result<OpenedCluster<'_>> {
         let config = self.at.config()?;
         let (cluster, listed) = futures_util::join!(
@@ -139,7 +139,7 @@ impl ClusterStore {
     /// The cluster's specification.
     ///
     /// # Errors
-    /// As [`ClusterStore::read`].
+    /// Those of [`ClusterStore::read`].
     pub async fn cluster(&self) -> Result<Versioned<Cluster>> {
         document::read(&*self.store, &self.at.config()?).await?.ok_or_else(|| self.absent())
     }
@@ -147,7 +147,7 @@ impl ClusterStore {
     /// Writes the specification of a new cluster.
     ///
     /// # Errors
-    /// `AlreadyExists` when there is one of that name.
+    /// `AlreadyExists` if there is one of that name.
     pub async fn create(&self, cluster: &Cluster) -> Result<Versioned<Cluster>> {
         self.same_name(&cluster.metadata.name)?;
         document::create(&*self.store, &self.at.config()?, cluster, self.clock.now(), None).await
@@ -164,7 +164,7 @@ impl ClusterStore {
     /// The specification of an instance group.
     ///
     /// # Errors
-    /// `NotFound` when there is none of that name; `Invalid` when it cannot be read.
+    /// `NotFound` if there is none of that name; `Invalid` if it cannot be read.
     pub async fn instance_group(&self, name: &str) -> Result<Versioned<InstanceGroup>> {
         let group = document::read(&*self.store, &self.at.instance_group(name)?).await?;
         group.ok_or_else(|| Error::not_found(format!("cluster {} has no instance group {name}", self.name)))
@@ -309,10 +309,9 @@ impl ClusterStore {
         request.acquire(self.store.clone(), self.lock_key()?, self.clock.clone()).await
     }
 
-    /// Takes the lease of the cluster, does the work, and lets the lease go: see [`LeaseRequest::hold`], which this
-    /// is, but for one thing. When the work fails and there is no such cluster, its lock is removed, so that asking
-    /// for clusters that do not exist leaves nothing behind. Work that deletes the cluster calls
-    /// [`Operation::remove_lock`] itself.
+    /// Acquires the lease of the cluster, does the work, and releases the lease, like [`LeaseRequest::hold`]. In
+    /// addition, if the work fails and the cluster does not exist, its lock is removed, so that requests for clusters
+    /// that do not exist leave nothing behind. Work that deletes the cluster has to call [`Operation::remove_lock`].
     ///
     /// ```
     /// use std::sync::Arc;
@@ -338,7 +337,7 @@ impl ClusterStore {
     /// ```
     ///
     /// # Errors
-    /// As [`LeaseRequest::hold`].
+    /// Those of [`LeaseRequest::hold`].
     pub async fn operate<T, F>(
         &self,
         request: LeaseRequest,

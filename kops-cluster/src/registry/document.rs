@@ -47,7 +47,7 @@ stored!(Cluster, InstanceGroup);
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Versioned<T> {
-    /// Boxed, since a cluster's is several thousand bytes, too many to await by value.
+    /// Boxed, because that of a cluster has several thousand bytes, which is too much for futures.
     object: Box<T>,
     /// Its version in the store.
     pub version: Version,
@@ -103,7 +103,7 @@ impl<T: Stored> Versioned<T> {
     }
 }
 
-/// Writes a new specification; in the place of `leftover`, if an earlier write that broke off left one.
+/// Writes a new specification, replacing `leftover` of an interrupted write.
 pub(super) async fn create<T: Stored>(
     store: &dyn StateStore,
     key: &StoreKey,
@@ -211,7 +211,7 @@ fn seconds(time: Timestamp) -> String {
     time.round(Unit::Second).unwrap_or(time).to_string()
 }
 
-/// Reads one specification, if it is there.
+/// Reads one specification, if it exists.
 pub(super) async fn read<T: Stored>(store: &dyn StateStore, key: &StoreKey) -> Result<Option<Versioned<T>>> {
     store.get(key).await?.map(|object| Versioned::from_object(store, key, object)).transpose()
 }

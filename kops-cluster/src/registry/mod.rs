@@ -24,9 +24,9 @@
 //! labels or annotations do.
 //!
 //! # Whole clusters
-//! [`ClusterStore::create_all`] and [`ClusterStore::replace_all`] write a cluster as one operation: all is checked
-//! before the first write, and `<cluster>/config`, which makes a cluster known, is written last. Broken off anywhere,
-//! they can be repeated.
+//! [`ClusterStore::create_all`] and [`ClusterStore::replace_all`] write a cluster as one operation: everything is
+//! checked before the first write, and `<cluster>/config`, which makes a cluster exist, is written last. If
+//! interrupted, they can be repeated.
 //!
 //! # Reading
 //! [`ClusterStore::read`] reads a whole cluster with one list call and one read per object, concurrently. The

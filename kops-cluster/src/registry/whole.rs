@@ -8,26 +8,26 @@ use crate::spec::{ApiObject as _, ClusterFiles, InstanceGroup, SshCredential};
 use kops_core::store::{Precondition, StoreKey, Version};
 use kops_core::{Error, ErrorKind, Result};
 
-/// Groups and keys, brought to what will be written and where.
+/// Groups and keys, as they will be written, by key.
 struct Parts {
     groups: BTreeMap<StoreKey, Box<InstanceGroup>>,
     keys: BTreeMap<StoreKey, String>,
 }
 
-/// Where groups and keys are in the store, with their versions.
+/// The groups and keys in the store, with their versions.
 type Found = BTreeMap<StoreKey, Version>;
 
 impl ClusterStore {
     /// Writes a new cluster: its groups and keys first, its own specification last.
     ///
-    /// All is checked before anything is written. Since the specification is what makes a cluster known, a write that
-    /// broke off shows nothing, and can be repeated, also with other groups: what it left is replaced or removed.
-    /// Two programs that create different clusters of one name at the same moment may mix their groups; the lease
-    /// ([`ClusterStore::operate`]) keeps them apart.
+    /// Everything is checked before the first write. Because a cluster exists only with its own specification, an
+    /// interrupted write has no visible effect and can be repeated, also with other groups: leftovers are replaced or
+    /// removed. Two programs that create different clusters of the same name at once may mix their groups; use the
+    /// lease ([`ClusterStore::operate`]) to prevent that.
     ///
     /// # Errors
-    /// `AlreadyExists` when there is a cluster of that name; `Invalid`, with nothing written, when the parts are not
-    /// of one cluster, two groups have one name, or a key is none.
+    /// `AlreadyExists` if there is a cluster of that name; `Invalid`, with nothing written, if the parts belong to
+    /// different clusters, two groups have the same name, or a key is not valid.
     pub async fn create_all(&self, files: &ClusterFiles) -> Result<ClusterState> {
         let parts = self.parts(files)?;
         let config = self.at.config()?;
@@ -48,15 +48,15 @@ impl ClusterStore {
         Ok(ClusterState { cluster, instance_groups, ssh_keys })
     }
 
-    /// Makes a cluster that was read what `files` says: writes the groups that are new or differ and the keys that
-    /// are new, then its own specification, and then removes the groups and keys that `files` lacks.
+    /// Replaces a cluster that was read with `files`: writes the groups that are new or differ and the keys that are
+    /// new, then its own specification, and then removes the groups and keys that are not in `files`.
     ///
-    /// All is checked before anything is written, and so is that nobody changed anything since `base` was read.
-    /// What a write that broke off did not get to, a repeated one does, from a fresh [`ClusterStore::read`].
+    /// Everything is checked before the first write, including that nothing has changed since `base` was read. An
+    /// interrupted write can be completed by repeating it, after another [`ClusterStore::read`].
     ///
     /// # Errors
-    /// `Conflict`, naming both generations, when somebody else changed any of it meanwhile; `Invalid`, with nothing
-    /// written, as [`ClusterStore::create_all`].
+    /// `Conflict`, naming both generations, if any of it was changed in the meantime; `Invalid`, with nothing
+    /// written, as in [`ClusterStore::create_all`].
     pub async fn replace_all(&self, base: &ClusterState, files: &ClusterFiles) -> Result<ClusterState> {
         let parts = self.parts(files)?;
         let config = self.at.config()?;
@@ -72,9 +72,9 @@ impl ClusterStore {
         for (key, group) in parts.groups.iter().filter(|(key, _)| !bases.contains_key(key)) {
             if found.contains_key(key) {
                 let title = document::title(&**group);
-                let message = format!("{title} was created by somebody else meanwhile");
+                let message = format!("{title} was created in the meantime");
                 return Err(Error::new(ErrorKind::Conflict, message)
-                    .with_hint("nothing was written; read the cluster again and repeat the change"));
+                    .with_hint("nothing was written; read the cluster again and retry the change"));
             }
         }
         let mut instance_groups = Vec::new();
@@ -87,7 +87,7 @@ impl ClusterStore {
         }
         let ssh_keys = self.put_keys(&parts, &mut found).await?;
         let cluster = document::update(&*self.store, &config, &base.cluster, &files.cluster).await?;
-        // What came since is somebody's who has not seen this change.
+        // Groups that were added in the meantime belong to someone who has not seen this change.
         let keys = base.ssh_keys.iter().map(|key| self.ssh_key_at(key.spec.public_key.trim()));
         let keys: BTreeSet<StoreKey> = keys.collect::<Result<_>>()?;
         found.retain(|key, _| bases.contains_key(key) || keys.contains(key));
@@ -95,7 +95,7 @@ impl ClusterStore {
         Ok(ClusterState { cluster, instance_groups, ssh_keys })
     }
 
-    /// What will be written, or all that keeps it from being written.
+    /// The objects to write, or all problems.
     fn parts(&self, files: &ClusterFiles) -> Result<Parts> {
         let mut errors = Vec::new();
         errors.extend(self.same_name(files.cluster.name()).err());
@@ -109,7 +109,7 @@ impl ClusterStore {
             match placed {
                 Ok((key, group)) => {
                     if let Some(twin) = parts.groups.insert(key, group) {
-                        errors.push(Error::invalid(format!("there are two of {}", document::title(&*twin))));
+                        errors.push(Error::invalid(format!("{} occurs twice", document::title(&*twin))));
                     }
                 }
                 Err(error) => errors.push(error),
@@ -125,7 +125,7 @@ impl ClusterStore {
         if errors.is_empty() { Ok(parts) } else { Err(Error::from_many(errors)) }
     }
 
-    /// The groups and keys that are in the store, with their versions.
+    /// The groups and keys in the store, with their versions.
     async fn found(&self) -> Result<Found> {
         let (groups, keys) = (self.at.cluster.join(INSTANCE_GROUPS)?, self.at.cluster.join(SSH_KEYS)?);
         let (groups, keys) =
@@ -133,7 +133,7 @@ impl ClusterStore {
         Ok(groups.into_iter().chain(keys).map(|entry| (entry.key, entry.version)).collect())
     }
 
-    /// Writes the keys that are not there yet, and takes all of them out of what was found.
+    /// Writes the keys that do not exist yet, and removes all of them from `found`.
     async fn put_keys(&self, parts: &Parts, found: &mut Found) -> Result<Vec<SshCredential>> {
         let mut credentials = Vec::new();
         for (key, text) in &parts.keys {

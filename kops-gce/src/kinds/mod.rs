@@ -62,7 +62,7 @@ pub(crate) use instance::list as list_instances;
 /// Kinds of objects without marks of their own, each with the kind of the containing object.
 pub(crate) const PARTS: &[(&str, &str)] = &[("ProjectIamBinding", "ServiceAccount")];
 
-/// What objects of each kind are for.
+/// The class of each kind.
 pub(crate) const CLASSES: &[(Class, &[&str])] = &[
     (Class::Data, &[Disk::KIND]),
     (
@@ -93,12 +93,12 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
     ),
     (Class::Identity, &[ServiceAccount::KIND, <ProjectIamBinding>::KIND]),
     (Class::Dns, &[<ManagedZone>::KIND, <ResourceRecordSet>::KIND]),
-    // What a region is made of.
+    // The region's infrastructure.
     (Class::Other, &[Zone::KIND]),
 ];
 
-/// The handler of a kind that is the project's in every region: global ones, and those in zones, which are listed for
-/// all zones at once.
+/// The handler of a kind with project-wide listings: global kinds, and zonal ones, which are listed for all zones at
+/// once.
 fn wide(clients: &Clients, handler: impl Handler) -> Arc<dyn DynHandler> {
     Arc::new(AccountWide::new(&clients.region, handler))
 }

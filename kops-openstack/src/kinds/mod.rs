@@ -86,7 +86,7 @@ pub(crate) const PARTS: &[(&str, &str)] = &[
     (<VolumeAttachment>::KIND, CinderVolume::KIND),
 ];
 
-/// What objects of each kind are for.
+/// The class of each kind.
 pub(crate) const CLASSES: &[(Class, &[&str])] = &[
     (Class::Data, &[CinderVolume::KIND, <VolumeAttachment>::KIND]),
     (Class::Compute, &[KeyPair::KIND, ServerGroup::KIND, <NovaServer>::KIND, Flavor::KIND, Image::KIND]),
@@ -110,7 +110,7 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
         ],
     ),
     (Class::Dns, &[DesignateZone::KIND, <RecordSet>::KIND]),
-    // What a region is made of.
+    // The region's infrastructure.
     (Class::Other, &[AvailabilityZone::KIND]),
 ];
 
@@ -136,7 +136,7 @@ pub(crate) fn handlers(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandle
         Arc::new(pool::Pools(c())),
         Arc::new(pool_members::MemberSets(c())),
         Arc::new(health_monitor::HealthMonitors(c())),
-        // DNS may be one service for several regions.
+        // DNS may be a single service for several regions.
         Arc::new(AccountWide::new(region, dns_zone::Zones(c()))),
         Arc::new(AccountWide::new(region, record_set::RecordSets(c()))),
         lookup(availability_zone::AvailabilityZones(c())),

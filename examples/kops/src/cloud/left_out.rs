@@ -1,4 +1,4 @@
-//! The clouds that this program could have been built with, and was not.
+//! The clouds that this program was built without.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use kops_core::{Error, ErrorKind, Result};
 /// A cloud whose feature is off.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LeftOut {
-    /// Its name in specifications, which is its feature's too.
+    /// Its name in specifications, which is also its feature's.
     pub(super) name: &'static str,
     /// The scheme of its state stores.
     pub(super) scheme: &'static str,
 }
 
-/// Those that are left out of this build.
+/// The clouds that are missing in this build.
 pub(super) const ALL: &[LeftOut] = &[
     #[cfg(not(feature = "aws"))]
     LeftOut { name: "aws", scheme: "s3" },
@@ -28,7 +28,7 @@ pub(super) const ALL: &[LeftOut] = &[
 ];
 
 impl LeftOut {
-    /// What is said to whoever wants the cloud.
+    /// The error for this cloud.
     pub(super) fn refusal(&self) -> Error {
         let Self { name, .. } = self;
         Error::new(ErrorKind::Unsupported, format!("this program was built without the cloud {name}"))
@@ -36,7 +36,7 @@ impl LeftOut {
     }
 }
 
-/// Opens none of the cloud's state stores.
+/// Rejects the cloud's state stores.
 #[async_trait]
 impl StoreOpener for LeftOut {
     async fn open(&self, _: &StoreUrl) -> Result<Arc<dyn StateStore>> {

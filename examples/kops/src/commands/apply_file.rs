@@ -85,7 +85,7 @@ struct Change {
     store: ClusterStore,
     before: Option<ClusterState>,
     after: ClusterFiles,
-    /// The objects of the files, and whether there is one in their place already.
+    /// The objects of the files, and whether each replaces an existing one.
     titles: Vec<(String, bool)>,
 }
 
@@ -109,7 +109,7 @@ impl Change {
             check_mode(&source.file, &source.document.object, before.as_ref(), mode, &store)?;
             put(&mut files, source)?;
         }
-        // Without a cluster, reading it has failed already.
+        // If there is no cluster, reading it has failed already.
         let after = files.ok_or_else(|| Error::internal("nothing says what cluster is to be written"))?;
         check_change(known.as_ref(), &after, &sources)?;
         let title = |source: &Source| {
@@ -120,7 +120,7 @@ impl Change {
         Ok(Self { store, before, after, titles })
     }
 
-    /// Writes it, as one operation.
+    /// Writes the objects, as one operation.
     async fn write(self) -> Result<()> {
         let Self { store, before, after, titles } = self;
         match before {
@@ -146,7 +146,7 @@ fn is_there(before: Option<&ClusterState>, object: &AnyObject) -> bool {
         AnyObject::InstanceGroup(group) => {
             before.instance_groups.iter().any(|base| base.name() == group.name())
         }
-        // Machines take one key: a new one is in the place of those before it.
+        // Machines accept one key: the new one replaces the previous ones.
         AnyObject::SshCredential(key) => {
             let key = key.spec.public_key.trim();
             before.ssh_keys.iter().any(|other| other.spec.public_key.trim() != key)

@@ -210,12 +210,12 @@ fn options(name: &str, config_base: Option<String>, arguments: &CreateCluster) -
     Ok(new)
 }
 
-/// The blocks of addresses that a flag gives.
+/// The CIDRs of a flag.
 fn cidrs<T: FromStr>(texts: &[String]) -> Result<Vec<T>> {
     let read = |text: &String| {
         text.parse().map_err(|_| {
             Error::invalid(format!("--network-cidr {text}: it is not a CIDR"))
-                .with_hint("write it like 10.0.0.0/16")
+                .with_hint("use a CIDR such as 10.0.0.0/16")
         })
     };
     texts.iter().map(read).collect()

@@ -57,7 +57,7 @@ async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore) 
     store.delete(ClusterDeletion::KnownOnly).await
 }
 
-/// Refuses to forget a cluster of which objects may be left that nobody would find again.
+/// Rejects deleting the specification of a cluster if objects may be left that could not be found again.
 fn require_whole(plan: &Plan) -> Result<()> {
     let kinds: Vec<_> = plan.left_out().map(|(kind, _)| kind).collect();
     if kinds.is_empty() {

@@ -75,7 +75,7 @@ impl<'a> Row<'a> {
         match self.machine.state {
             MachineState::Pending => "Pending",
             MachineState::Terminating => "Terminating",
-            // Members and detached machines alike.
+            // Both members and detached machines.
             _ => "Running",
         }
     }

@@ -65,7 +65,7 @@ fn table(clouds: &[Offline]) -> String {
     let mut table = format!("| | {} |\n|---|{}\n", titles.join(" | "), "---|".repeat(titles.len()));
     for row in ROWS {
         let cells: Vec<_> = clouds.iter().map(|it| cell(row, it)).collect();
-        // Writing to a string does not fail.
+        // Writing to a string never fails.
         let _ = writeln!(table, "| {} | {} |", row.what, cells.join(" | "));
     }
     table

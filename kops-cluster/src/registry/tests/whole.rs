@@ -93,7 +93,7 @@ async fn what_is_wrong_is_told_before_anything_is_written() {
     let wrongs = vec![
         (other, "is of cluster other.example.com"),
         (foreign, "InstanceGroup/more has the label of cluster other.example.com"),
-        (files(&["nodes", "nodes"], &[]), "there are two of InstanceGroup/nodes"),
+        (files(&["nodes", "nodes"], &[]), "InstanceGroup/nodes occurs twice"),
         (files(&["a/b"], &[]), "not a valid instance group name"),
         (files(&["nodes"], &["ssh-none"]), "not a public SSH key"),
     ];

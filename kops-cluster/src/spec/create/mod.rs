@@ -140,7 +140,7 @@ pub struct NewCluster {
 }
 
 impl NewCluster {
-    /// A cluster on a cloud, in zones that are yet to be given: one control-plane machine, and a node in each zone.
+    /// A cluster on a cloud, with one control-plane machine, and a node in each zone; zones have to be set.
     pub fn new(name: impl Into<String>, cloud: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -255,13 +255,13 @@ impl NewCluster {
         text project;
     }
 
-    /// Sets the names of the etcd clusters instead of the usual ones.
+    /// Sets the names of the etcd clusters, replacing the defaults.
     pub fn etcd_clusters(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.etcd_clusters = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Adds a label for everything in the cloud.
+    /// Adds a label of all objects in the cloud.
     pub fn cloud_label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.cloud_labels.insert(key.into(), value.into());
         self

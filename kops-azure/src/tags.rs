@@ -70,6 +70,11 @@ pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option
     (by_kops && crate::names::may_belong(called, scope.name())).then_some(called)
 }
 
+/// Whether tags contain the scope's cluster, in any place and region.
+pub(crate) fn names_cluster(tags: &Tags, scope: &Scope) -> bool {
+    tags.get(CLUSTER).is_some_and(|cluster| cluster == scope.name())
+}
+
 /// Whether an object with these tags is retained: never deleted.
 pub(crate) fn is_retained(tags: &Tags) -> bool {
     MARK.is_retained(tags)

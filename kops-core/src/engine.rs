@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 use crate::apply::{self, NoJournal, Report, Run, RunOptions, Worker};
+use crate::cloud::Native;
 use crate::cloud::{Cloud, Context, IdentityClass, Memo, Priority, Scope, handler_of};
 use crate::graph::{Key, TaskGraph};
-use crate::lower::Native;
 use crate::observe::observe;
 use crate::plan::{self, Change, Inputs, Plan, Pruning, SavedPlan};
 use crate::policy::{Policies, Policy, Refusal};

@@ -1,4 +1,4 @@
-//! Work on a cluster that nobody else may do at the same time.
+//! Work on a cluster under its lock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

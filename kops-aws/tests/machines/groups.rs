@@ -309,7 +309,7 @@ async fn what_cannot_be_is_refused_before_anything_is_made() {
                 lifecycle_hooks: [("x".to_owned(), hook)].into(),
                 ..AwsInstanceGroup::default()
             },
-            "30 to 7200",
+            "between 30 and 7200",
         ),
     ] {
         let error = lab.engine.plan(&extended(&extension)).await.unwrap_err();

@@ -246,7 +246,9 @@ fn observed(
     };
     let called = subnet.name.clone().unwrap_or_default();
     let id = format!("{}/subnets/{called}", within.id);
-    let ours = within.owned || names::is_called_after(&called, site.scope);
+    // In a network that a scope of the same name elsewhere has marked, the subnets are that scope's.
+    let elsewhere = !within.owned && tags::names_cluster(within.tags, site.scope);
+    let ours = within.owned || (!elsewhere && names::is_called_after(&called, site.scope));
     let object = if ours {
         Object::owned(id, called, spec).retained(tags::is_retained(within.tags))
     } else {

@@ -304,7 +304,7 @@ impl ClusterStore {
     /// Acquires the lease of the cluster.
     ///
     /// # Errors
-    /// `Locked`, naming the holder, if somebody else holds it.
+    /// `Locked`, naming the holder, if it is held.
     pub async fn lock(&self, request: LeaseRequest) -> Result<Lease> {
         request.acquire(self.store.clone(), self.lock_key()?, self.clock.clone()).await
     }

@@ -13,7 +13,7 @@ use super::{
     Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query,
     Replacement, Resolved, Scope, Timing, Update, Wanted,
 };
-use crate::graph::{Document, Reference, references};
+use crate::graph::{Document, Key, OutputRef, Reference, references};
 use crate::resource::Resource;
 use crate::{Error, Result};
 
@@ -90,6 +90,12 @@ fn typed<T: DeserializeOwned>(kind: &str, document: &Document) -> Result<T> {
         .map_err(|error| Error::internal(format!("{kind}: {}", error.message())).with_source(error))
 }
 
+/// The output of a task, with the task's name as seen by handlers.
+fn within(scope: &Scope, output: OutputRef) -> OutputRef {
+    let task = Key::new(output.task.kind(), &scope.placed(output.task.name()));
+    OutputRef { task, ..output }
+}
+
 fn erase<H: Handler>(handler: &H, scope: &Scope, mut object: Object<Resolved<H>>) -> Result<Observed> {
     if let Some(name) = &mut object.name
         && scope.task(name).len() != name.len()
@@ -154,9 +160,14 @@ impl<H: Handler> DynHandler for H {
         let scope = query.scope;
         let objects = match query.filter {
             Filter::Scope { wanted, shared } if scope.place().is_some() => {
-                let names: Vec<String> = wanted.iter().map(|it| scope.placed(it.name)).collect();
-                let wanted = names.iter().zip(wanted).map(|(name, it)| Wanted { name, spec: it.spec });
-                let wanted: Vec<Wanted<'_>> = wanted.collect();
+                // References in a specification use the names of tasks as in marks, too, so that handlers can match
+                // objects with the objects that contain them.
+                let placed: Vec<(String, Document)> = wanted
+                    .iter()
+                    .map(|it| (scope.placed(it.name), it.spec.map_outputs(&|output| within(scope, output))))
+                    .collect();
+                let wanted: Vec<Wanted<'_>> =
+                    placed.iter().map(|(name, spec)| Wanted { name, spec }).collect();
                 let filter = Filter::Scope { wanted: &wanted, shared };
                 Handler::list(self, &Query { scope, filter, cx: query.cx }).await?
             }

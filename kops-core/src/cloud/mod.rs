@@ -12,7 +12,6 @@
 mod account_wide;
 mod capabilities;
 mod causes;
-mod class;
 mod context;
 mod erased;
 mod handler;
@@ -22,6 +21,7 @@ mod machines;
 mod mark;
 mod mark_tags;
 mod names;
+mod native;
 mod object;
 mod permissions;
 mod scope;
@@ -35,12 +35,12 @@ use std::sync::Arc;
 use crate::Result;
 use crate::clock::Clock;
 use crate::graph::TaskGraph;
-use crate::lower::Native;
 
+#[doc(no_inline)]
+pub use crate::resource::Class;
 pub use account_wide::AccountWide;
 pub use capabilities::Capabilities;
 pub use causes::{causes, find_cause, innermost};
-pub use class::Class;
 pub use context::{Context, Memo, Priority};
 pub use erased::{DynHandler, Observed};
 pub use handler::{
@@ -53,6 +53,8 @@ pub use machines::{Machine, MachineState, Machines};
 pub use mark::Mark;
 pub use mark_tags::MarkTags;
 pub use names::{HASH_DIGITS, bare_domain, name_hash, shortened};
+pub use native::Native;
+pub(crate) use native::StandIn;
 pub use object::{Object, Outputs, Owner, State};
 pub use permissions::{Actions, MissingPermission, Permissions};
 pub use scope::Scope;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{Capabilities, Class, Cloud, DynHandler, Machines, Permissions, Scope};
 use crate::clock::Clock;
+use crate::cloud::Native;
 use crate::graph::TaskGraph;
-use crate::lower::Native;
 use crate::{Error, Result, resource};
 
 /// A cloud with additional kinds: users of a database on AWS's machines, or inventory entries for any cloud's

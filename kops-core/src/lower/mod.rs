@@ -55,13 +55,12 @@
 
 mod former;
 mod lowering;
-mod native;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::cloud::{DynHandler, Scope};
+use crate::cloud::{DynHandler, Scope, StandIn};
 use crate::graph::{Edge, Id, Input, Key, Lifecycle, OutputRef, Setting, Task, TaskGraph};
 use crate::resource::{
     Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
@@ -69,8 +68,9 @@ use crate::resource::{
 };
 use crate::{Error, ErrorKind, Result};
 
+#[doc(no_inline)]
+pub use crate::cloud::Native;
 pub use lowering::Lowering;
-pub use native::Native;
 
 /// An agnostic kind that can be lowered on the cloud with data `P`.
 pub trait Lowered<P: 'static>: Resource {
@@ -311,7 +311,7 @@ impl<P> Lowerings<P> {
     }
 
     /// The native task that represents each agnostic task, and the source of each of its outputs.
-    fn stand_ins(&self, graph: &TaskGraph, native: &TaskGraph) -> HashMap<Key, Option<native::StandIn>> {
+    fn stand_ins(&self, graph: &TaskGraph, native: &TaskGraph) -> HashMap<Key, Option<StandIn>> {
         let stand_in = |task: &Task| {
             let entry = self.entry_of(task.key.kind()).filter(|entry| !entry.implicit)?;
             let key = Key::new(entry.native, task.key.name());
@@ -321,7 +321,7 @@ impl<P> Lowerings<P> {
                 (output, (place.task, place.output))
             };
             let outputs = entry.outputs.iter().map(place).collect();
-            Some(native::StandIn { key, outputs })
+            Some(StandIn { key, outputs })
         };
         graph.tasks().map(|task| (task.key.clone(), stand_in(task))).collect()
     }

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::cloud::Native;
 use crate::cloud::{Class, Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
 use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph, satisfied};
-use crate::lower::Native;
 use crate::resource::Output;
 use crate::{Error, GraphOutputs, Result, Snapshot};
 

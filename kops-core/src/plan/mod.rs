@@ -22,6 +22,7 @@ mod compare;
 mod diverge;
 mod draw;
 mod fingerprint;
+mod graph_outputs;
 mod make;
 mod outputs;
 mod saved;
@@ -36,12 +37,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::GraphOutputs;
 use crate::cloud::{Class, Scope};
 use crate::graph::{Key, Wait};
 
 pub(crate) use compare::differences;
 pub(crate) use diverge::divergence;
+pub use graph_outputs::GraphOutputs;
 pub(crate) use make::{Inputs, output_of, plan};
 pub use saved::SavedPlan;
 pub(crate) use steps::{Op, Step, Work};

@@ -14,11 +14,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cloud::Native;
 use crate::cloud::{
     Cloud, DynHandler, IdentityClass, Observed, Replacement, Scope, State, Timing, handler_of,
 };
 use crate::graph::{Key, TaskGraph, Wait, sort};
-use crate::lower::Native;
 use crate::{Error, GraphOutputs, Result, Snapshot};
 
 use super::fingerprint::Decided;

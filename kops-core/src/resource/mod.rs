@@ -14,6 +14,7 @@
 //! and the compiler tells it where a new one is missing.
 
 mod address;
+mod class;
 mod dns;
 mod extension;
 mod firewall;
@@ -29,6 +30,7 @@ mod subnet;
 mod volume;
 
 pub use address::Address;
+pub use class::Class;
 pub use dns::{DnsRecord, DnsTarget, DnsZone, RecordType};
 pub use extension::{Extension, Extensions};
 pub use firewall::{Direction, Firewall, FirewallRule, FirewallRules, Peer, Ports, Protocol};
@@ -45,8 +47,6 @@ pub use volume::Volume;
 
 #[doc(no_inline)]
 pub use crate::graph::{At, Output, Resource};
-
-use crate::cloud::Class;
 
 /// The classes of the agnostic kinds.
 pub(crate) const CLASSES: &[(Class, &[&str])] = &[

@@ -14,12 +14,12 @@ use super::fault::{Call, Fault, Op};
 use super::tap::{Calls, Tap};
 use crate::Result;
 use crate::clock::Clock;
+use crate::cloud::Native;
 use crate::cloud::{
     Adopt, Capabilities, Class, Cloud, Context, Create, Delete, Deletion, DynHandler, IdentityClass,
     Machines, Mutability, Observed, Permissions, Query, Replacement, Scope, Timing, Update,
 };
 use crate::graph::{Document, TaskGraph};
-use crate::lower::Native;
 
 /// Wraps a cloud and makes calls of its handlers fail, lose their response, or never return.
 ///

@@ -42,12 +42,12 @@ use self::world::{Moment, SCOPE, TASK};
 use super::fault::{Call, Fault, Op};
 use super::tap::{Calls, Tap};
 use crate::clock::{Clock, SystemClock};
+use crate::cloud::Native;
 use crate::cloud::{
     AccountWide, Capabilities, Class, Cloud, Context, DynHandler, IdentityClass, Limiter, Machines, Outputs,
     Scope, State, TokenBucket,
 };
 use crate::graph::{Document, Id, TaskGraph};
-use crate::lower::Native;
 use crate::resource::{
     DnsZone, FirewallRules, InstanceGroup, LoadBalancer, NatGateway, Network, Peer, Resource, Scheme, Subnet,
 };

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::cloud::Native;
 use crate::cloud::Observed;
 use crate::graph::{Handle, Key, Output, Resource};
-use crate::lower::Native;
 use crate::{Error, Result};
 
 /// The outputs of a graph's tasks, by the tasks of the original graph, even if one agnostic task is lowered to

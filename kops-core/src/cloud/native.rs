@@ -38,10 +38,10 @@ pub struct Native {
 
 /// The task that represents another.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct StandIn {
-    pub(super) key: Key,
+pub(crate) struct StandIn {
+    pub(crate) key: Key,
     /// The sources of its outputs, and their names there. Outputs that are missing here have the same name.
-    pub(super) outputs: Vec<(&'static str, (Key, String))>,
+    pub(crate) outputs: Vec<(&'static str, (Key, String))>,
 }
 
 impl StandIn {
@@ -51,7 +51,7 @@ impl StandIn {
 }
 
 impl Native {
-    pub(super) fn new(
+    pub(crate) fn new(
         graph: TaskGraph,
         origins: HashMap<Key, Vec<Key>>,
         stand_ins: impl FnOnce(&TaskGraph) -> HashMap<Key, Option<StandIn>>,

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::sse::{Event as ServerSent, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt as _, stream};
-use kops_core::apply::{Event, EventSink};
+use kops_core::apply::{Event, EventKind, EventSink};
 use kops_core::store::{Holder, LeaseRequest};
 use kops_core::{CancellationToken, Error, ErrorKind, Report, Result, RunOptions};
 use serde::Deserialize;
@@ -43,6 +43,9 @@ pub(crate) async fn apply(
         let outcome = run.await.map_err(|error| Error::internal("the run was aborted").with_source(error))?;
         return Err(outcome.err().unwrap_or_else(|| Error::internal("the run has no result")).into());
     };
+    if let EventKind::Refused { error } = &first.kind {
+        return Err(Error::clone(error).into());
+    }
     let events = stream::once(async { first }).chain(events).map(move |event| {
         let _connected = &connected;
         Ok(server_sent(&event))

@@ -76,7 +76,7 @@ impl Said<'_> {
         if !self.pending.is_empty() {
             let _ = write!(what, "; waiting for {}", self.pending.len());
         }
-        format!("{} on {}: {what}; {} unchanged.", self.scope.name(), self.cloud, summary.unchanged)
+        format!("{} on {}: {what}; {} unchanged.", self.scope, self.cloud, summary.unchanged)
     }
 }
 

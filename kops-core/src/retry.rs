@@ -28,7 +28,7 @@ impl Default for RetryPolicy {
         Self {
             base: Duration::from_millis(300),
             cap: Duration::from_secs(10),
-            deadline: Duration::from_secs(10 * 60),
+            deadline: Duration::from_mins(10),
         }
     }
 }

@@ -255,7 +255,7 @@ impl fmt::Debug for GceBuilder {
             .field("endpoints", &self.endpoints)
             .field("credentials", &self.credentials.as_ref().map(|_| "given"))
             .field("clock", &self.clock)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

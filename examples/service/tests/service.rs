@@ -1,4 +1,5 @@
 //! The service, as used by its clients.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests, under tokio's paused clock")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind};
 /// The delay of the first poll after an object was created.
 const FIRST: Duration = Duration::from_millis(200);
 /// For this long, a new object may be missing from listings and counts as pending.
-const INVISIBLE: Duration = Duration::from_secs(60);
+const INVISIBLE: Duration = Duration::from_mins(1);
 
 /// The goal of a waiting step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

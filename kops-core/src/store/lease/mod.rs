@@ -55,7 +55,7 @@ use crate::clock::Clock;
 use crate::{Error, ErrorKind, Result};
 
 /// Long enough to survive a disruption of the cloud during an apply, short enough to wait for.
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 /// How often a failed write with an unknown result is checked and retried.
 const ATTEMPTS: u32 = 4;
 /// How long a contender waits, in intervals, for a lease that this process holds: if the lease was just dropped, its

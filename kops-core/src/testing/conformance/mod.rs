@@ -94,7 +94,7 @@ pub trait Fixture: Send + Sync {
         RetryPolicy {
             base: Duration::from_millis(10),
             cap: Duration::from_millis(500),
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
         }
     }
 

@@ -82,7 +82,7 @@ struct Issued {
 }
 
 /// How long a token is remembered after its object is gone; EC2 guarantees at least this.
-const TOKEN_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
+const TOKEN_MEMORY: Duration = Duration::from_hours(24);
 
 /// The time of an operation, and its injected faults.
 #[derive(Clone, Copy, Debug)]

@@ -63,7 +63,6 @@ mod names;
 mod paging;
 mod permissions;
 mod policy;
-mod quantity;
 mod store;
 mod tags;
 

@@ -1,7 +1,5 @@
 //! Connecting leaves the cryptography of the process to the program. One test, since a process has one provider for good.
 
-#![expect(clippy::unwrap_used, reason = "a test can do no better")]
-
 use kops_core::ErrorKind;
 use kops_gce::Gce;
 use rustls::crypto::CryptoProvider;

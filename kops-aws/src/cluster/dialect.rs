@@ -11,9 +11,9 @@ use kops_cluster::{
 use kops_core::graph::Handle;
 use kops_core::resource::{self, Identity, LoadBalancer};
 
+use super::quantity;
 use crate::Policy;
 use crate::extensions::{self, AwsIdentity, AwsInstanceGroup, AwsLoadBalancer, MixedInstances};
-use crate::quantity;
 
 /// Translates AWS-specific settings of a specification to [`extensions`] of the tasks.
 ///

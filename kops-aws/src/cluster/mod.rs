@@ -3,6 +3,7 @@
 mod dialect;
 pub(crate) mod identity;
 pub(crate) mod nodes;
+mod quantity;
 
 use kops_cluster::ClusterCloud;
 use kops_cluster::cloud::Dialect;

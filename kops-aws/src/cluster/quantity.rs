@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// An integer count: `2` or `"2"`.
-pub(crate) fn count(value: &Value) -> Option<u32> {
+pub(super) fn count(value: &Value) -> Option<u32> {
     match value {
         Value::Number(number) => u32::try_from(number.as_u64()?).ok(),
         Value::String(text) => text.parse().ok(),
@@ -12,7 +12,7 @@ pub(crate) fn count(value: &Value) -> Option<u32> {
 }
 
 /// An amount of memory in MiB, rounded down: `4Gi`, `4G`, `4294967296`.
-pub(crate) fn mebibytes(value: &Value) -> Option<u32> {
+pub(super) fn mebibytes(value: &Value) -> Option<u32> {
     const UNITS: [(&str, u64); 8] = [
         ("Ki", 1 << 10),
         ("Mi", 1 << 20),
@@ -36,7 +36,7 @@ pub(crate) fn mebibytes(value: &Value) -> Option<u32> {
 }
 
 /// A duration in Go's format, in seconds: `720h`, `24h30m`, `1h0m0s`.
-pub(crate) fn seconds(value: &Value) -> Option<u32> {
+pub(super) fn seconds(value: &Value) -> Option<u32> {
     let text = value.as_str()?;
     let mut total = 0_u32;
     let mut rest = text;

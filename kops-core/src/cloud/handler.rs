@@ -186,8 +186,7 @@ pub struct Timing {
 
 impl Default for Timing {
     /// A call of 250 ms without waiting, and a deadline of half an hour: longer than virtual machines, disks,
-    /// networks and load balancers take on any cloud. Databases, managed control planes and restored disks may take
-    /// hours.
+    /// networks and load balancers take on any cloud. Databases and restored disks may take hours.
     fn default() -> Self {
         Self {
             call: Duration::from_millis(250),

@@ -12,19 +12,19 @@ use super::{Mark, Scope};
 /// use kops_core::cloud::{Mark, MarkTags, Scope};
 ///
 /// const MARK: MarkTags = MarkTags {
-///     scope: "KubernetesCluster",
-///     place: "kops.k8s.io/within",
-///     region: "kops.k8s.io/region",
-///     task: "kops.k8s.io/task",
-///     lifecycle: "kops.k8s.io/lifecycle",
+///     scope: "acme.com/scope",
+///     place: "acme.com/within",
+///     region: "acme.com/region",
+///     task: "acme.com/task",
+///     lifecycle: "acme.com/lifecycle",
 /// };
 ///
-/// let scope = Scope::new("ha.example.com");
-/// let mark = Mark::new(&scope, "api.ha.example.com");
+/// let scope = Scope::new("shop");
+/// let mark = Mark::new(&scope, "front");
 /// let mut tags = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
 /// MARK.write(&mark, &mut tags);
 /// assert_eq!(MARK.read(&scope, &tags), Some(mark));
-/// assert_eq!(MARK.read(&Scope::new("example.com"), &tags), None);
+/// assert_eq!(MARK.read(&Scope::new("shop-2"), &tags), None);
 /// assert_eq!(MARK.read(&scope.within("eu"), &tags), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

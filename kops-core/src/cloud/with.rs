@@ -88,17 +88,17 @@ impl<C: Cloud> With<C> {
         for handler in handlers {
             let kind = handler.kind();
             let holder = if own.contains(&kind) {
-                Some("another custom kind")
+                Some("another custom kind".to_owned())
             } else if resource::kinds().any(|agnostic| agnostic == kind) {
-                Some("an agnostic kind")
+                Some("an agnostic kind".to_owned())
             } else if all.iter().any(|other| other.kind() == kind) {
-                Some(cloud.name())
+                Some(format!("a kind of {}", cloud.name()))
             } else {
                 None
             };
             if let Some(holder) = holder {
                 problems.push(
-                    Error::invalid(format!("kind {kind} already exists: it is {}", whose(holder)))
+                    Error::invalid(format!("kind {kind} already exists: it is {holder}"))
                         .with_hint("use a unique prefix for the custom kind"),
                 );
             } else if kind.is_empty() || kind.contains('/') {
@@ -127,11 +127,6 @@ impl<C: Cloud> With<C> {
     pub fn cloud(&self) -> &C {
         &self.cloud
     }
-}
-
-/// The owner of a kind, as text.
-fn whose(holder: &str) -> String {
-    if holder.starts_with("an") { holder.to_owned() } else { format!("a kind of {holder}") }
 }
 
 impl<C: fmt::Debug> fmt::Debug for With<C> {

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 pub use directory::Directory;
 pub use lease::{Held, Leases};
 pub use server::Server;
-pub(crate) use server::{UPLOAD, object, open, written};
+pub(crate) use server::{UPLOAD, deleted, object, open, written};
 
 /// An object, and what tells its versions apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,8 @@ pub enum Precondition<'a> {
     None,
     /// Unless there is such an object.
     Absent,
-    /// If the object is still of this version. A store that cannot tell (Swift) writes in any case.
+    /// If the object is still of this version. A store without such a condition (Swift) is read first, so that a write in
+    /// between is lost.
     Version(&'a str),
 }
 
@@ -85,6 +86,12 @@ pub(crate) fn copy(body: &mut dyn Read, into: &mut dyn Write, key: &str) -> Resu
     io::copy(body, into)
         .map(drop)
         .map_err(|e| Error::failed(format!("reading {key} of the state store"), e.to_string()))
+}
+
+/// A directory of a bucket as the beginning of names: empty for the whole bucket, otherwise with a slash at its end.
+pub(crate) fn name_prefix(directory: &str) -> String {
+    let directory = directory.trim_matches('/');
+    if directory.is_empty() { String::new() } else { format!("{directory}/") }
 }
 
 /// A key in a URL's path: everything but unreserved characters and `/` escaped (RFC 3986).

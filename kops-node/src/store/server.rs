@@ -43,6 +43,14 @@ pub(crate) fn object(response: Response, doing: &str, version: &str) -> Result<O
     Ok(Some(Object { bytes: response.success(doing)?, version }))
 }
 
+/// What a deletion answered: 404 says that there was none.
+pub(crate) fn deleted(response: Response, key: &str) -> Result<()> {
+    if response.status == 404 {
+        return Ok(());
+    }
+    response.success(&format!("deleting {key} of the state store")).map(drop)
+}
+
 /// A file to upload, and its length.
 pub(crate) fn open(file: &Path) -> Result<(File, u64)> {
     let failed =
@@ -99,10 +107,7 @@ impl Store for Server {
 
     fn delete(&self, key: &str) -> Result<()> {
         let response = self.http.send(&Request::new("DELETE", &self.url(key)))?;
-        if response.status == 404 {
-            return Ok(());
-        }
-        response.success(&format!("deleting {key} of the state store")).map(drop)
+        deleted(response, key)
     }
 }
 

@@ -46,6 +46,13 @@ fn a_directory_is_a_store() {
 }
 
 #[test]
+fn names_begin_with_their_directory() {
+    for (directory, prefix) in [("", ""), ("/", ""), ("a/b", "a/b/"), ("/a/b/", "a/b/")] {
+        assert_eq!(super::name_prefix(directory), prefix);
+    }
+}
+
+#[test]
 fn a_plain_web_server_is_a_store() {
     let root = tempfile::tempdir().unwrap();
     let files = Directory::new(root.path());

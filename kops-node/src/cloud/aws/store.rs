@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::hash::{sha256, sha256_of};
 use crate::http::{Body, Http, Request, Response};
 use crate::store::{
-    Object, Precondition, Store, UPLOAD, copy, escape_path, escape_query, object, open, written,
+    Object, Precondition, Store, UPLOAD, copy, escape_path, escape_query, name_prefix, object, open, written,
 };
 
 /// How often a conditional write that met another one is repeated.
@@ -49,7 +49,7 @@ impl S3 {
             None => (format!("https://{bucket}.s3.{region}.{suffix}"), false),
         };
         let bucket = if in_path { format!("/{bucket}/") } else { "/".to_owned() };
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{}/", prefix.trim_matches('/')) };
+        let prefix = name_prefix(prefix);
         Self { http, imds, clock, region: region.to_owned(), origin, bucket, prefix }
     }
 

@@ -10,7 +10,8 @@ use crate::cloud::xml::Element;
 use crate::error::Result;
 use crate::http::{Body, Http, Request};
 use crate::store::{
-    Object, Precondition, Store, UPLOAD, copy, escape_path, escape_query, object, open, written,
+    Object, Precondition, Store, UPLOAD, copy, deleted, escape_path, escape_query, name_prefix, object, open,
+    written,
 };
 
 /// The version of the interface; block blobs of one PUT may be 5,000 MiB since 2019-12-12.
@@ -31,8 +32,7 @@ impl Blob {
         let (account, container, prefix) = place;
         let endpoint =
             endpoint.map_or_else(|| format!("https://{account}.blob.core.windows.net"), str::to_owned);
-        let prefix = prefix.trim_matches('/');
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let prefix = name_prefix(prefix);
         Self { http, metadata, container: format!("{}/{container}", endpoint.trim_end_matches('/')), prefix }
     }
 
@@ -110,9 +110,6 @@ impl Store for Blob {
     fn delete(&self, key: &str) -> Result<()> {
         let url = self.url(key);
         let response = self.http.send(&self.request("DELETE", &url)?)?;
-        if response.status == 404 {
-            return Ok(());
-        }
-        response.success(&format!("deleting {key} of the state store")).map(drop)
+        deleted(response, key)
     }
 }

@@ -8,7 +8,9 @@ use std::path::Path;
 use super::Metadata;
 use crate::error::Result;
 use crate::http::{Body, Http, Request};
-use crate::store::{Object, Precondition, Store, UPLOAD, copy, escape_query, object, open, written};
+use crate::store::{
+    Object, Precondition, Store, UPLOAD, copy, deleted, escape_query, name_prefix, object, open, written,
+};
 
 /// A directory of a bucket.
 #[derive(Clone, Debug)]
@@ -24,8 +26,7 @@ impl CloudStorage {
     /// The directory `prefix` of a bucket.
     pub fn new(http: Http, metadata: Metadata, place: (&str, &str), endpoint: Option<&str>) -> Self {
         let endpoint = endpoint.unwrap_or("https://storage.googleapis.com").trim_end_matches('/').to_owned();
-        let prefix = place.1.trim_matches('/');
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let prefix = name_prefix(place.1);
         Self { http, metadata, endpoint, bucket: place.0.to_owned(), prefix }
     }
 
@@ -100,9 +101,6 @@ impl Store for CloudStorage {
     fn delete(&self, key: &str) -> Result<()> {
         let url = self.url(key);
         let response = self.http.send(&self.request("DELETE", &url)?)?;
-        if response.status == 404 {
-            return Ok(());
-        }
-        response.success(&format!("deleting {key} of the state store")).map(drop)
+        deleted(response, key)
     }
 }

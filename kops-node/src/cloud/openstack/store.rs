@@ -9,7 +9,8 @@ use super::Keystone;
 use crate::error::Result;
 use crate::http::{Body, Http};
 use crate::store::{
-    Object, Precondition, Store, UPLOAD, copy, escape_path, escape_query, object, open, written,
+    Object, Precondition, Store, UPLOAD, copy, deleted, escape_path, escape_query, name_prefix, object, open,
+    written,
 };
 
 /// A directory of a container.
@@ -25,8 +26,7 @@ pub struct Swift {
 impl Swift {
     /// The directory `prefix` of a container, at the endpoint of the catalogue or at another.
     pub fn new(http: Http, keystone: Keystone, place: (&str, &str), endpoint: Option<&str>) -> Self {
-        let prefix = place.1.trim_matches('/');
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let prefix = name_prefix(place.1);
         let endpoint = endpoint.map(|it| it.trim_end_matches('/').to_owned());
         Self { http, keystone, container: place.0.to_owned(), prefix, endpoint }
     }
@@ -101,9 +101,6 @@ impl Store for Swift {
     fn delete(&self, key: &str) -> Result<()> {
         let url = self.url(key)?;
         let response = self.http.send(&self.keystone.request("DELETE", &url)?)?;
-        if response.status == 404 {
-            return Ok(());
-        }
-        response.success(&format!("deleting {key} of the state store")).map(drop)
+        deleted(response, key)
     }
 }

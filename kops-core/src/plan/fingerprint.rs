@@ -33,13 +33,13 @@ struct DecidedChange {
 }
 
 /// A step, by its effect: it deletes an object, or creates or changes that of a task.
-pub(super) type Doing = (Key, Option<String>);
+pub(super) type Effect = (Key, Option<String>);
 
 /// A step's dependency.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Order {
-    later: Doing,
-    earlier: Doing,
+    later: Effect,
+    earlier: Effect,
     until: Wait,
 }
 
@@ -117,7 +117,7 @@ impl Decided {
             .filter_map(|change| Some((&change.task, change.deleted.as_deref()?)))
             .filter(|(task, id)| !is_there(task, id))
             .collect();
-        let is_gone = |(task, id): &Doing| id.as_deref().is_some_and(|id| gone.contains(&(task, id)));
+        let is_gone = |(task, id): &Effect| id.as_deref().is_some_and(|id| gone.contains(&(task, id)));
         let left = self
             .changes
             .iter()
@@ -135,15 +135,15 @@ impl Decided {
 
 /// The dependencies between the steps that change something.
 #[derive(Default)]
-pub(super) struct Orders(HashMap<Doing, BTreeSet<Order>>);
+pub(super) struct Orders(HashMap<Effect, BTreeSet<Order>>);
 
 impl Orders {
     pub(super) fn of(steps: &[Step]) -> Self {
         let mut orders = Self::default();
         for step in steps {
-            let Some(later) = doing(step) else { continue };
+            let Some(later) = effect(step) else { continue };
             let order = step.needs.iter().filter_map(|&(need, until)| {
-                Some(Order { later: later.clone(), earlier: doing(&steps[need])?, until })
+                Some(Order { later: later.clone(), earlier: effect(&steps[need])?, until })
             });
             orders.0.entry(later.clone()).or_default().extend(order);
         }
@@ -156,7 +156,7 @@ impl Orders {
 }
 
 /// The effect of a step; `None` if it only waits.
-pub(super) fn doing(step: &Step) -> Option<Doing> {
+pub(super) fn effect(step: &Step) -> Option<Effect> {
     match &step.op {
         Op::Create | Op::Update { .. } | Op::Adopt { .. } => Some((step.key.clone(), None)),
         Op::Delete { object } => Some((step.key.clone(), Some(object.object.id.clone()))),

@@ -21,7 +21,7 @@ use crate::resource::Output;
 use crate::{Error, GraphOutputs, Result, Snapshot};
 
 use super::compare::{differences, members};
-use super::fingerprint::{Decided, Doing, Orders, doing};
+use super::fingerprint::{Decided, Effect, Orders, effect};
 use super::outputs;
 use super::steps::{Decision, Op, Step, Work, order, require_handler};
 use super::{Action, Change, Dependency, FORMAT, FieldChange, Plan, Pruning, Summary};
@@ -498,10 +498,10 @@ fn judge(
 }
 
 /// The dependencies of each change.
-fn dependencies(steps: &[Step]) -> HashMap<Doing, Vec<Dependency>> {
-    let mut found: HashMap<Doing, Vec<Dependency>> = HashMap::new();
+fn dependencies(steps: &[Step]) -> HashMap<Effect, Vec<Dependency>> {
+    let mut found: HashMap<Effect, Vec<Dependency>> = HashMap::new();
     for step in steps {
-        let Some(later) = doing(step) else { continue };
+        let Some(later) = effect(step) else { continue };
         let waits = step
             .needs
             .iter()

@@ -252,12 +252,12 @@ impl Plan {
 
     /// The summary in one line.
     pub fn headline(&self) -> String {
-        self.said().headline()
+        self.content().headline()
     }
 
     /// The plan as text: `+` is created, `~` updated, `±` replaced, `-` deleted.
     pub fn text(&self, options: TextOptions) -> String {
-        self.said().text(options)
+        self.content().text(options)
     }
 
     /// The plan in the form that another process reads.
@@ -274,6 +274,6 @@ impl fmt::Display for Plan {
 
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.said().serialize(serializer)
+        self.content().serialize(serializer)
     }
 }

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 /// The content of a plan that is written, read and shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Said<'a> {
+pub(super) struct Content<'a> {
     format: Cow<'a, str>,
     pub(super) scope: Cow<'a, Scope>,
     pub(super) cloud: Cow<'a, str>,
@@ -28,8 +28,8 @@ pub(super) struct Said<'a> {
 }
 
 impl Plan {
-    pub(super) fn said(&self) -> Said<'_> {
-        Said {
+    pub(super) fn content(&self) -> Content<'_> {
+        Content {
             format: Cow::Borrowed(&self.format),
             scope: Cow::Borrowed(&self.scope),
             cloud: Cow::Borrowed(&self.cloud),
@@ -82,23 +82,23 @@ impl Plan {
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct SavedPlan(Said<'static>);
+pub struct SavedPlan(Content<'static>);
 
 impl From<&Plan> for SavedPlan {
     fn from(plan: &Plan) -> Self {
-        let said = plan.said();
-        Self(Said {
-            format: Cow::Owned(said.format.into_owned()),
-            scope: Cow::Owned(said.scope.into_owned()),
-            cloud: Cow::Owned(said.cloud.into_owned()),
-            fingerprint: Cow::Owned(said.fingerprint.into_owned()),
-            pruning: Cow::Owned(said.pruning.into_owned()),
-            summary: said.summary,
-            changes: Cow::Owned(said.changes.into_owned()),
-            deferred: Cow::Owned(said.deferred.into_owned()),
-            pending: Cow::Owned(said.pending.into_owned()),
-            unchanged: Cow::Owned(said.unchanged.into_owned()),
-            warnings: Cow::Owned(said.warnings.into_owned()),
+        let content = plan.content();
+        Self(Content {
+            format: Cow::Owned(content.format.into_owned()),
+            scope: Cow::Owned(content.scope.into_owned()),
+            cloud: Cow::Owned(content.cloud.into_owned()),
+            fingerprint: Cow::Owned(content.fingerprint.into_owned()),
+            pruning: Cow::Owned(content.pruning.into_owned()),
+            summary: content.summary,
+            changes: Cow::Owned(content.changes.into_owned()),
+            deferred: Cow::Owned(content.deferred.into_owned()),
+            pending: Cow::Owned(content.pending.into_owned()),
+            unchanged: Cow::Owned(content.unchanged.into_owned()),
+            warnings: Cow::Owned(content.warnings.into_owned()),
         })
     }
 }
@@ -109,7 +109,7 @@ impl<'de> Deserialize<'de> for SavedPlan {
         let document = Value::deserialize(deserializer)?;
         let format = document.get("format").and_then(Value::as_str).unwrap_or_default();
         require_format(format).map_err(de::Error::custom)?;
-        Said::deserialize(document).map(Self).map_err(de::Error::custom)
+        Content::deserialize(document).map(Self).map_err(de::Error::custom)
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::saved::Said;
+use super::saved::Content;
 use super::{Action, Change, FieldChange};
 
 /// Options of the text form.
@@ -23,7 +23,7 @@ pub struct TextOptions {
 /// Longer values are truncated.
 const WIDTH: usize = 72;
 
-impl Said<'_> {
+impl Content<'_> {
     pub(super) fn text(&self, options: TextOptions) -> String {
         let mut out = String::new();
         let _ = writeln!(out, "{}", self.headline());

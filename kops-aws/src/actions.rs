@@ -79,6 +79,20 @@ pub(crate) const ALL: &[Actions] = &[
         ],
     },
     Actions {
+        kind: "NetworkInterface",
+        read: &["ec2:DescribeVpcs", "ec2:DescribeNetworkInterfaces", "ec2:DescribeInstances"],
+        write: &["ec2:DeleteNetworkInterface"],
+    },
+    Actions {
+        kind: "ClassicLoadBalancer",
+        read: &[
+            "ec2:DescribeVpcs",
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeTags",
+        ],
+        write: &["elasticloadbalancing:DeleteLoadBalancer"],
+    },
+    Actions {
         kind: "RouteTable",
         read: &["ec2:DescribeRouteTables"],
         write: &["ec2:CreateRouteTable", "ec2:CreateTags", "ec2:DeleteRouteTable"],
@@ -236,10 +250,22 @@ pub(crate) const ALL: &[Actions] = &[
         write: &["route53:CreateHostedZone", "route53:DeleteHostedZone"],
     },
     Actions {
+        kind: "HostedZoneAssociation",
+        read: &["ec2:DescribeVpcs", "route53:ListHostedZonesByVPC"],
+        write: &["route53:AssociateVPCWithHostedZone", "route53:DisassociateVPCFromHostedZone"],
+    },
+    Actions {
         kind: "RecordSet",
         read: &["route53:ListHostedZones", "route53:ListResourceRecordSets"],
         write: &["route53:ChangeResourceRecordSets"],
     },
+    Actions { kind: "ManagedPolicy", read: &["iam:GetPolicy"], write: &[] },
+    Actions {
+        kind: "Certificate",
+        read: &["acm:DescribeCertificate", "iam:GetServerCertificate"],
+        write: &[],
+    },
+    Actions { kind: "Bucket", read: &["s3:ListBucket"], write: &[] },
     Actions {
         kind: "IamRole",
         read: &["iam:ListRoles", "iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],

@@ -12,6 +12,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use futures_util::future::BoxFuture;
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::{Error, Result};
 
@@ -129,23 +130,31 @@ impl AwsBuilder {
     /// - [`Invalid`](kops_core::ErrorKind::Invalid): no region, or a malformed region or endpoint.
     /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no credentials; the error lists the
     ///   places that were searched.
-    pub async fn build(mut self) -> Result<Aws> {
-        let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
-        let config = self.load().await?;
-        let region = check_region(config.region())?;
-        if let Some(endpoint) = config.endpoint_url() {
-            check_endpoint(endpoint)?;
-        }
-        // Resolved here, so that missing credentials are one clear error before anything starts, and not an
-        // error of every call. The clients continue with what was found.
-        let Some(provider) = config.credentials_provider() else {
-            return Err(error::from_credentials(&not_given()));
-        };
-        let first = provider.provide_credentials().await.map_err(|error| error::from_credentials(&error))?;
-        let provider = Found { first: Mutex::new(Some(first)), provider };
-        let config =
-            config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
-        Ok(Aws::new(Clients::new(&config, clock), region))
+    pub async fn build(self) -> Result<Aws> {
+        self.connecting().await
+    }
+
+    /// [`build`](Self::build) in a box: whoever awaits a future compiles all of it, down to the SDK.
+    fn connecting(mut self) -> BoxFuture<'static, Result<Aws>> {
+        Box::pin(async move {
+            let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
+            let config = self.load().await?;
+            let region = check_region(config.region())?;
+            if let Some(endpoint) = config.endpoint_url() {
+                check_endpoint(endpoint)?;
+            }
+            // Resolved here, so that missing credentials are one clear error before anything starts, and not an
+            // error of every call. The clients continue with what was found.
+            let Some(provider) = config.credentials_provider() else {
+                return Err(error::from_credentials(&not_given()));
+            };
+            let first =
+                provider.provide_credentials().await.map_err(|error| error::from_credentials(&error))?;
+            let provider = Found { first: Mutex::new(Some(first)), provider };
+            let config =
+                config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+            Ok(Aws::new(Clients::new(&config, clock), region))
+        })
     }
 
     async fn load(self) -> Result<SdkConfig> {

@@ -15,8 +15,10 @@ use crate::{actions, error, limits};
 /// A client for every service in use. They share one HTTP client and one credentials cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Clients {
+    pub(crate) acm: aws_sdk_acm::Client,
     pub(crate) autoscaling: aws_sdk_autoscaling::Client,
     pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) elb_classic: aws_sdk_elasticloadbalancing::Client,
     pub(crate) elb: aws_sdk_elasticloadbalancingv2::Client,
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) route53: aws_sdk_route53::Client,
@@ -34,8 +36,10 @@ impl Clients {
         // host.
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(endpoint.is_some()).build();
         Self {
+            acm: aws_sdk_acm::Client::new(config),
             autoscaling: aws_sdk_autoscaling::Client::new(config),
             ec2: aws_sdk_ec2::Client::new(config),
+            elb_classic: aws_sdk_elasticloadbalancing::Client::new(config),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(config),
             iam: aws_sdk_iam::Client::new(config),
             route53: aws_sdk_route53::Client::new(config),

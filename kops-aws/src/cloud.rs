@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use kops_core::Result;
 use kops_core::clock::Clock;
 use kops_core::cloud::{Capabilities, Class, Cloud, Context, DynHandler, Machines, Permissions, Scope};
@@ -47,10 +48,13 @@ impl Aws {
         self.identity_in(&Context::default()).await
     }
 
-    pub(crate) async fn identity_in(&self, cx: &Context) -> Result<String> {
-        let request = self.clients.sts.get_caller_identity().send();
-        let caller = self.clients.call(cx, "sts:GetCallerIdentity", request).await?;
-        Ok(caller.arn.unwrap_or_default())
+    /// In a box for the sake of callers of [`identity`](Self::identity), who would compile the SDK's call otherwise.
+    pub(crate) fn identity_in<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<String>> {
+        Box::pin(async move {
+            let request = self.clients.sts.get_caller_identity().send();
+            let caller = self.clients.call(cx, "sts:GetCallerIdentity", request).await?;
+            Ok(caller.arn.unwrap_or_default())
+        })
     }
 
     pub(crate) fn clients(&self) -> &Clients {

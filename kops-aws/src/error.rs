@@ -189,7 +189,12 @@ pub(crate) fn kind(call: &str, status: u16, code: &str, message: &str) -> ErrorK
         // Named by the user, not created by a task: waiting does not help.
         "InvalidAMIID.NotFound" | "InvalidAMIID.Malformed" | "InvalidAMIID.Unavailable"
         | "InvalidKeyPair.NotFound" | "InvalidSnapshot.NotFound" | "NoSuchBucket" | "NoSuchKey" | "NotFound"
-        | "NoSuchUpload" | "NoSuchHostedZone" | "InvalidPermission.NotFound" => ErrorKind::NotFound,
+        | "NoSuchUpload" | "NoSuchHostedZone" | "InvalidPermission.NotFound"
+        | "CertificateNotFound" | "SSLPolicyNotFound" | "NotFoundException" | "InvalidKmsKeyId.NotFound"
+        | "InvalidTransitGatewayID.NotFound" | "InvalidVpcPeeringConnectionID.NotFound"
+        | "InvalidVpnGatewayID.NotFound" | "InvalidNetworkInterfaceID.NotFound"
+        | "InvalidPrefixListID.NotFound" | "InvalidPrefixListId.NotFound"
+        | "InvalidCapacityReservationId.NotFound" => ErrorKind::NotFound,
 
         "NoSuchEntity" | "NatGatewayNotFound" | "LoadBalancerNotFound" | "ListenerNotFound"
         | "TargetGroupNotFound" | "RuleNotFound" | "SubnetNotFound" | "InvalidSecurityGroup" => missing(action),
@@ -232,6 +237,12 @@ fn by_message(service: &str, action: &str, code: &str, message: &str) -> Option<
             } else {
                 None
             }
+        }
+        // Policies and boundaries are named by the user; their ARNs are in the message.
+        ("iam", "NoSuchEntity")
+            if message.contains("is not attachable") || message.contains("Policy arn:") =>
+        {
+            Some(ErrorKind::NotFound)
         }
         // A role that was created a moment ago is not a principal yet.
         ("iam", "MalformedPolicyDocument") if message.contains("Invalid principal") => {

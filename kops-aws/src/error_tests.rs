@@ -55,6 +55,13 @@ const TABLE: &[(&str, u16, &str, &str, ErrorKind)] = &[
     ("ec2:RunInstances", 400, "InvalidAMIID.NotFound", "", ErrorKind::NotFound),
     ("ec2:RunInstances", 400, "InvalidKeyPair.NotFound", "", ErrorKind::NotFound),
     ("route53:ChangeResourceRecordSets", 404, "NoSuchHostedZone", "", ErrorKind::NotFound),
+    ("elasticloadbalancing:CreateListener", 400, "CertificateNotFound", "", ErrorKind::NotFound),
+    ("elasticloadbalancing:CreateListener", 400, "SSLPolicyNotFound", "", ErrorKind::NotFound),
+    ("iam:AttachRolePolicy", 404, "NoSuchEntity", NO_POLICY, ErrorKind::NotFound),
+    ("iam:CreateRole", 404, "NoSuchEntity", NO_POLICY, ErrorKind::NotFound),
+    ("ec2:CreateRoute", 400, "InvalidTransitGatewayID.NotFound", "", ErrorKind::NotFound),
+    ("ec2:CreateRoute", 400, "InvalidVpcPeeringConnectionID.NotFound", "", ErrorKind::NotFound),
+    ("ec2:AuthorizeSecurityGroupIngress", 400, "InvalidPrefixListID.NotFound", "", ErrorKind::NotFound),
     // Still in use.
     ("ec2:DeleteVpc", 400, "DependencyViolation", "", ErrorKind::DependencyViolation),
     ("ec2:DeleteSecurityGroup", 400, "InvalidGroup.InUse", "", ErrorKind::DependencyViolation),
@@ -129,6 +136,7 @@ const TABLE: &[(&str, u16, &str, &str, ErrorKind)] = &[
 ];
 
 const NO_GROUP: &str = "AutoScalingGroup name not found - AutoScalingGroup 'nodes' not found";
+const NO_POLICY: &str = "Policy arn:aws:iam::111122223333:policy/none does not exist or is not attachable.";
 const NO_PROFILE: &str = "Value (nodes) for parameter iamInstanceProfile.name is invalid. \
                           Invalid IAM Instance Profile name";
 const RECORD_EXISTS: &str =

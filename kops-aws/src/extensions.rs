@@ -165,6 +165,14 @@ pub struct AwsIdentity {
     pub dns_zones: BTreeSet<Input<Id<DnsZone>>>,
     /// Whether machines may pull from the account's container registry.
     pub container_registry: bool,
+    /// Whether machines may pull images of other registries through the account's, as which they are kept there.
+    pub registry_caches: bool,
+    /// Whether machines may attach network interfaces and assign addresses, for plugins that give pods addresses of the
+    /// network.
+    pub network_interfaces: bool,
+    /// Whether machines may switch off the check of source and destination of the cluster's machines, for plugins that
+    /// send packets with the addresses of pods.
+    pub source_dest_check: bool,
 }
 
 impl Extension for AwsIdentity {

@@ -10,7 +10,7 @@
 //! | EC2 | <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html> |
 //! | Elastic Load Balancing | <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html> |
 //! | Route 53 | <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html> |
-//! | Auto Scaling, IAM, STS | not published |
+//! | Auto Scaling, Certificate Manager, IAM, STS | not published |
 //!
 //! The documents describe the defaults; an account may have higher limits. S3 has no limit that a state store
 //! comes near (3,500 writes per second and prefix).
@@ -63,7 +63,7 @@ fn rate(call: &str) -> Option<(f64, f64)> {
         ("elasticloadbalancing" | "autoscaling", action) if action.starts_with("Describe") => (40.0, 10.0),
         ("elasticloadbalancing" | "autoscaling", _) => (20.0, 3.0),
         // A guess.
-        ("iam" | "sts", _) => (20.0, 10.0),
+        ("iam" | "sts" | "acm", _) => (20.0, 10.0),
         _ => return None,
     };
     Some(rate)

@@ -171,6 +171,12 @@ pub(crate) fn statements(cluster: &str, place: &Place) -> Vec<Statement> {
             .when("StringEquals", &request_tag, &[cluster])
             .when("Null", "ec2:CreateAction", &["false"]),
         Statement::new("ChangeOwn", CHANGE, "*").when("StringEquals", &resource_tag, &[cluster]),
+        // What controllers of the cluster made carries another of its tags.
+        Statement::new("DeleteDependents", DEPENDENTS, "*").when(
+            "StringEquals",
+            &format!("aws:ResourceTag/kubernetes.io/cluster/{cluster}"),
+            &["owned"],
+        ),
         // Required of whoever creates a group with a launch template, for the machines that it will create.
         Statement::new("RunMachines", &["ec2:RunInstances"], "*"),
         Statement::new("MakeTaggedGroupsAndBalancers", MAKE_ELSEWHERE, "*").when(
@@ -204,7 +210,12 @@ pub(crate) fn statements(cluster: &str, place: &Place) -> Vec<Statement> {
         // Tags do not work for zones. Route 53 does not delete a zone that contains records.
         Statement::new(
             "MakeZones",
-            &["route53:CreateHostedZone", "route53:DeleteHostedZone"],
+            &[
+                "route53:AssociateVPCWithHostedZone",
+                "route53:CreateHostedZone",
+                "route53:DeleteHostedZone",
+                "route53:DisassociateVPCFromHostedZone",
+            ],
             place.arn("route53", "hostedzone/*"),
         ),
         Statement::new("FindState", &["s3:ListBucket", "s3:GetBucketLocation"], place.arn("s3", "*")),
@@ -322,6 +333,17 @@ const CHANGE: &[&str] = &[
     "elasticloadbalancing:ModifyTargetGroupAttributes",
     "elasticloadbalancing:SetSecurityGroups",
     "elasticloadbalancing:SetSubnets",
+];
+/// Calls that delete what controllers of the cluster made.
+const DEPENDENTS: &[&str] = &[
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteSecurityGroup",
+    "ec2:DeleteVolume",
+    "ec2:ReleaseAddress",
+    "ec2:RevokeSecurityGroupEgress",
+    "ec2:RevokeSecurityGroupIngress",
+    "elasticloadbalancing:DeleteLoadBalancer",
+    "elasticloadbalancing:DeleteTargetGroup",
 ];
 /// Calls of other services that create something with tags.
 const MAKE_ELSEWHERE: &[&str] = &[

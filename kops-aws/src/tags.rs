@@ -30,6 +30,8 @@ use crate::clients::Clients;
 /// EC2 listings filter by it, and IAM policies use it.
 pub(crate) const CLUSTER: &str = "KubernetesCluster";
 const NAME: &str = "Name";
+/// On machines of instance groups, their disks and interfaces: the group.
+const INSTANCE_GROUP: &str = "kops.k8s.io/instancegroup";
 const TASK: &str = "kops.k8s.io/task";
 const LIFECYCLE: &str = "kops.k8s.io/lifecycle";
 const PLACE: &str = "kops.k8s.io/within";
@@ -76,6 +78,53 @@ pub(crate) fn task<'a>(scope: &Scope, tags: &'a Tags) -> Option<&'a str> {
     let by_kops =
         |name: &&String| name.strip_suffix(scope).is_some_and(|it| it.is_empty() || it.ends_with('.'));
     tags.get(TASK).or_else(|| tags.get(NAME).filter(by_kops)).map(String::as_str)
+}
+
+/// The name of an object that a controller of a cluster has made, which carries the cluster's tag but no task's;
+/// `None` for others, for machines of groups and for their disks.
+pub(crate) fn dependent<'a>(scope: &Scope, tags: &'a Tags, id: &'a str) -> Option<&'a str> {
+    let owned = tags.get(&owned(scope.name())).is_some_and(|it| it == "owned");
+    let another = tags.get(CLUSTER).is_some_and(|it| it != scope.name());
+    // A marked object is a scope's: this one's, or that of one of the same name in another place or region. With a place,
+    // two scopes of the same name could be meant.
+    let marked = tags.contains_key(TASK) || tags.contains_key(PLACE) || task(scope, tags).is_some();
+    if !owned || another || scope.place().is_some() || is_machines(tags) || marked {
+        return None;
+    }
+    Some(tags.get(NAME).map_or(id, String::as_str))
+}
+
+/// Marks an object as one that a controller of the cluster has made, if it is.
+pub(crate) fn with_dependents<S>(scope: &Scope, tags: &Tags, object: Object<S>) -> Object<S> {
+    match dependent(scope, tags, &object.id) {
+        Some(name) => {
+            let name = name.to_owned();
+            object.name(name).owner(Owner::Scope).dependent("a controller of the cluster".to_owned())
+        }
+        None => object,
+    }
+}
+
+/// The tag of what a controller of the cluster has made.
+pub(crate) fn of_dependent(scope: &Scope) -> Tags {
+    Tags::from([(owned(scope.name()), "owned".to_owned())])
+}
+
+/// Whether a machine with these tags is a group's or a task's of the scope, and goes with it.
+pub(crate) fn is_machine_of(scope: &Scope, tags: &Tags) -> bool {
+    let of_scope = tags.get(CLUSTER).is_some_and(|it| it == scope.name());
+    of_scope && (task(scope, tags).is_some() || is_machines(tags))
+}
+
+/// The filter of EC2's listings for what controllers of a cluster have made.
+pub(crate) fn filter_dependents(scope: &Scope) -> Filter {
+    Filter::builder().name(format!("tag:{}", owned(scope.name()))).values("owned").build()
+}
+
+/// Whether these are the tags of a group's machines and their parts: such objects go with their machine.
+fn is_machines(tags: &Tags) -> bool {
+    tags.keys().any(|key| key.starts_with("aws:autoscaling:") || key.starts_with("aws:ec2launchtemplate:"))
+        || tags.contains_key(INSTANCE_GROUP)
 }
 
 /// Whether an object with these tags names its task explicitly, rather than by its `Name`: machines of a
@@ -167,7 +216,7 @@ pub(crate) async fn adopt<S: Clone + Sync>(clients: &Clients, request: &Adopt<'_
 }
 
 /// The tags of the mark.
-fn marks(scope: &Scope, task: &str, retained: bool) -> Tags {
+pub(crate) fn marks(scope: &Scope, task: &str, retained: bool) -> Tags {
     let mut tags = Tags::new();
     let mut mark = Mark::new(scope, task);
     mark.retained = retained;
@@ -260,6 +309,30 @@ mod tests {
         assert_eq!(task_of(&[(NAME, "ha.example.com-dynamic-pvc-1")]), None);
         assert_eq!(task_of(&[(NAME, "bha.example.com")]), None);
         assert_eq!(task_of(&[]), None);
+    }
+
+    #[test]
+    fn what_controllers_made_is_told_from_machines_and_from_others() {
+        let scope = Scope::new("ha.example.com");
+        let is = |more: &[(&str, &str)]| {
+            let all: Vec<_> = OWNED[1..].iter().chain(more).copied().collect();
+            dependent(&scope, &tags(&all), "id").map(str::to_owned)
+        };
+        assert_eq!(is(&[]).as_deref(), Some("id"));
+        assert_eq!(is(&[OWNED[0], (NAME, "pvc-1")]).as_deref(), Some("pvc-1"));
+        // A task's, a machine's, another cluster's.
+        assert_eq!(is(&[OWNED[0], (TASK, "b.ha.example.com")]), None);
+        assert_eq!(is(&[(INSTANCE_GROUP, "nodes")]), None);
+        // A task's of a scope of the same name in another place.
+        assert_eq!(is(&[OWNED[0], (NAME, "b.eu"), (PLACE, "eu")]), None);
+        assert_eq!(is(&[OWNED[0], (TASK, "b.eu"), (PLACE, "eu")]), None);
+        assert_eq!(is(&[("aws:ec2launchtemplate:id", "lt-1")]), None);
+        assert_eq!(is(&[(CLUSTER, "ha.example.com.au")]), None);
+        let of = |key: &str, value: &str| dependent(&scope, &tags(&[(key, value)]), "id").is_some();
+        assert!(!of("kubernetes.io/cluster/ha.example.com", "shared"));
+        assert!(!of("kubernetes.io/cluster/b.ha.example.com", "owned"));
+        assert!(!of("kubernetes.io/cluster/ha.example.com.au", "owned"));
+        assert!(!of("kubernetes.io/cluster/a.example.com", "owned"));
     }
 
     #[test]

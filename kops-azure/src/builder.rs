@@ -9,6 +9,7 @@ use azure_identity::{
     AzureCliCredential, ClientSecretCredential, TokenCredentialOptions,
     VirtualMachineManagedIdentityCredential,
 };
+use futures_util::future::BoxFuture;
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::{Error, Result};
 
@@ -207,9 +208,16 @@ impl AzureBuilder {
     /// - [`Invalid`](kops_core::ErrorKind::Invalid): no subscription or region, or one that is malformed.
     /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no token could be obtained.
     pub async fn build(self) -> Result<Azure> {
-        let admin_user = self.admin_user.clone().unwrap_or_else(|| ADMIN_USER.to_owned());
-        let clients = self.connect().await?;
-        Ok(Azure::new(clients, admin_user))
+        self.connecting().await
+    }
+
+    /// [`build`](Self::build) in a box: whoever awaits a future compiles all of it, down to the SDK.
+    fn connecting(self) -> BoxFuture<'static, Result<Azure>> {
+        Box::pin(async move {
+            let admin_user = self.admin_user.clone().unwrap_or_else(|| ADMIN_USER.to_owned());
+            let clients = self.connect().await?;
+            Ok(Azure::new(clients, admin_user))
+        })
     }
 
     async fn connect(self) -> Result<Clients> {

@@ -7,7 +7,11 @@
 //! - [`spec`]: `kops.k8s.io` Cluster, InstanceGroup, SSHCredential and Keyset: reading, writing, versions, defaults,
 //!   validation.
 //! - [`model`]: from a specification to a graph of provider-agnostic tasks.
+//! - [`pki`]: keysets and the certificates that they sign.
+//! - [`kube`], [`kubeconfig`]: the Kubernetes API, and how it is reached.
+//! - [`health`]: whether a cluster is healthy.
 //! - [`registry`]: clusters in a state store, in kOps' layout.
+//! - [`bundle`]: what a machine becomes, rendered from a specification.
 //! - [`bootstrap`]: what machines run on first boot.
 //! - [`extensions`]: the typed extensions that a cluster adds to agnostic tasks.
 //! - [`cloud`]: what a cluster requires of a provider beyond [`Cloud`](kops_core::cloud::Cloud):
@@ -38,12 +42,19 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod bootstrap;
+pub mod bundle;
 pub mod cloud;
 pub mod extensions;
+pub mod health;
+pub mod kube;
+pub mod kubeconfig;
 pub mod model;
+pub mod pki;
 pub mod registry;
 pub mod spec;
+#[cfg(feature = "testing")]
+pub mod testing;
 
-pub use cloud::ClusterCloud;
+pub use cloud::{ClusterCloud, with_existing_zones};
 pub use model::{ClusterGraph, cluster_graph, cluster_graph_with, scope_of};
 pub use spec::*;

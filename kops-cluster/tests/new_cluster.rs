@@ -256,6 +256,6 @@ fn each_wrong_option_is_told() {
     );
     expect(
         &with(|new| new.network_cidr = "10.0.0.0/27".parse().ok()),
-        "Cluster/demo.example.com: spec.subnets[0].cidr: 10.0.0.0/27 has no room",
+        "network-cidr: 10.0.0.0/27 has no room for its 3 subnets (use a network of /26 or larger",
     );
 }

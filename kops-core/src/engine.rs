@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use tracing::Instrument as _;
 
 use crate::apply::{self, NoJournal, Report, Run, RunOptions, Worker};
@@ -130,22 +131,28 @@ impl Engine {
     }
 
     /// Observes what planning the native `graph` needs.
-    async fn observe_native(
-        &self,
-        graph: &TaskGraph,
-        pruning: &Pruning,
-        run: &Run,
+    ///
+    /// In a box, like [`plan_as`](Self::plan_as) and [`carry_out`](Self::carry_out): whoever awaits a future compiles
+    /// all of it, so programs would compile the engine once more.
+    fn observe_native<'a>(
+        &'a self,
+        graph: &'a TaskGraph,
+        pruning: &'a Pruning,
+        run: &'a Run,
         memo: Memo,
-    ) -> Result<Snapshot> {
-        let mut used: HashSet<&str> = graph.tasks().map(|task| task.key.kind()).collect();
-        if let Pruning::Only(tasks) = pruning {
-            used.extend(tasks.iter().map(Key::kind));
-        }
-        let cx = Context { memo, ..run.context(Priority::default()) };
-        let journal = self.journal_in_use();
-        let observing = observe(&*self.cloud, &self.scope, graph, &used, journal, self.retry, &cx);
-        let span = tracing::info_span!("kops.observe", scope = self.scope.name(), cloud = self.cloud.name());
-        run.until_stopped(observing).instrument(span).await
+    ) -> BoxFuture<'a, Result<Snapshot>> {
+        Box::pin(async move {
+            let mut used: HashSet<&str> = graph.tasks().map(|task| task.key.kind()).collect();
+            if let Pruning::Only(tasks) = pruning {
+                used.extend(tasks.iter().map(Key::kind));
+            }
+            let cx = Context { memo, ..run.context(Priority::default()) };
+            let journal = self.journal_in_use();
+            let observing = observe(&*self.cloud, &self.scope, graph, &used, journal, self.retry, &cx);
+            let span =
+                tracing::info_span!("kops.observe", scope = self.scope.name(), cloud = self.cloud.name());
+            run.until_stopped(observing).instrument(span).await
+        })
     }
 
     /// Lists the objects of the scope, and the shared objects of `graph`.
@@ -308,12 +315,20 @@ impl Engine {
         if self.prune { Pruning::All } else { Pruning::None }
     }
 
-    async fn plan_as(&self, graph: &TaskGraph, pruning: Pruning, run: &Run, memo: Memo) -> Result<Plan> {
-        let native = self.lower(graph)?;
-        // Checked before any call to the cloud, and again for graphs that come from elsewhere.
-        self.require_journal(native.graph())?;
-        let snapshot = self.observe_native(native.graph(), &pruning, run, memo).await?;
-        self.plan_pruning(native.into(), snapshot.into(), pruning)
+    fn plan_as<'a>(
+        &'a self,
+        graph: &'a TaskGraph,
+        pruning: Pruning,
+        run: &'a Run,
+        memo: Memo,
+    ) -> BoxFuture<'a, Result<Plan>> {
+        Box::pin(async move {
+            let native = self.lower(graph)?;
+            // Checked before any call to the cloud, and again for graphs that come from elsewhere.
+            self.require_journal(native.graph())?;
+            let snapshot = self.observe_native(native.graph(), &pruning, run, memo).await?;
+            self.plan_pruning(native.into(), snapshot.into(), pruning)
+        })
     }
 
     fn plan_pruning(&self, native: Arc<Native>, snapshot: Arc<Snapshot>, pruning: Pruning) -> Result<Plan> {
@@ -400,7 +415,8 @@ impl Engine {
     /// [deletion](Self::plan_deletion), `graph` is empty.
     ///
     /// # Errors
-    /// Those of [`apply`](Self::apply).
+    /// Those of [`apply`](Self::apply); `Invalid` if the saved plan shows other changes than those it was planned
+    /// with.
     pub async fn apply_saved(&self, saved: &SavedPlan, graph: &TaskGraph) -> Result<Report> {
         self.apply_saved_with(saved, graph, RunOptions::new()).await
     }
@@ -420,6 +436,12 @@ impl Engine {
             let now = self.plan_as(graph, saved.pruning().clone(), run, Memo::default()).await?;
             if now.fingerprint != saved.fingerprint() {
                 return Err(stale(&saved.headline(), saved.changes(), &now));
+            }
+            if !saved.shows(&now) {
+                return Err(Error::invalid(
+                    "the saved plan does not show the changes that its fingerprint stands for",
+                )
+                .with_hint("it was edited: plan again, and review the new plan"));
             }
             self.carry_out(&now, run).await
         })
@@ -450,24 +472,26 @@ impl Engine {
         self.policies.and(run.policies()).check(plan)
     }
 
-    async fn carry_out(&self, plan: &Plan, run: &Run) -> Result<Report> {
-        let work = &*plan.work;
-        self.require_own(&work.scope, &work.cloud)?;
-        // It may be the plan of another engine for the same scope, which had one.
-        self.require_journal(&work.graph)?;
-        self.check(plan, run)?;
-        let journal = self.journal_in_use();
-        run.until_stopped(settle_journal(journal, &work.snapshot)).await?;
-        let worker = Worker {
-            cloud: &*self.cloud,
-            scope: &self.scope,
-            run,
-            snapshot: &work.snapshot,
-            journal,
-            journaling: tokio::sync::Mutex::default(),
-            retry: self.retry,
-        };
-        Ok(apply::carry_out(&worker, work).await)
+    fn carry_out<'a>(&'a self, plan: &'a Plan, run: &'a Run) -> BoxFuture<'a, Result<Report>> {
+        Box::pin(async move {
+            let work = &*plan.work;
+            self.require_own(&work.scope, &work.cloud)?;
+            // It may be the plan of another engine for the same scope, which had one.
+            self.require_journal(&work.graph)?;
+            self.check(plan, run)?;
+            let journal = self.journal_in_use();
+            run.until_stopped(settle_journal(journal, &work.snapshot)).await?;
+            let worker = Worker {
+                cloud: &*self.cloud,
+                scope: &self.scope,
+                run,
+                snapshot: &work.snapshot,
+                journal,
+                journaling: tokio::sync::Mutex::default(),
+                retry: self.retry,
+            };
+            Ok(apply::carry_out(&worker, work).await)
+        })
     }
 }
 

@@ -119,7 +119,10 @@ async fn list(
     let mut shared = Vec::new();
     for task in graph.tasks().filter(|task| task.key.kind() == handler.kind()) {
         match &task.lifecycle {
-            Lifecycle::Shared { selector } => shared.push(selector.as_str()),
+            Lifecycle::Shared { selector } => {
+                shared.push(selector.as_str());
+                shared.extend(task.options.alternatives.iter().map(String::as_str));
+            }
             Lifecycle::Adopted { selector } => {
                 shared.push(selector.as_str());
                 wanted.push(Wanted { name: task.key.name(), spec: &task.spec });
@@ -127,7 +130,7 @@ async fn list(
             _ => wanted.push(Wanted { name: task.key.name(), spec: &task.spec }),
         }
     }
-    let filter = Filter::Scope { wanted: &wanted, shared: &shared };
+    let filter = Filter::Scope { wanted: &wanted, shared: &shared, dissolving: graph.is_empty() };
     let query = Query { scope, filter, cx };
     let clock = cloud.clock();
     let mut attempts = Attempts::new(retry.for_reading());

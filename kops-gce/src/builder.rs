@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use google_cloud_auth::credentials::{Builder as ApplicationDefault, Credentials, anonymous};
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::{Error, Result};
@@ -162,17 +163,24 @@ impl GceBuilder {
     ///   endpoint.
     /// - [`Unauthenticated`](kops_core::ErrorKind::Unauthenticated): no credentials; the error lists the
     ///   places that were searched.
-    pub async fn build(mut self) -> Result<Gce> {
-        let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
-        self.look_up();
-        let hint = "set it; with from_env also in GOOGLE_CLOUD_PROJECT";
-        let project = checked("project", self.project.take(), hint)?;
-        let hint = "set it, for example to europe-west3; with from_env also in CLOUDSDK_COMPUTE_REGION";
-        let region = checked("region", self.region.take(), hint)?;
-        let connection = self.connect()?;
-        let clients =
-            Clients::new(project, region, &connection.credentials, &connection.endpoints, clock).await?;
-        Ok(Gce::new(clients))
+    pub async fn build(self) -> Result<Gce> {
+        self.connecting().await
+    }
+
+    /// [`build`](Self::build) in a box: whoever awaits a future compiles all of it, down to the SDK.
+    fn connecting(mut self) -> BoxFuture<'static, Result<Gce>> {
+        Box::pin(async move {
+            let clock = self.clock.take().unwrap_or_else(|| Arc::new(SystemClock::new()));
+            self.look_up();
+            let hint = "set it; with from_env also in GOOGLE_CLOUD_PROJECT";
+            let project = checked("project", self.project.take(), hint)?;
+            let hint = "set it, for example to europe-west3; with from_env also in CLOUDSDK_COMPUTE_REGION";
+            let region = checked("region", self.region.take(), hint)?;
+            let connection = self.connect()?;
+            let clients =
+                Clients::new(project, region, &connection.credentials, &connection.endpoints, clock).await?;
+            Ok(Gce::new(clients))
+        })
     }
 
     /// The part of the connection that a state store needs.

@@ -14,6 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 const LONGEST: u64 = 8 << 20;
 /// How long to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How many redirections a download follows.
+const REDIRECTS: usize = 5;
 /// How long a whole call may take unless said otherwise.
 const CALL: Duration = Duration::from_secs(30);
 
@@ -207,7 +209,8 @@ impl Http {
         Ok(Response { status, headers, body })
     }
 
-    /// Sends a request and hands the body of a success to `into`, piece by piece.
+    /// Sends a request and hands the body of a success to `into`, piece by piece. One without headers, which has nothing
+    /// to show to strangers, follows redirections: public files are often behind some.
     ///
     /// # Errors
     /// As [`Http::send`], for other statuses than success, and what `into` returns.
@@ -217,7 +220,16 @@ impl Http {
         into: &mut dyn FnMut(&mut dyn Read) -> Result<()>,
     ) -> Result<()> {
         let doing = doing(request);
-        let (status, _, mut body) = self.start(request, &doing)?;
+        let (mut status, mut headers, mut body) = self.start(request, &doing)?;
+        for _ in 0..REDIRECTS {
+            let next = headers.iter().find(|(name, _)| name == "location").map(|(_, url)| url.clone());
+            let Some(next) = next.filter(|_| (300..400).contains(&status) && request.headers.is_empty())
+            else {
+                break;
+            };
+            let again = Request { timeout: request.timeout, ..Request::new(request.method, &next) };
+            (status, headers, body) = self.start(&again, &doing)?;
+        }
         if !(200..300).contains(&status) {
             let text = body.with_config().limit(LONGEST).read_to_vec().unwrap_or_default();
             return Err(Error::status(doing, status, &text));
@@ -360,6 +372,30 @@ mod tests {
         });
         let status = |path: &str| http().send(&Request::new("GET", &format!("{url}{path}"))).unwrap().status;
         assert_eq!((status("/moved"), status("/")), (302, 200), "a signature is for one place");
+    }
+
+    #[test]
+    fn downloads_follow_redirections_unless_they_show_a_credential() {
+        let url = serve(|seen| match seen.path.as_str() {
+            "/moved" => {
+                (302, vec![("location".to_owned(), format!("http://{}/file", seen.header("host")))], vec![])
+            }
+            "/round" => {
+                (302, vec![("location".to_owned(), format!("http://{}/round", seen.header("host")))], vec![])
+            }
+            _ => ok("x"),
+        });
+        let fetch = |path: &str, header: bool| {
+            let (url, mut found) = (format!("{url}{path}"), Vec::new());
+            let request = Request::new("GET", &url);
+            let request = if header { request.header("authorization", "secret") } else { request };
+            let mut keep = |body: &mut dyn Read| {
+                body.read_to_end(&mut found).map(drop).map_err(|e| Error::failed("reading", e.to_string()))
+            };
+            http().download(&request, &mut keep).map(|()| found)
+        };
+        assert_eq!(fetch("/moved", false).unwrap(), b"x");
+        assert!(fetch("/moved", true).is_err() && fetch("/round", false).is_err());
     }
 
     #[test]

@@ -18,13 +18,14 @@
 //! | `boot`, `keep` | the program's two verbs |
 //! | `status` | what a machine tells of itself |
 //!
-//! Without the default feature `program` the crate is the first four, documents and decisions alone, for whoever renders
-//! bundles.
+//! Without the default feature `program` the crate is the first four and the status' document: documents and decisions
+//! alone, for whoever renders bundles and reads what machines tell.
 
 pub mod bundle;
 pub mod etcd;
 pub mod joining;
 pub mod stage0;
+pub mod status;
 
 #[cfg(feature = "program")]
 pub mod boot;
@@ -50,8 +51,6 @@ pub mod machine;
 pub mod pki;
 #[cfg(feature = "program")]
 mod random;
-#[cfg(feature = "program")]
-pub mod status;
 #[cfg(feature = "program")]
 pub mod store;
 #[cfg(feature = "program")]

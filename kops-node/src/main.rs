@@ -17,14 +17,14 @@ use kops_node::error::{Error, Result};
 use kops_node::hash::sha256;
 use kops_node::keep::Keep;
 use kops_node::machine::{self, Host, Real, WORK};
-use kops_node::status::{Journal, Reporter, State, Status, redacted};
+use kops_node::status::{self, Journal, Reporter, State, Status, redacted};
 use kops_node::world::World;
 
 const USAGE: &str = "\
 usage: kops-node <verb>
 
   boot      make this machine a member of its cluster; returns when it is one
-  keep      one pass of what the cluster needs while it runs (control planes)
+  keep      what the cluster needs while it runs, for about a minute (control planes)
   guard     before the kubelet: remove etcd's manifest if its data is not there
   install   write this program's units and start them
   check     read the bundle and say what it is for
@@ -83,10 +83,7 @@ fn keep(host: &dyn Host) -> Result<()> {
     let world = World::open(&bundle, host, &clock)?;
     let me = world.cloud.identity()?;
     let keep = Keep { host, clock: &*clock, bundle: &bundle, world: &world, me: &me };
-    if let Some(done) = keep.pass(&mut |it| Lines.line(it))? {
-        Lines.line(&redacted(&done));
-    }
-    Ok(())
+    keep.run(&mut |it| Lines.line(&redacted(it)))
 }
 
 fn boot(host: &dyn Host) -> Result<()> {
@@ -99,7 +96,7 @@ fn boot(host: &dyn Host) -> Result<()> {
         store: &*world.store,
         clock: &*clock,
         journal: &Lines,
-        key: format!("machines/{}/{}/status", bundle.group, me.id),
+        key: status::key(&bundle.group, &me.id),
         status: Status {
             node: me.node_name.clone(),
             state: State::Booting,

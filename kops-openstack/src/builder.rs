@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::{Error, Result};
 use osauth::{CloudConfig, Session};
@@ -141,25 +142,33 @@ impl OpenstackBuilder {
     ///   rejected.
     /// - [`Unavailable`](kops_core::ErrorKind::Unavailable): the identity service does not answer.
     pub async fn build(self) -> Result<Openstack> {
-        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock::new()));
-        if HeaderValue::from_str(&self.user_agent).is_err() {
-            return Err(Error::invalid(format!("{:?} is not a valid program name", self.user_agent)));
-        }
-        let config = self.config()?;
-        let mut session = config.create_session().await.map_err(|error| error::from_session(&error))?;
-        if let Some(region) = &self.region {
-            session = session.with_region(region);
-        }
-        // The only one, unless it is set.
-        let region = session.endpoint_filters().region.clone().unwrap_or_default();
-        let identity = identity(&session).await?;
-        let endpoints = endpoints(&session).await?;
-        let clients = Clients::new(session.client().clone(), endpoints, identity, &self.user_agent, clock);
-        let site = Site {
-            external_network: self.external_network.unwrap_or_default(),
-            name_servers: self.name_servers,
-        };
-        Ok(Openstack::new(clients, &region, site))
+        self.connecting().await
+    }
+
+    /// [`build`](Self::build) in a box: whoever awaits a future compiles all of it, down to the SDK.
+    fn connecting(self) -> BoxFuture<'static, Result<Openstack>> {
+        Box::pin(async move {
+            let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock::new()));
+            if HeaderValue::from_str(&self.user_agent).is_err() {
+                return Err(Error::invalid(format!("{:?} is not a valid program name", self.user_agent)));
+            }
+            let config = self.config()?;
+            let mut session = config.create_session().await.map_err(|error| error::from_session(&error))?;
+            if let Some(region) = &self.region {
+                session = session.with_region(region);
+            }
+            // The only one, unless it is set.
+            let region = session.endpoint_filters().region.clone().unwrap_or_default();
+            let identity = identity(&session).await?;
+            let endpoints = endpoints(&session).await?;
+            let clients =
+                Clients::new(session.client().clone(), endpoints, identity, &self.user_agent, clock);
+            let site = Site {
+                external_network: self.external_network.unwrap_or_default(),
+                name_servers: self.name_servers,
+            };
+            Ok(Openstack::new(clients, &region, site))
+        })
     }
 
     fn config(&self) -> Result<CloudConfig> {

@@ -139,6 +139,7 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kops"));
         command.args(arguments).env_clear().envs(self.moto.env()).env("HOME", self.directory.path());
         command.env("KOPS_STATE_STORE", format!("s3://{}", self.bucket)).stdin(Stdio::null());
+        command.env("KOPS_NODE_PROGRAM", self.node_program());
         command.stdout(File::create(self.path("out")).unwrap());
         command.stderr(File::create(self.path("err")).unwrap());
         let start = Instant::now();
@@ -147,6 +148,16 @@ impl Desk {
         let said = || fs::read_to_string(self.path("err")).unwrap();
         assert!(end.status.success(), "kops {}: {}", arguments.join(" "), said());
         Cost { processor: end.rusage.utime + end.rusage.stime, wall, memory: end.rusage.maxrss }
+    }
+
+    /// The header of a program for the usual architecture: no machine runs it.
+    fn node_program(&self) -> PathBuf {
+        let mut header = vec![0_u8; 64];
+        header[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        header[18] = 62; // x86-64
+        let path = self.path("kops-node");
+        fs::write(&path, header).unwrap();
+        path
     }
 
     fn path(&self, name: &str) -> PathBuf {

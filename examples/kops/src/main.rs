@@ -7,6 +7,7 @@ mod editor;
 mod environment;
 mod interrupt;
 mod manifest;
+mod node_program;
 mod operation;
 mod output;
 mod progress;

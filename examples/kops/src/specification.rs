@@ -3,10 +3,13 @@
 use std::collections::HashSet;
 
 use kops_cluster::registry::ClusterState;
-use kops_cluster::{ClusterFiles, InstanceGroup, Path, Problem, Problems, Severity, validate};
+use kops_cluster::{
+    AdditionalObject, AnyObject, ApiObject as _, ClusterFiles, InstanceGroup, Path, Problem, Problems,
+    Severity, validate,
+};
 use kops_core::{Error, Result};
 
-use crate::manifest::Source;
+use crate::manifest::{Given, Source};
 use crate::output;
 
 /// Reports warnings from reading a cluster.
@@ -27,21 +30,60 @@ pub(crate) fn put(files: &mut ClusterFiles, group: InstanceGroup) {
 ///
 /// Problems that existed `before` do not count, so that a specification can be fixed step by step. A cluster
 /// without any instance groups is one whose groups are created later. Neither is ever planned.
-pub(crate) fn check_change(
-    before: Option<&ClusterFiles>,
-    after: &ClusterFiles,
-    sources: &[Source],
-) -> Result<()> {
+pub(crate) fn check_change(before: Option<&ClusterFiles>, after: &ClusterFiles, given: &Given) -> Result<()> {
+    let sources = &given.sources;
     let known = before.map(|before| problems(before, &[])).unwrap_or_default();
     let known: HashSet<String> = known.iter().map(identity).collect();
     let new = problems(after, sources).into_iter().filter(|problem| !known.contains(&identity(problem)));
-    let (errors, warnings): (Vec<_>, Vec<_>) = new.partition(|problem| problem.severity == Severity::Error);
+    let unknown = sources.iter().flat_map(|source| unknown_fields(before, source));
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        unknown.chain(new).partition(|problem| problem.severity == Severity::Error);
     output::warn(&warnings);
+    if before.is_none_or(|before| before.additional_objects != after.additional_objects) {
+        warn_of_additional(after);
+    }
     let lines: Vec<String> = errors.iter().map(|problem| in_file(problem, sources)).collect();
     match lines.as_slice() {
         [] => Ok(()),
         [one] => Err(Error::invalid(one.clone())),
         many => Err(Error::invalid(format!("{} problems:\n  {}", many.len(), many.join("\n  ")))),
+    }
+}
+
+/// The fields of a file that are not known: errors, or warnings if the store has them already.
+fn unknown_fields(before: Option<&ClusterFiles>, source: &Source) -> Vec<Problem> {
+    let document = &source.document;
+    let stored = before.and_then(|before| match &document.object {
+        AnyObject::Cluster(_) => before.cluster.to_document().ok(),
+        AnyObject::InstanceGroup(group) => {
+            let mut groups = before.instance_groups.iter();
+            groups.find(|other| other.name() == group.name())?.to_document().ok()
+        }
+        AnyObject::SshCredential(_) | AnyObject::Keyset(_) => None,
+    });
+    let told = source.unknown.iter().map(|problem| {
+        let mut problem = problem.clone();
+        if stored.as_ref().is_some_and(|stored| document.is_in(&problem.path, stored)) {
+            problem.severity = Severity::Warning;
+            "it is preserved, but has no effect".clone_into(&mut problem.fix);
+        }
+        problem
+    });
+    told.collect()
+}
+
+/// Warns that nothing installs the objects of Kubernetes that are kept with a cluster.
+pub(crate) fn warn_of_additional(files: &ClusterFiles) {
+    let titles: Vec<String> = files.additional_objects.iter().map(AdditionalObject::title).collect();
+    if !titles.is_empty() {
+        output::note(format_args!(
+            "Warning: {} kept with cluster {}, but nothing installs them yet (install them with kubectl apply)",
+            match titles.as_slice() {
+                [one] => format!("{one} is"),
+                many => format!("{} are", many.join(", ")),
+            },
+            files.cluster.name()
+        ));
     }
 }
 
@@ -73,16 +115,28 @@ fn problems(files: &ClusterFiles, sources: &[Source]) -> Vec<Problem> {
         .into_iter()
         .map(|problem| match problem.severity {
             Severity::Error if unfinished && wants_groups(&problem.path) => {
-                Problem { severity: Severity::Warning, ..problem }
+                let mut problem = problem;
+                problem.severity = Severity::Warning;
+                problem
             }
             _ => problem,
         })
         .collect()
 }
 
-/// What identifies a problem; not its fix, which may list existing objects.
+/// What identifies a problem; not its fix, which may list existing objects, and not the values in its message: another
+/// version that is too old is the same problem.
 fn identity(problem: &Problem) -> String {
-    format!("{} {} {}", problem.object, problem.path, problem.message)
+    let mut message = String::new();
+    let mut quoted = false;
+    for c in problem.message.chars() {
+        if c == '"' {
+            quoted = !quoted;
+        } else if !(quoted || c.is_ascii_digit() || matches!(c, '.' | '/' | ':')) {
+            message.push(c);
+        }
+    }
+    format!("{} {} {message}", problem.object, problem.path)
 }
 
 /// Whether a problem at this path may only exist because there are no groups yet.

@@ -9,7 +9,7 @@ use kops_core::store::{StateStore, StoreUrl};
 use kops_core::{Error, ErrorKind, Result};
 
 use crate::cli::Global;
-use crate::cloud;
+use crate::{cloud, environment};
 
 /// The opened state store.
 #[derive(Clone, Debug)]
@@ -45,16 +45,18 @@ impl State {
         (self.url.scheme == "file").then(|| PathBuf::from(&self.url.path))
     }
 
-    /// The cluster's name: the command's argument, or that of the flag.
+    /// The cluster's name: the command's argument, or that of the flag, or else the environment's.
     pub(crate) fn cluster_name(&self, after_verb: Option<&str>) -> Result<String> {
         match (after_verb, self.name.as_deref()) {
             (Some(one), Some(other)) if one != other => {
                 Err(Error::invalid(format!("two clusters are specified: {one} and, by --name, {other}"))
-                    .with_hint("specify one; --name is also set by KOPS_CLUSTER_NAME"))
+                    .with_hint("specify one"))
             }
             (Some(name), _) | (None, Some(name)) => Ok(name.to_owned()),
-            (None, None) => Err(Error::invalid("no cluster is specified")
-                .with_hint("specify its name, or --name, or set KOPS_CLUSTER_NAME")),
+            (None, None) => environment::cluster_name().ok_or_else(|| {
+                Error::invalid("no cluster is specified")
+                    .with_hint("specify its name, or --name, or set KOPS_CLUSTER_NAME")
+            }),
         }
     }
 

@@ -61,7 +61,7 @@ impl Service {
     /// A cluster by name, with an engine and a graph.
     async fn target(&self, name: &str) -> Result<Target, Failure> {
         let store = self.registry.cluster(name)?;
-        let files = ClusterFiles::from(store.read().await?);
+        let files = store.to_plan(store.read().await?);
         let ClusterGraph { scope, graph, .. } = cluster_graph(&files, &*self.cloud)?;
         let engine = Engine::new(self.cloud.clone(), scope)
             .journal(Arc::new(store.journal()?))

@@ -8,12 +8,14 @@ use kops_cluster::model::dns_zone;
 use kops_cluster::{
     Cluster, InstanceGroup, InstanceRequirements, MinMax, MixedInstancesPolicy, Opaque, Path, Problems,
 };
-use kops_core::graph::Handle;
-use kops_core::resource::{self, Identity, LoadBalancer};
+use kops_core::graph::{GraphBuilder, Handle};
+use kops_core::resource::{self, DnsZone, Identity, LoadBalancer, Network};
 
 use super::quantity;
 use crate::Policy;
 use crate::extensions::{self, AwsIdentity, AwsInstanceGroup, AwsLoadBalancer, MixedInstances};
+use crate::kinds::HostedZoneAssociation;
+use crate::lower::native;
 
 /// Translates AWS-specific settings of a specification to [`extensions`] of the tasks.
 ///
@@ -99,6 +101,17 @@ impl Dialect for AwsDialect {
         extend(&mut task.extensions, &extension, problems);
     }
 
+    fn private_zone(
+        &self,
+        zone: &Handle<DnsZone>,
+        network: &Handle<Network>,
+        graph: &mut GraphBuilder,
+    ) -> bool {
+        let association = HostedZoneAssociation { zone: native(zone.id()), vpc: native(network.id()) };
+        graph.add(network.key().name(), association);
+        true
+    }
+
     fn identity(&self, cluster: &Cluster, role: MachineRole, task: &mut Identity, problems: &mut Problems) {
         let spec = &cluster.spec;
         let names: &[&str] = match role {
@@ -124,9 +137,38 @@ impl Dialect for AwsDialect {
                 .collect(),
             container_registry: role != MachineRole::Bastion
                 && iam.and_then(|iam| iam.allow_container_registry).unwrap_or_default(),
+            registry_caches: role != MachineRole::Bastion
+                && is_set(spec.containerd.as_ref(), "useECRCredentialsForMirrors", &true.into()),
+            network_interfaces: attaches_interfaces(cluster, role),
+            source_dest_check: role == MachineRole::Node && sends_packets_of_pods(cluster),
         };
         extend(&mut task.extensions, &extension, problems);
     }
+}
+
+/// Whether a setting in a part of a specification has a value.
+fn is_set(part: Option<&Opaque>, field: &str, value: &serde_json::Value) -> bool {
+    part.and_then(|part| part.0.get(field)) == Some(value)
+}
+
+/// Whether the network plugin attaches interfaces from machines of the role: Cilium's operator runs on the control
+/// plane, Amazon's plugin on every machine.
+fn attaches_interfaces(cluster: &Cluster, role: MachineRole) -> bool {
+    let networking = &cluster.spec.networking;
+    let cilium = is_set(networking.cilium.as_ref(), "ipam", &"eni".into());
+    match role {
+        MachineRole::ControlPlane => cilium || networking.amazonvpc.is_some(),
+        MachineRole::Node => networking.amazonvpc.is_some(),
+        MachineRole::Bastion => false,
+    }
+}
+
+/// Whether the network plugin has no tunnels between machines, or not within a subnet.
+fn sends_packets_of_pods(cluster: &Cluster) -> bool {
+    let networking = &cluster.spec.networking;
+    networking.kindnet.is_some()
+        || networking.kuberouter.is_some()
+        || is_set(networking.calico.as_ref(), "awsSrcDstCheck", &"Disable".into())
 }
 
 /// The names of target groups, and the other settings of the API's load balancer.
@@ -173,17 +215,17 @@ fn additional_policy(cluster: &Cluster, role: &str, problems: &mut Problems) -> 
 }
 
 fn lifetime(group: &InstanceGroup, problems: &mut Problems) -> Option<u32> {
-    let text = group.spec.max_instance_lifetime.as_ref()?;
-    let seconds = quantity::seconds(&text.0);
-    if seconds.is_none() {
+    let seconds = group.spec.max_instance_lifetime.as_ref()?.to_std().as_secs();
+    let lifetime = u32::try_from(seconds).ok();
+    if lifetime.is_none() {
         problems.error(
             Path::of("spec.maxInstanceLifetime"),
-            "is not a valid duration",
-            "use hours, minutes and seconds, such as 720h or 24h30m",
+            "is longer than a machine can live",
+            "use at most 8760h (a year), or 0 for no limit",
         );
     }
     // In kOps, zero means that there is no limit.
-    seconds.filter(|seconds| *seconds > 0)
+    lifetime.filter(|seconds| *seconds > 0)
 }
 
 fn target_groups(group: &InstanceGroup, problems: &mut Problems) -> BTreeSet<String> {

@@ -2,8 +2,9 @@
 //!
 //! Least privilege by tags. Everything the control plane creates must be tagged with the cluster's name, and
 //! everything it changes must carry that tag; only reads are unrestricted, because AWS's `Describe` calls
-//! have no resource-level permissions. Nodes may describe themselves and read the files of the state store
-//! that are meant for nodes; bastions have no permissions, and get no policy at all.
+//! have no resource-level permissions. In the state store, control planes read everything of their cluster and write
+//! what they agree upon, and nodes read their bundles, the program and the join object, and write their own status;
+//! nobody deletes anything but backups. Bastions have no permissions, and get no policy at all.
 //!
 //! Not granted here, unlike in kOps: the queue of its node termination handler, and roles for single service
 //! accounts. Both will come with the features that use them.
@@ -30,6 +31,12 @@ struct Machines<'a> {
     zones: usize,
     /// Whether they pull images from the account's registry.
     registry: bool,
+    /// Whether they pull images of other registries through it.
+    registry_caches: bool,
+    /// Whether their network plugin gives pods addresses of the network.
+    interfaces: bool,
+    /// Whether their network plugin sends packets with the addresses of pods.
+    passes_packets: bool,
 }
 
 /// The statements for an identity's role in a cluster; none for an identity outside of clusters. Zones are
@@ -47,6 +54,9 @@ pub(crate) fn statements(
         state_store: identity.state_store.as_deref(),
         zones: extension.dns_zones.len(),
         registry: extension.container_registry,
+        registry_caches: extension.registry_caches,
+        interfaces: extension.network_interfaces,
+        passes_packets: extension.source_dest_check,
     };
     machines.statements(identity.role)
 }
@@ -63,15 +73,43 @@ impl Machines<'_> {
         if self.registry {
             statements.push(allow(REGISTRY, "*"));
         }
+        if self.registry_caches {
+            statements.push(allow(REGISTRY_CACHES, "*"));
+        }
+        if self.interfaces {
+            // Interfaces are not all tagged as the cluster's: neither program can be told to for the first of a machine.
+            statements.push(allow(INTERFACES, "*"));
+            statements.push(allow(&["ec2:CreateTags"], self.arn("network-interface")));
+        }
+        if self.passes_packets && role == MachineRole::Node {
+            statements.push(under(allow(SOURCE_DEST_CHECK, "*"), &self.owned()));
+        }
         if self.zones > 0 {
             statements.extend(self.dns());
         }
         Ok(statements)
     }
 
+    /// All objects of a type in EC2.
+    fn arn(&self, what: &str) -> String {
+        format!("arn:{}:ec2:*:*:{what}/*", self.partition)
+    }
+
+    /// The condition that an object is the cluster's.
+    fn owned(&self) -> Value {
+        json!({"StringEquals": {format!("aws:ResourceTag/{CLUSTER}"): self.cluster}})
+    }
+
+    /// The condition that a key is used by way of services: EC2 for disks, S3 for the state store.
+    fn by_way_of(&self, services: &[&str]) -> Value {
+        let domain = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let services: Vec<_> = services.iter().map(|service| format!("{service}.*.{domain}")).collect();
+        json!({"StringLike": {"kms:ViaService": services}})
+    }
+
     fn control_plane(&self) -> Vec<Value> {
-        let arn = |what: &str| format!("arn:{}:ec2:*:*:{what}/*", self.partition);
-        let owned = json!({"StringEquals": {format!("aws:ResourceTag/{CLUSTER}"): self.cluster}});
+        let arn = |what: &str| self.arn(what);
+        let owned = self.owned();
         let made = json!({"StringEquals": {format!("aws:RequestTag/{CLUSTER}"): self.cluster}});
         let tagged = |by: &[&str]| {
             json!({"StringEquals": {
@@ -94,10 +132,20 @@ impl Machines<'_> {
             allow(&["ec2:CreateSecurityGroup"], arn("vpc")),
             // A snapshot is created from a disk, which carries tags of its own.
             under(allow(&["ec2:CreateSnapshot"], arn("volume")), &owned),
+            // So does the snapshot that a disk is created from.
+            under(allow(&["ec2:CreateVolume"], arn("snapshot")), &owned),
             under(allow(&["ec2:CreateTags"], disks.clone()), &tagged(&["CreateVolume", "CreateSnapshot"])),
             under(allow(&["ec2:CreateTags", "ec2:DeleteTags"], disks), &kept),
             under(allow(&["ec2:CreateTags"], arn("security-group")), &tagged(&["CreateSecurityGroup"])),
             under(allow(&["ec2:CreateTags", "ec2:DeleteTags"], arn("security-group")), &kept),
+            // Which keys these are is left to the policies of keys: those of disks are named in storage classes.
+            under(allow(&["kms:CreateGrant"], "*"), &json!({"Bool": {"kms:GrantIsForAWSResource": "true"}})),
+            under(allow(KEYS, "*"), &self.by_way_of(&["ec2", "s3"])),
+            // The first load balancer of an account creates this role, on behalf of who creates the balancer.
+            under(
+                allow(&["iam:CreateServiceLinkedRole"], "*"),
+                &json!({"StringEquals": {"iam:AWSServiceName": "elasticloadbalancing.amazonaws.com"}}),
+            ),
         ]
     }
 
@@ -116,20 +164,24 @@ impl Machines<'_> {
             "" => format!("{bucket}/{path}"),
             prefix => format!("{bucket}/{prefix}/{path}"),
         };
-        let mut statements = vec![allow(BUCKET, bucket.as_str())];
-        match role {
-            MachineRole::ControlPlane => {
-                statements.push(allow(&["s3:Get*"], inside("*")));
-                statements.push(allow(BACKUPS, inside("backups/etcd/*")));
-            }
-            // No keys: a node gets its certificates from the control plane.
-            MachineRole::Node => {
-                let paths = ["addons/*", "cluster-completed.spec", "igconfig/node/*", "secrets/dockerconfig"];
-                statements.push(allow(&["s3:Get*"], json!(paths.map(inside))));
-            }
-            MachineRole::Bastion => {}
-        }
-        Ok(statements)
+        let all = |paths: &[&str]| json!(paths.iter().map(|path| inside(path)).collect::<Vec<_>>());
+        Ok(match role {
+            // S3 denies what is not there to whoever may not list: without listing, no cluster would ever begin.
+            MachineRole::ControlPlane => vec![
+                allow(BUCKET, bucket.as_str()),
+                allow(&["s3:GetObject"], inside("*")),
+                allow(&["s3:PutObject"], all(&["backups/*", "control-plane/*", "join/*", "machines/*"])),
+                allow(&["s3:DeleteObject"], inside("backups/*")),
+            ],
+            // No keys: a node gets its certificate from the control plane. No listing.
+            MachineRole::Node => vec![
+                allow(&["s3:GetObject"], all(&["igconfig/node/*", "join/nodes", "kops-node/*"])),
+                allow(&["s3:PutObject"], inside("machines/*")),
+                // The bucket may be encrypted with a key of its owner's.
+                under(allow(&["kms:Decrypt"], "*"), &self.by_way_of(&["s3"])),
+            ],
+            MachineRole::Bastion => Vec::new(),
+        })
     }
 
     fn dns(&self) -> Vec<Value> {
@@ -258,12 +310,38 @@ const REGISTRY: &[&str] = &[
     "ecr:ListImages",
 ];
 
-/// The permissions to list a bucket.
-const BUCKET: &[&str] =
-    &["s3:GetBucketLocation", "s3:GetEncryptionConfiguration", "s3:ListBucket", "s3:ListBucketVersions"];
+/// The permissions to pull from other registries through it: the first pull of an image creates a repository.
+const REGISTRY_CACHES: &[&str] =
+    &["ecr:BatchImportUpstreamImage", "ecr:CreateRepository", "ecr:ReplicateImage", "ecr:TagResource"];
 
-/// The permissions for etcd backups.
-const BACKUPS: &[&str] = &["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"];
+/// What network plugins that give pods addresses of the network do.
+const INTERFACES: &[&str] = &[
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:AttachNetworkInterface",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeInstances",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeTags",
+    "ec2:DescribeVpcs",
+    "ec2:DetachNetworkInterface",
+    "ec2:ModifyNetworkInterfaceAttribute",
+    "ec2:UnassignPrivateIpAddresses",
+];
+
+/// What plugins without tunnels do on each machine: AWS drops packets with other addresses than the machine's, unless
+/// its source/destination check is off.
+const SOURCE_DEST_CHECK: &[&str] = &["ec2:ModifyInstanceAttribute", "ec2:ModifyNetworkInterfaceAttribute"];
+
+/// What is done with the keys of disks and of the state store.
+const KEYS: &[&str] =
+    &["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"];
+
+/// The permissions to list a bucket.
+const BUCKET: &[&str] = &["s3:GetBucketLocation", "s3:ListBucket"];
 
 /// The permissions to manage the records of a zone.
 const ZONE: &[&str] =
@@ -280,6 +358,9 @@ mod tests {
             state_store: Some("s3://store/ha.example.com/"),
             zones: 0,
             registry: false,
+            registry_caches: false,
+            interfaces: false,
+            passes_packets: false,
         }
     }
 
@@ -300,25 +381,112 @@ mod tests {
             });
             let Some(action) = changes else { continue };
             let free = statement["Resource"].to_string();
-            let bounded = statement["Condition"].to_string().contains("ha.example.com")
+            let condition = statement["Condition"].to_string();
+            let bounded = condition.contains("ha.example.com")
+                || ["kms:ViaService", "kms:GrantIsForAWSResource", "iam:AWSServiceName"]
+                    .iter()
+                    .any(|bound| condition.contains(bound))
                 || free.contains("store/ha.example.com/")
                 || (action == "ec2:CreateSecurityGroup" && free.contains(":vpc/"));
             assert!(bounded, "{statement}");
         }
     }
 
+    /// The objects of the store that a role may do something with.
+    fn objects(role: MachineRole, action: &str) -> Vec<String> {
+        let all = statements(role);
+        let some = all.iter().filter(|it| actions(it).contains(&action));
+        let resources = some.flat_map(|it| match &it["Resource"] {
+            Value::Array(items) => items.clone(),
+            one => vec![one.clone()],
+        });
+        let at = "arn:aws:s3:::store/ha.example.com/";
+        resources.map(|it| it.as_str().unwrap().strip_prefix(at).unwrap().to_owned()).collect()
+    }
+
     #[test]
-    fn a_node_reads_no_keys_and_changes_nothing() {
-        let node = statements(MachineRole::Node);
-        assert!(!node.iter().any(|statement| statement["Resource"].to_string().contains("pki")));
-        let every = node.iter().flat_map(actions);
-        for action in every {
-            let verb = action.split_once(':').unwrap().1;
+    fn a_node_reads_what_is_for_nodes_and_writes_its_status() {
+        assert_eq!(
+            objects(MachineRole::Node, "s3:GetObject"),
+            ["igconfig/node/*", "join/nodes", "kops-node/*"]
+        );
+        assert_eq!(objects(MachineRole::Node, "s3:PutObject"), ["machines/*"]);
+        for action in statements(MachineRole::Node).iter().flat_map(actions) {
             assert!(
-                verb.starts_with("Describe") || verb.starts_with("Get") || verb.starts_with("List"),
+                action.starts_with("ec2:Describe")
+                    || ["kms:Decrypt", "s3:GetObject", "s3:PutObject"].contains(&action),
                 "{action}"
             );
         }
+    }
+
+    /// Whether statements allow an action under a condition that contains these texts.
+    fn allows(statements: &[Value], action: &str, conditions: &[&str]) -> bool {
+        statements.iter().any(|statement| {
+            let condition = statement["Condition"].to_string();
+            actions(statement).contains(&action) && conditions.iter().all(|it| condition.contains(it))
+        })
+    }
+
+    #[test]
+    fn disks_and_the_store_may_be_encrypted_with_keys_of_the_owners() {
+        let control_plane = statements(MachineRole::ControlPlane);
+        assert!(allows(&control_plane, "kms:CreateGrant", &["kms:GrantIsForAWSResource"]));
+        for action in KEYS {
+            assert!(allows(&control_plane, action, &["kms:ViaService", "ec2.*.", "s3.*."]), "{action}");
+        }
+        let node = statements(MachineRole::Node);
+        assert!(allows(&node, "kms:Decrypt", &["kms:ViaService", "s3.*."]));
+        assert!(!allows(&node, "kms:CreateGrant", &[]) && !allows(&node, "kms:Encrypt", &[]));
+        let china = Machines { partition: "aws-cn", ..machines() }.statements(MachineRole::Node).unwrap();
+        assert!(allows(&china, "kms:Decrypt", &["s3.*.amazonaws.com.cn"]));
+    }
+
+    #[test]
+    fn the_first_load_balancer_and_disks_of_snapshots_can_be_made() {
+        let control_plane = statements(MachineRole::ControlPlane);
+        let service = ["iam:AWSServiceName", "elasticloadbalancing.amazonaws.com"];
+        assert!(allows(&control_plane, "iam:CreateServiceLinkedRole", &service));
+        let of_snapshot = control_plane.iter().find(|statement| {
+            actions(statement) == ["ec2:CreateVolume"]
+                && statement["Resource"].to_string().contains(":snapshot/")
+        });
+        assert!(of_snapshot.unwrap()["Condition"].to_string().contains("aws:ResourceTag/KubernetesCluster"));
+    }
+
+    #[test]
+    fn network_plugins_may_do_what_they_do_and_others_may_not() {
+        let native = Machines { interfaces: true, ..machines() };
+        for role in [MachineRole::ControlPlane, MachineRole::Node] {
+            let with = native.statements(role).unwrap();
+            assert!(INTERFACES.iter().all(|action| allows(&with, action, &[])));
+            assert!(!allows(&statements(role), "ec2:CreateNetworkInterface", &[]));
+        }
+        let without_tunnels = Machines { passes_packets: true, ..machines() };
+        let node = without_tunnels.statements(MachineRole::Node).unwrap();
+        for action in SOURCE_DEST_CHECK {
+            assert!(allows(&node, action, &["aws:ResourceTag/KubernetesCluster"]), "{action}");
+            assert!(!allows(&statements(MachineRole::Node), action, &[]), "{action}");
+        }
+    }
+
+    #[test]
+    fn the_registry_makes_repositories_only_as_a_cache() {
+        let cached = Machines { registry: true, registry_caches: true, ..machines() };
+        for action in REGISTRY_CACHES {
+            assert!(allows(&cached.statements(MachineRole::Node).unwrap(), action, &[]), "{action}");
+            let plain = Machines { registry: true, ..machines() };
+            assert!(!allows(&plain.statements(MachineRole::Node).unwrap(), action, &[]), "{action}");
+        }
+    }
+
+    #[test]
+    fn a_control_plane_reads_all_of_its_cluster_and_deletes_backups_only() {
+        let role = MachineRole::ControlPlane;
+        assert_eq!(objects(role, "s3:GetObject"), ["*"]);
+        assert_eq!(objects(role, "s3:PutObject"), ["backups/*", "control-plane/*", "join/*", "machines/*"]);
+        assert_eq!(objects(role, "s3:DeleteObject"), ["backups/*"]);
+        assert!(statements(role).iter().flat_map(actions).all(|it| it != "s3:*"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Quantities and durations as written in Kubernetes specifications.
+//! Quantities as written in Kubernetes specifications.
 
 use serde_json::Value;
 
@@ -35,26 +35,6 @@ pub(super) fn mebibytes(value: &Value) -> Option<u32> {
     u32::try_from(bytes >> 20).ok()
 }
 
-/// A duration in Go's format, in seconds: `720h`, `24h30m`, `1h0m0s`.
-pub(super) fn seconds(value: &Value) -> Option<u32> {
-    let text = value.as_str()?;
-    let mut total = 0_u32;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: u32 = rest.get(..end)?.parse().ok()?;
-        let unit = match rest.get(end..end + 1)? {
-            "h" => 3600,
-            "m" => 60,
-            "s" => 1,
-            _ => return None,
-        };
-        total = total.checked_add(number.checked_mul(unit)?)?;
-        rest = rest.get(end + 1..)?;
-    }
-    (!text.is_empty()).then_some(total)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,20 +51,6 @@ mod tests {
             (json!("4Xi"), None),
         ] {
             assert_eq!(mebibytes(&value), expected, "{value}");
-        }
-    }
-
-    #[test]
-    fn durations_are_read_as_go_writes_them() {
-        for (text, expected) in [
-            ("720h", Some(2_592_000)),
-            ("24h30m0s", Some(88_200)),
-            ("0s", Some(0)),
-            ("", None),
-            ("5", None),
-            ("5d", None),
-        ] {
-            assert_eq!(seconds(&json!(text)), expected, "{text}");
         }
     }
 }

@@ -15,6 +15,7 @@ use futures_util::future::{try_join, try_join_all};
 use kops_core::Result;
 use kops_core::cloud::{Context, Filter, Object, Owner, Query, Scope, Wanted};
 
+use super::listing;
 use crate::clients::Clients;
 use crate::names;
 use crate::paging::pages;
@@ -54,6 +55,22 @@ pub(crate) async fn tags_of_scope(
     cx.memo.get_or_try("tags of load balancing", tags).await
 }
 
+/// The tags of objects that a query may be about: of all, if what controllers have made matters, whatever its name is.
+pub(crate) async fn tags_for(
+    clients: &Clients,
+    query: &Query<'_>,
+    cx: &Context,
+) -> Result<Arc<HashMap<String, Tags>>> {
+    if !listing::is_dissolving(query) {
+        return tags_of_scope(clients, query.scope, cx).await;
+    }
+    let tags = async || {
+        let listed = listed(clients, cx).await?;
+        tags_of(clients, cx, &arns(&listed, |_| true)).await
+    };
+    cx.memo.get_or_try("tags of all load balancing", tags).await
+}
+
 /// The context of a query of Elastic Load Balancing: that of its observation, or a fresh one for queries by
 /// identifier, because the engine is waiting for a change.
 pub(crate) fn context(query: &Query<'_>) -> Context {
@@ -65,9 +82,14 @@ pub(crate) fn context(query: &Query<'_>) -> Context {
 
 /// The ARNs of objects that may be the scope's, by name.
 fn candidates(listed: &Listed, scope: &str) -> Vec<String> {
+    arns(listed, |name| names::may_belong(name, scope))
+}
+
+/// The ARNs of objects with these names.
+fn arns(listed: &Listed, ours: impl Fn(&str) -> bool) -> Vec<String> {
     let balancers = listed.balancers.iter().map(|it| (&it.load_balancer_name, &it.load_balancer_arn));
     let groups = listed.groups.iter().map(|it| (&it.target_group_name, &it.target_group_arn));
-    let ours = |name: &Option<String>| name.as_deref().is_some_and(|name| names::may_belong(name, scope));
+    let ours = |name: &Option<String>| name.as_deref().is_some_and(&ours);
     balancers.chain(groups).filter(|(name, _)| ours(name)).filter_map(|(_, arn)| arn.clone()).collect()
 }
 
@@ -153,6 +175,10 @@ fn holder<'a>(query: &Query<'_>, wanted: &[Wanted<'a>], name: &str) -> Option<&'
 pub(crate) fn object<S>(query: &Query<'_>, arn: &str, name: &str, tags: &Tags, spec: S) -> Object<S> {
     let object = tags::object(query.scope, arn, tags, spec).alias(name);
     match (object.owner, query.filter) {
+        (Owner::Other, Filter::Scope { dissolving: true, .. }) => {
+            let object = tags::with_dependents(query.scope, tags, object.name(name.to_owned()));
+            if object.dependent.is_some() { object.name(name.to_owned()) } else { object }
+        }
         (Owner::Other, Filter::Scope { wanted, .. }) => {
             let task = holder(query, wanted, name).map(str::to_owned);
             object.name(task)

@@ -97,7 +97,15 @@ impl Handler for EbsVolumes {
             Filter::Scope { wanted, .. } => wanted.iter().find(|it| it.name == name).map(|it| it.spec),
             Filter::Ids(_) => None,
         };
-        let objects = volumes.iter().flatten().filter_map(|volume| object(query.scope, volume, wanted));
+        let objects = volumes.iter().flatten().filter_map(|volume| {
+            let object = object(query.scope, volume, wanted)?;
+            let goes_with_machine =
+                volume.attachments().iter().any(|it| it.delete_on_termination == Some(true));
+            if !listing::is_dissolving(query) || goes_with_machine {
+                return Some(object);
+            }
+            Some(tags::with_dependents(query.scope, &tags::read(volume.tags()), object))
+        });
         Ok(listing::each_once(objects.collect()))
     }
 

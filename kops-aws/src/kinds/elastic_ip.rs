@@ -48,7 +48,12 @@ impl Handler for ElasticIps {
             let tags = tags::read(address.tags());
             let spec = ElasticIp { tags: tags::further(&tags) };
             let object = tags::object(query.scope, address.allocation_id().unwrap_or_default(), &tags, spec);
-            object.output(ElasticIp::IP, address.public_ip().unwrap_or_default().to_owned())
+            let object = object.output(ElasticIp::IP, address.public_ip().unwrap_or_default().to_owned());
+            if listing::is_dissolving(query) {
+                tags::with_dependents(query.scope, &tags, object)
+            } else {
+                object
+            }
         });
         Ok(listing::each_once(objects.collect()))
     }

@@ -67,7 +67,7 @@ pub(crate) fn id_of(zone: &types::HostedZone) -> &str {
     bare(&zone.id)
 }
 
-fn bare(id: &str) -> &str {
+pub(super) fn bare(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, MemoryInfo, ProcessorInfo, VCpuInfo};
 use kops_core::Result;
 use kops_core::cloud::{Object, Query};
-use kops_core::resource::Resource;
+use kops_core::resource::{Output, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::listing;
@@ -24,8 +24,14 @@ pub struct InstanceType {
     pub architectures: BTreeSet<String>,
 }
 
+impl InstanceType {
+    /// The processor architectures.
+    pub const ARCHITECTURES: Output<Self, BTreeSet<String>> = Output::new("architectures");
+}
+
 impl Resource for InstanceType {
     const KIND: &'static str = "InstanceType";
+    const OUTPUTS: &'static [&'static str] = &[Self::ARCHITECTURES.name()];
     type Resolved = Self;
 }
 
@@ -70,5 +76,6 @@ fn observed(info: &InstanceTypeInfo) -> Object<InstanceType> {
         architectures: architectures.collect(),
     };
     let name = info.instance_type().map(ToString::to_string);
-    Object::foreign(name.unwrap_or_default(), spec)
+    let architectures = spec.architectures.clone();
+    Object::foreign(name.unwrap_or_default(), spec).output(InstanceType::ARCHITECTURES, architectures)
 }

@@ -24,7 +24,7 @@ use crate::tags::Tags;
 
 /// EC2's limit, before encoding.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html>
-const MOST_USER_DATA: usize = 16 * 1024;
+pub(crate) const MOST_USER_DATA: usize = 16 * 1024;
 
 /// Encodes user data in the API's form.
 pub(crate) fn encode(user_data: &Secret) -> Result<String> {
@@ -118,7 +118,10 @@ fn tag_specifications(spec: &LaunchTemplate<Closed>) -> Option<Vec<LaunchTemplat
             .build()
     };
     // EC2 rejects an empty list.
-    (!tags.is_empty()).then(|| vec![of(ResourceType::Instance), of(ResourceType::Volume)])
+    (!tags.is_empty()).then(|| {
+        // Interfaces too: permissions to change them ask for the cluster's tag.
+        [ResourceType::Instance, ResourceType::Volume, ResourceType::NetworkInterface].map(of).to_vec()
+    })
 }
 
 fn market(spot: &SpotMarket) -> LaunchTemplateInstanceMarketOptionsRequest {

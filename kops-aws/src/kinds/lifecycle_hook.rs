@@ -123,11 +123,13 @@ impl Handler for LifecycleHooks {
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Hook>>> {
         let groups = self.groups(query).await?;
         let hooks = try_join_all(groups.iter().map(|group| self.of_group(query, group))).await?;
-        let wanted = match query.filter {
-            Filter::Scope { wanted, .. } => wanted,
-            Filter::Ids(_) => &[],
+        let (wanted, by_id) = match query.filter {
+            Filter::Scope { wanted, .. } => (wanted, false),
+            Filter::Ids(_) => (&[][..], true),
         };
-        Ok(hooks.iter().flatten().filter_map(|hook| object(query.scope, hook, wanted)).collect())
+        let objects = hooks.iter().flatten().filter_map(|hook| object(query.scope, hook, wanted));
+        // A hook of somebody else does not keep the group from being deleted, but goes with it.
+        Ok(objects.filter(|it| by_id || it.name.is_some()).collect())
     }
 
     async fn create(&self, request: Create<'_, Hook>) -> Result<Object<Hook>> {

@@ -83,7 +83,7 @@ impl Listeners {
         let (early, others): (Vec<_>, Vec<_>) =
             listed.balancers.iter().partition(|it| is_wanted(it.load_balancer_name.as_deref()));
         let early = early.into_iter().filter_map(|it| it.load_balancer_arn.clone()).collect();
-        let tags = balancing::tags_of_scope(&self.0, query.scope, query.cx);
+        let tags = balancing::tags_for(&self.0, query, query.cx);
         let (tags, mut found) = try_join(tags, self.of_balancers(query, early)).await?;
         let is_ours =
             |arn: &String| tags.get(arn).is_some_and(|tags| tags::task(query.scope, tags).is_some());

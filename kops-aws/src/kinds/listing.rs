@@ -26,13 +26,19 @@ const MOST_VALUES: usize = 200;
 /// The filters for a query, each for a separate call; `id` is the name of the filter by identifier.
 pub(crate) fn filters(query: &Query<'_>, id: &str) -> Vec<Filter> {
     match query.filter {
-        cloud::Filter::Scope { shared, .. } => {
+        cloud::Filter::Scope { shared, dissolving, .. } => {
             let mut all = vec![tags::filter(query.scope)];
             all.extend(any_of(id, shared));
+            all.extend(dissolving.then(|| tags::filter_dependents(query.scope)));
             all
         }
         cloud::Filter::Ids(ids) => any_of(id, ids),
     }
+}
+
+/// Whether everything of the scope is to go, so that dependents matter.
+pub(crate) fn is_dissolving(query: &Query<'_>) -> bool {
+    matches!(query.filter, cloud::Filter::Scope { dissolving: true, .. })
 }
 
 /// The query ahead of an observation: all objects of the scope, since its graph is not known yet.

@@ -16,6 +16,7 @@ mod internet_gateway;
 mod ip_permission;
 pub(crate) mod listing;
 mod nat_gateway;
+mod network_interface;
 mod route;
 mod route_table;
 mod route_table_association;
@@ -39,12 +40,14 @@ mod named;
 
 // Balancing.
 mod balancing;
+mod classic_load_balancer;
 mod listener;
 mod network_load_balancer;
 pub(crate) mod target_group;
 
 // Names.
 mod hosted_zone;
+mod hosted_zone_association;
 mod record_set;
 mod record_text;
 
@@ -54,9 +57,12 @@ mod iam_role_policy;
 mod instance_profile;
 
 // Looked up.
-mod availability_zone;
+pub(crate) mod availability_zone;
+mod bucket;
+mod certificate;
 mod image;
 mod instance_type;
+mod managed_policy;
 
 use std::sync::Arc;
 
@@ -71,6 +77,7 @@ pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
 pub use elastic_ip::ElasticIp;
 pub use internet_gateway::Ec2InternetGateway;
 pub use nat_gateway::Ec2NatGateway;
+pub use network_interface::NetworkInterface;
 pub use route::{Route, RouteTarget};
 pub use route_table::RouteTable;
 pub use route_table_association::RouteTableAssociation;
@@ -78,6 +85,8 @@ pub use security_group::SecurityGroup;
 pub use security_group_rules::{RulePeer, SecurityGroupRule, SecurityGroupRules};
 pub use subnet::Ec2Subnet;
 pub use vpc::Vpc;
+#[cfg(feature = "cluster")]
+pub(crate) use vpc::ipv4_blocks as vpc_blocks;
 pub use vpc_cidr_block::VpcCidrBlock;
 
 pub use auto_scaling_group::AutoScalingGroup;
@@ -85,14 +94,17 @@ pub use ebs_volume::EbsVolume;
 pub use instance::{Ec2Instance, RootDisk};
 pub use key_pair::KeyPair;
 pub use launch_template::{BlockDevice, LaunchTemplate, MachineTag, SpotMarket};
+pub(crate) use launch_template_data::MOST_USER_DATA;
 pub use lifecycle_hook::LifecycleHook;
 pub use mixed_instances::MixedInstancesPolicy;
 
+pub use classic_load_balancer::ClassicLoadBalancer;
 pub use listener::NetworkLoadBalancerListener;
 pub use network_load_balancer::{Leg, NetworkLoadBalancer};
 pub use target_group::{HealthCheck, TargetGroup};
 
 pub use hosted_zone::HostedZone;
+pub use hosted_zone_association::HostedZoneAssociation;
 pub use record_set::{RecordSet, RecordTarget};
 
 pub use iam_role::IamRole;
@@ -100,13 +112,17 @@ pub use iam_role_policy::IamRolePolicy;
 pub use instance_profile::InstanceProfile;
 
 pub use availability_zone::AvailabilityZone;
+pub use bucket::Bucket;
+pub use certificate::Certificate;
 pub use image::Image;
 pub use instance_type::InstanceType;
+pub use managed_policy::ManagedPolicy;
 
 /// Kinds of objects without marks of their own, each with the kind of the containing object.
 pub(crate) const PARTS: &[(&str, &str)] = &[
     (<VpcCidrBlock>::KIND, Vpc::KIND),
     (<DhcpOptionsAssociation>::KIND, Vpc::KIND),
+    (<HostedZoneAssociation>::KIND, Vpc::KIND),
     (<Route>::KIND, <RouteTable>::KIND),
     (<RouteTableAssociation>::KIND, <RouteTable>::KIND),
     (<SecurityGroupRules>::KIND, <SecurityGroup>::KIND),
@@ -147,15 +163,21 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
             <RouteTableAssociation>::KIND,
             <SecurityGroup>::KIND,
             <SecurityGroupRules>::KIND,
+            <NetworkInterface>::KIND,
+            <ClassicLoadBalancer>::KIND,
             <NetworkLoadBalancer>::KIND,
             <NetworkLoadBalancerListener>::KIND,
             <TargetGroup>::KIND,
+            Certificate::KIND,
         ],
     ),
-    (Class::Identity, &[<IamRole>::KIND, <IamRolePolicy>::KIND, <InstanceProfile>::KIND]),
-    (Class::Dns, &[<HostedZone>::KIND, <RecordSet>::KIND]),
+    (
+        Class::Identity,
+        &[<IamRole>::KIND, <IamRolePolicy>::KIND, <InstanceProfile>::KIND, ManagedPolicy::KIND],
+    ),
+    (Class::Dns, &[<HostedZone>::KIND, <HostedZoneAssociation>::KIND, <RecordSet>::KIND]),
     // The region's infrastructure.
-    (Class::Other, &[AvailabilityZone::KIND]),
+    (Class::Other, &[AvailabilityZone::KIND, Bucket::KIND]),
 ];
 
 /// A handler for every kind.
@@ -178,6 +200,7 @@ fn network(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
         Arc::new(internet_gateway::InternetGateways(clients.clone())),
         Arc::new(egress_only_internet_gateway::EgressOnlyInternetGateways(clients.clone())),
         Arc::new(subnet::Subnets(clients.clone())),
+        Arc::new(network_interface::NetworkInterfaces(clients.clone())),
         Arc::new(elastic_ip::ElasticIps(clients.clone())),
         Arc::new(nat_gateway::NatGateways(clients.clone())),
         Arc::new(route_table::RouteTables(clients.clone())),
@@ -201,6 +224,7 @@ fn machines(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
 
 fn balancing(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
     vec![
+        Arc::new(classic_load_balancer::ClassicLoadBalancers(clients.clone())),
         Arc::new(network_load_balancer::NetworkLoadBalancers(clients.clone())),
         Arc::new(listener::Listeners(clients.clone())),
         Arc::new(target_group::TargetGroups(clients.clone())),
@@ -211,6 +235,7 @@ fn balancing(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
 fn names(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandler>> {
     vec![
         Arc::new(AccountWide::new(region, hosted_zone::HostedZones(clients.clone()))),
+        Arc::new(hosted_zone_association::HostedZoneAssociations(clients.clone())),
         Arc::new(AccountWide::new(region, record_set::RecordSets(clients.clone()))),
     ]
 }
@@ -229,5 +254,8 @@ fn looked_up(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
         lookup(availability_zone::AvailabilityZones(clients.clone())),
         lookup(image::Images(clients.clone())),
         lookup(instance_type::InstanceTypes(clients.clone())),
+        lookup(managed_policy::ManagedPolicies(clients.clone())),
+        lookup(certificate::Certificates(clients.clone())),
+        lookup(bucket::Buckets(clients.clone())),
     ]
 }

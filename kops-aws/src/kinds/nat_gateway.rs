@@ -13,7 +13,7 @@ use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Output, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::{Ec2Subnet, ElasticIp, listing};
+use super::{Ec2Subnet, ElasticIp, listing, vpc};
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
@@ -66,7 +66,12 @@ impl Handler for NatGateways {
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Ec2NatGateway<Closed>>>> {
-        let filters = listing::filters(query, "nat-gateway-id");
+        let mut filters = listing::filters(query, "nat-gateway-id");
+        if listing::is_dissolving(query) {
+            // Those of others in the scope's networks stand in the way.
+            let own: Vec<_> = vpc::ids(&self.0, query).await?.into_iter().collect();
+            filters.extend(listing::any_of("vpc-id", &own));
+        }
         let found = listing::find(filters, |filter| listing::nat_gateways(&self.0, query.cx, filter)).await?;
         Ok(listing::each_once(found.iter().map(|gateway| observed(query.scope, gateway)).collect()))
     }

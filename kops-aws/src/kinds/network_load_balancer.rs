@@ -18,9 +18,9 @@ use kops_core::resource::{At, Output, Resource, Scheme};
 use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use super::balancing;
 use super::iam_role::if_found;
 use super::{Ec2Subnet, SecurityGroup};
+use super::{balancing, listing, vpc};
 use crate::clients::Clients;
 use crate::extensions::AccessLog;
 use crate::names;
@@ -174,11 +174,18 @@ impl Handler for NetworkLoadBalancers {
         let early = wanted
             .filter_map(|it| it.load_balancer_arn.as_deref())
             .map(async |arn| Ok((arn, self.attributes(cx, arn).await?)));
-        let tags = balancing::tags_of_scope(&self.0, query.scope, cx);
+        let tags = balancing::tags_for(&self.0, query, cx);
         let (tags, early) = try_join(tags, try_join_all(early)).await?;
         let early: HashMap<_, _> = early.into_iter().collect();
-        let objects = listed.balancers.iter().filter_map(|it| object(query, it, &tags));
+        // Those of others in the scope's networks stand in the way when everything is to go.
+        let own =
+            if listing::is_dissolving(query) { vpc::ids(&self.0, query).await? } else { BTreeSet::new() };
+        let objects = listed.balancers.iter().filter_map(|it| {
+            let in_the_way = it.vpc_id.as_ref().is_some_and(|vpc| own.contains(vpc));
+            object(query, it, &tags, in_the_way)
+        });
         let detailed = objects.map(async |object| match (object.owner, early.get(object.id.as_str())) {
+            _ if object.dependent.is_some() => Ok(object),
             (Owner::Scope, Some(attributes)) => Ok(with_attributes(object, attributes.as_deref())),
             (Owner::Scope, None) => {
                 let attributes = self.attributes(cx, &object.id).await?;
@@ -251,6 +258,7 @@ fn object(
     query: &Query<'_>,
     balancer: &types::LoadBalancer,
     tags: &HashMap<String, Tags>,
+    in_the_way: bool,
 ) -> Option<Object<Balancer>> {
     let arn = balancer.load_balancer_arn.as_deref()?;
     let name = balancer.load_balancer_name.as_deref()?;
@@ -266,7 +274,7 @@ fn object(
         tags: tags::further(tags),
     };
     let object = with_outputs(balancing::object(query, arn, name, tags, spec), balancer);
-    balancing::is_asked_for(query, object.owner, arn, name).then_some(object)
+    (in_the_way || balancing::is_asked_for(query, object.owner, arn, name)).then_some(object)
 }
 
 /// Adds the fields that only the attributes contain; without attributes, the load balancer was deleted after it was

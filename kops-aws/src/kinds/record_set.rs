@@ -108,6 +108,14 @@ impl RecordSets {
         }
     }
 
+    /// The records with a name, of any type: all types of a name follow each other.
+    async fn named(&self, cx: &Context, zone: &str, name: &str) -> Result<Vec<ResourceRecordSet>> {
+        let request = self.0.route53.list_resource_record_sets().hosted_zone_id(zone).max_items(PAGE);
+        let request = request.start_record_name(absolute(name));
+        let page = self.0.call(cx, "route53:ListResourceRecordSets", request.send()).await?;
+        Ok(page.resource_record_sets.into_iter().filter(|record| bare(&record.name) == name).collect())
+    }
+
     /// The records with a name and type: more than one if they are weighted, for example.
     async fn exactly(
         &self,
@@ -139,9 +147,9 @@ impl RecordSets {
         }
         let wants: Vec<&Want> = wanted.iter().filter(|want| is_under(&want.which.name, &zone.name)).collect();
         // Records elsewhere in the zone are read one by one.
-        let elsewhere = marks.keys().chain(wants.iter().map(|want| &want.which));
-        let elsewhere: BTreeSet<&Which> = elsewhere.filter(|which| !is_under(&which.name, &top)).collect();
-        let found = elsewhere.iter().map(|which| self.exactly(query.cx, &zone.id, &which.name, &which.kind));
+        let elsewhere = marks.keys().chain(wants.iter().map(|want| &want.which)).map(|which| &which.name);
+        let elsewhere: BTreeSet<&String> = elsewhere.filter(|name| !is_under(name, &top)).collect();
+        let found = elsewhere.iter().map(|name| self.named(query.cx, &zone.id, name));
         let found = try_join_all(found).await?;
         records.extend(found.into_iter().flatten().map(|record| (Which::of(&record), record)));
 
@@ -159,6 +167,12 @@ impl RecordSets {
                 && let Some(spec) = object(zone, &want.which, Some(record))
             {
                 let object = Object::foreign(want.which.id(&zone.id), spec);
+                objects.push(object.name(want.task.clone()));
+            } else if let Some(other) = records.keys().find(|other| other.excludes(&want.which))
+                && !marks.contains_key(other)
+                && let Some(spec) = object(zone, &want.which, None)
+            {
+                let object = Object::foreign(other.id(&zone.id), spec);
                 objects.push(object.name(want.task.clone()));
             }
         }
@@ -315,6 +329,14 @@ impl Which {
 
     fn of_spec(spec: &Record) -> Self {
         Self { name: bare(&spec.name), kind: rr_type(spec.record_type) }
+    }
+
+    /// Whether a record of this type and another cannot have the same name: a CNAME tolerates no other.
+    /// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/ResourceRecordTypes.html#CNAMEFormat>
+    fn excludes(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.kind != other.kind
+            && (self.kind == RrType::Cname || other.kind == RrType::Cname)
     }
 
     fn id(&self, zone: &str) -> String {

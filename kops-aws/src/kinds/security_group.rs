@@ -7,13 +7,14 @@ use aws_sdk_ec2::types::{self, ResourceType};
 use futures_util::future::try_join;
 use kops_core::Result;
 use kops_core::cloud::{
-    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope,
+    Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::{Vpc, listing};
+use super::{Vpc, listing, vpc};
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
@@ -58,7 +59,7 @@ impl Handler for SecurityGroups {
 
     fn delete_after(&self) -> &'static [&'static str] {
         // They refer to groups in ways of their own, and their network interfaces linger for a while.
-        &["AutoScalingGroup", "NetworkLoadBalancer"]
+        &["AutoScalingGroup", "NetworkLoadBalancer", "ClassicLoadBalancer"]
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<SecurityGroup<Closed>>>> {
@@ -67,11 +68,16 @@ impl Handler for SecurityGroups {
             Filter::Scope { shared, .. } => {
                 let shared = listing::find(listing::any_of("group-id", shared), describe);
                 let (owned, shared) = try_join(owned(&self.0, query), shared).await?;
-                owned.iter().cloned().chain(shared).collect()
+                let around = self.dependents(query).await?;
+                owned.iter().cloned().chain(shared).chain(around).collect()
             }
             Filter::Ids(ids) => listing::find(listing::any_of("group-id", ids), describe).await?,
         };
-        Ok(listing::each_once(found.iter().map(|group| observed(query.scope, group)).collect()))
+        let objects = found.iter().map(|group| {
+            let object = observed(query.scope, group);
+            if listing::is_dissolving(query) { dependent(query.scope, group, object) } else { object }
+        });
+        Ok(listing::each_once(objects.collect()))
     }
 
     async fn create(
@@ -111,10 +117,83 @@ impl Handler for SecurityGroups {
     }
 
     async fn delete(&self, request: Delete<'_, SecurityGroup<Closed>>) -> Result<Deletion> {
+        if request.object.dependent.is_some() {
+            self.revoke_references(&request).await?;
+        }
         let call = self.0.ec2.delete_security_group().group_id(&request.object.id);
         self.0.call(request.cx, "ec2:DeleteSecurityGroup", call.send()).await?;
         Ok(Deletion::Done)
     }
+}
+
+impl SecurityGroups {
+    /// The groups that controllers of the cluster have made, and those of others in the scope's networks, which stand in
+    /// the way; nothing unless everything of the scope is to go.
+    async fn dependents(&self, query: &Query<'_>) -> Result<Vec<types::SecurityGroup>> {
+        if !listing::is_dissolving(query) {
+            return Ok(Vec::new());
+        }
+        let own: Vec<_> = vpc::ids(&self.0, query).await?.into_iter().collect();
+        let mut filters = listing::any_of("vpc-id", &own);
+        filters.push(tags::filter_dependents(query.scope));
+        let found =
+            listing::find(filters, |filter| listing::security_groups(&self.0, query.cx, filter)).await?;
+        // That of the network goes with it.
+        Ok(found.into_iter().filter(|group| group.group_name() != Some("default")).collect())
+    }
+
+    /// Revokes the rules by which other groups of the cluster refer to a group: such groups cannot be deleted in any
+    /// order.
+    async fn revoke_references(&self, request: &Delete<'_, SecurityGroup<Closed>>) -> Result<()> {
+        let id = &request.object.id;
+        let (scope, cx) = (request.scope, &request.cx.fresh());
+        for (name, incoming) in [("ip-permission.group-id", true), ("egress.ip-permission.group-id", false)] {
+            let filters = listing::any_of(name, &[id]);
+            let users =
+                listing::find(filters, |filter| listing::security_groups(&self.0, cx, filter)).await?;
+            for user in users.iter().filter(|user| user.group_id() != Some(id)) {
+                let tags = tags::read(user.tags());
+                if tags::task(scope, &tags).is_none() && tags::dependent(scope, &tags, id).is_none() {
+                    // Somebody else's; the deletion says so.
+                    continue;
+                }
+                let rules = if incoming { user.ip_permissions() } else { user.ip_permissions_egress() };
+                let rules: Vec<_> = rules.iter().filter_map(|rule| only_for(rule, id)).collect();
+                let user = user.group_id().unwrap_or_default();
+                if incoming {
+                    let call = self.0.ec2.revoke_security_group_ingress().group_id(user);
+                    let call = call.set_ip_permissions(Some(rules)).send();
+                    self.0.call(cx, "ec2:RevokeSecurityGroupIngress", call).await?;
+                } else {
+                    let call = self.0.ec2.revoke_security_group_egress().group_id(user);
+                    let call = call.set_ip_permissions(Some(rules)).send();
+                    self.0.call(cx, "ec2:RevokeSecurityGroupEgress", call).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The part of a rule that refers to a group.
+fn only_for(rule: &types::IpPermission, group: &str) -> Option<types::IpPermission> {
+    let pair = rule.user_id_group_pairs().iter().find(|pair| pair.group_id() == Some(group))?;
+    let pair = types::UserIdGroupPair::builder().group_id(group).set_user_id(pair.user_id.clone()).build();
+    let ports = types::IpPermission::builder().set_ip_protocol(rule.ip_protocol.clone());
+    let ports = ports.set_from_port(rule.from_port).set_to_port(rule.to_port);
+    Some(ports.user_id_group_pairs(pair).build())
+}
+
+/// A group of the cluster's controllers, or one of others, with its name.
+fn dependent(
+    scope: &Scope,
+    group: &types::SecurityGroup,
+    object: Object<SecurityGroup<Closed>>,
+) -> Object<SecurityGroup<Closed>> {
+    let name = group.group_name.clone();
+    let object = if object.owner == Owner::Other { object.name(name.clone()) } else { object };
+    let object = tags::with_dependents(scope, &tags::read(group.tags()), object);
+    if object.dependent.is_some() { object.name(name) } else { object }
 }
 
 /// The groups that the scope may own; their rules are read from the same response.

@@ -15,7 +15,7 @@ use kops_core::graph::{Closed, Id, Open, Setting, Stage};
 use kops_core::resource::{At, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::{AvailabilityZone, Vpc, listing};
+use super::{AvailabilityZone, Vpc, listing, vpc};
 use crate::clients::Clients;
 use crate::tags::{self, Tags};
 
@@ -73,7 +73,14 @@ impl Handler for Subnets {
             Filter::Scope { shared, .. } => {
                 let shared = listing::find(listing::any_of("subnet-id", shared), describe);
                 let (owned, shared) = try_join(owned(&self.0, query), shared).await?;
-                owned.iter().cloned().chain(shared).collect()
+                let around = if listing::is_dissolving(query) {
+                    // Those of others in the scope's networks stand in the way.
+                    let own: Vec<_> = vpc::ids(&self.0, query).await?.into_iter().collect();
+                    listing::find(listing::any_of("vpc-id", &own), describe).await?
+                } else {
+                    Vec::new()
+                };
+                owned.iter().cloned().chain(shared).chain(around).collect()
             }
             Filter::Ids(ids) => listing::find(listing::any_of("subnet-id", ids), describe).await?,
         };

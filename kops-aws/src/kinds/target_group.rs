@@ -111,11 +111,12 @@ impl Handler for TargetGroups {
         let early = wanted
             .filter_map(|it| it.target_group_arn.as_deref())
             .map(async |arn| Ok((arn, self.attributes(cx, arn).await?)));
-        let tags = balancing::tags_of_scope(&self.0, query.scope, cx);
+        let tags = balancing::tags_for(&self.0, query, cx);
         let (tags, early) = try_join(tags, try_join_all(early)).await?;
         let early: HashMap<_, _> = early.into_iter().collect();
         let objects = listed.groups.iter().filter_map(|it| object(query, it, &tags));
         let detailed = objects.map(async |object| match (object.owner, early.get(object.id.as_str())) {
+            _ if object.dependent.is_some() => Ok(object),
             (Owner::Scope, Some(attributes)) => Ok(with_attributes(object, attributes.as_deref())),
             (Owner::Scope, None) => {
                 let attributes = self.attributes(cx, &object.id).await?;

@@ -48,6 +48,9 @@ impl Vpc {
     /// The public IPv6 CIDR, once AWS has assigned one.
     pub const IPV6_CIDR: Output<Self, IpNet> = Output::new("ipv6_cidr");
 
+    /// Its IPv4 CIDRs, the primary one first.
+    pub const CIDRS: Output<Self, Vec<IpNet>> = Output::new("cidrs");
+
     /// A network with AWS's defaults.
     pub fn new(cidr: IpNet) -> Self {
         Self {
@@ -62,7 +65,7 @@ impl Vpc {
 
 impl Resource for Vpc {
     const KIND: &'static str = "Vpc";
-    const OUTPUTS: &'static [&'static str] = &[Self::IPV6_CIDR.name()];
+    const OUTPUTS: &'static [&'static str] = &[Self::IPV6_CIDR.name(), Self::CIDRS.name()];
     type Resolved = Self;
 }
 
@@ -226,11 +229,35 @@ pub(super) async fn owned(clients: &Clients, query: &Query<'_>) -> Result<Arc<Ve
     listing::of_scope(query, "ec2:DescribeVpcs", |filter| listing::vpcs(clients, query.cx, filter)).await
 }
 
+/// The identifiers of the scope's own VPCs.
+pub(super) async fn ids(clients: &Clients, query: &Query<'_>) -> Result<BTreeSet<String>> {
+    let vpcs = owned(clients, query).await?;
+    let own = vpcs.iter().filter(|vpc| tags::task(query.scope, &tags::read(vpc.tags())).is_some());
+    Ok(own.filter_map(|vpc| vpc.vpc_id.clone()).collect())
+}
+
 fn ipv6_blocks(vpc: &types::Vpc) -> impl Iterator<Item = &types::VpcIpv6CidrBlockAssociation> {
     vpc.ipv6_cidr_block_association_set().iter().filter(|block| {
         let state = block.ipv6_cidr_block_state().and_then(|it| it.state());
         matches!(state, Some(VpcCidrBlockStateCode::Associated | VpcCidrBlockStateCode::Associating))
     })
+}
+
+/// The IPv4 CIDRs, the primary one first.
+pub(crate) fn ipv4_blocks(vpc: &types::Vpc) -> Result<Vec<IpNet>> {
+    let associated = vpc.cidr_block_association_set().iter().filter(|block| {
+        let state = block.cidr_block_state().and_then(|it| it.state());
+        matches!(state, Some(VpcCidrBlockStateCode::Associated | VpcCidrBlockStateCode::Associating))
+    });
+    let primary = listing::cidr(vpc.cidr_block())?;
+    let mut cidrs = vec![primary];
+    for block in associated {
+        let cidr = listing::cidr(block.cidr_block())?;
+        if cidr != primary {
+            cidrs.push(cidr);
+        }
+    }
+    Ok(cidrs)
 }
 
 fn observed(scope: &Scope, vpc: &types::Vpc) -> Result<Object<Vpc>> {
@@ -245,6 +272,7 @@ fn observed(scope: &Scope, vpc: &types::Vpc) -> Result<Object<Vpc>> {
     };
     // A VPC that is `pending` can be used already.
     let mut object = tags::object(scope, vpc.vpc_id().unwrap_or_default(), &tags, spec);
+    object.outputs.set(Vpc::CIDRS, ipv4_blocks(vpc)?);
     if let Some(cidr) = block.and_then(|it| it.ipv6_cidr_block()) {
         object.outputs.set(Vpc::IPV6_CIDR, listing::cidr(Some(cidr))?);
     }

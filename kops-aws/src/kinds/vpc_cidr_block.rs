@@ -59,6 +59,11 @@ impl Handler for VpcCidrBlocks {
         Replacement::CreateFirst
     }
 
+    /// A CIDR with subnets in it cannot be disassociated; which of them are is not told by any reference.
+    fn delete_after(&self) -> &'static [&'static str] {
+        &[<super::Ec2Subnet>::KIND]
+    }
+
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<VpcCidrBlock<Closed>>>> {
         let vpcs = match query.filter {
             Filter::Scope { .. } => vpc::owned(&self.0, query).await?,

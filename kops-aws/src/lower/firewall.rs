@@ -11,6 +11,8 @@ use crate::kinds::{RulePeer, SecurityGroup, SecurityGroupRule, SecurityGroupRule
 impl Lowered<Site> for Firewall {
     type Native = SecurityGroup;
 
+    const MEMBER_NAMES: &'static [(&'static str, &'static str)] = &[("network", "vpc")];
+
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let group = SecurityGroup {
             vpc: native(spec.network),

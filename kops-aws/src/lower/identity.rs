@@ -12,7 +12,7 @@ use super::{Lowering, Site};
 use crate::Policy;
 use crate::extensions::AwsIdentity;
 use crate::iam_policy::VERSION;
-use crate::kinds::{IamRole, IamRolePolicy, InstanceProfile};
+use crate::kinds::{IamRole, IamRolePolicy, InstanceProfile, ManagedPolicy};
 
 impl Lowered<Site> for Identity {
     /// The kind that machines refer to.
@@ -30,6 +30,15 @@ impl Lowered<Site> for Identity {
         let policy =
             if statements.is_empty() { None } else { Some(policy(statements, &extension.dns_zones)?) };
 
+        for arn in &extension.policy_arns {
+            cx.looked_up_for::<ManagedPolicy>(
+                arn,
+                &format!("the external policies of {name} (externalPolicies)"),
+            );
+        }
+        if let Some(arn) = &extension.permissions_boundary {
+            cx.looked_up_for::<ManagedPolicy>(arn, "the boundary of roles (iam.permissionsBoundary)");
+        }
         let role = IamRole {
             trust: trust(partition)?,
             permissions_boundary: extension.permissions_boundary,

@@ -33,7 +33,7 @@ impl Lowered<Site> for Instance {
         let instance = Ec2Instance {
             subnet: native(spec.subnet),
             image: image.id(),
-            instance_type: instance_type(cx, &spec.machine_type).id(),
+            instance_type: instance_type(cx, &spec.machine_type, &image)?,
             security_groups: spec.firewalls.into_iter().map(native).collect(),
             instance_profile: spec.identity.map(native),
             key_pair: spec.ssh_key.map(native),

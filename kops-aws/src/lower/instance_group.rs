@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kops_core::graph::{Id, Input};
+use kops_core::graph::{Handle, Id, Input};
 use kops_core::lower::Lowered;
 use kops_core::resource::{InstanceDisk, InstanceGroup};
 use kops_core::{Error, Result};
@@ -23,14 +23,18 @@ impl Lowered<Site> for InstanceGroup {
         let extension = spec.extensions.get::<AwsInstanceGroup>()?.unwrap_or_default();
         check(&spec, &extension)?;
         let mut tags = tags(&spec, cx)?;
-        let mixed = extension.mixed.as_ref().map(|mixed| policy(mixed, &spec, cx)).transpose()?;
+        let image = image(cx, &spec.image);
+        let mixed = extension.mixed.as_ref().map(|mixed| policy(mixed, &spec, &image, cx)).transpose()?;
         let mut behind: BTreeSet<Input<Id<TargetGroup>>> =
             extension.target_groups.iter().map(|arn| Input::Known(Id::new(arn))).collect();
+        for arn in &extension.target_groups {
+            cx.looked_up_for::<TargetGroup>(arn, &format!("the group {name} (externalLoadBalancers)"));
+        }
         for balancer in &spec.load_balancers {
             behind.extend(target_groups(balancer, cx)?);
         }
 
-        let template = template(name, &spec, &extension, &tags, cx);
+        let template = template(name, &spec, &extension, &image, &tags, cx)?;
         let template = cx.add(name, template);
         if !extension.lifecycle_hooks.is_empty() {
             tags.insert(lifecycle_hook::MARK.to_owned(), "true".to_owned());
@@ -96,7 +100,10 @@ fn tags(spec: &InstanceGroup, cx: &Lowering<'_>) -> Result<Tags> {
     #[cfg_attr(not(feature = "cluster"), expect(unused_mut, reason = "only clusters add tags"))]
     let mut tags = tags_with(cx, labels);
     #[cfg(feature = "cluster")]
-    tags.extend(crate::cluster::nodes::tags(spec)?);
+    for (key, value) in crate::cluster::nodes::tags(spec)? {
+        // What a user has written about nodes takes precedence.
+        tags.entry(key).or_insert(value);
+    }
     Ok(tags)
 }
 
@@ -104,10 +111,10 @@ fn template(
     name: &str,
     spec: &InstanceGroup,
     extension: &AwsInstanceGroup,
+    image: &Handle<Image>,
     tags: &Tags,
     cx: &mut Lowering<'_>,
-) -> LaunchTemplate {
-    let image = image(cx, &spec.image);
+) -> Result<LaunchTemplate> {
     let further = spec.disks.iter().map(|(device, volume)| block_device(device.as_str().into(), volume));
     let block_devices =
         further.chain([block_device(image.get(Image::ROOT_DEVICE), &spec.root_disk)]).collect();
@@ -116,9 +123,9 @@ fn template(
         max_price: spot.max_price.clone(),
         interruption_behavior: extension.interruption_behavior.clone(),
     });
-    LaunchTemplate {
+    Ok(LaunchTemplate {
         image: image.id(),
-        instance_type: instance_type(cx, &spec.machine_type).id(),
+        instance_type: instance_type(cx, &spec.machine_type, image)?,
         key_pair: spec.ssh_key.clone().map(native),
         instance_profile: spec.identity.clone().map(native),
         security_groups: spec.firewalls.iter().cloned().map(native).collect(),
@@ -138,7 +145,7 @@ fn template(
             .collect(),
         latest_is_default: true,
         tags: tags_with(cx, []),
-    }
+    })
 }
 
 fn block_device(device: Input<String>, volume: &InstanceDisk) -> BlockDevice {
@@ -158,6 +165,7 @@ fn block_device(device: Input<String>, volume: &InstanceDisk) -> BlockDevice {
 fn policy(
     mixed: &MixedInstances,
     spec: &InstanceGroup,
+    image: &Handle<Image>,
     cx: &mut Lowering<'_>,
 ) -> Result<MixedInstancesPolicy> {
     match (mixed.machine_types.is_empty(), &mixed.requirements) {
@@ -180,8 +188,9 @@ fn policy(
         ))
         .with_hint("remove the number of pools"));
     }
+    let types = mixed.machine_types.iter().map(|it| instance_type(cx, it, image));
     Ok(MixedInstancesPolicy {
-        instance_types: mixed.machine_types.iter().map(|it| instance_type(cx, it).id()).collect(),
+        instance_types: types.collect::<Result<_>>()?,
         requirements: mixed.requirements.clone(),
         on_demand_strategy: mixed.on_demand_strategy.clone().unwrap_or_else(|| usual.to_owned()),
         on_demand_base: mixed.on_demand_base.unwrap_or(0),

@@ -2,12 +2,14 @@
 
 use kops_core::graph::{Handle, Id, Input, Setting};
 use kops_core::lower::Lowered;
-use kops_core::resource::{HealthCheck, Listener, LoadBalancer, Protocol};
+use kops_core::resource::{HealthCheck, Listener, LoadBalancer, Protocol, Subnet};
 use kops_core::{Error, ErrorKind, Result};
 
-use super::{Lowering, Site, native, tags_with};
+use super::{Lowering, Site, limits, native, tags_with};
 use crate::extensions::AwsLoadBalancer;
-use crate::kinds::{Leg, NetworkLoadBalancer, NetworkLoadBalancerListener, TargetGroup, target_group};
+use crate::kinds::{
+    Bucket, Certificate, Leg, NetworkLoadBalancer, NetworkLoadBalancerListener, TargetGroup, target_group,
+};
 
 /// How many seconds a deregistered machine keeps its connections; kOps' value, because clients of an API
 /// reconnect at once.
@@ -21,6 +23,16 @@ impl Lowered<Site> for LoadBalancer {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let extension = spec.extensions.get::<AwsLoadBalancer>()?.unwrap_or_default();
+        let zones = zones_of(&spec, cx)?;
+        limits::one_in_each_zone(zones.iter().map(String::as_str))?;
+        super::require_in_zones_of(cx, &spec.subnets, "a network load balancer")?;
+        if let Some(log) = &extension.access_log {
+            cx.looked_up_for::<Bucket>(&log.bucket, &format!("the log of {name} (accessLog.bucket)"));
+        }
+        for certificate in spec.listeners.iter().filter_map(|listener| listener.certificate.as_ref()) {
+            let what = format!("a listener of {name} (sslCertificate)");
+            cx.looked_up_for::<Certificate>(certificate, &what);
+        }
         let balancer = NetworkLoadBalancer {
             scheme: spec.scheme,
             subnets: spec.subnets.into_iter().map(|subnet| Leg::in_subnet(native(subnet))).collect(),
@@ -56,6 +68,16 @@ impl Lowered<Site> for LoadBalancer {
         }
         Ok(())
     }
+}
+
+/// The zones of the subnets, as far as they are tasks of the graph.
+fn zones_of(spec: &LoadBalancer, cx: &Lowering<'_>) -> Result<Vec<String>> {
+    let subnets = cx.specs::<Subnet>()?;
+    let zone = |id: &Input<Id<Subnet>>| {
+        let own = subnets.iter().find(|(name, _)| Lowering::is_for(id, name));
+        own.and_then(|(_, subnet)| subnet.zone.clone())
+    };
+    Ok(spec.subnets.iter().filter_map(zone).collect())
 }
 
 fn protocol(listener: &Listener) -> Result<&'static str> {

@@ -10,6 +10,7 @@ mod gateway;
 mod identity;
 mod instance;
 mod instance_group;
+mod limits;
 mod load_balancer;
 mod network;
 mod routes;
@@ -21,12 +22,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use kops_core::Result;
 use kops_core::cloud::Scope;
-use kops_core::graph::{Handle, Id, Input, TaskGraph};
+use kops_core::graph::{Expectation, Handle, Id, Input, TaskGraph};
 use kops_core::lower::{Lowered, Lowerings, Native, every};
 
 #[cfg(feature = "cluster")]
 pub(crate) use identity::slot;
 
+use kops_core::resource::Subnet;
+
+use crate::kinds::availability_zone;
 use crate::kinds::{AvailabilityZone, Image, InstanceType, PARTS};
 use crate::tags::Tags;
 
@@ -45,11 +49,13 @@ pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 /// # Errors
 /// Everything that AWS does not support, at once.
 pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, region: &str, kinds: &HashSet<&str>) -> Result<Native> {
-    LOWERINGS.lower(graph, scope, &Site { region: region.to_owned() }, kinds)
+    let native = LOWERINGS.lower(graph, scope, &Site { region: region.to_owned() }, kinds)?;
+    limits::check(&native, scope, region)?;
+    Ok(native)
 }
 
 /// A reference to an agnostic object as one to the native object that implements it.
-fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
+pub(crate) fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
     kops_core::lower::native::<Site, A>(id)
 }
 
@@ -58,14 +64,49 @@ fn zone(cx: &mut Lowering<'_>, name: &str) -> Input<Id<AvailabilityZone>> {
     cx.looked_up::<AvailabilityZone>(name).id()
 }
 
+/// Requires of the zones of subnets what not all types of zones have; those of shared subnets are not known here.
+fn require_in_zones_of<'s>(
+    cx: &mut Lowering<'_>,
+    subnets: impl IntoIterator<Item = &'s Input<Id<Subnet>>>,
+    what: &str,
+) -> Result<()> {
+    let specs = cx.specs::<Subnet>()?;
+    for subnet in subnets {
+        let own = specs.iter().find(|(name, _)| Lowering::is_for(subnet, name));
+        if let Some(zone) = own.and_then(|(_, spec)| spec.zone.as_ref()) {
+            zone_with(cx, zone, what)?;
+        }
+    }
+    Ok(())
+}
+
+/// A zone that has what not all types of zones have.
+fn zone_with(cx: &mut Lowering<'_>, name: &str, what: &str) -> Result<Input<Id<AvailabilityZone>>> {
+    let zone = cx.looked_up::<AvailabilityZone>(name);
+    let types = [availability_zone::REGULAR, availability_zone::LOCAL];
+    let source = format!("what {what} needs");
+    let expected = Expectation::is_in("zone_type", &types, source)?;
+    cx.expect(&zone, expected.hint(format!("use another zone for {what}")));
+    Ok(zone.id())
+}
+
 /// A machine image, by identifier or `owner/name`.
 fn image(cx: &mut Lowering<'_>, name: &str) -> Handle<Image> {
     cx.looked_up(name)
 }
 
-/// A machine type of the region.
-fn instance_type(cx: &mut Lowering<'_>, name: &str) -> Handle<InstanceType> {
-    cx.looked_up(name)
+/// A machine type of the region, which can run an image.
+fn instance_type(
+    cx: &mut Lowering<'_>,
+    name: &str,
+    image: &Handle<Image>,
+) -> Result<Input<Id<InstanceType>>> {
+    let machine_type = cx.looked_up::<InstanceType>(name);
+    let architectures = machine_type.get(InstanceType::ARCHITECTURES);
+    let source = format!("that of machine type {name}");
+    let expected = Expectation::is_in("architecture", &architectures, source)?;
+    cx.expect(image, expected.hint("use an image and machine types of the same architecture"));
+    Ok(machine_type.id())
 }
 
 /// Tags in addition to the ownership tags: the scope's labels and these.

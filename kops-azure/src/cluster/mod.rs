@@ -2,10 +2,11 @@
 
 mod dialect;
 pub(crate) mod identity;
+mod machines;
 pub(crate) mod nodes;
 
-use kops_cluster::ClusterCloud;
-use kops_cluster::cloud::Dialect;
+use kops_cluster::cloud::{Dialect, NodeFacts};
+use kops_cluster::{Cluster, ClusterCloud, Problems, scope_of};
 
 use crate::Azure;
 
@@ -14,5 +15,9 @@ pub use dialect::AzureDialect;
 impl ClusterCloud for Azure {
     fn dialect(&self) -> &dyn Dialect {
         &AzureDialect
+    }
+
+    fn node_facts(&self, cluster: &Cluster) -> Result<NodeFacts, Problems> {
+        machines::facts(self.subscription(), &self.resource_group(&scope_of(cluster)), cluster)
     }
 }

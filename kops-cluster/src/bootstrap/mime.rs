@@ -1,7 +1,11 @@
 //! Multipart user data, in kOps' layout.
 
+use std::io::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::text::Text;
 use crate::spec::{Path, Problems, UserData};
@@ -24,19 +28,32 @@ const MERGE: &str = "Merge-Type: list(append)+dict(no_replace,recurse_list)+str(
 /// The line length of base64: RFC 2045, section 6.8.
 const WIDTH: usize = 76;
 
-/// Appends further parts to the first, which is a cloud-config in ASCII.
-pub(super) fn multipart(first: Option<(&str, Text)>, more: &[UserData], problems: &mut Problems) -> Text {
+/// Appends further parts to a script in ASCII. `compressed` parts are gzipped, as far as cloud-init can tell by their
+/// content what they are.
+pub(super) fn multipart(
+    script: Option<Text>,
+    more: &[UserData],
+    compressed: bool,
+    problems: &mut Problems,
+) -> Text {
     let boundary = boundary(more);
     let mut text = Text::default();
     text.push(&format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\nMIME-Version: 1.0\n\n"));
-    if let Some((name, content)) = first {
-        text.push(&header(&boundary, name, "text/cloud-config", "7bit"));
+    if let Some(script) = script {
+        text.push(&header(&boundary, "kops.sh", "text/x-shellscript", "7bit"));
         text.push("\n");
-        text.append(content);
+        text.append(script);
         text.push("\n");
     }
     for (at, part) in more.iter().enumerate() {
         check(part, &Path::of("spec.additionalUserData").index(at), problems);
+        if compressed && tells_its_type(part) {
+            text.push(&header(&boundary, &part.name, "application/gzip", "base64"));
+            text.push("\n");
+            text.push_secret(&wrapped(&gzip(part.content.as_bytes())));
+            text.push("\n");
+            continue;
+        }
         let encoding = if part.content.is_ascii() { "7bit" } else { "base64" };
         text.push(&header(&boundary, &part.name, &part.r#type, encoding));
         if part.r#type == "text/cloud-config" {
@@ -46,7 +63,7 @@ pub(super) fn multipart(first: Option<(&str, Text)>, more: &[UserData], problems
         if part.content.is_ascii() {
             text.push_secret(&part.content);
         } else {
-            text.push_secret(&wrapped(&part.content));
+            text.push_secret(&wrapped(part.content.as_bytes()));
         }
         text.push("\n");
     }
@@ -70,7 +87,31 @@ fn boundary(parts: &[UserData]) -> String {
     boundary
 }
 
-fn wrapped(content: &str) -> String {
+/// Whether cloud-init finds out the type of a part by how its content begins, which it does once it has decompressed one
+/// (`cloudinit/handlers/__init__.py`, `INCLUSION_TYPES_MAP`).
+fn tells_its_type(part: &UserData) -> bool {
+    let beginning = match part.r#type.as_str() {
+        "text/x-include-once-url" => "#include-once",
+        "text/x-include-url" => "#include",
+        "text/cloud-config-archive" => "#cloud-config-archive",
+        "text/cloud-config" => "#cloud-config",
+        "text/part-handler" => "#part-handler",
+        "text/x-shellscript" => "#!",
+        "text/cloud-boothook" => "#cloud-boothook",
+        _ => return false,
+    };
+    part.content.starts_with(beginning)
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    // No time and no name in the header: the same content is the same user data.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    // Writing to a vector does not fail.
+    let _ = encoder.write_all(content);
+    encoder.finish().unwrap_or_default()
+}
+
+fn wrapped(content: &[u8]) -> String {
     let encoded = STANDARD.encode(content);
     let mut lines = String::with_capacity(encoded.len() + encoded.len() / WIDTH + 1);
     for (at, c) in encoded.chars().enumerate() {

@@ -2,23 +2,39 @@
 //!
 //! The model asks a [`NodeBootstrap`] for the user data of every instance group and puts it into the group's
 //! task. The program thereby chooses how a machine joins the cluster: the bootstrap that comes with the
-//! crate, [`CloudInit`], prepares plain distribution images for kubeadm; another may boot an operating system
-//! of its own.
+//! crate, [`KopsNode`], makes members of the cluster of plain distribution images; another may boot an
+//! operating system of its own; [`PlainImages`] is for machines that are nobody's business.
 //!
 //! User data may refer to outputs of other tasks (the name of a load balancer), and it is secret throughout:
 //! neither plans nor events show it.
+//!
+//! # Where the API is
+//! Machines call the API `api.internal.<cluster>`. If the cluster's names are published, DNS leads it to the load
+//! balancer. If they are not (`dns: None`), the load balancer's own name or address is known only once it exists, so it
+//! must not be part of anything that is hashed while planning. It is a variable of the user data instead: the machine
+//! keeps it, nodes put its addresses into `/etc/hosts`, and control planes, which reach themselves, put it into the
+//! API's certificate.
 
-mod cloud_init;
+mod kops_node;
 mod mime;
+mod plain;
+mod program;
+mod proxy;
 mod text;
 
 use std::fmt;
 
+use crate::bundle::StoreFiles;
+use crate::cloud::NodeFacts;
 use crate::extensions::MachineRole;
-use crate::spec::{Cluster, InstanceGroup, Problems};
+use crate::spec::{Cluster, InstanceGroup, InstanceGroupSpec, Path, Problems};
 use kops_core::graph::{Input, Secret};
 
-pub use cloud_init::CloudInit;
+pub use kops_node::KopsNode;
+pub use plain::PlainImages;
+pub use program::{NodeProgram, sha256};
+
+use text::Text;
 
 /// Makes machines join a cluster.
 ///
@@ -30,6 +46,7 @@ pub use cloud_init::CloudInit;
 ///
 /// ```
 /// use kops_cluster::bootstrap::{BootMachine, NodeBootstrap};
+/// use kops_cluster::bundle::StoreFiles;
 /// use kops_cluster::Problems;
 /// use kops_core::graph::{Input, Secret};
 ///
@@ -38,15 +55,29 @@ pub use cloud_init::CloudInit;
 /// struct Appliance;
 ///
 /// impl NodeBootstrap for Appliance {
-///     fn user_data(&self, machine: &BootMachine<'_>, _: &mut Problems) -> Option<Input<Secret>> {
+///     fn user_data(
+///         &self,
+///         machine: &BootMachine<'_>,
+///         _: &mut StoreFiles,
+///         _: &mut Problems,
+///     ) -> Option<Input<Secret>> {
 ///         let host = Input::concat(["join=".into(), machine.endpoint.host.clone()]);
 ///         Some(host.into_secret())
 ///     }
 /// }
 /// ```
 pub trait NodeBootstrap: fmt::Debug + Send + Sync {
-    /// The user data of a group's machines, as plain text (not encoded); `None` if they need none.
-    fn user_data(&self, machine: &BootMachine<'_>, problems: &mut Problems) -> Option<Input<Secret>>;
+    /// Reports what is wrong with the cluster as a whole, once.
+    fn check(&self, _cluster: &BootCluster<'_>, _problems: &mut Problems) {}
+
+    /// The user data of a group's machines, as plain text (not encoded); `None` if they need none. What it fetches from
+    /// the state store is added to `files`.
+    fn user_data(
+        &self,
+        machine: &BootMachine<'_>,
+        files: &mut StoreFiles,
+        problems: &mut Problems,
+    ) -> Option<Input<Secret>>;
 
     /// The services of the control plane, besides the API, that machines use when they join. Each gets a DNS
     /// name of its own and is forwarded by the API's load balancer.
@@ -55,12 +86,35 @@ pub trait NodeBootstrap: fmt::Debug + Send + Sync {
     }
 }
 
+/// A cluster whose machines boot.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct BootCluster<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// Its instance groups.
+    pub groups: &'a [InstanceGroup],
+    /// What machines have to know of their cloud, or why it cannot be told: a bootstrap that needs it reports that.
+    pub facts: Result<&'a NodeFacts, &'a Problems>,
+}
+
+impl<'a> BootCluster<'a> {
+    /// A cluster with its groups, in a cloud.
+    pub fn new(
+        cluster: &'a Cluster,
+        groups: &'a [InstanceGroup],
+        facts: Result<&'a NodeFacts, &'a Problems>,
+    ) -> Self {
+        Self { cluster, groups, facts }
+    }
+}
+
 /// A machine that is to join a cluster.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BootMachine<'a> {
-    /// The cluster.
-    pub cluster: &'a Cluster,
+    /// The cluster it belongs to.
+    pub of: BootCluster<'a>,
     /// The group it belongs to.
     pub group: &'a InstanceGroup,
     /// Its role in the cluster.
@@ -72,12 +126,12 @@ pub struct BootMachine<'a> {
 impl<'a> BootMachine<'a> {
     /// A machine of an instance group.
     pub fn new(
-        cluster: &'a Cluster,
+        of: BootCluster<'a>,
         group: &'a InstanceGroup,
         role: MachineRole,
         endpoint: &'a Endpoint,
     ) -> Self {
-        Self { cluster, group, role, endpoint }
+        Self { of, group, role, endpoint }
     }
 }
 
@@ -113,4 +167,27 @@ impl JoinService {
     pub fn new(name: impl Into<String>, port: u16) -> Self {
         Self { name: name.into(), port }
     }
+}
+
+/// A script with the group's own user data after it.
+fn with_additions(
+    script: Option<Text>,
+    spec: &InstanceGroupSpec,
+    problems: &mut Problems,
+) -> Option<Input<Secret>> {
+    let more = &spec.additional_user_data;
+    let compressed = spec.compress_user_data == Some(true);
+    if compressed && more.is_empty() {
+        problems.warn(
+            Path::of("spec.compressUserData"),
+            "there is nothing to compress: it is for additionalUserData",
+            "remove it",
+        );
+    }
+    let text = match (script, more.is_empty()) {
+        (None, true) => return None,
+        (Some(script), true) => script,
+        (script, false) => mime::multipart(script, more, compressed, problems),
+    };
+    Some(text.into_secret())
 }

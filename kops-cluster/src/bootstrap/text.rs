@@ -35,27 +35,19 @@ impl Text {
         }
     }
 
+    /// Its length in bytes, as far as it is known.
+    pub(super) fn len(&self) -> usize {
+        let of = |part: &Part| match part {
+            Part::Text(text) => text.len(),
+            Part::Secret(secret) => secret.expose().len(),
+            Part::Output { .. } => 0,
+        };
+        self.0.iter().map(of).sum()
+    }
+
     pub(super) fn into_secret(self) -> Input<Secret> {
         Input::secret(self.0)
     }
-}
-
-/// A text as a double-quoted YAML scalar in ASCII; every JSON string is one.
-pub(super) fn quoted(text: &str) -> String {
-    use std::fmt::Write;
-
-    let json = serde_json::Value::from(text).to_string();
-    json.chars().fold(String::with_capacity(json.len()), |mut ascii, c| {
-        if c.is_ascii() {
-            ascii.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a string never fails.
-                let _ = write!(ascii, "\\u{unit:04x}");
-            }
-        }
-        ascii
-    })
 }
 
 /// A text as a single shell word.
@@ -66,14 +58,6 @@ pub(super) fn shell_word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn scalars_are_ascii_and_read_back() {
-        let text = "a \"b\"\n\\ é 😀 '";
-        let scalar = quoted(text);
-        assert!(scalar.is_ascii(), "{scalar}");
-        assert_eq!(serde_json::from_str::<String>(&scalar).unwrap(), text);
-    }
 
     #[test]
     fn words_keep_their_quotes() {

@@ -11,7 +11,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::spec::{Cluster, InstanceGroup, Path, Problems};
-use kops_core::resource::{self, Extension, Extensions, Identity, LoadBalancer};
+use kops_core::graph::{GraphBuilder, Handle};
+use kops_core::resource::{self, DnsZone, Extension, Extensions, Identity, LoadBalancer, Network};
 
 use crate::extensions::MachineRole;
 
@@ -79,6 +80,17 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         _task: &mut LoadBalancer,
         _problems: &mut Problems,
     ) {
+    }
+
+    /// Adds the tasks by which machines of the cluster's network resolve the names of an existing private zone;
+    /// returns whether it has.
+    fn private_zone(
+        &self,
+        _zone: &Handle<DnsZone>,
+        _network: &Handle<Network>,
+        _graph: &mut GraphBuilder,
+    ) -> bool {
+        false
     }
 
     /// Adds the provider-specific permissions of a role's machines.
@@ -150,8 +162,10 @@ pub const CLUSTER_FIELDS: &[&str] = &[
     "api.loadBalancer.idleTimeoutSeconds",
     "api.loadBalancer.sslPolicy",
     "externalPolicies",
+    "cloudProvider.aws.warmPool",
     "iam.permissionsBoundary",
     "iam.serviceAccountExternalPermissions",
+    "iam.useServiceAccountExternalPermissions",
     "networking.topology.bastion.idleTimeoutSeconds",
 ];
 
@@ -163,15 +177,26 @@ const TUNING: &[&str] = &[
     "rootVolume.optimization",
 ];
 
+/// Those of the settings that no cloud supports yet.
+const NOT_YET: &[&str] = &[
+    "cloudProvider.aws.warmPool",
+    "iam.serviceAccountExternalPermissions",
+    "iam.useServiceAccountExternalPermissions",
+    "spotDurationInMinutes",
+    "warmPool",
+];
+
 /// Rejects provider-specific settings that the dialect does not claim. `spec` is the document of the
 /// specification.
 pub(crate) fn refuse_unclaimed(spec: &Value, fields: &[&str], claimed: &[&str], problems: &mut Problems) {
     for field in fields.iter().filter(|field| !claimed.contains(*field)) {
         let value = field.split('.').try_fold(spec, |value, key| value.get(key));
-        if value.is_some_and(|value| !is_empty(value)) {
+        if value.is_some_and(|value| !is_empty(value) && !is_off(value)) {
             let path = Path::of("spec").join(&Path::of(field));
             if TUNING.contains(field) {
                 problems.warn(path, "it has no effect on this cloud", "remove it");
+            } else if NOT_YET.contains(field) {
+                problems.error(path, "it is not supported yet", "remove it");
             } else {
                 problems.error(
                     path,
@@ -186,6 +211,11 @@ pub(crate) fn refuse_unclaimed(spec: &Value, fields: &[&str], claimed: &[&str], 
 /// An object without members counts as set: `warmPool: {}` asks for a pool with the default settings.
 fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
+}
+
+/// Whether a setting asks for nothing: a switch that is off, a warm pool without machines.
+fn is_off(value: &Value) -> bool {
+    *value == Value::Bool(false) || value.get("maxSize").and_then(Value::as_u64) == Some(0)
 }
 
 #[cfg(test)]
@@ -205,7 +235,7 @@ mod tests {
         for field in GROUP_FIELDS {
             assert!(shape_at(crate::spec::InstanceGroupSpec::SHAPE, field).is_some(), "{field}");
         }
-        for field in TUNING {
+        for field in TUNING.iter().chain(NOT_YET) {
             assert!(GROUP_FIELDS.contains(field) || CLUSTER_FIELDS.contains(field), "{field}");
         }
         for field in CLUSTER_FIELDS {
@@ -220,6 +250,23 @@ mod tests {
         refuse_unclaimed(&spec, GROUP_FIELDS, &["cpuCredits"], &mut problems);
         let problems: Vec<_> = problems.iter().map(|problem| problem.path.to_string()).collect();
         assert_eq!(problems, ["spec.tenancy", "spec.warmPool"]);
+    }
+
+    #[test]
+    fn what_is_off_asks_for_nothing_and_what_no_cloud_has_says_so() {
+        let spec = serde_json::json!({
+            "cloudProvider": {"aws": {"warmPool": {"minSize": 1}}},
+            "iam": {"useServiceAccountExternalPermissions": false},
+        });
+        let mut problems = Problems::new();
+        refuse_unclaimed(&spec, CLUSTER_FIELDS, &[], &mut problems);
+        let text = problems.to_string();
+        assert!(text.contains("spec.cloudProvider.aws.warmPool: it is not supported yet"), "{text}");
+        assert_eq!(problems.iter().count(), 1, "{text}");
+        let off = serde_json::json!({"warmPool": {"maxSize": 0}, "capacityRebalance": false});
+        let mut problems = Problems::new();
+        refuse_unclaimed(&off, GROUP_FIELDS, &[], &mut problems);
+        assert!(problems.is_empty(), "{problems}");
     }
 
     #[test]

@@ -32,11 +32,22 @@ pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Op
     check(draft, spec);
     let around = firewalls(draft, site, walls, spec);
     let subnets = subnets(draft, site, spec);
+    // Machines find the API by the balancer's name, which has an address in each zone: one without a healthy machine
+    // in its zone has to lead to one in another.
+    let several = subnets.len() > 1;
+    if several && spec.cross_zone_load_balancing == Some(false) {
+        draft.problems.warn(
+            Path::of("spec.api.loadBalancer.crossZoneLoadBalancing"),
+            "machines of the cluster use the load balancer: while the control plane of a zone is down, the address in \
+             that zone leads nowhere",
+            "remove it, or set it to true",
+        );
+    }
     let mut balancer = LoadBalancer::new(site.network.id(), subnets)
         .scheme(if spec.is_public() { Scheme::Public } else { Scheme::Internal })
         .firewalls(around.iter().map(|wall| wall.handle.id()))
         .listeners(listeners(draft, spec))
-        .cross_zone(spec.cross_zone_load_balancing.unwrap_or(false));
+        .cross_zone(spec.cross_zone_load_balancing.unwrap_or(several));
     draft.blueprint.dialect.load_balancer(cluster, Purpose::Api, &mut balancer, &mut draft.problems);
     let handle = draft.graph.add(&draft.names.scoped("api"), balancer);
     if spec.is_public()

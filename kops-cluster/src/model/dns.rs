@@ -1,6 +1,7 @@
 //! The cluster's DNS names.
 //!
-//! The zone exists already and is looked up among public or private zones. Names that have a load balancer
+//! The zone exists already and is looked up among public or private zones: the specified one, or else the longest one
+//! that contains the cluster's name, which is where resolvers look for it. Names that have a load balancer
 //! are aliases of it. Without a load balancer, the names of the API are created with kOps' placeholder, an
 //! address of the documentation range, and left unmanaged afterwards: a controller on the control plane
 //! (kOps' dns-controller) publishes the addresses of its machines there.
@@ -8,8 +9,10 @@
 use std::collections::BTreeSet;
 
 use super::draft::Draft;
+use super::network::Site;
 use crate::spec::{Cluster, DnsType, Path};
-use kops_core::graph::{Handle, Lifecycle};
+use kops_core::cloud::is_in_domain;
+use kops_core::graph::{Expectation, Handle, Lifecycle};
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer, RecordType};
 
 /// kOps' address for names that have none yet; reserved by RFC 5737.
@@ -27,8 +30,8 @@ pub(super) struct Dns {
 }
 
 /// The zone, unless the cluster has no DNS names.
-pub(super) fn zone(draft: &mut Draft<'_>) -> Option<Dns> {
-    let kind = draft.networking().dns_type();
+pub(super) fn zone(draft: &mut Draft<'_>, site: &Site) -> Option<Dns> {
+    let kind = draft.blueprint.cluster.dns_type();
     let capabilities = &draft.blueprint.capabilities;
     let (private, possible) = match kind {
         DnsType::None => return None,
@@ -43,39 +46,53 @@ pub(super) fn zone(draft: &mut Draft<'_>) -> Option<Dns> {
         );
         return None;
     }
-    let Some(zone) = zone_name(draft.blueprint.cluster) else {
-        draft.problems.error(
-            Path::of("spec.dnsZone"),
-            "is required: the cluster's name has no parent domain",
-            "specify the zone of the cluster's names, or use DNS type None",
-        );
-        return None;
+    let zone = if let Some(zone) = given_zone(draft.blueprint.cluster) {
+        // The same distinction as in kOps: names have dots, identifiers do not.
+        let selector = if zone.contains('.') { DnsZone::selector(zone, private) } else { zone.to_owned() };
+        draft.graph.share(zone, selector)
+    } else {
+        let name = draft.names.cluster();
+        let zones = domains_of(name, private);
+        if zones.is_empty() {
+            draft.problems.error(
+                Path::of("spec.dnsZone"),
+                "is required: the cluster's name has no parent domain",
+                "specify the zone of the cluster's names, or use DNS type None",
+            );
+            return None;
+        }
+        draft.graph.share_first(name, zones.into_iter().map(|zone| DnsZone::selector(zone, private)))
     };
-    if private && draft.networking().network_id.is_none() {
+    let own = draft.networking().network_id.is_none();
+    if private && !(own && draft.blueprint.dialect.private_zone(&zone, &site.network, &mut draft.graph)) {
         draft.problems.warn(
             Path::of("spec.dnsZone"),
-            format!("machines can resolve names of the private zone {zone} only if their network is associated with it"),
-            "associate the zone with the cluster's network once the network exists",
+            "machines can resolve names of a private zone only if their network is associated with it",
+            "make sure that the zone is associated with the cluster's network",
         );
     }
-    // The same distinction as in kOps: names have dots, identifiers do not.
-    let selector = if zone.contains('.') { DnsZone::selector(zone, private) } else { zone.to_owned() };
-    Some(Dns { zone: draft.graph.share(zone, selector) })
+    Some(Dns { zone })
 }
 
-/// The zone of the cluster's names, by name or identifier: the specified one, or else the parent domain of
-/// the cluster's name.
-fn zone_name(cluster: &Cluster) -> Option<&str> {
+/// The zone that the specification names, by name or identifier.
+fn given_zone(cluster: &Cluster) -> Option<&str> {
     let given = cluster.spec.dns_zone.as_deref().map(|zone| zone.trim_end_matches('.'));
-    let parent = cluster.name().split_once('.').map(|(_, parent)| parent);
-    given.filter(|zone| !zone.is_empty()).or(parent)
+    given.filter(|zone| !zone.is_empty())
+}
+
+/// The domains whose zone may contain a name, the longest first: the name itself and its parents. Public top-level
+/// domains are nobody's, but a private zone may have any name.
+fn domains_of(name: &str, private: bool) -> Vec<&str> {
+    let parents = std::iter::successors(Some(name), |name| name.split_once('.').map(|(_, parent)| parent));
+    let direct = name.split_once('.').map(|(_, parent)| parent);
+    parents.filter(|domain| private || domain.contains('.') || Some(*domain) == direct).collect()
 }
 
 /// The task of the zone of a cluster's names, for what a [`Dialect`](super::Dialect) adds to the graph;
 /// `None` if the cluster has no DNS names.
 pub fn dns_zone(cluster: &Cluster) -> Option<Handle<DnsZone>> {
-    let named = cluster.spec.networking.dns_type() != DnsType::None;
-    zone_name(cluster).filter(|_| named).map(Handle::named)
+    let named = cluster.dns_type() != DnsType::None;
+    named.then(|| Handle::named(given_zone(cluster).unwrap_or_else(|| cluster.name())))
 }
 
 /// The names of the API and the bastion.
@@ -92,7 +109,7 @@ pub(super) fn records(
         .and_then(|bastion| bastion.public_name.clone())
         .filter(|name| !name.is_empty());
     let Some(dns) = dns else {
-        if bastion_name.is_some() && draft.networking().dns_type() == DnsType::None {
+        if bastion_name.is_some() && draft.blueprint.cluster.dns_type() == DnsType::None {
             draft.problems.warn(
                 Path::of("spec.networking.topology.bastion.publicName"),
                 "the cluster has no DNS zone in which to publish it",
@@ -128,11 +145,29 @@ pub(super) fn records(
 
 fn link(draft: &mut Draft<'_>, dns: &Dns, name: &str, balancer: &Handle<LoadBalancer>) {
     let target = DnsTarget::LoadBalancer(balancer.id());
+    require_in_zone(draft, dns, name);
     draft.graph.add(name, record(dns, name, TTL, target));
+}
+
+/// Rejects a name that the zone does not contain: here if the zone is specified by its name, and otherwise as soon as
+/// it has been looked up.
+fn require_in_zone(draft: &mut Draft<'_>, dns: &Dns, name: &str) {
+    let hint = "specify a zone that the name is or ends in";
+    match given_zone(draft.blueprint.cluster).filter(|zone| zone.contains('.')) {
+        Some(zone) if !is_in_domain(name, zone) => {
+            draft.problems.error(Path::of("spec.dnsZone"), format!("{name} is not in the zone {zone}"), hint);
+        }
+        Some(_) => {}
+        None => {
+            let expected = Expectation::domain_of("name", name, "the name of a record").hint(hint);
+            draft.graph.expect(&dns.zone, expected);
+        }
+    }
 }
 
 fn placeholder(draft: &mut Draft<'_>, dns: &Dns, name: &str) {
     let target = DnsTarget::Values(BTreeSet::from([PLACEHOLDER.into()]));
+    require_in_zone(draft, dns, name);
     draft.graph.add_as(name, record(dns, name, PLACEHOLDER_TTL, target), Lifecycle::CreateOnly);
 }
 

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::{Blueprint, Names};
+use crate::bundle::StoreFiles;
 use crate::extensions::MachineRole;
+use crate::spec::version::{self, ApiVersion, Kind};
 use crate::spec::{InstanceGroup, Networking, Path, Problems, SubnetSpec, SubnetType};
-use kops_core::graph::{GraphBuilder, Handle, Key};
-use kops_core::resource::{Firewall, Resource};
+use kops_core::graph::{Expectation, GraphBuilder, Handle, Key};
+use kops_core::resource::{Firewall, Network, Resource};
 
 /// The graph under construction.
 pub(super) struct Draft<'a> {
     pub(super) blueprint: &'a Blueprint<'a>,
     pub(super) names: Names<'a>,
     pub(super) graph: GraphBuilder,
+    /// What machines find in the state store.
+    pub(super) files: StoreFiles,
     /// Problems of the cluster; problems of a group carry the group's name as soon as they are found.
     pub(super) problems: Problems,
 }
@@ -23,6 +27,7 @@ impl<'a> Draft<'a> {
             blueprint,
             names: Names::of(blueprint.cluster.name()),
             graph: GraphBuilder::default(),
+            files: StoreFiles::new(),
             problems: Problems::new(),
         }
     }
@@ -53,12 +58,33 @@ impl<'a> Draft<'a> {
         self.groups_of(role).next().is_some()
     }
 
-    /// A shared firewall; several settings may refer to the same one.
+    /// A shared firewall of the cluster's network; several settings may refer to the same one.
     pub(super) fn shared_firewall(&mut self, id: &str) -> Handle<Firewall> {
         if self.graph.contains(&Key::new(Firewall::KIND, id)) {
-            Handle::named(id)
-        } else {
-            self.graph.share(id, id)
+            return Handle::named(id);
+        }
+        let firewall = self.graph.share(id, id);
+        let network = Handle::<Network>::named(self.names.cluster());
+        let expectation = Expectation::is("network", &network.id(), "the network of the cluster");
+        self.expect(&firewall, &Path::root(), expectation);
+        firewall
+    }
+
+    /// A path of the cluster's specification as users write it: state stores keep it in kOps' v1alpha2.
+    pub(super) fn written(path: &Path) -> String {
+        version::to_version(ApiVersion::V1Alpha2, Kind::Cluster, path).to_string()
+    }
+
+    /// Compares a shared object with what the specification says of it.
+    pub(super) fn expect<R: Resource>(
+        &mut self,
+        object: &Handle<R>,
+        path: &Path,
+        expectation: kops_core::Result<Expectation>,
+    ) {
+        match expectation {
+            Ok(expectation) => self.graph.expect(object, expectation),
+            Err(error) => self.problems.error(path.clone(), error.to_string(), "report this as a defect"),
         }
     }
 }

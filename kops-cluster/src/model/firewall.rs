@@ -195,11 +195,6 @@ fn among_machines(draft: &Draft<'_>, walls: &mut Walls) {
 fn node_to_control_plane(draft: &Draft<'_>, from: &Wall) -> Vec<FirewallRule> {
     let networking = draft.networking();
     let cilium = networking.cilium.as_ref().map(|settings| &settings.0);
-    let native_pods = cilium.and_then(|settings| settings.get("ipam")).and_then(Value::as_str) == Some("eni");
-    if networking.amazonvpc.is_some() || native_pods {
-        // Pods have addresses of the network and the same firewall as their machine.
-        return vec![FirewallRule::all_from(from.peer())];
-    }
     let mut closed: BTreeSet<u16> = ETCD_PORTS.iter().copied().collect();
     if cilium.and_then(|settings| settings.get("etcdManaged")) == Some(&Value::Bool(true)) {
         closed.insert(CILIUM_ETCD_PEERS);

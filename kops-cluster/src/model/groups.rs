@@ -49,6 +49,13 @@ fn add(draft: &mut Draft<'_>, common: &Common<'_>, group: &InstanceGroup, role: 
     let blueprint = draft.blueprint;
     check(draft, group, &mut problems);
     let subnets = subnets(draft, group, &mut problems);
+    if group.spec.associate_public_ip == Some(true) && !subnets.iter().copied().any(is_open) {
+        problems.warn(
+            Path::of("spec.associatePublicIP"),
+            "machines in private subnets have no public addresses",
+            "remove it, or use public subnets",
+        );
+    }
     let spec = &group.spec;
     let mut task = resource::InstanceGroup::new(
         subnets.iter().filter_map(|subnet| common.site.subnets.get(&subnet.name)).map(Handle::id),
@@ -74,8 +81,8 @@ fn add(draft: &mut Draft<'_>, common: &Common<'_>, group: &InstanceGroup, role: 
     }
     // Without an endpoint there is nothing to join; that has been reported already.
     if let Some(endpoint) = &common.endpoint {
-        let machine = BootMachine::new(blueprint.cluster, group, role, endpoint);
-        task.user_data = blueprint.bootstrap.user_data(&machine, &mut problems);
+        let machine = BootMachine::new(blueprint.boot(), group, role, endpoint);
+        task.user_data = blueprint.bootstrap.user_data(&machine, &mut draft.files, &mut problems);
     }
     blueprint.dialect.instance_group(blueprint.cluster, group, &mut task, &mut problems);
     draft.add_group_problems(group, problems);

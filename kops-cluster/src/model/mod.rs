@@ -26,8 +26,9 @@ mod ssh_key;
 #[cfg(test)]
 mod tests;
 
-use crate::bootstrap::NodeBootstrap;
-use crate::cloud::{CLUSTER_FIELDS, Dialect, refuse_unclaimed};
+use crate::bootstrap::{BootCluster, NodeBootstrap};
+use crate::bundle::StoreFiles;
+use crate::cloud::{CLUSTER_FIELDS, Dialect, NodeFacts, refuse_unclaimed};
 use crate::extensions::MachineRole;
 use crate::spec::version::{self, ApiVersion, Kind};
 use crate::spec::{Cluster, InstanceGroup, Path, Problem, Problems, SshCredential};
@@ -56,11 +57,13 @@ pub struct Blueprint<'a> {
     pub dialect: &'a dyn Dialect,
     /// What machines run on first boot.
     pub bootstrap: &'a dyn NodeBootstrap,
+    /// What machines have to know of their cloud, or why it cannot be told, for bootstraps that need it.
+    pub facts: Result<&'a NodeFacts, &'a Problems>,
 }
 
 impl<'a> Blueprint<'a> {
-    /// The inputs of a model: a cluster, its groups, SSH keys, the cloud's capabilities and dialect, and the user
-    /// data of machines.
+    /// The inputs of a model: a cluster, its groups, SSH keys, the cloud's capabilities and dialect, the user data of
+    /// machines, and what they have to know of the cloud.
     pub fn new(
         cluster: &'a Cluster,
         groups: &'a [InstanceGroup],
@@ -68,8 +71,13 @@ impl<'a> Blueprint<'a> {
         capabilities: Capabilities,
         dialect: &'a dyn Dialect,
         bootstrap: &'a dyn NodeBootstrap,
+        facts: Result<&'a NodeFacts, &'a Problems>,
     ) -> Self {
-        Self { cluster, groups, ssh_keys, capabilities, dialect, bootstrap }
+        Self { cluster, groups, ssh_keys, capabilities, dialect, bootstrap, facts }
+    }
+
+    fn boot(&self) -> BootCluster<'a> {
+        BootCluster::new(self.cluster, self.groups, self.facts)
     }
 }
 
@@ -79,6 +87,8 @@ impl<'a> Blueprint<'a> {
 pub struct ClusterModel {
     /// The graph.
     pub graph: TaskGraph,
+    /// What machines find in the state store: to be uploaded before the graph is applied.
+    pub files: StoreFiles,
     /// Warnings about the specification.
     pub warnings: Vec<Problem>,
 }
@@ -92,7 +102,7 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<ClusterModel, Problems> {
     check(&mut draft);
     let site = network::build(&mut draft);
     let mut walls = firewall::build(&mut draft, &site);
-    let dns = dns::zone(&mut draft);
+    let dns = dns::zone(&mut draft, &site);
     let api = api::build(&mut draft, &site, &mut walls);
     let bastion = bastion::build(&mut draft, &site, &mut walls);
     walls.finish(&mut draft);
@@ -101,17 +111,18 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<ClusterModel, Problems> {
     etcd::build(&mut draft);
     identities::build(&mut draft);
     let ssh_key = ssh_key::build(&mut draft);
+    blueprint.bootstrap.check(&blueprint.boot(), &mut draft.problems);
     let common = groups::Common { site: &site, ssh_key, endpoint, api, bastion };
     groups::build(&mut draft, &common);
 
-    let Draft { graph, mut problems, .. } = draft;
+    let Draft { graph, files, mut problems, .. } = draft;
     problems.name_object(&format!("Cluster/{}", blueprint.cluster.name()));
     problems.update(|problem| problem.path = in_words_of_documents(problem));
     if problems.has_errors() {
         return Err(problems);
     }
     match graph.build() {
-        Ok(graph) => Ok(ClusterModel { graph, warnings: problems.into_iter().collect() }),
+        Ok(graph) => Ok(ClusterModel { graph, files, warnings: problems.into_iter().collect() }),
         Err(error) => {
             // Two tasks of the same name, which no check above has caught.
             problems.error(Path::root(), error.message(), "use different names");

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use super::draft::{Draft, by_zone, is_open};
 use crate::spec::{Path, SubnetSpec, SubnetType};
-use kops_core::graph::{Handle, Input};
+use kops_core::graph::{Expectation, Handle, Input};
 use kops_core::resource::{self, Access, Address, Egress, InternetGateway, NatGateway, Network, Route};
 
 /// The network of a cluster, as tasks.
@@ -85,7 +85,20 @@ fn network(draft: &mut Draft<'_>) -> Handle<Network> {
     let networking = draft.networking();
     let name = draft.names.cluster();
     if let Some(id) = &networking.network_id {
-        return draft.graph.share(name, id);
+        let network = draft.graph.share(name, id);
+        let root = Path::of("spec.networking");
+        let further = networking.additional_network_cidrs.iter().enumerate();
+        let further = further.map(|(at, cidr)| (root.key("additionalNetworkCIDRs").index(at), *cidr));
+        let own = networking.subnets.iter().enumerate().filter(|(_, subnet)| !subnet.is_shared());
+        let own =
+            own.filter_map(|(at, subnet)| Some((root.key("subnets").index(at).key("cidr"), subnet.cidr?)));
+        let first = networking.network_cidr.map(|cidr| (root.key("networkCIDR"), cidr));
+        let ranges: Vec<_> = first.into_iter().chain(further).chain(own).collect();
+        for (path, cidr) in ranges {
+            let expected = Expectation::covers("cidrs", cidr, Draft::written(&path));
+            draft.graph.expect(&network, expected.hint("use a range of the network"));
+        }
+        return network;
     }
     let cidrs: Vec<IpNet> = networking.network_cidrs().copied().collect();
     draft.graph.add(name, Network::new(cidrs))
@@ -211,7 +224,9 @@ fn add_subnet(draft: &mut Draft<'_>, site: &mut Site, at: usize, subnet: &Subnet
     let name = draft.names.scoped(&subnet.name);
     let path = Path::of("spec.networking.subnets").index(at);
     let handle = if let Some(id) = &subnet.id {
-        draft.graph.share(&name, id)
+        let shared = draft.graph.share(&name, id);
+        expect_as_specified(draft, site, &path, subnet, &shared);
+        shared
     } else if let Some(cidr) = subnet.cidr {
         let mut routes = BTreeSet::new();
         for (at, route) in subnet.additional_routes.iter().enumerate() {
@@ -240,6 +255,24 @@ fn add_subnet(draft: &mut Draft<'_>, site: &mut Site, at: usize, subnet: &Subnet
         return;
     };
     site.subnets.insert(subnet.name.clone(), handle);
+}
+
+/// An existing subnet is where the specification says.
+fn expect_as_specified(
+    draft: &mut Draft<'_>,
+    site: &Site,
+    path: &Path,
+    subnet: &SubnetSpec,
+    shared: &Handle<resource::Subnet>,
+) {
+    let zone = subnet.zone.as_ref().filter(|_| draft.blueprint.capabilities.zonal_subnets);
+    let zone = zone.map(|zone| Expectation::is("zone", zone, Draft::written(&path.key("zone"))));
+    let cidr =
+        subnet.cidr.map(|cidr| Expectation::is("cidr", &cidr.trunc(), Draft::written(&path.key("cidr"))));
+    let network = Expectation::is("network", &site.network.id(), "the network of the cluster");
+    for expectation in [zone, cidr, Some(network)].into_iter().flatten() {
+        draft.expect(shared, path, expectation);
+    }
 }
 
 fn access(subnet: &SubnetSpec) -> Access {
@@ -313,7 +346,8 @@ fn check(draft: &mut Draft<'_>) {
             no_ipv6(problems, path.key("type"));
         }
         if capabilities.zonal_subnets && subnet.zone.is_none() {
-            problems.error(path.key("zone"), "is required", "specify the zone of the subnet");
+            let message = if subnet.is_shared() { "has not been looked up" } else { "is required" };
+            problems.error(path.key("zone"), message, "specify the zone of the subnet");
         }
     }
 }

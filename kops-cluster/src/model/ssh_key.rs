@@ -6,10 +6,13 @@ use crate::spec::{Path, Problems};
 use kops_core::graph::Handle;
 use kops_core::resource::SshKey;
 
-/// The SSH key of the machines: an existing one of the cloud, or the one in the specification.
+/// The SSH key of the machines: an existing one of the cloud, or else the one in the store. As in kOps, an empty name
+/// means that nobody logs in by SSH.
 pub(super) fn build(draft: &mut Draft<'_>) -> Option<Handle<SshKey>> {
-    if let Some(name) = draft.blueprint.cluster.spec.ssh_key_name.as_ref().filter(|name| !name.is_empty()) {
-        return Some(draft.graph.share(name, name));
+    match draft.blueprint.cluster.spec.ssh_key_name.as_deref() {
+        Some("") => return None,
+        Some(name) => return Some(draft.graph.share(name, name)),
+        None => {}
     }
     let keys = draft.blueprint.ssh_keys;
     let key = keys.first()?;

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::document::{self, Versioned};
-use super::{APPLIED_VERSION, COMPLETED, INSTANCE_GROUPS, Paths, SSH_KEYS, is_known, ssh_fingerprint};
+use super::{
+    ADDITIONAL, APPLIED_VERSION, AdditionalObjects, COMPLETED, INSTANCE_GROUPS, Paths, SSH_KEYS, is_known,
+    ssh_fingerprint,
+};
+use crate::pki::{Keysets, authorities};
 use crate::spec::{ApiObject as _, CLUSTER_LABEL, Cluster, ClusterFiles, InstanceGroup, SshCredential};
 use kops_core::CancellationToken;
 use kops_core::clock::Clock;
@@ -39,15 +43,16 @@ pub struct ClusterState {
     pub instance_groups: Vec<Versioned<InstanceGroup>>,
     /// The public SSH keys of its administrators, by fingerprint.
     pub ssh_keys: Vec<SshCredential>,
+    /// The objects of Kubernetes that are kept with it.
+    pub additional: AdditionalObjects,
 }
 
 impl From<ClusterState> for ClusterFiles {
     fn from(state: ClusterState) -> Self {
-        Self {
-            cluster: state.cluster.into_inner(),
-            instance_groups: state.instance_groups.into_iter().map(Versioned::into_inner).collect(),
-            ssh_keys: state.ssh_keys,
-        }
+        let groups = state.instance_groups.into_iter().map(Versioned::into_inner);
+        let mut files = Self::new(state.cluster.into_inner(), groups, state.ssh_keys);
+        files.additional_objects = state.additional.objects;
+        files
     }
 }
 
@@ -59,26 +64,45 @@ pub struct OpenedCluster<'a> {
     listed: Vec<Entry>,
 }
 
-impl OpenedCluster<'_> {
+impl<'a> OpenedCluster<'a> {
     /// The cluster's specification.
     pub fn cluster(&self) -> &Versioned<Cluster> {
         &self.cluster
     }
 
-    /// Reads the rest, instance groups and SSH keys, concurrently and each once.
+    /// Like [`ClusterStore::keysets`], but does not ask for what was not listed: a new cluster's take no read.
+    ///
+    /// # Errors
+    /// Those of [`ClusterStore::keysets`].
+    pub fn keysets(&self) -> impl Future<Output = Result<Keysets>> + Send + use<'a> {
+        let store = self.store;
+        let listed = |name: &'static str| {
+            let key = store.keyset_at(name)?;
+            Ok((name, self.listed.iter().any(|entry| entry.key == key)))
+        };
+        let names: Result<Vec<_>> = authorities(&self.cluster).iter().map(|it| listed(it.name)).collect();
+        async move { store.keysets_of(names?).await }
+    }
+
+    /// Reads the rest, instance groups, SSH keys and additional objects, concurrently and each once.
     ///
     /// # Errors
     /// `Invalid` if an object cannot be read.
     pub async fn read(self) -> Result<ClusterState> {
         let Self { store: ClusterStore { store, at, .. }, cluster, listed } = self;
         let (groups, keys) = (at.cluster.join(INSTANCE_GROUPS)?, at.cluster.join(SSH_KEYS)?);
+        let additional = at.additional()?;
         let wanted = listed
             .into_iter()
             .map(|entry| entry.key)
-            .filter(|key| groups.contains(key) || keys.contains(key));
-        let mut state = ClusterState { cluster, instance_groups: Vec::new(), ssh_keys: Vec::new() };
+            .filter(|key| *key == additional || groups.contains(key) || keys.contains(key));
+        let (instance_groups, ssh_keys) = (Vec::new(), Vec::new());
+        let mut state =
+            ClusterState { cluster, instance_groups, ssh_keys, additional: AdditionalObjects::default() };
         for (key, object) in store.get_all(wanted.collect()).await? {
-            if groups.contains(&key) {
+            if key == additional {
+                state.additional = AdditionalObjects::from_object(&**store, &key, object)?;
+            } else if groups.contains(&key) {
                 state.instance_groups.push(Versioned::from_object(&**store, &key, object)?);
             } else {
                 state.ssh_keys.push(self.store.ssh_key(&key, object)?);
@@ -113,6 +137,14 @@ impl ClusterStore {
         format!("{}/{}", self.store.location(), self.name)
     }
 
+    /// What is to be planned of a cluster that was read. A specification that does not say where its machines read from
+    /// means the directory that it is in.
+    pub fn to_plan(&self, state: ClusterState) -> ClusterFiles {
+        let mut files = ClusterFiles::from(state);
+        files.cluster.spec.config_store.base.get_or_insert_with(|| self.config_base());
+        files
+    }
+
     /// The whole cluster, with one list call and one read per object, concurrently.
     ///
     /// # Errors
@@ -128,9 +160,11 @@ impl ClusterStore {
     /// Those of [`ClusterStore::read`].
     pub async fn open(&self) -> Result<OpenedCluster<'_>> {
         let config = self.at.config()?;
+        // What comes before are backups and the completed specification.
+        let start = self.at.cluster.key(ADDITIONAL)?;
         let (cluster, listed) = futures_util::join!(
             document::read(&*self.store, &config),
-            self.store.list(&self.at.cluster, Some(&config))
+            self.store.list(&self.at.cluster, Some(&start))
         );
         let cluster = cluster?.ok_or_else(|| self.absent())?;
         Ok(OpenedCluster { store: self, cluster, listed: listed? })

@@ -1,9 +1,11 @@
+mod keysets;
+mod upload;
 mod whole;
 
 use std::sync::Arc;
 
 use super::*;
-use crate::spec::{CLUSTER_LABEL, Cluster, InstanceGroup, Role};
+use crate::spec::{AdditionalObject, CLUSTER_LABEL, Cluster, InstanceGroup, Role};
 use kops_core::ErrorKind;
 use kops_core::clock::SystemClock;
 use kops_core::store::{
@@ -66,7 +68,6 @@ async fn written_by_kops() -> FaultyStore {
         "addons/bootstrap-channel.yaml",
         "backups/etcd/main/2026-08-01T00:00:00Z-000001/etcd.backup.gz",
         "cluster-completed.spec",
-        "clusteraddons/default",
         "igconfig/node/nodes/nodeupconfig.yaml",
         "kops-version.txt",
         "manifests/etcd/main-a.yaml",
@@ -75,6 +76,8 @@ async fn written_by_kops() -> FaultyStore {
     ] {
         write(&store, &format!("{NAME}/{key}"), "1.36.0\n").await;
     }
+    let addons = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: motd\n  namespace: kube-system\n";
+    write(&store, &format!("{NAME}/clusteraddons/default"), addons).await;
     store
 }
 
@@ -87,14 +90,16 @@ async fn a_cluster_written_by_kops_is_read_with_one_list_and_each_object_once() 
     let names: Vec<_> = state.instance_groups.iter().map(|group| group.metadata.name.as_str()).collect();
     assert_eq!(names, ["bastions", "nodes"]);
     assert_eq!(state.ssh_keys[0].spec.public_key, SSH);
+    let additional: Vec<_> = state.additional.objects.iter().map(AdditionalObject::title).collect();
+    assert_eq!(additional, ["ConfigMap/kube-system/motd"]);
     assert_eq!(cluster(&store).applied_version().await.unwrap().as_deref(), Some("1.36.0"));
 
     let calls = store.calls();
     let mut read: Vec<_> = calls.iter().filter(|call| call.starts_with("get")).collect();
     read.sort();
     read.dedup();
-    assert_eq!(calls.len(), 6, "{calls:?}");
-    assert_eq!(read.len(), 5, "{calls:?}");
+    assert_eq!(calls.len(), 7, "{calls:?}");
+    assert_eq!(read.len(), 6, "{calls:?}");
     // Side by side: the list does not wait for the specification.
     assert_eq!(calls[..2], ["get ha.example.com/config", "list ha.example.com/"]);
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document;
-use super::{ClusterState, ClusterStore, INSTANCE_GROUPS, SSH_KEYS};
-use crate::spec::{ApiObject as _, ClusterFiles, InstanceGroup, SshCredential};
+use super::{AdditionalObjects, ClusterState, ClusterStore, INSTANCE_GROUPS, SSH_KEYS};
+use crate::spec::{AdditionalObject, ApiObject as _, ClusterFiles, InstanceGroup, SshCredential};
 use kops_core::store::{Precondition, StoreKey, Version};
 use kops_core::{Error, ErrorKind, Result};
 
@@ -18,7 +18,7 @@ struct Parts {
 type Found = BTreeMap<StoreKey, Version>;
 
 impl ClusterStore {
-    /// Writes a new cluster: its groups and keys first, its own specification last.
+    /// Writes a new cluster: its groups, keys and additional objects first, its own specification last.
     ///
     /// Everything is checked before the first write. Because a cluster exists only with its own specification, an
     /// interrupted write has no visible effect and can be repeated, also with other groups: leftovers are replaced or
@@ -31,11 +31,14 @@ impl ClusterStore {
     pub async fn create_all(&self, files: &ClusterFiles) -> Result<ClusterState> {
         let parts = self.parts(files)?;
         let config = self.at.config()?;
-        let (known, found) = futures_util::join!(self.store.get(&config), self.found());
+        let additional = self.at.additional()?;
+        let (known, found, old) =
+            futures_util::join!(self.store.get(&config), self.found(), self.store.get(&additional));
         if known?.is_some() {
             return Err(document::exists(&*self.store, &document::title(&files.cluster)));
         }
         let mut found = found?;
+        let leftover = AdditionalObjects { objects: Vec::new(), version: old?.map(|object| object.version) };
         let mut instance_groups = Vec::new();
         for (key, group) in &parts.groups {
             let leftover = found.remove(key);
@@ -44,8 +47,9 @@ impl ClusterStore {
         }
         let ssh_keys = self.put_keys(&parts, &mut found).await?;
         self.remove(&found).await?;
+        let additional = self.replace_additional(&leftover, &files.additional_objects).await?;
         let cluster = document::create(&*self.store, &config, &files.cluster, self.clock.now(), None).await?;
-        Ok(ClusterState { cluster, instance_groups, ssh_keys })
+        Ok(ClusterState { cluster, instance_groups, ssh_keys, additional })
     }
 
     /// Replaces a cluster that was read with `files`: writes the groups that are new or differ and the keys that are
@@ -62,6 +66,10 @@ impl ClusterStore {
         let config = self.at.config()?;
         let (known, found) = futures_util::join!(self.store.get(&config), self.found());
         let (known, mut found) = (known?.map(|object| object.version), found?);
+        if base.additional.objects != files.additional_objects {
+            let now = self.store.get(&self.at.additional()?).await?.map(|object| object.version);
+            self.additional_is_current(&base.additional, now.as_ref())?;
+        }
         document::is_current(&*self.store, &config, &base.cluster, known.as_ref()).await?;
         let mut bases = BTreeMap::new();
         for group in &base.instance_groups {
@@ -86,13 +94,29 @@ impl ClusterStore {
             });
         }
         let ssh_keys = self.put_keys(&parts, &mut found).await?;
+        let additional = self.update_additional(&base.additional, &files.additional_objects).await?;
         let cluster = document::update(&*self.store, &config, &base.cluster, &files.cluster).await?;
         // Groups that were added in the meantime belong to someone who has not seen this change.
         let keys = base.ssh_keys.iter().map(|key| self.ssh_key_at(key.spec.public_key.trim()));
         let keys: BTreeSet<StoreKey> = keys.collect::<Result<_>>()?;
         found.retain(|key, _| bases.contains_key(key) || keys.contains(key));
         self.remove(&found).await?;
-        Ok(ClusterState { cluster, instance_groups, ssh_keys })
+        Ok(ClusterState { cluster, instance_groups, ssh_keys, additional })
+    }
+
+    /// Writes additional objects in the place of what an interrupted write has left.
+    async fn replace_additional(
+        &self,
+        leftover: &AdditionalObjects,
+        objects: &[AdditionalObject],
+    ) -> Result<AdditionalObjects> {
+        match (&leftover.version, objects) {
+            (Some(version), []) => {
+                self.store.delete(&self.at.additional()?, Some(version)).await?;
+                Ok(AdditionalObjects::default())
+            }
+            _ => self.update_additional(leftover, objects).await,
+        }
     }
 
     /// The objects to write, or all problems.

@@ -1,5 +1,6 @@
 //! The documents of one cluster.
 
+use super::additional::AdditionalObject;
 use super::object::AnyObject;
 use super::path::Path;
 use super::problem::Problems;
@@ -15,6 +16,8 @@ pub struct ClusterFiles {
     pub instance_groups: Vec<InstanceGroup>,
     /// The SSH keys that may log in to machines.
     pub ssh_keys: Vec<SshCredential>,
+    /// Objects of Kubernetes that are kept with the cluster, to be installed in it.
+    pub additional_objects: Vec<AdditionalObject>,
 }
 
 impl ClusterFiles {
@@ -28,6 +31,15 @@ impl ClusterFiles {
             cluster,
             instance_groups: instance_groups.into_iter().collect(),
             ssh_keys: ssh_keys.into_iter().collect(),
+            additional_objects: Vec::new(),
+        }
+    }
+
+    /// Adds an object of Kubernetes; it replaces the one of the same kind, namespace and name.
+    pub fn put_additional(&mut self, object: AdditionalObject) {
+        match self.additional_objects.iter_mut().find(|other| other.is_same(&object)) {
+            Some(other) => *other = object,
+            None => self.additional_objects.push(object),
         }
     }
 

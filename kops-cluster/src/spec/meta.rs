@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::schema::spec;
+use super::schema::{Opaque, spec};
 
 /// The label that assigns an instance group to its cluster.
 pub const CLUSTER_LABEL: &str = "kops.k8s.io/cluster";
@@ -29,6 +29,22 @@ spec! {
         uid: Option<String> => "uid",
         /// The version for conditional writes, if a store keeps one in the object.
         resource_version: Option<String> => "resourceVersion",
+        /// The prefix of a name that a Kubernetes API generates.
+        generate_name: Option<String> => "generateName",
+        /// The path of the object in a Kubernetes API, in objects of older versions.
+        self_link: Option<String> => "selfLink",
+        /// The cluster in a federation, in objects of older versions.
+        cluster_name: Option<String> => "clusterName",
+        /// When the object is to be deleted, if a Kubernetes API stores it.
+        deletion_timestamp: Option<String> => "deletionTimestamp",
+        /// The time that is left to it then, in seconds.
+        deletion_grace_period_seconds: Option<i64> => "deletionGracePeriodSeconds",
+        /// Who has to agree to its deletion.
+        finalizers: Option<Opaque> => "finalizers",
+        /// The objects that it is deleted with.
+        owner_references: Option<Opaque> => "ownerReferences",
+        /// Who set which fields.
+        managed_fields: Option<Opaque> => "managedFields",
     }
 }
 

@@ -22,8 +22,13 @@
 //! # Ok::<(), kops_core::Error>(())
 //! ```
 
+mod additional;
+mod address;
 mod create;
+mod dead;
 pub mod defaults;
+mod duration;
+mod existing;
 mod files;
 mod manifest;
 mod meta;
@@ -32,19 +37,23 @@ mod path;
 mod problem;
 pub mod schema;
 mod set;
+pub(crate) mod ssh;
 pub mod types;
 mod validate;
 pub(crate) mod version;
 mod yaml;
 
+pub use additional::AdditionalObject;
 pub use create::{NewCluster, TopologyKind, new_cluster};
 pub use defaults::populate;
+pub use duration::GoDuration;
+pub use existing::{ExistingNetwork, ExistingSubnet};
 pub use files::ClusterFiles;
 pub use manifest::{Manifest, ManifestDocument, Mode, write_manifest};
 pub use meta::{CLUSTER_LABEL, INSTANCE_GROUP_LABEL, ObjectMeta};
 pub use object::{AnyObject, ApiObject};
 pub use path::{Path, Segment};
-pub use problem::{Location, Problem, Problems, Severity};
+pub use problem::{Location, Problem, ProblemKind, Problems, Severity};
 pub use schema::{IntOrString, Opaque, Unknown};
 pub use set::{set, unset};
 pub use types::*;

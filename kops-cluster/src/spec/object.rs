@@ -4,10 +4,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::dead;
 use super::meta::ObjectMeta;
 use super::path::Path;
 use super::problem::{Problems, Severity};
-use super::schema::{Schema, Shape, check};
+use super::schema::{Checking, Schema, Shape};
 use super::types::{Cluster, InstanceGroup, Keyset, SshCredential};
 use super::version::{self, ApiVersion, Kind};
 use super::yaml;
@@ -102,13 +103,14 @@ macro_rules! resource {
 
             /// Reads a document of known version and kind, without its `apiVersion` and `kind`.
             ///
-            /// Problems use the paths of that version. What cannot be read is removed, so that the rest can
-            /// still be checked.
+            /// Problems use the paths of that version, and so does `written`, which tells what is written at a path.
+            /// What cannot be read is removed, so that the rest can still be checked.
             pub(crate) fn from_document(
                 version: ApiVersion,
                 kind: Kind,
                 mut document: Value,
                 unknown: Severity,
+                written: &dyn Fn(&Path) -> Option<String>,
                 problems: &mut Problems,
             ) -> Result<Self> {
                 let mut converting = Problems::new();
@@ -116,7 +118,12 @@ macro_rules! resource {
                     version::read(version, kind, spec, &mut converting);
                 }
                 let mut found = Problems::new();
-                check(&mut document, Self::shape(kind), &Path::root(), unknown, &mut found);
+                let written = |path: &Path| written(&version::to_version(version, kind, path));
+                let checking = Checking { unknown, written: &written };
+                checking.check(&mut document, Self::shape(kind), &Path::root(), &mut found);
+                if kind == Kind::Cluster {
+                    dead::warn(&document, &mut found);
+                }
                 if document.is_null() {
                     document = json!({});
                 }

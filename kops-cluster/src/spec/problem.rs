@@ -33,9 +33,24 @@ impl fmt::Display for Location {
     }
 }
 
+/// What kind of problem it is, for programs that treat some differently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// A rule is broken, or a value cannot be read.
+    #[default]
+    Rule,
+    /// A field is not known; it may be one of a later version.
+    UnknownField,
+}
+
 /// A problem, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Problem {
+    /// What kind of problem it is.
+    pub kind: ProblemKind,
     /// How severe it is.
     pub severity: Severity,
     /// The object, as `Cluster/ha.example.com`; empty when it is not known.
@@ -118,14 +133,22 @@ impl Problems {
         message: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        self.list.push(Problem {
-            severity,
-            object: String::new(),
-            path,
-            location: None,
-            message: message.into(),
-            fix: fix.into(),
-        });
+        self.push(ProblemKind::Rule, severity, path, message.into(), fix.into());
+    }
+
+    /// Adds a field that is not known.
+    pub(crate) fn unknown_field(
+        &mut self,
+        severity: Severity,
+        path: Path,
+        message: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.push(ProblemKind::UnknownField, severity, path, message.into(), fix.into());
+    }
+
+    fn push(&mut self, kind: ProblemKind, severity: Severity, path: Path, message: String, fix: String) {
+        self.list.push(Problem { kind, severity, object: String::new(), path, location: None, message, fix });
     }
 
     /// Adds the problems of another list.
@@ -134,11 +157,14 @@ impl Problems {
     }
 
     /// Adds the problems of another list about the same specification, except those of fields for which this
-    /// list has a problem already.
+    /// list has a problem already; an error is left out only where there is an error.
     pub(crate) fn extend_new(&mut self, other: Self) {
         let known = self.list.len();
         for problem in other.list {
-            let told = |it: &Problem| it.object == problem.object && it.path == problem.path;
+            let told = |it: &Problem| {
+                let same_field = it.object == problem.object && it.path == problem.path;
+                same_field && (it.severity == Severity::Error || problem.severity == Severity::Warning)
+            };
             if !self.list[..known].iter().any(told) {
                 self.list.push(problem);
             }
@@ -238,5 +264,33 @@ impl fmt::Display for Problems {
             writeln!(f, "{kind}: {problem}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_hides_no_error_of_its_field() {
+        let of = |error: bool, message: &str| {
+            let mut problems = Problems::new();
+            let at = Path::of("spec.networking.cilium");
+            if error {
+                problems.error(at, message, "fix it");
+            } else {
+                problems.warn(at, message, "fix it");
+            }
+            problems
+        };
+        let both = |one: bool, other: bool| {
+            let mut problems = of(one, "first");
+            problems.extend_new(of(other, "second"));
+            problems.iter().map(|it| it.message.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(both(false, true), ["first", "second"]);
+        assert_eq!(both(false, false), ["first"]);
+        assert_eq!(both(true, true), ["first"]);
+        assert_eq!(both(true, false), ["first"]);
     }
 }

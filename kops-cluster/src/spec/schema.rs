@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::address::{cidr, mend_range};
 use super::path::Path;
 use super::problem::{Problems, Severity};
 
@@ -66,10 +67,14 @@ pub struct Field {
 /// A format of text.
 #[derive(Debug)]
 pub struct Form {
-    /// What is expected, with an example: `a CIDR such as 10.0.0.0/16`.
-    pub expects: &'static str,
+    /// What is expected: `a CIDR`.
+    pub what: &'static str,
+    /// An example of it.
+    pub example: &'static str,
     /// Whether a text has the format.
     pub fits: fn(&str) -> bool,
+    /// How a text that does not have the format has to be written, if what was meant is known.
+    pub mend: fn(&str) -> Option<String>,
 }
 
 impl Shape {
@@ -92,7 +97,7 @@ impl Shape {
             Self::Bool => "true or false".to_owned(),
             Self::Integer { .. } => "an integer".to_owned(),
             Self::Text | Self::Secret => "text".to_owned(),
-            Self::Form(form) => form.expects.to_owned(),
+            Self::Form(form) => format!("{} such as {}", form.what, form.example),
             Self::IntegerOrText => "an integer or a percentage such as 25%".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::List(of) => format!("a list (of {})", of.expects()),
@@ -123,8 +128,10 @@ impl Schema for String {
 }
 impl Schema for IpNet {
     const SHAPE: &'static Shape = &Shape::Form(&Form {
-        expects: "a CIDR such as 10.0.0.0/16",
-        fits: |text| text.parse::<IpNet>().is_ok(),
+        what: "a CIDR",
+        example: "10.0.0.0/16",
+        fits: |text| cidr(text).is_some(),
+        mend: mend_range,
     });
 }
 impl<T: Schema> Schema for Option<T> {
@@ -265,163 +272,200 @@ pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// Reports everything in `value` that does not fit `shape`, and removes what cannot be read, so that the rest
-/// can still be checked.
-///
-/// `null` is removed as well: for Kubernetes tools a null field is absent.
-pub(crate) fn check(
-    value: &mut Value,
-    shape: &'static Shape,
-    path: &Path,
-    unknown: Severity,
-    problems: &mut Problems,
-) {
-    if !fits(value, shape, path, unknown, problems) {
-        *value = Value::Null;
-    }
+/// How a document is checked against a shape.
+#[derive(Clone, Copy)]
+pub(crate) struct Checking<'a> {
+    /// The severity of unknown fields.
+    pub(crate) unknown: Severity,
+    /// What is written at a path, if YAML made something other than text of it.
+    pub(crate) written: &'a dyn Fn(&Path) -> Option<String>,
 }
 
-/// Whether `value` can be read as `shape`; its content is cleaned on the way.
-fn fits(
-    value: &mut Value,
-    shape: &'static Shape,
-    path: &Path,
-    unknown: Severity,
-    problems: &mut Problems,
-) -> bool {
-    let good = match (shape, &mut *value) {
-        (Shape::Opaque, _)
-        | (Shape::Bool, Value::Bool(_))
-        | (Shape::Text | Shape::Secret | Shape::IntegerOrText, Value::String(_)) => true,
-        (Shape::Integer { min, max }, Value::Number(number)) => {
-            number.as_i64().is_some_and(|number| (*min..=*max).contains(&number))
-        }
-        (Shape::Form(form), Value::String(text)) => (form.fits)(text),
-        (Shape::IntegerOrText, Value::Number(number)) => number.is_i64(),
-        (Shape::Choice(words), Value::String(text)) => words.contains(&text.as_str()),
-        (Shape::List(of), Value::Array(items)) => return list_fits(items, of, path, unknown, problems),
-        (Shape::Map(of), Value::Object(entries)) => {
-            entries
-                .retain(|key, value| !value.is_null() && fits(value, of, &path.key(key), unknown, problems));
-            true
-        }
-        (Shape::Object(fields), Value::Object(entries)) => {
-            object_fits(entries, fields, path, unknown, problems);
-            true
-        }
-        (Shape::OneOf(fields), Value::Object(entries)) => {
-            return one_of_fits(entries, fields, path, unknown, problems);
-        }
-        _ => false,
-    };
-    if !good {
-        problems.error(path.clone(), wrong(value, shape), remedy(value, shape));
+impl Checking<'_> {
+    /// Checks values that no text is known of.
+    pub(crate) fn values(unknown: Severity) -> Checking<'static> {
+        Checking { unknown, written: &|_| None }
     }
-    good
-}
 
-fn list_fits(
-    items: &mut [Value],
-    of: &'static Shape,
-    path: &Path,
-    unknown: Severity,
-    problems: &mut Problems,
-) -> bool {
-    let mut good = true;
-    for (at, item) in items.iter_mut().enumerate() {
-        if !fits(item, of, &path.index(at), unknown, problems) {
-            // An empty object keeps the indices of its neighbours; other lists are dropped as a whole.
-            if matches!(of, Shape::Object(_)) {
-                *item = Value::Object(Map::new());
-            } else {
-                good = false;
+    /// Reports everything in `value` that does not fit `shape`, and removes what cannot be read, so that the rest
+    /// can still be checked.
+    ///
+    /// `null` is removed as well: for Kubernetes tools a null field is absent.
+    pub(crate) fn check(
+        self,
+        value: &mut Value,
+        shape: &'static Shape,
+        path: &Path,
+        problems: &mut Problems,
+    ) {
+        if !self.fits(value, shape, path, problems) {
+            *value = Value::Null;
+        }
+    }
+
+    /// Whether `value` can be read as `shape`; its content is cleaned on the way.
+    fn fits(self, value: &mut Value, shape: &'static Shape, path: &Path, problems: &mut Problems) -> bool {
+        let good = match (shape, &mut *value) {
+            (Shape::Opaque, _)
+            | (Shape::Bool, Value::Bool(_))
+            | (Shape::Text | Shape::Secret | Shape::IntegerOrText, Value::String(_)) => true,
+            (Shape::Integer { min, max }, Value::Number(number)) => {
+                number.as_i64().is_some_and(|number| (*min..=*max).contains(&number))
+            }
+            (Shape::Form(form), Value::String(text)) => (form.fits)(text),
+            (Shape::IntegerOrText, Value::Number(number)) => number.is_i64(),
+            (Shape::Choice(words), Value::String(text)) => words.contains(&text.as_str()),
+            (Shape::List(of), Value::Array(items)) => return self.list_fits(items, of, path, problems),
+            (Shape::Map(of), Value::Object(entries)) => {
+                entries
+                    .retain(|key, value| !value.is_null() && self.fits(value, of, &path.key(key), problems));
+                true
+            }
+            (Shape::Object(fields), Value::Object(entries)) => {
+                self.object_fits(entries, fields, path, problems);
+                true
+            }
+            (Shape::OneOf(fields), Value::Object(entries)) => {
+                return self.one_of_fits(entries, fields, path, problems);
+            }
+            _ => false,
+        };
+        if !good {
+            let written = if matches!(shape, Shape::Secret) { None } else { (self.written)(path) };
+            let (message, fix) = wrong(value, written, shape);
+            problems.error(path.clone(), message, fix);
+        }
+        good
+    }
+
+    fn list_fits(
+        self,
+        items: &mut [Value],
+        of: &'static Shape,
+        path: &Path,
+        problems: &mut Problems,
+    ) -> bool {
+        let mut good = true;
+        for (at, item) in items.iter_mut().enumerate() {
+            if !self.fits(item, of, &path.index(at), problems) {
+                // An empty object keeps the indices of its neighbours; other lists are dropped as a whole.
+                if matches!(of, Shape::Object(_)) {
+                    *item = Value::Object(Map::new());
+                } else {
+                    good = false;
+                }
             }
         }
+        good
     }
-    good
-}
 
-fn object_fits(
-    entries: &mut Map<String, Value>,
-    fields: &'static [Field],
-    path: &Path,
-    unknown: Severity,
-    problems: &mut Problems,
-) {
-    entries.retain(|key, value| {
-        let here = path.key(key);
-        if let Some(field) = fields.iter().find(|field| field.name == key) {
-            return !value.is_null() && fits(value, field.shape, &here, unknown, problems);
+    fn object_fits(
+        self,
+        entries: &mut Map<String, Value>,
+        fields: &'static [Field],
+        path: &Path,
+        problems: &mut Problems,
+    ) {
+        entries.retain(|key, value| {
+            let here = path.key(key);
+            if let Some(field) = fields.iter().find(|field| field.name == key) {
+                return !value.is_null() && self.fits(value, field.shape, &here, problems);
+            }
+            let fix = match nearest(key, fields.iter().map(|field| field.name)) {
+                Some(close) => format!("did you mean {close}?"),
+                None if self.unknown == Severity::Warning => "it is preserved, but has no effect".to_owned(),
+                None => "remove it, or correct its name".to_owned(),
+            };
+            problems.unknown_field(self.unknown, here, format!("unknown field {key:?}"), fix);
+            true
+        });
+    }
+
+    fn one_of_fits(
+        self,
+        entries: &mut Map<String, Value>,
+        fields: &'static [Field],
+        path: &Path,
+        problems: &mut Problems,
+    ) -> bool {
+        entries.retain(|_, value| !value.is_null());
+        let names = || fields.iter().map(|field| field.name);
+        let choices = names().collect::<Vec<_>>().join(", ");
+        if entries.len() != 1 {
+            let found = entries.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let message = if found.is_empty() {
+                "no field is set".to_owned()
+            } else {
+                format!("{found} are mutually exclusive")
+            };
+            problems.error(path.clone(), message, format!("set exactly one of {choices}"));
+            return false;
         }
-        let fix = match nearest(key, fields.iter().map(|field| field.name)) {
-            Some(close) => format!("did you mean {close}?"),
-            None if unknown == Severity::Warning => "it is preserved, but has no effect".to_owned(),
-            None => "remove it, or correct its name".to_owned(),
+        let Some((key, value)) = entries.iter_mut().next() else { return false };
+        if let Some(field) = fields.iter().find(|field| field.name == key) {
+            return self.fits(value, field.shape, &path.key(key), problems);
+        }
+        let fix = match nearest(key, names()) {
+            Some(close) => format!("did you mean {close}? Supported: {choices}"),
+            None => format!("use one of {choices}"),
         };
-        problems.add(unknown, here, format!("unknown field {key:?}"), fix);
-        true
-    });
+        problems.error(path.clone(), format!("{key:?} is not supported"), fix);
+        false
+    }
 }
 
-fn one_of_fits(
-    entries: &mut Map<String, Value>,
-    fields: &'static [Field],
-    path: &Path,
-    unknown: Severity,
-    problems: &mut Problems,
-) -> bool {
-    entries.retain(|_, value| !value.is_null());
-    let names = || fields.iter().map(|field| field.name);
-    let choices = names().collect::<Vec<_>>().join(", ");
-    if entries.len() != 1 {
-        let found = entries.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let message = if found.is_empty() {
-            "no field is set".to_owned()
-        } else {
-            format!("{found} are mutually exclusive")
-        };
-        problems.error(path.clone(), message, format!("set exactly one of {choices}"));
-        return false;
-    }
-    let Some((key, value)) = entries.iter_mut().next() else { return false };
-    if let Some(field) = fields.iter().find(|field| field.name == key) {
-        return fits(value, field.shape, &path.key(key), unknown, problems);
-    }
-    let fix = match nearest(key, names()) {
-        Some(close) => format!("did you mean {close}? Supported: {choices}"),
-        None => format!("use one of {choices}"),
-    };
-    problems.error(path.clone(), format!("{key:?} is not supported"), fix);
-    false
-}
-
-/// A value's type, for messages.
-fn describe(value: &Value) -> String {
-    match value {
+/// What is wrong with a value, and how to fix it; the two do not say the same thing.
+fn wrong(value: &Value, written: Option<String>, shape: &Shape) -> (String, String) {
+    let found = match value {
+        _ if matches!(shape, Shape::Secret) => "the value".to_owned(),
         Value::Null => "nothing".to_owned(),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Bool(_) | Value::Number(_) => written.unwrap_or_else(|| value.to_string()),
         Value::String(text) => format!("{text:?}"),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
-    }
-}
-
-fn wrong(value: &Value, shape: &Shape) -> String {
-    let found = if matches!(shape, Shape::Secret) { "the value".to_owned() } else { describe(value) };
-    format!("{found} is not {}", shape.expects())
-}
-
-fn remedy(value: &Value, shape: &Shape) -> String {
+    };
     match (shape, value) {
-        (Shape::Text, Value::Bool(_) | Value::Number(_)) => format!("put it in quotes: \"{value}\""),
-        (Shape::Choice(words), Value::String(text)) => match nearest(text, words.iter().copied()) {
-            Some(close) => format!("did you mean {close}?"),
-            None => format!("use {}", shape.expects()),
-        },
-        (Shape::Bool, Value::String(text)) if text.parse::<bool>().is_ok() => "remove the quotes".to_owned(),
-        (Shape::Integer { .. }, Value::String(text)) if text.parse::<i64>().is_ok() => {
-            "remove the quotes".to_owned()
+        (Shape::Text, Value::Bool(_) | Value::Number(_)) => {
+            (format!("{found} is not text"), format!("put it in quotes: \"{found}\""))
         }
-        _ => format!("use {}", shape.expects()),
+        (Shape::Choice(words), Value::String(text)) => match nearest(text, words.iter().copied()) {
+            Some(close) => (format!("{found} is not {}", shape.expects()), format!("did you mean {close}?")),
+            None => (format!("{found} is not supported"), format!("use {}", shape.expects())),
+        },
+        (Shape::Form(form), Value::String(text)) => {
+            let fix = (form.mend)(text).unwrap_or_else(|| format!("use one such as {}", form.example));
+            (format!("{found} is not {}", form.what), fix)
+        }
+        (Shape::Form(form), Value::Bool(_) | Value::Number(_)) => {
+            let fix = if (form.fits)(&found) {
+                format!("put it in quotes: \"{found}\"")
+            } else {
+                (form.mend)(&found).unwrap_or_else(|| format!("use one such as {}", form.example))
+            };
+            (format!("{found} is not {}", form.what), fix)
+        }
+        (Shape::Bool, Value::String(text)) if text.parse::<bool>().is_ok() => {
+            (format!("{found} is not true or false"), "remove the quotes".to_owned())
+        }
+        (Shape::Bool, _) => (format!("{found} is neither true nor false"), "write one of the two".to_owned()),
+        (Shape::Integer { .. }, Value::String(text)) if text.parse::<i64>().is_ok() => {
+            (format!("{found} is not an integer"), "remove the quotes".to_owned())
+        }
+        (Shape::Integer { min, max }, Value::Number(number)) if !number.is_f64() => {
+            (format!("{found} is out of range"), format!("use an integer from {min} to {max}"))
+        }
+        (Shape::Integer { .. }, _) => (format!("{found} is not an integer"), "use one such as 3".to_owned()),
+        (Shape::IntegerOrText, _) => (
+            format!("{found} is neither an integer nor a percentage"),
+            "use a form such as 1 or 25%".to_owned(),
+        ),
+        (Shape::List(_), Value::String(_) | Value::Bool(_) | Value::Number(_)) => {
+            (format!("{found} is not {}", shape.expects()), format!("write it as a list: [{found}]"))
+        }
+        (Shape::Object(_) | Shape::OneOf(_) | Shape::Map(_), _) => (
+            format!("{found} is not {}", shape.expects()),
+            "write its fields below it, one per line and indented".to_owned(),
+        ),
+        _ => (format!("{found} is not {}", shape.expects()), format!("write {}", shape.expects())),
     }
 }

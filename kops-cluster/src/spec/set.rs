@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::object::{AnyObject, ApiObject};
 use super::path::{Path, Segment};
 use super::problem::{Problems, Severity};
-use super::schema::{Shape, check, nearest};
+use super::schema::{Checking, Shape, nearest};
 use super::version::{self, ApiVersion};
 use super::yaml;
 use kops_core::{Error, Result};
@@ -94,7 +94,7 @@ fn change<T: ApiObject>(object: &mut T, written: &str, value: Option<&str>) -> R
     }
     // The new value fits its field, but a choice may be left without a value.
     let mut problems = Problems::new();
-    check(&mut document, T::SHAPE, &Path::root(), Severity::Warning, &mut problems);
+    Checking::values(Severity::Warning).check(&mut document, T::SHAPE, &Path::root(), &mut problems);
     problems
         .update(|problem| problem.path = version::to_version(ApiVersion::V1Alpha2, T::KIND, &problem.path));
     problems.into_result()?;
@@ -132,27 +132,16 @@ impl Place<'_> {
             return Ok(());
         };
         match (shape, segment) {
-            (Shape::List(of), segment) => {
-                let index = self.index(segment)?;
-                let mut items = if let Value::Array(items) = slot.take() { items } else { Vec::new() };
-                match index.cmp(&items.len()) {
-                    Ordering::Less => {}
-                    Ordering::Equal => items.push(Value::Null),
-                    Ordering::Greater => {
-                        return Err(self
-                            .wrong(format!("the list has {} elements", items.len()))
-                            .with_hint(format!("use an index up to {}, which appends", items.len())));
-                    }
-                }
-                self.put(&mut items[index], of, rest, value)?;
-                *slot = Value::Array(items);
-                Ok(())
-            }
+            (Shape::List(of), segment) => self.put_element(slot, of, segment, rest, value),
             (Shape::Map(of), Segment::Key(key)) => self.put(entry(slot, key), of, rest, value),
-            (Shape::Opaque, Segment::Key(key)) => self.put(entry(slot, key), &Shape::Opaque, rest, value),
-            (Shape::Opaque, Segment::Index(index)) if slot.get(index).is_some() => {
-                self.put(&mut slot[index], &Shape::Opaque, rest, value)
+            // Settings that are kept as they are take the form that the path gives them.
+            (Shape::Opaque, Segment::Index(_)) if slot.is_array() || slot.is_null() => {
+                self.put_element(slot, &Shape::Opaque, segment, rest, value)
             }
+            (Shape::Opaque, Segment::Key(_)) if slot.is_array() => {
+                self.put_element(slot, &Shape::Opaque, segment, rest, value)
+            }
+            (Shape::Opaque, Segment::Key(key)) => self.put(entry(slot, key), &Shape::Opaque, rest, value),
             (Shape::OneOf(_), Segment::Key(key)) => {
                 let field = self.field(shape, key)?;
                 // The new choice replaces the old one.
@@ -168,10 +157,36 @@ impl Place<'_> {
         }
     }
 
+    /// Puts a value into an element of a list; the index after the last appends.
+    fn put_element(
+        self,
+        slot: &mut Value,
+        of: &'static Shape,
+        segment: &Segment,
+        rest: &[Segment],
+        value: &str,
+    ) -> Result<()> {
+        let index = self.index(segment)?;
+        let mut items = if let Value::Array(items) = slot.take() { items } else { Vec::new() };
+        match index.cmp(&items.len()) {
+            Ordering::Less => {}
+            Ordering::Equal => items.push(Value::Null),
+            Ordering::Greater => {
+                return Err(self
+                    .wrong(format!("the list has {} elements", items.len()))
+                    .with_hint(format!("use an index up to {}, which appends", items.len())));
+            }
+        }
+        self.put(&mut items[index], of, rest, value)?;
+        *slot = Value::Array(items);
+        Ok(())
+    }
+
     fn remove(self, slot: &mut Value, shape: &'static Shape, rest: &[Segment]) -> Result<()> {
         let Some((segment, rest)) = rest.split_first() else { return Ok(()) };
         let inner = match (shape, segment) {
-            (Shape::List(of), segment) => {
+            (Shape::List(_) | Shape::Opaque, segment) if slot.is_array() => {
+                let of = if let Shape::List(of) = shape { *of } else { &Shape::Opaque };
                 let index = self.index(segment)?;
                 if rest.is_empty() {
                     if let Value::Array(items) = slot
@@ -181,8 +196,10 @@ impl Place<'_> {
                     }
                     return Ok(());
                 }
-                slot.get_mut(index).map(|slot| (slot, *of))
+                slot.get_mut(index).map(|slot| (slot, of))
             }
+            // There is no list, or not yet.
+            (Shape::List(_), segment) => self.index(segment).map(|_| None)?,
             (_, Segment::Key(key)) => {
                 let of = match shape {
                     Shape::Map(of) => of,
@@ -269,7 +286,10 @@ impl Place<'_> {
             value = Value::Object(object);
         }
         let mut problems = Problems::new();
-        check(&mut value, shape, self.path, Severity::Error, &mut problems);
+        // What was typed is quoted, not what YAML made of it.
+        let written = |path: &Path| (path == self.path).then(|| text.trim().to_owned());
+        let checking = Checking { unknown: Severity::Error, written: &written };
+        checking.check(&mut value, shape, self.path, &mut problems);
         match problems.into_iter().next() {
             None => Ok(value),
             Some(problem) => Err(self.wrong(problem.message).with_hint(problem.fix)),
@@ -345,7 +365,7 @@ mod tests {
             ("spec.subnets.name", "x", "is not an index"),
             ("spec.subnets[0].cidr", "10.0.0.0", "is not a CIDR"),
             ("spec.subnets[0].type", "Privat", "did you mean Private?"),
-            ("spec.rollingUpdate.drainAndTerminate", "maybe", "is not true or false"),
+            ("spec.rollingUpdate.drainAndTerminate", "maybe", "is neither true nor false"),
             ("spec.kubernetesVersion.x", "1", "has no fields"),
             ("spec.kubernetesVersion[0]", "1", "it is not a list"),
             ("spec.cloudProvider", "awz", "did you mean aws?"),
@@ -357,6 +377,24 @@ mod tests {
             assert!(error.contains(path), "{error}");
             assert_eq!(changed, cluster(), "nothing is changed by halves");
         }
+    }
+
+    #[test]
+    fn lists_inside_settings_that_are_kept_as_they_are_grow_too() {
+        let mut cluster = cluster();
+        set(&mut cluster, "cluster.spec.addons[0].manifest", "https://example.net/a.yaml").unwrap();
+        set(&mut cluster, "spec.addons.1.manifest", "https://example.net/b.yaml").unwrap();
+        let addons = |cluster: &Cluster| cluster.spec.addons.as_ref().unwrap().0.to_string();
+        assert_eq!(
+            addons(&cluster),
+            r#"[{"manifest":"https://example.net/a.yaml"},{"manifest":"https://example.net/b.yaml"}]"#
+        );
+        let error = set(&mut cluster, "spec.addons[7].manifest", "x").unwrap_err();
+        assert_eq!(error.hint(), Some("use an index up to 2, which appends"));
+        let error = set(&mut cluster, "spec.kubelet[0]", "x").unwrap_err();
+        assert!(error.to_string().contains("it is not a list"), "{error}");
+        unset(&mut cluster, "spec.addons[0]").unwrap();
+        assert_eq!(addons(&cluster), r#"[{"manifest":"https://example.net/b.yaml"}]"#);
     }
 
     #[test]

@@ -16,8 +16,16 @@ use super::path::Path;
 use super::problem::Location;
 use kops_core::{Error, Result};
 
-/// The line and column of every field of a document, by path.
-pub(crate) type Lines = HashMap<Path, Location>;
+/// The place of every field of a document, by path.
+pub(crate) type Lines = HashMap<Path, Mark>;
+
+/// Where a field is in the text, and what is written there.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) location: Location,
+    /// What is written, if YAML made something other than text of it: `1.10`, `on`.
+    pub(crate) written: Option<Box<str>>,
+}
 
 /// One document of a YAML text.
 #[derive(Debug)]
@@ -38,29 +46,69 @@ pub(crate) fn read(text: &str) -> Result<Vec<YamlDocument>> {
         with_snippet: false,
         // An octal mode such as 0644 means the same to kOps' own reader.
         legacy_octal_numbers: true,
+        // No specification repeats itself as often; aliases of aliases would take seconds.
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
     };
-    let nodes: Vec<Spanned<Node>> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-        let whole = error.without_snippet().to_string();
-        // It ends with the location, which comes first here.
-        let message = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message);
-        match error.location() {
-            Some(at) if at.line() > 0 => Error::invalid(format!(
-                "malformed YAML in document {}, line {}, column {}: {message}",
+    let nodes: Vec<Spanned<Node>> = serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| malformed(text, error.without_snippet()))?;
+    let documents = nodes.into_iter().filter_map(|node| {
+        let number = document_at(text, node.referenced.line());
+        let mut reading = Reading { text, document: number, lines: Lines::new() };
+        let value = reading.value(node.value, &Path::root());
+        (!value.is_null()).then_some(YamlDocument { number, value, lines: reading.lines })
+    });
+    Ok(documents.collect())
+}
+
+/// The error for a text that is not YAML, in the words of somebody who writes specifications.
+fn malformed(text: &str, error: &serde_saphyr::Error) -> Error {
+    use serde_saphyr::Error as Cause;
+    let (lead, message, fix) = match error {
+        Cause::DuplicateMappingKey { key, .. } => {
+            let key = key.as_ref().map_or("a key".to_owned(), |key| format!("key {key:?}"));
+            ("", format!("{key} is there twice"), "keep one of them")
+        }
+        Cause::NonFiniteFloat { value, .. } => {
+            ("", format!("{value} is not a number that can be kept"), "put it in quotes if it is text")
+        }
+        Cause::UnknownAnchor { .. } => (
+            "",
+            "an alias (*) refers to an anchor that does not exist".to_owned(),
+            "put it in quotes if it is text",
+        ),
+        Cause::Budget { .. }
+        | Cause::AliasReplayLimitExceeded { .. }
+        | Cause::AliasExpansionLimitExceeded { .. }
+        | Cause::AliasReplayStackDepthExceeded { .. }
+        | Cause::AliasReplayCounterOverflow { .. } => (
+            "",
+            "the text is too large or nested too deeply".to_owned(),
+            "split it into several files, without aliases",
+        ),
+        other => {
+            let whole = other.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+            // It ends with the location, which comes first here.
+            let message =
+                whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message).to_owned();
+            let fix = "correct the text there; indentation, a missing colon or an unclosed quote are the usual causes";
+            ("malformed YAML", message, fix)
+        }
+    };
+    let message = match error.location() {
+        Some(at) if at.line() > 0 => {
+            let place = format!(
+                "document {}, line {}, column {}",
                 document_at(text, at.line()),
                 at.line(),
                 at.column()
-            )),
-            _ => Error::invalid(format!("malformed YAML: {message}")),
+            );
+            let lead = if lead.is_empty() { String::new() } else { format!("{lead} in ") };
+            format!("{lead}{place}: {message}")
         }
-        .with_hint("correct the text there; indentation, a missing colon or an unclosed quote are the usual causes")
-    })?;
-    let documents = nodes.into_iter().filter_map(|node| {
-        let number = document_at(text, node.referenced.line());
-        let mut lines = Lines::new();
-        let value = node.value.into_value(&Path::root(), number, &mut lines);
-        (!value.is_null()).then_some(YamlDocument { number, value, lines })
-    });
-    Ok(documents.collect())
+        _ if lead.is_empty() => message,
+        _ => format!("{lead}: {message}"),
+    };
+    Error::invalid(message).with_hint(fix)
 }
 
 /// The number of the document that a line belongs to, from 1.
@@ -113,33 +161,50 @@ enum Node {
     Map(Vec<(Spanned<Key>, Spanned<Node>)>),
 }
 
-impl Node {
-    fn into_value(self, path: &Path, document: usize, lines: &mut Lines) -> Value {
-        match self {
-            Self::Scalar(value) => value,
-            Self::List(items) => items
+/// The text that is being read, and the places found in it so far.
+struct Reading<'a> {
+    text: &'a str,
+    document: usize,
+    lines: Lines,
+}
+
+impl Reading<'_> {
+    fn value(&mut self, node: Node, path: &Path) -> Value {
+        match node {
+            Node::Scalar(value) => value,
+            Node::List(items) => items
                 .into_iter()
                 .enumerate()
                 .map(|(at, item)| {
                     let here = path.index(at);
-                    lines.insert(here.clone(), location(item.referenced, document));
-                    item.value.into_value(&here, document, lines)
+                    self.mark(&here, item.referenced, &item);
+                    self.value(item.value, &here)
                 })
                 .collect(),
-            Self::Map(entries) => {
+            Node::Map(entries) => {
                 let entries = entries.into_iter().map(|(key, value)| {
                     let here = path.key(&key.value.0);
-                    lines.insert(here.clone(), location(key.referenced, document));
-                    (key.value.0, value.value.into_value(&here, document, lines))
+                    self.mark(&here, key.referenced, &value);
+                    (key.value.0, self.value(value.value, &here))
                 });
                 Value::Object(entries.collect::<Map<_, _>>())
             }
         }
     }
-}
 
-fn location(at: serde_saphyr::Location, document: usize) -> Location {
-    Location { document, line: at.line(), column: at.column() }
+    fn mark(&mut self, path: &Path, at: serde_saphyr::Location, node: &Spanned<Node>) {
+        let location = Location { document: self.document, line: at.line(), column: at.column() };
+        let plain = matches!(node.value, Node::Scalar(Value::Bool(_) | Value::Number(_)));
+        let written = plain.then(|| self.written(node.referenced)).flatten().map(Box::from);
+        self.lines.insert(path.clone(), Mark { location, written });
+    }
+
+    /// The text of a scalar.
+    fn written(&self, at: serde_saphyr::Location) -> Option<&str> {
+        let start = usize::try_from(at.span().byte_offset()?).ok()?;
+        let end = start.checked_add(usize::try_from(at.span().byte_len()?).ok()?)?;
+        self.text.get(start..end).map(str::trim).filter(|text| !text.is_empty())
+    }
 }
 
 /// The key of a map. Keys in Kubernetes documents are strings; `1: x` has the key `"1"` there.
@@ -230,10 +295,33 @@ mod tests {
         assert_eq!(documents.len(), 2);
         assert_eq!(documents[0].value, json!({"a": 1, "b": {"c": ["x", "1.34"]}}));
         assert_eq!(documents[0].number, 1);
-        let place = documents[0].lines[&"b.c[1]".parse().unwrap()];
+        let place = documents[0].lines[&"b.c[1]".parse().unwrap()].location;
         assert_eq!((place.document, place.line, place.column), (1, 4, 10));
         assert_eq!(documents[1].value, json!({"d": null, "e": true}));
         assert_eq!(documents[1].number, 3);
+    }
+
+    #[test]
+    fn what_yaml_takes_for_something_else_is_known_as_it_is_written() {
+        let read =
+            read("a: on\nb: 1e3\nc: [0123, 1.10 , 'x', \"1.10\"]\nd: 0o17 # mode\ne: \"é\"\nf: é 1\ng: -1\n")
+                .unwrap();
+        let written = |path: &str| read[0].lines[&path.parse().unwrap()].written.as_deref();
+        for (path, text) in
+            [("a", "on"), ("b", "1e3"), ("c[0]", "0123"), ("c[1]", "1.10"), ("d", "0o17"), ("g", "-1")]
+        {
+            assert_eq!(written(path), Some(text), "{path}");
+        }
+        for path in ["c[2]", "c[3]", "e", "f", "c"] {
+            assert_eq!(written(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_told_in_plain_words() {
+        let error = read("a:\n  team: red\n  size: big\n  team: blue\n").unwrap_err();
+        assert_eq!(error.message(), "document 1, line 4, column 3: key \"team\" is there twice");
+        assert_eq!(error.hint(), Some("keep one of them"));
     }
 
     #[test]

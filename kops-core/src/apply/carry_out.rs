@@ -229,7 +229,7 @@ impl Worker<'_> {
         let wanted = [Wanted { name: making.task.key.name(), spec: making.wanted }];
         // A new memo: an earlier observation is outdated.
         let cx = making.doing.cx.fresh();
-        let filter = Filter::Scope { wanted: &wanted, shared: &[] };
+        let filter = Filter::scope(&wanted, &[]);
         making.handler.list(&Query { scope: self.scope, filter, cx: &cx }).await
     }
 

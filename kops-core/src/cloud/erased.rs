@@ -159,7 +159,7 @@ impl<H: Handler> DynHandler for H {
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Observed>> {
         let scope = query.scope;
         let objects = match query.filter {
-            Filter::Scope { wanted, shared } if scope.place().is_some() => {
+            Filter::Scope { wanted, shared, dissolving } if scope.place().is_some() => {
                 // References in a specification use the names of tasks as in marks, too, so that handlers can match
                 // objects with the objects that contain them.
                 let placed: Vec<(String, Document)> = wanted
@@ -168,7 +168,7 @@ impl<H: Handler> DynHandler for H {
                     .collect();
                 let wanted: Vec<Wanted<'_>> =
                     placed.iter().map(|(name, spec)| Wanted { name, spec }).collect();
-                let filter = Filter::Scope { wanted: &wanted, shared };
+                let filter = Filter::Scope { wanted: &wanted, shared, dissolving };
                 Handler::list(self, &Query { scope, filter, cx: query.cx }).await?
             }
             _ => Handler::list(self, query).await?,

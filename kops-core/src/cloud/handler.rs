@@ -75,7 +75,9 @@ pub trait Handler: Send + Sync + 'static {
     /// # Behavior
     /// - With [`Filter::Scope`]: every object owned by the scope, in any state except long gone; every object that
     ///   matches a selector; and, for named kinds, a foreign object with a requested name (as
-    ///   [`Owner::Other`](super::Owner::Other), with that name). Other objects are not needed.
+    ///   [`Owner::Other`](super::Owner::Other), with that name). Other objects are not needed. A foreign object that
+    ///   refers to one of the scope's keeps it from being deleted; so foreign parts that are deleted with it must not
+    ///   be returned, unless they have a requested name.
     /// - With [`Filter::Ids`]: these objects, regardless of their owner; those missing in the result are gone.
     /// - Reads all pages. Except for paging, the number of calls does not grow with the number of objects.
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<Resolved<Self>>>>;
@@ -248,6 +250,9 @@ pub enum Filter<'a> {
         wanted: &'a [Wanted<'a>],
         /// The selectors of the shared tasks of this kind.
         shared: &'a [&'a str],
+        /// Whether the graph is empty, so that everything of the scope is to go. Only then are
+        /// [dependents](super::Object::dependent) needed.
+        dissolving: bool,
     },
     /// These objects.
     Ids(&'a [String]),
@@ -256,7 +261,7 @@ pub enum Filter<'a> {
 impl<'a> Filter<'a> {
     /// The objects owned by the scope, those that match `shared`, and those with the names of `wanted` tasks.
     pub fn scope(wanted: &'a [Wanted<'a>], shared: &'a [&'a str]) -> Self {
-        Self::Scope { wanted, shared }
+        Self::Scope { wanted, shared, dissolving: false }
     }
 }
 

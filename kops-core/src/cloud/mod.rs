@@ -52,7 +52,7 @@ pub use lookup::{Lookup, lookup};
 pub use machines::{Machine, MachineState, Machines};
 pub use mark::Mark;
 pub use mark_tags::MarkTags;
-pub use names::{HASH_DIGITS, bare_domain, name_hash, shortened};
+pub use names::{HASH_DIGITS, bare_domain, is_in_domain, name_hash, shortened};
 pub use native::Native;
 pub(crate) use native::StandIn;
 pub use object::{Object, Outputs, Owner, State};

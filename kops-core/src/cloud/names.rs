@@ -51,3 +51,15 @@ pub fn shortened(name: &str, longest: usize) -> String {
 pub fn bare_domain(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
+
+/// Whether a name is a domain's, or ends in it.
+///
+/// ```
+/// use kops_core::cloud::is_in_domain;
+///
+/// assert!(is_in_domain("api.example.com", "Example.com."));
+/// assert!(!is_in_domain("api.another-example.com", "example.com"));
+/// ```
+pub fn is_in_domain(name: &str, domain: &str) -> bool {
+    crate::graph::in_domain(name, domain)
+}

@@ -33,6 +33,10 @@ pub struct Object<S> {
     pub aliases: Vec<String>,
     /// Whether it is marked as retained.
     pub retained: bool,
+    /// Who made it, if it is the scope's but no task's: a controller that runs on the scope's machines. Such a
+    /// *dependent* is deleted only together with everything else, see [`Filter::Scope`](super::Filter::Scope).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependent: Option<String>,
 }
 
 impl<S> Object<S> {
@@ -52,6 +56,7 @@ impl<S> Object<S> {
             outputs: Outputs::default(),
             aliases: Vec::new(),
             retained: false,
+            dependent: None,
         }
     }
 
@@ -72,6 +77,8 @@ impl<S> Object<S> {
         texts aliases;
         /// Sets whether it is marked as retained.
         set retained: bool;
+        /// Sets who made it, if it is no task's.
+        option dependent: String;
     }
 
     /// Adds an output.
@@ -97,6 +104,7 @@ impl<S> Object<S> {
             outputs: self.outputs,
             aliases: self.aliases,
             retained: self.retained,
+            dependent: self.dependent,
         }
     }
 

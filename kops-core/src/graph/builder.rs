@@ -8,8 +8,8 @@ use super::document::false_mark;
 use super::key::is_kind;
 use super::resource::{Output, Resource};
 use super::{
-    Document, Edge, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, TaskOptions, Wait, no_such_output,
-    outputs_in,
+    Document, Edge, Expectation, Id, Input, Key, Lifecycle, OutputRef, Task, TaskGraph, TaskOptions, Wait,
+    no_such_output, outputs_in,
 };
 use crate::{Error, Result};
 
@@ -96,6 +96,19 @@ impl GraphBuilder {
         handle
     }
 
+    /// Adds a shared object that is found by the first of several selectors that matches one: the zone of a domain, or
+    /// else that of its parent.
+    pub fn share_first<R: Resource>(
+        &mut self,
+        name: &str,
+        selectors: impl IntoIterator<Item = String>,
+    ) -> Handle<R> {
+        let mut selectors = selectors.into_iter();
+        let handle = self.share(name, selectors.next().unwrap_or_default());
+        self.option(&handle.key, |options| options.alternatives = selectors.collect());
+        handle
+    }
+
     /// Adds an object that exists already, found by `selector`, and is managed from now on. See
     /// [`Lifecycle::Adopted`].
     pub fn adopt<R: Resource>(&mut self, name: &str, spec: R, selector: impl Into<String>) -> Handle<R> {
@@ -113,6 +126,22 @@ impl GraphBuilder {
     /// afterwards.
     pub fn ignore<R: Resource>(&mut self, task: &Handle<R>, member: &str) {
         self.option(&task.key, |options| options.ignored.extend([member.to_owned()]));
+    }
+
+    /// Declares a fact about a shared object that the graph relies on: it is compared when planning, and the plan is
+    /// rejected if it differs.
+    pub fn expect<R: Resource>(&mut self, object: &Handle<R>, expectation: Expectation) {
+        self.option(&object.key, |options| {
+            // Several tasks may rely on the same fact for the same reason.
+            if !options.expectations.contains(&expectation) {
+                options.expectations.push(expectation);
+            }
+        });
+    }
+
+    /// Sets what names a shared object, such as a field of a specification: the message says so if it does not exist.
+    pub fn named_by<R: Resource>(&mut self, object: &Handle<R>, what: impl Into<String>) {
+        self.option(&object.key, |options| options.named_by = Some(what.into()));
     }
 
     fn option(&mut self, key: &Key, change: impl FnOnce(&mut TaskOptions)) {
@@ -197,6 +226,19 @@ impl GraphBuilder {
                     task.key
                 ));
             }
+            if !task.is_shared() && !task.options.expectations.is_empty() {
+                self.problems.push(format!(
+                    "{} is not shared: its specification says what it is, not `expect`",
+                    task.key
+                ));
+            }
+            let values = task.options.expectations.iter().filter_map(Expectation::value);
+            let unknown = values.flat_map(Document::outputs).filter(|it| !self.index.contains_key(&it.task));
+            self.problems.extend(
+                unknown.map(|it| {
+                    format!("{} is compared with {}, which is not in the graph", task.key, it.task)
+                }),
+            );
             if let Some(name) = false_mark(task.spec.as_value()) {
                 self.problems.push(format!("{}: no member may be called {name:?}", task.key));
             }
@@ -369,6 +411,19 @@ mod tests {
         assert_eq!(error.kind(), crate::ErrorKind::Invalid);
         let text = error.to_string();
         assert!(text.contains("Network/n") && text.contains("`share`"), "{text}");
+    }
+
+    #[test]
+    fn only_what_is_shared_is_compared_and_with_tasks_of_the_graph() {
+        let mut graph = TaskGraph::builder();
+        let network = graph.add("n", Network::default());
+        let theirs = graph.share::<Subnet>("theirs", "subnet-1");
+        let gone = Handle::<Network>::named("gone").id();
+        graph.expect(&network, Expectation::is("ipv6", &true, "x").unwrap());
+        graph.expect(&theirs, Expectation::is("network", &gone, "x").unwrap());
+        let error = graph.build().unwrap_err().to_string();
+        assert!(error.contains("Network/n is not shared"), "{error}");
+        assert!(error.contains("Subnet/theirs is compared with Network/gone"), "{error}");
     }
 
     #[test]

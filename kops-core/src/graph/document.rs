@@ -17,7 +17,7 @@ use crate::{Error, Result};
 /// show neither; [`get`](Self::get) returns plain members only; [`decode`](Self::decode) converts it back to the type
 /// of the specification, in which a secret is a [`Secret`](super::Secret). It serialises completely, including
 /// secrets.
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Document(Value);
 

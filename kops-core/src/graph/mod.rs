@@ -25,6 +25,7 @@
 
 mod builder;
 mod document;
+mod expectation;
 mod key;
 mod references;
 mod resource;
@@ -43,6 +44,8 @@ pub(crate) use builder::sort;
 pub use builder::{GraphBuilder, Handle};
 pub use document::Document;
 pub(crate) use document::{has_unknown, satisfied, shown};
+pub use expectation::{Expectation, Requirement};
+pub(crate) use expectation::{in_domain, plain};
 pub use key::Key;
 pub use references::{Reference, references};
 pub use resource::{At, Output, Resource};
@@ -90,6 +93,15 @@ pub struct TaskOptions {
     /// Fields of the specification that are not compared, see [`GraphBuilder::ignore`].
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub ignored: BTreeSet<String>,
+    /// Facts about a shared object that the graph relies on, see [`GraphBuilder::expect`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<Expectation>,
+    /// Further selectors of a shared object, see [`GraphBuilder::share_first`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
+    /// What names a shared object, for the message if it does not exist, see [`GraphBuilder::named_by`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub named_by: Option<String>,
 }
 
 impl TaskOptions {

@@ -39,7 +39,7 @@ impl FormerNames {
                 spec: task.spec.map_outputs(&change),
                 lifecycle: task.lifecycle.clone(),
                 edges: task.edges.iter().map(edge).collect(),
-                options: TaskOptions { former_name: None, ..task.options.clone() },
+                options: TaskOptions { former_name: None, expectations: Vec::new(), ..task.options.clone() },
             });
         }
         before.build()

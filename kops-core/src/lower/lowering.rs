@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Lowered, Lowerings};
 use crate::cloud::Scope;
-use crate::graph::{Document, Edge, GraphBuilder, Handle, Id, Input, Key, Lifecycle, Task, TaskGraph};
+use crate::graph::{
+    Document, Edge, Expectation, GraphBuilder, Handle, Id, Input, Key, Lifecycle, Task, TaskGraph,
+};
 use crate::resource::{Firewall, FirewallRules, Resource};
 use crate::{Error, ErrorKind, Result};
 
@@ -93,7 +95,11 @@ impl<'a, P> Lowering<'a, P> {
                 }
                 let key = Key::new(entry.native, task.key.name());
                 self.made(&key);
-                self.native.insert(Task::new(key, Document::default(), task.lifecycle.clone()));
+                let mut shared = Task::new(key, Document::default(), task.lifecycle.clone());
+                shared.options.expectations = Lowerings::expectations(task, entry);
+                shared.options.alternatives.clone_from(&task.options.alternatives);
+                shared.options.named_by.clone_from(&task.options.named_by);
+                self.native.insert(shared);
                 Ok(())
             }
             Some(entry) => (entry.lower)(task, self),
@@ -179,6 +185,18 @@ impl<'a, P> Lowering<'a, P> {
         let handle = Handle::named(name);
         self.made(handle.key());
         if self.native.contains(handle.key()) { handle } else { self.native.share(name, name) }
+    }
+
+    /// [`looked_up`](Self::looked_up), with what names the object, for the message if it does not exist.
+    pub fn looked_up_for<R: Resource>(&mut self, name: &str, named_by: &str) -> Handle<R> {
+        let handle = self.looked_up(name);
+        self.native.named_by(&handle, named_by);
+        handle
+    }
+
+    /// Declares a fact about a shared object that is compared when planning.
+    pub fn expect<R: Resource>(&mut self, object: &Handle<R>, expectation: Expectation) {
+        self.native.expect(object, expectation);
     }
 
     /// The names of the tasks of an agnostic kind, including shared ones.

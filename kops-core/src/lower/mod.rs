@@ -61,7 +61,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::cloud::{DynHandler, Scope, StandIn};
-use crate::graph::{Edge, Id, Input, Key, Lifecycle, OutputRef, Setting, Task, TaskGraph};
+use crate::graph::{Edge, Expectation, Id, Input, Key, Lifecycle, OutputRef, Setting, Task, TaskGraph};
 use crate::resource::{
     Address, DnsRecord, DnsZone, Firewall, FirewallRules, Identity, Instance, InstanceGroup, InternetGateway,
     LoadBalancer, NatGateway, Network, Resource, SshKey, Subnet, Volume,
@@ -292,6 +292,16 @@ impl<P> Lowerings<P> {
         formers.told(&native, origins, &before)
     }
 
+    /// What a graph relies on in a shared object, in the names of the native kind.
+    fn expectations(agnostic: &Task, entry: &LoweringEntry<P>) -> Vec<Expectation> {
+        let renamed = |expectation: &Expectation| {
+            let mut names = entry.member_names.iter().chain(entry.output_names);
+            let name = names.find(|(name, _)| *name == expectation.fact).map(|(_, name)| *name);
+            Expectation { fact: name.unwrap_or(&expectation.fact).to_owned(), ..expectation.clone() }
+        };
+        agnostic.options.expectations.iter().map(renamed).collect()
+    }
+
     /// Rejects references to outputs of agnostic tasks that are implicit on this cloud.
     fn needs_no_implicit(&self, task: &Task, kinds: &HashSet<&str>) -> Result<()> {
         if !kinds.contains(task.key.kind()) {
@@ -365,7 +375,12 @@ impl<P> Lowerings<P> {
 
     /// The task with its references converted to native tasks.
     fn redirected(&self, task: &Task, graph: &TaskGraph) -> Task {
-        Task { spec: task.spec.map_outputs(&|output| self.redirect(output, graph)), ..task.clone() }
+        let change = |output| self.redirect(output, graph);
+        let mut task = Task { spec: task.spec.map_outputs(&change), ..task.clone() };
+        for expectation in &mut task.options.expectations {
+            *expectation = expectation.map(|value| value.map_outputs(&change));
+        }
+        task
     }
 
     fn redirect(&self, output: OutputRef, graph: &TaskGraph) -> OutputRef {

@@ -18,7 +18,7 @@ use crate::cloud::Native;
 use crate::cloud::{Class, Cloud, DynHandler, Mutability, Observed, Owner, Scope, State};
 use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph, satisfied};
 use crate::resource::Output;
-use crate::{Error, GraphOutputs, Result, Snapshot};
+use crate::{Error, ErrorKind, GraphOutputs, Result, Snapshot};
 
 use super::compare::{differences, members};
 use super::fingerprint::{Decided, Effect, Orders, effect};
@@ -50,7 +50,12 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
             planner.problems.push(error);
         }
     }
+    let unmet = super::expect::unmet(&graph, &planner.outputs);
+    planner.problems.extend(unmet);
     planner.prune(&graph, &pruning);
+    if graph.is_empty() {
+        planner.refuse_if_in_use();
+    }
     planner.warn_of_left_out();
     if !planner.problems.is_empty() {
         return Err(Error::from_many(planner.problems));
@@ -154,13 +159,17 @@ struct Planner<'a> {
 }
 
 /// The known outputs of a task.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     object: &'a Arc<Observed>,
     volatile: &'static [&'static str],
 }
 
-impl Known<'_> {
-    fn get(&self, output: &str) -> Option<Value> {
+impl<'a> Known<'a> {
+    pub(super) fn object(&self) -> &'a Observed {
+        self.object
+    }
+
+    pub(super) fn get(&self, output: &str) -> Option<Value> {
         if self.volatile.contains(&output) {
             return None;
         }
@@ -218,7 +227,7 @@ impl<'a> Planner<'a> {
     fn decide(&mut self, task: &'a Task) -> Result<()> {
         let handler = require_handler(self.cloud, &task.key)?;
         if let Lifecycle::Shared { selector } = &task.lifecycle {
-            let object = self.shared(&task.key, selector)?;
+            let object = self.first_shared(task, selector)?;
             self.settle(task, None, Some(object), Note::default(), BTreeSet::new(), Vec::new());
             self.outputs.insert(task.key.clone(), Known { object, volatile: &[] });
             return Ok(());
@@ -333,6 +342,32 @@ impl<'a> Planner<'a> {
         self.notes.push(note);
     }
 
+    /// The object of the first selector that matches one.
+    fn first_shared(&self, task: &Task, selector: &str) -> Result<&'a Arc<Observed>> {
+        let further = task.options.alternatives.iter().map(String::as_str);
+        let selectors: Vec<_> = std::iter::once(selector).chain(further).collect();
+        for selector in &selectors {
+            match self.shared(&task.key, selector) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                found => return found,
+            }
+        }
+        let named_by = match &task.options.named_by {
+            Some(what) => format!(", which is named by {what}"),
+            None => String::new(),
+        };
+        if let [selector] = selectors[..] {
+            let kind = task.key.kind();
+            return Err(Error::not_found(format!("there is no {kind} {selector:?}{named_by}"))
+                .with_task(&task.key)
+                .with_hint("check its name or identifier, the region and the account"));
+        }
+        let tried = selectors.iter().map(|it| format!("{it:?}")).collect::<Vec<_>>().join(", ");
+        Err(Error::not_found(format!("there is no {} of these: {tried}{named_by}", task.key.kind()))
+            .with_task(&task.key)
+            .with_hint("create one of them, or specify another"))
+    }
+
     fn shared(&self, key: &Key, selector: &str) -> Result<&'a Arc<Observed>> {
         let mut meant = self
             .snapshot
@@ -341,9 +376,7 @@ impl<'a> Planner<'a> {
             .filter(|it| it.object.state.is_live() && it.object.matches(selector));
         match (meant.next(), meant.next()) {
             (Some(object), None) => Ok(object),
-            (None, _) => Err(Error::not_found(format!("there is no {} {selector:?}", key.kind()))
-                .with_task(key)
-                .with_hint("check its name or identifier, the region and the account")),
+            (None, _) => Err(Error::not_found(format!("there is no {} {selector:?}", key.kind()))),
             (Some(one), Some(other)) => Err(Error::invalid(format!(
                 "{selector:?} matches more than one {}: {} and {}",
                 key.kind(),
@@ -358,7 +391,7 @@ impl<'a> Planner<'a> {
     fn refuse_taken_name(&self, task: &Task) -> Result<()> {
         match self.taken.get(&task.key) {
             Some(object) => Err(Error::new(
-                crate::ErrorKind::AlreadyExists,
+                ErrorKind::AlreadyExists,
                 format!("{} exists, but is not owned by this scope", object.object.id),
             )
             .with_task(&task.key)
@@ -401,7 +434,10 @@ impl<'a> Planner<'a> {
             } else {
                 "no longer in the graph"
             };
-            let reason = (!graph.is_empty()).then(|| reason.to_owned());
+            let reason = match &observed.object.dependent {
+                Some(maker) => Some(format!("made by {maker}")),
+                None => (!graph.is_empty()).then(|| reason.to_owned()),
+            };
             // Leftovers of an interrupted run are deleted even without pruning, because no graph contains them.
             if *pruning == Pruning::None && !duplicate {
                 let id = Some(observed.object.id.clone());
@@ -427,6 +463,32 @@ impl<'a> Planner<'a> {
                 dying: Vec::new(),
             });
             self.notes.push(Note { reason, ..Note::default() });
+        }
+    }
+
+    /// Rejects the deletion of everything if objects of others still use some of it: the cloud would refuse it, too, but
+    /// only after a while.
+    fn refuse_if_in_use(&mut self) {
+        let deleted: HashSet<(&str, &str)> = self
+            .decisions
+            .iter()
+            .filter(|decision| decision.action == Some(Action::Delete))
+            .filter_map(|decision| Some((decision.key.kind(), decision.object?.object.id.as_str())))
+            .collect();
+        let foreign = self.snapshot.iter().filter(|(_, it)| it.object.owner == Owner::Other);
+        for (kind, user) in foreign.filter(|(_, it)| it.object.state.is_live()) {
+            let used = user.references.iter().find(|it| deleted.contains(&(it.kind, it.id.as_str())));
+            if let Some(used) = used {
+                let name = user.object.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
+                let message = format!(
+                    "{kind} {}{name} uses {} {}, and is not owned by this scope",
+                    user.object.id, used.kind, used.id
+                );
+                self.problems.push(
+                    Error::new(ErrorKind::DependencyViolation, message)
+                        .with_hint("delete it, or move it elsewhere, and try again"),
+                );
+            }
         }
     }
 

@@ -17,10 +17,13 @@
 //! The serialised form is redacted. What applying needs in addition (the graph, the snapshot and the ordered steps)
 //! stays with the plan in memory and is never serialised. Another process reads a [`SavedPlan`], and applies it,
 //! together with the graph, with [`Engine::apply_saved`](crate::Engine::apply_saved), which plans again and compares.
+//! The member `digest` of the serialised form is a digest of all others, so that an edited plan is rejected when it is
+//! read.
 
 mod compare;
 mod diverge;
 mod draw;
+mod expect;
 mod fingerprint;
 mod graph_outputs;
 mod make;
@@ -274,6 +277,6 @@ impl fmt::Display for Plan {
 
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.content().serialize(serializer)
+        self.content().seal(serializer)
     }
 }

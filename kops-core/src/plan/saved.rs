@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::Value;
 
 use super::{Change, FORMAT, Plan, Pruning, Summary, TextOptions};
 use crate::cloud::Scope;
+use crate::digest::Hasher;
 use crate::graph::Key;
 use crate::{Error, Result};
 
@@ -45,10 +46,40 @@ impl Plan {
     }
 }
 
+/// The member with the digest of all others.
+const DIGEST: &str = "digest";
+
+/// The digest of a serialised plan, without its own: it depends on the content, not on the order of members or on
+/// spaces.
+fn digest(document: &Value) -> String {
+    let mut hasher = Hasher::default();
+    hasher.document(document);
+    hasher.finish()
+}
+
+/// The content, with its digest.
+#[derive(Serialize)]
+struct Sealed<'a> {
+    #[serde(flatten)]
+    content: &'a Content<'a>,
+    digest: String,
+}
+
+impl Content<'_> {
+    /// Serialises the content, sealed with its digest.
+    pub(super) fn seal<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let document = serde_json::to_value(self).map_err(ser::Error::custom)?;
+        Sealed { content: self, digest: digest(&document) }.serialize(serializer)
+    }
+}
+
 /// A plan that was serialised and read back by a reviewer or the process that applies it.
 ///
 /// It contains everything that the [`Plan`] shows, and is applied with
-/// [`Engine::apply_saved`](crate::Engine::apply_saved). Reading an unknown [format](FORMAT) fails.
+/// [`Engine::apply_saved`](crate::Engine::apply_saved). Reading an unknown [format](FORMAT) fails, and so does reading
+/// a plan that was edited or truncated: the member `digest` is a digest of all others. It is not a signature: whoever
+/// edits a plan on purpose can compute another digest, but the engine only applies a plan that shows the same changes
+/// as its own.
 ///
 /// ```
 /// # #[cfg(feature = "testing")]
@@ -80,8 +111,7 @@ impl Plan {
 /// # #[cfg(not(feature = "testing"))]
 /// # fn main() {}
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SavedPlan(Content<'static>);
 
 impl From<&Plan> for SavedPlan {
@@ -103,14 +133,30 @@ impl From<&Plan> for SavedPlan {
     }
 }
 
+impl Serialize for SavedPlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.seal(serializer)
+    }
+}
+
 impl<'de> Deserialize<'de> for SavedPlan {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // First the format, because everything else may differ in other formats.
-        let document = Value::deserialize(deserializer)?;
+        let mut document = Value::deserialize(deserializer)?;
         let format = document.get("format").and_then(Value::as_str).unwrap_or_default();
         require_format(format).map_err(de::Error::custom)?;
+        let sealed = document.as_object_mut().and_then(|members| members.remove(DIGEST));
+        require_unedited(sealed.as_ref(), &document).map_err(de::Error::custom)?;
         Content::deserialize(document).map(Self).map_err(de::Error::custom)
     }
+}
+
+fn require_unedited(sealed: Option<&Value>, document: &Value) -> Result<()> {
+    if sealed.and_then(Value::as_str).is_some_and(|sealed| sealed == digest(document)) {
+        return Ok(());
+    }
+    Err(Error::invalid("the plan was edited, or is incomplete: its content does not match its digest")
+        .with_hint("change the specification instead of the plan, and plan again"))
 }
 
 fn require_format(format: &str) -> Result<()> {
@@ -172,6 +218,16 @@ impl SavedPlan {
         &self.0.warnings
     }
 
+    /// Whether the plan shows the same changes as a current one, except for what may differ between plans with one
+    /// fingerprint: what is waited for, and the text of a cloud's failure.
+    pub(crate) fn shows(&self, now: &Plan) -> bool {
+        let plain = |change: &Change| Change { reason: None, waits_for: Vec::new(), ..change.clone() };
+        let same = |shown: &[Change], now: &[Change]| shown.iter().map(plain).eq(now.iter().map(plain));
+        self.summary() == now.summary
+            && same(self.changes(), &now.changes)
+            && same(self.deferred(), &now.deferred)
+    }
+
     /// Whether nothing is changed. Objects may still be [pending](Self::pending).
     pub fn is_empty(&self) -> bool {
         self.0.changes.is_empty()
@@ -201,5 +257,45 @@ impl SavedPlan {
 impl fmt::Display for SavedPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text(TextOptions::default()))
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::graph::TaskGraph;
+    use crate::plan::Action;
+    use crate::resource::Network;
+    use crate::testing::MemoryCloud;
+    use crate::{Engine, ErrorKind};
+
+    /// Somebody edits the changes and computes the digest of the edited plan; the fingerprint remains.
+    #[tokio::test]
+    async fn a_forged_plan_is_not_applied() {
+        let engine = Engine::new(Arc::new(MemoryCloud::new()), Scope::new("shop"));
+        let mut graph = TaskGraph::builder();
+        graph.add("main", Network::new(["10.0.0.0/16".parse().unwrap()]));
+        let graph = graph.build().unwrap();
+        let plan = engine.plan(&graph).await.unwrap();
+        let forge = |edit: &dyn Fn(&mut Content<'static>)| {
+            let mut saved = plan.saved();
+            edit(&mut saved.0);
+            let text = serde_json::to_string(&saved).unwrap();
+            serde_json::from_str::<SavedPlan>(&text).unwrap()
+        };
+        let forged = [
+            forge(&|it| it.changes = Cow::Owned(Vec::new())),
+            forge(&|it| it.changes.to_mut()[0].fields.clear()),
+            forge(&|it| it.changes.to_mut()[0].action = Action::Update),
+            forge(&|it| it.summary.create = 0),
+        ];
+        for forged in &forged {
+            let error = engine.apply_saved(forged, &graph).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+            assert!(error.to_string().contains("does not show the changes"), "{error}");
+        }
+        engine.apply_saved(&forge(&|_| ()), &graph).await.unwrap().into_result().unwrap();
     }
 }

@@ -13,6 +13,9 @@ use serde_json::Value;
 
 use crate::site::{self, Host};
 
+/// An edit of a document, and its name.
+type Edit = (&'static str, fn(&mut Value));
+
 /// A process of its own: nothing in it is shared with another but the file of the cloud.
 fn process(file: &Path) -> (MemoryCloud, Engine) {
     let cloud = MemoryCloud::builder().kind::<Host>().file(file).build();
@@ -104,4 +107,34 @@ async fn an_unknown_format_is_refused_whatever_else_it_says() {
     assert!(error.contains("\"kops.plan/v7\"") && error.contains(FORMAT), "{error}");
     let error = serde_json::from_value::<SavedPlan>(Value::default()).unwrap_err().to_string();
     assert!(error.contains(FORMAT), "{error}");
+}
+
+/// Whatever a reviewer was shown is what was planned, or it cannot be read.
+#[tokio::test]
+async fn an_edited_plan_is_refused_when_it_is_read() {
+    let engine = site::engine(&site::cloud(), Scope::new("shop"));
+    let plan = engine.plan(&graph()).await.unwrap();
+    let document = serde_json::to_value(&plan).unwrap();
+    // Written anew, with other spaces and another order of members, it is the same.
+    let members = document.as_object().unwrap().iter().rev();
+    let reversed: Vec<String> = members
+        .map(|(name, value)| format!("{name:?} :\n{}", serde_json::to_string_pretty(value).unwrap()))
+        .collect();
+    let saved: SavedPlan = serde_json::from_str(&format!("{{{}}}", reversed.join(",\n"))).unwrap();
+    assert_eq!(saved, plan.saved());
+
+    let edits: [Edit; 5] = [
+        ("an action", |plan| plan["changes"][0]["action"] = "update".into()),
+        ("a change less", |plan| drop(plan["changes"].as_array_mut().unwrap().pop())),
+        ("the summary", |plan| plan["summary"]["create"] = 0.into()),
+        ("no fields", |plan| drop(plan["changes"][0].as_object_mut().unwrap().remove("fields"))),
+        ("no digest", |plan| drop(plan.as_object_mut().unwrap().remove("digest"))),
+    ];
+    for (name, edit) in edits {
+        let mut edited = document.clone();
+        edit(&mut edited);
+        assert_ne!(edited, document, "{name}");
+        let error = serde_json::from_value::<SavedPlan>(edited).unwrap_err().to_string();
+        assert!(error.contains("was edited") && error.contains("plan again"), "{name}: {error}");
+    }
 }

@@ -104,7 +104,7 @@ async fn what_the_schema_does_not_know_is_found() {
         object.unwrap_or_else(|| panic!("{place} is no object")).insert("new".to_owned(), json!(1));
         assert!(!problems(&plan).is_empty(), "a new member of {place:?} goes unnoticed");
     }
-    for member in ["fingerprint", "pending", "pruning"] {
+    for member in ["fingerprint", "pending", "pruning", "digest"] {
         let mut plan = plan.clone();
         plan.as_object_mut().unwrap().remove(member);
         assert!(!problems(&plan).is_empty(), "{member} is missing");

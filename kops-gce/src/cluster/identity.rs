@@ -10,8 +10,8 @@
 //! | nodes | `compute.viewer` | describing themselves |
 //! | bastions | none | |
 //!
-//! Machines that read a state store in Cloud Storage may read the objects of their cluster there, by a
-//! condition on the objects' names.
+//! In a state store in Cloud Storage, control planes read the objects of their cluster and write what they agree upon,
+//! and nodes read what is for nodes and write their own status, by conditions on the objects' names.
 
 use kops_cluster::extensions::{ClusterIdentity, MachineRole};
 use kops_core::cloud::Scope;
@@ -25,11 +25,7 @@ use crate::kinds::Condition;
 pub(crate) fn roles(spec: &Identity, scope: &Scope) -> Result<Vec<(&'static str, Option<Condition>)>> {
     let Some(identity) = spec.extensions.get::<ClusterIdentity>()? else { return Ok(Vec::new()) };
     let mut roles: Vec<_> = roles_of(identity.role).iter().map(|role| (*role, None)).collect();
-    if identity.role != MachineRole::Bastion
-        && let Some(condition) = store(identity.state_store.as_deref(), scope.name())?
-    {
-        roles.push(("roles/storage.objectViewer", Some(condition)));
-    }
+    roles.extend(store(identity.role, identity.state_store.as_deref(), scope.name())?);
     Ok(roles)
 }
 
@@ -47,9 +43,20 @@ fn roles_of(role: MachineRole) -> &'static [&'static str] {
     }
 }
 
-/// The condition that an object belongs to the cluster in its state store; `None` for other stores.
-fn store(url: Option<&str>, cluster: &str) -> Result<Option<Condition>> {
-    let Some(place) = url.and_then(|url| url.strip_prefix("gs://")) else { return Ok(None) };
+/// Reads objects; and lists those of a bucket that a condition allows.
+const VIEWER: &str = "roles/storage.objectViewer";
+/// Writes and deletes objects. (There is no role that replaces objects without deleting others: Cloud Storage has one
+/// permission for both.)
+const USER: &str = "roles/storage.objectUser";
+
+/// What a role's machines may do with the cluster's objects in its state store, by the objects' names; nothing for other
+/// stores. Control planes read everything and list; nodes read what is for nodes, and do not list.
+fn store(
+    role: MachineRole,
+    url: Option<&str>,
+    cluster: &str,
+) -> Result<Vec<(&'static str, Option<Condition>)>> {
+    let Some(place) = url.and_then(|url| url.strip_prefix("gs://")) else { return Ok(Vec::new()) };
     let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
     if bucket.is_empty() {
         return Err(Error::invalid(format!("the state store gs://{place} has no bucket"))
@@ -60,13 +67,33 @@ fn store(url: Option<&str>, cluster: &str) -> Result<Option<Condition>> {
     if [bucket, prefix].iter().any(|text| text.contains(['"', '\\'])) {
         return Err(Error::invalid(format!("the state store gs://{place} has quotes in its name")));
     }
-    Ok(Some(Condition {
-        title: "state of the cluster".to_owned(),
-        expression: format!(
-            "resource.name.startsWith(\"projects/_/buckets/{bucket}/objects/{prefix}/\") || \
-             resource.name == \"projects/_/buckets/{bucket}\""
-        ),
-    }))
+    let bucket = format!("projects/_/buckets/{bucket}");
+    let within = |paths: &[&str]| -> Vec<String> {
+        let object = |path: &&str| format!("resource.name.startsWith(\"{bucket}/objects/{prefix}/{path}\")");
+        paths.iter().map(object).collect()
+    };
+    let granted = |role, title: &str, parts: Vec<String>| {
+        (role, Some(Condition { title: title.to_owned(), expression: parts.join(" || ") }))
+    };
+    Ok(match role {
+        MachineRole::ControlPlane => {
+            let mut read = within(&[""]);
+            read.push(format!("resource.name == \"{bucket}\""));
+            vec![
+                granted(VIEWER, "state of the cluster", read),
+                granted(
+                    USER,
+                    "state of the control plane",
+                    within(&["backups/", "control-plane/", "join/", "machines/"]),
+                ),
+            ]
+        }
+        MachineRole::Node => vec![
+            granted(VIEWER, "state for nodes", within(&["igconfig/node/", "join/nodes", "kops-node/"])),
+            granted(USER, "status of nodes", within(&["machines/"])),
+        ],
+        MachineRole::Bastion => Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -75,10 +102,28 @@ mod tests {
 
     #[test]
     fn a_store_elsewhere_needs_no_role() {
-        assert_eq!(store(Some("s3://b/c"), "c").unwrap(), None);
-        assert_eq!(store(None, "c").unwrap(), None);
-        assert!(store(Some("gs://"), "c").is_err());
-        let condition = store(Some("gs://b/p/c.example.com"), "c.example.com").unwrap().unwrap();
-        assert!(condition.expression.contains("buckets/b/objects/p/c.example.com/"), "{condition:?}");
+        let role = MachineRole::ControlPlane;
+        assert!(store(role, Some("s3://b/c"), "c").unwrap().is_empty());
+        assert!(store(role, None, "c").unwrap().is_empty());
+        assert!(store(role, Some("gs://"), "c").is_err());
+        let roles = store(role, Some("gs://b/p/c.example.com"), "c.example.com").unwrap();
+        let expression = &roles[0].1.as_ref().unwrap().expression;
+        assert!(expression.contains("buckets/b/objects/p/c.example.com/\""), "{expression}");
+    }
+
+    #[test]
+    fn a_node_reads_no_keys_and_lists_nothing() {
+        let roles = store(MachineRole::Node, Some("gs://b/c"), "c").unwrap();
+        let [(VIEWER, Some(read)), (USER, Some(write))] = roles.as_slice() else { panic!("{roles:?}") };
+        assert_eq!(
+            read.expression,
+            "resource.name.startsWith(\"projects/_/buckets/b/objects/c/igconfig/node/\") || \
+             resource.name.startsWith(\"projects/_/buckets/b/objects/c/join/nodes\") || \
+             resource.name.startsWith(\"projects/_/buckets/b/objects/c/kops-node/\")"
+        );
+        assert_eq!(
+            write.expression,
+            "resource.name.startsWith(\"projects/_/buckets/b/objects/c/machines/\")"
+        );
     }
 }

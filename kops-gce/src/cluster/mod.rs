@@ -2,9 +2,10 @@
 
 mod dialect;
 pub(crate) mod identity;
+mod machines;
 
-use kops_cluster::ClusterCloud;
-use kops_cluster::cloud::Dialect;
+use kops_cluster::cloud::{Dialect, NodeFacts};
+use kops_cluster::{Cluster, ClusterCloud, Problems};
 
 use crate::Gce;
 
@@ -13,5 +14,9 @@ pub use dialect::GceDialect;
 impl ClusterCloud for Gce {
     fn dialect(&self) -> &dyn Dialect {
         &GceDialect
+    }
+
+    fn node_facts(&self, cluster: &Cluster) -> Result<NodeFacts, Problems> {
+        machines::facts(self.project(), cluster)
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
     if leaves::refresh(host, &[&facts, &me.address])? {
         reporter.event("certificates are made anew: names, addresses or authorities have changed");
     }
-    hosts::write(host, &names(bundle, &records(boot)?))?;
+    hosts::write(host, &names(bundle, &records(boot)?, &[]))?;
     kubeadm.certificates()?;
     leaves::forget_kubeconfigs(host)?;
     kubeadm.phase(&["kubeconfig", "all"], Some("cluster"))?;
@@ -79,7 +79,9 @@ pub(super) fn finish(
     kubeadm.phase(&["kubelet-finalize", "all"], Some("cluster"))?;
     leaves::trust_all(boot.host)?;
     kubeadm.phase(&["mark-control-plane"], Some("cluster"))?;
-    once::work(boot.bundle, kubeadm, api, &mut |it| reporter.event(it))
+    once::work(boot.bundle, kubeadm, api, &mut |it| reporter.event(it))?;
+    // Its timer would let those who wait to join wait for another minute.
+    boot.host.must(["systemctl", "--no-block", "start", "kops-keeper.service"]).map(drop)
 }
 
 /// Mounts the volume. Without a device it must be mounted already: an unmounted directory would pass for an empty disk.
@@ -247,7 +249,7 @@ impl Environment for Here<'_, '_, '_> {
         if records.is_empty() {
             return Ok(()); // the store is away: what is written stays
         }
-        hosts::write(self.boot.host, &names(self.boot.bundle, records)).map(drop)
+        hosts::write(self.boot.host, &names(self.boot.bundle, records, &[])).map(drop)
     }
 
     fn restore(&mut self, snapshot: &str) -> Result<()> {

@@ -1,9 +1,11 @@
 //! `kops-node boot`: makes of the machine what its bundle says, at every boot, again and again until it succeeds.
 //!
 //! Every step compares before it changes, so the whole of it runs each time. What fails is tried again after 30 s, then
-//! twice as long up to five minutes, for ever: a store that is back, a role that works at last, a package mirror that is
-//! repaired need nobody who logs in.
+//! twice as long up to five minutes, for ever; what waits for a store, a role or another machine, after five seconds up to
+//! one minute. So a store that is back, a role that works at last, a package mirror that is repaired need nobody who logs
+//! in.
 
+pub mod api;
 pub(crate) mod control_plane;
 pub mod node;
 pub(crate) mod once;
@@ -26,7 +28,9 @@ use crate::world::World;
 pub use once::due;
 
 /// The first pause after a failure, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(5));
+const FAILED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(5));
+/// The same while the machine waits for others.
+const WAITING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(1));
 
 /// What a boot works with.
 #[derive(Debug)]
@@ -46,7 +50,7 @@ pub struct Boot<'a> {
 impl Boot<'_> {
     /// Boots until it succeeds.
     pub fn run(&self, reporter: &mut Reporter<'_>) {
-        let mut pause = PAUSES.0;
+        let mut pause = Duration::ZERO;
         loop {
             reporter.status.attempts += 1;
             match self.attempt(reporter) {
@@ -55,15 +59,17 @@ impl Boot<'_> {
                     return;
                 }
                 Err(e) => {
-                    let state = match e.kind() {
-                        ErrorKind::Waiting | ErrorKind::Denied | ErrorKind::Unreachable => State::Waiting,
-                        _ => State::Failed,
+                    let (state, (first, longest)) = match e.kind() {
+                        ErrorKind::Waiting | ErrorKind::Denied | ErrorKind::Unreachable => {
+                            (State::Waiting, WAITING)
+                        }
+                        _ => (State::Failed, FAILED),
                     };
+                    pause = (2 * pause).clamp(first, longest);
                     reporter.enter(state, &format!("{e}; trying again in {} s", pause.as_secs()));
                 }
             }
             self.clock.sleep(pause);
-            pause = (2 * pause).min(PAUSES.1);
         }
     }
 
@@ -101,11 +107,11 @@ fn check(host: &dyn Host, bundle: &Bundle) -> Result<()> {
 }
 
 /// The names in `/etc/hosts`. On control planes those of the API lead to the machine itself: no hairpin through a
-/// balancer, and no dependence on its health.
-pub fn names(bundle: &Bundle, records: &[(String, Record)]) -> Vec<(String, String)> {
+/// balancer, and no dependence on its health. On nodes it leads to the balancer, unless it is published.
+pub fn names(bundle: &Bundle, records: &[(String, Record)], balancer: &[String]) -> Vec<(String, String)> {
     let api = std::iter::once(&bundle.api.name).chain(&bundle.api.aliases);
     match bundle.role {
-        Role::Node => bundle.api.balancer.iter().map(|it| (it.clone(), bundle.api.name.clone())).collect(),
+        Role::Node => balancer.iter().map(|it| (it.clone(), bundle.api.name.clone())).collect(),
         Role::ControlPlane => {
             let mut all: Vec<_> = api.map(|it| ("127.0.0.1".to_owned(), it.clone())).collect();
             for peer in bundle.etcd.first().iter().flat_map(|it| &it.members) {

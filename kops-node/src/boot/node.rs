@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Boot, names};
+use super::{Boot, api, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kubeadm::Kubeadm;
 use crate::machine::{Command, WORK, hosts};
@@ -42,7 +42,8 @@ impl Join {
 }
 
 pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
-    hosts::write(boot.host, &names(boot.bundle, &[]))?;
+    let balancer = api::addresses(boot.host, boot.bundle)?;
+    hosts::write(boot.host, &names(boot.bundle, &[], &balancer))?;
     boot.host.must(["systemctl", "enable", "kubelet"])?;
     if boot.host.read(KUBELET_CONF)?.is_some() {
         if expired(boot)? {

@@ -38,6 +38,11 @@ pub(crate) fn work(
     kubeadm.phase(&["upload-config", "all"], Some("cluster"))
 }
 
+/// Whether the cluster has its configuration, which nodes read when they join.
+pub(crate) fn begun(api: &Api) -> Result<bool> {
+    Ok(api.read(CONFIG)?.is_some())
+}
+
 /// Whether the once-only work is due: at the beginning, and after an upgrade when every control plane runs at least this
 /// version, since new nodes read it.
 pub fn due(current: Option<&str>, mine: &str, control_planes: &[String], members: usize) -> bool {

@@ -130,11 +130,9 @@ pub struct Backup {
 }
 
 /// What the keeper does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Keep {
-    /// The groups whose machines may join as nodes.
-    pub groups: Vec<String>,
     /// Renew certificates this many days before they expire.
     pub renew_days: u32,
 }

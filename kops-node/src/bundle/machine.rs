@@ -40,7 +40,7 @@ pub struct Repository {
     pub format: RepositoryFormat,
     /// Its URL, for example `https://pkgs.k8s.io/core:/stable:/v1.34/deb/`.
     pub url: String,
-    /// The public key that signs it, ASCII-armoured.
+    /// The public key that signs it, ASCII-armoured, or the `https://` URL where it is.
     pub key: String,
 }
 
@@ -63,11 +63,11 @@ pub struct Package {
     /// The beginning of its version, for example `1.34.4-`; none takes the newest and leaves what is installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// A program that it brings. If it is on the path, and says a version that contains `says` when called with
-    /// `--version`, the package is not needed.
+    /// A program that it brings. If it is on the path, and names the version `says` when it is asked (`--version`;
+    /// kubeadm and kubectl: `version`), the package is not needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
-    /// What that program must say.
+    /// The version that the program must name, for example `v1.34.4`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
 }

@@ -10,15 +10,15 @@
 
 mod cloud;
 mod cluster;
+mod groups;
 mod machine;
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use cloud::{Aws, Azure, Cloud, Gce, OpenStack, Store};
 pub use cluster::{Api, Backup, Etcd, Keep, Keyset, Kubeadm, KubeadmFile, Volume};
+pub use groups::{Group, Groups};
 pub use machine::{
     Archive, Containerd, Content, Download, File, Hook, Kubelet, Machine, Mount, Package, Repository,
     RepositoryFormat, Unit,
@@ -74,9 +74,6 @@ pub struct Bundle {
     /// What the keeper needs to know: control planes only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
-    /// Labels that the keeper gives to the Nodes of each group, for those that a kubelet may not set itself.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub node_labels: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// Why a bundle cannot be used.

@@ -108,6 +108,16 @@ struct Stored {
     restore: Option<String>,
 }
 
+/// What came of one look.
+enum Turn {
+    /// A step was done: the next may be due at once.
+    Acted,
+    /// Nothing to do yet.
+    Waits,
+    /// The member serves, or an operator is needed.
+    Over(Result<()>),
+}
+
 /// All that was seen in one look.
 struct Look {
     records: Vec<(String, Record)>,
@@ -143,31 +153,30 @@ impl Runner<'_> {
         let mut silent_since = self.clock.elapsed();
         let mut last = String::new();
         loop {
-            let done = self.turn(env, &mut silent_since, &mut last);
-            match done {
-                Ok(Some(result)) => return result,
-                Ok(None) => {}
+            match self.turn(env, &mut silent_since, &mut last) {
+                Ok(Turn::Over(result)) => return result,
+                Ok(Turn::Acted) => {}
+                Ok(Turn::Waits) => self.clock.sleep(PAUSE),
                 Err(e) => {
                     let text = e.to_string();
                     if text != last {
                         env.event(&text);
                         last = text;
                     }
+                    self.clock.sleep(PAUSE);
                 }
             }
-            self.clock.sleep(PAUSE);
         }
     }
 
-    /// One look, one step. Some when it is over.
+    /// One look, one step.
     fn turn(
         &self,
         env: &mut dyn Environment,
         silent_since: &mut Duration,
         last: &mut String,
-    ) -> Result<Option<Result<()>>> {
+    ) -> Result<Turn> {
         let look = self.look(env)?;
-        env.names(&look.records)?;
         if self.predecessor.as_ref().is_some_and(|it| connects(&format!("{it}:{}", self.etcd.peer_port))) {
             *silent_since = self.clock.elapsed();
         }
@@ -191,16 +200,21 @@ impl Runner<'_> {
             restore: look.restore.as_deref(),
         });
         let text = told(row, &step);
-        if text != *last {
+        let new = text != *last;
+        if new {
             env.event(&text);
             *last = text;
         }
         match step {
-            Step::Stop(why) => return Ok(Some(Err(Error::waiting("starting etcd", why.to_string())))),
-            Step::Serve => return Ok(Some(Ok(()))),
-            step => self.act(step, &look, env)?,
+            Step::Stop(why) => Ok(Turn::Over(Err(Error::waiting("starting etcd", why.to_string())))),
+            Step::Serve => Ok(Turn::Over(Ok(()))),
+            Step::Wait(_) => Ok(Turn::Waits),
+            step => {
+                self.act(step, &look, env)?;
+                // The same step again: what it did is not seen yet.
+                Ok(if new { Turn::Acted } else { Turn::Waits })
+            }
         }
-        Ok(None)
     }
 
     fn look(&self, env: &mut dyn Environment) -> Result<Look> {
@@ -225,6 +239,7 @@ impl Runner<'_> {
             memory.marker = Some(cluster);
             memory.write(self.host, &self.etcd.name)?;
         }
+        env.names(&records)?; // before anybody is called by name
         let started = env.started()?;
         let others: Vec<&str> = if reached {
             // A name that nobody has written down costs five seconds of DNS.

@@ -8,6 +8,8 @@
 //!
 //! ```
 //! use kops_node::joining::{CLIENT_SIGNER, Doubt, Machine, Node, Request, Verdict, judge};
+//! use kops_node::bundle::{Group, Groups, Role};
+//! use std::collections::BTreeMap;
 //! use std::time::Duration;
 //!
 //! let set = |it: &[&str]| it.iter().map(|it| (*it).to_owned()).collect();
@@ -26,7 +28,8 @@
 //!     addresses: set(&["10.0.0.5"]),
 //!     age: Some(Duration::from_secs(90)),
 //! };
-//! let groups = ["nodes".to_owned()];
+//! let nodes = Group { role: Role::Node, labels: BTreeMap::new() };
+//! let groups = Groups { groups: BTreeMap::from([("nodes".to_owned(), nodes)]) };
 //! assert_eq!(judge(&request, &[machine.clone()], &groups, Node::Absent), Verdict::Approve);
 //! assert_eq!(judge(&request, &[machine], &groups, Node::Ready), Verdict::Hold(Doubt::Ready));
 //! assert_eq!(judge(&request, &[], &groups, Node::Absent), Verdict::Hold(Doubt::NoMachine));
@@ -35,6 +38,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
+
+use crate::bundle::Groups;
 
 #[cfg(feature = "program")]
 pub mod csr;
@@ -137,9 +142,9 @@ impl fmt::Display for Doubt {
 
 /// Whether the request may be approved.
 ///
-/// `machines` are those that the cloud lists as alive, `groups` the node groups, `node` the Node that the request is for
+/// `machines` are those that the cloud lists as alive, `groups` the cluster's groups, `node` the Node that the request is for
 /// ([`Request::node`]).
-pub fn judge(request: &Request, machines: &[Machine], groups: &[String], node: Node) -> Verdict {
+pub fn judge(request: &Request, machines: &[Machine], groups: &Groups, node: Node) -> Verdict {
     match request.signer.as_str() {
         CLIENT_SIGNER if request.username.starts_with("system:bootstrap:") => {
             verdict(first_client(request, machines, groups, node))
@@ -169,7 +174,7 @@ fn verdict(doubt: Result<(), Doubt>) -> Verdict {
     doubt.map_or_else(Verdict::Hold, |()| Verdict::Approve)
 }
 
-fn first_client(request: &Request, machines: &[Machine], groups: &[String], node: Node) -> Result<(), Doubt> {
+fn first_client(request: &Request, machines: &[Machine], groups: &Groups, node: Node) -> Result<(), Doubt> {
     let name = request.node().ok_or(Doubt::Form)?;
     let unnamed = request.dns_names.is_empty() && request.addresses.is_empty();
     if !unnamed || !request.is_kubelets("client auth") || !request.groups.contains("system:bootstrappers") {
@@ -177,7 +182,7 @@ fn first_client(request: &Request, machines: &[Machine], groups: &[String], node
     }
     let machine = machines
         .iter()
-        .find(|it| it.node_name == name && groups.contains(&it.group))
+        .find(|it| it.node_name == name && groups.may_join(&it.group))
         .ok_or(Doubt::NoMachine)?;
     match node {
         Node::Ready => Err(Doubt::Ready),

@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::bundle::{Group, Role};
 
 fn set(all: &[&str]) -> BTreeSet<String> {
     all.iter().map(|it| (*it).to_owned()).collect()
@@ -24,7 +27,10 @@ fn machine(name: &str, group: &str, minutes: u64) -> Machine {
 fn judged(request: &Request, node: Node) -> Verdict {
     let machines =
         [machine("i-1", "nodes", 1), machine("i-2", "nodes", 60), machine("i-3", "control-plane-a", 1)];
-    judge(request, &machines, &["nodes".to_owned()], node)
+    let group = |name: &str, role| (name.to_owned(), Group { role, labels: BTreeMap::new() });
+    let groups =
+        [group("nodes", Role::Node), group("control-plane-a", Role::ControlPlane)].into_iter().collect();
+    judge(request, &machines, &Groups { groups }, node)
 }
 
 #[test]

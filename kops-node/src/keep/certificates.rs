@@ -20,7 +20,7 @@ const AWAY: Duration = Duration::from_secs(25);
 const LEASE: Duration = Duration::from_mins(3);
 
 /// Renews what ends soon, or restarts the next pod that must load what was renewed: one control plane at a time.
-pub(super) fn keep(keep: &Keep<'_>, settings: &Settings) -> Result<Option<String>> {
+pub(super) fn keep(keep: &Keep<'_>, settings: Settings) -> Result<Option<String>> {
     bring_back(keep.host)?;
     let list = format!("{WORK}/restart");
     let waiting = keep.host.read(&list)?.unwrap_or_default();
@@ -53,7 +53,7 @@ fn bring_back(host: &dyn Host) -> Result<()> {
     Ok(())
 }
 
-fn renew(keep: &Keep<'_>, settings: &Settings, list: &str) -> Result<Option<String>> {
+fn renew(keep: &Keep<'_>, settings: Settings, list: &str) -> Result<Option<String>> {
     let Some((leaf, end)) = leaves::first_end(keep.host)? else { return Ok(None) };
     let before = Duration::from_hours(24 * u64::from(settings.renew_days));
     if end > keep.clock.now() + before {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Pass;
 use crate::error::Result;
 use crate::joining::{CLIENT_SIGNER, Node, Request, SERVING_SIGNER, Verdict, csr, judge};
-use crate::kube::is_ready;
+use crate::kube::{Api, is_ready};
 
 const REQUESTS: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 
@@ -17,9 +17,7 @@ const REQUESTS: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 pub(super) fn approve(pass: &Pass<'_>) -> Result<Option<String>> {
     let mut approved = Vec::new();
     for object in pass.api.list(REQUESTS)? {
-        let decided = object["status"]["conditions"].as_array().is_some_and(|it| !it.is_empty());
-        let ours = [CLIENT_SIGNER, SERVING_SIGNER].map(Some).contains(&object["spec"]["signerName"].as_str());
-        if decided || !ours {
+        if !is_open(&object) {
             continue;
         }
         let Some(request) = read(&object) else { continue };
@@ -29,12 +27,24 @@ pub(super) fn approve(pass: &Pass<'_>) -> Result<Option<String>> {
             Some(node) if is_ready(&node) => Node::Ready,
             Some(_) => Node::NotReady,
         };
-        if judge(&request, pass.machines()?, &pass.settings.groups, node) == Verdict::Approve {
+        if judge(&request, pass.machines()?, pass.groups()?, node) == Verdict::Approve {
             give(pass, object.clone())?;
             approved.push(name.to_owned());
         }
     }
     Ok((!approved.is_empty()).then(|| format!("certificates approved for {}", approved.join(", "))))
+}
+
+/// The requests of kubelets that nobody has decided.
+pub(super) fn undecided(api: &Api) -> Result<BTreeSet<String>> {
+    let open = api.list(REQUESTS)?.into_iter().filter(is_open);
+    Ok(open.filter_map(|it| it["metadata"]["name"].as_str().map(str::to_owned)).collect())
+}
+
+/// Whether it is a kubelet's request, and undecided.
+fn is_open(object: &Value) -> bool {
+    let decided = object["status"]["conditions"].as_array().is_some_and(|it| !it.is_empty());
+    !decided && [CLIENT_SIGNER, SERVING_SIGNER].map(Some).contains(&object["spec"]["signerName"].as_str())
 }
 
 /// The request; none if it is nonsense, which is left to whoever made it.

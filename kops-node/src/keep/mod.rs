@@ -15,7 +15,7 @@ use std::cell::OnceCell;
 use std::time::Duration;
 
 use crate::boot::{names, once};
-use crate::bundle::{Bundle, Etcd, Keep as Settings};
+use crate::bundle::{Bundle, Etcd, Groups};
 use crate::clock::Clock;
 use crate::cloud::Identity;
 use crate::error::{Error, ErrorKind, Result};
@@ -30,7 +30,12 @@ use crate::world::World;
 /// The lease of the keepers.
 const LEASE: &str = "control-plane/keeper";
 /// How long it is held: as long as nobody joins when a keeper dies. A snapshot may take longer, and is then taken twice.
-const HELD: Duration = Duration::from_mins(3);
+const HELD: Duration = Duration::from_mins(2);
+/// How long a keeper with nothing to do attends to machines that join, and how often it looks: at its own API server, so
+/// that it costs the cloud and the store nothing. A pass a minute alone would keep each of them waiting for that minute.
+const ATTENTION: (Duration, Duration) = (Duration::from_secs(45), Duration::from_secs(2));
+/// The most passes of one run.
+const PASSES: usize = 50;
 
 /// What a pass works with.
 #[derive(Debug)]
@@ -50,13 +55,52 @@ pub struct Keep<'a> {
 /// The cluster's part of a pass.
 struct Pass<'a> {
     keep: &'a Keep<'a>,
-    settings: &'a Settings,
     api: &'a Api,
     /// Listed when first asked for, once a pass.
     machines: OnceCell<Result<Vec<Machine>>>,
+    /// Read when first asked for, once a pass.
+    groups: OnceCell<Result<Groups>>,
 }
 
 impl Keep<'_> {
+    /// What is due now, pass by pass, and then whatever machines ask for during a minute.
+    ///
+    /// # Errors
+    /// The first thing that could not be done.
+    pub fn run(&self, event: &mut dyn FnMut(&str)) -> Result<()> {
+        let end = self.clock.elapsed() + ATTENTION.0;
+        for _ in 0..PASSES {
+            match self.pass(event)? {
+                Some(done) => event(&done),
+                None if self.attends()? && self.is_asked(&self.api()?, end)? => {}
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this keeper attends to machines that join, and no other.
+    fn attends(&self) -> Result<bool> {
+        let leases = Leases { store: &*self.world.store, holder: &self.me.id };
+        Ok(leases.look(LEASE, self.clock.now())? == Held::Mine)
+    }
+
+    /// Waits for a machine that asks for a certificate; false if none does until then.
+    fn is_asked(&self, api: &Api, end: Duration) -> Result<bool> {
+        let known = joiners::undecided(api)?;
+        while self.clock.elapsed() < end {
+            self.clock.sleep(ATTENTION.1);
+            if !joiners::undecided(api)?.is_subset(&known) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn api(&self) -> Result<Api> {
+        Api::local(self.host, "/etc/kubernetes/super-admin.conf", self.bundle.api.port)
+    }
+
     /// One pass: what was done, if anything.
     ///
     /// # Errors
@@ -65,22 +109,22 @@ impl Keep<'_> {
         let etcd =
             self.bundle.etcd.first().ok_or_else(|| Error::invalid("keeping", "the bundle names no etcd"))?;
         let settings =
-            self.bundle.keep.as_ref().ok_or_else(|| Error::invalid("keeping", "this is no control plane"))?;
+            self.bundle.keep.ok_or_else(|| Error::invalid("keeping", "this is no control plane"))?;
         if let Some(done) = self.names(etcd)? {
             return Ok(Some(done));
         }
         if let Some(done) = certificates::keep(self, settings)? {
             return Ok(Some(done));
         }
-        let api = match Api::local(self.host, "/etc/kubernetes/super-admin.conf", self.bundle.api.port) {
+        let api = match self.api() {
             Err(e) if e.kind() == ErrorKind::Waiting => return Ok(None), // this machine has not booted yet
             other => other?,
         };
-        self.cluster(&api, settings, event)
+        self.cluster(&api, event)
     }
 
     /// The cluster's part, if this keeper has the lease and its API server is ready.
-    fn cluster(&self, api: &Api, settings: &Settings, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
+    fn cluster(&self, api: &Api, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
         if !api.ready() {
             return Ok(None);
         }
@@ -88,7 +132,8 @@ impl Keep<'_> {
         if leases.take(LEASE, self.clock.now(), HELD)? != Held::Mine {
             return Ok(None);
         }
-        let pass = Pass { keep: self, settings, api, machines: OnceCell::new() };
+        let (machines, groups) = (OnceCell::new(), OnceCell::new());
+        let pass = Pass { keep: self, api, machines, groups };
         let done = pass.first_due(event);
         // Whoever has found nothing to do hands over only when it dies: the lease ends by itself then.
         if done.is_err() {
@@ -108,13 +153,16 @@ impl Keep<'_> {
         if records.is_empty() {
             return Ok(None); // not even this machine has booted
         }
-        let changed = hosts::write(self.host, &names(self.bundle, &records))?;
+        let changed = hosts::write(self.host, &names(self.bundle, &records, &[]))?;
         Ok(changed.then(|| "members of etcd have new addresses".to_owned()))
     }
 }
 
 impl Pass<'_> {
     fn first_due(&self, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
+        if !once::begun(self.api)? {
+            return self.once(event); // nobody can join before
+        }
         // What others wait for comes first.
         let due = [
             joiners::approve,
@@ -137,6 +185,11 @@ impl Pass<'_> {
         if let Some(e) = failed {
             return Err(e);
         }
+        self.once(event)
+    }
+
+    /// What is done once for each version.
+    fn once(&self, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
         let keep = self.keep;
         let kubeadm = Kubeadm { host: keep.host, bundle: keep.bundle, me: keep.me };
         let mut done = None;
@@ -158,6 +211,19 @@ impl Pass<'_> {
             }
         });
         listed.as_deref().map_err(Clone::clone)
+    }
+
+    /// The cluster's groups, as the state store has them now.
+    fn groups(&self) -> Result<&Groups> {
+        let read = || {
+            let doing = "reading the cluster's groups";
+            let object =
+                self.keep.world.store.read(Groups::KEY)?.ok_or_else(|| {
+                    Error::failed(doing, format!("{} is not in the state store", Groups::KEY))
+                })?;
+            Groups::parse(&object.bytes).map_err(|e| Error::failed(doing, e.to_string()))
+        };
+        self.groups.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 }
 

@@ -7,14 +7,12 @@ use crate::error::Result;
 use crate::kube::is_ready;
 
 const NODES: &str = "/api/v1/nodes";
-/// The label with a Node's instance group, one of those that the bundle asks for.
+/// The label with a Node's instance group, one of those that every group asks for.
 const GROUP: &str = "kops.k8s.io/instancegroup";
 
 /// Gives the Nodes of each group its labels, all that lack some at once.
 pub(super) fn label(pass: &Pass<'_>) -> Result<Option<String>> {
-    if pass.keep.bundle.node_labels.is_empty() {
-        return Ok(None);
-    }
+    let groups = pass.groups()?;
     let mut changed = Vec::new();
     for node in pass.api.list(NODES)? {
         let name = node["metadata"]["name"].as_str().unwrap_or_default();
@@ -24,8 +22,9 @@ pub(super) fn label(pass: &Pass<'_>) -> Result<Option<String>> {
             Some(group) => Some(group),
             None => pass.machines()?.iter().find(|it| it.node_name == name).map(|it| it.group.as_str()),
         };
-        let Some(wanted) = group.and_then(|it| pass.keep.bundle.node_labels.get(it)) else { continue };
+        let Some(wanted) = group.and_then(|it| groups.groups.get(it)) else { continue };
         let missing: Map<String, Value> = wanted
+            .labels
             .iter()
             .filter(|(key, value)| has[key.as_str()] != **value)
             .map(|(key, value)| (key.clone(), value.clone().into()))

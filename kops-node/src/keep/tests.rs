@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::boot::node::Join;
-use crate::bundle::{Backup, Volume};
+use crate::bundle::{Backup, Group, Groups, Role, Volume};
 use crate::cloud::{Attached, Cloud};
 use crate::http::{Http, Tls};
 use crate::kubeadm::tests::{bundle, identity};
@@ -50,15 +50,27 @@ impl Case {
     fn new() -> Self {
         let host = TestHost::quiet();
         host.put("/etc/kubernetes/pki/ca.crt", "CA");
-        let mut bundle = bundle();
-        bundle.node_labels =
-            BTreeMap::from([("nodes".to_owned(), BTreeMap::from([("a/b".to_owned(), "c".to_owned())]))]);
         let objects = BTreeMap::from([
             ("/api/v1/nodes".to_owned(), json!({"items": []})),
             ("/apis/certificates.k8s.io/v1/certificatesigningrequests".to_owned(), json!({"items": []})),
+            (
+                "/api/v1/namespaces/kube-system/configmaps/kubeadm-config".to_owned(),
+                json!({"data": {"ClusterConfiguration": "kubernetesVersion: v1.34.4"}}),
+            ),
         ]);
         let machines = vec![machine("i-1", "control-plane-a"), machine("i-0abc", "nodes")];
-        Self { host, clock: TestClock::real(), root: tempfile::tempdir().unwrap(), bundle, machines, objects }
+        let root = tempfile::tempdir().unwrap();
+        let case = Self { host, clock: TestClock::real(), root, bundle: bundle(), machines, objects };
+        case.group("nodes", [("a/b", "c")]);
+        case
+    }
+
+    /// The only group of the cluster, with labels.
+    fn group<const N: usize>(&self, name: &str, labels: [(&str, &str); N]) {
+        let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let groups = [(name.to_owned(), Group { role: Role::Node, labels })].into();
+        let bytes = Groups { groups }.to_bytes().unwrap();
+        self.store().write(Groups::KEY, &bytes, Precondition::None).unwrap();
     }
 
     fn store(&self) -> Directory {
@@ -82,18 +94,20 @@ impl Case {
                 _ => (404, vec![], vec![]),
             }
         });
+        let api = Api::new(http(), &url);
+        let done = self.with(|keep| keep.cluster(&api, &mut |_| {}));
+        let calls = std::mem::take(&mut *calls.lock().unwrap());
+        (done, calls)
+    }
+
+    fn with<T>(&self, test: impl FnOnce(&Keep<'_>) -> T) -> T {
         let world = World {
             cloud: Arc::new(Listed(self.machines.clone())),
             store: Arc::new(self.store()),
             http: Http::direct(&Tls::default()).unwrap(),
         };
         let me = identity();
-        let keep =
-            Keep { host: &self.host, clock: &self.clock, bundle: &self.bundle, world: &world, me: &me };
-        let api = Api::new(http(), &url);
-        let done = keep.cluster(&api, self.bundle.keep.as_ref().unwrap(), &mut |_| {});
-        let calls = std::mem::take(&mut *calls.lock().unwrap());
-        (done, calls)
+        test(&Keep { host: &self.host, clock: &self.clock, bundle: &self.bundle, world: &world, me: &me })
     }
 
     fn request(&mut self, pem: &[u8]) {
@@ -115,6 +129,62 @@ fn a_machine_that_the_cloud_lists_gets_its_certificate() {
     assert_eq!(done.unwrap().unwrap(), "certificates approved for i-0abc");
     assert!(calls[0].0.ends_with("/csr-1/approval") && calls.len() == 1, "one thing a pass: {calls:?}");
     assert_eq!(calls[0].1["status"]["conditions"][0]["type"], "Approved");
+}
+
+#[test]
+fn a_machine_of_a_group_that_is_not_the_clusters_gets_none() {
+    let mut case = Case::new();
+    case.request(include_bytes!("../joining/testdata/kubelet.csr"));
+    case.group("others", []);
+    let approvals = |calls: &[(String, Value)]| calls.iter().any(|(it, _)| it.ends_with("/approval"));
+    let (done, calls) = case.pass();
+    assert!(done.is_ok() && !approvals(&calls), "{done:?} {calls:?}");
+    case.store().delete(Groups::KEY).unwrap();
+    let error = loop {
+        match case.pass() {
+            (Ok(Some(_)), calls) => assert!(!approvals(&calls), "{calls:?}"), // the token, once
+            (done, calls) => break done.map(|_| calls).unwrap_err().to_string(),
+        }
+    };
+    assert!(error.contains("igconfig/groups.json is not in the state store"), "{error}");
+}
+
+#[test]
+fn nobody_joins_before_the_cluster_has_its_configuration() {
+    let mut case = Case::new();
+    case.bundle.kubeadm.manifests.clear();
+    case.objects.remove("/api/v1/namespaces/kube-system/configmaps/kubeadm-config");
+    let kinds = ["ClusterRole", "ClusterRoleBinding"]
+        .map(|it| json!({"name": format!("{}s", it.to_lowercase()), "kind": it}));
+    case.objects.insert("/apis/rbac.authorization.k8s.io/v1".to_owned(), json!({"resources": kinds}));
+    let (done, calls) = case.pass();
+    assert!(done.unwrap().unwrap().starts_with("the cluster's add-ons become those of"));
+    assert!(!calls.iter().any(|(it, _)| it.contains("secrets")), "{calls:?}");
+    assert_eq!(Join::read(&case.store()).unwrap().map(|it| it.expires), None);
+}
+
+#[test]
+fn a_machine_that_asks_later_is_seen_within_seconds() {
+    let case = Case::new();
+    let looks = Arc::new(Mutex::new(0));
+    let count = looks.clone();
+    let request = |name: &str| json!({"metadata": {"name": name}, "spec": {"signerName": crate::joining::CLIENT_SIGNER}});
+    let url = serve(move |_| {
+        let mut count = count.lock().unwrap();
+        *count += 1;
+        let mut items = vec![request("one that is held")];
+        items.extend((*count > 5).then(|| request("new")));
+        ok(json!({"items": items}).to_string())
+    });
+    let api = Api::new(http(), &url);
+    let end = |seconds: u64| Duration::from_secs(seconds);
+    assert!(case.with(|it| it.is_asked(&api, end(45))).unwrap());
+    assert_eq!(*looks.lock().unwrap(), 6);
+    assert!(!case.with(|it| it.is_asked(&api, end(45))).unwrap(), "known by now");
+    assert!(case.clock.elapsed() >= end(45) && case.clock.elapsed() < end(50));
+    assert!(!case.with(|it| it.attends()).unwrap(), "without the lease another one does");
+    case.pass().0.unwrap();
+    assert!(case.with(|it| it.attends()).unwrap());
 }
 
 #[test]
@@ -164,7 +234,7 @@ fn nodes_get_their_groups_labels_and_gone_ones_are_forgotten() {
     let (done, calls) = case.pass();
     assert_eq!(done.unwrap().unwrap(), "labels set on i-0abc");
     assert_eq!(calls[0].1["metadata"]["labels"], json!({"a/b": "c"}));
-    case.bundle.node_labels.clear();
+    case.group("nodes", []);
     let (done, calls) = case.pass();
     assert_eq!(done.unwrap().unwrap(), "Node gone deleted: its machine is gone");
     assert_eq!(calls[0].0, "DELETE /api/v1/nodes/gone");
@@ -198,7 +268,6 @@ fn snapshots_are_deleted_when_too_old_but_never_the_newest() {
 fn a_snapshot_that_is_not_due_is_not_taken() {
     let mut case = Case::new();
     case.bundle.etcd[0].backup = Some(Backup { every: 3600, days: 7 });
-    case.bundle.node_labels.clear();
     case.pass().0.unwrap();
     let key = format!("backups/etcd/main/{}.db", case.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"));
     case.store().write(&key, b"x", Precondition::None).unwrap();
@@ -241,7 +310,7 @@ fn certificates_are_renewed_and_loaded_one_pod_a_pass() {
     };
     let me = identity();
     let keep = Keep { host: &case.host, clock: &case.clock, bundle: &case.bundle, world: &world, me: &me };
-    let settings = case.bundle.keep.as_ref().unwrap();
+    let settings = case.bundle.keep.unwrap();
     case.host.put("/etc/kubernetes/pki/apiserver.crt", &made("300"));
     assert_eq!(certificates::keep(&keep, settings).unwrap(), None);
     case.host.put("/etc/kubernetes/pki/apiserver.crt", &made("20"));

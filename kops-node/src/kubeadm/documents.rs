@@ -7,9 +7,22 @@ use crate::cloud::Identity;
 use crate::etcd::Start;
 use crate::machine::WORK;
 
-/// A control plane's: InitConfiguration, ClusterConfiguration with `etcd.external`, the kubelet's and the proxy's.
-pub fn cluster(bundle: &Bundle, me: &Identity) -> String {
-    joined(bundle.kubeadm.cluster.iter().map(|it| machine(it, bundle, me)))
+/// A control plane's: InitConfiguration, ClusterConfiguration with `etcd.external`, the kubelet's and the proxy's. `api` is a
+/// further name or address of the API, for its certificate.
+pub fn cluster(bundle: &Bundle, me: &Identity, api: Option<&str>) -> String {
+    let fill = |document: &Value| {
+        let mut document = machine(document, bundle, me);
+        if document["kind"] == "ClusterConfiguration"
+            && let Some(api) = api
+        {
+            match &mut document["apiServer"]["certSANs"] {
+                Value::Array(names) => names.push(api.into()),
+                other => *other = json!([api]),
+            }
+        }
+        document
+    };
+    joined(bundle.kubeadm.cluster.iter().map(fill))
 }
 
 /// The same with `etcd.local`, from which kubeadm makes etcd's certificates and manifest.

@@ -5,6 +5,7 @@ pub mod documents;
 mod rbac;
 mod second;
 
+use crate::boot::api;
 use crate::bundle::{Bundle, Etcd};
 use crate::cloud::Identity;
 use crate::error::{Error, Result};
@@ -59,7 +60,7 @@ impl Kubeadm<'_> {
     /// # Errors
     /// When they cannot be written.
     pub fn write(&self, member: &str) -> Result<String> {
-        let cluster = documents::cluster(self.bundle, self.me);
+        let cluster = documents::cluster(self.bundle, self.me, api::told(self.host)?.as_deref());
         let etcd = documents::etcd(self.bundle, self.me, member, &Start::WithData);
         self.host.write(&Self::file("cluster"), cluster.as_bytes(), 0o600)?;
         self.host.write(&Self::file("etcd"), etcd.as_bytes(), 0o600)?;

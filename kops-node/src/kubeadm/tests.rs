@@ -24,7 +24,7 @@ pub(crate) fn bundle() -> Bundle {
             "name": "main", "members": [peer("a"), peer("b"), peer("c")], "candidates": ["a"], "token": "ha-x7",
             "clientPort": 2379, "peerPort": 2380, "volume": {"path": "/mnt/etcd-main"},
         }],
-        "keep": {"groups": ["nodes"], "renewDays": 30},
+        "keep": {"renewDays": 30},
     });
     Bundle::parse(document.to_string().as_bytes()).unwrap()
 }
@@ -50,12 +50,14 @@ fn args(list: &Value) -> Vec<(&str, &str)> {
 
 #[test]
 fn a_machines_own_facts_are_filled_in() {
-    let documents = parse(&documents::cluster(&bundle(), &identity()));
+    let documents = parse(&documents::cluster(&bundle(), &identity(), Some("192.0.2.1")));
     assert_eq!(documents[0]["nodeRegistration"]["name"], "i-1");
     assert_eq!(documents[0]["patches"]["directory"], "/var/lib/kops/patches");
     let flags = args(&documents[0]["nodeRegistration"]["kubeletExtraArgs"]);
     assert_eq!(flags, [("cloud-provider", "external"), ("provider-id", "aws:///eu-central-1a/i-1")]);
-    assert_eq!(documents[1], bundle().kubeadm.cluster[1]);
+    assert_eq!(documents[1]["apiServer"]["certSANs"], json!(["192.0.2.1"]));
+    let plain = parse(&documents::cluster(&bundle(), &identity(), None));
+    assert_eq!(plain[1], bundle().kubeadm.cluster[1]);
 }
 
 #[test]

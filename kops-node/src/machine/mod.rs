@@ -13,13 +13,18 @@ mod mounts;
 mod packages;
 mod units;
 
+use std::io::Read as _;
+
 use crate::bundle::Bundle;
-use crate::error::Result;
-use crate::http::Http;
+use crate::error::{Error, Result};
+use crate::http::{Http, Request};
 
 pub use host::{Command, Host, Output, Real};
 pub use mounts::{mount, mounted};
 pub use units::{install, reload};
+
+/// The longest key of a repository, in bytes.
+const LONGEST_KEY: u64 = 1 << 20;
 
 /// Where the program keeps its own files.
 pub const WORK: &str = "/var/lib/kops";
@@ -37,7 +42,16 @@ pub fn prepare(host: &dyn Host, http: &Http, bundle: &Bundle, event: &mut dyn Fn
         kernel::swap_off(host)?;
     }
     event("packages");
-    packages::install(host, &machine.repositories, &machine.packages)?;
+    let fetch = |url: &str| {
+        let mut key = Vec::new();
+        let mut keep = |body: &mut dyn std::io::Read| {
+            let read = body.take(LONGEST_KEY).read_to_end(&mut key);
+            read.map(drop).map_err(|e| Error::failed(format!("fetching {url}"), e.to_string()))
+        };
+        http.download(&Request::new("GET", url), &mut keep)?;
+        Ok(key)
+    };
+    packages::install(host, &machine.repositories, &machine.packages, &fetch)?;
     for download in &machine.downloads {
         event(&format!("download {}", download.path));
         download::fetch(host, http, download)?;

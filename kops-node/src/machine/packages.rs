@@ -13,7 +13,15 @@ enum Manager {
     Dnf,
 }
 
-pub(super) fn install(host: &dyn Host, repositories: &[Repository], packages: &[Package]) -> Result<()> {
+/// Reads a URL: a repository's key.
+pub(super) type Fetch<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>>;
+
+pub(super) fn install(
+    host: &dyn Host,
+    repositories: &[Repository],
+    packages: &[Package],
+    fetch: Fetch<'_>,
+) -> Result<()> {
     let mut missing = Vec::new();
     for package in packages {
         if !prebuilt(host, package)? {
@@ -44,7 +52,7 @@ pub(super) fn install(host: &dyn Host, repositories: &[Repository], packages: &[
         return Ok(());
     }
     for it in repositories {
-        add(host, manager, it)?;
+        add(host, manager, it, fetch)?;
     }
     match manager {
         Manager::Apt => apt(host, &wanted),
@@ -58,8 +66,21 @@ fn prebuilt(host: &dyn Host, package: &Package) -> Result<bool> {
     if !host.has(program)? {
         return Ok(false);
     }
-    let output = host.run(&Command::new([program.as_str(), "--version"]))?;
-    Ok(output.stdout.contains(says.as_str()))
+    let question: &[&str] = match program.as_str() {
+        "kubeadm" => &["version"],
+        "kubectl" => &["version", "--client"],
+        _ => &["--version"],
+    };
+    let words = std::iter::once(program.as_str()).chain(question.iter().copied());
+    Ok(names_version(&host.run(&Command::new(words))?.stdout, says))
+}
+
+/// Whether a text names this version: v1.34.1 is not in `v1.34.10`.
+fn names_version(text: &str, version: &str) -> bool {
+    let digit = |it: Option<char>| it.is_some_and(|it| it.is_ascii_digit());
+    text.match_indices(version).any(|(at, found)| {
+        !digit(text[..at].chars().next_back()) && !digit(text[at + found.len()..].chars().next())
+    })
 }
 
 /// Whether the package manager has it in the wanted version.
@@ -76,25 +97,31 @@ fn installed(host: &dyn Host, manager: Manager, package: &Package) -> Result<boo
         .is_some_and(|it| package.version.as_ref().is_none_or(|wanted| it.starts_with(wanted.as_str()))))
 }
 
-fn add(host: &dyn Host, manager: Manager, repository: &Repository) -> Result<()> {
+fn add(host: &dyn Host, manager: Manager, repository: &Repository, fetch: Fetch<'_>) -> Result<()> {
     let Repository { name, url, key, .. } = repository;
-    match (manager, repository.format) {
-        (Manager::Apt, RepositoryFormat::Deb) => {
+    if !matches!(
+        (manager, repository.format),
+        (Manager::Apt, RepositoryFormat::Deb) | (Manager::Dnf, RepositoryFormat::Rpm)
+    ) {
+        return Ok(()); // the other package manager's
+    }
+    let key = if key.starts_with("https://") { fetch(key)? } else { key.clone().into_bytes() };
+    match manager {
+        Manager::Apt => {
             // apt reads armoured keys from files that end in .asc.
             let keyring = format!("/etc/apt/keyrings/{name}.asc");
-            host.write(&keyring, key.as_bytes(), 0o644)?;
+            host.write(&keyring, &key, 0o644)?;
             let line = format!("deb [signed-by={keyring}] {url} /\n");
             host.write(&format!("/etc/apt/sources.list.d/{name}.list"), line.as_bytes(), 0o644)?;
         }
-        (Manager::Dnf, RepositoryFormat::Rpm) => {
+        Manager::Dnf => {
             let keyring = format!("/etc/pki/rpm-gpg/{name}.asc");
-            host.write(&keyring, key.as_bytes(), 0o644)?;
+            host.write(&keyring, &key, 0o644)?;
             let text = format!(
                 "[{name}]\nname={name}\nbaseurl={url}\nenabled=1\ngpgcheck=1\ngpgkey=file://{keyring}\n"
             );
             host.write(&format!("/etc/yum.repos.d/{name}.repo"), text.as_bytes(), 0o644)?;
         }
-        _ => {} // the other package manager's
     }
     Ok(())
 }

@@ -44,8 +44,27 @@ fn kubelet() -> Package {
 fn a_prebuilt_image_needs_no_repository() {
     let host = TestHost::new(|it| (it == "kubelet --version").then(|| says("Kubernetes v1.34.4\n")));
     host.put("/usr/bin/kubelet", "");
-    packages::install(&host, &[], &[kubelet()]).unwrap();
+    packages::install(&host, &[], &[kubelet()], &no_network).unwrap();
     assert_eq!(host.ran(), ["kubelet --version"]);
+}
+
+#[test]
+fn every_program_is_asked_as_it_answers() {
+    let host = TestHost::new(|it| match it {
+        "kubeadm version" => {
+            Some(says("kubeadm version: &version.Info{GitVersion:\"v1.34.4\", GitCommit:\"\"}\n"))
+        }
+        "kubectl version --client" => Some(says("Client Version: v1.34.4\nKustomize Version: v5.7.1\n")),
+        "kubelet --version" => Some(says("Kubernetes v1.34.40\n")),
+        _ => None,
+    });
+    let package = |name: &str| Package { name: name.to_owned(), program: Some(name.to_owned()), ..kubelet() };
+    for name in ["kubeadm", "kubectl", "kubelet"] {
+        host.put(&format!("/usr/bin/{name}"), "");
+    }
+    packages::install(&host, &[], &[package("kubeadm"), package("kubectl")], &no_network).unwrap();
+    let error = packages::install(&host, &[], &[package("kubelet")], &no_network).unwrap_err().to_string();
+    assert!(error.starts_with("installing kubelet: "), "v1.34.40 is another version: {error}");
 }
 
 #[test]
@@ -58,7 +77,7 @@ fn packages_are_installed_in_their_version_and_held() {
         url: "https://pkgs.k8s.io/core:/stable:/v1.34/deb/".to_owned(),
         key: "KEY".to_owned(),
     };
-    packages::install(&host, &[repository], &[kubelet()]).unwrap();
+    packages::install(&host, std::slice::from_ref(&repository), &[kubelet()], &no_network).unwrap();
     let ran = host.ran();
     assert!(ran[1].ends_with(" update"), "{ran:?}");
     assert!(ran[2].ends_with("kubelet=1.34.4-*") && ran[2].contains("DPkg::Lock::Timeout"), "{ran:?}");
@@ -67,9 +86,32 @@ fn packages_are_installed_in_their_version_and_held() {
     assert!(list.starts_with("deb [signed-by=/etc/apt/keyrings/kubernetes.asc] https://pkgs"));
 }
 
+/// The project extends its key from time to time: it is fetched from where the packages are.
+#[test]
+fn a_repositorys_key_may_be_a_url() {
+    let host = TestHost::new(|it| if it.starts_with("rpm -q") { Some(fails(1, "no")) } else { None });
+    host.put("/usr/bin/dnf", "");
+    let repository = |format| Repository {
+        name: "kubernetes".to_owned(),
+        format,
+        url: "https://pkgs.k8s.io/core:/stable:/v1.34/rpm/".to_owned(),
+        key: "https://pkgs.k8s.io/core:/stable:/v1.34/rpm/repodata/repomd.xml.key".to_owned(),
+    };
+    let fetch = |url: &str| Ok(url.replace("https://", "key of ").into_bytes());
+    let both = [repository(RepositoryFormat::Deb), repository(RepositoryFormat::Rpm)];
+    packages::install(&host, &both, &[kubelet()], &fetch).unwrap();
+    let key = host.text("/etc/pki/rpm-gpg/kubernetes.asc");
+    assert_eq!(key, "key of pkgs.k8s.io/core:/stable:/v1.34/rpm/repodata/repomd.xml.key");
+    assert_eq!(host.read("/etc/apt/keyrings/kubernetes.asc").unwrap(), None);
+}
+
+fn no_network(url: &str) -> crate::error::Result<Vec<u8>> {
+    panic!("{url} was fetched")
+}
+
 #[test]
 fn a_distribution_without_packages_is_told_what_to_do() {
-    let error = packages::install(&TestHost::quiet(), &[], &[kubelet()]).unwrap_err();
+    let error = packages::install(&TestHost::quiet(), &[], &[kubelet()], &no_network).unwrap_err();
     assert_eq!(
         error.to_string(),
         "installing kubelet: this distribution has neither apt nor dnf: use an image that has them, or name downloads"

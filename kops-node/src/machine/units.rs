@@ -108,11 +108,11 @@ TimeoutStartSec=600
 
 const TIMER: &str = "\
 [Unit]
-Description=Every minute
+Description=Every minute, the time that it works included
 [Timer]
 OnBootSec=30
-OnUnitInactiveSec=60
-AccuracySec=5
+OnUnitActiveSec=60
+AccuracySec=1
 [Install]
 WantedBy=timers.target
 ";

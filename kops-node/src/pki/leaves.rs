@@ -24,8 +24,8 @@ pub const LEAVES: [&str; 7] = [
 ];
 
 /// The kubeconfigs that `kubeadm init phase kubeconfig all` makes.
-pub const KUBECONFIGS: [&str; 4] =
-    ["admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"];
+pub const KUBECONFIGS: [&str; 5] =
+    ["admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"];
 
 /// Deletes leaves and kubeconfigs if what they depend on has changed since they were made: the authorities, and `facts`
 /// (kubeadm's documents, the machine's name and address). kubeadm makes them anew then; it would keep them otherwise.

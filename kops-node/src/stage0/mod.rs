@@ -72,6 +72,17 @@ pub struct Object {
 
 /// The script.
 pub fn script(get: &Get, program: &Object, bundle: &Object) -> String {
+    parts(get, program, bundle).concat()
+}
+
+/// The script in two parts, between which more may be set:
+///
+/// | | |
+/// |---|---|
+/// | `API=<name or address>` | how machines reach the API where its own name is not published: nodes put it into `/etc/hosts`, control planes into its certificate |
+///
+/// It is apart because it may not be known before the plan is applied, and everything else is.
+pub fn parts(get: &Get, program: &Object, bundle: &Object) -> [String; 2] {
     let mut out = "#!/bin/sh\nset -u\n".to_owned();
     let mut set = |name: &str, value: &str| {
         let _infallible = writeln!(out, "{name}={}", quoted(value));
@@ -109,7 +120,7 @@ pub fn script(get: &Get, program: &Object, bundle: &Object) -> String {
             FILE
         }
     };
-    out + &body(function) + &body(COMMON)
+    [out, body(function) + &body(COMMON)]
 }
 
 /// A part without its head and its comments, which are for us: user data is small.

@@ -80,6 +80,23 @@ fn from_a_plain_server_and_from_a_directory() {
     works(&Get::File { base: root.path().to_str().unwrap().to_owned() }, "");
 }
 
+#[test]
+fn the_address_of_the_api_is_kept_for_the_program() {
+    if lacks(&NEEDS) {
+        return;
+    }
+    let url = serve(|seen| content(&seen.path));
+    let get = Get::Plain { base: format!("{url}/ha.example.com") };
+    let [head, tail] =
+        parts(&get, &object("kops-node/amd64", TEXT), &object("igconfig/node/nodes/b.json", BUNDLE));
+    for shell in SHELLS {
+        let directory = tempfile::tempdir().unwrap();
+        run(shell, &format!("{head}API='api-1.elb.example.com'\n{tail}"), "", directory.path());
+        let kept = std::fs::read_to_string(directory.path().join("api")).unwrap();
+        assert_eq!(kept, "api-1.elb.example.com\n");
+    }
+}
+
 /// The signature must be the one that `sign` makes, which is tested against AWS' own examples.
 fn signed(seen: &Seen) -> bool {
     let credentials = Credentials {

@@ -66,6 +66,8 @@ pub(crate) struct FoundPort {
     device_owner: String,
     #[serde(default)]
     device_id: String,
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -78,6 +80,12 @@ impl FoundPort {
     /// The server, or another device, that it is bound to.
     pub(crate) fn device(&self) -> &str {
         &self.device_id
+    }
+
+    /// Whether a service made it, and takes it away: routers, DHCP, load balancers and their machines.
+    fn is_of_service(&self) -> bool {
+        let of_octavia = self.device_id.starts_with("lb-") || self.name.starts_with("octavia-lb-vrrp-");
+        self.device_owner.starts_with("network:") || of_octavia
     }
 
     /// Networking fills in the port's own MAC address if none was given.
@@ -131,8 +139,7 @@ impl Handler for Ports {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<NeutronPort<Closed>>>> {
         let found: Vec<FoundPort> = PORTS.asked_for(&self.0, query).await?;
-        // Ports of services (routers, load balancers, DHCP) are managed by those.
-        let machines = found.iter().filter(|it| !it.device_owner.starts_with("network:"));
+        let machines = found.iter().filter(|it| !it.is_of_service());
         Ok(rest::each_once(machines.map(|it| self.observed(query.scope, it)).collect()))
     }
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
+use super::keys::{CreateKeypair, CreateSecret};
 use super::provider::ProviderFlags;
-use super::{Changes, Consent};
+use super::{Changes, Consent, MachineFlags, kops};
 
 /// What to create.
 #[derive(Debug, Args)]
@@ -14,7 +15,7 @@ pub(crate) struct Create {
     #[command(subcommand)]
     pub(crate) what: Option<CreateWhat>,
     /// Files that contain the specifications to create, or - for standard input.
-    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    #[arg(short, long = "filename", value_name = "FILE", required = true, value_delimiter = ',')]
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -25,13 +26,18 @@ pub(crate) enum CreateWhat {
     /// Create an instance group.
     #[command(name = "instancegroup", visible_alias = "ig", aliases = ["instancegroups", "instance-group"])]
     InstanceGroup(CreateGroup),
+    /// Add a key pair to a keyset.
+    Keypair(CreateKeypair),
+    /// Create a secret that machines read.
+    #[command(subcommand)]
+    Secret(CreateSecret),
 }
 
 /// Files that contain specifications.
 #[derive(Debug, Args)]
 pub(crate) struct Manifest {
     /// Files that contain the specifications, or - for standard input.
-    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    #[arg(short, long = "filename", value_name = "FILE", required = true, value_delimiter = ',')]
     pub(crate) files: Vec<PathBuf>,
     /// Create specifications that do not exist yet.
     #[arg(long)]
@@ -43,7 +49,7 @@ pub(crate) struct Manifest {
 /// The specification is written to the state store, and the plan is shown. With --yes the plan is applied.
 #[derive(Debug, Args)]
 pub(crate) struct CreateCluster {
-    /// The name of the cluster, which must be a DNS name.
+    /// The name of the cluster: a DNS name, with a domain if names are published.
     #[arg(value_name = "NAME")]
     pub(crate) cluster: Option<String>,
 
@@ -53,8 +59,8 @@ pub(crate) struct CreateCluster {
     /// Zones of the nodes, and of the control plane by default.
     #[arg(long, value_delimiter = ',', help_heading = "Cloud")]
     pub(crate) zones: Vec<String>,
-    /// Labels for all objects in the cloud: key=value, …
-    #[arg(long, value_delimiter = ',', value_name = "KEY=VALUE", help_heading = "Cloud")]
+    /// Labels for all objects in the cloud: key=value, …; values that contain commas in double quotes.
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Cloud")]
     pub(crate) cloud_labels: Vec<String>,
     /// The project (GCE).
     #[arg(long, help_heading = "Cloud")]
@@ -97,7 +103,10 @@ pub(crate) struct CreateCluster {
     /// Number of nodes over all zones; one per zone by default.
     #[arg(long, value_name = "COUNT", help_heading = "Machines")]
     pub(crate) node_count: Option<u32>,
-    /// Machine type of nodes.
+    /// Tenancy of control-plane machines (AWS): default or dedicated.
+    #[arg(long, alias = "master-tenancy", value_name = "TENANCY", help_heading = "Machines")]
+    pub(crate) control_plane_tenancy: Option<String>,
+    /// Machine type of nodes; further ones, after commas, may stand in for it (AWS).
     #[arg(long, value_name = "TYPE", help_heading = "Machines")]
     pub(crate) node_size: Option<String>,
     /// Image of nodes.
@@ -109,6 +118,19 @@ pub(crate) struct CreateCluster {
     /// Additional security groups of nodes.
     #[arg(long, value_delimiter = ',', value_name = "GROUPS", help_heading = "Machines")]
     pub(crate) node_security_groups: Vec<String>,
+    /// Tenancy of nodes (AWS): default or dedicated.
+    #[arg(long, value_name = "TENANCY", help_heading = "Machines")]
+    pub(crate) node_tenancy: Option<String>,
+    /// Image of bastions.
+    #[arg(long, value_name = "IMAGE", help_heading = "Machines")]
+    pub(crate) bastion_image: Option<String>,
+    /// Whether machines get public addresses, if not as the topology says.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL",
+          help_heading = "Machines")]
+    pub(crate) associate_public_ip: Option<bool>,
+    /// Who manages the machines of groups: cloudgroups.
+    #[arg(long, hide = true, value_parser = kops::instance_manager)]
+    instance_manager: Option<String>,
     /// Image of all machines.
     #[arg(long, help_heading = "Machines")]
     pub(crate) image: Option<String>,
@@ -138,6 +160,23 @@ pub(crate) struct CreateCluster {
     /// Class of the API's load balancer: network or classic.
     #[arg(long, value_name = "CLASS", help_heading = "Network")]
     pub(crate) api_loadbalancer_class: Option<String>,
+    /// DNS name of the API for users.
+    #[arg(long, alias = "master-public-name", value_name = "NAME", help_heading = "Network")]
+    pub(crate) api_public_name: Option<String>,
+    /// ARN of a certificate for the API's load balancer (AWS).
+    #[arg(long, value_name = "ARN", help_heading = "Network")]
+    pub(crate) api_ssl_certificate: Option<String>,
+    /// Egress of private subnets: an existing NAT gateway or transit gateway, or External.
+    #[arg(long, value_name = "ID", help_heading = "Network")]
+    pub(crate) egress: Option<String>,
+    /// Leave subnets without the tags by which controllers find them (AWS).
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, default_value = "false",
+          action = ArgAction::Set, value_name = "BOOL", help_heading = "Network")]
+    pub(crate) disable_subnet_tags: bool,
+    /// Whether pods have IPv6 addresses.
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = kops::no_ipv6)]
+    ipv6: Option<String>,
     /// How the cluster's DNS names are published: public, private or none; public if --dns-zone is set.
     #[arg(long, help_heading = "Network")]
     pub(crate) dns: Option<String>,
@@ -175,6 +214,24 @@ pub(crate) struct CreateCluster {
     /// Kubernetes version.
     #[arg(long, value_name = "VERSION", help_heading = "Kubernetes")]
     pub(crate) kubernetes_version: Option<String>,
+    /// Feature gates of all components: Gate opens one, -Gate closes it.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        value_name = "GATES",
+        help_heading = "Kubernetes"
+    )]
+    pub(crate) kubernetes_feature_gates: Vec<String>,
+    /// Location where the issuer of service accounts publishes its keys, below the cluster's name.
+    #[arg(long, value_name = "URL", help_heading = "Kubernetes")]
+    pub(crate) discovery_store: Option<String>,
+    /// Container runtime: containerd.
+    #[arg(long, hide = true, value_parser = kops::runtime)]
+    container_runtime: Option<String>,
+    /// Authorization: RBAC.
+    #[arg(long, hide = true, value_parser = kops::authorization)]
+    authorization: Option<String>,
     /// Channel that recommends versions.
     #[arg(long, help_heading = "Kubernetes")]
     pub(crate) channel: Option<String>,
@@ -192,6 +249,9 @@ pub(crate) struct CreateCluster {
     #[command(flatten)]
     pub(crate) changes: Changes,
 
+    /// How the plan is applied: direct.
+    #[arg(long, hide = true, value_parser = kops::target)]
+    target: Option<String>,
     /// Print the specification without writing it.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -200,6 +260,8 @@ pub(crate) struct CreateCluster {
     pub(crate) output: Option<ManifestFormat>,
     #[command(flatten)]
     pub(crate) consent: Consent,
+    #[command(flatten)]
+    pub(crate) machines: MachineFlags,
 }
 
 /// Output formats of a specification.

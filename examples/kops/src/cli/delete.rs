@@ -13,7 +13,7 @@ pub(crate) struct Delete {
     #[command(subcommand)]
     pub(crate) what: Option<DeleteWhat>,
     /// Files that name what to delete, or - for standard input.
-    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    #[arg(short, long = "filename", value_name = "FILE", required = true, value_delimiter = ',')]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) consent: Consent,
@@ -35,6 +35,9 @@ pub(crate) struct DeleteCluster {
     /// The name of the cluster.
     #[arg(value_name = "NAME")]
     pub(crate) cluster: Option<String>,
+    /// Delete the specification only: all objects in the cloud stay, and have to be deleted by other means.
+    #[arg(long)]
+    pub(crate) unregister: bool,
     #[command(flatten)]
     pub(crate) consent: Consent,
 }

@@ -15,7 +15,7 @@ pub(crate) enum Edit {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Changes {
     /// Set a field, for example spec.kubernetesVersion=1.34.2. May be repeated.
-    #[arg(long, value_name = "PATH=VALUE")]
+    #[arg(long, alias = "override", value_name = "PATH=VALUE")]
     pub(crate) set: Vec<String>,
     /// Remove a field, for example spec.sshAccess. May be repeated.
     #[arg(long, value_name = "PATH")]

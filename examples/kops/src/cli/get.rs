@@ -22,6 +22,12 @@ pub(crate) enum GetWhat {
     /// Show the machines of a cluster.
     #[command(visible_alias = "instance")]
     Instances(GetInstances),
+    /// Show the key pairs of a cluster's keysets.
+    #[command(visible_alias = "keypair")]
+    Keypairs(GetKeypairs),
+    /// Show the names of a cluster's secrets.
+    #[command(visible_alias = "secret")]
+    Secrets(GetSecrets),
     /// Show a cluster and its instance groups.
     All(GetAll),
 }
@@ -72,4 +78,19 @@ pub(crate) struct GetAll {
     /// The name of the cluster.
     #[arg(value_name = "NAME")]
     pub(crate) cluster: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetKeypairs {
+    /// The names of the keysets; all by default.
+    pub(crate) keysets: Vec<String>,
+    /// Show distrusted key pairs, too.
+    #[arg(long)]
+    pub(crate) distrusted: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetSecrets {
+    /// The names of the secrets; all by default.
+    pub(crate) names: Vec<String>,
 }

@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::Consent;
+use super::export::AccessFlags;
+use super::{Consent, MachineFlags, kops};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Update {
@@ -20,6 +21,13 @@ pub(crate) struct UpdateCluster {
     /// Also delete objects that are no longer in the specification.
     #[arg(long)]
     pub(crate) prune: bool,
+    /// How the plan is applied: direct.
+    #[arg(long, hide = true, value_parser = kops::target)]
+    target: Option<String>,
+    /// Whether a kubeconfig is written.
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = kops::no_kubeconfig)]
+    create_kube_config: Option<String>,
     /// Output format of the plan.
     #[arg(long, short, value_enum, default_value_t)]
     pub(crate) output: PlanFormat,
@@ -29,6 +37,10 @@ pub(crate) struct UpdateCluster {
     /// Exit with code 2 if changes are pending, 0 if there are none, 1 on errors.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+    #[command(flatten)]
+    pub(crate) access: AccessFlags,
+    #[command(flatten)]
+    pub(crate) machines: MachineFlags,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -21,7 +21,7 @@ pub(super) fn open(cluster: &Cluster, state: &State) -> Result<Arc<dyn ClusterCl
         },
     )?;
     let cloud = MemoryCloud::builder().file(file).build();
-    if cluster.spec.networking.dns_type() == DnsType::Public {
+    if cluster.dns_type() == DnsType::Public {
         let parent = || cluster.name().split_once('.').map(|(_, parent)| parent);
         if let Some(zone) = cluster.spec.dns_zone.as_deref().or_else(parent) {
             host_zone(&cloud, zone.trim_end_matches('.'))?;

@@ -1,14 +1,16 @@
 //! `kops create -f`, `kops replace -f` and `kops delete -f`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use kops_cluster::registry::{ClusterState, ClusterStore, Versioned};
 use kops_cluster::{AnyObject, ClusterFiles};
 use kops_core::{Error, ErrorKind, Result};
 
+use super::edit::unknown_group;
 use super::{delete_cluster, delete_group};
 use crate::cli::{Consent, Manifest};
-use crate::manifest::{self, Source};
+use crate::manifest::{self, Additional, Given, Source};
 use crate::output;
 use crate::specification::{self, check_change};
 use crate::state::State;
@@ -26,23 +28,28 @@ enum Mode {
 
 /// Writes specifications from files that the state store does not contain yet.
 pub(super) async fn create(state: &State, files: &[PathBuf]) -> Result<()> {
-    write(state, files, Mode::Create).await
+    Box::pin(write(state, files, Mode::Create)).await
 }
 
 /// Replaces specifications in the state store with those from files.
 pub(super) async fn replace(state: &State, arguments: &Manifest) -> Result<()> {
-    write(state, &arguments.files, if arguments.force { Mode::Put } else { Mode::Replace }).await
+    let mode = if arguments.force { Mode::Put } else { Mode::Replace };
+    Box::pin(write(state, &arguments.files, mode)).await
 }
 
-/// Deletes what files specify, like the commands for single objects.
+/// Deletes what files specify, like the commands for single objects. Everything is checked before the first deletion.
 pub(super) async fn delete(state: &State, files: &[PathBuf], consent: Consent) -> Result<()> {
-    for (name, sources) in by_cluster(state, files)? {
+    let clusters = by_cluster(state, files)?;
+    for (name, given) in &clusters {
+        check_deletion(state, name, given).await?;
+    }
+    for (name, given) in clusters {
         // Deleting the cluster deletes everything that belongs to it.
-        if sources.iter().any(|source| matches!(source.document.object, AnyObject::Cluster(_))) {
+        if brings_cluster(&given.sources) {
             delete_cluster::delete(state, &name, consent).await?;
             continue;
         }
-        for source in sources {
+        for source in given.sources {
             match source.document.object {
                 AnyObject::InstanceGroup(group) => {
                     delete_group::delete(state, &name, group.name(), consent).await?;
@@ -60,24 +67,87 @@ pub(super) async fn delete(state: &State, files: &[PathBuf], consent: Consent) -
                 other => return Err(unserved(&source.file, &other)),
             }
         }
+        delete_additional(state, &name, &given.additional, consent).await?;
     }
     Ok(())
 }
 
-fn by_cluster(state: &State, files: &[PathBuf]) -> Result<std::collections::BTreeMap<String, Vec<Source>>> {
+/// Rejects deleting what does not exist or cannot be deleted.
+async fn check_deletion(state: &State, name: &str, given: &Given) -> Result<()> {
+    let store = state.registry().cluster(name)?;
+    if brings_cluster(&given.sources) {
+        // It may be gone already: deleting it finds out, and completes an earlier deletion.
+        return Ok(());
+    }
+    let files = ClusterFiles::from(state.read(&store).await?);
+    for source in &given.sources {
+        match &source.document.object {
+            AnyObject::InstanceGroup(group) => {
+                if !files.instance_groups.iter().any(|other| other.name() == group.name()) {
+                    return Err(unknown_group(&store, &files, group.name()));
+                }
+            }
+            AnyObject::SshCredential(key) => key.validate().into_result().map(drop)?,
+            other => return Err(unserved(&source.file, other)),
+        }
+    }
+    for Additional { file, object } in &given.additional {
+        if !files.additional_objects.iter().any(|other| other.is_same(object)) {
+            let message = format!("{file}: {} is not kept with cluster {name}", object.title());
+            return Err(Error::not_found(message).with_hint("nothing was deleted; remove it from the file"));
+        }
+    }
+    Ok(())
+}
+
+/// Deletes objects of Kubernetes from those that are kept with a cluster.
+async fn delete_additional(state: &State, name: &str, given: &[Additional], consent: Consent) -> Result<()> {
+    if given.is_empty() {
+        return Ok(());
+    }
+    let titles: Vec<String> = given.iter().map(|additional| additional.object.title()).collect();
+    let titles = titles.join(", ");
+    if !consent.yes {
+        return output::print(format!(
+            "{titles} would be deleted from what is kept with cluster {name}; run again with --yes."
+        ));
+    }
+    let store = state.registry().cluster(name)?;
+    let stored = state.read(&store).await?;
+    let mut left = stored.additional.objects.clone();
+    left.retain(|object| !given.iter().any(|additional| additional.object.is_same(object)));
+    store.update_additional(&stored.additional, &left).await?;
+    output::print(format!("Deleted {titles} from what is kept with cluster {name}."))
+}
+
+fn by_cluster(state: &State, files: &[PathBuf]) -> Result<BTreeMap<String, Given>> {
     manifest::by_cluster(manifest::read(files)?, state.cluster_name(None).ok().as_deref())
 }
 
 async fn write(state: &State, files: &[PathBuf], mode: Mode) -> Result<()> {
     // Everything is validated before anything is written.
     let mut changes = Vec::new();
-    for (name, sources) in by_cluster(state, files)? {
-        changes.push(Change::prepare(state, state.registry().cluster(&name)?, sources, mode).await?);
+    for (name, given) in by_cluster(state, files)? {
+        changes.push(Change::prepare(state, state.registry().cluster(&name)?, given, mode).await?);
     }
+    let mut written = Vec::new();
     for change in changes {
-        change.write().await?;
+        let name = change.store.name().to_owned();
+        change.write().await.map_err(|error| incomplete(error, &name, &written))?;
+        written.push(name);
     }
     Ok(())
+}
+
+/// The error of a cluster that could not be written, with what has been written before it, and how to go on.
+fn incomplete(error: Error, name: &str, written: &[String]) -> Error {
+    if written.is_empty() {
+        return error;
+    }
+    let message =
+        format!("cluster {name}: {}; {} had been written before", error.message(), written.join(", "));
+    let hint = error.hint().map(|hint| format!("{hint}; ")).unwrap_or_default();
+    Error::new(error.kind(), message).with_hint(format!("{hint}complete it with `kops replace --force -f`"))
 }
 
 /// What is to be written about one cluster.
@@ -90,33 +160,35 @@ struct Change {
 }
 
 impl Change {
-    async fn prepare(
-        state: &State,
-        store: ClusterStore,
-        mut sources: Vec<Source>,
-        mode: Mode,
-    ) -> Result<Self> {
+    async fn prepare(state: &State, store: ClusterStore, mut given: Given, mode: Mode) -> Result<Self> {
         let before = match state.read(&store).await {
             Ok(before) => Some(before),
-            Err(error) if error.kind() == ErrorKind::NotFound && brings_cluster(&sources) => None,
+            Err(error) if error.kind() == ErrorKind::NotFound && brings_cluster(&given.sources) => None,
             Err(error) => return Err(error),
         };
         let known = before.clone().map(ClusterFiles::from);
         let mut files = known.clone();
         // Objects of a cluster are added to it.
-        sources.sort_by_key(|source| !matches!(source.document.object, AnyObject::Cluster(_)));
-        for source in &sources {
+        given.sources.sort_by_key(|source| !matches!(source.document.object, AnyObject::Cluster(_)));
+        reject_twins(&given)?;
+        for source in &given.sources {
             check_mode(&source.file, &source.document.object, before.as_ref(), mode, &store)?;
             put(&mut files, source)?;
         }
         // If there is no cluster, reading it has failed already.
-        let after = files.ok_or_else(|| Error::internal("nothing says what cluster is to be written"))?;
-        check_change(known.as_ref(), &after, &sources)?;
+        let mut after = files.ok_or_else(|| Error::internal("nothing says what cluster is to be written"))?;
         let title = |source: &Source| {
             let object = &source.document.object;
             (object.title(), is_there(before.as_ref(), object))
         };
-        let titles = sources.iter().map(title).collect();
+        let mut titles: Vec<(String, bool)> = given.sources.iter().map(title).collect();
+        for Additional { file, object } in &given.additional {
+            let exists = after.additional_objects.iter().any(|other| other.is_same(object));
+            check_exists(file, &object.title(), exists, mode, &store)?;
+            titles.push((object.title(), exists));
+            after.put_additional(object.clone());
+        }
+        check_change(known.as_ref(), &after, &given)?;
         Ok(Self { store, before, after, titles })
     }
 
@@ -176,16 +248,8 @@ fn check_mode(
         AnyObject::Keyset(_) => return Err(unserved(file, object)),
     };
     let title = object.title();
+    check_exists(file, &title, stored.is_some(), mode, store)?;
     match (mode, stored) {
-        (Mode::Create, Some(_)) => Err(Error::new(
-            ErrorKind::AlreadyExists,
-            format!("{file}: {title} already exists in {}", store.config_base()),
-        )
-        .with_hint("nothing was written; use `kops replace -f` to update it")),
-        (Mode::Replace, None) => {
-            Err(Error::not_found(format!("{file}: {title} does not exist in {}", store.config_base()))
-                .with_hint("nothing was written; use `kops create -f`, or `kops replace --force -f`"))
-        }
         (Mode::Replace | Mode::Put, Some(stored)) => {
             // A text that came from the store contains the generation that it is based on.
             match object.metadata().generation {
@@ -203,6 +267,37 @@ fn check_mode(
         }
         _ => Ok(()),
     }
+}
+
+/// Rejects creating what exists, and replacing what does not.
+fn check_exists(file: &str, title: &str, exists: bool, mode: Mode, store: &ClusterStore) -> Result<()> {
+    match (mode, exists) {
+        (Mode::Create, true) => Err(Error::new(
+            ErrorKind::AlreadyExists,
+            format!("{file}: {title} already exists in {}", store.config_base()),
+        )
+        .with_hint("nothing was written; use `kops replace -f` to update it")),
+        (Mode::Replace, false) => {
+            Err(Error::not_found(format!("{file}: {title} does not exist in {}", store.config_base()))
+                .with_hint("nothing was written; use `kops create -f`, or `kops replace --force -f`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Rejects two documents of one object: which of them is meant is not known.
+fn reject_twins(given: &Given) -> Result<()> {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for source in &given.sources {
+        let title = source.document.object.title();
+        if let Some(other) = seen.insert(title.clone(), &source.file) {
+            let files =
+                if other == source.file { other.to_owned() } else { format!("{other} and {}", source.file) };
+            return Err(Error::invalid(format!("{files}: {title} is there twice"))
+                .with_hint("nothing was written; keep one of the documents"));
+        }
+    }
+    Ok(())
 }
 
 /// Adds an object to the resulting specification.

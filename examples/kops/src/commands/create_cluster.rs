@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::str::FromStr;
 
+use kops_cluster::bootstrap::NodeProgram;
 use kops_cluster::registry::ClusterStore;
 use kops_cluster::{
-    AnyObject, ApiObject, ClusterFiles, NewCluster, Problems, SshCredential, new_cluster, set, unset,
+    AccessSource, AnyObject, ApiObject, ClusterFiles, NewCluster, Problems, SshCredential, new_cluster, set,
+    unset,
 };
 use kops_core::clock::{Clock as _, SystemClock};
 use kops_core::store::Operation;
@@ -14,21 +16,23 @@ use kops_core::{Error, ErrorKind, Result};
 
 use super::update::{finish, show_text};
 use crate::cli::{Changes, CreateCluster, Global};
+use crate::manifest::Given;
 use crate::operation::{self, operate};
 use crate::specification::check_change;
 use crate::state::State;
-use crate::target::Target;
-use crate::{manifest, output};
+use crate::target::{Purpose, Target};
+use crate::{environment, manifest, node_program, output};
 
 /// Prints the specification for the flags.
 pub(super) fn print(global: &Global, arguments: &CreateCluster) -> Result<()> {
-    let name = arguments.cluster.clone().or_else(|| global.name.clone()).unwrap_or_default();
+    let named = arguments.cluster.clone().or_else(|| global.name.clone());
+    let name = named.or_else(environment::cluster_name).unwrap_or_default();
     let base = global.state.as_ref().map(|url| format!("{}/{name}", url.trim_end_matches('/')));
     let files = make(&name, base, arguments)?;
     let groups = files.instance_groups.into_iter().map(AnyObject::from);
     let keys = files.ssh_keys.into_iter().map(AnyObject::from);
     let objects: Vec<AnyObject> = std::iter::once(files.cluster.into()).chain(groups).chain(keys).collect();
-    manifest::print(&objects, arguments.output.unwrap_or_default(), false)
+    manifest::print(&objects, &[], arguments.output.unwrap_or_default(), false)
 }
 
 /// Creates a cluster: plans it, writes its specification, and applies the plan if requested.
@@ -40,13 +44,14 @@ pub(super) async fn create(state: &State, arguments: &CreateCluster) -> Result<(
     let mut files = make(&name, Some(store.config_base()), arguments)?;
     // It is part of the scope, so it must be set before planning.
     files.cluster.metadata.creation_timestamp = Some(now());
+    let program = node_program::read(&arguments.machines)?;
     if arguments.consent.yes {
         let patience = arguments.consent.patience();
-        let work = |operation| apply(operation, state, &store, &files);
+        let work = |operation| apply(operation, state, &store, program, &files);
         return operate(&store, "create cluster", patience, work).await;
     }
     refuse_existing(&store).await?;
-    let target = Target::of(&files, state, &store).await?;
+    let target = Target::of_new(&files, state, &store, program, Purpose::Show).await?;
     let plan = target.engine.plan(&target.graph).await?;
     show_text(&plan, false, true)?;
     store.create_all(&files).await?;
@@ -63,14 +68,16 @@ async fn apply(
     operation: Operation,
     state: &State,
     store: &ClusterStore,
+    program: NodeProgram,
     files: &ClusterFiles,
 ) -> Result<()> {
     refuse_existing(store).await?;
-    let target = Target::of(files, state, store).await?;
-    let engine = target.engine;
-    let plan = engine.plan_with(&target.graph, operation::options(&operation)).await?;
+    let Target { engine, graph, needs } =
+        Target::of_new(files, state, store, program, Purpose::Apply).await?;
+    let plan = engine.plan_with(&graph, operation::options(&operation)).await?;
     show_text(&plan, false, true)?;
     store.create_all(files).await?;
+    needs.store(store).await?;
     let report = operation::apply(&operation, &engine, &plan).await?;
     finish(store, files, report, true).await
 }
@@ -113,7 +120,7 @@ fn make(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> R
         None => Vec::new(),
     };
     let files = ClusterFiles::new(cluster, instance_groups, ssh_keys);
-    check_change(None, &files, &[])?;
+    check_change(None, &files, &Given::default())?;
     Ok(files)
 }
 
@@ -179,7 +186,17 @@ fn options(name: &str, config_base: Option<String>, arguments: &CreateCluster) -
     new.api_load_balancer_class =
         word("api-loadbalancer-class", arguments.api_loadbalancer_class.as_deref())?;
     new.dns_zone.clone_from(&arguments.dns_zone);
-    new.network_id.clone_from(&arguments.network_id);
+    new.network_id = arguments.network_id.clone().or_else(|| arguments.provider.os_network.clone());
+    new.bastion_image.clone_from(&arguments.bastion_image);
+    new.control_plane_tenancy.clone_from(&arguments.control_plane_tenancy);
+    new.node_tenancy.clone_from(&arguments.node_tenancy);
+    new.associate_public_ip = arguments.associate_public_ip;
+    new.egress.clone_from(&arguments.egress);
+    new.disable_subnet_tags = arguments.disable_subnet_tags;
+    new.api_public_name.clone_from(&arguments.api_public_name);
+    new.api_ssl_certificate.clone_from(&arguments.api_ssl_certificate);
+    new.discovery_store.clone_from(&arguments.discovery_store);
+    new.kubernetes_feature_gates.clone_from(&arguments.kubernetes_feature_gates);
     new.subnets.clone_from(&arguments.subnets);
     new.utility_subnets.clone_from(&arguments.utility_subnets);
     new.kubernetes_version.clone_from(&arguments.kubernetes_version);
@@ -192,7 +209,15 @@ fn options(name: &str, config_base: Option<String>, arguments: &CreateCluster) -
     new.cloud_labels = labels(&arguments.cloud_labels)?;
     new.config_base = config_base;
     new.project.clone_from(&arguments.project);
-    let mut cidrs = cidrs(&arguments.network_cidr)?.into_iter();
+    let cidr = |text: &String| match text.parse() {
+        Ok(AccessSource::Cidr(cidr)) => Ok(cidr),
+        other => {
+            let fix = other.err().and_then(|error| error.hint().map(str::to_owned));
+            Err(Error::invalid(format!("--network-cidr {text}: it is not a CIDR"))
+                .with_hint(fix.unwrap_or_else(|| "use one such as 10.0.0.0/16".to_owned())))
+        }
+    };
+    let mut cidrs = arguments.network_cidr.iter().map(cidr).collect::<Result<Vec<_>>>()?.into_iter();
     new.network_cidr = cidrs.next();
     new.additional_network_cidrs = cidrs.collect();
     if let Some(topology) = word("topology", Some(&arguments.topology))? {
@@ -210,17 +235,6 @@ fn options(name: &str, config_base: Option<String>, arguments: &CreateCluster) -
     Ok(new)
 }
 
-/// The CIDRs of a flag.
-fn cidrs<T: FromStr>(texts: &[String]) -> Result<Vec<T>> {
-    let read = |text: &String| {
-        text.parse().map_err(|_| {
-            Error::invalid(format!("--network-cidr {text}: it is not a CIDR"))
-                .with_hint("use a CIDR such as 10.0.0.0/16")
-        })
-    };
-    texts.iter().map(read).collect()
-}
-
 /// The value of a flag; kOps capitalises it in specifications, but not on the command line.
 fn word<T: FromStr<Err = Error>>(flag: &str, text: Option<&str>) -> Result<Option<T>> {
     let Some(text) = text else { return Ok(None) };
@@ -235,14 +249,29 @@ fn word<T: FromStr<Err = Error>>(flag: &str, text: Option<&str>) -> Result<Optio
     }
 }
 
+/// Labels as comma-separated values; quotes keep commas together.
 fn labels(texts: &[String]) -> Result<BTreeMap<String, String>> {
-    let label = |text: &String| {
-        let (key, value) = text.split_once('=').ok_or_else(|| {
-            Error::invalid(format!("--cloud-labels {text}: no value")).with_hint("use key=value")
-        })?;
-        Ok((key.trim().to_owned(), value.trim().to_owned()))
-    };
-    texts.iter().map(label).collect()
+    let mut labels = BTreeMap::new();
+    for text in texts {
+        let mut quoted = false;
+        let parts = text.split(|c: char| {
+            quoted ^= c == '"';
+            c == ',' && !quoted
+        });
+        let parts: Vec<String> = parts.map(|part| part.replace('"', "").trim().to_owned()).collect();
+        if quoted {
+            return Err(Error::invalid(format!("--cloud-labels {text}: a quote is not closed"))
+                .with_hint("use a form such as 'owner=\"Ann, Ops\",team=a'"));
+        }
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            let (key, value) = part.split_once('=').ok_or_else(|| {
+                Error::invalid(format!("--cloud-labels {part}: no value"))
+                    .with_hint("use key=value, and double quotes around values that contain commas")
+            })?;
+            labels.insert(key.trim().to_owned(), value.trim().to_owned());
+        }
+    }
+    Ok(labels)
 }
 
 /// Problems of options, with the names of flags.

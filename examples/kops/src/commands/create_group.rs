@@ -3,12 +3,12 @@
 use std::io::{self, IsTerminal};
 
 use kops_cluster::{
-    AnyObject, ApiObject as _, ClusterFiles, INSTANCE_GROUP_LABEL, InstanceGroup, Mode, Role, SubnetType,
-    populate,
+    AnyObject, ApiObject as _, ClusterFiles, INSTANCE_GROUP_LABEL, InstanceGroup, Role, SubnetType, populate,
 };
 use kops_core::{Error, ErrorKind, Result};
 
 use super::create_cluster::change;
+use super::edit::{another_kind, given};
 use crate::cli::{CreateGroup, GroupRole};
 use crate::specification::{check_change, put};
 use crate::state::State;
@@ -28,18 +28,21 @@ pub(super) async fn create(state: &State, arguments: &CreateGroup) -> Result<()>
     let mut group = draft(&before, arguments);
     change(&mut group, &arguments.changes)?;
     if arguments.dry_run {
-        return manifest::print(&[AnyObject::from(group)], arguments.output.unwrap_or_default(), true);
+        return manifest::print(&[AnyObject::from(group)], &[], arguments.output.unwrap_or_default(), true);
     }
     // Flags that set fields make the editor unnecessary.
     let asks = arguments.edit.unwrap_or_else(|| arguments.changes.is_empty() && io::stdin().is_terminal());
     let edited = if asks { Some(editor::edit(&group.to_yaml()?, group.name())?) } else { None };
     let written = async {
-        if let Some(edited) = &edited {
-            group = InstanceGroup::from_yaml(&edited.text, Mode::Strict)?.0;
+        let given = given(edited.as_ref())?;
+        match given.sources.first().map(|source| &source.document.object) {
+            Some(AnyObject::InstanceGroup(edited)) => group = (**edited).clone(),
+            Some(other) => return Err(another_kind(other, "InstanceGroup")),
+            None => {}
         }
         let mut after = before.clone();
         put(&mut after, group.clone());
-        check_change(Some(&before), &after, &[])?;
+        check_change(Some(&before), &after, &given)?;
         store.create_instance_group(&group).await
     };
     match (written.await, edited) {

@@ -43,6 +43,28 @@ pub(super) async fn delete(state: &State, name: &str, consent: Consent) -> Resul
     output::print(operate(&store, "delete cluster", consent.patience(), work).await?)
 }
 
+/// Deletes the specification of a cluster and leaves its objects in the cloud.
+pub(super) async fn unregister(state: &State, name: &str, consent: Consent) -> Result<()> {
+    let store = state.registry().cluster(name)?;
+    if !consent.yes {
+        state.read(&store).await?;
+        return output::print(format!(
+            "The specification, keys and backups in {} would be deleted; the cluster's objects in the cloud would stay.\n\
+             Nothing was deleted; run again with --yes to delete them.",
+            store.config_base()
+        ));
+    }
+    let work = async |operation: Operation| {
+        store.delete(ClusterDeletion::KnownOnly).await?;
+        operation.remove_lock();
+        Ok(())
+    };
+    operate(&store, "delete cluster", consent.patience(), work).await?;
+    output::print(format!(
+        "Deleted the specification of cluster {name}; its objects in the cloud are still there."
+    ))
+}
+
 async fn delete_all(operation: &Operation, state: &State, store: &ClusterStore) -> Result<()> {
     let files = ClusterFiles::from(state.read(store).await?);
     let target = Target::none(&files, state, store).await?;

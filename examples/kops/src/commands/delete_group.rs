@@ -14,6 +14,7 @@ use kops_core::{Engine, Result, RunOptions};
 use super::edit::unknown_group;
 use super::update::show_text;
 use crate::cli::Consent;
+use crate::manifest::Given;
 use crate::operation::{self, operate, options};
 use crate::output;
 use crate::specification::check_change;
@@ -66,8 +67,8 @@ impl Doomed {
         };
         let mut without = files.clone();
         without.instance_groups.retain(|other| other.name() != name);
-        check_change(Some(&files), &without, &[])?;
-        let target = Target::of(&files, state, store).await?;
+        check_change(Some(&files), &without, &Given::default())?;
+        let target = Target::infrastructure(&files, state, store).await?;
         let task = Key::new(resource::InstanceGroup::KIND, &Names::of(store.name()).group(group));
         Ok(Self { tasks: target.native_tasks_of(&task)?, engine: target.engine })
     }

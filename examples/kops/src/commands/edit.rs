@@ -7,7 +7,7 @@ use kops_core::{Error, Result};
 use super::create_cluster::change;
 use crate::cli::{Changes, EditCluster, EditGroup};
 use crate::editor::{self, Edited};
-use crate::manifest::{self, Source};
+use crate::manifest::{self, Given};
 use crate::output;
 use crate::specification::{check_change, put};
 use crate::state::State;
@@ -21,13 +21,13 @@ pub(super) async fn cluster(state: &State, arguments: &EditCluster) -> Result<()
     let edited = by_hand(&arguments.changes, || base.to_yaml(), store.name())?;
     let write = async |edited: Option<&Edited>| {
         let mut after = before.clone();
-        let sources = sources(edited)?;
-        match sources.first().map(|source| &source.document.object) {
+        let given = given(edited)?;
+        match given.sources.first().map(|source| &source.document.object) {
             Some(AnyObject::Cluster(cluster)) => after.cluster = (**cluster).clone(),
             Some(other) => return Err(another_kind(other, "Cluster")),
             None => change(&mut after.cluster, &arguments.changes)?,
         }
-        check_change(Some(&before), &after, &sources)?;
+        check_change(Some(&before), &after, &given)?;
         store.update(base, &after.cluster).await
     };
     let written = write(edited.as_ref()).await;
@@ -45,15 +45,15 @@ pub(super) async fn group(state: &State, arguments: &EditGroup) -> Result<()> {
     let edited = by_hand(&arguments.changes, || base.to_yaml(), &arguments.group)?;
     let write = async |edited: Option<&Edited>| {
         let mut after = before.clone();
-        let sources = sources(edited)?;
+        let given = given(edited)?;
         let mut group = base.clone().into_inner();
-        match sources.first().map(|source| &source.document.object) {
+        match given.sources.first().map(|source| &source.document.object) {
             Some(AnyObject::InstanceGroup(edited)) => group = (**edited).clone(),
             Some(other) => return Err(another_kind(other, "InstanceGroup")),
             None => change(&mut group, &arguments.changes)?,
         }
         put(&mut after, group.clone());
-        check_change(Some(&before), &after, &sources)?;
+        check_change(Some(&before), &after, &given)?;
         store.update_instance_group(base, &group).await
     };
     let written = write(edited.as_ref()).await;
@@ -74,19 +74,23 @@ fn by_hand(changes: &Changes, text: impl FnOnce() -> Result<String>, name: &str)
 }
 
 /// The object in the edited text; none if flags specify the changes.
-fn sources(edited: Option<&Edited>) -> Result<Vec<Source>> {
-    let sources = edited
+pub(super) fn given(edited: Option<&Edited>) -> Result<Given> {
+    let given = edited
         .map(|edited| manifest::parse(&edited.text, "the edited text"))
         .transpose()?
         .unwrap_or_default();
-    if sources.len() > 1 {
+    if given.sources.len() + given.additional.len() > 1 {
         return Err(Error::invalid("the edited text contains more than one document")
             .with_hint("keep one; kops replace -f accepts several"));
     }
-    Ok(sources)
+    if let Some(other) = given.additional.first() {
+        let title = other.object.title();
+        return Err(Error::invalid(format!("the edited text is {title}")).with_hint("do not change the kind"));
+    }
+    Ok(given)
 }
 
-fn another_kind(object: &AnyObject, wanted: &str) -> Error {
+pub(super) fn another_kind(object: &AnyObject, wanted: &str) -> Error {
     Error::invalid(format!("the edited text is a {}, not a {wanted}", object.kind()))
         .with_hint("do not change the kind")
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use kops_cluster::{AnyObject, Cluster, ClusterFiles, InstanceGroup, populate};
+use kops_cluster::{AdditionalObject, AnyObject, Cluster, ClusterFiles, InstanceGroup, populate};
 use kops_core::{Error, Result};
 
 use super::edit::unknown_group;
-use super::instances;
+use super::{instances, keypairs, secrets};
 use crate::cli::{Get, GetClusters, GetFormat, GetGroups, GetWhat, ManifestFormat};
 use crate::output::Table;
 use crate::specification::warn_of;
@@ -22,6 +22,8 @@ pub(super) async fn get(state: &State, arguments: Get) -> Result<()> {
         Some(GetWhat::Instances(arguments)) => {
             instances::get(state, arguments.cluster.as_deref(), format).await
         }
+        Some(GetWhat::Keypairs(arguments)) => keypairs::get(state, &arguments, format).await,
+        Some(GetWhat::Secrets(arguments)) => secrets::get(state, &arguments, format).await,
         Some(GetWhat::All(arguments)) => all(state, arguments.cluster.as_deref(), format).await,
         None => all(state, None, format).await,
     }
@@ -62,7 +64,7 @@ async fn clusters(state: &State, arguments: &GetClusters, format: GetFormat) -> 
     match document_format(format) {
         Some(format) => {
             let objects: Vec<AnyObject> = clusters.into_iter().map(AnyObject::from).collect();
-            manifest::print(&objects, format, single)
+            manifest::print(&objects, &[], format, single)
         }
         None if clusters.is_empty() => {
             output::note(format_args!("No clusters found in {}.", state.store().location()));
@@ -89,7 +91,7 @@ async fn groups(state: &State, arguments: &GetGroups, format: GetFormat) -> Resu
     match document_format(format) {
         Some(format) => {
             let objects: Vec<AnyObject> = groups.into_iter().map(AnyObject::from).collect();
-            manifest::print(&objects, format, arguments.groups.len() == 1)
+            manifest::print(&objects, &[], format, arguments.groups.len() == 1)
         }
         None => output::print(group_table(&files.cluster, &groups).to_string()),
     }
@@ -98,19 +100,20 @@ async fn groups(state: &State, arguments: &GetGroups, format: GetFormat) -> Resu
 async fn all(state: &State, name: Option<&str>, format: GetFormat) -> Result<()> {
     let stored = state.cluster(name)?.read().await?;
     warn_of(&stored);
-    let ClusterFiles { cluster, instance_groups: groups, .. } = ClusterFiles::from(stored);
-    match document_format(format) {
-        Some(format) => {
-            let groups = groups.into_iter().map(AnyObject::from);
-            let objects: Vec<AnyObject> = std::iter::once(AnyObject::from(cluster)).chain(groups).collect();
-            manifest::print(&objects, format, false)
-        }
-        None => output::print(format!(
-            "Cluster\n{}\nInstance Groups\n{}",
-            cluster_table(std::slice::from_ref(&cluster)),
-            group_table(&cluster, &groups)
-        )),
+    let files = ClusterFiles::from(stored);
+    let (cluster, groups, additional) = (files.cluster, files.instance_groups, files.additional_objects);
+    if let Some(format) = document_format(format) {
+        let groups = groups.into_iter().map(AnyObject::from);
+        let objects: Vec<AnyObject> = std::iter::once(AnyObject::from(cluster)).chain(groups).collect();
+        return manifest::print(&objects, &additional, format, false);
     }
+    let clusters = cluster_table(std::slice::from_ref(&cluster));
+    let mut text = format!("Cluster\n{clusters}\nInstance Groups\n{}", group_table(&cluster, &groups));
+    if !additional.is_empty() {
+        text += "\nAdditional Objects\n";
+        text += &additional_table(&additional).to_string();
+    }
+    output::print(text)
 }
 
 /// The format of documents; `None` for a table.
@@ -145,6 +148,14 @@ fn group_table(cluster: &Cluster, groups: &[InstanceGroup]) -> Table {
             group.spec.max_size.map(|size| size.to_string()).unwrap_or_default(),
             zones(cluster, group).join(","),
         ]);
+    }
+    table
+}
+
+fn additional_table(objects: &[AdditionalObject]) -> Table {
+    let mut table = Table::new(&["KIND", "NAMESPACE", "NAME"]);
+    for object in objects {
+        table.row([object.kind(), object.namespace(), object.name()].map(str::to_owned));
     }
     table
 }

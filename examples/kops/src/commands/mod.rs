@@ -1,21 +1,28 @@
 //! The implementation of the commands.
 
+mod access;
 mod apply_file;
 mod create_cluster;
 mod create_group;
 mod delete_cluster;
 mod delete_group;
 mod edit;
+mod export;
 mod get;
 mod instances;
+mod keypairs;
+mod secrets;
 mod update;
+mod validate;
 
 use std::process::ExitCode;
 
 use kops_core::{Error, ErrorKind, Result};
 use tokio::runtime::Builder;
 
-use crate::cli::{Cli, Create, CreateWhat, Delete, DeleteWhat, Edit, Global, Update, Verb, completion};
+use crate::cli::{
+    Cli, Create, CreateWhat, Delete, DeleteWhat, Edit, Export, Global, Update, Validate, Verb, completion,
+};
 use crate::output;
 use crate::state::State;
 
@@ -24,7 +31,7 @@ use crate::state::State;
 pub(crate) enum Outcome {
     /// It did what was asked.
     Done,
-    /// Changes are pending, and the exit code must say so.
+    /// Changes are pending or the cluster is not healthy, and the exit code must say so.
     Pending,
 }
 
@@ -39,6 +46,9 @@ impl From<Outcome> for ExitCode {
 
 /// Runs the command.
 pub(crate) fn run(cli: Cli) -> Result<Outcome> {
+    if cli.global.v.is_some() {
+        output::note("Warning: -v has no effect (this program has no log; errors say what they are about)");
+    }
     match cli.verb {
         Verb::Version => {
             output::print(concat!("kops ", env!("CARGO_PKG_VERSION")))?;
@@ -71,6 +81,8 @@ async fn carry_out(global: &Global, verb: Verb) -> Result<Outcome> {
         Verb::Create(create) => match create.what {
             Some(CreateWhat::Cluster(arguments)) => create_cluster::create(&state, &arguments).await,
             Some(CreateWhat::InstanceGroup(arguments)) => create_group::create(&state, &arguments).await,
+            Some(CreateWhat::Keypair(arguments)) => keypairs::create(&state, &arguments).await,
+            Some(CreateWhat::Secret(secret)) => secrets::create(&state, &secret).await,
             None => apply_file::create(&state, &create.files).await,
         },
         Verb::Replace(arguments) => apply_file::replace(&state, &arguments).await,
@@ -79,6 +91,8 @@ async fn carry_out(global: &Global, verb: Verb) -> Result<Outcome> {
         Verb::Edit(Edit::InstanceGroup(arguments)) => edit::group(&state, &arguments).await,
         Verb::Get(arguments) => get::get(&state, arguments).await,
         Verb::Update(Update::Cluster(arguments)) => return update::update(&state, &arguments).await,
+        Verb::Validate(Validate::Cluster(arguments)) => return validate::validate(&state, &arguments).await,
+        Verb::Export(Export::Kubeconfig(arguments)) => export::kubeconfig(&state, &arguments).await,
         Verb::Version | Verb::Completion { .. } => Ok(()),
     }
     .map(|()| Outcome::Done)
@@ -88,6 +102,9 @@ async fn carry_out_delete(state: &State, delete: Delete) -> Result<()> {
     match delete.what {
         Some(DeleteWhat::Cluster(arguments)) => {
             let name = state.cluster_name(arguments.cluster.as_deref())?;
+            if arguments.unregister {
+                return delete_cluster::unregister(state, &name, arguments.consent).await;
+            }
             delete_cluster::delete(state, &name, arguments.consent).await
         }
         Some(DeleteWhat::InstanceGroup(arguments)) => {

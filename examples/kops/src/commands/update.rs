@@ -1,5 +1,6 @@
 //! `kops update cluster`.
 
+use kops_cluster::bootstrap::NodeProgram;
 use kops_cluster::registry::ClusterStore;
 use kops_cluster::{ClusterFiles, populate};
 use kops_core::apply::Report;
@@ -9,29 +10,41 @@ use kops_core::{Error, Result, RunOptions};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Outcome;
+use super::{Outcome, export};
 use crate::cli::{PlanFormat, UpdateCluster};
 use crate::operation::{self, operate, options};
-use crate::output;
 use crate::progress::span;
 use crate::state::State;
-use crate::target::StoredTarget;
+use crate::target::{Purpose, StoredTarget};
+use crate::{node_program, output};
 
 /// Shows the plan of a cluster, or applies it.
 pub(super) async fn update(state: &State, arguments: &UpdateCluster) -> Result<Outcome> {
     let store = state.cluster(arguments.cluster.as_deref())?;
+    let program = node_program::read(&arguments.machines)?;
     if !arguments.consent.yes {
-        let StoredTarget { target, prefetch, .. } = StoredTarget::read(state, &store).await?;
+        if arguments.access.admin.is_some() || arguments.access.user.is_some() {
+            return Err(Error::invalid("a kubeconfig is written only after the plan is applied")
+                .with_hint("use --yes, or `kops export kubeconfig`"));
+        }
+        let StoredTarget { target, missing_keysets: missing, prefetch, .. } =
+            StoredTarget::read(state, &store, program, Purpose::Show).await?;
+        if !missing.is_empty() {
+            output::note(format_args!("Will create the keysets {} in the state store.", missing.join(", ")));
+        }
         let engine = target.engine.prune(arguments.prune);
         let plan = engine.plan_prefetched(&target.graph, prefetch, RunOptions::new()).await?;
         show(&plan, arguments)?;
-        let converged = plan.is_empty() && plan.pending.is_empty();
+        let converged = plan.is_empty() && plan.pending.is_empty() && missing.is_empty();
         let pending = arguments.detailed_exitcode && !converged;
         return Ok(if pending { Outcome::Pending } else { Outcome::Done });
     }
     let patience = arguments.consent.patience();
-    operate(&store, "update cluster", patience, |operation| apply(operation, state, &store, arguments))
-        .await?;
+    let work = |operation| apply(operation, state, &store, program, arguments);
+    let files = operate(&store, "update cluster", patience, work).await?;
+    if arguments.access.admin.is_some() || arguments.access.user.is_some() {
+        export::write_entry(state, &store, &files, &arguments.access, None).await?;
+    }
     Ok(Outcome::Done)
 }
 
@@ -39,21 +52,25 @@ async fn apply(
     operation: Operation,
     state: &State,
     store: &ClusterStore,
+    program: NodeProgram,
     arguments: &UpdateCluster,
-) -> Result<()> {
-    let StoredTarget { target, files, prefetch } = StoredTarget::read(state, store).await?;
+) -> Result<ClusterFiles> {
+    let read = StoredTarget::read(state, store, program, Purpose::Apply);
+    let StoredTarget { target, files, prefetch, .. } = read.await?;
     let engine = target.engine.prune(arguments.prune);
     let plan = engine.plan_prefetched(&target.graph, prefetch, options(&operation)).await?;
     if arguments.output != PlanFormat::Json {
         show(&plan, arguments)?;
     }
+    target.needs.store(store).await?;
     let report = operation::apply(&operation, &engine, &plan).await?;
     if arguments.output == PlanFormat::Json {
         let mut document = document(&plan)?;
         document["result"] = self::document(&report)?;
         output::print_json(&document)?;
     }
-    finish(store, &files, report, arguments.output == PlanFormat::Text).await
+    finish(store, &files, report, arguments.output == PlanFormat::Text).await?;
+    Ok(files)
 }
 
 /// Records what was applied, and reports it.

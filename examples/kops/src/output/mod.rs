@@ -32,6 +32,13 @@ pub(crate) fn print_json(value: &Value) -> Result<()> {
     print(format!("{value:#}"))
 }
 
+/// Writes a result as YAML.
+pub(crate) fn print_yaml(value: &Value) -> Result<()> {
+    let text = serde_saphyr::to_string(value)
+        .map_err(|error| Error::internal("the result cannot be written as YAML").with_source(error))?;
+    print(text)
+}
+
 /// Writes a note to standard error.
 pub(crate) fn note(text: impl Display) {
     // If standard error is closed, there is no one left to tell.

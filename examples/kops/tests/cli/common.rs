@@ -23,6 +23,9 @@ pub(crate) struct Run {
     pub(crate) err: String,
 }
 
+/// A program's machine in its header: <https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html>.
+pub(crate) const X86_64: u8 = 62;
+
 impl Desk {
     /// With an empty state store in a directory.
     pub(crate) fn new() -> Self {
@@ -30,7 +33,13 @@ impl Desk {
         fs::create_dir(directory.path().join("state")).unwrap();
         let state = format!("file://{}", directory.path().join("state").display());
         let mut desk = Self { directory, environment: Vec::new() };
-        for (name, value) in [("KOPS_STATE_STORE", state.as_str()), ("USER", "ann"), ("PATH", env!("PATH"))] {
+        let program = desk.write_program("kops-node", X86_64);
+        for (name, value) in [
+            ("KOPS_STATE_STORE", state.as_str()),
+            ("KOPS_NODE_PROGRAM", program.as_str()),
+            ("USER", "ann"),
+            ("PATH", env!("PATH")),
+        ] {
             desk.set(name, value);
         }
         desk
@@ -50,6 +59,16 @@ impl Desk {
     pub(crate) fn write(&self, name: &str, text: &str) -> String {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    /// Writes the header of a program for machines, which none of these tests runs, and gives its path as text.
+    pub(crate) fn write_program(&self, name: &str, machine: u8) -> String {
+        let mut header = vec![0_u8; 64];
+        header[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        header[18] = machine;
+        let path = self.path(name);
+        fs::write(&path, header).unwrap();
         path.display().to_string()
     }
 

@@ -8,6 +8,9 @@
 //! `cargo test --workspace --test clouds -- --nocapture` tells why what is refused is refused.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test can do no better")]
 
+mod generated;
+#[path = "../../../../kops-cluster/tests/generator/mod.rs"]
+mod generator;
 mod ground;
 mod keystone;
 mod offline;

@@ -1,7 +1,8 @@
 """What a request asks for: `service:Action`, the way IAM and kops-aws write it.
 
-Query services (EC2, IAM, ELB, Auto Scaling, STS) name the action in their form body. REST services (S3,
-Route 53) do not, so the request is matched against botocore's own description of every operation.
+Query services (EC2, IAM, ELB, Auto Scaling, STS) name the action in their form body, JSON services (Certificate
+Manager, KMS) in a header. REST services (S3, Route 53) do not, so the request is matched against botocore's own
+description of every operation.
 """
 
 import dataclasses
@@ -26,6 +27,7 @@ class Request:
     service: str
     action: str
     form: dict
+    query: dict
 
     @property
     def name(self):
@@ -51,9 +53,13 @@ def identify(environ, body):
         form = urllib.parse.parse_qs(body.decode("latin1"), keep_blank_values=True)
     if "Action" in form:
         action = form["Action"][0]
+    elif target := environ.get("HTTP_X_AMZ_TARGET"):
+        # `TrentService.DescribeKey`
+        action = target.rpartition(".")[2]
     else:
         action = _rest_action(service, environ)
-    return Request(access_key, region, service, action, form)
+    query = urllib.parse.parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    return Request(access_key, region, service, action, form, query)
 
 
 def _rest_action(service, environ):

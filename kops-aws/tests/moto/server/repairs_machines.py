@@ -3,7 +3,10 @@
 from moto.autoscaling import models, responses
 from moto.autoscaling.exceptions import ValidationError
 from moto.core.responses import EmptyResult
-from moto.ec2.models.instances import Instance
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.elastic_block_store import EBSBackend
+from moto.ec2.models.instances import Instance, InstanceBackend
+from moto.ec2.models.subnets import Subnet
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.ec2.responses.monitoring import Monitoring
 from moto.ec2.utils import parse_user_data
@@ -163,6 +166,14 @@ def disable_metrics_collection(self):
 responses.AutoScalingResponse.disable_metrics_collection = disable_metrics_collection
 
 
+@replace(models.AutoScalingBackend, "notify_terminate_instances")
+def replacements_are_targets(original, self, instance_ids):
+    """moto registers the machine that replaces another with classic load balancers only."""
+    original(self, instance_ids)
+    for name in self.autoscaling_groups:
+        self.update_attached_target_groups(name)
+
+
 # ---------------------------------------------------------------- load balancers and targets
 
 
@@ -185,6 +196,16 @@ def targets_that_are_gone(original, self, targets):
 
 
 # ---------------------------------------------------------------- machines
+
+
+@replace(InstanceBackend, "run_instances")
+def firewalls_of_templates(original, self, image_id, count, user_data, groups, **settings):
+    """moto takes the firewalls of a template, and forgets those of the interfaces in it."""
+    template = settings.get("launch_template")
+    if template and not groups and not settings.get("security_group_ids") and not settings.get("nics"):
+        interfaces = self._get_template_from_args(template).data.get("NetworkInterfaces") or []
+        settings["security_group_ids"] = [group for nic in interfaces[:1] for group in nic.get("Groups", [])]
+    return original(self, image_id, count, user_data, groups, **settings)
 
 
 @replace(Instance, "prep_nics")
@@ -233,3 +254,34 @@ def disks_take_the_place_of_the_images(original, self, size, device_path, *args,
         self.ec2_backend.detach_volume(former.volume_id, self.id, device_path)
         self.ec2_backend.delete_volume(former.volume_id)
     return original(self, size, device_path, *args, **kwargs)
+
+
+@replace(EBSBackend, "attach_volume")
+def attach_what_is_free(original, self, volume_id, instance_id, device_path, *args, **kwargs):
+    """moto also attaches a volume that another machine has, in another zone, or where there is one already."""
+    volume, machine = self.get_volume(volume_id), self.get_instance(instance_id)
+    if volume.attachment is not None:
+        raise EC2ClientError("VolumeInUse", f"{volume_id} is already attached to an instance")
+    if machine.state not in ("pending", "running", "stopping", "stopped"):
+        raise EC2ClientError("IncorrectState", f"Instance '{instance_id}' is not 'running'.")
+    if volume.zone.name != machine.placement.zone:
+        message = f"The volume '{volume_id}' is not in the same availability zone as instance '{instance_id}'"
+        raise EC2ClientError("InvalidVolume.ZoneMismatch", message)
+    if device_path in machine.block_device_mapping:
+        message = f"Invalid value '{device_path}' for unixDevice. Attachment point {device_path} is already in use"
+        raise EC2ClientError("InvalidParameterValue", message)
+    return original(self, volume_id, instance_id, device_path, *args, **kwargs)
+
+
+@replace(Subnet, "get_available_subnet_ip")
+def addresses_rest(original, self, instance):
+    """moto gives out an address again as soon as it is free. AWS may; but whoever relies on that is wrong there."""
+    free, self._unused_ips = self._unused_ips, set()
+    try:
+        return original(self, instance)
+    except StopIteration:
+        self._unused_ips = free
+        free = set()
+        return original(self, instance)
+    finally:
+        self._unused_ips |= free

@@ -46,6 +46,7 @@ import repairs  # noqa: F401  (applied by being imported)
 import repairs_machines  # noqa: F401
 import snapshot
 import speed  # noqa: F401
+import strict  # noqa: F401
 
 # AWS has some 1,300 policies of its own, and moto reads them anew for every account. These are enough.
 POLICIES = ["AmazonS3ReadOnlyAccess", "AmazonSSMManagedInstanceCore", "PowerUserAccess"]
@@ -102,6 +103,8 @@ class Harness:
         self.accounts_lock = threading.Lock()
         self.session = boto3.session.Session()
         self.session_lock = threading.Lock()
+        # The account whose instances are machines of the lab, if there is one.
+        self.site = None
 
     def account(self, number):
         with self.accounts_lock:
@@ -121,7 +124,7 @@ class Harness:
         if request is None:
             return list(self.moto(environ, start_response))
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = request.access_key[-12:]
-        if request.access_key.startswith(UNOBSERVED):
+        if request.access_key.startswith(UNOBSERVED) and "kops.guard" not in environ:
             with self.working:
                 return [b"".join(self.moto(environ, start_response))]
         try:
@@ -150,6 +153,7 @@ class Harness:
                     "action": request.name,
                     "mutation": request.mutates,
                     "path": environ["PATH_INFO"],
+                    "by": environ.get("kops.who"),
                     "status": int(status[:3]),
                     "code": code,
                     "start": round(started, 4),
@@ -159,6 +163,10 @@ class Harness:
 
     def struck(self, environ, request, account):
         """The answer after permissions and faults."""
+        # Who comes in by the machines' door is a role, and may do what its policies say; see `machines/door.py`.
+        guard = environ.get("kops.guard")
+        if guard and (refusal := guard(request)):
+            return _error(request, *refusal)
         if account.faults.is_denied(request.name):
             code = "UnauthorizedOperation" if request.service == "ec2" else "AccessDenied"
             return _error(request, 403, code, f"You are not authorized to perform: {request.name}")
@@ -286,6 +294,27 @@ class Harness:
         """Any call through boto3, unobserved: what somebody else does by hand."""
         return json.loads(json.dumps(getattr(self.clients(account)(service), call)(**arguments), default=str))
 
+    def start_machines(self, account, command, layers):
+        """Instances of the account are machines of the lab from here on; `layers` by image, `*` for all others. Tells the
+        lab's network namespace and the file that says who resolves names there, or nothing while another account has the
+        lab, here or in another process."""
+        if self.site is not None:
+            return None
+        # Only whoever wants machines needs what they need: root, Linux, the lab.
+        from machines.lab import Busy
+        from machines.site import Site
+
+        try:
+            self.site = Site(self, account, REGION, Handler, command, layers)
+        except Busy:
+            return None
+        return {"namespace": self.site.lab.namespace, "resolver": str(self.site.lab.resolver)}
+
+    def stop_machines(self, account):
+        if self.site is not None:
+            self.site.close()
+            self.site = None
+
     CONTROLS = {
         "calls": show_calls,
         "forget-calls": lambda self, account: account.forget_calls(),
@@ -300,6 +329,12 @@ class Harness:
         "bucket": make_bucket,
         "zone": make_zone,
         "boto": boto,
+        "start-machines": start_machines,
+        "stop-machines": stop_machines,
+        "machines": lambda self, account: self.site.follower.show(),
+        "machine-kill": lambda self, account, **it: self.site.follower.kill(**it),
+        "machine-power": lambda self, account, **it: self.site.follower.power(**it),
+        "machine-execute": lambda self, account, instance, command: self.site.lab.execute(instance, command),
     }
 
 
@@ -326,6 +361,15 @@ class Handler(MotoRequestHandler):
         pass
 
 
+def end_with_input(harness):
+    sys.stdin.buffer.read()
+    try:
+        # Machines outlive the process that booted them.
+        harness.stop_machines(None)
+    finally:
+        os._exit(0)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=0, help="0 (default): any free one")
@@ -338,7 +382,7 @@ def main():
     harness.port = server.port
     os.environ["MOTO_PORT"] = str(server.port)
     if arguments.until_eof:
-        threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+        threading.Thread(target=lambda: end_with_input(harness), daemon=True).start()
     print(server.port, flush=True)
     server.serve_forever()
 

@@ -28,6 +28,7 @@ def take(clients):
     _compute(clients("ec2"), add)
     _groups(clients("autoscaling"), add)
     _load_balancers(clients("elbv2"), add)
+    _classic_load_balancers(clients("elb"), add)
     _identities(clients("iam"), add)
     _zones(clients("route53"), add)
     _buckets(clients("s3"), add)
@@ -150,6 +151,13 @@ def _load_balancers(elb, add):
             group["TargetGroupName"],
             {**group, "Attributes": attributes, "Targets": targets, "Tags": tags(arn)},
         )
+
+
+def _classic_load_balancers(elb, add):
+    for balancer in _all(elb, "describe_load_balancers", "LoadBalancerDescriptions"):
+        name = balancer["LoadBalancerName"]
+        tags = elb.describe_tags(LoadBalancerNames=[name])["TagDescriptions"][0]["Tags"]
+        add("classic-load-balancer", name, {**balancer, "Tags": tags})
 
 
 def _identities(iam, add):

@@ -5,7 +5,8 @@
 //!
 //! What the harness adds to moto, in `server/`: a log of the calls of an account, latency, injected
 //! [faults](Fault), permissions taken away, [snapshots](Snapshot) of all that an account holds, objects of
-//! others that must survive, and repairs where moto differs from AWS (`server/repairs.py`).
+//! others that must survive, repairs where moto differs from AWS (`server/repairs.py`), and instances that are real
+//! [machines](Machines) (`server/machines/`).
 //!
 //! ```no_run
 //! use kops_moto::{Fault, Moto};
@@ -22,12 +23,15 @@
 
 #![expect(clippy::missing_panics_doc, reason = "everything here panics on failure, and says so above")]
 
+mod machines;
+
 use std::ops::Deref;
 
 use kops_emulator::{Needs, Program, Tenant};
 use serde_json::{Value, json};
 
 pub use kops_emulator::{Call, Calls, Fault, Snapshot};
+pub use machines::{Machine, Machines, Output};
 
 /// The region that tests use; moto gives it a default VPC with six subnets, as AWS does.
 pub const REGION: &str = "us-east-1";

@@ -1,7 +1,6 @@
 //! Whatever `kops create cluster` can make becomes a graph.
 
-use super::support::{names, regional, zonal};
-use crate::bootstrap::CloudInit;
+use super::support::{facts, machines, names, regional, zonal};
 use crate::cloud::{CLUSTER_FIELDS, Dialect, GROUP_FIELDS};
 use crate::model::{Blueprint, build};
 use crate::spec::{
@@ -80,9 +79,16 @@ fn whatever_can_be_made_becomes_a_graph() {
             if validate(&cluster, &groups).has_errors() {
                 continue;
             }
-            let bootstrap = CloudInit::default();
-            let blueprint =
-                Blueprint::new(&cluster, &groups, &[], capabilities.clone(), &Polyglot, &bootstrap);
+            let (bootstrap, facts) = (machines(), facts());
+            let blueprint = Blueprint::new(
+                &cluster,
+                &groups,
+                &[],
+                capabilities.clone(),
+                &Polyglot,
+                &bootstrap,
+                Ok(&facts),
+            );
             let graph = build(&blueprint).unwrap_or_else(|problems| panic!("{options:#?}\n{problems}")).graph;
             assert_eq!(names(&graph, "InstanceGroup").len(), groups.len());
             assert!(graph.specs::<kops_core::resource::InstanceGroup>().unwrap().iter().all(|(_, group)| {

@@ -1,11 +1,12 @@
 //! Other shapes: public, without DNS, in existing networks, on other kinds of clouds.
 
 use super::support::{
-    counts, graph, group, ha_private, ha_public, has, names, regional, summary, try_build, warnings, zonal,
+    build_with, counts, graph, group, ha_private, ha_public, has, names, regional, summary, try_build,
+    warnings, zonal,
 };
 use crate::bootstrap::{BootMachine, JoinService, NodeBootstrap};
-use crate::cloud::NoDialect;
-use crate::model::{Blueprint, build, dns_zone};
+use crate::bundle::StoreFiles;
+use crate::model::dns_zone;
 use crate::spec::{
     Api, ApiDns, ApiLoadBalancer, CloudProvider, DnsType, GceCloud, LoadBalancerSubnet, LoadBalancerType,
     Opaque, Problems, Role, RouteSpec, Topology,
@@ -65,10 +66,13 @@ fn a_private_zone_is_looked_up_among_private_ones() {
     // An identifier selects as it is.
     files.cluster.spec.dns_zone = Some("Z123".to_owned());
     assert_eq!(selector(&graph(&files), "DnsZone", "Z123"), "Z123");
-    // Without one the zone is the one that the cluster's name is in.
+    // Without one the zone is the longest that the cluster's name is in.
     files.cluster.spec.dns_zone = None;
-    assert_eq!(names(&graph(&files), "DnsZone"), ["example.com"]);
-    assert_eq!(dns_zone(&files.cluster).unwrap().key().name(), "example.com");
+    let graph = graph(&files);
+    assert_eq!(names(&graph, "DnsZone"), ["ha.example.com"]);
+    let task = graph.get(dns_zone(&files.cluster).unwrap().key()).unwrap();
+    assert_eq!(selector(&graph, "DnsZone", "ha.example.com"), "private:ha.example.com");
+    assert_eq!(task.options.alternatives, ["private:example.com", "private:com"]);
 }
 
 #[test]
@@ -299,9 +303,15 @@ fn network_plugins_have_their_say_about_firewalls() {
     };
     assert!(ip_in_ip(&node_rules("calico", serde_json::json!({}))));
     assert!(!ip_in_ip(&node_rules("cilium", serde_json::json!({}))));
-    let all = node_rules("amazonvpc", serde_json::json!({}));
-    assert_eq!((all.len(), all[0].protocol), (1, Protocol::Any));
-    assert_eq!(node_rules("cilium", serde_json::json!({"ipam": "eni"})), all);
+    // Pods with addresses of the network have the firewall of their machines: etcd is not for them, either.
+    let native = node_rules("amazonvpc", serde_json::json!({}));
+    assert_eq!(node_rules("cilium", serde_json::json!({"ipam": "eni"})), native);
+    assert!(native.iter().all(|rule| rule.protocol != Protocol::Any));
+    let reaches = |port: u16| {
+        let tcp = native.iter().filter(|rule| rule.protocol == Protocol::Tcp);
+        tcp.filter_map(|rule| rule.ports).any(|it| (it.from..=it.to).contains(&port))
+    };
+    assert!(reaches(443) && !reaches(2380));
     let etcd = node_rules("cilium", serde_json::json!({"etcdManaged": true}));
     assert!(etcd.iter().any(|rule| rule.ports.is_some_and(|ports| ports.from == 2383)));
 }
@@ -332,7 +342,7 @@ fn groups_of_one_role_share_what_the_role_has() {
 struct Kops(Vec<JoinService>);
 
 impl NodeBootstrap for Kops {
-    fn user_data(&self, _: &BootMachine<'_>, _: &mut Problems) -> Option<Input<Secret>> {
+    fn user_data(&self, _: &BootMachine<'_>, _: &mut StoreFiles, _: &mut Problems) -> Option<Input<Secret>> {
         None
     }
 
@@ -345,15 +355,7 @@ impl NodeBootstrap for Kops {
 fn what_machines_join_by_is_passed_on() {
     let files = ha_private();
     let bootstrap = Kops(vec![JoinService::new("kops-controller", 3988)]);
-    let blueprint = Blueprint::new(
-        &files.cluster,
-        &files.instance_groups,
-        &files.ssh_keys,
-        zonal(),
-        &NoDialect,
-        &bootstrap,
-    );
-    let graph = build(&blueprint).unwrap().graph;
+    let graph = build_with(&files, zonal(), &bootstrap).unwrap().graph;
     let balancer: LoadBalancer = graph.spec("api.ha.example.com").unwrap();
     assert!(balancer.listeners.iter().map(|listener| listener.port).eq([443, 3988]));
     assert!(names(&graph, "DnsRecord").contains(&"kops-controller.internal.ha.example.com"));

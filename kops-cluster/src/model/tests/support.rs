@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::ClusterFiles;
-use crate::bootstrap::CloudInit;
-use crate::cloud::NoDialect;
+use crate::bootstrap::{KopsNode, NodeBootstrap, NodeProgram};
+use crate::cloud::{Architecture, NoDialect, NodeFacts};
 use crate::model::{Blueprint, ClusterModel, build};
+use crate::pki::Keysets;
 use crate::spec::{InstanceGroup, Manifest, Mode, Problems, Role, RootVolumeSpec};
 use kops_core::cloud::Capabilities;
 use kops_core::graph::{Lifecycle, TaskGraph};
@@ -77,14 +78,37 @@ pub(super) fn regional() -> Capabilities {
 }
 
 pub(super) fn try_build(files: &ClusterFiles, capabilities: Capabilities) -> Result<ClusterModel, Problems> {
+    build_with(files, capabilities, &machines())
+}
+
+pub(super) fn build_with(
+    files: &ClusterFiles,
+    capabilities: Capabilities,
+    bootstrap: &dyn NodeBootstrap,
+) -> Result<ClusterModel, Problems> {
+    let facts = facts();
     build(&Blueprint::new(
         &files.cluster,
         &files.instance_groups,
         &files.ssh_keys,
         capabilities,
         &NoDialect,
-        &CloudInit::default(),
+        bootstrap,
+        Ok(&facts),
     ))
+}
+
+/// Machines that become members of the cluster.
+pub(super) fn machines() -> KopsNode {
+    let program = NodeProgram::new().with_hash(Architecture::Amd64, &"0".repeat(64)).unwrap();
+    let ids = ["kubernetes-ca", "apiserver-aggregator-ca", "service-account", "etcd-ca"];
+    KopsNode::new(program, Keysets::new(ids.map(|name| (name.to_owned(), vec!["1".to_owned()]))))
+}
+
+/// A cloud that machines do not ask.
+pub(super) fn facts() -> NodeFacts {
+    let cloud = kops_node::bundle::Cloud::None {};
+    NodeFacts::of_plain_store(cloud, "https://state.example.com/ha.example.com").unwrap()
 }
 
 pub(super) fn graph(files: &ClusterFiles) -> TaskGraph {

@@ -20,6 +20,7 @@ fn files(groups: &[&str], keys: &[&str]) -> ClusterFiles {
         cluster: Cluster::named(NAME),
         instance_groups: groups.iter().map(|name| group(name)).collect(),
         ssh_keys: keys.iter().map(|text| key(text)).collect(),
+        ..ClusterFiles::default()
     }
 }
 

@@ -9,7 +9,8 @@ use crate::spec::meta::INSTANCE_GROUP_LABEL;
 use crate::spec::problem::Problems;
 use crate::spec::schema::Opaque;
 use crate::spec::types::{
-    ClusterSpec, EtcdCluster, EtcdManager, EtcdMember, InstanceGroup, Role, RootVolumeSpec, SubnetType,
+    ClusterSpec, EtcdCluster, EtcdManager, EtcdMember, InstanceGroup, MixedInstancesPolicy, Role,
+    RootVolumeSpec, SubnetType,
 };
 
 /// The maximum number of control-plane machines: etcd does not benefit from more.
@@ -26,7 +27,10 @@ pub(super) fn build(
 ) -> Vec<InstanceGroup> {
     let control_plane = control_plane(options, cloud, problems);
     let mut names = Vec::new();
-    for (at, name) in options.etcd_clusters.iter().enumerate() {
+    // The network plugin may keep its state in an etcd cluster of its own.
+    let own = "cilium".to_owned();
+    let own = (options.networking == "cilium-etcd" && !options.etcd_clusters.contains(&own)).then_some(own);
+    for (at, name) in options.etcd_clusters.iter().chain(&own).enumerate() {
         if names.contains(&name) {
             problems.error(
                 option("etcd-clusters").index(at),
@@ -87,12 +91,8 @@ fn control_plane(options: &NewCluster, cloud: &CloudDefaults, problems: &mut Pro
         group.spec.min_size = Some(1);
         group.spec.max_size = Some(1);
         group.spec.additional_security_groups.clone_from(&options.control_plane_security_groups);
-        machine(
-            &mut group,
-            options.control_plane_size.as_ref(),
-            options.control_plane_image.as_ref(),
-            options.control_plane_volume_size,
-        );
+        machine(&mut group, options.control_plane_image.as_ref(), options.control_plane_volume_size);
+        group.spec.tenancy.clone_from(&options.control_plane_tenancy);
         groups.push(group);
     }
     groups
@@ -112,12 +112,8 @@ fn nodes(options: &NewCluster, cloud: &CloudDefaults) -> Vec<InstanceGroup> {
         group.spec.min_size = size;
         group.spec.max_size = size;
         group.spec.additional_security_groups.clone_from(&options.node_security_groups);
-        machine(
-            &mut group,
-            options.node_size.as_ref(),
-            options.node_image.as_ref(),
-            options.node_volume_size,
-        );
+        machine(&mut group, options.node_image.as_ref(), options.node_volume_size);
+        group.spec.tenancy.clone_from(&options.node_tenancy);
         group
     });
     groups.collect()
@@ -133,6 +129,9 @@ fn bastion(options: &NewCluster, spec: &ClusterSpec, cloud: &CloudDefaults) -> I
     if cloud.regional_subnets {
         group.spec.zones.clone_from(&options.zones);
     }
+    if let Some(image) = &options.bastion_image {
+        group.spec.image = Some(image.clone());
+    }
     group
 }
 
@@ -144,17 +143,33 @@ fn group(name: &str, role: Role, zone: &str, options: &NewCluster, cloud: &Cloud
     if cloud.regional_subnets {
         group.spec.zones = vec![zone.to_owned()];
     }
-    group.spec.image = options.image.clone().or_else(|| cloud.image.map(str::to_owned));
+    group.spec.associate_public_ip = options.associate_public_ip;
     // If a cloud has no default type for bastions, they are like the nodes.
-    let like_nodes = (role == Role::Bastion).then(|| options.node_size.clone()).flatten();
-    group.spec.machine_type = cloud.machine_type(role).map(str::to_owned).or(like_nodes);
+    let like_nodes =
+        (role == Role::Bastion).then(|| sizes(options.node_size.as_deref()).into_iter().next()).flatten();
+    let wanted = match role {
+        Role::ControlPlane => sizes(options.control_plane_size.as_deref()),
+        Role::Bastion => Vec::new(),
+        _ => sizes(options.node_size.as_deref()),
+    };
+    group.spec.machine_type =
+        wanted.first().cloned().or_else(|| cloud.machine_type(role).map(str::to_owned)).or(like_nodes);
+    if wanted.len() > 1 {
+        let policy = MixedInstancesPolicy { instances: wanted, ..MixedInstancesPolicy::default() };
+        group.spec.mixed_instances_policy = Some(policy);
+    }
+    let machine_type = group.spec.machine_type.as_deref().unwrap_or_default();
+    let usual = cloud.image.map(|image| image(machine_type).to_owned());
+    group.spec.image = options.image.clone().or(usual);
     group
 }
 
-fn machine(group: &mut InstanceGroup, size: Option<&String>, image: Option<&String>, volume: Option<i32>) {
-    if let Some(size) = size {
-        group.spec.machine_type = Some(size.clone());
-    }
+/// The machine types of a size as it is written: the first of several is the usual one, and the others may stand in for it.
+fn sizes(written: Option<&str>) -> Vec<String> {
+    written.map(|sizes| sizes.split(',').map(|size| size.trim().to_owned()).collect()).unwrap_or_default()
+}
+
+fn machine(group: &mut InstanceGroup, image: Option<&String>, volume: Option<i32>) {
     if let Some(image) = image {
         group.spec.image = Some(image.clone());
     }

@@ -13,12 +13,13 @@ use serde_json::json;
 use super::defaults::{
     ANYWHERE, CHANNEL, CloudDefaults, KUBERNETES_VERSION, NETWORK_PLUGIN, NON_MASQUERADE_CIDR,
 };
+use super::existing::ExistingNetwork;
 use super::path::Path;
 use super::problem::Problems;
 use super::schema::{Opaque, choice, nearest};
 use super::types::{
     AccessSource, ApiDns, ApiLoadBalancer, CloudProvider, Cluster, ClusterSpec, DnsType, Iam, InstanceGroup,
-    LoadBalancerClass, LoadBalancerType, Networking,
+    LoadBalancerClass, LoadBalancerType, Networking, SubnetType,
 };
 use super::validate::{cluster_name, kubernetes_version, validate};
 
@@ -52,7 +53,7 @@ choice! {
 /// assert_eq!(names[3..], ["nodes-us-east-1a", "nodes-us-east-1b", "nodes-us-east-1c"]);
 ///
 /// // All problems are reported at once, each with a fix.
-/// let problems = new_cluster(&NewCluster::new("demo", "").bastion(true)).unwrap_err();
+/// let problems = new_cluster(&NewCluster::new("-demo", "").bastion(true)).unwrap_err();
 /// assert!(problems.errors().count() >= 4);
 /// # Ok::<(), kops_core::Error>(())
 /// ```
@@ -110,8 +111,10 @@ pub struct NewCluster {
     pub additional_network_cidrs: Vec<IpNet>,
     /// An existing network.
     pub network_id: Option<String>,
-    /// Existing subnets for the machines, in the order of the zones (those of nodes and control plane
-    /// combined, sorted).
+    /// What the cloud says of the existing network: new subnets get CIDRs of it that no existing subnet has.
+    pub existing_network: Option<ExistingNetwork>,
+    /// Existing subnets for the machines, in the order of `zones`, followed by those of `control_plane_zones` that are
+    /// not among them.
     pub subnets: Vec<String>,
     /// Existing utility subnets, in the same order.
     pub utility_subnets: Vec<String>,
@@ -137,6 +140,26 @@ pub struct NewCluster {
     pub config_base: Option<String>,
     /// The project (GCE).
     pub project: Option<String>,
+    /// The image of bastions; by default that of all machines.
+    pub bastion_image: Option<String>,
+    /// The tenancy of control-plane machines (AWS).
+    pub control_plane_tenancy: Option<String>,
+    /// The tenancy of nodes (AWS).
+    pub node_tenancy: Option<String>,
+    /// Whether machines get public addresses, if not as the topology says.
+    pub associate_public_ip: Option<bool>,
+    /// The egress of private subnets: an existing `nat-…`, `tgw-…`, or `External`.
+    pub egress: Option<String>,
+    /// Whether subnets are left without the tags by which controllers find them (AWS).
+    pub disable_subnet_tags: bool,
+    /// The DNS name of the API for users; by default `api.<name>`, if names are published.
+    pub api_public_name: Option<String>,
+    /// The ARN of a certificate for the load balancer of the API (AWS).
+    pub api_ssl_certificate: Option<String>,
+    /// Where the issuer of service accounts publishes its keys: `<store>/<name>` below this location.
+    pub discovery_store: Option<String>,
+    /// Feature gates of all components of Kubernetes: `Gate` or `+Gate` opens one, `-Gate` closes it.
+    pub kubernetes_feature_gates: Vec<String>,
 }
 
 impl NewCluster {
@@ -168,6 +191,7 @@ impl NewCluster {
             network_cidr: None,
             additional_network_cidrs: Vec::new(),
             network_id: None,
+            existing_network: None,
             subnets: Vec::new(),
             utility_subnets: Vec::new(),
             kubernetes_version: None,
@@ -181,6 +205,16 @@ impl NewCluster {
             cloud_labels: BTreeMap::new(),
             config_base: None,
             project: None,
+            bastion_image: None,
+            control_plane_tenancy: None,
+            node_tenancy: None,
+            associate_public_ip: None,
+            egress: None,
+            disable_subnet_tags: false,
+            api_public_name: None,
+            api_ssl_certificate: None,
+            discovery_store: None,
+            kubernetes_feature_gates: Vec::new(),
         }
     }
 
@@ -231,6 +265,8 @@ impl NewCluster {
         extend additional_network_cidrs: IpNet;
         /// Sets [`network_id`](Self#structfield.network_id).
         text network_id;
+        /// Sets [`existing_network`](Self#structfield.existing_network).
+        option existing_network: ExistingNetwork;
         /// Adds to [`subnets`](Self#structfield.subnets).
         texts subnets;
         /// Adds to [`utility_subnets`](Self#structfield.utility_subnets).
@@ -253,6 +289,26 @@ impl NewCluster {
         text config_base;
         /// Sets [`project`](Self#structfield.project).
         text project;
+        /// Sets [`bastion_image`](Self#structfield.bastion_image).
+        text bastion_image;
+        /// Sets [`control_plane_tenancy`](Self#structfield.control_plane_tenancy).
+        text control_plane_tenancy;
+        /// Sets [`node_tenancy`](Self#structfield.node_tenancy).
+        text node_tenancy;
+        /// Sets [`associate_public_ip`](Self#structfield.associate_public_ip).
+        option associate_public_ip: bool;
+        /// Sets [`egress`](Self#structfield.egress).
+        text egress;
+        /// Sets [`disable_subnet_tags`](Self#structfield.disable_subnet_tags).
+        set disable_subnet_tags: bool;
+        /// Sets [`api_public_name`](Self#structfield.api_public_name).
+        text api_public_name;
+        /// Sets [`api_ssl_certificate`](Self#structfield.api_ssl_certificate).
+        text api_ssl_certificate;
+        /// Sets [`discovery_store`](Self#structfield.discovery_store).
+        text discovery_store;
+        /// Adds to [`kubernetes_feature_gates`](Self#structfield.kubernetes_feature_gates).
+        texts kubernetes_feature_gates;
     }
 
     /// Sets the names of the etcd clusters, replacing the defaults.
@@ -291,8 +347,11 @@ pub fn new_cluster(options: &NewCluster) -> Result<(Cluster, Vec<InstanceGroup>)
         sources("ssh-access", &options.ssh_access, &mut problems);
     }
     network::fill(spec, options, cloud, &mut problems);
+    egress(spec, options, &mut problems);
     choose_plugin(spec, &options.networking, &mut problems);
     fill_api(spec, options, cloud);
+    discovery(spec, options);
+    feature_gates(spec, &options.kubernetes_feature_gates, &mut problems);
     let groups = groups::build(options, spec, cloud, &mut problems);
     if problems.has_errors() {
         return Err(problems);
@@ -308,7 +367,7 @@ fn option(name: &str) -> Path {
 
 /// Checks the options that can be checked up front; returns the cloud.
 fn check_options(options: &NewCluster, problems: &mut Problems) -> Option<CloudProvider> {
-    cluster_name(&options.name, &option("name"), problems);
+    cluster_name(&options.name, options.dns, &option("name"), problems);
     if let Some(version) = &options.kubernetes_version {
         kubernetes_version(version, &option("kubernetes-version"), problems);
     }
@@ -379,11 +438,74 @@ fn fill_plain(spec: &mut ClusterSpec, options: &NewCluster) {
     spec.ssh_key_name.clone_from(&options.ssh_key_name);
     spec.dns_zone.clone_from(&options.dns_zone);
     spec.cloud_labels.clone_from(&options.cloud_labels);
+    spec.networking.tag_subnets = options.disable_subnet_tags.then_some(false);
     spec.authorization = Some(Opaque(json!({ "rbac": {} })));
     spec.kubelet = Some(Opaque(json!({ "anonymousAuth": false })));
     spec.iam = Some(Iam { allow_container_registry: Some(true), legacy: Some(false), ..Iam::default() });
     if let Some(CloudProvider::Gce(gce)) = &mut spec.cloud_provider {
         gce.project.clone_from(&options.project);
+    }
+}
+
+/// The egress of private subnets.
+fn egress(spec: &mut ClusterSpec, options: &NewCluster, problems: &mut Problems) {
+    let Some(egress) = &options.egress else { return };
+    if options.topology == TopologyKind::Public {
+        problems.error(
+            option("egress"),
+            "machines with public addresses need none",
+            "use a private topology, or remove it",
+        );
+    }
+    let subnets = spec.networking.subnets.iter_mut();
+    for subnet in subnets.filter(|subnet| subnet.r#type == Some(SubnetType::Private)) {
+        subnet.egress = Some(egress.clone());
+    }
+}
+
+/// The place where the issuer of service accounts publishes its keys. On AWS, service accounts get roles of their own
+/// by it.
+fn discovery(spec: &mut ClusterSpec, options: &NewCluster) {
+    let Some(store) = &options.discovery_store else { return };
+    let mut discovery =
+        json!({ "discoveryStore": format!("{}/{}", store.trim_end_matches('/'), options.name) });
+    if matches!(spec.cloud_provider, Some(CloudProvider::Aws(_))) {
+        discovery["enableAWSOIDCProvider"] = json!(true);
+        spec.iam.get_or_insert_default().use_service_account_external_permissions = Some(true);
+    }
+    spec.service_account_issuer_discovery = Some(Opaque(discovery));
+}
+
+/// Sets feature gates of all components.
+fn feature_gates(spec: &mut ClusterSpec, gates: &[String], problems: &mut Problems) {
+    let mut switches = serde_json::Map::new();
+    for (at, text) in gates.iter().enumerate() {
+        let (gate, open) = match text.strip_prefix('-') {
+            Some(gate) => (gate, false),
+            None => (text.strip_prefix('+').unwrap_or(text), true),
+        };
+        if gate.is_empty() || !gate.chars().all(|c| c.is_ascii_alphanumeric()) {
+            problems.error(
+                option("kubernetes-feature-gates").index(at),
+                format!("{text:?} is not a feature gate"),
+                "use Gate to open one and -Gate to close it",
+            );
+        }
+        switches.insert(gate.to_owned(), json!(open.to_string()));
+    }
+    if switches.is_empty() {
+        return;
+    }
+    let components = [
+        &mut spec.kubelet,
+        &mut spec.kube_api_server,
+        &mut spec.kube_controller_manager,
+        &mut spec.kube_scheduler,
+        &mut spec.kube_proxy,
+    ];
+    for component in components {
+        let settings = &mut component.get_or_insert_with(|| Opaque(json!({}))).0;
+        settings["featureGates"] = serde_json::Value::Object(switches.clone());
     }
 }
 
@@ -406,14 +528,19 @@ fn sources(name: &str, texts: &[String], problems: &mut Problems) -> Vec<AccessS
 
 /// Further plugin names that kOps accepts.
 const PLUGIN_ALIASES: &[(&str, &str)] = &[
+    ("", NETWORK_PLUGIN),
     ("amazon-vpc-routed-eni", "amazonvpc"),
     ("kube-router", "kuberouter"),
     ("flannel-vxlan", "flannel"),
+    ("flannel-udp", "flannel"),
     ("kopeio-vxlan", "kopeio"),
+    ("cilium-etcd", "cilium"),
+    ("cilium-eni", "cilium"),
+    ("gcp", "gce"),
 ];
 
-fn choose_plugin(spec: &mut ClusterSpec, name: &str, problems: &mut Problems) {
-    let name = PLUGIN_ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, name)| *name);
+fn choose_plugin(spec: &mut ClusterSpec, mode: &str, problems: &mut Problems) {
+    let name = PLUGIN_ALIASES.iter().find(|(alias, _)| *alias == mode).map_or(mode, |(_, name)| *name);
     let Some(slot) = spec.networking.plugin_mut(name) else {
         let all = Networking::PLUGINS.join(", ");
         let fix = match nearest(name, Networking::PLUGINS.iter().copied()) {
@@ -423,9 +550,12 @@ fn choose_plugin(spec: &mut ClusterSpec, name: &str, problems: &mut Problems) {
         problems.error(option("networking"), format!("unknown network plugin {name:?}"), fix);
         return;
     };
-    *slot = Some(Opaque(match name {
-        "cilium" => json!({ "enableNodePort": true }),
-        "flannel" => json!({ "backend": "vxlan" }),
+    *slot = Some(Opaque(match (name, mode) {
+        (_, "cilium-etcd") => json!({ "enableNodePort": true, "etcdManaged": true }),
+        (_, "cilium-eni") => json!({ "enableNodePort": true, "ipam": "eni" }),
+        ("cilium", _) => json!({ "enableNodePort": true }),
+        (_, "flannel-udp") => json!({ "backend": "udp" }),
+        ("flannel", _) => json!({ "backend": "vxlan" }),
         _ => json!({}),
     }));
     // These replace kube-proxy.
@@ -437,19 +567,22 @@ fn choose_plugin(spec: &mut ClusterSpec, name: &str, problems: &mut Problems) {
 fn fill_api(spec: &mut ClusterSpec, options: &NewCluster, cloud: &CloudDefaults) {
     let balanced = options.api_load_balancer.is_some()
         || options.api_load_balancer_class.is_some()
+        || options.api_ssl_certificate.is_some()
         || options.topology == TopologyKind::Private
         || options.dns == DnsType::None;
     if balanced {
         spec.api.load_balancer = Some(ApiLoadBalancer {
             r#type: Some(options.api_load_balancer.unwrap_or(LoadBalancerType::Public)),
             class: options.api_load_balancer_class.or(cloud.load_balancer_class),
+            ssl_certificate: options.api_ssl_certificate.clone(),
             ..ApiLoadBalancer::default()
         });
     } else {
         spec.api.dns = Some(ApiDns::default());
     }
+    spec.api.public_name.clone_from(&options.api_public_name);
     if options.dns != DnsType::None {
-        spec.api.public_name = Some(format!("api.{}", options.name));
+        spec.api.public_name.get_or_insert_with(|| format!("api.{}", options.name));
     }
     spec.networking.non_masquerade_cidr = NON_MASQUERADE_CIDR.parse().ok();
 }

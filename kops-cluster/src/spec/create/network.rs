@@ -1,15 +1,26 @@
 //! The network of a new cluster.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::{NewCluster, TopologyKind, option};
-use crate::spec::defaults::{CloudDefaults, assign_cidrs};
+use ipnet::IpNet;
+
+use crate::spec::defaults::{CloudDefaults, assign_cidrs_beside, wants_cidr};
 use crate::spec::problem::Problems;
 use crate::spec::types::{Bastion, ClusterSpec, DnsType, SubnetSpec, SubnetType, Topology};
+use crate::spec::validate::no_room;
 
-/// The zones of nodes and control plane, sorted: one subnet for each, or for each of their regions.
-fn all_zones(options: &NewCluster) -> BTreeSet<&str> {
-    options.zones.iter().chain(&options.control_plane_zones).map(String::as_str).collect()
+/// The places of subnets, in the order in which existing subnets are listed: the zones of the nodes, then those of the
+/// control plane that are not among them, or the regions of both.
+fn all_places(options: &NewCluster, cloud: &CloudDefaults) -> Vec<String> {
+    let mut places: Vec<String> = Vec::new();
+    for zone in options.zones.iter().chain(&options.control_plane_zones) {
+        let place = subnet_of(zone, cloud);
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
 }
 
 /// The name of the subnet for machines in a zone.
@@ -28,17 +39,23 @@ pub(super) fn fill(
     problems: &mut Problems,
 ) {
     let networking = &mut spec.networking;
-    networking.network_id.clone_from(&options.network_id);
+    let existing = options.existing_network.as_ref();
+    networking.network_id = options.network_id.clone().or_else(|| existing.map(|it| it.id.clone()));
     networking.network_cidr = match &options.network_cidr {
         Some(cidr) => Some(*cidr),
+        None if existing.is_some() => existing.and_then(|it| it.cidrs.first().copied()),
         None if options.network_id.is_none() => cloud.network_cidr.and_then(|cidr| cidr.parse().ok()),
         None => None,
     };
     networking.additional_network_cidrs.clone_from(&options.additional_network_cidrs);
+    if let (Some(existing), [], None) =
+        (existing, &options.additional_network_cidrs[..], options.network_cidr)
+    {
+        networking.additional_network_cidrs.extend(existing.cidrs.iter().skip(1));
+    }
 
     let private = options.topology == TopologyKind::Private;
-    let zones = all_zones(options);
-    let places: BTreeSet<String> = zones.iter().map(|zone| subnet_of(zone, cloud)).collect();
+    let places = all_places(options, cloud);
     let r#type = if private { SubnetType::Private } else { SubnetType::Public };
     networking.subnets = subnets(&places, "", r#type, &options.subnets, "subnets", cloud, problems);
     if private && cloud.utility_subnets {
@@ -52,7 +69,8 @@ pub(super) fn fill(
             problems,
         ));
     }
-    if options.network_id.is_none() && !(options.subnets.is_empty() && options.utility_subnets.is_empty()) {
+    if networking.network_id.is_none() && !(options.subnets.is_empty() && options.utility_subnets.is_empty())
+    {
         problems.error(
             option("network-id"),
             "existing subnets require an existing network",
@@ -67,13 +85,22 @@ pub(super) fn fill(
     networking.topology = Some(topology);
     let pool = networking.network_cidr.or_else(|| cloud.subnet_pool.and_then(|pool| pool.parse().ok()));
     if let Some(pool) = pool {
-        assign_cidrs(pool, &mut networking.subnets, cloud.longest_subnet_prefix);
+        let taken: Vec<IpNet> =
+            existing.iter().flat_map(|it| &it.subnets).map(|subnet| subnet.cidr).collect();
+        let further = networking.additional_network_cidrs.iter().copied();
+        for block in std::iter::once(pool).chain(further) {
+            assign_cidrs_beside(block, &taken, &mut networking.subnets, cloud.longest_subnet_prefix);
+        }
+        if networking.subnets.iter().any(wants_cidr) {
+            let (message, fix) = no_room(Some(pool), &networking.subnets, cloud);
+            problems.error(option("network-cidr"), message, fix);
+        }
     }
 }
 
-/// One subnet for each place; existing ones by their ids, in the same order.
+/// One subnet for each place, sorted; existing ones by their ids, in the order of the places.
 fn subnets(
-    places: &BTreeSet<String>,
+    places: &[String],
     prefix: &str,
     r#type: SubnetType,
     ids: &[String],
@@ -89,7 +116,8 @@ fn subnets(
             format!("specify one for each of {all}, in this order"),
         );
     }
-    let made = places.iter().enumerate().map(|(at, place)| SubnetSpec {
+    let sorted: BTreeMap<&String, usize> = places.iter().enumerate().map(|(at, place)| (place, at)).collect();
+    let made = sorted.into_iter().map(|(place, at)| SubnetSpec {
         name: format!("{prefix}{place}"),
         zone: (!cloud.regional_subnets).then(|| place.clone()),
         region: cloud.regional_subnets.then(|| place.clone()),

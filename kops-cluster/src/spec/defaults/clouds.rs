@@ -22,8 +22,8 @@ pub struct CloudDefaults {
     pub longest_subnet_prefix: u8,
     /// The shortest and longest prefix of a network block.
     pub network_prefixes: Option<(u8, u8)>,
-    /// The default image of machines; none if it must be specified.
-    pub image: Option<&'static str>,
+    /// The default image of machines, by their type; none if it must be specified.
+    pub image: Option<fn(&str) -> &'static str>,
     /// The default machine types of control plane, nodes and bastions; none if they must be specified.
     pub machine_types: Option<[&'static str; 3]>,
     /// The default volume type of disks.
@@ -48,6 +48,8 @@ pub struct CloudDefaults {
     pub region_of: fn(&str) -> Option<String>,
     /// An example of a zone's name.
     pub zone_example: &'static str,
+    /// The prefix of labels that the cloud keeps for itself, in lower case; case does not matter.
+    pub reserved_labels: Option<&'static str>,
 }
 
 /// A cloud without special properties.
@@ -73,6 +75,7 @@ const PLAIN: CloudDefaults = CloudDefaults {
     zones_name_regions: false,
     region_of: |zone| Some(zone.to_owned()),
     zone_example: "zone-1",
+    reserved_labels: None,
 };
 
 static CLOUDS: &[CloudDefaults] = &[
@@ -83,7 +86,7 @@ static CLOUDS: &[CloudDefaults] = &[
         // VPCs and subnets are between /16 and /28: docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
         longest_subnet_prefix: 28,
         network_prefixes: Some((16, 28)),
-        image: Some("099720109477/ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20260714"),
+        image: Some(aws_image),
         machine_types: Some(["t3.medium", "t3.medium", "t3.micro"]),
         volume_type: Some("gp3"),
         // The performance of a gp3 volume that is included in its price.
@@ -97,6 +100,8 @@ static CLOUDS: &[CloudDefaults] = &[
         zones_name_regions: true,
         region_of: aws_region,
         zone_example: "us-east-1a",
+        // docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+        reserved_labels: Some("aws:"),
         ..PLAIN
     },
     CloudDefaults {
@@ -106,6 +111,8 @@ static CLOUDS: &[CloudDefaults] = &[
         subnet_pool: Some("10.0.16.0/20"),
         regional_subnets: true,
         utility_subnets: false,
+        // The newest of the family, because Google deletes its images after some months.
+        image: Some(gce_image),
         machine_types: Some(["e2-medium", "e2-medium", "e2-medium"]),
         volume_type: Some("pd-ssd"),
         zones_name_regions: true,
@@ -134,7 +141,7 @@ static CLOUDS: &[CloudDefaults] = &[
         served: true,
         network_cidr: Some("172.20.0.0/16"),
         longest_subnet_prefix: 28,
-        image: Some("ubuntu-24.04"),
+        image: Some(|_| "ubuntu-24.04"),
         machine_types: Some(["medium", "medium", "small"]),
         volume_type: Some("ssd"),
         prefix_lists: true,
@@ -196,25 +203,46 @@ impl Cluster {
     }
 }
 
-/// `us-east-1` of `us-east-1a`; also of local zones (`us-west-2-lax-1a`).
+/// `us-east-1` of `us-east-1a`; also of local zones (`us-west-2-lax-1a`) and wavelength zones
+/// (`us-east-1-wl1-bos-wlz-1`).
 fn aws_region(zone: &str) -> Option<String> {
-    let stem = zone.strip_suffix(|c: char| c.is_ascii_lowercase())?;
-    if !stem.ends_with(|c: char| c.is_ascii_digit()) {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !zone.chars().all(plain) || zone.split('-').any(str::is_empty) {
         return None;
     }
-    let mut region = String::new();
-    for part in stem.split('-') {
-        if part.is_empty() || !part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()) {
-            return None;
-        }
-        region.push_str(part);
-        // The first part that is a number ends the region's name.
-        if part.chars().all(|c| c.is_ascii_digit()) {
-            return Some(region);
-        }
-        region.push('-');
+    // The first part that begins with a digit ends the region's name, and something has to follow.
+    let mut parts = zone.match_indices('-').map(|(at, _)| at + 1);
+    let number = parts.find(|at| zone[*at..].starts_with(|c: char| c.is_ascii_digit()))?;
+    let digits = zone[number..].bytes().take_while(u8::is_ascii_digit).count();
+    let (region, rest) = zone.split_at(number + digits);
+    let letter = rest.len() == 1 && rest.starts_with(|c: char| c.is_ascii_lowercase());
+    (letter || rest.starts_with('-')).then(|| region.to_owned())
+}
+
+/// The usual image for a machine type of Google Cloud: Ubuntu 24.04 for its architecture. Its series with ARM processors:
+/// <https://cloud.google.com/compute/docs/instances/arm-on-compute>.
+fn gce_image(machine_type: &str) -> &'static str {
+    match machine_type.split_once('-').map(|(series, _)| series) {
+        Some("c4a" | "n4a" | "t2a" | "a4x") => "ubuntu-os-cloud/ubuntu-2404-lts-arm64",
+        _ => "ubuntu-os-cloud/ubuntu-2404-lts-amd64",
     }
-    None
+}
+
+/// The usual image for a machine type of AWS: Ubuntu 24.04 for its architecture.
+fn aws_image(machine_type: &str) -> &'static str {
+    if is_graviton(machine_type) {
+        "099720109477/ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20260714"
+    } else {
+        "099720109477/ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20260714"
+    }
+}
+
+/// Whether a machine type has an ARM processor: the letter g follows the generation (`m6gd.large`, but not
+/// `g5.xlarge`). <https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html>
+fn is_graviton(machine_type: &str) -> bool {
+    let family = machine_type.split('.').next().unwrap_or_default();
+    let options = family.trim_start_matches(|c: char| !c.is_ascii_digit());
+    family == "a1" || options.trim_start_matches(|c: char| c.is_ascii_digit()).contains('g')
 }
 
 /// The part of a zone's name before the last separator, if the last part has the right form.
@@ -232,6 +260,13 @@ mod tests {
         let region = |cloud: &str, zone: &str| (CloudDefaults::by_name(cloud).unwrap().region_of)(zone);
         assert_eq!(region("aws", "us-east-1a").as_deref(), Some("us-east-1"));
         assert_eq!(region("aws", "us-west-2-lax-1a").as_deref(), Some("us-west-2"));
+        assert_eq!(region("aws", "us-east-1-wl1-bos-wlz-1").as_deref(), Some("us-east-1"));
+        assert_eq!(region("aws", "us-east-1-wl1-bos-wlz1").as_deref(), Some("us-east-1"));
+        assert_eq!(region("aws", "us-gov-west-1b").as_deref(), Some("us-gov-west-1"));
+        assert_eq!(region("aws", "ap-southeast-2-per-1a").as_deref(), Some("ap-southeast-2"));
+        for no_zone in ["us-east-1ab", "us-east-1-", "us--east-1a", "us-east-1A", "-1a", ""] {
+            assert_eq!(region("aws", no_zone), None, "{no_zone:?}");
+        }
         assert_eq!(region("aws", "us-east-1"), None);
         assert_eq!(region("aws", "east"), None);
         assert_eq!(region("aws", "US-EAST-1A"), None);
@@ -239,6 +274,27 @@ mod tests {
         assert_eq!(region("gce", "us-central1"), None);
         assert_eq!(region("azure", "eastus-1").as_deref(), Some("eastus"));
         assert_eq!(region("openstack", "nova").as_deref(), Some("nova"));
+    }
+
+    #[test]
+    fn the_usual_image_is_for_the_types_architecture() {
+        let image = CloudDefaults::by_name("aws").unwrap().image.unwrap();
+        for arm in
+            ["m6g.large", "t4g.small", "c7gn.xlarge", "im4gn.large", "x2gd.medium", "g5g.xlarge", "a1.large"]
+        {
+            assert!(image(arm).contains("arm64"), "{arm}");
+        }
+        for x86 in [
+            "t3.medium",
+            "g4dn.xlarge",
+            "m6i.large",
+            "g5.xlarge",
+            "c5a.large",
+            "u-6tb1.metal",
+            "p4d.24xlarge",
+        ] {
+            assert!(image(x86).contains("amd64"), "{x86}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod volumes;
 pub use clouds::CloudDefaults;
 pub use populate::{etcd_version, populate, root_volume_size};
 pub use subnets::assign_cidrs;
-pub(crate) use subnets::overlap;
+pub(crate) use subnets::{assign_cidrs_beside, longest_network_prefix, overlap, wants_cidr};
 pub(crate) use volumes::VolumeLimits;
 
 /// The default version of Kubernetes.

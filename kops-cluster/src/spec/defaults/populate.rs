@@ -3,7 +3,9 @@
 use ipnet::IpNet;
 
 use super::subnets::assign_cidrs;
-use super::{CHANNEL, CloudDefaults, ETCD_VOLUME_SIZE, KUBERNETES_VERSION, NON_MASQUERADE_CIDR};
+use super::{
+    CHANNEL, CloudDefaults, ETCD_VOLUME_SIZE, KUBERNETES_VERSION, NON_MASQUERADE_CIDR, VolumeLimits,
+};
 use crate::spec::types::{
     ApiDns, ApiLoadBalancer, Cluster, ClusterSpec, DnsType, EtcdCluster, InstanceGroup,
     InstanceMetadataOptions, LoadBalancerType, Manager, Networking, Role, SubnetType, Topology, UpdatePolicy,
@@ -19,21 +21,21 @@ use crate::spec::types::{
 pub fn populate(cluster: &Cluster, groups: &[InstanceGroup]) -> (Cluster, Vec<InstanceGroup>) {
     let mut cluster = cluster.clone();
     let cloud = CloudDefaults::of(cluster.spec.cloud_provider.as_ref());
-    let name = cluster.name().to_owned();
-    populate_cluster(&mut cluster.spec, &name, cloud);
+    populate_cluster(&mut cluster, cloud);
     let groups = groups.iter().map(|group| populate_group(group, &cluster.spec, cloud)).collect();
     (cluster, groups)
 }
 
-fn populate_cluster(spec: &mut ClusterSpec, name: &str, cloud: &CloudDefaults) {
+fn populate_cluster(cluster: &mut Cluster, cloud: &CloudDefaults) {
+    let spec = &mut cluster.spec;
     spec.channel.get_or_insert_with(|| CHANNEL.to_owned());
     let kubernetes = spec.kubernetes_version.get_or_insert_with(|| KUBERNETES_VERSION.to_owned()).clone();
     spec.cluster_dns_domain.get_or_insert_with(|| "cluster.local".to_owned());
     spec.update_policy.get_or_insert(UpdatePolicy::Automatic);
     spec.iam.get_or_insert_default().legacy.get_or_insert(false);
     populate_network(&mut spec.networking, cloud);
-    populate_api(spec, name, cloud);
-    for etcd in &mut spec.etcd_clusters {
+    populate_api(cluster, cloud);
+    for etcd in &mut cluster.spec.etcd_clusters {
         populate_etcd(etcd, &kubernetes, cloud);
     }
 }
@@ -72,8 +74,9 @@ fn populate_network(networking: &mut Networking, cloud: &CloudDefaults) {
     }
 }
 
-fn populate_api(spec: &mut ClusterSpec, name: &str, cloud: &CloudDefaults) {
-    let dns = spec.networking.dns_type();
+fn populate_api(cluster: &mut Cluster, cloud: &CloudDefaults) {
+    let (dns, name) = (cluster.dns_type(), cluster.name().to_owned());
+    let spec = &mut cluster.spec;
     let private = spec.networking.subnets.iter().any(|subnet| subnet.r#type == Some(SubnetType::Private));
     let api = &mut spec.api;
     if api.dns.is_none() && api.load_balancer.is_none() {
@@ -107,6 +110,7 @@ fn populate_etcd(etcd: &mut EtcdCluster, kubernetes: &str, cloud: &CloudDefaults
             member.volume_iops.get_or_insert(iops);
             member.volume_throughput.get_or_insert(throughput);
         }
+        populate_iops(member.volume_type.as_deref(), &mut member.volume_iops, cloud);
     }
 }
 
@@ -116,11 +120,12 @@ fn populate_group(group: &InstanceGroup, cluster: &ClusterSpec, cloud: &CloudDef
     let spec = &mut group.spec;
     spec.role = Some(role);
     spec.manager.get_or_insert(Manager::CloudGroup);
-    if spec.image.is_none() {
-        spec.image = cloud.image.map(str::to_owned);
-    }
     if spec.machine_type.is_none() {
         spec.machine_type = cloud.machine_type(role).map(str::to_owned);
+    }
+    if spec.image.is_none() {
+        let machine_type = spec.machine_type.as_deref().unwrap_or_default();
+        spec.image = cloud.image.map(|image| image(machine_type).to_owned());
     }
     // Two nodes survive the loss of one; groups of other roles have one machine.
     let usual = if role == Role::Node { 2 } else { 1 };
@@ -142,8 +147,12 @@ fn populate_group(group: &InstanceGroup, cluster: &ClusterSpec, cloud: &CloudDef
         volume.iops.get_or_insert(iops);
         volume.throughput.get_or_insert(throughput);
     }
+    populate_iops(volume.r#type.as_deref(), &mut volume.iops, cloud);
     if cloud.encrypt_volumes {
         volume.encryption.get_or_insert(true);
+    }
+    for volume in &mut spec.volumes {
+        populate_iops(volume.r#type.as_deref(), &mut volume.iops, cloud);
     }
     if cloud.metadata_tokens {
         let metadata = spec.instance_metadata.get_or_insert_with(InstanceMetadataOptions::default);
@@ -151,6 +160,14 @@ fn populate_group(group: &InstanceGroup, cluster: &ClusterSpec, cloud: &CloudDef
         metadata.http_put_response_hop_limit.get_or_insert(1);
     }
     group
+}
+
+/// Fills in the operations per second of a volume whose type has to be told them.
+fn populate_iops<N: TryFrom<i64>>(r#type: Option<&str>, iops: &mut Option<N>, cloud: &CloudDefaults) {
+    let least = r#type.and_then(|r#type| VolumeLimits::least_iops(cloud.name, r#type));
+    if iops.is_none() {
+        *iops = least.and_then(|least| N::try_from(least).ok());
+    }
 }
 
 /// The default size of the root volume for a role's machines, in GiB.

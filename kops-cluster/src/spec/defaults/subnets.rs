@@ -4,7 +4,8 @@
 //! power of two that is enough for every public, private and dual-stack subnet plus, if there are utility
 //! subnets, one block that they share. The utility block comes first and is divided into eight (or more, for
 //! more zones). Blocks are assigned to subnets in the order of their zones. Subnets with addresses keep them,
-//! and no subnet gets addresses that overlap those.
+//! and no subnet gets addresses that overlap those. A network that is too small for this is divided as finely as
+//! necessary.
 
 use ipnet::IpNet;
 
@@ -27,7 +28,18 @@ const UTILITY_BLOCKS: usize = 8;
 /// assert_eq!(cidrs, ["172.20.128.0/17", "172.20.0.0/20"]);
 /// ```
 pub fn assign_cidrs(network: IpNet, subnets: &mut [SubnetSpec], longest_prefix: u8) {
-    let taken: Vec<IpNet> = subnets.iter().filter_map(|subnet| subnet.cidr).collect();
+    assign_cidrs_beside(network, &[], subnets, longest_prefix);
+}
+
+/// [`assign_cidrs`] in a network in which other ranges are taken.
+pub(crate) fn assign_cidrs_beside(
+    network: IpNet,
+    others: &[IpNet],
+    subnets: &mut [SubnetSpec],
+    longest_prefix: u8,
+) {
+    let taken = subnets.iter().filter_map(|subnet| subnet.cidr).chain(others.iter().copied());
+    let taken: Vec<IpNet> = taken.collect();
     let mut big = Vec::new();
     let mut little = Vec::new();
     for (at, subnet) in subnets.iter().enumerate().filter(|(_, subnet)| wants_cidr(subnet)) {
@@ -37,28 +49,10 @@ pub fn assign_cidrs(network: IpNet, subnets: &mut [SubnetSpec], longest_prefix: 
     if needed == 0 {
         return;
     }
-    // Blocks that are already in use may require a finer division.
-    let mut parts = needed.next_power_of_two();
-    let blocks = loop {
-        let Some(blocks) = cut(network, parts, longest_prefix) else { return };
-        let free: Vec<IpNet> =
-            blocks.into_iter().filter(|block| !taken.iter().any(|other| overlap(block, other))).collect();
-        if free.len() >= needed {
-            break free;
-        }
-        parts *= 2;
-    };
-    let mut blocks = blocks.into_iter();
-    let small = if little.is_empty() {
-        Vec::new()
-    } else {
-        let Some(shared) = blocks.next() else { return };
-        match cut(shared, little.len().next_power_of_two().max(UTILITY_BLOCKS), longest_prefix) {
-            Some(small) => small,
-            None => return,
-        }
-    };
-    for (wanting, blocks) in [(big, blocks.collect()), (little, small)] {
+    let blocks = evenly(network, &taken, big.len(), little.len(), longest_prefix);
+    let blocks = blocks.or_else(|| tightly(network, &taken, big.len(), little.len(), longest_prefix));
+    let Some((large, small)) = blocks else { return };
+    for (wanting, blocks) in [(big, large), (little, small)] {
         let mut wanting = wanting;
         wanting.sort_by(|a, b| subnets[*a].zone.cmp(&subnets[*b].zone));
         for (at, block) in wanting.into_iter().zip(blocks) {
@@ -67,7 +61,69 @@ pub fn assign_cidrs(network: IpNet, subnets: &mut [SubnetSpec], longest_prefix: 
     }
 }
 
-fn wants_cidr(subnet: &SubnetSpec) -> bool {
+/// Blocks for `big` subnets and `little` utility subnets: equal ones, one of which the utility subnets share.
+fn evenly(
+    network: IpNet,
+    taken: &[IpNet],
+    big: usize,
+    little: usize,
+    longest_prefix: u8,
+) -> Option<(Vec<IpNet>, Vec<IpNet>)> {
+    let needed = big + usize::from(little > 0);
+    let mut parts = needed.next_power_of_two();
+    // Blocks that are already in use may require a finer division.
+    let mut blocks = loop {
+        let free = without(cut(network, parts, longest_prefix)?, taken);
+        if free.len() >= needed {
+            break free.into_iter();
+        }
+        parts *= 2;
+    };
+    let small = match little {
+        0 => Vec::new(),
+        little => cut(blocks.next()?, little.next_power_of_two().max(UTILITY_BLOCKS), longest_prefix)?,
+    };
+    Some((blocks.collect(), small))
+}
+
+/// Blocks in a network that is too small for the usual division: as large as possible, first those of the machines,
+/// then those of the utility subnets in what is left.
+fn tightly(
+    network: IpNet,
+    taken: &[IpNet],
+    big: usize,
+    little: usize,
+    longest_prefix: u8,
+) -> Option<(Vec<IpNet>, Vec<IpNet>)> {
+    let prefixes = network.prefix_len()..=longest_prefix.min(network.max_prefix_len());
+    prefixes.clone().find_map(|prefix| {
+        let mut large = without(network.trunc().subnets(prefix).ok()?.collect(), taken);
+        if large.len() < big {
+            return None;
+        }
+        large.truncate(big);
+        let taken = [taken, large.as_slice()].concat();
+        let small = prefixes.clone().filter(|smaller| *smaller >= prefix).find_map(|smaller| {
+            let small = without(network.trunc().subnets(smaller).ok()?.collect(), &taken);
+            (small.len() >= little).then_some(small)
+        })?;
+        Some((large, small))
+    })
+}
+
+/// The blocks that overlap none of those taken.
+fn without(blocks: Vec<IpNet>, taken: &[IpNet]) -> Vec<IpNet> {
+    blocks.into_iter().filter(|block| !taken.iter().any(|other| overlap(block, other))).collect()
+}
+
+/// The prefix of the smallest network that has room for the subnets without CIDRs; `None` if there is none.
+pub(crate) fn longest_network_prefix(subnets: &[SubnetSpec], longest_prefix: u8) -> Option<u8> {
+    let count = subnets.iter().filter(|subnet| wants_cidr(subnet)).count().next_power_of_two();
+    longest_prefix.checked_sub(u8::try_from(count.trailing_zeros()).ok()?)
+}
+
+/// Whether a subnet is to be made, and its CIDR to be allocated.
+pub(crate) fn wants_cidr(subnet: &SubnetSpec) -> bool {
     let ipv6_only = subnet.r#type == Some(SubnetType::Private) && subnet.ipv6_cidr.is_some();
     subnet.cidr.is_none() && !subnet.is_shared() && !ipv6_only
 }
@@ -142,6 +198,36 @@ mod tests {
             || ["a", "b", "c"].iter().map(|zone| subnet(zone, SubnetType::Public, None)).collect::<Vec<_>>();
         assert_eq!(assigned("10.0.0.0/27", subnets()), ["", "", ""]);
         assert_eq!(assigned("10.0.0.0/26", subnets()), ["10.0.0.0/28", "10.0.0.16/28", "10.0.0.32/28"]);
+    }
+
+    #[test]
+    fn a_small_network_is_used_to_the_last_block() {
+        use SubnetType::{Private, Utility};
+        let zones = |count: usize| {
+            let of = |kind| ["a", "b", "c"][..count].iter().map(move |zone| subnet(zone, kind, None));
+            of(Private).chain(of(Utility)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            assigned("192.168.168.0/24", zones(3)),
+            [
+                "192.168.168.0/26",
+                "192.168.168.64/26",
+                "192.168.168.128/26",
+                "192.168.168.192/28",
+                "192.168.168.208/28",
+                "192.168.168.224/28"
+            ]
+        );
+        assert_eq!(assigned("192.168.168.0/27", zones(1)), ["192.168.168.0/28", "192.168.168.16/28"]);
+        assert_eq!(assigned("192.168.168.0/28", zones(1)), ["", ""]);
+        assert_eq!(longest_network_prefix(&zones(1), 28), Some(27));
+        // Whatever the number of zones, the smallest network that is named has room, and half of it has not.
+        for count in 1..=3 {
+            let prefix = longest_network_prefix(&zones(count), 28).unwrap();
+            let all = |prefix| assigned(&format!("10.0.0.0/{prefix}"), zones(count));
+            assert!(all(prefix).iter().all(|cidr| !cidr.is_empty()), "{count}: /{prefix}");
+            assert!(all(prefix + 1).iter().all(String::is_empty), "{count}: /{}", prefix + 1);
+        }
     }
 
     #[test]

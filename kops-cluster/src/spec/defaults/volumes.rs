@@ -76,6 +76,14 @@ static LIMITS: &[VolumeLimits] = &[
 ];
 
 impl VolumeLimits {
+    /// The operations per second of a volume whose type has to be told them, which is the least that the type takes:
+    /// kOps' default, too.
+    pub(crate) fn least_iops(cloud: &str, name: &str) -> Option<i64> {
+        let limits = Self::of(cloud).find(|limits| limits.name == name)?;
+        // Where throughput is configurable as well, both have defaults.
+        limits.iops.filter(|_| limits.throughput.is_none()).map(|(least, _)| least)
+    }
+
     /// The types of a cloud; empty if the operator defines them.
     pub(crate) fn of(cloud: &str) -> impl Iterator<Item = &'static Self> {
         LIMITS.iter().filter(move |limits| limits.cloud == cloud)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::WarmPool;
+use super::{SecretText, WarmPool};
 use crate::spec::schema::{Field, Opaque, Schema, Shape, spec};
 
 /// The cloud, with its settings: in documents an object with the cloud's name as its only field.
@@ -143,6 +143,8 @@ spec! {
         spotinst_product: Option<String> => "spotinstProduct",
         /// Spot.io: how machines are chosen.
         spotinst_orientation: Option<String> => "spotinstOrientation",
+        /// The location of the binaries of the cloud's credential provider.
+        binaries_location: Option<String> => "binariesLocation",
     }
 }
 
@@ -163,6 +165,8 @@ spec! {
         pd_csi_driver: Option<Opaque> => "pdCSIDriver",
         /// Whether machines boot with a startup script.
         use_startup_script: Option<bool> => "useStartupScript",
+        /// The location of the binaries of the cloud's credential provider.
+        binaries_location: Option<String> => "binariesLocation",
     }
 }
 
@@ -315,5 +319,19 @@ spec! {
     pub struct CloudConfig {
         /// Whether storage classes are managed.
         manage_storage_classes: Option<bool> => "manageStorageClasses",
+        /// vSphere's server, in specifications of older versions.
+        vsphere_server: Option<String> => "vSphereServer",
+        /// vSphere's user, in specifications of older versions.
+        vsphere_username: Option<String> => "vSphereUsername",
+        /// vSphere's password, in specifications of older versions.
+        vsphere_password: Option<SecretText> => "vSpherePassword",
+        /// vSphere's data center, in specifications of older versions.
+        vsphere_datacenter: Option<String> => "vSphereDatacenter",
+        /// vSphere's resource pool, in specifications of older versions.
+        vsphere_resource_pool: Option<String> => "vSphereResourcePool",
+        /// vSphere's data store, in specifications of older versions.
+        vsphere_datastore: Option<String> => "vSphereDatastore",
+        /// The DNS server of clusters on vSphere, in specifications of older versions.
+        vsphere_core_dns_server: Option<String> => "vSphereCoreDNSServer",
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{AccessSource, Api, CloudConfig, CloudProvider, EtcdCluster, Iam, Networking};
+use super::{AccessSource, Api, CloudConfig, CloudProvider, DnsType, EtcdCluster, Iam, Networking};
+use crate::spec::duration::GoDuration;
 use crate::spec::meta::ObjectMeta;
 use crate::spec::schema::{IntOrString, Opaque, choice, spec};
 
@@ -25,6 +26,12 @@ impl Cluster {
     /// The name: a DNS name.
     pub fn name(&self) -> &str {
         &self.metadata.name
+    }
+
+    /// How the cluster's names are published. Names below `k8s.local` never are: kOps once had machines find each other
+    /// by gossip under such names.
+    pub fn dns_type(&self) -> DnsType {
+        if self.name().ends_with(".k8s.local") { DnsType::None } else { self.spec.networking.dns_type() }
     }
 
     /// The DNS name of the API for machines of the cluster.
@@ -156,6 +163,8 @@ spec! {
         keypairs: Option<String> => "keypairs",
         /// The location of secrets.
         secrets: Option<String> => "secrets",
+        /// The location of the specification, in specifications of older versions.
+        location: Option<String> => "location",
     }
 }
 
@@ -191,7 +200,7 @@ spec! {
         /// Whether machines are initialised before they are stopped.
         enable_lifecycle_hook: Option<bool> => "enableLifecycleHook",
         /// The timeout of the initialisation.
-        lifecycle_hook_timeout: Option<Opaque> => "lifecycleHookTimeout",
+        lifecycle_hook_timeout: Option<GoDuration> => "lifecycleHookTimeout",
         /// Images to pull during the initialisation.
         additional_images: Vec<String> => "additionalImages",
     }

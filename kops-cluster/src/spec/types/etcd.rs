@@ -1,5 +1,6 @@
 //! The etcd clusters and the volumes of their members.
 
+use crate::spec::duration::GoDuration;
 use crate::spec::schema::{Opaque, spec};
 
 spec! {
@@ -20,13 +21,17 @@ spec! {
         /// The CPU request of each member.
         cpu_request: Option<Opaque> => "cpuRequest",
         /// The leader election timeout.
-        leader_election_timeout: Option<Opaque> => "leaderElectionTimeout",
+        leader_election_timeout: Option<GoDuration> => "leaderElectionTimeout",
         /// The interval of the leader's heartbeat.
-        heartbeat_interval: Option<Opaque> => "heartbeatInterval",
+        heartbeat_interval: Option<GoDuration> => "heartbeatInterval",
         /// Backup settings.
         backups: Option<EtcdBackups> => "backups",
         /// The manager's settings.
         manager: Option<EtcdManager> => "manager",
+        /// Whether clients and members used TLS, in specifications of older versions; they always do.
+        enable_etcd_tls: Option<bool> => "enableEtcdTLS",
+        /// Whether clients had to authenticate, in specifications of older versions; they always have to.
+        enable_tls_auth: Option<bool> => "enableTLSAuth",
     }
 }
 
@@ -70,14 +75,16 @@ spec! {
         /// Its environment variables.
         env: Option<Opaque> => "env",
         /// The interval between backups.
-        backup_interval: Option<Opaque> => "backupInterval",
+        backup_interval: Option<GoDuration> => "backupInterval",
         /// The number of days for which backups are kept.
         backup_retention_days: Option<i64> => "backupRetentionDays",
         /// The polling interval of peer discovery.
-        discovery_poll_interval: Option<Opaque> => "discoveryPollInterval",
+        discovery_poll_interval: Option<GoDuration> => "discoveryPollInterval",
         /// Its log verbosity.
         log_level: Option<i64> => "logLevel",
         /// The URLs on which it serves metrics.
         listen_metrics_urls: Option<Opaque> => "listenMetricsURLs",
+        /// The URLs for clients without TLS, in specifications of older versions; there are none.
+        listen_client_http_urls: Option<Opaque> => "listenClientHTTPURLs",
     }
 }

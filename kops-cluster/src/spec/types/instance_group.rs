@@ -6,6 +6,7 @@ use super::{
     ExternalLoadBalancer, GuestAccelerator, IamProfile, InstanceMetadataOptions, MixedInstancesPolicy,
     RollingUpdate, RootVolumeSpec, UpdatePolicy, UserData, VolumeMount, VolumeSpec, WarmPool,
 };
+use crate::spec::duration::GoDuration;
 use crate::spec::meta::{CLUSTER_LABEL, ObjectMeta};
 use crate::spec::schema::{Opaque, choice, spec};
 
@@ -146,8 +147,8 @@ spec! {
         external_load_balancers: Vec<ExternalLoadBalancer> => "externalLoadBalancers",
         /// Whether machines are monitored in one-minute intervals.
         detailed_instance_monitoring: Option<bool> => "detailedInstanceMonitoring",
-        /// The maximum lifetime of a machine.
-        max_instance_lifetime: Option<Opaque> => "maxInstanceLifetime",
+        /// The maximum lifetime of a machine; zero means that there is no limit.
+        max_instance_lifetime: Option<GoDuration> => "maxInstanceLifetime",
         /// Additional user data.
         additional_user_data: Vec<UserData> => "additionalUserData",
         /// Whether user data is compressed.

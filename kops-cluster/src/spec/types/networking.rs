@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::LoadBalancerType;
+use crate::spec::address::{cidr, mend_cidr};
 use crate::spec::schema::{Form, Opaque, Schema, Shape, choice, spec};
 
 spec! {
@@ -44,6 +45,10 @@ spec! {
         cni: Option<Opaque> => "cni",
         /// A network that the user installs, without CNI.
         external: Option<Opaque> => "external",
+        /// Canal, in specifications of older versions.
+        canal: Option<Opaque> => "canal",
+        /// The networking of Kubernetes before 1.5, in specifications of older versions.
+        classic: Option<Opaque> => "classic",
         /// Flannel.
         flannel: Option<Opaque> => "flannel",
         /// GCE's alias IP ranges.
@@ -56,6 +61,12 @@ spec! {
         kubenet: Option<Opaque> => "kubenet",
         /// kube-router.
         kuberouter: Option<Opaque> => "kuberouter",
+        /// Lyft's VPC plugin, in specifications of older versions.
+        lyftvpc: Option<Opaque> => "lyftvpc",
+        /// Romana, in specifications of older versions.
+        romana: Option<Opaque> => "romana",
+        /// Weave Net, in specifications of older versions.
+        weave: Option<Opaque> => "weave",
     }
 }
 
@@ -91,6 +102,18 @@ impl Networking {
             &self.kuberouter,
         ];
         Self::PLUGINS.iter().zip(settings).filter_map(|(name, setting)| Some((*name, setting.as_ref()?)))
+    }
+
+    /// The names of the plugins that are set, but that no supported version of Kubernetes can use.
+    pub fn removed_plugins(&self) -> impl Iterator<Item = &'static str> {
+        let settings = [
+            ("canal", &self.canal),
+            ("classic", &self.classic),
+            ("lyftvpc", &self.lyftvpc),
+            ("romana", &self.romana),
+            ("weave", &self.weave),
+        ];
+        settings.into_iter().filter_map(|(name, setting)| setting.is_some().then_some(name))
     }
 
     /// The settings of a plugin; `None` if there is no such plugin.
@@ -255,8 +278,10 @@ pub enum AccessSource {
 
 impl AccessSource {
     const FORM: Form = Form {
-        expects: "a CIDR such as 192.0.2.0/24 or a prefix list such as pl-0123456789abcdef0",
+        what: "a CIDR or a prefix list",
+        example: "192.0.2.0/24 or pl-0123456789abcdef0",
         fits: |text| text.parse::<AccessSource>().is_ok(),
+        mend: mend_cidr,
     };
 }
 
@@ -270,9 +295,9 @@ impl FromStr for AccessSource {
         {
             return Ok(Self::PrefixList(text.to_owned()));
         }
-        text.parse().map(Self::Cidr).map_err(|_| {
-            kops_core::Error::invalid(format!("{text:?} is not {}", Self::FORM.expects))
-                .with_hint("for a single address append /32 (IPv4) or /128 (IPv6)")
+        cidr(text).map(Self::Cidr).ok_or_else(|| {
+            let fix = mend_cidr(text).unwrap_or_else(|| format!("use one such as {}", Self::FORM.example));
+            kops_core::Error::invalid(format!("{text:?} is not {}", Self::FORM.what)).with_hint(fix)
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::text::not_dns_name;
+use crate::spec::address::mend_address;
 use crate::spec::defaults::CloudDefaults;
 use crate::spec::path::Path;
 use crate::spec::problem::Problems;
@@ -10,12 +11,11 @@ use crate::spec::types::{
     ApiLoadBalancer, ClusterSpec, DnsType, LoadBalancerClass, LoadBalancerSubnet, SubnetType,
 };
 
-pub(super) fn check(spec: &ClusterSpec, cloud: &CloudDefaults, problems: &mut Problems) {
+pub(super) fn check(spec: &ClusterSpec, dns: DnsType, cloud: &CloudDefaults, problems: &mut Problems) {
     let at = Path::of("spec.api");
-    let (api, dns) = (&spec.api, spec.networking.dns_type());
-    if api.dns.is_some() && api.load_balancer.is_some() {
-        problems.error(at.clone(), "dns and loadBalancer are mutually exclusive", "remove one of them");
-    } else if api.dns.is_some() && dns == DnsType::None {
+    let api = &spec.api;
+    // Beside a load balancer, `dns: {}` says nothing: kOps writes both on some clouds.
+    if api.dns.is_some() && api.load_balancer.is_none() && dns == DnsType::None {
         problems.error(
             at.key("dns"),
             "the API cannot use DNS if no names are published",
@@ -28,7 +28,7 @@ pub(super) fn check(spec: &ClusterSpec, cloud: &CloudDefaults, problems: &mut Pr
         problems.error(
             at.key("publicName"),
             format!("{name:?} is not a DNS name: {why}"),
-            "use a name such as api.demo.example.com",
+            "use one such as api.demo.example.com",
         );
     }
     for (number, name) in api.additional_sans.iter().enumerate() {
@@ -164,7 +164,7 @@ fn load_balancer_subnet(
             Err(_) => problems.error(
                 at.key("privateIPv4Address"),
                 format!("{address:?} is not an address"),
-                "use an address such as 10.0.0.10",
+                mend_address(address).unwrap_or_else(|| "use an address such as 10.0.0.10".to_owned()),
             ),
             Ok(parsed) if subnet.cidr.is_some_and(|cidr| !cidr.contains(&IpAddr::V4(parsed))) => problems
                 .error(

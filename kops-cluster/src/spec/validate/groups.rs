@@ -25,7 +25,7 @@ pub(super) fn check(
     places(group, cluster, &at, cloud, problems);
     machine(spec, &at, problems);
     disks(spec, &at, cloud, problems);
-    labels(spec, &at, problems);
+    labels(group, &at, cloud, problems);
     taints(spec, &at, problems);
     purchase(spec, &at, problems);
     if let Some(update) = &spec.rolling_update {
@@ -282,8 +282,9 @@ fn disks(spec: &InstanceGroupSpec, at: &Path, cloud: &CloudDefaults, problems: &
     }
 }
 
-fn labels(spec: &InstanceGroupSpec, at: &Path, problems: &mut Problems) {
-    cloud_labels(&spec.cloud_labels, &at.key("cloudLabels"), problems);
+fn labels(group: &InstanceGroup, at: &Path, cloud: &CloudDefaults, problems: &mut Problems) {
+    let spec = &group.spec;
+    cloud_labels(&spec.cloud_labels, Some(group.name()), &at.key("cloudLabels"), cloud, problems);
     for (key, value) in &spec.node_labels {
         let here = at.key("nodeLabels").key(key);
         if let Some(why) = not_label_key(key) {

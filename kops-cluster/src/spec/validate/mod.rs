@@ -12,13 +12,16 @@ mod parts;
 mod text;
 mod unused;
 
+pub(crate) use network::no_room;
+
 use semver::Version;
 
 use super::defaults::{CloudDefaults, NEWEST_KUBERNETES, OLDEST_KUBERNETES, populate};
 use super::object::ApiObject;
 use super::path::Path;
 use super::problem::Problems;
-use super::types::{Cluster, ClusterSpec, InstanceGroup, Role, SshCredential};
+use super::ssh::key_of;
+use super::types::{Cluster, ClusterSpec, DnsType, InstanceGroup, Role, SshCredential};
 use super::version::{self, ApiVersion, Kind};
 
 /// Finds all problems of a cluster and its instance groups.
@@ -42,12 +45,20 @@ pub fn validate(cluster: &Cluster, groups: &[InstanceGroup]) -> Problems {
     let at = Path::of("spec");
 
     let mut found = Problems::new();
-    cluster_name(cluster.name(), &Path::of("metadata.name"), &mut found);
+    let dns = cluster.dns_type();
+    cluster_name(cluster.name(), dns, &Path::of("metadata.name"), &mut found);
+    if dns != cluster.spec.networking.dns_type() {
+        found.warn(
+            Path::of("spec.networking.topology.dns"),
+            "names below k8s.local are not published",
+            "set it to None, which is what it means",
+        );
+    }
     check_cloud(&cluster.spec, &at, cloud, &mut found);
     let version = cluster.spec.kubernetes_version.as_deref().unwrap_or_default();
     kubernetes_version(version, &at.key("kubernetesVersion"), &mut found);
     network::check(&cluster.spec, &groups, cloud, &mut found);
-    api::check(&cluster.spec, cloud, &mut found);
+    api::check(&cluster.spec, dns, cloud, &mut found);
     etcd::check(&cluster.spec, &groups, cloud, &mut found);
     roles(&groups, &at, &mut found);
     parts::cluster(&cluster.spec, &at, cloud, &mut found);
@@ -81,17 +92,10 @@ impl SshCredential {
     /// Validates the key.
     pub fn validate(&self) -> Problems {
         let mut found = Problems::new();
-        let mut words = self.spec.public_key.split_whitespace();
-        let known =
-            ["ssh-rsa", "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"];
-        let known = words.next().is_some_and(|word| known.contains(&word));
-        if !known || words.next().is_none_or(|key| key.len() < 16) {
-            // The message does not repeat the text, which may be a private key.
-            found.error(
-                Path::of("spec.publicKey"),
-                "it is not a public SSH key",
-                "use the line of a .pub file: ssh-ed25519 AAAA… or ssh-rsa AAAA…",
-            );
+        // The message does not repeat the text, which may be a private key.
+        if let Err(broken) = key_of(&self.spec.public_key) {
+            let message = format!("it is not a public SSH key: {}", broken.why);
+            found.error(Path::of("spec.publicKey"), message, broken.fix);
         }
         found.name_object(&format!("{}/{}", Self::KIND, self.metadata.name));
         found
@@ -101,8 +105,8 @@ impl SshCredential {
 /// The longest name derived from the cluster's: `kops-controller.internal.<name>`.
 const LONGEST_PREFIX: usize = "kops-controller.internal.".len();
 
-/// Checks the name of a cluster.
-pub(super) fn cluster_name(name: &str, at: &Path, problems: &mut Problems) {
+/// Checks the name of a cluster. Only one that publishes names needs a domain.
+pub(super) fn cluster_name(name: &str, dns: DnsType, at: &Path, problems: &mut Problems) {
     if name.is_empty() {
         problems.error(at.clone(), "the cluster has no name", "use a DNS name such as demo.example.com");
         return;
@@ -113,11 +117,11 @@ pub(super) fn cluster_name(name: &str, at: &Path, problems: &mut Problems) {
             format!("{name:?} is not a DNS name: {why}"),
             "use a name such as demo.example.com",
         );
-    } else if !name.contains('.') {
+    } else if !name.contains('.') && dns != DnsType::None {
         problems.error(
             at.clone(),
             format!("{name:?} is not a full DNS name"),
-            format!("add a domain: {name}.example.com, or {name}.k8s.local without DNS"),
+            format!("add a domain, as in {name}.example.com, or use DNS type None, which publishes no names"),
         );
     }
     if name.len() + LONGEST_PREFIX > 253 {

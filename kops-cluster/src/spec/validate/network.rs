@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use ipnet::IpNet;
 
-use super::text::{host_bits, not_dns_label, not_dns_name};
-use crate::spec::defaults::{CloudDefaults, overlap};
+use super::text::{host_bits, not_dns_name};
+use crate::spec::address::mend_address;
+use crate::spec::defaults::{CloudDefaults, longest_network_prefix, overlap, wants_cidr};
 use crate::spec::path::Path;
 use crate::spec::problem::Problems;
 use crate::spec::types::{ClusterSpec, InstanceGroup, Networking, SubnetSpec, SubnetType};
@@ -86,7 +87,8 @@ fn inner_ranges(networking: &Networking, at: &Path, problems: &mut Problems) {
     for (name, range) in ranges {
         let Some(range) = range else { continue };
         host_bits(&range, &at.key(name), problems);
-        let may_share = shares_network && name != "serviceClusterIPRange";
+        // Services may lie in the network wherever no subnet is, which the checks of subnets see to.
+        let may_share = shares_network || name == "serviceClusterIPRange";
         if let Some(block) = networking.network_cidrs().find(|block| overlap(block, &range))
             && !may_share
             && range.prefix_len() > 0
@@ -101,10 +103,10 @@ fn inner_ranges(networking: &Networking, at: &Path, problems: &mut Problems) {
     if let (Some(services), Some(pods)) = (networking.service_cluster_ip_range, networking.pod_cidr)
         && overlap(&services, &pods)
     {
-        problems.error(
+        problems.warn(
             at.key("podCIDR"),
             format!("{pods} overlaps the services' {services}"),
-            "use ranges of pods and services that do not overlap",
+            "use ranges that do not overlap, unless the cluster exists already and runs with them",
         );
     }
     let Some(all) = networking.non_masquerade_cidr else { return };
@@ -135,6 +137,17 @@ fn same_family(a: &IpNet, b: &IpNet) -> bool {
 
 fn plugin(networking: &Networking, at: &Path, problems: &mut Problems) {
     let chosen: Vec<&str> = networking.plugins().map(|(name, _)| name).collect();
+    let removed: Vec<&str> = networking.removed_plugins().collect();
+    for name in &removed {
+        problems.error(
+            at.key(*name),
+            format!("{name} does not run with any supported version of Kubernetes"),
+            format!("use one of {} instead", Networking::PLUGINS.join(", ")),
+        );
+    }
+    if chosen.is_empty() && !removed.is_empty() {
+        return;
+    }
     if chosen.len() == 1 {
         return;
     }
@@ -168,10 +181,11 @@ fn subnet_place(
             "the subnet has no name",
             "specify a name, for example that of its zone",
         );
-    } else if let Some(why) = not_dns_label(&subnet.name) {
+    } else if subnet.name.chars().any(char::is_control) || subnet.name.trim() != subnet.name {
+        // Anything else is a name, as in kOps; what a cloud makes of it in its objects' names is the cloud's affair.
         problems.error(
             at.key("name"),
-            format!("{:?} is not a name: {why}", subnet.name),
+            format!("{:?} is not a name: it has control characters, or blanks around it", subnet.name),
             "use a name such as us-east-1a",
         );
     } else if before.iter().any(|other| other.name == subnet.name) {
@@ -188,6 +202,8 @@ fn subnet_place(
         return;
     }
     match subnet.zone.as_deref() {
+        // It is looked up.
+        None | Some("") if subnet.is_shared() => {}
         None | Some("") => problems.error(
             at.key("zone"),
             "the subnet has no zone",
@@ -218,18 +234,15 @@ fn subnet_addresses(
         problems.error(
             at.key("ipv6CIDR"),
             format!("{ipv6:?} is not an IPv6 CIDR"),
-            "use a CIDR such as 2001:db8::/64, or /64#0 for the first /64 of the network's CIDR",
+            "use one such as 2001:db8::/64, or /64#0 for the first /64 of the network's CIDR",
         );
     }
     let here = at.key("cidr");
     let Some(cidr) = subnet.cidr else {
-        let ipv6_only = subnet.r#type == Some(SubnetType::Private) && subnet.ipv6_cidr.is_some();
-        if !subnet.is_shared() && !ipv6_only {
-            let message = match networking.network_cidr {
-                Some(network) => format!("{network} has no room for this subnet"),
-                None => "its CIDR cannot be allocated, because the network's is not known".to_owned(),
-            };
-            problems.error(here, message, "specify its CIDR, or a larger networkCIDR");
+        // Once for all of them: either all get a CIDR, or none.
+        if wants_cidr(subnet) && !networking.subnets[..number].iter().any(wants_cidr) {
+            let (message, fix) = no_room(networking.network_cidr, &networking.subnets, cloud);
+            problems.error(here, message, fix);
         }
         return;
     };
@@ -261,17 +274,38 @@ fn subnet_addresses(
             "use ranges that do not overlap",
         );
     }
-    let inner = [networking.pod_cidr, networking.service_cluster_ip_range];
-    if !pods_live_in_the_network(networking)
-        && let Some(range) =
-            inner.into_iter().flatten().find(|range| overlap(range, &cidr) && range.prefix_len() > 0)
-    {
-        problems.error(
-            here,
-            format!("{cidr} overlaps {range}, where pods or services are"),
-            "use other addresses",
-        );
+    let pods = networking.pod_cidr.filter(|_| !pods_live_in_the_network(networking));
+    for (what, range) in [("pods", pods), ("services", networking.service_cluster_ip_range)] {
+        if let Some(range) = range.filter(|range| overlap(range, &cidr) && range.prefix_len() > 0) {
+            problems.error(
+                here.clone(),
+                format!("{cidr} of subnet {} overlaps {range}, where {what} are", subnet.name),
+                "use other addresses for one of them",
+            );
+        }
     }
+}
+
+/// Why subnets have no CIDRs, and what to do.
+pub(crate) fn no_room(
+    network: Option<IpNet>,
+    subnets: &[SubnetSpec],
+    cloud: &CloudDefaults,
+) -> (String, String) {
+    let count = subnets.iter().filter(|subnet| wants_cidr(subnet)).count();
+    let what = if count == 1 { "its subnet".to_owned() } else { format!("its {count} subnets") };
+    let Some(network) = network else {
+        let why = "its CIDR cannot be allocated, because the network's is not known";
+        return (why.to_owned(), "specify its CIDR, or the network's".to_owned());
+    };
+    let message = format!("{network} has no room for {what}");
+    let fix = match longest_network_prefix(subnets, cloud.longest_subnet_prefix) {
+        Some(prefix) if prefix < network.prefix_len() => {
+            format!("use a network of /{prefix} or larger, or specify the CIDRs of subnets")
+        }
+        _ => "use a larger network, or specify the CIDRs of subnets".to_owned(),
+    };
+    (message, fix)
 }
 
 /// Checks existing subnets, egress and routes.
@@ -290,8 +324,13 @@ fn subnet_ways_out(
         );
     }
     if let Some(egress) = subnet.egress.as_deref() {
-        if subnet.is_public() {
-            problems.error(at.key("egress"), "a public subnet cannot have an egress", "remove it");
+        // Somebody else sees to the routes of such a subnet.
+        if subnet.is_public() && egress != "External" {
+            problems.error(
+                at.key("egress"),
+                "a public subnet cannot have an egress",
+                "remove it, or use External if its routes are not the cluster's",
+            );
         }
         if egress != "External" && is_other_id(egress, cloud.egress) {
             problems.error(
@@ -307,7 +346,7 @@ fn subnet_ways_out(
         problems.error(
             at.key("publicIP"),
             format!("{address:?} is not an address"),
-            "use an address such as 203.0.113.7",
+            mend_address(address).unwrap_or_else(|| "use an address such as 203.0.113.7".to_owned()),
         );
     }
     for (number, route) in subnet.additional_routes.iter().enumerate() {

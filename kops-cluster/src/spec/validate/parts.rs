@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::text::{host_bits, not_dns_label};
 use crate::spec::defaults::{CloudDefaults, VolumeLimits};
+use crate::spec::meta::INSTANCE_GROUP_LABEL;
 use crate::spec::path::Path;
 use crate::spec::problem::Problems;
 use crate::spec::schema::IntOrString;
@@ -84,20 +85,37 @@ pub(super) fn volume(
     }
 }
 
-/// Labels that the project sets itself.
+/// Labels by which this project and kOps find their objects; those that end in a slash stand for all below them.
 const OWN_LABELS: &[&str] =
-    &["KubernetesCluster", "Name", "kubernetes.io/", "k8s.io/", "kops.k8s.io/", "aws:"];
+    &["KubernetesCluster", "Name", "kubernetes.io/cluster/", "k8s.io/role/", "kops.k8s.io/"];
 
-pub(super) fn cloud_labels(labels: &BTreeMap<String, String>, at: &Path, problems: &mut Problems) {
-    for key in labels.keys() {
+/// Checks the labels of objects in the cloud: of a cluster, or of the instance group with this name.
+pub(super) fn cloud_labels(
+    labels: &BTreeMap<String, String>,
+    group: Option<&str>,
+    at: &Path,
+    cloud: &CloudDefaults,
+    problems: &mut Problems,
+) {
+    for (key, value) in labels {
         if key.is_empty() {
             problems.error(at.clone(), "a label has no key", "specify a key, or remove it");
         }
-        let own = |own: &&&str| key == **own || (own.ends_with(['/', ':']) && key.starts_with(**own));
-        if OWN_LABELS.iter().find(own).is_some() {
+        let own = OWN_LABELS.iter().any(|own| key == own || (own.ends_with('/') && key.starts_with(own)));
+        let agrees = key == INSTANCE_GROUP_LABEL && group == Some(value.as_str());
+        if own && !agrees {
             problems.error(
                 at.key(key),
-                format!("{key} is reserved for identifying objects"),
+                format!("{key} is reserved by kOps for identifying the objects of clusters"),
+                "use another label",
+            );
+        }
+        if let Some(prefix) = cloud.reserved_labels
+            && key.to_ascii_lowercase().starts_with(prefix)
+        {
+            problems.error(
+                at.key(key),
+                format!("{key} is reserved by {}: labels must not begin with {prefix}", cloud.name),
                 "use another label",
             );
         }
@@ -106,7 +124,7 @@ pub(super) fn cloud_labels(labels: &BTreeMap<String, String>, at: &Path, problem
 
 /// Checks the settings of the cluster other than network, API and etcd.
 pub(super) fn cluster(spec: &ClusterSpec, at: &Path, cloud: &CloudDefaults, problems: &mut Problems) {
-    cloud_labels(&spec.cloud_labels, &at.key("cloudLabels"), problems);
+    cloud_labels(&spec.cloud_labels, None, &at.key("cloudLabels"), cloud, problems);
     access(&spec.ssh_access, &at.key("sshAccess"), cloud, problems);
     access(&spec.api.access, &at.key("api").key("access"), cloud, problems);
     access(&spec.node_port_access, &at.key("nodePortAccess"), cloud, problems);
@@ -179,6 +197,13 @@ fn policies(spec: &ClusterSpec, at: &Path, problems: &mut Problems) {
                 );
             }
         }
+    }
+    if spec.iam.as_ref().is_some_and(|iam| iam.legacy == Some(true)) {
+        problems.error(
+            at.key("iam").key("legacy"),
+            "there are no such permissions any more, here or in kOps",
+            "remove it; machines get the permissions that they need",
+        );
     }
     let accounts = spec.iam.iter().flat_map(|iam| &iam.service_account_external_permissions).enumerate();
     for (number, account) in accounts {

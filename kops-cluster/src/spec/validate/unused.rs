@@ -8,50 +8,47 @@ use crate::spec::path::Path;
 use crate::spec::problem::Problems;
 use crate::spec::types::{Cluster, InstanceGroup};
 
-/// Settings of a cluster that are not implemented yet, below `spec`.
+/// Settings of a cluster that are not implemented yet, below `spec`: those of add-ons, of programs that do not run here, and
+/// of old versions. What concerns machines and the control plane is rendered into bundles.
 const CLUSTER: &[&str] = &[
     "addons",
-    "assets",
-    "authentication",
-    "authorization",
+    "authentication.aws",
+    "authentication.kopeio",
     "certManager",
     "cloudConfig",
     "cloudControllerManager",
     "clusterAutoscaler",
     "containerRuntime",
-    "containerd",
-    "controlPlaneKubelet",
     "dnsControllerGossipConfig",
     "docker",
-    "encryptionConfig",
     "externalDns",
-    "fileAssets",
     "gossipConfig",
-    "hooks",
     "karpenter",
-    "kubeAPIServer",
-    "kubeControllerManager",
     "kubeDNS",
-    "kubeProxy",
-    "kubeScheduler",
-    "kubelet",
     "masterInternalName",
     "metricsServer",
     "nodeAuthorization",
     "nodeProblemDetector",
-    "ntp",
     "serviceAccountIssuerDiscovery",
     "snapshotController",
     "target",
     "useHostCertificates",
-    "networking.egressProxy",
     "networking.isolateControlPlane",
-    "iam.useServiceAccountExternalPermissions",
+    "networking.amazonvpc",
+    "networking.calico",
+    "networking.cilium",
+    "networking.cni",
+    "networking.external",
+    "networking.flannel",
+    "networking.gce",
+    "networking.kindnet",
+    "networking.kopeio",
+    "networking.kubenet",
+    "networking.kuberouter",
     "cloudProvider.aws.ebsCSIDriver",
     "cloudProvider.aws.nodeTerminationHandler",
     "cloudProvider.aws.loadBalancerController",
     "cloudProvider.aws.podIdentityWebhook",
-    "cloudProvider.aws.warmPool",
     "cloudProvider.aws.spotinstProduct",
     "cloudProvider.aws.spotinstOrientation",
     "cloudProvider.aws.nodeIPFamilies",
@@ -86,17 +83,19 @@ const CLUSTER: &[&str] = &[
 /// Settings that new clusters always have, or that describe what is always done: they need no warning.
 fn usual(path: &str, value: &Value) -> bool {
     match path {
-        "authorization" => *value == json!({ "rbac": {} }),
-        "kubelet" => *value == json!({ "anonymousAuth": false }),
-        "kubeProxy" => *value == json!({ "enabled": false }),
+        "containerRuntime" => *value == "containerd",
+        "kubeDNS" => *value == json!({ "provider": "CoreDNS" }),
         "cloudProvider.openstack.loadbalancer.method" => *value == "ROUND_ROBIN",
         "cloudProvider.openstack.loadbalancer.useOctavia" => *value == true,
-        _ => false,
+        // New clusters have it: it replaces the service proxy.
+        "networking.cilium" => *value == json!({}) || *value == json!({ "enableNodePort": true }),
+        // The choice of a plugin is one thing, its settings another.
+        path => path.starts_with("networking.") && *value == json!({}),
     }
 }
 
 /// Settings of a group that are not implemented yet, below `spec`.
-const GROUP: &[&str] = &["autoscale", "autoscalePriority", "containerd", "fileAssets", "hooks", "kubelet"];
+const GROUP: &[&str] = &["autoscale", "autoscalePriority"];
 
 pub(super) fn cluster(cluster: &Cluster, problems: &mut Problems) {
     let spec = value(&cluster.spec);

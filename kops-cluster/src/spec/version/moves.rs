@@ -31,6 +31,8 @@ pub(super) enum Change {
     Alias,
     /// Not at all; messages use the types' place, and the other is read only.
     Old,
+    /// It is not moved by the table, which only translates its path.
+    Path,
 }
 
 impl Move {
@@ -54,13 +56,18 @@ impl Move {
         Self { there, here, change: Change::Old, cloud: None }
     }
 
+    /// A field whose path is translated, and that is moved in a way of its own.
+    pub(super) const fn path(there: &'static str, here: &'static str) -> Self {
+        Self { there, here, change: Change::Path, cloud: None }
+    }
+
     /// A field that belongs to a cloud.
     pub(super) const fn of(cloud: &'static str, there: &'static str, here: &'static str) -> Self {
         Self { there, here, change: Change::None, cloud: Some(cloud) }
     }
 
     fn applies(&self, cloud: Option<&str>) -> bool {
-        self.cloud.is_none() || self.cloud == cloud
+        !matches!(self.change, Change::Path) && (self.cloud.is_none() || self.cloud == cloud)
     }
 }
 
@@ -68,7 +75,10 @@ impl Move {
 pub(super) fn read(spec: &mut Value, table: &[Move], cloud: Option<&str>, problems: &mut Problems) {
     // Fields under the types' names are unknown in this version, and moved ones would overwrite them. (Below
     // `cloudProvider`, a string in the flat version, there is only what was moved there.)
-    for step in table.iter().filter(|step| step.cloud.is_none() && !matches!(step.change, Change::Alias)) {
+    for step in table
+        .iter()
+        .filter(|step| step.cloud.is_none() && !matches!(step.change, Change::Alias | Change::Path))
+    {
         if take(spec, step.here).is_some() {
             problems.error(
                 at(step.here),
@@ -84,7 +94,12 @@ pub(super) fn read(spec: &mut Value, table: &[Move], cloud: Option<&str>, proble
 pub(super) fn read_grouped(spec: &mut Value, table: &[Move], cloud: Option<&str>, problems: &mut Problems) {
     for step in table.iter().filter(|step| step.applies(cloud)) {
         let Some(value) = take(spec, step.there) else { continue };
-        if let Err(name) = put(spec, step.here, changed(value, step.change)) {
+        let value = changed(value, step.change);
+        // An old name that says the same as the new one is no contradiction.
+        if matches!(step.change, Change::Old) && value_at(spec, step.here) == Some(&value) {
+            continue;
+        }
+        if let Err(name) = put(spec, step.here, value) {
             problems.error(
                 at(step.there),
                 format!("it is another name of {}", at(step.here)),
@@ -96,7 +111,7 @@ pub(super) fn read_grouped(spec: &mut Value, table: &[Move], cloud: Option<&str>
 
 /// Moves fields from their places in the types to those in the version.
 pub(super) fn write(spec: &mut Value, table: &[Move], cloud: Option<&str>) {
-    for step in table.iter().filter(|step| step.applies(cloud)) {
+    for step in table.iter().filter(|step| step.applies(cloud) && !matches!(step.change, Change::Old)) {
         if let Some(value) = take(spec, step.here) {
             // The types cannot hold two values for one field; the existing one stays.
             let _ = put(spec, step.there, changed(value, step.change));
@@ -113,6 +128,10 @@ fn changed(value: Value, change: Change) -> Value {
 
 fn at(dotted: &str) -> Path {
     Path::of("spec").join(&Path::of(dotted))
+}
+
+fn value_at<'a>(value: &'a Value, dotted: &str) -> Option<&'a Value> {
+    dotted.split('.').try_fold(value, |value, key| value.get(key))
 }
 
 /// Removes the value at a dotted path, and the objects that become empty by that.

@@ -27,6 +27,8 @@ pub(super) const CLUSTER: &[Move] = &[
     Move::new("additionalSans", "api.additionalSANs"),
     Move::new("kubernetesApiAccess", "api.access"),
     Move::new("masterKubelet", "controlPlaneKubelet"),
+    // `read` and `write` move it: a text in this version, it is in the way of what goes below it.
+    Move::path("configStore", "configStore.location"),
     Move::new("configBase", "configStore.base"),
     Move::new("keyStore", "configStore.keypairs"),
     Move::new("secretStore", "configStore.secrets"),
@@ -48,13 +50,19 @@ pub(super) const CLUSTER: &[Move] = &[
     Move::of("aws", "cloudConfig.spotinstOrientation", "cloudProvider.aws.spotinstOrientation"),
     Move::of("aws", "cloudConfig.spotinstProduct", "cloudProvider.aws.spotinstProduct"),
     Move::of("aws", "cloudConfig.useIPBasedNodeNames", "cloudProvider.aws.useIPBasedNodeNames"),
+    Move::of("aws", "cloudConfig.binariesLocation", "cloudProvider.aws.binariesLocation"),
+    Move::of("gce", "cloudConfig.binariesLocation", "cloudProvider.gce.binariesLocation"),
     Move::of("gce", "project", "cloudProvider.gce.project"),
     Move::of("gce", "cloudConfig.gceServiceAccount", "cloudProvider.gce.serviceAccount"),
+    // Where it was before it was a setting of the cloud.
+    Move { cloud: Some("gce"), ..Move::old("gceServiceAccount", "cloudProvider.gce.serviceAccount") },
     Move::of("gce", "cloudConfig.gceUseStartupScript", "cloudProvider.gce.useStartupScript"),
     Move::of("gce", "cloudConfig.gcpPDCSIDriver", "cloudProvider.gce.pdCSIDriver"),
     Move::of("gce", "cloudConfig.multizone", "cloudProvider.gce.multizone"),
     Move::of("gce", "cloudConfig.nodeInstancePrefix", "cloudProvider.gce.nodeInstancePrefix"),
     Move::of("gce", "cloudConfig.nodeTags", "cloudProvider.gce.nodeTags"),
+    Move::of("azure", "cloudConfig.azure.subscriptionId", "cloudProvider.azure.subscriptionID"),
+    Move::of("azure", "cloudConfig.azure.tenantId", "cloudProvider.azure.tenantID"),
     Move::of("azure", "cloudConfig.azure", "cloudProvider.azure"),
     Move::of("openstack", "cloudConfig.openstack", "cloudProvider.openstack"),
 ];
@@ -75,6 +83,9 @@ pub(super) const INSTANCE_GROUP: &[Move] = &[
 pub(super) fn read(kind: Kind, spec: &mut Value, problems: &mut Problems) {
     match kind {
         Kind::Cluster => {
+            if let Some(store) = spec.get_mut("configStore").filter(|store| store.is_string()) {
+                *store = json!({ "location": store.take() });
+            }
             let cloud = read_cloud(spec, problems);
             moves::read(spec, CLUSTER, cloud.as_deref(), problems);
         }
@@ -84,7 +95,9 @@ pub(super) fn read(kind: Kind, spec: &mut Value, problems: &mut Problems) {
                 spec["role"] = json!("ControlPlane");
             }
         }
-        Kind::SshCredential | Kind::Keyset => {}
+        // kOps wrote it so before it had several generations of keys.
+        Kind::Keyset => moves::rename(spec, "primaryId", "primaryID"),
+        Kind::SshCredential => {}
     }
 }
 
@@ -94,6 +107,9 @@ pub(super) fn write(kind: Kind, spec: &mut Value) {
             let cloud = cloud_of(spec);
             moves::write(spec, CLUSTER, cloud.as_deref());
             write_cloud(spec, cloud);
+            if let Some(location) = moves::take(spec, "configStore.location") {
+                let _ = moves::put(spec, "configStore", location);
+            }
         }
         Kind::InstanceGroup => {
             moves::write(spec, INSTANCE_GROUP, None);

@@ -14,6 +14,9 @@ pub(super) const CLUSTER: &[Move] = &[
     Move::new("externalDNS", "externalDns"),
     Move::new("cloudProvider.do", "cloudProvider.digitalocean"),
     Move::new("api.loadBalancer.useForInternalAPI", "api.loadBalancer.useForInternalApi"),
+    Move::new("networking.amazonVPC", "networking.amazonvpc"),
+    Move::new("networking.kubeRouter", "networking.kuberouter"),
+    Move::new("networking.gcp", "networking.gce"),
     Move::old("topology.masters", "networking.topology.controlPlane"),
     Move::old("topology", "networking.topology"),
     Move::old("networkID", "networking.networkID"),
@@ -31,6 +34,8 @@ pub(super) const CLUSTER: &[Move] = &[
     Move::old("kubernetesAPIAccess", "api.access"),
     Move::old("masterKubelet", "controlPlaneKubelet"),
     Move::old("configBase", "configStore.base"),
+    Move::old("kubernetesApiAccess", "api.access"),
+    Move::old("additionalSans", "api.additionalSANs"),
     Move::old("keyStore", "configStore.keypairs"),
     Move::old("secretStore", "configStore.secrets"),
     Move::old("additionalPolicies.master", "additionalPolicies.control-plane"),
@@ -51,6 +56,7 @@ pub(super) const INSTANCE_GROUP: &[Move] = &[
 
 pub(super) fn read(kind: Kind, spec: &mut Value, problems: &mut Problems) {
     each(spec, "hooks", read_hook);
+    each(spec, "fileAssets", read_roles);
     match kind {
         Kind::Cluster => {
             let cloud = cloud_of(spec);
@@ -59,6 +65,9 @@ pub(super) fn read(kind: Kind, spec: &mut Value, problems: &mut Problems) {
         }
         Kind::InstanceGroup => {
             moves::read_grouped(spec, INSTANCE_GROUP, None, problems);
+            if let Some(kubelet) = spec.get_mut("kubelet") {
+                rename(kubelet, "authenticationTokenWebhookCacheTTL", "authenticationTokenWebhookCacheTtl");
+            }
             each(spec, "externalLoadBalancers", |balancer| {
                 rename(balancer, "targetGroupARN", "targetGroupArn");
             });
@@ -66,7 +75,8 @@ pub(super) fn read(kind: Kind, spec: &mut Value, problems: &mut Problems) {
                 spec["role"] = json!("ControlPlane");
             }
         }
-        Kind::SshCredential | Kind::Keyset => {}
+        Kind::Keyset => rename(spec, "primaryId", "primaryID"),
+        Kind::SshCredential => {}
     }
 }
 
@@ -85,17 +95,94 @@ fn read_cluster_words(spec: &mut Value) {
     }
     each(spec, "api.loadBalancer.subnets", |subnet| rename(subnet, "allocationID", "allocationId"));
     each(spec, "etcdClusters", |cluster| {
-        each(cluster, "etcdMembers", |member| rename(member, "kmsKeyID", "kmsKeyId"));
+        each(cluster, "etcdMembers", |member| {
+            rename(member, "kmsKeyID", "kmsKeyId");
+            rename(member, "volumeIOPS", "volumeIops");
+        });
     });
     if let Some(cilium) = spec.pointer_mut("/networking/cilium") {
         opposite(cilium, "masquerade", "disableMasquerade");
         opposite(cilium, "installIptablesRules", "IPTablesRulesNoinstall");
     }
+    if let Some(canal) = spec.pointer_mut("/networking/canal") {
+        opposite(canal, "flanneldIptablesForwardRules", "disableFlannelForwardRules");
+    }
+    for (pointer, from, to) in WORDS {
+        if let Some(settings) = spec.pointer_mut(pointer) {
+            rename(settings, from, to);
+        }
+    }
+    read_oidc(spec);
+}
+
+/// Fields of opaque settings with another spelling: where, in v1alpha3, in v1alpha2.
+const WORDS: &[(&str, &str, &str)] = &[
+    ("/networking/amazonvpc", "image", "imageName"),
+    ("/networking/amazonvpc", "initImage", "initImageName"),
+    ("/networking/cilium", "toFQDNsDNSRejectResponseCode", "toFqdnsDnsRejectResponseCode"),
+    ("/networking/cilium", "toFQDNsEnablePoller", "toFqdnsEnablePoller"),
+    ("/kubelet", "authenticationTokenWebhookCacheTTL", "authenticationTokenWebhookCacheTtl"),
+    ("/controlPlaneKubelet", "authenticationTokenWebhookCacheTTL", "authenticationTokenWebhookCacheTtl"),
+    ("/kubeProxy", "ipvsExcludeCIDRs", "ipvsExcludeCidrs"),
+    ("/kubeAPIServer", "authenticationTokenWebhookCacheTTL", "authenticationTokenWebhookCacheTtl"),
+    ("/kubeAPIServer", "authorizationWebhookCacheAuthorizedTTL", "authorizationWebhookCacheAuthorizedTtl"),
+    (
+        "/kubeAPIServer",
+        "authorizationWebhookCacheUnauthorizedTTL",
+        "authorizationWebhookCacheUnauthorizedTtl",
+    ),
+    ("/kubeAPIServer", "auditWebhookBatchThrottleQPS", "auditWebhookBatchThrottleQps"),
+    ("/kubeAPIServer", "targetRamMB", "targetRamMb"),
+    ("/kubeControllerManager", "concurrentRCSyncs", "concurrentRcSyncs"),
+    (
+        "/kubeControllerManager",
+        "horizontalPodAutoscalerCPUInitializationPeriod",
+        "horizontalPodAutoscalerCpuInitializationPeriod",
+    ),
+    ("/cloudProvider/aws/nodeTerminationHandler", "enablePrometheusMetrics", "prometheusEnable"),
+];
+
+/// Moves the users' identity provider to the API server, where v1alpha2 has it.
+fn read_oidc(spec: &mut Value) {
+    let Some(Value::Object(oidc)) = moves::take(spec, "authentication.oidc") else { return };
+    for (name, value) in oidc {
+        let (to, value) = match (name.as_str(), value) {
+            ("issuerURL", value) => ("oidcIssuerURL", value),
+            ("clientID", value) => ("oidcClientID", value),
+            ("usernameClaim", value) => ("oidcUsernameClaim", value),
+            ("usernamePrefix", value) => ("oidcUsernamePrefix", value),
+            ("groupsPrefix", value) => ("oidcGroupsPrefix", value),
+            ("groupsClaims", Value::Array(claims)) => {
+                let claims: Vec<&str> = claims.iter().filter_map(Value::as_str).collect();
+                ("oidcGroupsClaim", json!(claims.join(",")))
+            }
+            ("requiredClaims", Value::Object(claims)) => {
+                let mut claims: Vec<String> = claims
+                    .iter()
+                    .map(|(claim, value)| format!("{claim}={}", value.as_str().unwrap_or_default()))
+                    .collect();
+                claims.sort();
+                ("oidcRequiredClaim", json!(claims))
+            }
+            // A field that this version does not know stays where it is.
+            (name, value) => {
+                let _ = moves::put(spec, &format!("authentication.oidc.{name}"), value);
+                continue;
+            }
+        };
+        // What the API server says itself wins, as in kOps.
+        let _ = moves::put(spec, &format!("kubeAPIServer.{to}"), value);
+    }
 }
 
 fn read_hook(hook: &mut Value) {
     opposite(hook, "enabled", "disabled");
-    each(hook, "roles", |role| {
+    read_roles(hook);
+}
+
+/// Renames the roles of machines that something is for.
+fn read_roles(item: &mut Value) {
+    each(item, "roles", |role| {
         if role.as_str() == Some("ControlPlane") {
             *role = json!("Master");
         }

@@ -95,7 +95,7 @@ impl<R: MemoryKind> Handler for MemoryHandler<R> {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<R::Resolved>>> {
         let (wanted, shared) = match query.filter {
-            Filter::Scope { wanted, shared } => (wanted, shared),
+            Filter::Scope { wanted, shared, .. } => (wanted, shared),
             Filter::Ids(ids) => {
                 let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
                 let found = self.pages(query, |record| ids.contains(record.id.as_str())).await?;

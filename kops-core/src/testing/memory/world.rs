@@ -138,6 +138,7 @@ impl Record {
             outputs: self.outputs.clone(),
             aliases: self.aliases.clone(),
             retained: self.retained,
+            dependent: None,
         })
     }
 

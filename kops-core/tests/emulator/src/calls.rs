@@ -19,6 +19,9 @@ pub struct Call {
     pub status: u16,
     /// The error code of a failure.
     pub code: Option<String>,
+    /// Which machine of the tenant made it, if it was made by one.
+    #[serde(default)]
+    pub by: Option<String>,
     /// When it arrived, in seconds of the server's monotonic clock.
     pub start: f64,
     /// How long the answer took, in seconds.

@@ -26,6 +26,8 @@ struct Machine<'a> {
     url: String,
     state: Arc<Mutex<Pretended>>,
     running: bool,
+    /// The names that are known, once any are.
+    named: Option<Vec<String>>,
     events: Vec<String>,
 }
 
@@ -57,7 +59,8 @@ impl Environment for Machine<'_> {
         Ok(self.running)
     }
 
-    fn names(&mut self, _: &[(String, Record)]) -> Result<()> {
+    fn names(&mut self, records: &[(String, Record)]) -> Result<()> {
+        self.named = Some(records.iter().map(|(name, _)| name.clone()).collect());
         Ok(())
     }
 
@@ -69,7 +72,12 @@ impl Environment for Machine<'_> {
         self.events.push(what.to_owned());
     }
 
-    fn client_url(&self, _: Option<&str>) -> String {
+    fn client_url(&self, member: Option<&str>) -> String {
+        let known = self.named.as_ref().expect("names come before calls");
+        assert!(
+            known.is_empty() || member.is_none_or(|it| known.iter().any(|known| known == it)),
+            "{member:?}"
+        );
         self.url.clone()
     }
 
@@ -165,6 +173,7 @@ impl Case {
             url: etcd_server(&self.state),
             state: self.state.clone(),
             running: false,
+            named: None,
             events: Vec::new(),
         };
         let runner = Runner {

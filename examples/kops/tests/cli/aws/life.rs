@@ -22,8 +22,8 @@ fn a_cluster_is_made_settles_and_goes() {
     let calls = it.cloud.calls();
     let cloud = calls.calls.iter().filter(|call| !call.action.starts_with("s3:")).count();
     assert!(cloud <= 45, "{:#?}", calls.by_action());
-    // Each object of the state store once: the cluster, seven groups, the key, and the list that says so.
-    assert_eq!(calls.count("s3:GetObject"), 9, "{:#?}", calls.by_action());
+    // Each object of the state store once: the cluster, seven groups, the key, four keysets, and the list that says so.
+    assert_eq!(calls.count("s3:GetObject"), 13, "{:#?}", calls.by_action());
     assert_eq!(calls.count("s3:ListObjectsV2"), 1);
 
     it.delete();

@@ -151,7 +151,7 @@ fn flags_are_named_when_they_are_wrong() {
     assert!(!desk.run(&arguments).err.contains("hunter2"));
     refused(
         &desk,
-        &["create", "cluster", "ha", "--cloud=memory", "--zones=zone-1a"],
+        &["create", "cluster", "ha", "--cloud=memory", "--zones=zone-1a", "--dns=public"],
         &["not a full DNS name"],
     );
 }

@@ -87,6 +87,7 @@ fn json_is_one_document_and_nothing_else() {
         "changes",
         "cloud",
         "deferred",
+        "digest",
         "fingerprint",
         "format",
         "pending",

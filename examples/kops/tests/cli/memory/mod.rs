@@ -1,9 +1,15 @@
 //! The program on the in-memory cloud, with a state store in a directory.
 
+mod additional;
 mod bad_input;
 mod editing;
+mod field;
+mod flags;
+mod health;
+mod keys;
 mod life;
 mod locks;
+mod machines;
 mod manifests;
 
 use crate::common::Desk;

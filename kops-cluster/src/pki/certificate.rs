@@ -1,0 +1,134 @@
+//! A certificate, as it is stored: PEM.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::pem::LineEnding;
+use x509_cert::der::{Decode, EncodePem as _};
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName, SubjectKeyIdentifier};
+use x509_cert::name::Name;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use x509_cert::time::Time;
+
+use kops_core::{Error, Result};
+
+/// A certificate.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    parsed: Box<x509_cert::Certificate>,
+    pem: String,
+}
+
+/// Its subject alone, which is what one looks for.
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({})", self.subject())
+    }
+}
+
+impl Certificate {
+    /// Reads the first certificate of a PEM text.
+    ///
+    /// # Errors
+    /// `Invalid` if there is none.
+    pub fn from_pem(text: &str) -> Result<Self> {
+        let wrong = |why: String| {
+            Error::invalid(format!("the text is not a certificate: {why}"))
+                .with_hint("use a PEM file that begins with -----BEGIN CERTIFICATE-----")
+        };
+        let begin = text.find("-----BEGIN CERTIFICATE-----");
+        let begin = begin.ok_or_else(|| wrong("it has no line -----BEGIN CERTIFICATE-----".to_owned()))?;
+        let chain = x509_cert::Certificate::load_pem_chain(&text.as_bytes()[begin..]);
+        let first = chain.map_err(|error| wrong(error.to_string()))?.into_iter().next();
+        Self::new(first.ok_or_else(|| wrong("it is empty".to_owned()))?)
+    }
+
+    pub(super) fn new(parsed: x509_cert::Certificate) -> Result<Self> {
+        let pem = parsed
+            .to_pem(LineEnding::LF)
+            .map_err(|error| Error::internal("a certificate cannot be written as PEM").with_source(error))?;
+        Ok(Self { parsed: Box::new(parsed), pem })
+    }
+
+    /// The certificate as PEM.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Whom it is of, for example `CN=kubernetes-ca`.
+    pub fn subject(&self) -> String {
+        self.name().to_string()
+    }
+
+    /// Who signed it.
+    pub fn issuer(&self) -> String {
+        self.parsed.tbs_certificate().issuer().to_string()
+    }
+
+    /// The DNS names, addresses and e-mail addresses that it is for, sorted.
+    pub fn alternate_names(&self) -> Vec<String> {
+        let names = self.extension::<SubjectAltName>().map(|it| it.0).unwrap_or_default();
+        let mut names: Vec<String> = names.iter().filter_map(alternate_name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Whether it is an authority's.
+    pub fn is_authority(&self) -> bool {
+        self.extension::<BasicConstraints>().is_some_and(|it| it.ca)
+    }
+
+    /// When it begins to be valid.
+    pub fn not_before(&self) -> Timestamp {
+        timestamp(self.parsed.tbs_certificate().validity().not_before)
+    }
+
+    /// When it ends to be valid.
+    pub fn not_after(&self) -> Timestamp {
+        timestamp(self.parsed.tbs_certificate().validity().not_after)
+    }
+
+    /// The bytes of its serial number, highest first.
+    pub(super) fn serial(&self) -> &[u8] {
+        self.parsed.tbs_certificate().serial_number().as_bytes()
+    }
+
+    pub(super) fn name(&self) -> &Name {
+        self.parsed.tbs_certificate().subject()
+    }
+
+    pub(super) fn public_key(&self) -> &SubjectPublicKeyInfoOwned {
+        self.parsed.tbs_certificate().subject_public_key_info()
+    }
+
+    /// The identifier of its key, which certificates that it signs have to name.
+    pub(super) fn key_identifier(&self) -> Option<SubjectKeyIdentifier> {
+        self.extension()
+    }
+
+    /// An extension; an unreadable one counts as absent, since it is another program's to judge.
+    fn extension<'a, T: Decode<'a> + AssociatedOid>(&'a self) -> Option<T> {
+        let all = self.parsed.tbs_certificate().extensions()?;
+        let found = all.iter().find(|it| it.extn_id == T::OID)?;
+        T::from_der(found.extn_value.as_bytes()).ok()
+    }
+}
+
+fn alternate_name(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::DnsName(text) | GeneralName::Rfc822Name(text) => Some(text.as_str().to_owned()),
+        GeneralName::IpAddress(bytes) => match bytes.as_bytes() {
+            [a, b, c, d] => Some(std::net::Ipv4Addr::new(*a, *b, *c, *d).to_string()),
+            long => <[u8; 16]>::try_from(long).ok().map(|it| std::net::Ipv6Addr::from(it).to_string()),
+        },
+        _ => None,
+    }
+}
+
+/// Certificates end before the year 10000, which fits.
+fn timestamp(time: Time) -> Timestamp {
+    let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+}

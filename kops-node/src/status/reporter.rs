@@ -1,0 +1,169 @@
+//! Telling events.
+
+use std::time::Duration;
+
+use super::{Event, State, Status};
+use crate::clock::Clock;
+use crate::store::{Precondition, Store};
+
+/// How many events the document keeps.
+const KEPT: usize = 40;
+/// The least time between two writes, but for changes of the state: a boot has some fifty events.
+const PACE: Duration = Duration::from_secs(5);
+
+/// Where lines for people go.
+pub trait Journal {
+    /// One line.
+    fn line(&self, text: &str);
+}
+
+/// Tells events.
+pub struct Reporter<'a> {
+    /// The state store.
+    pub store: &'a dyn Store,
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// The journal.
+    pub journal: &'a dyn Journal,
+    /// The document's key.
+    pub key: String,
+    /// The document.
+    pub status: Status,
+    /// When it was last written.
+    pub written: Option<Duration>,
+}
+
+impl std::fmt::Debug for Reporter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reporter").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Reporter<'_> {
+    /// Tells an event.
+    pub fn event(&mut self, what: &str) {
+        self.add(what);
+        if self.written.is_none_or(|it| self.clock.elapsed().saturating_sub(it) >= PACE) {
+            self.write();
+        }
+    }
+
+    /// Tells an event that changes the state.
+    pub fn enter(&mut self, state: State, what: &str) {
+        if self.status.state != state {
+            (self.status.state, self.status.since) = (state, self.clock.now());
+        }
+        self.add(what);
+        self.write();
+    }
+
+    fn add(&mut self, what: &str) {
+        let what = redacted(what);
+        self.journal.line(&what);
+        self.status.events.push(Event { at: self.clock.now(), what });
+        let over = self.status.events.len().saturating_sub(KEPT);
+        self.status.events.drain(..over);
+    }
+
+    /// A status that cannot be written is no reason to fail: whatever keeps it from the store keeps the boot from it, too,
+    /// and is in the journal.
+    fn write(&mut self) {
+        self.written = Some(self.clock.elapsed());
+        let Ok(bytes) = serde_json::to_vec(&self.status) else { return };
+        if let Err(e) = self.store.write(&self.key, &bytes, Precondition::None) {
+            self.journal.line(&format!("the status is not in the state store: {}", redacted(&e.to_string())));
+        }
+    }
+}
+
+/// The text without what looks like a secret: bootstrap tokens, PEM, long words of base64. Nothing puts secrets into
+/// events; this is for what other programs say.
+pub fn redacted(text: &str) -> String {
+    let text = match text.find("-----BEGIN") {
+        Some(at) => format!("{}<redacted>", &text[..at]),
+        None => text.to_owned(),
+    };
+    let mut out = String::with_capacity(text.len());
+    let inside = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '+' | '=' | '_');
+    for word in text.split_inclusive(|it| !inside(it)) {
+        let (word, rest) = match word.char_indices().last() {
+            Some((at, last)) if !inside(last) => word.split_at(at),
+            _ => (word, ""),
+        };
+        out.push_str(if is_token(word) || word.len() > 60 && !word.contains('.') {
+            "<redacted>"
+        } else {
+            word
+        });
+        out.push_str(rest);
+    }
+    out
+}
+
+/// A bootstrap token: six characters, a dot, sixteen characters.
+fn is_token(word: &str) -> bool {
+    let word = word.trim_end_matches('.');
+    let small = |it: &str| it.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    word.split_once('.')
+        .is_some_and(|(id, secret)| id.len() == 6 && secret.len() == 16 && small(id) && small(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::store::Directory;
+    use crate::testing::TestClock;
+
+    #[derive(Default)]
+    struct Lines(RefCell<Vec<String>>);
+
+    impl Journal for Lines {
+        fn line(&self, text: &str) {
+            self.0.borrow_mut().push(text.to_owned());
+        }
+    }
+
+    #[test]
+    fn secrets_of_other_programs_are_not_passed_on() {
+        assert_eq!(redacted("token abcdef.0123456789abcdef, and more"), "token <redacted>, and more");
+        assert_eq!(redacted("key -----BEGIN EC PRIVATE KEY-----\nMHc"), "key <redacted>");
+        assert_eq!(redacted(&format!("x={} y", "A".repeat(90))), "<redacted> y");
+        let harmless = "GET https://a.etcd.internal.ha.example.com:2379/v3: HTTP 503, row 7: (v1.34.4)";
+        assert_eq!(redacted(harmless), harmless);
+    }
+
+    #[test]
+    fn the_status_is_in_the_store_with_its_last_events() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, clock, lines) = (Directory::new(root.path()), TestClock::real(), Lines::default());
+        let status = Status {
+            node: "i-1".to_owned(),
+            state: State::Booting,
+            since: clock.now(),
+            kubernetes_version: "v1.34.4".to_owned(),
+            bundle: "abc".to_owned(),
+            attempts: 1,
+            events: Vec::new(),
+        };
+        let key = "machines/nodes/i-1/status".to_owned();
+        let mut reporter = Reporter {
+            store: &store,
+            clock: &clock,
+            journal: &lines,
+            key: key.clone(),
+            status,
+            written: None,
+        };
+        for n in 0..50 {
+            reporter.event(&format!("event {n}"));
+        }
+        reporter.enter(State::Failed, "packages: no route");
+        let stored: Status = serde_json::from_slice(&store.read(&key).unwrap().unwrap().bytes).unwrap();
+        assert_eq!(stored.state, State::Failed);
+        assert_eq!(stored.events.len(), KEPT);
+        assert_eq!(stored.events.last().unwrap().what, "packages: no route");
+        assert_eq!(lines.0.borrow().len(), 51);
+    }
+}

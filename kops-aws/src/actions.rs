@@ -13,12 +13,12 @@ pub(crate) const STATE_STORE: &str = "StateStore";
 /// The kind under which the actions of the permission check itself are listed; any of them may be missing.
 pub(crate) const CHECK: &str = "PermissionCheck";
 
-/// The kind under which the action is listed that checks who owns an object before it is adopted.
+/// The kind under which the actions are listed that adopting needs in addition to those of the object's kind.
 pub(crate) const ADOPTION: &str = "Adoption";
 
 /// All actions.
 pub(crate) const ALL: &[Actions] = &[
-    Actions { kind: ADOPTION, read: &["ec2:DescribeTags"], write: &[] },
+    Actions { kind: ADOPTION, read: &["ec2:DescribeTags"], write: &["ec2:CreateTags"] },
     Actions {
         kind: "Vpc",
         read: &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute"],
@@ -185,10 +185,22 @@ pub(crate) const ALL: &[Actions] = &[
     },
     Actions {
         kind: "Ec2Instance",
-        read: &["ec2:DescribeInstances", "ec2:DescribeInstanceAttribute", "ec2:DescribeVolumes"],
+        read: &[
+            "ec2:DescribeInstances",
+            "ec2:DescribeInstanceAttribute",
+            "ec2:DescribeVolumes",
+            "ec2:DescribeAddresses",
+            "elasticloadbalancing:DescribeTargetGroups",
+            "elasticloadbalancing:DescribeTags",
+            "elasticloadbalancing:DescribeTargetHealth",
+        ],
         write: &[
             "ec2:RunInstances",
             "ec2:CreateTags",
+            "ec2:AssociateAddress",
+            "ec2:DisassociateAddress",
+            "elasticloadbalancing:RegisterTargets",
+            "elasticloadbalancing:DeregisterTargets",
             "ec2:ModifyInstanceAttribute",
             "ec2:ModifyInstanceMetadataOptions",
             "ec2:MonitorInstances",
@@ -265,6 +277,8 @@ pub(crate) const ALL: &[Actions] = &[
         read: &["acm:DescribeCertificate", "iam:GetServerCertificate"],
         write: &[],
     },
+    Actions { kind: "KmsKey", read: &["kms:DescribeKey"], write: &[] },
+    Actions { kind: "SslPolicy", read: &["elasticloadbalancing:DescribeSSLPolicies"], write: &[] },
     Actions { kind: "Bucket", read: &["s3:ListBucket"], write: &[] },
     Actions {
         kind: "IamRole",

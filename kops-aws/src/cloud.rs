@@ -48,7 +48,7 @@ impl Aws {
         self.identity_in(&Context::default()).await
     }
 
-    /// In a box for the sake of callers of [`identity`](Self::identity), who would compile the SDK's call otherwise.
+    /// A caller compiles every future that it waits for, except for those in boxes.
     pub(crate) fn identity_in<'a>(&'a self, cx: &'a Context) -> BoxFuture<'a, Result<String>> {
         Box::pin(async move {
             let request = self.clients.sts.get_caller_identity().send();
@@ -71,6 +71,10 @@ impl fmt::Debug for Aws {
 impl Cloud for Aws {
     fn name(&self) -> &'static str {
         "aws"
+    }
+
+    fn location(&self) -> String {
+        self.region.clone()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -71,14 +71,14 @@ where
             Error::new(ErrorKind::Unavailable, format!("no answer from {place} in time")).with_hint(REACH)
         }
         SdkError::DispatchFailure(failure) if failure.is_user() => {
-            Error::internal(format!("the request could not be made: {}", causes(error)))
+            Error::internal(format!("the request could not be created: {}", causes(error)))
         }
         SdkError::DispatchFailure(_) => {
             Error::new(ErrorKind::Unavailable, format!("no connection to {place}: {}", innermost(error)))
                 .with_hint(REACH)
         }
         // The input is not a valid request: a required field is missing, or an endpoint does not parse.
-        _ => Error::invalid(format!("the request could not be made: {}", causes(error))),
+        _ => Error::invalid(format!("the request could not be created: {}", causes(error))),
     }
 }
 
@@ -224,6 +224,17 @@ fn by_message(service: &str, action: &str, code: &str, message: &str) -> Option<
         {
             Some(ErrorKind::NotYetVisible)
         }
+        // A machine that was created a moment ago and does not run yet.
+        ("ec2", "InvalidInstanceID") if action == "AssociateAddress" && message.contains("pending") => {
+            Some(ErrorKind::NotYetVisible)
+        }
+        ("elasticloadbalancing", "InvalidTarget") if message.contains("not in a running state") => {
+            Some(ErrorKind::NotYetVisible)
+        }
+        // A machine that is being terminated keeps its address until the end.
+        ("ec2", "Resource.AlreadyAssociated") if action == "AssociateAddress" => {
+            Some(ErrorKind::DependencyViolation)
+        }
         ("autoscaling", "ValidationError") => {
             if message.contains("AutoScalingGroup name not found")
                 || message.contains("No Lifecycle Hook found")
@@ -305,7 +316,7 @@ fn hint(kind: ErrorKind, call: &str, code: &str) -> Option<String> {
         }
         (ErrorKind::Unauthenticated, _) => "AWS rejects these credentials in this region",
         (ErrorKind::Quota, code) if code.starts_with("Insufficient") => {
-            "choose another zone, machine type or a larger subnet, or try again later"
+            "choose another zone, machine type or a larger subnet, or retry later"
         }
         (ErrorKind::Quota, _) => {
             "request an increase in AWS's Service Quotas console, or delete unused objects"

@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kops_core::graph::{Id, Input};
 use kops_core::resource::{DnsZone, Extension};
+use kops_core::setters;
 use serde::{Deserialize, Serialize};
 
 use crate::Policy;
@@ -134,6 +135,28 @@ pub struct AwsLoadBalancer {
     pub ssl_policy: Option<String>,
     /// The destination of its access log.
     pub access_log: Option<AccessLog>,
+    /// Its addresses, by the task of the subnet; chosen by AWS in other subnets.
+    pub addresses: BTreeMap<String, PinnedAddress>,
+}
+
+/// The address of a load balancer in a subnet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PinnedAddress {
+    /// The private address of an internal load balancer.
+    pub private_ip: Option<String>,
+    /// The allocation id of the elastic IP address of a public load balancer.
+    pub allocation: Option<String>,
+}
+
+impl PinnedAddress {
+    setters! {
+        /// Sets the private address of an internal load balancer.
+        text private_ip;
+        /// Sets the allocation id of the elastic IP address of a public load balancer.
+        text allocation;
+    }
 }
 
 impl Extension for AwsLoadBalancer {

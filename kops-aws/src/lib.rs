@@ -60,7 +60,6 @@ mod limits;
 mod lower;
 mod machines;
 mod names;
-mod paging;
 mod permissions;
 mod policy;
 mod store;
@@ -72,6 +71,10 @@ pub use cloud::Aws;
 pub use cluster::AwsDialect;
 pub use iam_policy::Policy;
 pub use store::{S3Store, S3Stores};
+
+// The crate whose types occur in this crate's API, in the version it uses.
+#[doc(no_inline)]
+pub use aws_credential_types;
 
 /// The README's programs, which are compiled and run with the documentation's.
 #[cfg(doctest)]

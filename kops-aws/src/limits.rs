@@ -10,6 +10,7 @@
 //! | EC2 | <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html> |
 //! | Elastic Load Balancing | <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html> |
 //! | Route 53 | <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html> |
+//! | Key Management Service | <https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html> |
 //! | Auto Scaling, Certificate Manager, IAM, STS | not published |
 //!
 //! The documents describe the defaults; an account may have higher limits. S3 has no limit that a state store
@@ -62,6 +63,8 @@ fn rate(call: &str) -> Option<(f64, f64)> {
         // Scaling is assumed to be the same.
         ("elasticloadbalancing" | "autoscaling", action) if action.starts_with("Describe") => (40.0, 10.0),
         ("elasticloadbalancing" | "autoscaling", _) => (20.0, 3.0),
+        // The quota of `DescribeKey`.
+        ("kms", _) => (2000.0, 2000.0),
         // A guess.
         ("iam" | "sts" | "acm", _) => (20.0, 10.0),
         _ => return None,

@@ -11,13 +11,12 @@ use aws_sdk_autoscaling::types::{AutoScalingGroup, Instance as Member};
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use futures_util::future::{try_join, try_join_all};
-use kops_core::cloud::{Context, Machine, MachineState, Machines, Scope};
+use kops_core::cloud::{Context, Machine, MachineState, Machines, Scope, pages};
 use kops_core::{Error, ErrorKind, Result};
 
 use crate::Aws;
 use crate::kinds::auto_scaling_group::{of_scope, read_tags};
 use crate::kinds::listing::any_of;
-use crate::paging::pages;
 use crate::tags::{self, Tags};
 
 /// The tag of a machine that was detached from its group: the group's name. Also used by kOps.

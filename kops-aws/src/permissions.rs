@@ -21,7 +21,7 @@ use aws_sdk_ec2::types::{NewDhcpConfiguration, ResourceType, TagSpecification};
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{Actions, Context, MissingPermission, Permissions, Scope};
-use kops_core::graph::TaskGraph;
+use kops_core::graph::{Lifecycle, TaskGraph};
 use kops_core::{Error, ErrorKind, Result};
 use serde_json::Value;
 
@@ -41,11 +41,18 @@ impl Permissions for Aws {
         scope: &Scope,
         cx: &Context,
     ) -> Result<Vec<MissingPermission>> {
-        let left_out = [actions::CHECK, actions::MACHINES, actions::ADOPTION];
-        let needed = Actions::needed(actions::ALL, graph, &[actions::STATE_STORE], &left_out);
+        let adopts = graph.tasks().any(|task| matches!(task.lifecycle, Lifecycle::Adopted { .. }));
+        let mut left_out = vec![actions::CHECK, actions::MACHINES];
+        let mut always = vec![actions::STATE_STORE];
+        if adopts { &mut always } else { &mut left_out }.push(actions::ADOPTION);
+        let needed = Actions::needed(actions::ALL, graph, &always, &left_out);
         let caller = self.identity_in(cx).await?;
         let account = caller.split(':').nth(4).unwrap_or_default();
-        let statements = policy::statements(scope.name(), &Place::new(self.region(), account));
+        let place = Place::new(self.region(), account);
+        let mut statements = policy::statements(scope.name(), &place);
+        if adopts {
+            statements.push(policy::adopting(scope.name(), &place));
+        }
         let questions: Vec<_> = statements.iter().flat_map(|it| questions(it, &needed)).collect();
         let simulated = match self.principal(&caller, cx).await {
             Principal::Root => return Ok(Vec::new()),
@@ -71,6 +78,10 @@ impl Permissions for Aws {
 
     fn least(&self, scope: &Scope) -> Value {
         policy::document(scope.name(), &Place::new(self.region(), "*"))
+    }
+
+    fn adopting(&self, scope: &Scope) -> Option<Value> {
+        Some(policy::adoption_document(scope.name(), &Place::new(self.region(), "*")))
     }
 }
 
@@ -146,9 +157,10 @@ impl Aws {
             .set_action_names(Some(question.actions.iter().map(|&action| action.to_owned()).collect()))
             .set_resource_arns(Some(question.resources.to_vec()));
         for condition in question.conditions {
+            let Some(sample) = condition.sample() else { continue };
             let entry = ContextEntry::builder()
                 .context_key_name(&condition.key)
-                .context_key_values(condition.sample())
+                .context_key_values(sample)
                 .context_key_type(ContextKeyTypeEnum::String);
             request = request.context_entries(entry.build());
         }

@@ -11,6 +11,10 @@
 //! That leaves one intentional gap: new objects can be put into a foreign network, which is what a shared
 //! network is.
 //!
+//! Adopting marks what nobody has marked, and then changes it: whoever may do that may do anything to objects without
+//! a cluster's tag. So it is not part of the policy, but a statement of its own ([`adopting`]), to be attached for as
+//! long as objects are adopted. Objects of another cluster cannot be adopted even then.
+//!
 //! It is too long for a managed policy (6,144 characters) and is used as a role's inline policy
 //! (`iam:PutRolePolicy`, [10,240 characters]).
 //!
@@ -82,10 +86,15 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    /// A value that satisfies the condition.
-    pub(crate) fn sample(&self) -> &str {
-        // `Null: false` requires any value; the only key it is used with names the creating call.
-        if self.operator == "Null" { "CreateVpc" } else { self.values.first().map_or("", String::as_str) }
+    /// A value that satisfies the condition; `None` if the key must be absent.
+    pub(crate) fn sample(&self) -> Option<&str> {
+        let value = self.values.first().map_or("", String::as_str);
+        match (self.operator, value) {
+            ("Null", "true") => None,
+            // `Null: false` requires any value; the only key it is used with names the creating call.
+            ("Null", _) => Some("CreateVpc"),
+            _ => Some(value),
+        }
     }
 }
 
@@ -123,6 +132,18 @@ impl Statement {
 pub(crate) fn document(cluster: &str, place: &Place) -> Value {
     let statements: Vec<_> = statements(cluster, place).iter().map(Statement::to_json).collect();
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// The policy document of what adopting needs in addition.
+pub(crate) fn adoption_document(cluster: &str, place: &Place) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [adopting(cluster, place).to_json()] })
+}
+
+/// The statement that allows to mark objects of EC2 that carry no cluster's tag.
+pub(crate) fn adopting(cluster: &str, place: &Place) -> Statement {
+    Statement::new("AdoptUnowned", &["ec2:CreateTags"], place.arn("ec2", "*/*"))
+        .when("StringEquals", &format!("aws:RequestTag/{CLUSTER}"), &[cluster])
+        .when("Null", &format!("aws:ResourceTag/{CLUSTER}"), &["true"])
 }
 
 /// The path of a cluster's IAM roles and instance profiles. Names of roles are unique in the account
@@ -283,6 +304,7 @@ const CHANGE: &[&str] = &[
     "autoscaling:SuspendProcesses",
     "autoscaling:TerminateInstanceInAutoScalingGroup",
     "autoscaling:UpdateAutoScalingGroup",
+    "ec2:AssociateAddress",
     "ec2:AssociateDhcpOptions",
     "ec2:AssociateRouteTable",
     "ec2:AssociateVpcCidrBlock",
@@ -306,6 +328,7 @@ const CHANGE: &[&str] = &[
     "ec2:DeleteVolume",
     "ec2:DeleteVpc",
     "ec2:DetachInternetGateway",
+    "ec2:DisassociateAddress",
     "ec2:DisassociateRouteTable",
     "ec2:DisassociateVpcCidrBlock",
     "ec2:ModifyInstanceAttribute",
@@ -331,10 +354,11 @@ const CHANGE: &[&str] = &[
     "elasticloadbalancing:ModifyLoadBalancerAttributes",
     "elasticloadbalancing:ModifyTargetGroup",
     "elasticloadbalancing:ModifyTargetGroupAttributes",
+    "elasticloadbalancing:RegisterTargets",
     "elasticloadbalancing:SetSecurityGroups",
     "elasticloadbalancing:SetSubnets",
 ];
-/// Calls that delete what controllers of the cluster made.
+/// Calls that delete objects that controllers of the cluster have created.
 const DEPENDENTS: &[&str] = &[
     "ec2:DeleteNetworkInterface",
     "ec2:DeleteSecurityGroup",
@@ -427,6 +451,30 @@ mod tests {
         );
         // A role's own policies end at 10,240 characters together.
         assert!(document.to_string().len() < 10_240, "{}", document.to_string().len());
+    }
+
+    #[test]
+    fn adopting_is_for_what_no_cluster_owns() {
+        let place = Place::new("eu-central-1", "*");
+        let document = adoption_document("ha.example.com", &place);
+        assert_eq!(
+            document["Statement"],
+            json!([{
+                "Sid": "AdoptUnowned",
+                "Effect": "Allow",
+                "Action": ["ec2:CreateTags"],
+                "Resource": ["arn:aws:ec2:eu-central-1:*:*/*"],
+                "Condition": {
+                    "StringEquals": { "aws:RequestTag/KubernetesCluster": ["ha.example.com"] },
+                    "Null": { "aws:ResourceTag/KubernetesCluster": ["true"] },
+                },
+            }])
+        );
+        // The policy itself does not allow it.
+        assert!(all().iter().all(|statement| statement.id != "AdoptUnowned"));
+        let conditions = adopting("ha.example.com", &place).conditions;
+        let samples: Vec<_> = conditions.iter().map(Condition::sample).collect();
+        assert_eq!(samples, [Some("ha.example.com"), None]);
     }
 
     #[test]

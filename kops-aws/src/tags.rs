@@ -20,9 +20,9 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagDescription, TagSpecification};
+use kops_core::Result;
 use kops_core::cloud::{Adopt, Context, Create, Mark, MarkTags, Object, Owner, Scope};
-use kops_core::{Error, ErrorKind, Result};
 
 use crate::clients::Clients;
 
@@ -60,7 +60,8 @@ pub(crate) fn object<S>(scope: &Scope, id: &str, tags: &Tags, spec: S) -> Object
     let name = task(scope, tags);
     let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
     let retained = is_retained(tags);
-    Object::foreign(id, spec).name(name.map(str::to_owned)).owner(owner).retained(retained)
+    let object = Object::foreign(id, spec).name(name.map(str::to_owned)).owner(owner).retained(retained);
+    object.held_by(MARK.other(scope, tags))
 }
 
 /// Whether an object with these tags, and what is inside it, is retained: never deleted.
@@ -80,8 +81,8 @@ pub(crate) fn task<'a>(scope: &Scope, tags: &'a Tags) -> Option<&'a str> {
     tags.get(TASK).or_else(|| tags.get(NAME).filter(by_kops)).map(String::as_str)
 }
 
-/// The name of an object that a controller of a cluster has made, which carries the cluster's tag but no task's;
-/// `None` for others, for machines of groups and for their disks.
+/// The name of an object that a controller of a cluster has created, which carries the cluster's tag but no
+/// task's; `None` for others, for machines of groups and for their disks.
 pub(crate) fn dependent<'a>(scope: &Scope, tags: &'a Tags, id: &'a str) -> Option<&'a str> {
     let owned = tags.get(&owned(scope.name())).is_some_and(|it| it == "owned");
     let another = tags.get(CLUSTER).is_some_and(|it| it != scope.name());
@@ -94,7 +95,7 @@ pub(crate) fn dependent<'a>(scope: &Scope, tags: &'a Tags, id: &'a str) -> Optio
     Some(tags.get(NAME).map_or(id, String::as_str))
 }
 
-/// Marks an object as one that a controller of the cluster has made, if it is.
+/// Marks an object as one that a controller of the cluster has created, if it is.
 pub(crate) fn with_dependents<S>(scope: &Scope, tags: &Tags, object: Object<S>) -> Object<S> {
     match dependent(scope, tags, &object.id) {
         Some(name) => {
@@ -105,7 +106,7 @@ pub(crate) fn with_dependents<S>(scope: &Scope, tags: &Tags, object: Object<S>) 
     }
 }
 
-/// The tag of what a controller of the cluster has made.
+/// The tag of objects that a controller of the cluster has created.
 pub(crate) fn of_dependent(scope: &Scope) -> Tags {
     Tags::from([(owned(scope.name()), "owned".to_owned())])
 }
@@ -116,7 +117,7 @@ pub(crate) fn is_machine_of(scope: &Scope, tags: &Tags) -> bool {
     of_scope && (task(scope, tags).is_some() || is_machines(tags))
 }
 
-/// The filter of EC2's listings for what controllers of a cluster have made.
+/// The filter of EC2's listings for objects that controllers of a cluster have created.
 pub(crate) fn filter_dependents(scope: &Scope) -> Filter {
     Filter::builder().name(format!("tag:{}", owned(scope.name()))).values("owned").build()
 }
@@ -201,15 +202,9 @@ pub(crate) async fn adopt<S: Clone + Sync>(clients: &Clients, request: &Adopt<'_
         let of_object = Filter::builder().name("resource-id").values(&object.id).build();
         let call = clients.ec2.describe_tags().filters(of_object);
         let found = clients.call(cx, "ec2:DescribeTags", call.send()).await?;
-        let other = found
-            .tags()
-            .iter()
-            .find(|tag| tag.key() == Some(CLUSTER) && tag.value() != Some(scope.name()))
-            .and_then(|tag| tag.value());
-        if let Some(other) = other {
-            return Err(Error::new(ErrorKind::Conflict, format!("{} is {other}'s", object.id))
-                .with_hint(format!("have it given up there first, or remove its tag {CLUSTER}")));
-        }
+        let pair = |tag: &TagDescription| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()));
+        let found: Tags = found.tags().iter().filter_map(pair).collect();
+        request.mark(MARK.other(scope, &found))?;
     }
     set(clients, cx, &object.id, &marks(scope, name, retained)).await?;
     Ok(request.adopted())

@@ -13,11 +13,19 @@ macro_rules! resource {
     };
 }
 
+/// The kind under which the permissions are listed that adopting needs in addition to those of the object's kind.
+pub(crate) const ADOPTION: &str = "Adoption";
+
 /// All actions.
 ///
 /// A PUT that refers to another resource needs that resource's `join/action` as well:
 /// <https://learn.microsoft.com/en-us/azure/virtual-network/virtual-network-manage-subnet#permissions>.
 pub(crate) const ALL: &[Actions] = &[
+    Actions {
+        kind: ADOPTION,
+        read: &[],
+        write: &["Microsoft.Resources/tags/read", "Microsoft.Resources/tags/write"],
+    },
     Actions {
         kind: "ResourceGroup",
         read: &["Microsoft.Resources/subscriptions/resourceGroups/read"],
@@ -79,6 +87,23 @@ pub(crate) const ALL: &[Actions] = &[
         "Microsoft.ManagedIdentity/userAssignedIdentities",
         "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
     ),
+    Actions {
+        kind: "UnmanagedObject",
+        // The listings of other kinds, when everything is deleted.
+        read: &[
+            "Microsoft.Network/virtualNetworks/read",
+            "Microsoft.Network/loadBalancers/read",
+            "Microsoft.Network/publicIPAddresses/read",
+            "Microsoft.Compute/disks/read",
+            "Microsoft.Compute/virtualMachineScaleSets/read",
+            "Microsoft.Resources/subscriptions/resourceGroups/read",
+        ],
+        write: &[
+            "Microsoft.Network/loadBalancers/delete",
+            "Microsoft.Network/publicIPAddresses/delete",
+            "Microsoft.Compute/disks/delete",
+        ],
+    },
     resource!("RoleAssignment", "Microsoft.Authorization/roleAssignments"),
     Actions {
         kind: "AzureDnsZone",

@@ -68,6 +68,10 @@ impl Cloud for Azure {
         "azure"
     }
 
+    fn location(&self) -> String {
+        format!("{}/{}", self.clients.subscription, self.clients.location)
+    }
+
     fn capabilities(&self) -> Capabilities {
         // No surge: a machine cannot be detached from a uniform scale set and keep running; see `machines.rs`.
         Capabilities::new()

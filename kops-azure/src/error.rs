@@ -43,7 +43,7 @@ pub(crate) fn from_sdk(call: &str, endpoint: Option<&str>, error: azure_core::Er
             let refusal = Refusal { status: u16::from(*status), ..Refusal::default() };
             return refused(call, &refusal);
         }
-        _ => Error::internal(format!("the request could not be made: {cause}")),
+        _ => Error::internal(format!("the request could not be created: {cause}")),
     };
     mapped.with_call(call).with_source(error)
 }
@@ -240,7 +240,7 @@ fn hint(kind: ErrorKind, call: &str, code: &str) -> Option<String> {
             "Azure rejects these credentials: log in again, or check the secret"
         }
         (ErrorKind::Quota, "SkuNotAvailable" | "AllocationFailed" | "ZonalAllocationFailed") => {
-            "choose another zone or machine type, or try again later"
+            "choose another zone or machine type, or retry later"
         }
         (ErrorKind::Quota, _) => "request a quota increase in the Azure portal, or delete unused objects",
         _ => return None,

@@ -56,3 +56,7 @@ pub use cloud::Azure;
 #[cfg(feature = "cluster")]
 pub use cluster::AzureDialect;
 pub use store::{BlobStore, BlobStores};
+
+// The crate whose types occur in this crate's API, in the version it uses.
+#[doc(no_inline)]
+pub use azure_core;

@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use azure_core::Method;
 use azure_mgmt_authorization::models::Permission;
 use kops_core::cloud::{Actions, Context, MissingPermission, Permissions, Scope};
-use kops_core::graph::TaskGraph;
+use kops_core::graph::{Task, TaskGraph};
 use kops_core::{ErrorKind, Result};
 use serde_json::{Value, json};
 
-use crate::actions::ALL;
+use crate::actions::{ADOPTION, ALL};
 use crate::clients::{pages, sent};
 use crate::cloud::Azure;
 
@@ -33,12 +33,9 @@ impl Permissions for Azure {
     ) -> Result<Vec<MissingPermission>> {
         let granted = self.granted(scope, cx).await?;
         let may = |action: &str| granted.iter().any(|permission| allows(permission, action));
-        let lacking = Actions::needed(ALL, graph, &[], &[]).into_iter().filter(|(action, _)| !may(action));
-        Ok(lacking
-            .map(|(action, kinds)| {
-                MissingPermission::new(action.to_owned(), kinds.into_iter().map(str::to_owned))
-            })
-            .collect())
+        let adoption: &[&str] = if graph.tasks().any(Task::takes_over) { &[ADOPTION] } else { &[] };
+        let needed = Actions::needed(ALL, graph, adoption, &[]);
+        Ok(MissingPermission::among(needed, |action| may(action)))
     }
 
     /// A custom role, in the format that `az role definition create` accepts:

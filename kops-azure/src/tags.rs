@@ -11,6 +11,7 @@
 //! | `kops.k8s.io_lifecycle=retained` | it is never deleted |
 //! | `kops.k8s.io_region=<region>` | the scope's region |
 //! | `kops.k8s.io_within=<place>` | the place of the scope, if it has one |
+//! | `kops.k8s.io_own_named=<name>` | on adopted objects, whose names are not derived from their tasks' |
 //!
 //! An object is owned by the scope if it carries the first and the third tag, and those of its region and place.
 //! Objects created by kOps carry the first only; they are recognised by their name, which ends with the scope's.
@@ -20,7 +21,8 @@
 
 use std::collections::BTreeMap;
 
-use kops_core::cloud::{Create, Mark, MarkTags, Object, Owner, Scope};
+use kops_core::Result;
+use kops_core::cloud::{Adopt, Create, Mark, MarkTags, Object, Owner, Scope};
 use serde_json::Value;
 
 /// The tag with the cluster's name, as in kOps.
@@ -32,6 +34,8 @@ const PLACE: &str = "kops.k8s.io_within";
 const REGION: &str = "kops.k8s.io_region";
 const MARK: MarkTags =
     MarkTags { scope: CLUSTER, place: PLACE, region: REGION, task: TASK, lifecycle: LIFECYCLE };
+/// The tag with the name of an adopted object: what inherits its tags has another name.
+const NAMED: &str = "kops.k8s.io_own_named";
 /// The prefix of tags in which a kind stores data of its own.
 pub(crate) const OWN: &str = "kops.k8s.io_own_";
 
@@ -70,6 +74,23 @@ pub(crate) fn task<'a>(scope: &Scope, called: &'a str, tags: &'a Tags) -> Option
     (by_kops && crate::names::may_belong(called, scope.name())).then_some(called)
 }
 
+/// Whether tags are those of an adopted object of this name.
+pub(crate) fn is_adopted(tags: &Tags, called: &str) -> bool {
+    tags.get(NAMED).is_some_and(|name| name.eq_ignore_ascii_case(called))
+}
+
+/// The tags that mark an object to adopt, which is called `called` and has the tags `present`.
+///
+/// # Errors
+/// `Conflict` if another scope owns it.
+pub(crate) fn of_adopted<S>(request: &Adopt<'_, S>, called: &str, present: &Tags) -> Result<Tags> {
+    let scope = request.scope;
+    let mark = request.mark(MARK.other(scope, present))?;
+    let mut tags = of(&scope.clone().labels(Tags::new()), &mark, &Tags::new());
+    tags.insert(NAMED.to_owned(), called.to_owned());
+    Ok(tags)
+}
+
 /// Whether tags contain the scope's cluster, in any place and region.
 pub(crate) fn names_cluster(tags: &Tags, scope: &Scope) -> bool {
     tags.get(CLUSTER).is_some_and(|cluster| cluster == scope.name())
@@ -84,7 +105,8 @@ pub(crate) fn is_retained(tags: &Tags) -> bool {
 pub(crate) fn object<S>(scope: &Scope, id: &str, called: &str, tags: &Tags, spec: S) -> Object<S> {
     let name = task(scope, called, tags).map(str::to_owned);
     let owner = if name.is_some() { Owner::Scope } else { Owner::Other };
-    Object::foreign(id, spec).name(name).owner(owner).retained(is_retained(tags))
+    let object = Object::foreign(id, spec).name(name).owner(owner).retained(is_retained(tags));
+    object.held_by(MARK.other(scope, tags).filter(|_| owner == Owner::Other))
 }
 
 /// Without the ownership tags: the part that is compared with a specification.
@@ -137,6 +159,25 @@ mod tests {
         for other in [scope.at("westus"), scope.at(""), scope.clone().within("eu")] {
             assert_eq!(task(&other, "b.ha.example.com", &made), None, "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_adopted_is_known_again_and_nobody_elses() {
+        let (scope, cx) = (Scope::new("ha.example.com").at("eastus"), Context::default());
+        let mut theirs = tags(&[("team", "b")]);
+        let found = object(&scope, "id", "by-hand", &theirs, ());
+        assert_eq!((found.owner, &found.unadoptable), (Owner::Other, &None));
+        theirs.extend(of_adopted(&Adopt::new(&scope, "b", &found, false, &cx), "by-hand", &theirs).unwrap());
+        let ours = object(&scope, "id", "by-hand", &theirs, ());
+        assert_eq!((ours.name.as_deref(), ours.owner, ours.unadoptable), (Some("b"), Owner::Scope, None));
+        assert_eq!(further(&theirs), tags(&[("team", "b")]));
+        assert!(is_adopted(&theirs, "By-Hand") && !is_adopted(&theirs, "by-hand_disk"));
+
+        let other = scope.at("westus");
+        let seen = object(&other, "id", "by-hand", &theirs, ());
+        assert_eq!(seen.unadoptable.as_deref(), Some("it belongs to scope ha.example.com in region eastus"));
+        let error = of_adopted(&Adopt::new(&other, "b", &seen, false, &cx), "by-hand", &theirs).unwrap_err();
+        assert_eq!(error.kind(), kops_core::ErrorKind::Conflict);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Kubernetes clusters on [`kops_core`]: kOps' specifications, and the task graphs made from them.
+//! Kubernetes clusters on [`kops_core`]: kOps' specifications, and the task graphs built from them.
 //!
 //! ```text
 //! ClusterFiles ─ populate, validate ─ model ─▶ TaskGraph ─▶ kops_core::Engine
@@ -58,3 +58,7 @@ pub mod testing;
 pub use cloud::{ClusterCloud, with_existing_zones};
 pub use model::{ClusterGraph, cluster_graph, cluster_graph_with, scope_of};
 pub use spec::*;
+
+// The crate whose types occur in this crate's API, in the version it uses.
+#[doc(no_inline)]
+pub use kops_node;

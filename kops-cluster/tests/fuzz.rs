@@ -7,20 +7,23 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fastrand::Rng;
-use kops_cluster::registry::ClusterRegistry;
+use kops_cluster::registry::{ClusterRegistry, ClusterStore, SecretData};
 use kops_cluster::{
-    AnyObject, ClusterFiles, InstanceGroup, Manifest, Mode, NewCluster, Path, cluster_graph, new_cluster,
-    populate, set, unset, validate,
+    AnyObject, Cluster, ClusterFiles, InstanceGroup, Manifest, Mode, NewCluster, Path, cluster_graph,
+    new_cluster, populate, set, unset, validate,
 };
-use kops_core::clock::SystemClock;
+use kops_core::clock::{Clock, SystemClock};
+use kops_core::cloud::{Machine, MachineState};
 use kops_core::plan::SavedPlan;
-use kops_core::store::{MemoryStore, Precondition, StateStore as _, StoreKey};
-use kops_core::testing::MemoryCloud;
+use kops_core::store::{
+    Holder, IntentLog as _, LeaseRequest, MemoryStore, Precondition, Prefix, StateStore as _, StoreKey,
+};
+use kops_core::testing::{FastClock, MemoryCloud};
 use kops_core::{Engine, ErrorKind};
 
 /// Rounds of each test by default: a few seconds.
@@ -345,6 +348,139 @@ fn stores_with_broken_objects() {
             let listed = registry.list().await.unwrap();
             assert_eq!(listed.len(), 1);
             assert_eq!(listed[0].name, "x.example.com");
+        });
+    });
+}
+
+/// What programs write into a store, and nobody by hand: keys, a secret, the lock, the journal, what machines tell.
+struct Written {
+    objects: Vec<(StoreKey, Vec<u8>)>,
+    /// What no error may quote.
+    confidential: Vec<String>,
+}
+
+const STATUS: &str = r#"{
+  "node": "i-1",
+  "state": "waiting",
+  "since": "2026-11-30T12:00:00Z",
+  "kubernetesVersion": "v1.34.1",
+  "bundle": "0f",
+  "attempts": 3,
+  "events": [
+    {
+      "at": "2026-11-30T12:00:00Z",
+      "what": "no control plane is running yet"
+    }
+  ]
+}"#;
+
+fn written() -> &'static Written {
+    static WRITTEN: OnceLock<Written> = OnceLock::new();
+    WRITTEN.get_or_init(|| block_on(write()))
+}
+
+async fn write() -> Written {
+    let store = Arc::new(MemoryStore::new());
+    let here = cluster_in(&store, Arc::new(SystemClock::new()));
+    here.ensure_keysets(&Cluster::named("x.example.com")).await.unwrap();
+    here.put_secret("encryptionconfig", &SecretData::new(*b"correct horse"), false).await.unwrap();
+    let journal = here.journal().unwrap();
+    let intent = journal.intend("Port/api", "digest", &["port-1".to_owned()]).await.unwrap();
+    journal.done(&intent, "port-2").await.unwrap();
+    for machine in ["i-1", "i-2"] {
+        let key = StoreKey::new(format!("x.example.com/machines/nodes/{machine}/status")).unwrap();
+        store.put(&key, STATUS.into(), Precondition::Absent).await.unwrap();
+    }
+    let lease = here.lock(LeaseRequest::new(Holder::new("ann@desk", "update cluster"))).await.unwrap();
+    let mut objects = Vec::new();
+    for entry in store.list(&Prefix::root(), None).await.unwrap() {
+        let object = store.get(&entry.key).await.unwrap().unwrap();
+        objects.push((entry.key, object.bytes));
+    }
+    lease.release().await.unwrap();
+    // "correct horse" as kOps writes it.
+    let mut confidential = vec!["Y29ycmVjdCBob3JzZQ".to_owned()];
+    for (_, bytes) in &objects {
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        for material in text.split("privateMaterial:").skip(1) {
+            // Behind what all private keys have in common.
+            let letters: String = material.chars().filter(|letter| !letter.is_whitespace()).collect();
+            confidential.push(letters[120..160].to_owned());
+        }
+    }
+    assert!(confidential.len() > 4, "there are four authorities and a secret");
+    Written { objects, confidential }
+}
+
+fn cluster_in(store: &Arc<MemoryStore>, clock: Arc<dyn Clock>) -> ClusterStore {
+    ClusterRegistry::new(store.clone(), clock).cluster("x.example.com").unwrap()
+}
+
+#[test]
+fn stores_with_broken_state() {
+    rounds(2, |random| {
+        let written = written();
+        let (broken, good) = random.choice(&written.objects).unwrap();
+        let mut bytes = match random.u8(..8) {
+            // Numbers at their ends.
+            0 => String::from_utf8(good.clone())
+                .unwrap()
+                .replace("\"epoch\": 1", &format!("\"epoch\": {}", u64::MAX))
+                .replace("\"attempts\": 3", &format!("\"attempts\": {}", u64::MAX))
+                .into_bytes(),
+            _ => damaged(random, std::str::from_utf8(good).unwrap()).into_bytes(),
+        };
+        if random.u8(..4) == 0 && !bytes.is_empty() {
+            let at = random.usize(..bytes.len());
+            bytes[at] = random.u8(..);
+        }
+        block_on(async {
+            let store = Arc::new(MemoryStore::new());
+            for (key, bytes) in &written.objects {
+                store.put(key, bytes.clone(), Precondition::Any).await.unwrap();
+            }
+            store.put(broken, bytes.clone(), Precondition::Any).await.unwrap();
+            // Leases of any length soon expire.
+            let here = cluster_in(&store, Arc::new(FastClock::new(1_000_000)));
+            let cluster = Cluster::named("x.example.com");
+            let journal = here.journal().unwrap();
+            let lease = here.lock(LeaseRequest::new(Holder::new("bob@desk", "update cluster"))).await;
+            let outcomes = [
+                ("its keysets", here.keysets(&cluster).await.map(drop)),
+                ("all keysets", here.all_keysets().await.map(drop)),
+                ("missing keysets", here.ensure_keysets(&cluster).await.map(drop)),
+                ("the secret", here.secret("encryptionconfig").await.map(drop)),
+                ("the journal", journal.entries().await.map(drop)),
+                ("what was deleted", journal.forget("port-2").await),
+                ("the lock", lease.map(drop)),
+            ];
+            for (what, outcome) in outcomes {
+                let Err(error) = outcome else { continue };
+                let kinds = [ErrorKind::Invalid, ErrorKind::Unsupported, ErrorKind::Locked];
+                assert!(kinds.contains(&error.kind()), "{broken}: {what}: {error}");
+                let told = error.to_string();
+                assert!(!written.confidential.iter().any(|it| told.contains(it)), "{broken}: {what}: {told}");
+            }
+            // Whatever a keyset holds: it may be the only copy of keys.
+            if broken.as_str().contains("/pki/") {
+                assert_eq!(store.get(broken).await.unwrap().unwrap().bytes, bytes, "{broken}");
+            }
+            // A broken secret hides no names, and the status of one machine not that of another.
+            assert_eq!(here.secrets().await.unwrap(), ["encryptionconfig"]);
+            let machine =
+                |id: &str| Machine::new(id, "nodes.x.example.com", "zone-1a", "large", MachineState::Running);
+            let machines = ["i-1", "i-2"].map(machine);
+            let named = machines.each_ref().map(|machine| ("nodes", machine));
+            let statuses = here.machine_statuses(&named).await.unwrap();
+            for (machine, status) in machines.iter().zip(statuses) {
+                let status = status.unwrap_or_else(|| panic!("{broken}: nothing of {}", machine.id));
+                let events = status.events.iter().map(|event| event.what.as_str());
+                for text in events.chain([status.node.as_str()]) {
+                    assert!(!text.contains(char::is_control), "{broken}: {text:?}");
+                }
+                let is_broken = broken.as_str().contains(&format!("/{}/", machine.id));
+                assert!(is_broken || status.attempts == 3, "{broken}: {status:?}");
+            }
         });
     });
 }

@@ -3,7 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    clippy::print_stderr,
     reason = "a test's harness waits for real processes, and can do no better than panic"
 )]
 
@@ -15,7 +14,7 @@ use std::time::Duration;
 use apiserver::ApiServer;
 use kops_cluster::kube::client::KubeClient;
 use kops_cluster::kube::{Eviction, Kube as _, KubeExt as _, ObjectRef};
-use kops_cluster::kubeconfig::{Entry, Kubeconfig};
+use kops_cluster::kubeconfig::{Kubeconfig, KubeconfigEntry};
 use kops_cluster::pki::{Client, Keyset};
 use kops_cluster::testing::{MemoryKube, kube_conformance};
 use kops_core::ErrorKind;
@@ -70,7 +69,7 @@ async fn a_real_api_server_conforms_and_its_errors_are_told_apart() {
     let stranger = KubeClient::new(&server.kubeconfig(&Client::new("eve"))).unwrap();
     let error = stranger.nodes().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
-    let mut entry = Entry::new("lab", server.url());
+    let mut entry = KubeconfigEntry::new("lab", server.url());
     entry.authorities = server.serving();
     let foreign = Keyset::generate("kubernetes-ca", jiff::Timestamp::now()).unwrap();
     entry.credentials = Some(foreign.primary().sign(&admin, jiff::Timestamp::now()).unwrap());
@@ -85,7 +84,7 @@ async fn a_real_api_server_conforms_and_its_errors_are_told_apart() {
     entry.authorities = Some(foreign.bundle());
     let error = connected(&entry).version().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
-    assert!(error.to_string().contains("is not the API server that is expected"), "{error}");
+    assert!(error.to_string().contains("is not the expected API server"), "{error}");
     entry.authorities = server.serving();
     entry.tls_server_name = Some("api.internal.ha.example.com".to_owned());
     let error = connected(&entry).version().await.unwrap_err();
@@ -99,7 +98,7 @@ async fn a_real_api_server_conforms_and_its_errors_are_told_apart() {
     assert!(error.to_string().contains(&url), "{error}");
 }
 
-fn connected(entry: &Entry) -> KubeClient {
+fn connected(entry: &KubeconfigEntry) -> KubeClient {
     let mut kubeconfig = Kubeconfig::default();
     kubeconfig.set(entry);
     KubeClient::new(&kubeconfig).unwrap()

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use kops_cluster::{
-    AnyObject, DnsType, InstanceGroup, LoadBalancerType, NewCluster, Role, TopologyKind, new_cluster,
-    validate, write_manifest,
+    AnyObject, DnsType, ExistingNetwork, ExistingSubnet, InstanceGroup, LoadBalancerType, NewCluster, Role,
+    TopologyKind, new_cluster, validate, write_manifest,
 };
 
 fn zones(region: &str, letters: &str) -> Vec<String> {
@@ -258,4 +258,97 @@ fn each_wrong_option_is_told() {
         &with(|new| new.network_cidr = "10.0.0.0/27".parse().ok()),
         "network-cidr: 10.0.0.0/27 has no room for its 3 subnets (use a network of /26 or larger",
     );
+    let crowded = with(|new| {
+        new.topology = TopologyKind::Private;
+        new.network_cidr = "10.0.0.0/26".parse().ok();
+    });
+    let found = problems(&crowded);
+    assert_eq!(found.len(), 1, "once, not for each subnet: {found:#?}");
+    assert!(found[0].contains("its 6 subnets (use a network of /25 or larger"), "{found:#?}");
+}
+
+#[test]
+fn a_small_network_is_divided_as_finely_as_necessary() {
+    let options = with(|new| {
+        new.topology = TopologyKind::Private;
+        new.network_cidr = "192.168.168.0/24".parse().ok();
+    });
+    let (cluster, _) = new_cluster(&options).unwrap();
+    let cidrs: Vec<_> =
+        cluster.spec.networking.subnets.iter().filter_map(|subnet| Some(subnet.cidr?.to_string())).collect();
+    let expected = [
+        "192.168.168.0/26",
+        "192.168.168.64/26",
+        "192.168.168.128/26",
+        "192.168.168.192/28",
+        "192.168.168.208/28",
+        "192.168.168.224/28",
+    ];
+    assert_eq!(cidrs, expected);
+}
+
+#[test]
+fn wavelength_zones_have_regions() {
+    let options = with(|new| new.zones = vec!["us-east-1-wl1-bos-wlz-1".to_owned()]);
+    let (cluster, _) = new_cluster(&options).unwrap();
+    assert_eq!(cluster.region().as_deref(), Some("us-east-1"));
+}
+
+#[test]
+fn existing_subnets_are_in_the_order_of_the_zones() {
+    let options = with(|new| {
+        new.topology = TopologyKind::Private;
+        new.zones = zones("us-east-1", "ba");
+        new.control_plane_zones = zones("us-east-1", "c");
+        new.network_id = Some("vpc-1".to_owned());
+        new.subnets = ["subnet-b", "subnet-a", "subnet-c"].map(str::to_owned).to_vec();
+        new.utility_subnets = ["subnet-ub", "subnet-ua", "subnet-uc"].map(str::to_owned).to_vec();
+    });
+    let (cluster, _) = new_cluster(&options).unwrap();
+    let subnets: Vec<_> = cluster
+        .spec
+        .networking
+        .subnets
+        .iter()
+        .map(|subnet| (subnet.name.as_str(), subnet.id.as_deref().unwrap()))
+        .collect();
+    let expected = [
+        ("us-east-1a", "subnet-a"),
+        ("us-east-1b", "subnet-b"),
+        ("us-east-1c", "subnet-c"),
+        ("utility-us-east-1a", "subnet-ua"),
+        ("utility-us-east-1b", "subnet-ub"),
+        ("utility-us-east-1c", "subnet-uc"),
+    ];
+    assert_eq!(subnets, expected);
+}
+
+#[test]
+fn new_subnets_of_an_existing_network_have_what_others_leave() {
+    let subnet = |id: &str, cidr: &str| ExistingSubnet::new(id, None, cidr.parse().unwrap());
+    let existing = ExistingNetwork::new(
+        "vpc-1",
+        ["10.7.0.0/16", "10.8.0.0/16"].map(|cidr| cidr.parse().unwrap()),
+        [subnet("subnet-1", "10.7.0.0/17"), subnet("subnet-2", "10.7.128.0/18")],
+    );
+    let options = with(|new| {
+        new.zones = zones("us-east-1", "ab");
+        new.existing_network = Some(existing.clone());
+    });
+    let (cluster, _) = new_cluster(&options).unwrap();
+    let networking = &cluster.spec.networking;
+    assert_eq!(networking.network_id.as_deref(), Some("vpc-1"));
+    assert_eq!(networking.network_cidr, "10.7.0.0/16".parse().ok());
+    let cidrs: Vec<_> = networking.subnets.iter().map(|subnet| subnet.cidr.unwrap().to_string()).collect();
+    assert_eq!(cidrs, ["10.7.192.0/19", "10.7.224.0/19"]);
+    // A block without room leaves them to the next.
+    let full = ExistingNetwork::new(
+        "vpc-1",
+        existing.cidrs.clone(),
+        [subnet("subnet-1", "10.7.0.0/16"), subnet("subnet-2", "10.8.0.0/17")],
+    );
+    let (cluster, _) = new_cluster(&options.existing_network(full)).unwrap();
+    let subnets = &cluster.spec.networking.subnets;
+    let cidrs: Vec<_> = subnets.iter().map(|subnet| subnet.cidr.unwrap().to_string()).collect();
+    assert_eq!(cidrs, ["10.8.128.0/18", "10.8.192.0/18"]);
 }

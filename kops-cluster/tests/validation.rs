@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use kops_cluster::{
-    Cluster, DnsType, InstanceGroup, LoadBalancerClass, LoadBalancerType, NewCluster, Role, SshCredential,
-    SubnetType, TopologyKind, new_cluster, populate, set, validate,
+    CloudProvider, Cluster, DnsType, InstanceGroup, LoadBalancerClass, LoadBalancerType, NewCluster,
+    OpenstackCloud, OpenstackLoadBalancer, Role, SshCredential, SubnetType, TopologyKind, new_cluster,
+    populate, set, validate,
 };
 
 /// A cluster with everything: three zones, private machines, a bastion, a load balancer.
@@ -221,6 +222,38 @@ fn pods_may_live_in_the_network_where_the_plugin_does_that() {
     set(&mut cluster, "spec.podCIDR", "172.20.0.0/16").unwrap();
     set(&mut cluster, "spec.serviceClusterIPRange", "100.64.0.0/13").unwrap();
     assert_eq!(problems(&cluster, &groups), [""; 0]);
+}
+
+/// What is filled in does not make a specification invalid.
+#[test]
+fn subnets_are_made_beside_services_in_the_network() {
+    let (mut cluster, groups) = ha();
+    cluster.spec.networking.cilium = None;
+    set(&mut cluster, "spec.networking.amazonvpc", "{}").unwrap();
+    set(&mut cluster, "spec.nonMasqueradeCIDR", "172.20.0.0/16").unwrap();
+    cluster.spec.networking.subnets.iter_mut().for_each(|subnet| subnet.cidr = None);
+    assert_eq!(problems(&cluster, &groups), [""; 0]);
+    let (cluster, groups) = populate(&cluster, &groups);
+    let networking = &cluster.spec.networking;
+    assert_eq!(networking.service_cluster_ip_range, "172.20.0.0/19".parse().ok());
+    let cidrs: Vec<_> = networking.subnets.iter().map(|subnet| subnet.cidr.unwrap().to_string()).collect();
+    assert_eq!(
+        cidrs,
+        [
+            "172.20.64.0/19",
+            "172.20.96.0/19",
+            "172.20.128.0/19",
+            "172.20.32.0/22",
+            "172.20.36.0/22",
+            "172.20.40.0/22"
+        ]
+    );
+    // One that is given stays where services are, and is refused.
+    let mut given = cluster.clone();
+    given.spec.networking.subnets[5].cidr = "172.20.16.0/22".parse().ok();
+    let told = "Cluster/ha.example.com: spec.subnets[5].cidr: 172.20.16.0/22 of subnet utility-us-east-1c overlaps \
+                172.20.0.0/19, where services are";
+    expect(&given, &groups, told);
 }
 
 #[test]
@@ -785,15 +818,18 @@ fn access_policies_and_labels() {
     let name = groups[NODES].name().to_owned();
     groups[NODES].spec.cloud_labels.insert("kops.k8s.io/instancegroup".to_owned(), name);
     assert_eq!(problems(&cluster, &groups), [""; 0]);
-    expect_after_set(
-        &[("spec.iam.legacy", "true")],
-        "spec.iam.legacy: there are no such permissions any more",
-    );
+    expect_after_set(&[("spec.iam.legacy", "true")], "spec.iam.legacy: such permissions no longer exist");
     expect_after_set(&[("spec.dnsZone", "")], "spec.dnsZone: must not be empty");
     expect_after_set(
         &[("spec.iam.serviceAccountExternalPermissions[0].name", "x")],
         "spec.iam.serviceAccountExternalPermissions[0].namespace: \"\" is not a name",
     );
+    let (mut cluster, groups) = ha();
+    let account = "spec.iam.serviceAccountExternalPermissions[0]";
+    for (field, value) in [("name", "reports"), ("namespace", "team-*")] {
+        set(&mut cluster, &format!("{account}.{field}"), value).unwrap();
+    }
+    assert_eq!(problems(&cluster, &groups), [""; 0], "whether a cloud has them is the model's affair");
     expect_after_set(
         &[("spec.rollingUpdate.maxSurge", "x%")],
         "spec.rollingUpdate.maxSurge: \"x%\" is not a percentage",
@@ -814,6 +850,31 @@ fn settings_without_effect_are_warnings() {
     assert!(!found.has_errors(), "{found}");
     let paths: Vec<String> = found.warnings().map(|problem| problem.path.to_string()).collect();
     assert_eq!(paths, ["spec.clusterAutoscaler", "spec.cloudConfig.awsEBSCSIDriver", "spec.autoscale"]);
+}
+
+#[test]
+fn settings_with_an_effect_are_not_said_to_have_none() {
+    let warnings = |change: &dyn Fn(&mut Cluster)| -> Vec<String> {
+        let (mut cluster, groups) = ha();
+        change(&mut cluster);
+        validate(&cluster, &groups).warnings().map(ToString::to_string).collect()
+    };
+    for method in ["SOURCE_IP_PORT", "ROUND_ROBIN"] {
+        let found = warnings(&|cluster| {
+            let loadbalancer = OpenstackLoadBalancer {
+                provider: Some("ovn".to_owned()),
+                method: Some(method.to_owned()),
+                ..OpenstackLoadBalancer::default()
+            };
+            let settings = OpenstackCloud { loadbalancer: Some(loadbalancer), ..OpenstackCloud::default() };
+            cluster.spec.cloud_provider = Some(CloudProvider::Openstack(settings));
+        });
+        assert!(!found.iter().any(|it| it.contains("loadbalancer")), "{found:?}");
+    }
+    // Rights and firewalls depend on settings of plugins that are not installed.
+    let found = warnings(&|cluster| set(cluster, "spec.networking.cilium", "{ipam: eni}").unwrap());
+    let of_plugin = found.iter().find(|it| it.contains("spec.networking.cilium")).unwrap();
+    assert!(of_plugin.contains("permissions") && !of_plugin.contains("not implemented"), "{of_plugin}");
 }
 
 #[test]

@@ -130,10 +130,10 @@ impl Engine {
         }
     }
 
+    // A caller compiles every future that it waits for, except for those in boxes: three of them, so that who embeds the
+    // engine does not compile it once more.
+
     /// Observes what planning the native `graph` needs.
-    ///
-    /// In a box, like [`plan_as`](Self::plan_as) and [`carry_out`](Self::carry_out): whoever awaits a future compiles
-    /// all of it, so programs would compile the engine once more.
     fn observe_native<'a>(
         &'a self,
         graph: &'a TaskGraph,
@@ -337,9 +337,10 @@ impl Engine {
         plan::plan(Inputs { cloud, scope, native, snapshot, pruning })
     }
 
-    /// Rejects plans for another scope or cloud.
-    fn require_own(&self, scope: &Scope, cloud: &str) -> Result<()> {
-        if *scope == self.scope && cloud == self.cloud.name() {
+    /// Rejects plans for another scope, cloud or location.
+    fn require_own(&self, scope: &Scope, cloud: &str, location: &str) -> Result<()> {
+        let here = self.cloud.location();
+        if *scope == self.scope && cloud == self.cloud.name() && location == here {
             return Ok(());
         }
         // Scopes with the same name differ in place or region.
@@ -347,11 +348,16 @@ impl Engine {
             Ok(whole) if scope.name() == self.scope.name() && *scope != self.scope => whole,
             _ => it.name().to_owned(),
         };
+        let at = |cloud: &str, location: &str| match location {
+            "" => cloud.to_owned(),
+            _ => format!("{cloud} ({location})"),
+        };
         Err(Error::invalid(format!(
-            "the plan is for {} on {cloud}, the engine for {} on {}",
+            "the plan is for {} on {}, the engine for {} on {}",
             name(scope),
+            at(cloud, location),
             name(&self.scope),
-            self.cloud.name()
+            at(self.cloud.name(), &here)
         ))
         .with_hint("apply it with the engine that created it, or plan again with this one"))
     }
@@ -361,7 +367,7 @@ impl Engine {
     /// interrupted while it deleted.
     ///
     /// # Errors
-    /// `Invalid` if the plan is for another scope or cloud; `Conflict`, with the differences, if the new plan
+    /// `Invalid` if the plan is for another scope, cloud or location; `Conflict`, with the differences, if the new plan
     /// differs; `PolicyViolation` if a [policy](Self::policy) does not allow the plan. Failures of steps are in the
     /// report: see [`Report::into_result`].
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
@@ -376,7 +382,7 @@ impl Engine {
     pub async fn apply_with(&self, plan: &Plan, options: RunOptions) -> Result<Report> {
         self.in_run(options, async |run| {
             let work = &plan.work;
-            self.require_own(&work.scope, &work.cloud)?;
+            self.require_own(&work.scope, &work.cloud, &work.location)?;
             self.check(plan, run)?;
             let snapshot =
                 Arc::new(self.observe_native(&work.graph, &work.pruning, run, Memo::default()).await?);
@@ -396,7 +402,7 @@ impl Engine {
     /// hold a lease on the scope since before the plan was created.
     ///
     /// # Errors
-    /// `Invalid` if the plan is for another scope or cloud. Failures of steps are in the report: see
+    /// `Invalid` if the plan is for another scope, cloud or location. Failures of steps are in the report: see
     /// [`Report::into_result`].
     pub async fn apply_now(&self, plan: &Plan) -> Result<Report> {
         self.apply_now_with(plan, RunOptions::new()).await
@@ -432,7 +438,7 @@ impl Engine {
         options: RunOptions,
     ) -> Result<Report> {
         self.in_run(options, async |run| {
-            self.require_own(saved.scope(), saved.cloud())?;
+            self.require_own(saved.scope(), saved.cloud(), saved.location())?;
             let now = self.plan_as(graph, saved.pruning().clone(), run, Memo::default()).await?;
             if now.fingerprint != saved.fingerprint() {
                 return Err(stale(&saved.headline(), saved.changes(), &now));
@@ -475,7 +481,7 @@ impl Engine {
     fn carry_out<'a>(&'a self, plan: &'a Plan, run: &'a Run) -> BoxFuture<'a, Result<Report>> {
         Box::pin(async move {
             let work = &*plan.work;
-            self.require_own(&work.scope, &work.cloud)?;
+            self.require_own(&work.scope, &work.cloud, &work.location)?;
             // It may be the plan of another engine for the same scope, which had one.
             self.require_journal(&work.graph)?;
             self.check(plan, run)?;

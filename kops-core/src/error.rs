@@ -21,7 +21,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The object, file or cluster does not exist.
+    /// The object or file does not exist.
     NotFound,
     /// An object of that name already exists.
     AlreadyExists,

@@ -67,6 +67,7 @@ pub mod apply;
 pub mod clock;
 pub mod cloud;
 mod digest;
+mod domain;
 mod engine;
 mod error;
 pub mod graph;
@@ -101,6 +102,8 @@ pub use snapshot::Snapshot;
 // Crates whose types occur in this crate's API, in the version it uses.
 #[doc(no_inline)]
 pub use async_trait::async_trait;
+#[doc(no_inline)]
+pub use futures_util::Stream;
 #[doc(no_inline)]
 pub use tokio_util::sync::CancellationToken;
 #[doc(no_inline)]

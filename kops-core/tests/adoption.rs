@@ -110,10 +110,38 @@ async fn an_object_of_another_scope_is_not_taken_over() {
     let snapshot = theirs.observe(&graph_of_theirs).await.unwrap();
     let id = snapshot.owned().next().unwrap().1.object.id.clone();
     let engine = engine(&cloud);
-    let plan = engine.plan(&graph(|graph| drop(graph.adopt("main", network(false), id)))).await.unwrap();
-    let error = engine.apply(&plan).await.unwrap().into_result().unwrap_err();
+    let adopting = |id: &str| graph(|graph| drop(graph.adopt("main", network(false), id)));
+    let error = engine.plan(&adopting(&id)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
-    assert!(theirs.plan(&graph_of_theirs).await.unwrap().is_empty());
+    assert!(error.to_string().contains("it belongs to scope theirs"), "{error}");
+
+    // It becomes theirs after planning.
+    let free = cloud.plant::<Network>("free", &network(false)).unwrap();
+    let plan = engine.plan(&adopting("free")).await.unwrap();
+    let of_theirs = graph(|graph| {
+        graph.add("main", network(false));
+        graph.adopt("second", network(false), "free");
+    });
+    apply(&theirs, &of_theirs).await;
+    let error = engine.apply_now(&plan).await.unwrap().into_result().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert!(theirs.plan(&of_theirs).await.unwrap().is_empty());
+    assert!(cloud.exists(&free).unwrap());
+}
+
+/// A place is a part of the mark of what is adopted, too.
+#[tokio::test]
+async fn scopes_of_one_name_adopt_for_themselves() {
+    let cloud = MemoryCloud::new();
+    let within = |place| Engine::new(Arc::new(cloud.clone()), Scope::new("shop").within(place));
+    let (eu, us) = (within("eu"), within("us"));
+    cloud.plant::<Network>("free", &network(false)).unwrap();
+    let adopting = graph(|graph| drop(graph.adopt("main", network(false), "free")));
+    apply(&eu, &adopting).await;
+    let error = us.plan(&adopting).await.unwrap_err();
+    assert!(error.to_string().contains("it belongs to scope shop within eu"), "{error}");
+    assert!(us.plan(&TaskGraph::default()).await.unwrap().is_empty());
+    assert_eq!(eu.plan(&TaskGraph::default()).await.unwrap().summary.delete, 1);
 }
 
 /// Whatever befalls the marking, or the change after it: the next run does what is left, to the same object.
@@ -177,7 +205,7 @@ fn a_former_name_that_another_task_has_is_refused() {
     let new = graph.add("new", network(false));
     graph.renamed(&new, "old");
     let error = graph.build().unwrap_err().to_string();
-    assert_eq!(error, "Network/new was Network/old, which is in the graph, too");
+    assert_eq!(error, "Network/new: it was Network/old, which is in the graph, too");
     let mut graph = TaskGraph::builder();
     graph.renamed(&Handle::<Network>::named("nobody"), "old");
     assert!(graph.build().unwrap_err().to_string().contains("Network/nobody: there is no such task"));

@@ -15,7 +15,7 @@ use kops_core::resource::{
     RecordType, Resource, SshKey, Subnet, Volume,
 };
 use kops_core::testing::{Fault, Latencies, MemoryCloud, MemoryKind, Op};
-use kops_core::{Error, ErrorKind, Result};
+use kops_core::{Engine, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 /// Asks handlers as the engine does.
@@ -401,7 +401,7 @@ async fn what_the_cloud_cannot_do_is_told_when_lowering() {
     graph.share::<Network>("theirs", "n");
     let error = cloud.lower(&graph.build().unwrap(), &Scope::new("s"), &[]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    for problem in ["Network/n: this cloud has no IPv6", "DnsZone/z", "Network/theirs"] {
+    for problem in ["Network/n: unsupported: this cloud has no IPv6", "DnsZone/z", "Network/theirs"] {
         assert!(error.to_string().contains(problem), "{error}");
     }
 }
@@ -523,4 +523,28 @@ async fn kinds_of_others_join_in() {
     let queue = client.create::<Queue>("q", &Queue { length: 3 }).await.unwrap();
     assert!(queue.object.outputs.value("url").is_some());
     assert_eq!(kind(client.create::<Queue>("q", &Queue { length: 3 }).await), Some(ErrorKind::AlreadyExists));
+}
+
+/// The labels of a scope are part of what its objects should be, as on other clouds.
+#[tokio::test]
+async fn a_change_of_the_scopes_labels_is_planned() {
+    let cloud = MemoryCloud::new();
+    let engine = |team: &str| {
+        let labels = [("team".to_owned(), team.to_owned()), ("size".to_owned(), "any".to_owned())];
+        Engine::new(Arc::new(cloud.clone()), Scope::new("shop").labels(labels.into()))
+    };
+    let mut graph = TaskGraph::builder();
+    graph.add("data", Volume::new("a", 8).labels([("size".to_owned(), "small".to_owned())]));
+    let graph = graph.build().unwrap();
+    let changes = async |team: &str| {
+        let plan = engine(team).plan(&graph).await.unwrap();
+        engine(team).apply(&plan).await.unwrap().into_result().unwrap();
+        assert!(engine(team).plan(&graph).await.unwrap().is_empty());
+        plan.changes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(changes("red").await, ["create Volume/data"]);
+    assert_eq!(changes("blue").await, ["update Volume/data: labels.team"]);
+    // A label of the task itself prevails.
+    let volume = cloud.objects().unwrap().remove(0).spec.decode::<Volume>().unwrap();
+    assert_eq!((volume.labels["team"].as_str(), volume.labels["size"].as_str()), ("blue", "small"));
 }

@@ -96,6 +96,10 @@ impl Cloud for Shelf {
         "shelf"
     }
 
+    fn location(&self) -> String {
+        String::new()
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
     }

@@ -44,7 +44,8 @@ pub(crate) const ALL: &[Actions] = &[
     },
     Actions {
         kind: "GceFirewall",
-        read: &["compute.firewalls.list"],
+        // The host project of a shared VPC, which has the rules, is read from the project.
+        read: &["compute.firewalls.list", "compute.projects.get"],
         write: &[
             "compute.firewalls.create",
             "compute.firewalls.update",
@@ -128,11 +129,24 @@ pub(crate) const ALL: &[Actions] = &[
             "compute.instances.setTags",
             "compute.instances.setMetadata",
             "compute.instances.setServiceAccount",
+            "compute.instances.addAccessConfig",
+            "compute.instances.deleteAccessConfig",
             "compute.instances.delete",
+            "compute.addresses.use",
             "compute.disks.create",
             "compute.subnetworks.use",
             "compute.subnetworks.useExternalIp",
             "iam.serviceAccounts.actAs",
+        ],
+    },
+    Actions {
+        kind: "UnmanagedInstanceGroup",
+        read: &["compute.instanceGroups.list", "compute.instanceGroups.listInstances"],
+        write: &[
+            "compute.instanceGroups.create",
+            "compute.instanceGroups.update",
+            "compute.instanceGroups.delete",
+            "compute.instances.use",
         ],
     },
     Actions {
@@ -181,7 +195,17 @@ pub(crate) const ALL: &[Actions] = &[
     Actions {
         kind: "ManagedZone",
         read: &["dns.managedZones.list"],
-        write: &["dns.managedZones.create", "dns.managedZones.delete", "dns.networks.bindPrivateDNSZone"],
+        write: &[
+            "dns.managedZones.create",
+            "dns.managedZones.update",
+            "dns.managedZones.delete",
+            "dns.networks.bindPrivateDNSZone",
+        ],
+    },
+    Actions {
+        kind: "ManagedZoneNetwork",
+        read: &["dns.managedZones.list", "compute.networks.list"],
+        write: &["dns.managedZones.update", "dns.networks.bindPrivateDNSZone"],
     },
     Actions {
         kind: "ResourceRecordSet",
@@ -191,6 +215,39 @@ pub(crate) const ALL: &[Actions] = &[
             "dns.resourceRecordSets.create",
             "dns.resourceRecordSets.update",
             "dns.resourceRecordSets.delete",
+        ],
+    },
+    Actions {
+        kind: "UnmanagedObject",
+        // Read only when everything is deleted.
+        read: &[
+            "compute.projects.get",
+            "compute.networks.list",
+            "compute.instanceGroupManagers.list",
+            "compute.instances.list",
+            "compute.disks.list",
+            "compute.firewalls.list",
+            "compute.routes.list",
+            "compute.forwardingRules.list",
+            "compute.targetPools.list",
+            "compute.addresses.list",
+            "compute.httpHealthChecks.list",
+            "compute.healthChecks.list",
+            "compute.regionBackendServices.list",
+            "compute.instanceGroups.list",
+        ],
+        write: &[
+            "compute.firewalls.delete",
+            "compute.routes.delete",
+            "compute.forwardingRules.delete",
+            "compute.targetPools.delete",
+            "compute.addresses.delete",
+            "compute.regionBackendServices.delete",
+            "compute.httpHealthChecks.delete",
+            "compute.healthChecks.delete",
+            "compute.instanceGroups.delete",
+            "compute.disks.delete",
+            "compute.networks.updatePolicy",
         ],
     },
     Actions {

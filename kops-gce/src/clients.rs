@@ -43,15 +43,21 @@ pub(crate) struct Inner {
     pub(crate) forwarding_rules: compute::ForwardingRules,
     pub(crate) global_operations: compute::GlobalOperations,
     pub(crate) groups: compute::InstanceGroupManagers,
+    pub(crate) health_checks: compute::HealthChecks,
+    pub(crate) http_health_checks: compute::HttpHealthChecks,
     pub(crate) images: compute::Images,
+    pub(crate) instance_groups: compute::InstanceGroups,
     pub(crate) instances: compute::Instances,
     pub(crate) machine_types: compute::MachineTypes,
     pub(crate) networks: compute::Networks,
+    pub(crate) compute_projects: compute::Projects,
     pub(crate) region_backend_services: compute::RegionBackendServices,
     pub(crate) region_health_checks: compute::RegionHealthChecks,
     pub(crate) region_operations: compute::RegionOperations,
     pub(crate) routers: compute::Routers,
+    pub(crate) routes: compute::Routes,
     pub(crate) subnetworks: compute::Subnetworks,
+    pub(crate) target_pools: compute::TargetPools,
     pub(crate) templates: compute::InstanceTemplates,
     pub(crate) zone_operations: compute::ZoneOperations,
     pub(crate) zones: compute::Zones,
@@ -99,14 +105,20 @@ impl Clients {
             forwarding_rules: client!(compute::ForwardingRules, endpoints.compute),
             global_operations: client!(compute::GlobalOperations, endpoints.compute),
             groups: client!(compute::InstanceGroupManagers, endpoints.compute),
+            health_checks: client!(compute::HealthChecks, endpoints.compute),
+            http_health_checks: client!(compute::HttpHealthChecks, endpoints.compute),
             images: client!(compute::Images, endpoints.compute),
+            instance_groups: client!(compute::InstanceGroups, endpoints.compute),
             instances: client!(compute::Instances, endpoints.compute),
             machine_types: client!(compute::MachineTypes, endpoints.compute),
             networks: client!(compute::Networks, endpoints.compute),
+            compute_projects: client!(compute::Projects, endpoints.compute),
             region_backend_services: client!(compute::RegionBackendServices, endpoints.compute),
             region_health_checks: client!(compute::RegionHealthChecks, endpoints.compute),
             region_operations: client!(compute::RegionOperations, endpoints.compute),
             routers: client!(compute::Routers, endpoints.compute),
+            routes: client!(compute::Routes, endpoints.compute),
+            target_pools: client!(compute::TargetPools, endpoints.compute),
             subnetworks: client!(compute::Subnetworks, endpoints.compute),
             templates: client!(compute::InstanceTemplates, endpoints.compute),
             zone_operations: client!(compute::ZoneOperations, endpoints.compute),
@@ -143,15 +155,22 @@ impl Clients {
         }
     }
 
-    /// The operations with these names in a place.
+    /// The host project of the shared VPC that the project is attached to, if it is to one.
+    pub(crate) async fn host(&self, cx: &Context) -> Result<Option<String>> {
+        let get = self.compute_projects.get_xpn_host().set_project(&self.project);
+        let host = self.call(cx, "compute.projects.get", get.send()).await?;
+        Ok(host.name.filter(|name| !name.is_empty() && *name != self.project))
+    }
+
+    /// The operations with these names in a place of a project.
     pub(crate) async fn operations_in(
         &self,
+        project: &str,
         place: &Place,
         names: &str,
         cx: &Context,
     ) -> Result<Vec<Operation>> {
         use crate::paging::listed;
-        let project = &self.project;
         match place {
             Place::Global => {
                 let list = || self.global_operations.list().set_project(project);

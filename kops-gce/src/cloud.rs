@@ -59,6 +59,10 @@ impl Cloud for Gce {
         "gce"
     }
 
+    fn location(&self) -> String {
+        format!("{}/{}", self.project(), self.region())
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities::new()
             .nat_gateways(true)
@@ -80,7 +84,8 @@ impl Cloud for Gce {
     }
 
     fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
-        lower::lower(graph, scope, self.region(), &passing(&self.handlers, own))
+        let site = lower::Site { project: self.project().to_owned(), region: self.region().to_owned() };
+        lower::lower(graph, scope, &site, &passing(&self.handlers, own))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -76,7 +76,7 @@ fn unanswered(call: &str, error: &SdkError) -> Error {
             .with_hint("run `gcloud auth application-default login`, or check the service account's key");
     }
     if error.is_binding() || error.is_serialization() {
-        return Error::invalid(format!("the request could not be made: {}", causes(error)));
+        return Error::invalid(format!("the request could not be created: {}", causes(error)));
     }
     if error.is_deserialization() && crate::actions::read_only(call) {
         // Another look would show the same.
@@ -214,7 +214,7 @@ fn hint(kind: ErrorKind, call: &str, reason: &str) -> Option<String> {
         }
         (ErrorKind::Unauthenticated, _) => "run `gcloud auth application-default login`",
         (ErrorKind::Quota, reason) if reason.starts_with("ZONE_RESOURCE_POOL") => {
-            "the zone has no capacity for this machine type: choose another zone or machine type, or try again later"
+            "the zone has no capacity for this machine type: choose another zone or machine type, or retry later"
         }
         (ErrorKind::Quota, _) => {
             "request an increase on the Quotas page of Google Cloud's console, or delete unused objects"

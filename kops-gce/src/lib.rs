@@ -60,3 +60,7 @@ pub use cloud::Gce;
 #[cfg(feature = "cluster")]
 pub use cluster::GceDialect;
 pub use store::{GcsStore, GcsStores};
+
+// The crate whose types occur in this crate's API, in the version it uses.
+#[doc(no_inline)]
+pub use google_cloud_auth;

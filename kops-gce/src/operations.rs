@@ -35,6 +35,7 @@ struct Started {
     /// The scope of the object.
     scope: (String, Option<String>),
     name: String,
+    project: String,
     place: Place,
     /// The call that started it.
     call: &'static str,
@@ -86,7 +87,8 @@ impl Operations {
             return Err(Error::internal("the response contains no operation").with_call(call));
         };
         let scope = whose(scope);
-        let started = Started { scope, name, place: object.place.clone(), call, change };
+        let (project, place) = (object.project.clone(), object.place.clone());
+        let started = Started { scope, name, project, place, call, change };
         self.lock().entry(object.to_string()).or_default().push(started);
         Ok(true)
     }
@@ -121,15 +123,15 @@ impl Operations {
             };
             ids.iter().flat_map(of).collect()
         };
-        let mut by_place: BTreeMap<Place, Vec<&str>> = BTreeMap::new();
+        let mut by_place: BTreeMap<(&str, &Place), Vec<&str>> = BTreeMap::new();
         for (_, started) in &started {
-            by_place.entry(started.place.clone()).or_default().push(&started.name);
+            by_place.entry((&started.project, &started.place)).or_default().push(&started.name);
         }
         let mut found: HashMap<String, Operation> = HashMap::new();
-        for (place, names) in by_place {
+        for ((project, place), names) in by_place {
             for names in names.chunks(NAMES) {
                 let filter = format!("name eq \"{}\"", names.join("|"));
-                let operations = clients.operations_in(&place, &filter, cx).await?;
+                let operations = clients.operations_in(project, place, &filter, cx).await?;
                 found.extend(operations.into_iter().filter_map(|it| Some((it.name.clone()?, it))));
             }
         }

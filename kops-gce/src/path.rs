@@ -67,6 +67,22 @@ impl fmt::Display for Path {
     }
 }
 
+/// The project that a selector names, `project/name` or a path; `None` for a bare name.
+pub(crate) fn project_in(selector: &str) -> Option<String> {
+    if let Ok(path) = Path::parse(selector) {
+        return Some(path.project);
+    }
+    selector.rsplit_once('/').map(|(project, _)| project.to_owned())
+}
+
+/// The root of Compute Engine's names, whichever endpoint is in use.
+const ROOT: &str = "https://www.googleapis.com/compute/v1/";
+
+/// The whole URL of a path, for the few fields that take no part of it.
+pub(crate) fn whole(path: &str) -> String {
+    format!("{ROOT}{path}")
+}
+
 /// A path without host and version: the API returns full URLs, and accepts short ones.
 pub(crate) fn short(address: &str) -> String {
     match address.find("projects/") {

@@ -37,13 +37,7 @@ impl Permissions for Gce {
         };
         let answers = try_join_all(asked.chunks(AT_ONCE).map(ask)).await?;
         let had: BTreeSet<String> = answers.into_iter().flat_map(|answer| answer.permissions).collect();
-        Ok(needed
-            .into_iter()
-            .filter(|(permission, _)| !had.contains(*permission))
-            .map(|(permission, kinds)| {
-                MissingPermission::new(permission.to_owned(), kinds.into_iter().map(str::to_owned))
-            })
-            .collect())
+        Ok(MissingPermission::among(needed, |permission| had.contains(*permission)))
     }
 
     /// A custom role, in the format that `gcloud iam roles create --file` accepts.

@@ -1,4 +1,4 @@
-//! Time, injected: whoever waits or stamps a time takes a [`Clock`].
+//! Time, injected: code that waits or records a time takes a [`Clock`].
 
 use std::fmt;
 use std::time::Duration;

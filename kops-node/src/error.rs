@@ -1,27 +1,30 @@
-//! What can go wrong on a machine, and what to do about it.
+//! Errors on a machine.
 
 use std::fmt;
 
-/// The result of what may fail.
+/// The result of an operation that may fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What kind of failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The machine's identity may not do this. It may take minutes until a role that was just given works.
+    /// The machine's identity does not have permission. A new role may take minutes to take effect.
     Denied,
-    /// Nothing answered in time.
+    /// There was no response in time.
     Unreachable,
-    /// Somebody else was quicker: look again.
+    /// Another machine was faster: observe again.
     Conflict,
     /// What was read makes no sense.
     Invalid,
     /// A command failed, or the machine lacks something.
     Failed,
-    /// Nothing is wrong, but something must happen first.
+    /// There is no failure, but something must happen first.
     Waiting,
 }
+
+/// The advice where there is no space left.
+const FULL: &str = " (the disk is full: free space on it, or create the machine with a larger volume)";
 
 /// A failure: what was being done, and why it did not succeed. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +37,12 @@ pub struct Error {
 impl Error {
     /// A failure.
     pub fn new(kind: ErrorKind, doing: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { kind, doing: doing.into(), why: why.into() }
+        let mut why = why.into();
+        // The same text for errors of this program's own calls and in the output of other programs.
+        if why.contains("No space left on device") && !why.contains(FULL) {
+            why.push_str(FULL);
+        }
+        Self { kind, doing: doing.into(), why }
     }
 
     /// What was read makes no sense.
@@ -52,7 +60,7 @@ impl Error {
         Self::new(ErrorKind::Waiting, doing, why)
     }
 
-    /// The failure of a service that answered with this HTTP status.
+    /// The failure of a service that returned this HTTP status.
     pub fn status(doing: impl Into<String>, status: u16, body: &[u8]) -> Self {
         let kind = match status {
             401 | 403 => ErrorKind::Denied,
@@ -62,7 +70,7 @@ impl Error {
         };
         let text = String::from_utf8_lossy(body);
         let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
-        // S3 and EC2 refuse signatures that are more than 15 minutes off.
+        // S3 and EC2 reject signatures that are more than 15 minutes off.
         let skewed = ["RequestTimeTooSkewed", "RequestExpired"].iter().any(|it| text.contains(it));
         let advice =
             if skewed { " (this machine's clock is wrong: check its time synchronisation)" } else { "" };
@@ -99,6 +107,11 @@ mod tests {
         assert_eq!(of(412, "").kind(), ErrorKind::Conflict);
         assert_eq!(of(503, "").kind(), ErrorKind::Unreachable);
         assert_eq!(of(400, "").kind(), ErrorKind::Failed);
+        let full = Error::failed("writing /x", "No space left on device (os error 28)").to_string();
+        assert!(
+            full.ends_with("with a larger volume)") && full.matches("the disk is full").count() == 1,
+            "{full}"
+        );
         let skewed = of(403, "<Error>\n  <Code>RequestTimeTooSkewed</Code></Error>").to_string();
         assert!(
             skewed.contains("<Error> <Code>") && skewed.ends_with("check its time synchronisation)"),

@@ -18,7 +18,7 @@ pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The SHA-256 of all that a reader gives, without keeping it.
+/// The SHA-256 of everything that a reader returns, without storing it.
 ///
 /// # Errors
 /// The reader's.

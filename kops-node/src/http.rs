@@ -10,13 +10,13 @@ use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConf
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The longest answer that is read into memory, in bytes: the program is to stay below 30 MB.
+/// The maximum size of a response that is read into memory, in bytes: the program is to stay below 30 MB.
 const LONGEST: u64 = 8 << 20;
 /// How long to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How many redirections a download follows.
 const REDIRECTS: usize = 5;
-/// How long a whole call may take unless said otherwise.
+/// The default timeout of a call.
 const CALL: Duration = Duration::from_secs(30);
 
 /// A client.
@@ -31,10 +31,10 @@ impl fmt::Debug for Http {
     }
 }
 
-/// Whom to trust, and who to be.
+/// Trusted authorities and the client's identity.
 #[derive(Clone, Default)]
 pub struct Tls {
-    /// Certificates of authorities, PEM; none for the machine's own.
+    /// Certificates of authorities, PEM; `None` for the system's.
     pub authorities: Option<Vec<u8>>,
     /// A client certificate and its key, PEM.
     pub client: Option<(Vec<u8>, Vec<u8>)>,
@@ -57,7 +57,7 @@ pub struct Request<'a> {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Body<'a>,
-    /// How long the call may take; 30 s if not said.
+    /// The timeout; 30 s by default.
     pub timeout: Option<Duration>,
 }
 
@@ -67,7 +67,7 @@ pub enum Body<'a> {
     Empty,
     /// Bytes.
     Bytes(&'a [u8]),
-    /// A file from where it stands, and its length.
+    /// A file from its current position, and its length.
     File(&'a File, u64),
 }
 
@@ -102,7 +102,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// An answer, whatever its status.
+/// A response, with any status.
 #[derive(Clone, Debug, Default)]
 pub struct Response {
     /// The HTTP status.
@@ -119,7 +119,7 @@ impl Response {
         self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body of an answer that was a success.
+    /// The body of a successful response.
     ///
     /// # Errors
     /// For any other status.
@@ -134,7 +134,7 @@ impl Response {
     /// The same as JSON.
     ///
     /// # Errors
-    /// For any other status, and when it is no JSON.
+    /// For any other status, and if it is not JSON.
     pub fn json(self, doing: &str) -> Result<serde_json::Value> {
         let body = self.success(doing)?;
         serde_json::from_slice(&body).map_err(|e| Error::invalid(doing, e.to_string()))
@@ -142,18 +142,18 @@ impl Response {
 }
 
 impl Http {
-    /// A client for services of the outside: through the proxy that the environment names, if any.
+    /// A client for external services: through the proxy in the environment, if any.
     ///
     /// # Errors
-    /// When certificates or the key cannot be read.
+    /// If certificates or the key cannot be read.
     pub fn new(tls: &Tls) -> Result<Self> {
         Self::with_proxy(tls, ureq::Proxy::try_from_env())
     }
 
-    /// A client for the metadata service, for peers and for this machine itself: never through a proxy.
+    /// A client for the metadata service, for peers and for this machine: never through a proxy.
     ///
     /// # Errors
-    /// When certificates or the key cannot be read.
+    /// If certificates or the key cannot be read.
     pub fn direct(tls: &Tls) -> Result<Self> {
         Self::with_proxy(tls, None)
     }
@@ -170,8 +170,9 @@ impl Http {
         let client = match &tls.client {
             None => None,
             Some((chain, key)) => {
-                let key = PrivateKey::from_pem(key)
-                    .map_err(|_| Error::invalid("reading a client's key", "it is no private key in PEM"))?;
+                let key = PrivateKey::from_pem(key).map_err(|_| {
+                    Error::invalid("reading a client's key", "it is not a private key in PEM")
+                })?;
                 Some(ClientCert::new_with_certs(&certificates(chain)?, key))
             }
         };
@@ -194,10 +195,10 @@ impl Http {
         Ok(Self { agent })
     }
 
-    /// Sends a request and reads the answer into memory.
+    /// Sends a request and reads the response into memory.
     ///
     /// # Errors
-    /// `Unreachable` when no answer came in time. A status is no error.
+    /// `Unreachable` if there was no response in time. A status is not an error.
     pub fn send(&self, request: &Request<'_>) -> Result<Response> {
         let doing = doing(request);
         let (status, headers, mut body) = self.start(request, &doing)?;
@@ -209,8 +210,8 @@ impl Http {
         Ok(Response { status, headers, body })
     }
 
-    /// Sends a request and hands the body of a success to `into`, piece by piece. One without headers, which has nothing
-    /// to show to strangers, follows redirections: public files are often behind some.
+    /// Sends a request and passes the body of a success to `into`, in chunks. A request without headers,
+    /// which has no credentials, follows redirections, as public files often need.
     ///
     /// # Errors
     /// As [`Http::send`], for other statuses than success, and what `into` returns.
@@ -276,10 +277,10 @@ impl Http {
     }
 }
 
-/// The status, the headers and the body that is yet to be read.
+/// The status, the headers and the unread body.
 type Started = (u16, Vec<(String, String)>, ureq::Body);
 
-/// What is said of a request: without its query, which may hold a signature.
+/// A request in messages: without its query, which may contain a signature.
 fn doing(request: &Request<'_>) -> String {
     let url = request.url.split(['?', '#']).next().unwrap_or_default();
     format!("{} {url}", request.method)

@@ -1,25 +1,25 @@
 //! The program on machines.
 //!
-//! A machine starts with [stage 0](stage0) as user data. It fetches this program and the machine's
-//! [bundle] from the state store, compares both hashes, and starts `kops-node boot`, which makes the machine what the
-//! bundle says: at every boot, again and again until it succeeds. On control planes `kops-node keep` runs every minute
-//! after that.
+//! A machine starts with [stage 0](stage0) as user data. It fetches this program and the machine's [bundle]
+//! from the state store, verifies both hashes, and starts `kops-node boot`, which configures the machine as
+//! the bundle specifies: at every boot, repeatedly until it succeeds. On control planes `kops-node keep` then
+//! runs every minute.
 //!
-//! The rooms, from decisions to deeds:
+//! The modules, from decisions to actions:
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | [`bundle`] | the document that says what a machine becomes; holds no secrets |
+//! | [`bundle`] | the document that configures a machine; contains no secrets |
 //! | [`stage0`] | the user data: POSIX sh |
-//! | [`etcd`] | how a member of etcd starts: a pure function, and what carries it out |
-//! | [`joining`] | which machine may become a node: a pure function |
+//! | [`etcd`] | how an etcd member starts: a pure function, and the runner that follows it |
+//! | [`joining`] | which machines may become nodes: a pure function |
 //! | `pki`, `kubeadm`, `machine` | keys, kubeadm by phases, everything below the kubelet |
-//! | `cloud`, `store` | who am I, where is my disk, who is alive; the state store |
-//! | `boot`, `keep` | the program's two verbs |
-//! | `status` | what a machine tells of itself |
+//! | `cloud`, `store` | the machine's identity, its disk, the cluster's machines; the state store |
+//! | `boot`, `keep` | the program's two commands |
+//! | `status` | the status that a machine reports |
 //!
-//! Without the default feature `program` the crate is the first four and the status' document: documents and decisions
-//! alone, for whoever renders bundles and reads what machines tell.
+//! Without the default feature `program` the crate only contains the first four and the status document:
+//! documents and decisions, for programs that render bundles and read the status of machines.
 
 pub mod bundle;
 pub mod etcd;

@@ -90,7 +90,7 @@ fn boot(host: &dyn Host) -> Result<()> {
     let (bundle, hash) = bundle(host)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let world = World::open(&bundle, host, &clock)?;
-    // The metadata service may take some seconds after power on; systemd tries again.
+    // The metadata service may take some seconds after power on; systemd retries.
     let me = world.cloud.identity()?;
     let mut reporter = Reporter {
         store: &*world.store,
@@ -107,6 +107,7 @@ fn boot(host: &dyn Host) -> Result<()> {
             events: Vec::new(),
         },
         written: None,
+        unwritten: false,
     };
     Boot { host, clock: &*clock, bundle: &bundle, world: &world, me: &me }.run(&mut reporter);
     Ok(())

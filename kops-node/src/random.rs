@@ -7,10 +7,10 @@ use crate::error::{Error, Result};
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// A word of so many letters and digits, five random bits each.
+/// A string of this many letters and digits, with five random bits each.
 ///
 /// # Errors
-/// When the kernel gives none.
+/// If the kernel gives none.
 pub(crate) fn word(length: usize) -> Result<String> {
     let mut bytes = vec![0; length];
     let read = File::open("/dev/urandom").and_then(|mut it| it.read_exact(&mut bytes));

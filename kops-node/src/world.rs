@@ -1,4 +1,4 @@
-//! All that a verb of the program works with, made from the bundle.
+//! The context of a command, built from the bundle.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use crate::clock::Clock;
 use crate::cloud::aws::{Ec2, Imds, S3};
 use crate::cloud::azure::{self, Blob, ScaleSets};
 use crate::cloud::gce::{self, CloudStorage, Compute};
-use crate::cloud::openstack::{self, Access, Keystone, Nova, Swift, TempUrls};
+use crate::cloud::openstack::{self, Access, Keystone, Nova, Swift, TempUrls, Volumes};
 use crate::cloud::{Cloud, NoCloud};
 use crate::error::{Error, Result};
 use crate::http::{Http, Tls};
-use crate::machine::Host;
+use crate::machine::{Host, WORK};
 use crate::store::{Directory, Server, Store};
 
 /// The cloud and the state store of a bundle.
@@ -21,15 +21,15 @@ pub struct World {
     pub cloud: Arc<dyn Cloud>,
     /// The state store.
     pub store: Arc<dyn Store>,
-    /// For services of the outside.
+    /// The client for external services.
     pub http: Http,
 }
 
 impl World {
-    /// What the bundle names.
+    /// Opens what the bundle names.
     ///
     /// # Errors
-    /// When its store and its cloud do not go together, or a URL makes no sense.
+    /// If its store and its cloud do not go together, or a URL makes no sense.
     pub fn open(bundle: &Bundle, host: &dyn Host, clock: &Arc<dyn Clock>) -> Result<Self> {
         let (http, direct) = (Http::new(&Tls::default())?, Http::direct(&Tls::default())?);
         let place = &bundle.store;
@@ -78,16 +78,31 @@ impl World {
                 let metadata = openstack::Metadata::new(direct, settings.metadata.as_deref());
                 let at = path.split_once('/').unwrap_or((path, ""));
                 let endpoint = place.endpoint.as_deref();
-                let (keystone, own): (_, Arc<dyn Store>) = match Access::read(host)? {
-                    Access::Credential(it) => {
-                        let (url, region) = (&settings.auth_url, &settings.region);
-                        let keystone = Keystone::new(http.clone(), url, region, it, clock.clone());
-                        (Some(keystone.clone()), Arc::new(Swift::new(http.clone(), keystone, at, endpoint)))
-                    }
-                    Access::Urls(urls) => (None, Arc::new(TempUrls::new(http.clone(), urls))),
-                };
-                let nova = Nova::new(http.clone(), metadata, keystone, clock.clone());
-                (Arc::new(nova), (scheme == "swift").then_some(own))
+                let volumes = Volumes::read(host)?;
+                let nova = |keystone| Nova::new(http.clone(), metadata, keystone, volumes, clock.clone());
+                if let Some(store) = &plain {
+                    let listed = NoCloud::new(store.clone(), clock.clone());
+                    (Arc::new(nova(None).listed(listed)), None)
+                } else if scheme == "swift" {
+                    let access = Access::read(host)?.ok_or_else(|| {
+                        Error::failed("opening the state store", format!("{WORK}/openstack.json is missing"))
+                    })?;
+                    let access = access.complete(bundle.role, &http, host)?;
+                    let (keystone, own): (_, Arc<dyn Store>) = match access.credential {
+                        Some(it) => {
+                            let (url, region) = (&settings.auth_url, &settings.region);
+                            let keystone = Keystone::new(http.clone(), url, region, it, clock.clone());
+                            (
+                                Some(keystone.clone()),
+                                Arc::new(Swift::new(http.clone(), keystone, at, endpoint)),
+                            )
+                        }
+                        None => (None, Arc::new(TempUrls::new(http.clone(), access.urls))),
+                    };
+                    (Arc::new(nova(keystone)), Some(own))
+                } else {
+                    return Err(mismatch(place));
+                }
             }
         };
         let store = plain.or(own).ok_or_else(|| mismatch(place))?;
@@ -121,7 +136,9 @@ mod tests {
         bundle.cloud = serde_json::from_value(cloud).unwrap();
         url.clone_into(&mut bundle.store.url);
         let host = TestHost::quiet();
-        host.put("/var/lib/kops/openstack.json", r#"{"credential": {"id": "c", "secret": "s"}}"#);
+        if url.starts_with("swift://") {
+            host.put("/var/lib/kops/openstack.json", r#"{"credential": {"id": "c", "secret": "s"}}"#);
+        }
         let clock: Arc<dyn Clock> = Arc::new(TestClock::real());
         World::open(&bundle, &host, &clock)
     }

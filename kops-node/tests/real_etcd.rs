@@ -84,6 +84,8 @@ impl Lab {
                 address: "127.0.0.1".to_owned(),
                 since: clock.now(),
                 began: BTreeMap::new(),
+                restored: BTreeMap::default(),
+                restoring: BTreeMap::default(),
             };
             record.write(&store, member).unwrap();
         }

@@ -7,18 +7,35 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clients::{Endpoint, Service};
+
 /// An allowed call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AccessRule {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AccessRule {
     /// The service type in the catalogue.
-    pub(crate) service: String,
+    pub service: String,
     /// `GET`, `POST`, …
-    pub(crate) method: String,
-    /// The full path of the request, with wildcards: see [`matches`].
-    pub(crate) path: String,
+    pub method: String,
+    /// The full path of the request: `*` and `{anything}` stand for text without a slash, `**` for any text.
+    pub path: String,
 }
 
 impl AccessRule {
+    /// The rule that allows a call, written as in errors (`GET network/ports/*`); `None` if the cloud does not have the
+    /// service.
+    pub(crate) fn of(call: &str, services: &[Endpoint]) -> Option<Self> {
+        let (method, call) = call.split_once(' ')?;
+        let (service, path) = call.split_once('/')?;
+        let service = Service::ALL.into_iter().find(|it| it.name() == service)?;
+        let endpoint = services.iter().find(|it| it.service == service)?;
+        let base = endpoint.url.path().trim_end_matches('/');
+        Some(Self {
+            service: endpoint.kind.to_owned(),
+            method: method.to_owned(),
+            path: format!("{base}/{path}"),
+        })
+    }
+
     /// Whether it allows everything that another one allows. The other's wildcards are treated as names.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self.service == other.service && self.method == other.method && matches(&self.path, &other.path)

@@ -49,6 +49,19 @@ macro_rules! balancing {
 
 /// All actions.
 pub(crate) const ALL: &[Actions] = &[
+    Actions {
+        kind: "ApplicationCredential",
+        read: &["GET identity/users/*/application_credentials"],
+        write: &[
+            "POST identity/users/*/application_credentials",
+            "DELETE identity/users/*/application_credentials/*",
+            "DELETE identity/users/*/access_rules/*",
+            "GET object-store/*/**",
+            "PUT object-store/*/**",
+            "DELETE object-store/*/**",
+        ],
+    },
+    Actions { kind: "TempUrlKey", read: &[], write: &["HEAD object-store/*", "POST object-store/*"] },
     network!("NeutronNetwork", "networks"),
     network!("NeutronSubnet", "subnets", "PUT network/subnets/*"),
     network!("Router", "routers", "PUT network/routers/*"),
@@ -80,8 +93,20 @@ pub(crate) const ALL: &[Actions] = &[
     },
     Actions {
         kind: "NovaServer",
-        read: &["GET compute/servers/detail", "GET network/ports", "GET compute/os-server-groups"],
-        write: &["POST compute/servers", "POST compute/servers/*/metadata", "DELETE compute/servers/*"],
+        read: &[
+            "GET compute/servers/detail",
+            "GET network/ports",
+            "GET compute/os-server-groups",
+            "GET block-storage/volumes/detail",
+        ],
+        write: &[
+            "POST compute/servers",
+            "GET compute/servers/*/metadata",
+            "POST compute/servers/*/metadata",
+            "POST compute/servers/*/os-volume_attachments",
+            "DELETE compute/servers/*/os-volume_attachments/*",
+            "DELETE compute/servers/*",
+        ],
     },
     Actions {
         kind: "CinderVolume",
@@ -89,6 +114,7 @@ pub(crate) const ALL: &[Actions] = &[
         write: &[
             "POST block-storage/volumes",
             "POST block-storage/volumes/*/action",
+            "GET block-storage/volumes/*/metadata",
             "POST block-storage/volumes/*/metadata",
             "DELETE block-storage/volumes/*",
         ],
@@ -112,9 +138,29 @@ pub(crate) const ALL: &[Actions] = &[
     },
     balancing!("HealthMonitor", "lbaas/healthmonitors"),
     Actions {
+        kind: "UnmanagedObject",
+        // Read only when everything is deleted.
+        read: &[
+            "GET load-balancer/lbaas/loadbalancers",
+            "GET network/floatingips",
+            "GET network/security-groups",
+            "GET network/networks",
+            "GET network/subnets",
+            "GET network/routers",
+            "GET network/ports",
+            "GET block-storage/volumes/detail",
+        ],
+        write: &[
+            "DELETE load-balancer/lbaas/loadbalancers/*",
+            "DELETE network/floatingips/*",
+            "DELETE network/security-groups/*",
+            "DELETE block-storage/volumes/*",
+        ],
+    },
+    Actions {
         kind: "DesignateZone",
         read: &["GET dns/zones"],
-        write: &["POST dns/zones", "DELETE dns/zones/*"],
+        write: &["POST dns/zones", "GET dns/zones/*", "PATCH dns/zones/*", "DELETE dns/zones/*"],
     },
     Actions {
         kind: "RecordSet",

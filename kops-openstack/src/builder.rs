@@ -145,7 +145,7 @@ impl OpenstackBuilder {
         self.connecting().await
     }
 
-    /// [`build`](Self::build) in a box: whoever awaits a future compiles all of it, down to the SDK.
+    /// A caller compiles every future that it waits for, except for those in boxes.
     fn connecting(self) -> BoxFuture<'static, Result<Openstack>> {
         Box::pin(async move {
             let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock::new()));
@@ -161,12 +161,14 @@ impl OpenstackBuilder {
             let region = session.endpoint_filters().region.clone().unwrap_or_default();
             let identity = identity(&session).await?;
             let endpoints = endpoints(&session).await?;
-            let clients =
-                Clients::new(session.client().clone(), endpoints, identity, &self.user_agent, clock);
             let site = Site {
                 external_network: self.external_network.unwrap_or_default(),
                 name_servers: self.name_servers,
+                region: region.clone(),
+                services: endpoints.clone(),
             };
+            let clients =
+                Clients::new(session.client().clone(), endpoints, identity, &self.user_agent, clock);
             Ok(Openstack::new(clients, &region, site))
         })
     }
@@ -254,15 +256,29 @@ async fn identity(session: &Session) -> Result<Identity> {
     #[derive(Deserialize)]
     struct Token {
         project: Option<Project>,
+        #[serde(default)]
+        user: User,
+        #[serde(default)]
+        roles: Vec<Role>,
         application_credential: Option<ApplicationCredential>,
     }
     #[derive(Deserialize)]
     struct Project {
         id: String,
     }
+    #[derive(Default, Deserialize)]
+    struct User {
+        id: String,
+    }
+    #[derive(Deserialize)]
+    struct Role {
+        name: String,
+    }
     #[derive(Deserialize)]
     struct ApplicationCredential {
         access_rules: Option<Vec<AccessRule>>,
+        #[serde(default)]
+        restricted: bool,
     }
     let call = "GET identity/auth/tokens";
     let explain = |error: osauth::Error| error::from_session(&error).with_call(call);
@@ -288,8 +304,14 @@ async fn identity(session: &Session) -> Result<Identity> {
         Error::new(kops_core::ErrorKind::Unauthenticated, "the credentials are not scoped to a project")
             .with_hint("set the project: OS_PROJECT_NAME, or project_name in clouds.yaml")
     })?;
-    let access_rules = token.application_credential.and_then(|it| it.access_rules);
-    Ok(Identity { project: project.id, access_rules })
+    let restricted = token.application_credential.as_ref().is_some_and(|it| it.restricted);
+    Ok(Identity {
+        project: project.id,
+        user: token.user.id,
+        roles: token.roles.into_iter().map(|it| it.name).collect(),
+        access_rules: token.application_credential.and_then(|it| it.access_rules),
+        restricted,
+    })
 }
 
 /// The services in the catalogue, with their URLs, including the version.

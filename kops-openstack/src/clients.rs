@@ -8,7 +8,7 @@ use kops_core::clock::Clock;
 use kops_core::cloud::{Context, Limiter};
 use kops_core::{Error, ErrorKind, Result};
 use osauth::client::AuthenticatedClient;
-use reqwest::header::USER_AGENT;
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, USER_AGENT};
 use reqwest::{Method, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -33,10 +33,11 @@ pub(crate) enum Service {
     LoadBalancer,
     Dns,
     ObjectStore,
+    Identity,
 }
 
 impl Service {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Compute,
         Self::Network,
         Self::Volume,
@@ -44,6 +45,7 @@ impl Service {
         Self::LoadBalancer,
         Self::Dns,
         Self::ObjectStore,
+        Self::Identity,
     ];
 
     /// Its types in the catalogue, the current one first.
@@ -56,6 +58,7 @@ impl Service {
             Self::LoadBalancer => &["load-balancer"],
             Self::Dns => &["dns"],
             Self::ObjectStore => &["object-store"],
+            Self::Identity => &["identity"],
         }
     }
 
@@ -64,7 +67,7 @@ impl Service {
         match self {
             Self::Compute => Some("v2.1"),
             Self::Network => Some("v2.0"),
-            Self::Volume => Some("v3"),
+            Self::Volume | Self::Identity => Some("v3"),
             Self::Image | Self::LoadBalancer | Self::Dns => Some("v2"),
             Self::ObjectStore => None,
         }
@@ -104,6 +107,10 @@ impl Call {
         Self::new(Method::PUT, service, path).body(body)
     }
 
+    pub(crate) fn patch(service: Service, path: impl Into<String>, body: Value) -> Self {
+        Self::new(Method::PATCH, service, path).body(body)
+    }
+
     pub(crate) fn delete(service: Service, path: impl Into<String>) -> Self {
         Self::new(Method::DELETE, service, path)
     }
@@ -133,6 +140,13 @@ impl Call {
     }
 }
 
+/// A successful response.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// A service in the catalogue.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
@@ -148,8 +162,14 @@ pub(crate) struct Endpoint {
 pub(crate) struct Identity {
     /// The identifier of the project.
     pub(crate) project: String,
+    /// The identifier of the user.
+    pub(crate) user: String,
+    /// The names of the user's roles in the project.
+    pub(crate) roles: Vec<String>,
     /// The only calls that the credentials allow; `None` if they are not restricted.
     pub(crate) access_rules: Option<Vec<AccessRule>>,
+    /// Whether they are an application credential that may not create or delete others.
+    pub(crate) restricted: bool,
 }
 
 /// The authenticated connection. Cheap to clone.
@@ -193,9 +213,19 @@ impl Clients {
         &self.identity.project
     }
 
+    /// The identity in the token.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// The only calls that the credentials allow; `None` if they are not restricted.
     pub(crate) fn access_rules(&self) -> Option<&[AccessRule]> {
         self.identity.access_rules.as_deref()
+    }
+
+    /// The services that the cloud has.
+    pub(crate) fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
     }
 
     /// The endpoint of a service; `None` if the cloud does not have it.
@@ -248,33 +278,76 @@ impl Clients {
     /// is cancelled.
     pub(crate) async fn send(&self, cx: &Context, call: Call) -> Result<Value> {
         let name = call.name();
+        let Answer { bytes, .. } = self.exchange(cx, call, HeaderMap::new(), Vec::new()).await?;
+        if bytes.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Error::new(ErrorKind::Unavailable, format!("malformed response: {error}"))
+                .with_call(&name)
+                .with_hint("check that the endpoint is OpenStack; a proxy may be in between")
+        })
+    }
+
+    /// [`send`](Self::send) with more headers and, unless the call has a document, a body of bytes.
+    pub(crate) async fn exchange(
+        &self,
+        cx: &Context,
+        call: Call,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Answer> {
+        let name = call.name();
         let (service, read_only) = (call.service, call.read_only());
-        let request = self.request(&call).map_err(|error| error.with_call(&name))?;
+        let mut request = self.request(&call).map_err(|error| error.with_call(&name))?;
+        for (header, value) in &headers {
+            request = request.header(header, value);
+        }
+        if call.body.is_none() && [Method::PUT, Method::POST].contains(&call.method) {
+            // The length of an empty body is only sent if set explicitly.
+            request = request.header(CONTENT_LENGTH, body.len()).body(body);
+        }
         let answer = async {
             let answer = request.send_unchecked().await.map_err(|error| error::unanswered(&name, &error))?;
-            let status = answer.status();
-            let headers = answer.headers().clone();
-            let text = answer.text().await.map_err(|_| {
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            let bytes = answer.bytes().await.map_err(|_| {
                 Error::new(ErrorKind::Unavailable, "the connection was closed during the response")
                     .with_call(&name)
             })?;
             if !status.is_success() {
+                let text = String::from_utf8_lossy(&bytes);
                 return Err(error::answered(&name, status.as_u16(), &headers, &text));
             }
-            if text.is_empty() {
-                return Ok(Value::Null);
-            }
-            serde_json::from_str(&text).map_err(|error| {
-                Error::new(ErrorKind::Unavailable, format!("malformed response: {error}"))
-                    .with_call(&name)
-                    .with_hint("check that the endpoint is OpenStack; a proxy may be in between")
-            })
+            Ok(Answer { headers, bytes: bytes.to_vec() })
         };
         let answered = self.limiter.run(limits::bucket_of(service), read_only, cx, answer).await;
         answered.map_err(|error| match error.kind() {
             ErrorKind::Cancelled => error.with_call(&name),
             _ => error,
         })
+    }
+
+    /// The status of a request without a token, such as one whose URL carries a signature. Neither is in the error.
+    pub(crate) async fn status_of(&self, method: Method, url: &str) -> Result<u16> {
+        self.status(self.http.inner().request(method, url)).await
+    }
+
+    async fn status(&self, request: reqwest::RequestBuilder) -> Result<u16> {
+        let answer = request.header(USER_AGENT, &*self.user_agent).timeout(TIMEOUT).send().await;
+        let unanswered = |error: reqwest::Error| {
+            Error::new(ErrorKind::Unavailable, format!("no answer: {}", error.without_url()))
+        };
+        Ok(answer.map_err(unanswered)?.status().as_u16())
+    }
+
+    /// The status of a login with an application credential: 401 if it no longer exists.
+    pub(crate) async fn log_in(&self, id: &str, secret: &str) -> Result<u16> {
+        let url = self.url(Service::Identity, "auth/tokens")?;
+        let login = serde_json::json!({ "auth": { "identity": {
+            "methods": ["application_credential"],
+            "application_credential": { "id": id, "secret": secret },
+        } } });
+        self.status(self.http.inner().post(url).json(&login)).await
     }
 
     /// Makes a call whose response has one object under `item`.

@@ -42,6 +42,11 @@ impl Openstack {
         self.clients.project()
     }
 
+    #[cfg(feature = "cluster")]
+    pub(crate) fn site(&self) -> &Site {
+        &self.site
+    }
+
     pub(crate) fn clients(&self) -> &Clients {
         &self.clients
     }
@@ -56,6 +61,10 @@ impl fmt::Debug for Openstack {
 impl Cloud for Openstack {
     fn name(&self) -> &'static str {
         "openstack"
+    }
+
+    fn location(&self) -> String {
+        format!("{}/{}", self.project(), self.site.region)
     }
 
     fn capabilities(&self) -> Capabilities {

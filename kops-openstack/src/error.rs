@@ -25,7 +25,7 @@ pub(crate) fn answered(call: &str, status: u16, headers: &HeaderMap, body: &str)
         (name, message) => format!("HTTP status {status}, {name}: {message}"),
     };
     let mut error = Error::new(kind, text).with_call(call);
-    if let Some(hint) = hint(kind, status) {
+    if let Some(hint) = hint(kind) {
         error = error.with_hint(hint);
     }
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -46,7 +46,7 @@ pub(crate) fn unanswered(call: &str, error: &osauth::Error) -> Error {
         // A new token was needed and denied.
         Os::AuthenticationFailed | Os::AccessDenied => from_session(error).with_call(call),
         Os::EndpointNotFound | Os::InvalidInput | Os::InvalidConfig => {
-            Error::invalid(format!("the request could not be made: {error}")).with_call(call)
+            Error::invalid(format!("the request could not be created: {error}")).with_call(call)
         }
         _ => Error::new(ErrorKind::Unavailable, format!("no answer: {error}"))
             .with_call(call)
@@ -163,7 +163,7 @@ fn conflict(name: &str, quota: bool, message: &str) -> ErrorKind {
     ErrorKind::Conflict
 }
 
-fn hint(kind: ErrorKind, status: u16) -> Option<&'static str> {
+fn hint(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::Quota => {
             "ask the operator to raise the quota (`openstack quota show`), or delete unused objects"
@@ -174,7 +174,6 @@ fn hint(kind: ErrorKind, status: u16) -> Option<&'static str> {
         ErrorKind::Unauthenticated => {
             "the token was rejected; check the credentials, and the access rules of an application credential"
         }
-        ErrorKind::Unsupported if status == 501 => "the service exists, but does not support this",
         _ => return None,
     })
 }

@@ -8,13 +8,15 @@
 //! nodes.extensions.set(&OpenstackInstanceGroup {
 //!     server_group_policy: Some("anti-affinity".to_owned()),
 //!     allowed_address_pairs: ["100.96.0.0/11".parse()?].into(),
+//!     ..OpenstackInstanceGroup::default()
 //! })?;
 //! # Ok::<(), kops_core::Error>(())
 //! ```
 
 use std::collections::BTreeSet;
 
-use kops_core::resource::Extension;
+use kops_core::graph::{Id, Input};
+use kops_core::resource::{Extension, Volume};
 use serde::{Deserialize, Serialize};
 
 use crate::kinds::AddressPair;
@@ -28,6 +30,9 @@ pub struct OpenstackInstanceGroup {
     pub server_group_policy: Option<String>,
     /// Additional addresses that its servers may send from; unmanaged if empty.
     pub allowed_address_pairs: BTreeSet<AddressPair>,
+    /// The volumes that each of its servers takes over, from the first server on; what servers have is not changed if
+    /// `None`.
+    pub volumes: Option<Vec<BTreeSet<Input<Id<Volume>>>>>,
 }
 
 impl Extension for OpenstackInstanceGroup {
@@ -42,6 +47,23 @@ pub struct OpenstackLoadBalancer {
     pub provider: Option<String>,
     /// The identifier of its flavor; the cloud's default if `None`.
     pub flavor: Option<String>,
+    /// How connections are distributed: `ROUND_ROBIN`, `LEAST_CONNECTIONS`, `SOURCE_IP`, `SOURCE_IP_PORT`; what the driver
+    /// supports if `None`.
+    pub method: Option<String>,
+}
+
+impl OpenstackLoadBalancer {
+    /// Whether connections pass through the load balancer, so that machines see the addresses of clients.
+    /// <https://docs.openstack.org/ovn-octavia-provider/latest/admin/driver.html>
+    pub(crate) fn passes_through(&self) -> bool {
+        self.provider.as_deref() == Some("ovn")
+    }
+
+    /// How connections are distributed. OVN's driver has one algorithm.
+    pub(crate) fn algorithm(&self) -> &str {
+        let usual = if self.passes_through() { "SOURCE_IP_PORT" } else { "ROUND_ROBIN" };
+        self.method.as_deref().unwrap_or(usual)
+    }
 }
 
 impl Extension for OpenstackLoadBalancer {

@@ -35,6 +35,12 @@
 //! group; OpenStack does not create or replace servers by itself. A plan that is applied creates servers that
 //! are missing, and replaces servers that failed or that differ from what the group would create today.
 //!
+//! # What machines log in with
+//!
+//! Servers have no identity. In a cluster whose state store is in Swift, their user data has URLs that are signed when a
+//! server is created ([`TempUrlKey`](kinds::TempUrlKey)) and end a day later; by one of them a control plane reads an
+//! [`ApplicationCredential`](kinds::ApplicationCredential) that is confined to what it does.
+//!
 //! # Permissions
 //!
 //! The permissions of a role are in the policy files of each service, and no call returns them. What can be
@@ -62,7 +68,9 @@ mod names;
 mod permissions;
 mod store;
 mod tags;
+mod temp_url;
 
+pub use access_rules::AccessRule;
 pub use builder::OpenstackBuilder;
 pub use cloud::Openstack;
 #[cfg(feature = "cluster")]

@@ -13,7 +13,8 @@
 
 use std::collections::BTreeMap;
 
-use kops_core::cloud::{Create, Mark, MarkTags, Object, Scope};
+use kops_core::Result;
+use kops_core::cloud::{Adopt, Create, Mark, MarkTags, Object, Scope};
 
 pub(crate) const CLUSTER: &str = "KubernetesCluster";
 const TAGS: MarkTags = MarkTags {
@@ -51,6 +52,14 @@ pub(crate) fn mark(scope: &Scope, tags: &[String], description: Option<&str>) ->
     TAGS.read(scope, &pairs(tags)).or_else(|| Mark::read(scope, description?))
 }
 
+/// The other scope whose mark is in tags or a description.
+pub(crate) fn other(scope: &Scope, tags: &[String], description: Option<&str>) -> Option<Scope> {
+    match mark(scope, tags, description) {
+        Some(_) => None,
+        None => TAGS.other(scope, &pairs(tags)).or_else(|| Mark::other(scope, description?)),
+    }
+}
+
 /// The tags of the form `key=value`, without ownership tags: the part that is compared with a specification.
 pub(crate) fn further(tags: &[String]) -> Tags {
     let mut further = pairs(tags);
@@ -76,6 +85,21 @@ pub(crate) fn metadata<S>(request: &Create<'_, S>, further: &Metadata) -> Metada
     let mut metadata = further.clone();
     METADATA.write(&Mark::of_new(request), &mut metadata);
     metadata
+}
+
+/// The metadata that marks an object to adopt, which has the metadata `present`.
+///
+/// # Errors
+/// `Conflict` if another scope owns it.
+pub(crate) fn metadata_of_adopted<S>(request: &Adopt<'_, S>, present: &Metadata) -> Result<Metadata> {
+    let mut metadata = Metadata::new();
+    METADATA.write(&request.mark(other_of_metadata(request.scope, present))?, &mut metadata);
+    Ok(metadata)
+}
+
+/// The other scope that metadata names.
+pub(crate) fn other_of_metadata(scope: &Scope, metadata: &Metadata) -> Option<Scope> {
+    METADATA.other(scope, metadata)
 }
 
 /// The mark in metadata.
@@ -125,9 +149,27 @@ mod tests {
             assert_eq!(further(&tags).get(CLUSTER), Some(&"ha.example.com".to_owned()));
             assert_eq!(further(&tags).len(), 2);
         }
-        assert_eq!(
-            super::mark(&Scope::new("example.com"), &[], Some("kops cluster=ha.example.com task=a")),
-            None
-        );
+        let theirs = Some("kops cluster=ha.example.com task=a");
+        assert_eq!(super::mark(&Scope::new("example.com"), &[], theirs), None);
+        assert_eq!(other(&Scope::new("example.com"), &[], theirs), Some(scope));
+    }
+
+    #[test]
+    fn what_another_scope_owns_is_not_adopted() {
+        let (scope, cx) = (Scope::new("ha.example.com").within("eu"), kops_core::cloud::Context::default());
+        let object = Object::foreign("id", ());
+        let request = Adopt::new(&scope, "a", &object, false, &cx);
+        let mark = request.mark(None).unwrap();
+        let tags = with_mark(&mark, &Tags::new(), &["team=x".to_owned()]);
+        assert_eq!(super::mark(&scope, &tags, None), Some(mark));
+        assert_eq!(other(&scope, &tags, None), None);
+        // Another place is another scope.
+        let elsewhere = Scope::new("ha.example.com");
+        assert_eq!(other(&elsewhere, &tags, None), Some(scope.clone()));
+        let metadata = metadata_of_adopted(&request, &Metadata::new()).unwrap();
+        let request = Adopt::new(&elsewhere, "a", &object, false, &cx);
+        let error = metadata_of_adopted(&request, &metadata).unwrap_err();
+        assert_eq!(error.kind(), kops_core::ErrorKind::Conflict);
+        assert!(error.to_string().contains("belongs to scope ha.example.com within eu"), "{error}");
     }
 }

@@ -83,6 +83,10 @@ impl Cloud for ZoneDirectory {
         "zones"
     }
 
+    fn location(&self) -> String {
+        String::new()
+    }
+
     fn capabilities(&self) -> Capabilities {
         // Everything else is not supported; `lower` reports it when it is requested.
         Capabilities::new().public_dns(true)

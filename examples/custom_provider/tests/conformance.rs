@@ -88,7 +88,7 @@ impl Fixture for Zones {
                 let content =
                     fs::read_to_string(&path).map_err(|error| Error::internal(error.to_string()))?;
                 let content = Document::from(serde_json::Value::String(content));
-                items.push(Item { kind: kind.to_owned(), id: path.display().to_string(), content });
+                items.push(Item::new(kind, path.display().to_string(), content));
             }
         }
         Ok(Some(items))

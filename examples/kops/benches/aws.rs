@@ -25,19 +25,29 @@ fn main() {
     let quick = std::env::args().any(|argument| argument == "--test");
     println!("3 control planes in 3 zones, private, bastion, network load balancer, public DNS; state in S3");
     println!(
-        "{:>6}  {:<22} {:>6} {:>8} {:>6} {:>5} {:>8} {:>8} {:>8} {:>9}",
-        "groups", "command", "calls", "changing", "store", "most", "cpu s", "wall s", "+50 ms", "peak MiB"
+        "{:>6}  {:<22} {:>6} {:>8} {:>6} {:>5} {:>7} {:>8} {:>8} {:>8} {:>9}",
+        "groups",
+        "command",
+        "calls",
+        "changing",
+        "store",
+        "most",
+        "in turn",
+        "cpu s",
+        "wall s",
+        "+50 ms",
+        "peak MiB"
     );
     for groups in if quick { vec![3] } else { vec![3, 100] } {
         cluster(groups);
     }
     println!(
         "calls: of the cloud, reading and changing; store: calls of the state store; most: concurrent calls; \
-         +50 ms: wall time when every call takes 50 ms longer"
+         in turn: calls that waited for each other; +50 ms: wall time when every call takes 50 ms longer"
     );
 }
 
-/// The life of a cluster with a number of node groups.
+/// The life of a cluster with a number of instance groups.
 fn cluster(groups: usize) {
     let desk = Desk::new();
     desk.specify(groups);
@@ -107,22 +117,23 @@ impl Desk {
         let calls = counted.1;
         costs.push(counted.0);
         // Changes can be made once only; plans are also measured with a slow network.
-        let slow = (runs > 1).then(|| {
+        let (mut in_turn, mut slow) = (String::new(), String::new());
+        if runs > 1 {
             self.moto.set_latency(LATENCY);
-            let slow = (0..runs).map(|_| self.run(arguments).wall).collect();
+            let runs: Vec<_> = (0..runs).map(|_| self.run_counted(arguments)).collect();
             self.moto.set_latency(Duration::ZERO);
-            seconds(median(slow))
-        });
+            in_turn = runs.iter().map(|(_, calls)| calls.in_turn()).min().unwrap().to_string();
+            slow = seconds(median(runs.iter().map(|(cost, _)| cost.wall).collect()));
+        }
         let of_store = |action: &str| action.starts_with("s3:");
         let cloud = calls.calls.iter().filter(|call| !of_store(&call.action)).count();
         println!(
-            "{groups:>6}  {name:<22} {cloud:>6} {:>8} {:>6} {:>5} {:>8} {:>8} {:>8} {:>9.1}",
+            "{groups:>6}  {name:<22} {cloud:>6} {:>8} {:>6} {:>5} {in_turn:>7} {:>8} {:>8} {slow:>8} {:>9.1}",
             calls.mutations(&["s3"]).len(),
             calls.total() - cloud,
             calls.most_in_flight,
             seconds(median(costs.iter().map(|cost| cost.processor).collect())),
             seconds(median(costs.iter().map(|cost| cost.wall).collect())),
-            slow.unwrap_or_default(),
             mebibytes(costs.iter().map(|cost| cost.memory).max().unwrap()),
         );
     }

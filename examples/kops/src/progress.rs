@@ -1,7 +1,7 @@
 //! The progress of an application: a live display on a terminal, plain lines elsewhere.
 //!
 //! A [`Board`] keeps book of the engine's events and says what there is to see; it knows no terminal. What
-//! is done and what failed becomes lines that stay; what runs and what waits is drawn anew below them.
+//! is done and what failed becomes lines that stay; what runs and what waits is redrawn below them.
 
 mod board;
 
@@ -75,7 +75,7 @@ impl Progress {
     }
 }
 
-/// The lines below the log that are drawn anew.
+/// The lines below the log that are redrawn.
 struct Screen {
     bars: MultiProgress,
     lines: Vec<ProgressBar>,

@@ -9,6 +9,7 @@ use kops_cluster::pki::{Keyset, Keysets};
 use kops_cluster::registry::ClusterStore;
 use kops_cluster::{
     Cluster, ClusterCloud, ClusterFiles, ClusterGraph, cluster_graph, cluster_graph_with, scope_of, validate,
+    with_existing_zones,
 };
 use kops_core::clock::{Clock as _, SystemClock};
 use kops_core::cloud::Cloud;
@@ -90,7 +91,7 @@ impl StoredTarget {
             tokio::try_join!(reading, async { Ok::<_, Error>(connecting.await) })?;
         let (cloud, engine, prefetch) = connected?;
         let missing_keysets = keysets.missing().map(str::to_owned).collect();
-        let (graph, needs) = graph(&files, &*cloud, program, keysets, purpose)?;
+        let (graph, needs) = graph(&files, &*cloud, program, keysets, purpose).await?;
         Ok(Self { target: Target { engine, graph, needs }, files, missing_keysets, prefetch })
     }
 }
@@ -107,7 +108,7 @@ impl Target {
         check(files)?;
         let cloud = cloud::open(&files.cluster, state).await?;
         let keysets = Keysets::to_be_created(&files.cluster);
-        let (graph, needs) = graph(files, &*cloud, program, keysets, purpose)?;
+        let (graph, needs) = graph(files, &*cloud, program, keysets, purpose).await?;
         Ok(Self { engine: engine(cloud, &files.cluster, store)?, graph, needs })
     }
 
@@ -119,7 +120,8 @@ impl Target {
     ) -> Result<Self> {
         check(files)?;
         let cloud = cloud::open(&files.cluster, state).await?;
-        let graph = cluster_graph(files, &*cloud).map_err(refusal)?.graph;
+        let files = with_existing_zones(files, &*cloud).await?;
+        let graph = cluster_graph(&files, &*cloud).map_err(refusal)?.graph;
         Ok(Self { engine: engine(cloud, &files.cluster, store)?, graph, needs: Needs::default() })
     }
 
@@ -141,7 +143,7 @@ fn check(files: &ClusterFiles) -> Result<()> {
     validate(&files.cluster, &files.instance_groups).into_result().map(drop)
 }
 
-fn graph(
+async fn graph(
     files: &ClusterFiles,
     cloud: &dyn ClusterCloud,
     program: NodeProgram,
@@ -152,7 +154,8 @@ fn graph(
         Purpose::Show => Vec::new(),
         Purpose::Apply => keysets.generate_missing(SystemClock::new().now())?,
     };
-    let planned = cluster_graph_with(files, cloud, &KopsNode::new(program, keysets)).map_err(refusal)?;
+    let files = with_existing_zones(files, cloud).await?;
+    let planned = cluster_graph_with(&files, cloud, &KopsNode::new(program, keysets)).map_err(refusal)?;
     let ClusterGraph { graph, warnings, files, .. } = planned;
     warn_once(&warnings);
     Ok((graph, Needs { keysets: new, files }))

@@ -47,3 +47,31 @@ fn graph() -> Result<TaskGraph, Box<dyn Error>> {
     graph.add("ada", DatabaseUser { host: database.get(Instance::PRIVATE_IP) });
     Ok(graph.build()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An engine for the scope of this name within a place, on a database that others use, too.
+    fn engine(users: &Users, place: &str) -> Engine {
+        let users: Arc<dyn DynHandler> = Arc::new(users.clone());
+        let cloud = With::new(MemoryCloud::new(), [users]).unwrap().class(<DatabaseUser>::KIND, Class::Data);
+        Engine::new(Arc::new(cloud), Scope::new("shop").within(place))
+    }
+
+    #[tokio::test]
+    async fn scopes_within_two_places_neither_list_nor_prune_each_others_users() {
+        let users = Users::default();
+        let (eu, us, graph) = (engine(&users, "eu"), engine(&users, "us"), graph().unwrap());
+        for engine in [&eu, &us] {
+            engine.apply(&engine.plan(&graph).await.unwrap()).await.unwrap().into_result().unwrap();
+        }
+        for engine in [&eu, &us] {
+            assert!(engine.plan(&graph).await.unwrap().is_empty());
+        }
+        let plan = eu.plan(&TaskGraph::default()).await.unwrap();
+        assert_eq!(plan.summary.delete, graph.len(), "{plan}");
+        eu.apply(&plan).await.unwrap().into_result().unwrap();
+        assert!(us.plan(&graph).await.unwrap().is_empty());
+    }
+}

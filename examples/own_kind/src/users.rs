@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, Update,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Update,
 };
 use kops_core::graph::{Closed, Open, Output, Resource, Stage};
 use kops_core::resource::At;
@@ -32,8 +32,9 @@ impl Resource for DatabaseUser {
 
 type User = DatabaseUser<Closed>;
 
-/// The database's users, each with the scope that owns it. A real handler would call a service.
-#[derive(Debug, Default)]
+/// The database's users by name, each with the text of its mark: the scope that owns it, including its place and
+/// region, and the task. A real handler would call a service, and write the mark into a comment or a tag.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Users(Arc<Mutex<BTreeMap<String, (String, User)>>>);
 
 impl Users {
@@ -42,10 +43,12 @@ impl Users {
     }
 }
 
-fn object(scope: &Scope, name: &str, owner: &str, user: User) -> Object<User> {
+fn object(scope: &Scope, name: &str, mark: &str, user: User) -> Object<User> {
     let url = format!("postgres://{name}@{}/shop", user.host);
-    let is_ours = owner == scope.name();
-    let object = if is_ours { Object::owned(name, name, user) } else { Object::foreign(name, user) };
+    let object = match Mark::read(scope, mark) {
+        Some(mark) => mark.object(name, user),
+        None => Object::foreign(name, user).name(name.to_owned()).held_by(Mark::other(scope, mark)),
+    };
     object.output(DatabaseUser::URL, url)
 }
 
@@ -68,11 +71,11 @@ impl Handler for Users {
             Filter::Scope { .. } => true,
         };
         let users = self.table().clone().into_iter().filter(|(name, _)| wanted(name));
-        Ok(users.map(|(name, (owner, user))| object(query.scope, &name, &owner, user)).collect())
+        Ok(users.map(|(name, (mark, user))| object(query.scope, &name, &mark, user)).collect())
     }
 
     async fn create(&self, request: Create<'_, User>) -> Result<Object<User>> {
-        let (scope, user) = (request.scope, request.spec.clone());
+        let (mark, user) = (Mark::of_new(&request).text(), request.spec.clone());
         let mut table = self.table();
         if table.contains_key(request.name) {
             return Err(Error::new(
@@ -80,8 +83,8 @@ impl Handler for Users {
                 format!("user {} already exists", request.name),
             ));
         }
-        table.insert(request.name.to_owned(), (scope.name().to_owned(), user.clone()));
-        Ok(object(scope, request.name, scope.name(), user))
+        table.insert(request.name.to_owned(), (mark.clone(), user.clone()));
+        Ok(object(request.scope, request.name, &mark, user))
     }
 
     async fn update(&self, request: Update<'_, User>) -> Result<Object<User>> {

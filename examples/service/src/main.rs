@@ -22,7 +22,8 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Change these lines for another store or cloud: `s3://…`, and `Aws::from_env().await?`.
+    // For S3 and AWS, depend on kops-aws: `Aws::from_env().await?` is the cloud, and `s3://…` is opened by
+    // `Stores::new().with("s3", S3Stores::new(AwsBuilder::from_env(), Arc::new(SystemClock::new())))`.
     let store = Stores::new().open("memory://clusters").await?;
     let registry = ClusterRegistry::new(store, Arc::new(SystemClock::new()));
     let service = Service::new(registry, Arc::new(MemoryCloud::new()));

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use kops_cluster::cloud::{Dialect, Purpose, extend};
 use kops_cluster::extensions::MachineRole;
-use kops_cluster::model::dns_zone;
+use kops_cluster::model::{Names, dns_zone};
 use kops_cluster::{
     Cluster, InstanceGroup, InstanceRequirements, MinMax, MixedInstancesPolicy, Opaque, Path, Problems,
 };
-use kops_core::graph::{GraphBuilder, Handle};
+use kops_core::graph::{GraphBuilder, Handle, Key};
 use kops_core::resource::{self, DnsZone, Identity, LoadBalancer, Network};
 
 use super::quantity;
 use crate::Policy;
 use crate::extensions::{self, AwsIdentity, AwsInstanceGroup, AwsLoadBalancer, MixedInstances};
 use crate::kinds::HostedZoneAssociation;
-use crate::lower::native;
+use crate::lower::{LIFETIMES, native};
 
 /// Translates AWS-specific settings of a specification to [`extensions`] of the tasks.
 ///
@@ -33,8 +33,11 @@ impl Dialect for AwsDialect {
         &[
             "capacityRebalance",
             "cpuCredits",
+            "detailedInstanceMonitoring",
             "externalLoadBalancers",
             "instanceInterruptionBehavior",
+            "instanceMetadata.httpPutResponseHopLimit",
+            "instanceMetadata.httpTokens",
             "instanceProtection",
             "maxInstanceLifetime",
             "mixedInstancesPolicy",
@@ -82,6 +85,10 @@ impl Dialect for AwsDialect {
         extend(&mut task.extensions, &extension, problems);
     }
 
+    fn pins_addresses(&self) -> bool {
+        true
+    }
+
     fn load_balancer(
         &self,
         cluster: &Cluster,
@@ -106,10 +113,9 @@ impl Dialect for AwsDialect {
         zone: &Handle<DnsZone>,
         network: &Handle<Network>,
         graph: &mut GraphBuilder,
-    ) -> bool {
+    ) -> Option<Key> {
         let association = HostedZoneAssociation { zone: native(zone.id()), vpc: native(network.id()) };
-        graph.add(network.key().name(), association);
-        true
+        Some(graph.add(network.key().name(), association).key().clone())
     }
 
     fn identity(&self, cluster: &Cluster, role: MachineRole, task: &mut Identity, problems: &mut Problems) {
@@ -183,6 +189,13 @@ fn api(cluster: &Cluster, task: &LoadBalancer, extension: &mut AwsLoadBalancer, 
     }
     let Some(spec) = &cluster.spec.api.load_balancer else { return };
     extension.ssl_policy.clone_from(&spec.ssl_policy);
+    for place in &spec.subnets {
+        let (private_ip, allocation) = (place.private_ipv4_address.clone(), place.allocation_id.clone());
+        if private_ip.is_some() || allocation.is_some() {
+            let subnet = Names::of(cluster.name()).scoped(&place.name);
+            extension.addresses.insert(subnet, extensions::PinnedAddress { private_ip, allocation });
+        }
+    }
     let Some(log) = &spec.access_log else { return };
     let path = Path::of("spec.api.loadBalancer.accessLog");
     if log.interval.is_some() {
@@ -215,17 +228,20 @@ fn additional_policy(cluster: &Cluster, role: &str, problems: &mut Problems) -> 
 }
 
 fn lifetime(group: &InstanceGroup, problems: &mut Problems) -> Option<u32> {
-    let seconds = group.spec.max_instance_lifetime.as_ref()?.to_std().as_secs();
-    let lifetime = u32::try_from(seconds).ok();
-    if lifetime.is_none() {
+    let lifetime = group.spec.max_instance_lifetime.as_ref()?.to_std();
+    // In kOps, zero means that there is no limit.
+    if lifetime.is_zero() {
+        return None;
+    }
+    let seconds = u32::try_from(lifetime.as_secs()).ok().filter(|seconds| LIFETIMES.contains(seconds));
+    if seconds.is_none() {
         problems.error(
             Path::of("spec.maxInstanceLifetime"),
-            "is longer than a machine can live",
-            "use at most 8760h (a year), or 0 for no limit",
+            "AWS limits the life of machines to between a day and a year",
+            "use 24h to 8760h, or 0 for no limit",
         );
     }
-    // In kOps, zero means that there is no limit.
-    lifetime.filter(|seconds| *seconds > 0)
+    seconds
 }
 
 fn target_groups(group: &InstanceGroup, problems: &mut Problems) -> BTreeSet<String> {

@@ -177,8 +177,8 @@ impl Machines<'_> {
             MachineRole::Node => vec![
                 allow(&["s3:GetObject"], all(&["igconfig/node/*", "join/nodes", "kops-node/*"])),
                 allow(&["s3:PutObject"], inside("machines/*")),
-                // The bucket may be encrypted with a key of its owner's.
-                under(allow(&["kms:Decrypt"], "*"), &self.by_way_of(&["s3"])),
+                // The bucket may be encrypted with its owner's key; then every object written needs a new data key.
+                under(allow(&["kms:Decrypt", "kms:GenerateDataKey"], "*"), &self.by_way_of(&["s3"])),
             ],
             MachineRole::Bastion => Vec::new(),
         })
@@ -414,7 +414,8 @@ mod tests {
         for action in statements(MachineRole::Node).iter().flat_map(actions) {
             assert!(
                 action.starts_with("ec2:Describe")
-                    || ["kms:Decrypt", "s3:GetObject", "s3:PutObject"].contains(&action),
+                    || ["kms:Decrypt", "kms:GenerateDataKey", "s3:GetObject", "s3:PutObject"]
+                        .contains(&action),
                 "{action}"
             );
         }
@@ -436,7 +437,10 @@ mod tests {
             assert!(allows(&control_plane, action, &["kms:ViaService", "ec2.*.", "s3.*."]), "{action}");
         }
         let node = statements(MachineRole::Node);
-        assert!(allows(&node, "kms:Decrypt", &["kms:ViaService", "s3.*."]));
+        for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
+            assert!(allows(&node, action, &["kms:ViaService", "s3.*."]), "{action}");
+            assert!(!allows(&node, action, &["ec2.*."]), "disks are attached by the service");
+        }
         assert!(!allows(&node, "kms:CreateGrant", &[]) && !allows(&node, "kms:Encrypt", &[]));
         let china = Machines { partition: "aws-cn", ..machines() }.statements(MachineRole::Node).unwrap();
         assert!(allows(&china, "kms:Decrypt", &["s3.*.amazonaws.com.cn"]));

@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use kops_core::Result;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Scope, State, Timing,
-    Update,
+    Update, pages,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -22,7 +22,6 @@ use super::convert::{count, int};
 use super::mixed_instances::{self, MixedInstancesPolicy};
 use super::{Ec2Subnet, LaunchTemplate, TargetGroup, listing, named};
 use crate::clients::Clients;
-use crate::paging::pages;
 use crate::tags::{self, Tags};
 
 /// An auto scaling group. Its identifier is its name.

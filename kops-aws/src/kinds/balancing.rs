@@ -13,12 +13,11 @@ use std::sync::Arc;
 use aws_sdk_elasticloadbalancingv2::types::{self, LoadBalancer, TargetGroup};
 use futures_util::future::{try_join, try_join_all};
 use kops_core::Result;
-use kops_core::cloud::{Context, Filter, Object, Owner, Query, Scope, Wanted};
+use kops_core::cloud::{Context, Filter, Object, Owner, Query, Scope, Wanted, pages};
 
 use super::listing;
 use crate::clients::Clients;
 use crate::names;
-use crate::paging::pages;
 use crate::tags::{self, Tags};
 
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeLoadBalancers.html>
@@ -55,7 +54,8 @@ pub(crate) async fn tags_of_scope(
     cx.memo.get_or_try("tags of load balancing", tags).await
 }
 
-/// The tags of objects that a query may be about: of all, if what controllers have made matters, whatever its name is.
+/// The tags of objects that a query may be about: of all, regardless of their names, if objects that
+/// controllers have created matter.
 pub(crate) async fn tags_for(
     clients: &Clients,
     query: &Query<'_>,

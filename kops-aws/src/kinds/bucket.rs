@@ -7,7 +7,7 @@ use kops_core::resource::Resource;
 use kops_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::managed_policy::exists;
+use super::managed_policy::named;
 use crate::clients::Clients;
 
 /// A bucket, in which a load balancer keeps its log; looked up by its name, which is its identifier.
@@ -29,7 +29,8 @@ impl Lookup for Buckets {
         let found = try_join_all(selectors.iter().map(async |name| {
             let request = self.0.s3.head_bucket().bucket(*name);
             let answer = self.0.call(query.cx, "s3:HeadBucket", request.send()).await;
-            Ok::<_, Error>(exists(answer)?.then(|| Object::foreign(*name, Bucket {})))
+            let bucket = named(answer, |_| Bucket {})?;
+            Ok::<_, Error>(bucket.map(|bucket| Object::foreign(*name, bucket)))
         }));
         Ok(found.await?.into_iter().flatten().collect())
     }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancing::types::{LoadBalancerDescription, Tag};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Update,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Update, pages,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ec2Subnet, SecurityGroup, Vpc, vpc};
 use crate::clients::Clients;
-use crate::paging::pages;
 use crate::tags::{self, Tags};
 
 /// A classic load balancer; its identifier is its name.

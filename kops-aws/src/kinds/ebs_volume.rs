@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{self, Filter as By, ResourceType, VolumeState, VolumeTy
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
     Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, Scope,
-    State, Timing, Update,
+    State, Timing, Update, pages,
 };
 use kops_core::graph::{Document, Setting};
 use kops_core::resource::Resource;
@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use super::convert::{count, int};
 use super::listing;
 use crate::clients::Clients;
-use crate::paging::pages;
 use crate::tags::{self, Tags};
 
 /// A disk in a zone that machines find by its tags and attach.

@@ -10,16 +10,15 @@ use aws_sdk_route53::types::{self, HostedZoneConfig, Vpc as ZoneVpc, VpcRegion};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query,
-    Scope, Update,
+    Scope, State, Update, pages,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, DnsZone, Output, Resource};
-use kops_core::{Error, Result};
+use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Vpc;
 use crate::clients::Clients;
-use crate::paging::pages;
 use kops_core::cloud::Mark;
 
 /// A DNS zone.
@@ -89,7 +88,11 @@ impl HostedZones {
         };
         if private && object.owner == Owner::Scope {
             let get = self.0.route53.get_hosted_zone().id(id);
-            let found = self.0.call(query.cx, "route53:GetHostedZone", get.send()).await?;
+            let found = match self.0.call(query.cx, "route53:GetHostedZone", get.send()).await {
+                // It was deleted after the listing.
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(object.state(State::Gone)),
+                found => found?,
+            };
             object.spec.vpc = found.vpcs().first().and_then(|vpc| vpc.vpc_id.as_deref()).map(Id::new);
         }
         let object = object.alias(name).alias(DnsZone::selector(name, private));

@@ -7,7 +7,7 @@ use aws_sdk_route53::types::{self, VpcRegion};
 use futures_util::future::try_join_all;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Update,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Update, pages,
     refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{HostedZone, Vpc, child, hosted_zone, vpc};
 use crate::clients::Clients;
-use crate::paging::pages;
 use crate::tags;
 
 /// Associates an existing private zone with a VPC, whose machines can then resolve its names.

@@ -15,7 +15,7 @@ use aws_sdk_iam::types::{self, Role};
 use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Owner, Query, Scope, Update,
-    Wanted,
+    Wanted, pages,
 };
 use kops_core::resource::Resource;
 use kops_core::{ErrorKind, Result};
@@ -25,7 +25,6 @@ use super::listing;
 use crate::clients::Clients;
 use crate::iam_policy::Policy;
 use crate::names;
-use crate::paging::pages;
 use crate::policy::iam_path;
 use crate::tags::{self, Tags};
 

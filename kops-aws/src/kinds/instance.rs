@@ -12,10 +12,10 @@ use aws_sdk_ec2::types::{
     InstanceAttributeName, InstanceMetadataOptionsRequest, InstanceNetworkInterfaceSpecification,
     InstanceStateName, MonitoringState, ResourceType, RunInstancesMonitoringEnabled, VolumeType,
 };
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{try_join, try_join_all, try_join3};
 use kops_core::cloud::{
-    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query, State,
-    Timing, Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Outputs, Owner,
+    Query, State, Timing, Update, pages,
 };
 use kops_core::graph::{Closed, Id, Open, Secret, Setting, Stage};
 use kops_core::resource::{At, Output, Resource};
@@ -24,9 +24,11 @@ use serde::{Deserialize, Serialize};
 
 use super::convert::{count, int};
 use super::launch_template_data::{decode, encode};
-use super::{Ec2Subnet, Image, InstanceProfile, InstanceType, KeyPair, SecurityGroup, listing};
+use super::{
+    Ec2Subnet, ElasticIp, Image, InstanceProfile, InstanceType, KeyPair, SecurityGroup, TargetGroup,
+    instance_targets, listing,
+};
 use crate::clients::Clients;
-use crate::paging::pages;
 use crate::tags::{self, Tags};
 
 /// A machine.
@@ -51,9 +53,15 @@ pub struct Ec2Instance<S: Stage = Open> {
     pub root_device: At<S, String>,
     /// Its root volume.
     pub root_disk: RootDisk,
-    /// Whether it has a public address.
+    /// Whether AWS assigns a public address to it on launch. A machine with an `address` loses it.
     #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
     pub public_ip: Setting<bool>,
+    /// The elastic IP address that is associated with it.
+    #[serde(default)]
+    pub address: Option<At<S, Id<ElasticIp>>>,
+    /// The target groups that it is in.
+    #[serde(default)]
+    pub target_groups: BTreeSet<At<S, Id<TargetGroup>>>,
     /// Whether the metadata service requires session tokens.
     pub metadata_tokens_required: bool,
     /// The maximum number of network hops of metadata responses.
@@ -182,6 +190,36 @@ impl Instances {
         Ok(())
     }
 
+    /// The elastic IP addresses of machines, by the machine's identifier; asked for only if one has a public address.
+    async fn addresses(
+        &self,
+        query: &Query<'_>,
+        instances: &[&types::Instance],
+    ) -> Result<HashMap<String, Id<ElasticIp>>> {
+        let public = instances.iter().filter(|instance| instance.public_ip_address.is_some());
+        let ids: Vec<_> = public.filter_map(|instance| instance.instance_id.as_deref()).collect();
+        let filters = listing::any_of(ID, &ids);
+        let found = listing::find(filters, |filter| listing::addresses(&self.0, query.cx, filter)).await?;
+        Ok(found.into_iter().filter_map(|it| Some((it.instance_id?, Id::new(it.allocation_id?)))).collect())
+    }
+
+    async fn set_address(&self, request: &Update<'_, Machine>) -> Result<()> {
+        let Update { object, spec, cx, .. } = request;
+        if let Some(address) = &spec.address {
+            // An address that another machine still has is not taken away from it.
+            let associate = self.0.ec2.associate_address().allocation_id(address.as_str());
+            let associate = associate.instance_id(&object.id).allow_reassociation(false);
+            self.0.call(cx, "ec2:AssociateAddress", associate.send()).await?;
+            return Ok(());
+        }
+        let filters = listing::any_of(ID, &[&object.id]);
+        for address in listing::find(filters, |filter| listing::addresses(&self.0, cx, filter)).await? {
+            let disassociate = self.0.ec2.disassociate_address().set_association_id(address.association_id);
+            self.0.call(cx, "ec2:DisassociateAddress", disassociate.send()).await?;
+        }
+        Ok(())
+    }
+
     async fn set_monitoring(&self, request: &Update<'_, Machine>) -> Result<()> {
         let id = &request.object.id;
         if request.spec.detailed_monitoring {
@@ -224,9 +262,16 @@ impl Handler for Instances {
             | "detailed_monitoring"
             | "metadata_tokens_required"
             | "metadata_hop_limit"
+            | "address"
+            | "target_groups"
             | "tags" => Mutability::InPlace,
             _ => Mutability::Replace,
         }
+    }
+
+    fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str] {
+        const IP: &[&str] = &[Ec2Instance::PUBLIC_IP.name()];
+        if changed.contains("address") { IP } else { &[] }
     }
 
     fn timing(&self) -> Timing {
@@ -242,12 +287,21 @@ impl Handler for Instances {
         // Terminated machines are shown for an hour: a machine that is created again must not be matched with
         // one.
         let (ended, there): (Vec<_>, Vec<_>) = instances.iter().partition(|it| state(it) == State::Gone);
-        let details = self.details(query, &there).await?;
+        let (details, mut addresses, mut targets) = try_join3(
+            self.details(query, &there),
+            self.addresses(query, &there),
+            instance_targets::of(&self.0, query, &there),
+        )
+        .await?;
         let ended = ended.into_iter().map(|instance| (instance, Details::default()));
         let objects = there.into_iter().zip(details).chain(ended).filter_map(|(instance, details)| {
             let id = instance.instance_id.as_deref()?;
             let tags = tags::read(instance.tags());
-            let mut object = tags::object(query.scope, id, &tags, spec(instance, &tags, details));
+            let mut spec = spec(instance, &tags, details);
+            spec.address = addresses.remove(id);
+            spec.public_ip = Setting::To(instance.public_ip_address.is_some() && spec.address.is_none());
+            spec.target_groups = targets.remove(id).unwrap_or_default();
+            let mut object = tags::object(query.scope, id, &tags, spec);
             if !tags::says_task(&tags) {
                 object = object.owner(Owner::Other).name(None);
             }
@@ -258,13 +312,18 @@ impl Handler for Instances {
 
     async fn create(&self, request: Create<'_, Machine>) -> Result<Object<Machine>> {
         let spec = request.spec;
-        let tags = tags::of_new(&request, &spec.tags);
+        let mut tags = tags::of_new(&request, &spec.tags);
+        if !spec.target_groups.is_empty() {
+            tags.extend(instance_targets::mark());
+        }
+        // The address of its own follows once it runs.
+        let public_ip = spec.address.as_ref().map(|_| false).or(spec.public_ip.managed().copied());
         let groups = spec.security_groups.iter().map(ToString::to_string).collect();
         let interface = InstanceNetworkInterfaceSpecification::builder()
             .device_index(0)
             .subnet_id(spec.subnet.as_str())
             .delete_on_termination(true)
-            .set_associate_public_ip_address(spec.public_ip.managed().copied())
+            .set_associate_public_ip_address(public_ip)
             .set_groups(Some(groups))
             .build();
         let metadata = InstanceMetadataOptionsRequest::builder()
@@ -297,7 +356,8 @@ impl Handler for Instances {
         let instance = made.instances.unwrap_or_default().into_iter().next();
         let instance = instance.ok_or_else(|| Error::internal("the response contains no machine"))?;
         let id = instance.instance_id.clone().unwrap_or_default();
-        Ok(with_outputs(Object::owned(id, request.name, spec.clone()), &instance))
+        let spec = Ec2Instance { address: None, target_groups: BTreeSet::new(), ..spec.clone() };
+        Ok(with_outputs(Object::owned(id, request.name, spec), &instance))
     }
 
     async fn update(&self, request: Update<'_, Machine>) -> Result<Object<Machine>> {
@@ -314,7 +374,16 @@ impl Handler for Instances {
         if changed("metadata_tokens_required") || changed("metadata_hop_limit") {
             self.set_metadata(&request).await?;
         }
-        Ok(request.object.clone().spec(request.spec.clone()))
+        if changed("target_groups") {
+            instance_targets::set(&self.0, &request).await?;
+        }
+        let object = request.object.clone().spec(request.spec.clone());
+        if changed("address") {
+            self.set_address(&request).await?;
+            // Its public address is another one from now on.
+            return Ok(object.outputs(Outputs::default()).state(State::Pending));
+        }
+        Ok(object)
     }
 
     fn can_adopt(&self) -> bool {
@@ -410,7 +479,9 @@ fn spec(instance: &types::Instance, tags: &Tags, details: Details) -> Machine {
             kms_key: setting(disk.and_then(|disk| disk.kms_key_id.clone())),
             keep: root(instance).and_then(|root| root.delete_on_termination) == Some(false),
         },
-        public_ip: Setting::To(instance.public_ip_address.is_some()),
+        public_ip: Setting::Unmanaged,
+        address: None,
+        target_groups: BTreeSet::new(),
         metadata_tokens_required: metadata
             .is_some_and(|it| it.http_tokens == Some(HttpTokensState::Required)),
         metadata_hop_limit: number(metadata.and_then(|it| it.http_put_response_hop_limit)),

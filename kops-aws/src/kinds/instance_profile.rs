@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use aws_sdk_iam::types;
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Update,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Update, pages,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -20,7 +20,6 @@ use super::IamRole;
 use super::iam_role::{if_found, last_part, missing, object, path_of_new, tags_of_new};
 use crate::clients::Clients;
 use crate::names;
-use crate::paging::pages;
 use crate::policy::iam_path;
 
 /// Gives a machine its role. Its identifier is its name.

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, Filter as By, ResourceType};
 use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Scope, Update,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, Scope, Update, pages,
 };
 use kops_core::graph::{Closed, Id, Open, Secret, Stage};
 use kops_core::resource::{At, Output, Resource};
@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 use super::launch_template_data::{read, request};
 use super::{Image, InstanceProfile, InstanceType, KeyPair, SecurityGroup, listing, named};
 use crate::clients::Clients;
-use crate::paging::pages;
 use crate::tags::{self, Tags};
 
 /// The configuration of machines.

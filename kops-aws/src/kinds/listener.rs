@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{self, Action, ActionTypeEnum, Certificate, ProtocolEnum};
 use futures_util::future::{try_join, try_join_all};
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Update, pages,
 };
 use kops_core::graph::{Closed, Id, Input, Open, Setting, Stage};
 use kops_core::resource::{At, Resource};
@@ -18,7 +18,6 @@ use super::convert::port;
 use super::{NetworkLoadBalancer, TargetGroup};
 use crate::clients::Clients;
 use crate::names;
-use crate::paging::pages;
 use crate::tags::{self, Tags};
 
 /// A port that a load balancer listens on.

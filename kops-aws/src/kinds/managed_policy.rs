@@ -29,19 +29,20 @@ impl Lookup for ManagedPolicies {
         let found = try_join_all(selectors.iter().map(async |arn| {
             let request = self.0.iam.get_policy().policy_arn(*arn);
             let answer = self.0.call(query.cx, "iam:GetPolicy", request.send()).await;
-            Ok::<_, Error>(exists(answer)?.then(|| Object::foreign(*arn, ManagedPolicy {})))
+            let policy = named(answer, |_| ManagedPolicy {})?;
+            Ok::<_, Error>(policy.map(|policy| Object::foreign(*arn, policy)))
         }));
         Ok(found.await?.into_iter().flatten().collect())
     }
 }
 
-/// Whether something named by a specification exists, by the answer of a call that reads it. What may not be read is
-/// taken to exist: the call that uses it tells.
-pub(super) fn exists<T>(answer: Result<T>) -> Result<bool> {
+/// Something named by a specification, by the answer of a call that reads it; `None` if it does not exist. Of what may not
+/// be read nothing is known: the call that uses it tells.
+pub(super) fn named<T, K: Default>(answer: Result<T>, read: impl FnOnce(T) -> K) -> Result<Option<K>> {
     match answer {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::Denied => Ok(true),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid) => Ok(false),
+        Ok(found) => Ok(Some(read(found))),
+        Err(error) if error.kind() == ErrorKind::Denied => Ok(Some(K::default())),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Invalid) => Ok(None),
         Err(error) => Err(error),
     }
 }

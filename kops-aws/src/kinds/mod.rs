@@ -31,6 +31,7 @@ pub(crate) mod auto_scaling_group;
 mod convert;
 mod ebs_volume;
 mod instance;
+mod instance_targets;
 mod key_pair;
 mod launch_template;
 mod launch_template_data;
@@ -59,10 +60,12 @@ mod instance_profile;
 // Looked up.
 pub(crate) mod availability_zone;
 mod bucket;
-mod certificate;
+pub(crate) mod certificate;
 mod image;
 mod instance_type;
+pub(crate) mod kms_key;
 mod managed_policy;
+mod ssl_policy;
 
 use std::sync::Arc;
 
@@ -116,7 +119,9 @@ pub use bucket::Bucket;
 pub use certificate::Certificate;
 pub use image::Image;
 pub use instance_type::InstanceType;
+pub use kms_key::KmsKey;
 pub use managed_policy::ManagedPolicy;
+pub use ssl_policy::SslPolicy;
 
 /// Kinds of objects without marks of their own, each with the kind of the containing object.
 pub(crate) const PARTS: &[(&str, &str)] = &[
@@ -169,11 +174,12 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
             <NetworkLoadBalancerListener>::KIND,
             <TargetGroup>::KIND,
             Certificate::KIND,
+            SslPolicy::KIND,
         ],
     ),
     (
         Class::Identity,
-        &[<IamRole>::KIND, <IamRolePolicy>::KIND, <InstanceProfile>::KIND, ManagedPolicy::KIND],
+        &[<IamRole>::KIND, <IamRolePolicy>::KIND, <InstanceProfile>::KIND, ManagedPolicy::KIND, KmsKey::KIND],
     ),
     (Class::Dns, &[<HostedZone>::KIND, <HostedZoneAssociation>::KIND, <RecordSet>::KIND]),
     // The region's infrastructure.
@@ -256,6 +262,8 @@ fn looked_up(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
         lookup(instance_type::InstanceTypes(clients.clone())),
         lookup(managed_policy::ManagedPolicies(clients.clone())),
         lookup(certificate::Certificates(clients.clone())),
+        lookup(kms_key::KmsKeys(clients.clone())),
+        lookup(ssl_policy::SslPolicies(clients.clone())),
         lookup(bucket::Buckets(clients.clone())),
     ]
 }

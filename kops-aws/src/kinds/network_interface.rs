@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self, Filter as By, NetworkInterfaceStatus, NetworkInterfaceType};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, State, Update,
+    Create, Delete, Deletion, Filter, Handler, IdentityClass, Object, Query, State, Update, pages,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ec2Subnet, SecurityGroup, listing, vpc};
 use crate::clients::Clients;
-use crate::paging::pages;
 use crate::tags;
 
 /// A network interface.

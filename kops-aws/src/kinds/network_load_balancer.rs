@@ -17,6 +17,7 @@ use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Output, Resource, Scheme};
 use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::iam_role::if_found;
 use super::{Ec2Subnet, SecurityGroup};
@@ -129,9 +130,22 @@ impl NetworkLoadBalancers {
         Ok(())
     }
 
+    /// AWS refuses another subnet or address for a zone ("already associated with the load balancer") unless the zone
+    /// was removed before. Subnets do not tell their zones here, so that what goes is always removed before anything
+    /// is added.
     async fn set_subnets(&self, request: &Update<'_, Balancer>) -> Result<()> {
+        let (former, wanted) = (&request.object.spec.subnets, &request.spec.subnets);
+        let kept: Vec<_> = former.intersection(wanted).map(mapping).collect();
+        if !kept.is_empty() && kept.len() < former.len() && kept.len() < wanted.len() {
+            self.attach_to(request, kept).await?;
+        }
+        self.attach_to(request, wanted.iter().map(mapping).collect()).await
+    }
+
+    /// Attaches the load balancer to these subnets and no others, which is harmless if it is already.
+    async fn attach_to(&self, request: &Update<'_, Balancer>, subnets: Vec<SubnetMapping>) -> Result<()> {
         let set = self.0.elb.set_subnets().load_balancer_arn(&request.object.id);
-        let set = set.set_subnet_mappings(Some(request.spec.subnets.iter().map(mapping).collect()));
+        let set = set.set_subnet_mappings(Some(subnets));
         self.0.call(request.cx, "elasticloadbalancing:SetSubnets", set.send()).await?;
         Ok(())
     }
@@ -149,6 +163,13 @@ impl Handler for NetworkLoadBalancers {
         match field {
             "scheme" => Mutability::Replace,
             _ => Mutability::InPlace,
+        }
+    }
+
+    fn mutability_of(&self, field: &str, before: &Value, after: &Value) -> Mutability {
+        match field {
+            "subnets" if keeps_none(before, after) => Mutability::Replace,
+            _ => self.mutability(field),
         }
     }
 
@@ -244,6 +265,14 @@ impl Handler for NetworkLoadBalancers {
         self.0.call(request.cx, "elasticloadbalancing:DeleteLoadBalancer", delete.send()).await?;
         Ok(Deletion::Pending)
     }
+}
+
+/// Whether no subnet attachment stays as it is. What goes is removed before anything is added, and a load balancer
+/// cannot be left without a zone in between.
+fn keeps_none(before: &Value, after: &Value) -> bool {
+    let legs = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let (before, after) = (legs(before), legs(after));
+    !before.is_empty() && !after.is_empty() && !before.iter().any(|leg| after.contains(leg))
 }
 
 fn mapping(leg: &Leg<Closed>) -> SubnetMapping {

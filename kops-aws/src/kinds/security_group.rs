@@ -127,8 +127,8 @@ impl Handler for SecurityGroups {
 }
 
 impl SecurityGroups {
-    /// The groups that controllers of the cluster have made, and those of others in the scope's networks, which stand in
-    /// the way; nothing unless everything of the scope is to go.
+    /// The groups that controllers of the cluster have created, and foreign ones in the scope's networks,
+    /// which stand in the way; nothing unless everything of the scope is to go.
     async fn dependents(&self, query: &Query<'_>) -> Result<Vec<types::SecurityGroup>> {
         if !listing::is_dissolving(query) {
             return Ok(Vec::new());

@@ -1,7 +1,7 @@
 //! Lowers DNS zones and records to those of Route 53.
 
 use kops_core::cloud::bare_domain;
-use kops_core::graph::{Id, Input, OutputRef};
+use kops_core::graph::{Id, Input};
 use kops_core::lower::Lowered;
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer};
 use kops_core::{Error, ErrorKind, Result};
@@ -46,7 +46,7 @@ fn alias(balancer: Input<Id<LoadBalancer>>) -> Result<RecordTarget> {
         )
         .with_hint("add the load balancer with GraphBuilder::share"));
     };
-    let output = |name: &str| Input::Output(OutputRef { output: name.to_owned(), ..balancer.clone() });
+    let output = |name: &str| Input::Output(balancer.clone().output(name));
     Ok(RecordTarget::Alias {
         dns_name: output(NetworkLoadBalancer::DNS_NAME.name()),
         dns_zone: output(NetworkLoadBalancer::DNS_ZONE.name()),

@@ -29,7 +29,7 @@ impl Lowered<Site> for NatGateway {
             return Err(Error::new(ErrorKind::Unsupported, "on AWS a NAT gateway must be in a subnet")
                 .with_hint("specify a public subnet"));
         };
-        super::require_in_zones_of(cx, [&subnet], "a NAT gateway")?;
+        super::require_in_zones_of(cx, [&subnet], super::NAT)?;
         let gateway =
             Ec2NatGateway { subnet: native(subnet), address: native(spec.address), tags: tags_with(cx, []) };
         let gateway = cx.add(name, gateway);

@@ -8,7 +8,7 @@ use kops_core::resource::{InstanceDisk, InstanceGroup};
 use kops_core::{Error, Result};
 
 use super::load_balancer::target_groups;
-use super::{Lowering, Site, image, instance_type, native, tags_with};
+use super::{Lowering, Site, image, instance_type, key, native, tags_with};
 use crate::extensions::{AwsInstanceGroup, MixedInstances};
 use crate::kinds::{
     AutoScalingGroup, BlockDevice, Image, LaunchTemplate, LifecycleHook, MachineTag, MixedInstancesPolicy,
@@ -69,8 +69,9 @@ impl Lowered<Site> for InstanceGroup {
     }
 }
 
-/// Seconds: <https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-max-instance-lifetime.html>.
-const SHORTEST_LIFETIME: u32 = 86_400;
+/// Seconds, from a day to a year:
+/// <https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-max-instance-lifetime.html>.
+pub(crate) const LIFETIMES: std::ops::RangeInclusive<u32> = 86_400..=31_536_000;
 
 /// Rejects what AWS would reject, before anything is created.
 fn check(spec: &InstanceGroup, extension: &AwsInstanceGroup) -> Result<()> {
@@ -78,10 +79,11 @@ fn check(spec: &InstanceGroup, extension: &AwsInstanceGroup) -> Result<()> {
         return Err(Error::invalid("on AWS the subnets of a group determine its zones")
             .with_hint("remove the zones and list a subnet in each of them"));
     }
-    if extension.max_instance_lifetime.is_some_and(|seconds| seconds < SHORTEST_LIFETIME) {
+    if extension.max_instance_lifetime.is_some_and(|seconds| !LIFETIMES.contains(&seconds)) {
         return Err(Error::invalid(
-            "the maximum lifetime of machines must be at least a day (86400 seconds)",
-        ));
+            "the maximum lifetime of machines must be at least a day (86400 seconds) and at most a year",
+        )
+        .with_hint("use 86400 to 31536000 seconds, or no limit"));
     }
     // https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html
     let bounds = 30..=7200;
@@ -115,6 +117,16 @@ fn template(
     tags: &Tags,
     cx: &mut Lowering<'_>,
 ) -> Result<LaunchTemplate> {
+    let disks = spec
+        .disks
+        .iter()
+        .map(|(device, disk)| (format!("the disk {device} of {name} (volumes[].key)"), disk));
+    let root = (format!("the root disk of {name} (rootVolume.encryptionKey)"), &spec.root_disk);
+    for (named_by, disk) in disks.chain([root]) {
+        if let Some(name_of_key) = &disk.kms_key {
+            key(cx, name_of_key, &named_by)?;
+        }
+    }
     let further = spec.disks.iter().map(|(device, volume)| block_device(device.as_str().into(), volume));
     let block_devices =
         further.chain([block_device(image.get(Image::ROOT_DEVICE), &spec.root_disk)]).collect();

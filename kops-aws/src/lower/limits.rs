@@ -1,4 +1,4 @@
-//! AWS's limits that are known before anything is made: of tags, user data, disks, rules and names.
+//! AWS's limits that are known before anything is created: of tags, user data, disks, rules and names.
 //!
 //! They are checked for native tasks, so that they hold for tasks of every origin. Limits that an account can raise are
 //! not checked: only AWS knows them.
@@ -38,7 +38,7 @@ const LONGEST_NAMES: &[(&str, usize)] = &[
     (<SecurityGroup>::KIND, 255),
 ];
 
-/// Rejects what AWS would reject once other objects have been made.
+/// Rejects what AWS would reject once other objects have been created.
 ///
 /// # Errors
 /// Everything at once, each with its task.

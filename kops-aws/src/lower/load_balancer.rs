@@ -1,14 +1,16 @@
 //! Lowers a load balancer to a network load balancer, with a listener and a target group for each port.
 
-use kops_core::graph::{Handle, Id, Input, Setting};
+use kops_core::graph::{Expectation, Handle, Id, Input, Setting};
 use kops_core::lower::Lowered;
 use kops_core::resource::{HealthCheck, Listener, LoadBalancer, Protocol, Subnet};
 use kops_core::{Error, ErrorKind, Result};
 
 use super::{Lowering, Site, limits, native, tags_with};
-use crate::extensions::AwsLoadBalancer;
+use crate::extensions::{AwsLoadBalancer, PinnedAddress};
+use crate::kinds::certificate::ISSUED;
 use crate::kinds::{
-    Bucket, Certificate, Leg, NetworkLoadBalancer, NetworkLoadBalancerListener, TargetGroup, target_group,
+    Bucket, Certificate, Leg, NetworkLoadBalancer, NetworkLoadBalancerListener, SslPolicy, TargetGroup,
+    target_group,
 };
 
 /// How many seconds a deregistered machine keeps its connections; kOps' value, because clients of an API
@@ -25,17 +27,30 @@ impl Lowered<Site> for LoadBalancer {
         let extension = spec.extensions.get::<AwsLoadBalancer>()?.unwrap_or_default();
         let zones = zones_of(&spec, cx)?;
         limits::one_in_each_zone(zones.iter().map(String::as_str))?;
-        super::require_in_zones_of(cx, &spec.subnets, "a network load balancer")?;
+        super::require_in_zones_of(cx, &spec.subnets, super::BALANCER)?;
         if let Some(log) = &extension.access_log {
             cx.looked_up_for::<Bucket>(&log.bucket, &format!("the log of {name} (accessLog.bucket)"));
         }
         for certificate in spec.listeners.iter().filter_map(|listener| listener.certificate.as_ref()) {
             let what = format!("a listener of {name} (sslCertificate)");
-            cx.looked_up_for::<Certificate>(certificate, &what);
+            let found = cx.looked_up_for::<Certificate>(certificate, &what);
+            let issued = Expectation::is("status", &ISSUED, "what a listener needs")?;
+            cx.expect(&found, issued.hint("validate or renew the certificate, or use another one"));
         }
+        if let Some(policy) = &extension.ssl_policy {
+            cx.looked_up_for::<SslPolicy>(policy, &format!("a listener of {name} (sslPolicy)"));
+        }
+        let leg = |subnet: Input<Id<Subnet>>| {
+            let pinned = match &subnet {
+                Input::Output(output) => extension.addresses.get(output.task.name()).cloned(),
+                _ => None,
+            };
+            let PinnedAddress { private_ip, allocation } = pinned.unwrap_or_default();
+            Leg { private_ip, allocation, ..Leg::in_subnet(native(subnet)) }
+        };
         let balancer = NetworkLoadBalancer {
             scheme: spec.scheme,
-            subnets: spec.subnets.into_iter().map(|subnet| Leg::in_subnet(native(subnet))).collect(),
+            subnets: spec.subnets.into_iter().map(leg).collect(),
             security_groups: spec.firewalls.into_iter().map(native).collect(),
             cross_zone: spec.cross_zone,
             access_log: extension.access_log.clone(),

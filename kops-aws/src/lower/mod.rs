@@ -27,11 +27,13 @@ use kops_core::lower::{Lowered, Lowerings, Native, every};
 
 #[cfg(feature = "cluster")]
 pub(crate) use identity::slot;
+#[cfg(feature = "cluster")]
+pub(crate) use instance_group::LIFETIMES;
 
 use kops_core::resource::Subnet;
 
 use crate::kinds::availability_zone;
-use crate::kinds::{AvailabilityZone, Image, InstanceType, PARTS};
+use crate::kinds::{AvailabilityZone, Image, InstanceType, KmsKey, PARTS, kms_key};
 use crate::tags::Tags;
 
 const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "AWS", kinds: every::<Site>(), parts: PARTS };
@@ -64,29 +66,60 @@ fn zone(cx: &mut Lowering<'_>, name: &str) -> Input<Id<AvailabilityZone>> {
     cx.looked_up::<AvailabilityZone>(name).id()
 }
 
-/// Requires of the zones of subnets what not all types of zones have; those of shared subnets are not known here.
+/// What not all types of zones have.
+#[derive(Clone, Copy)]
+struct OfZones {
+    what: &'static str,
+    /// The types of the zones that have it.
+    types: &'static [&'static str],
+    hint: &'static str,
+}
+
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/network/availability-zones.html>: "You can't specify a subnet
+/// in a Local Zone"; nor are there any in wavelength zones.
+const BALANCER: OfZones = OfZones {
+    what: "a network load balancer",
+    types: &[availability_zone::REGULAR],
+    hint: "use subnets in other zones for it",
+};
+
+/// Some local zones have NAT gateways, wavelength zones none.
+const NAT: OfZones = OfZones {
+    what: "a NAT gateway",
+    types: &[availability_zone::REGULAR, availability_zone::LOCAL],
+    hint: "use another zone for a NAT gateway, or set the egress of the zone's private subnets",
+};
+
+/// <https://docs.aws.amazon.com/wavelength/latest/developerguide/how-wavelengths-work.html>
+const OPEN_SUBNET: OfZones = OfZones {
+    what: "a subnet with an internet gateway",
+    types: &[availability_zone::REGULAR, availability_zone::LOCAL],
+    hint: "use another zone for a subnet with an internet gateway",
+};
+
+/// Requires of the zones of subnets what not all types of zones have; those of shared subnets are known if the graph
+/// says in which zone they are.
 fn require_in_zones_of<'s>(
     cx: &mut Lowering<'_>,
     subnets: impl IntoIterator<Item = &'s Input<Id<Subnet>>>,
-    what: &str,
+    needed: OfZones,
 ) -> Result<()> {
     let specs = cx.specs::<Subnet>()?;
     for subnet in subnets {
         let own = specs.iter().find(|(name, _)| Lowering::is_for(subnet, name));
-        if let Some(zone) = own.and_then(|(_, spec)| spec.zone.as_ref()) {
-            zone_with(cx, zone, what)?;
+        let own = own.and_then(|(_, spec)| spec.zone.as_deref());
+        if let Some(zone) = own.or_else(|| cx.expected(subnet, "zone")) {
+            zone_with(cx, zone, needed)?;
         }
     }
     Ok(())
 }
 
 /// A zone that has what not all types of zones have.
-fn zone_with(cx: &mut Lowering<'_>, name: &str, what: &str) -> Result<Input<Id<AvailabilityZone>>> {
+fn zone_with(cx: &mut Lowering<'_>, name: &str, needed: OfZones) -> Result<Input<Id<AvailabilityZone>>> {
     let zone = cx.looked_up::<AvailabilityZone>(name);
-    let types = [availability_zone::REGULAR, availability_zone::LOCAL];
-    let source = format!("what {what} needs");
-    let expected = Expectation::is_in("zone_type", &types, source)?;
-    cx.expect(&zone, expected.hint(format!("use another zone for {what}")));
+    let expected = Expectation::is_in("zone_type", &needed.types, format!("what {} needs", needed.what))?;
+    cx.expect(&zone, expected.hint(needed.hint));
     Ok(zone.id())
 }
 
@@ -107,6 +140,15 @@ fn instance_type(
     let expected = Expectation::is_in("architecture", &architectures, source)?;
     cx.expect(image, expected.hint("use an image and machine types of the same architecture"));
     Ok(machine_type.id())
+}
+
+/// The key of a disk: it exists and encrypts. Nobody tells of machines that cannot use it, and of volumes only when it
+/// is too late.
+fn key(cx: &mut Lowering<'_>, name: &str, named_by: &str) -> Result<()> {
+    let key = cx.looked_up_for::<KmsKey>(name, named_by);
+    let expected = Expectation::is("state", &kms_key::ENABLED, "what a disk needs")?;
+    cx.expect(&key, expected.hint("enable the key, or use another one"));
+    Ok(())
 }
 
 /// Tags in addition to the ownership tags: the scope's labels and these.

@@ -20,7 +20,7 @@ use kops_core::{Error, ErrorKind, Result};
 
 use super::{Lowering, native, tags_with};
 use crate::kinds::{
-    Ec2Subnet, EgressOnlyInternetGateway, Route, RouteTable, RouteTableAssociation, RouteTarget,
+    Ec2Instance, Ec2Subnet, EgressOnlyInternetGateway, Route, RouteTable, RouteTableAssociation, RouteTarget,
 };
 
 /// Tells kOps' tools the purpose of a table.
@@ -42,7 +42,7 @@ pub(super) fn lower(
     let tags =
         tags_with(cx, [(ROLE, role)].into_iter().chain(marks.iter().map(|mark| (mark.as_str(), "owned"))));
     let handle = cx.add_once(&table, RouteTable { vpc: native(spec.network.clone()), tags });
-    for (destination, target) in routes_of(spec, cx)? {
+    for (destination, target) in routes_of(name, spec, cx)? {
         let name = Route::name_of(&table, destination);
         cx.add_once(&name, Route { table: handle.id(), destination, target });
     }
@@ -94,10 +94,10 @@ fn agree(name: &str, table: &str, spec: &Subnet, cx: &Lowering<'_>) -> Result<()
 }
 
 /// The routes of a subnet's table.
-fn routes_of(spec: &Subnet, cx: &Lowering<'_>) -> Result<BTreeMap<IpNet, RouteTarget>> {
+fn routes_of(name: &str, spec: &Subnet, cx: &mut Lowering<'_>) -> Result<BTreeMap<IpNet, RouteTarget>> {
     let mut routes = BTreeMap::new();
     for route in &spec.routes {
-        routes.insert(route.cidr.trunc(), existing(&route.target)?);
+        routes.insert(route.cidr.trunc(), existing(&route.target, name, cx)?);
     }
     let v6 = has_ipv6(&spec.network, cx)?;
     match &spec.egress {
@@ -124,7 +124,7 @@ fn routes_of(spec: &Subnet, cx: &Lowering<'_>) -> Result<BTreeMap<IpNet, RouteTa
             }
         }
         Egress::Existing(id) => {
-            routes.insert(everywhere(), existing(id)?);
+            routes.insert(everywhere(), existing(id, name, cx)?);
         }
     }
     Ok(routes)
@@ -136,14 +136,20 @@ fn has_ipv6(network: &Input<Id<Network>>, cx: &Lowering<'_>) -> Result<bool> {
     Ok(cx.specs::<Network>()?.iter().any(|(name, it)| *name == output.task.name() && it.ipv6))
 }
 
-/// The target with an AWS identifier.
-fn existing(id: &str) -> Result<RouteTarget> {
+/// The target with an AWS identifier. It is looked up if it is of a kind of ours: AWS's answer to a route by way of one
+/// that is not there does not tell it from one that has just been created.
+fn existing(id: &str, subnet: &str, cx: &mut Lowering<'_>) -> Result<RouteTarget> {
+    let named_by = format!("a route of the subnet {subnet}");
     let (prefix, rest) = id.split_once('-').unwrap_or_default();
     match prefix {
-        "igw" => Ok(RouteTarget::InternetGateway(Id::new(id).into())),
-        "nat" => Ok(RouteTarget::NatGateway(Id::new(id).into())),
-        "eigw" => Ok(RouteTarget::EgressOnlyInternetGateway(Id::new(id).into())),
-        "tgw" | "pcx" | "i" | "eni" | "vgw" if !rest.is_empty() => Ok(RouteTarget::Existing(id.to_owned())),
+        "igw" => Ok(RouteTarget::InternetGateway(cx.looked_up_for(id, &named_by).id())),
+        "nat" => Ok(RouteTarget::NatGateway(cx.looked_up_for(id, &named_by).id())),
+        "eigw" => Ok(RouteTarget::EgressOnlyInternetGateway(cx.looked_up_for(id, &named_by).id())),
+        "i" => {
+            cx.looked_up_for::<Ec2Instance>(id, &named_by);
+            Ok(RouteTarget::Existing(id.to_owned()))
+        }
+        "tgw" | "pcx" | "eni" | "vgw" if !rest.is_empty() => Ok(RouteTarget::Existing(id.to_owned())),
         _ => Err(Error::new(ErrorKind::Unsupported, format!("`{id}` is not a valid route target")).with_hint(
             "use a transit gateway (tgw-…), a peering connection (pcx-…), a NAT gateway (nat-…), an instance (i-…), a \
              network interface (eni-…) or a virtual private gateway (vgw-…)",

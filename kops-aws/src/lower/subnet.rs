@@ -8,14 +8,6 @@ use kops_core::{Error, ErrorKind, Result};
 use super::{Lowering, Site, native, routes, tags_with};
 use crate::kinds::{Ec2Subnet, VpcCidrBlock};
 
-/// Tells kOps' tools the purpose of the subnet.
-const TYPE: &str = "SubnetType";
-/// Tells the cloud controller that public load balancers may use the subnet.
-/// <https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/deploy/subnet_discovery/>
-const PUBLIC_BALANCERS: &str = "kubernetes.io/role/elb";
-/// The same for internal load balancers.
-const INTERNAL_BALANCERS: &str = "kubernetes.io/role/internal-elb";
-
 impl Lowered<Site> for Subnet {
     type Native = Ec2Subnet;
 
@@ -26,25 +18,12 @@ impl Lowered<Site> for Subnet {
             return Err(Error::new(ErrorKind::Unsupported, "on AWS a subnet must be in one zone")
                 .with_hint("specify the zone"));
         };
-        // https://docs.aws.amazon.com/wavelength/latest/developerguide/how-wavelengths-work.html
         let zone = match spec.egress {
-            Egress::Internet(_) => super::zone_with(cx, zone, "a subnet with an internet gateway")?,
+            Egress::Internet(_) => super::zone_with(cx, zone, super::OPEN_SUBNET)?,
             _ => super::zone(cx, zone),
         };
-        let mut tags = vec![(TYPE, format!("{:?}", spec.access))];
-        if spec.access == Access::Private {
-            tags.push((INTERNAL_BALANCERS, "1".to_owned()));
-        } else {
-            tags.push((PUBLIC_BALANCERS, "1".to_owned()));
-            // Without private subnets, internal load balancers are placed in public ones.
-            let beside = cx.specs::<Subnet>()?;
-            let mut beside = beside.iter().filter(|(_, other)| other.network == spec.network);
-            if !beside.any(|(_, other)| other.access == Access::Private) {
-                tags.push((INTERNAL_BALANCERS, "1".to_owned()));
-            }
-        }
         let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        let tags = tags_with(cx, tags.iter().map(|(key, value)| (*key, value.as_str())).chain(labels));
+        let tags = tags_with(cx, labels);
         let subnet = Ec2Subnet {
             vpc: native(spec.network.clone()),
             cidr: spec.cidr.trunc(),
@@ -56,7 +35,7 @@ impl Lowered<Site> for Subnet {
             tags,
         };
         let subnet = cx.add(name, subnet);
-        // AWS refuses a subnet outside of the CIDRs that are associated with its network already.
+        // AWS rejects a subnet outside of the CIDRs that are associated with its network already.
         for block in blocks_around(&spec, cx)? {
             cx.after(&subnet, &block);
         }

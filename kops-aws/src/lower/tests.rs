@@ -2,14 +2,15 @@
 
 use kops_core::graph::{GraphBuilder, Key, Lifecycle, TaskGraph, Wait};
 use kops_core::resource::{
-    Access, Address, Egress, Firewall, FirewallRule, FirewallRules, InternetGateway, NatGateway, Network,
-    Peer, Resource, Route as Way, Subnet,
+    Access, Address, Egress, Firewall, FirewallRule, FirewallRules, InternetGateway, LoadBalancer,
+    NatGateway, Network, Peer, Resource, Route as Way, Subnet,
 };
 
 use super::*;
+use crate::extensions::{AwsLoadBalancer, PinnedAddress};
 use crate::kinds::{
-    Ec2NatGateway, Ec2Subnet, Route, RouteTable, RouteTableAssociation, RouteTarget, RulePeer,
-    SecurityGroupRules, Vpc,
+    Ec2NatGateway, Ec2Subnet, NetworkLoadBalancer, Route, RouteTable, RouteTableAssociation, RouteTarget,
+    RulePeer, SecurityGroupRules, Vpc,
 };
 
 const CLUSTER: &str = "ha.example.com";
@@ -122,27 +123,20 @@ fn a_route_waits_until_the_gateway_works_and_the_gateway_for_the_door() {
 }
 
 #[test]
-fn tags_tell_load_balancers_where_to_live() {
-    let elb = "kubernetes.io/role/elb";
-    let internal = "kubernetes.io/role/internal-elb";
+fn a_subnet_has_the_tags_of_its_labels_and_no_others() {
     let mut net = network();
-    let subnet = net.subnet(0, "a").public(net.door.id());
-    net.graph.add("open", subnet.clone());
-    let graph = lowered(net.graph).unwrap();
-    let open: Ec2Subnet = graph.spec("open").unwrap();
-    assert!(open.tags.contains_key(elb) && open.tags.contains_key(internal), "{:?}", open.tags);
-
-    let mut net = network();
-    net.graph.add("open", subnet);
     let mut subnet = net.subnet(1, "a");
-    subnet.labels.insert("x".to_owned(), "y".to_owned());
-    net.graph.add("closed", subnet);
+    subnet.labels.insert("kubernetes.io/role/internal-elb".to_owned(), "1".to_owned());
+    net.graph.add("labelled", subnet);
+    let subnet = net.subnet(0, "a").public(net.door.id());
+    net.graph.add("plain", subnet);
     let graph = lowered(net.graph).unwrap();
-    let open: Ec2Subnet = graph.spec("open").unwrap();
-    assert!(open.tags.contains_key(elb) && !open.tags.contains_key(internal), "{:?}", open.tags);
-    let closed: Ec2Subnet = graph.spec("closed").unwrap();
-    assert!(!closed.tags.contains_key(elb) && closed.tags.contains_key(internal), "{:?}", closed.tags);
-    assert_eq!(closed.tags["x"], "y");
+    let labelled: Ec2Subnet = graph.spec("labelled").unwrap();
+    let keys: Vec<_> = labelled.tags.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["kubernetes.io/role/internal-elb", "team"]);
+    // What Kubernetes' load balancers look for is the cluster's affair.
+    let plain: Ec2Subnet = graph.spec("plain").unwrap();
+    assert_eq!(plain.tags, [("team".to_owned(), "a".to_owned())].into());
 }
 
 #[test]
@@ -249,4 +243,22 @@ fn all_that_cannot_be_done_is_told_at_once() {
         !error.contains("Subnet/tgw-1:"),
         "the first of two that disagree is told by the second: {error}"
     );
+}
+
+#[test]
+fn load_balancers_are_at_the_addresses_they_are_pinned_to() {
+    let mut net = network();
+    let (first, second) =
+        (net.subnet(0, "a").public(net.door.id()), net.subnet(1, "b").public(net.door.id()));
+    let subnets = [net.graph.add("one", first).id(), net.graph.add("two", second).id()];
+    let pinned = PinnedAddress { allocation: Some("eipalloc-1".to_owned()), private_ip: None };
+    let extension =
+        AwsLoadBalancer { addresses: [("one".to_owned(), pinned)].into(), ..AwsLoadBalancer::default() };
+    let mut balancer = LoadBalancer::new(net.network.id(), subnets);
+    balancer.extensions.set(&extension).unwrap();
+    net.graph.add("api", balancer);
+    let graph = lowered(net.graph).unwrap();
+    let balancer: NetworkLoadBalancer = graph.spec("api").unwrap();
+    let allocations: Vec<_> = balancer.subnets.iter().map(|leg| leg.allocation.as_deref()).collect();
+    assert_eq!(allocations, [Some("eipalloc-1"), None]);
 }

@@ -5,7 +5,7 @@ use kops_core::graph::Setting;
 use kops_core::lower::{Lowered, setting};
 use kops_core::resource::Volume;
 
-use super::{Lowering, Site, tags_with, zone};
+use super::{Lowering, Site, key, tags_with, zone};
 use crate::kinds::EbsVolume;
 
 /// The type that suits nearly everything: cheaper and faster than its predecessor.
@@ -18,6 +18,9 @@ impl Lowered<Site> for Volume {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let labels = spec.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        if let Some(name_of_key) = &spec.kms_key {
+            key(cx, name_of_key, &format!("the volume {name} (kmsKeyId)"))?;
+        }
         let volume = EbsVolume {
             zone: spec.zone,
             size: spec.size_gib,

@@ -6,4 +6,9 @@
 mod connection;
 mod harness;
 mod permissions;
+#[path = "../../../kops-core/tests/sources/public_futures.rs"]
+mod public_futures;
 mod s3_store;
+mod send;
+#[path = "../../../kops-core/tests/sources/mod.rs"]
+mod sources;

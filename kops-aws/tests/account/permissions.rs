@@ -81,6 +81,26 @@ async fn without_the_simulator_ec2_is_asked_by_dry_runs() {
     assert_eq!(before.diff(&moto.snapshot()), Vec::<String>::new());
 }
 
+/// Marking what nobody owns takes more than managing one's own.
+#[tokio::test]
+async fn what_adopting_takes_is_asked_for_when_something_is_adopted() {
+    let moto = Moto::start();
+    let aws = connect(&moto).await;
+    let mut adopting = TaskGraph::builder();
+    let lifecycle = Lifecycle::Adopted { selector: "vpc-1".to_owned() };
+    adopting.insert(Task::new(Key::new("Vpc", "test"), Document::default(), lifecycle));
+    let adopting = adopting.build().unwrap();
+    moto.deny(&["ec2:DescribeTags"]);
+    let (scope, cx) = (Scope::new("ha.example.com"), Context::default());
+    assert_eq!(aws.missing(&graph(&["Vpc"]), &scope, &cx).await.unwrap(), []);
+    assert_eq!(aws.missing(&adopting, &scope, &cx).await.unwrap(), [lack("ec2:DescribeTags", &["Adoption"])]);
+    let more = aws.adopting(&scope).unwrap();
+    assert!(
+        more.to_string().contains("\"Null\":{\"aws:ResourceTag/KubernetesCluster\":[\"true\"]}"),
+        "{more}"
+    );
+}
+
 #[tokio::test]
 async fn the_least_policy_names_the_cluster() {
     let moto = Moto::start();

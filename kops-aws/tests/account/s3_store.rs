@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kops_aws::{Aws, S3Stores};
 use kops_cluster::registry::ClusterRegistry;
 use kops_core::clock::{Clock, SystemClock};
-use kops_core::store::conformance::bucket::{self, Fixture, Mishap, Verb};
+use kops_core::store::conformance::bucket::{self, BucketFixture, Mishap, Verb};
 use kops_core::store::{Precondition, StateStoreExt as _, StoreKey, Stores};
 use kops_moto::{Fault, Moto};
 
@@ -28,7 +28,7 @@ fn key(key: &str) -> StoreKey {
     StoreKey::new(key).unwrap()
 }
 
-impl Fixture for Buckets {
+impl BucketFixture for Buckets {
     fn stores(&self, clock: Arc<dyn Clock>, endpoint: Option<&str>) -> Stores {
         stores(endpoint.unwrap_or(&self.0.endpoint()), &self.0.access_key(), clock)
     }

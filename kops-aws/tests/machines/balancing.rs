@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kops_aws::extensions::{AccessLog, AwsLoadBalancer};
+use kops_aws::extensions::{AccessLog, AwsLoadBalancer, PinnedAddress};
 use kops_core::ErrorKind;
 use kops_core::graph::TaskGraph;
 use kops_core::resource::{HealthCheck, LoadBalancer, Protocol, Scheme};
@@ -161,17 +161,95 @@ async fn another_scheme_is_another_balancer() {
     lab.delete().await;
 }
 
+/// A balancer with an address of one's own in the first subnet, which may be its only one.
+fn pinned(scheme: Scheme, address: PinnedAddress, only: bool) -> TaskGraph {
+    graph(|balancer| {
+        balancer.scheme = scheme;
+        if only {
+            balancer.subnets.pop_last();
+        }
+        let addresses = [("us-east-1a.ha.example.com".to_owned(), address)].into();
+        balancer.extensions.set(&AwsLoadBalancer { addresses, ..AwsLoadBalancer::default() }).unwrap();
+    })
+}
+
+/// AWS does not exchange the address of a zone: the zone is left, and entered again. The only zone cannot be left.
+#[tokio::test]
+async fn another_address_of_the_only_zone_is_another_balancer() {
+    let lab = Lab::new().await;
+    let elastic = || {
+        let made = lab.moto.boto("ec2", "allocate_address", json!({ "Domain": "vpc" }));
+        PinnedAddress::default().allocation(made["AllocationId"].as_str().unwrap())
+    };
+    let private = |address: &str| PinnedAddress::default().private_ip(address);
+    let cases = [
+        (Scheme::Public, elastic(), elastic()),
+        (Scheme::Internal, private("172.20.0.10"), private("172.20.0.11")),
+    ];
+    let before = lab.moto.snapshot();
+    for (scheme, one, other) in cases {
+        for only in [true, false] {
+            lab.apply(&pinned(scheme, one.clone(), only)).await;
+            let other = pinned(scheme, other.clone(), only);
+            let change = if only { "replace" } else { "update" };
+            let expected = format!("{change} NetworkLoadBalancer/api.ha.example.com: subnets");
+            let changes = lab.changes(&other).await;
+            assert!(changes.contains(&expected), "{changes:?}");
+            lab.moto.forget_calls();
+            lab.try_apply(&other).await.unwrap();
+            let calls = lab.moto.calls().count("elasticloadbalancing:SetSubnets");
+            assert_eq!(calls, if only { 0 } else { 2 });
+            lab.assert_settled(&other).await;
+            // Without an address of one's own AWS chooses one, which is a change as well.
+            let free = graph(|balancer| {
+                balancer.scheme = scheme;
+                if only {
+                    balancer.subnets.pop_last();
+                }
+            });
+            assert!(lab.changes(&free).await.contains(&expected));
+            lab.try_apply(&TaskGraph::default()).await.unwrap();
+        }
+    }
+    assert_eq!(before.diff(&lab.moto.snapshot()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_further_zone_is_added_in_place() {
+    let lab = Lab::new().await;
+    let first = graph(|balancer| drop(balancer.subnets.pop_last()));
+    let both = graph(|_| {});
+    lab.apply(&first).await;
+    for graph in [&both, &first] {
+        let changes = lab.changes(graph).await;
+        assert_eq!(changes, ["update NetworkLoadBalancer/api.ha.example.com: subnets"]);
+        lab.apply(graph).await;
+    }
+    // It cannot move from its only zone to another one, which would leave it without any in between.
+    let second = graph(|balancer| drop(balancer.subnets.pop_first()));
+    let changes = lab.changes(&second).await;
+    let replaced = "replace NetworkLoadBalancer/api.ha.example.com: subnets".to_owned();
+    assert!(changes.contains(&replaced), "{changes:?}");
+    lab.delete().await;
+}
+
 #[tokio::test]
 async fn tls_health_checks_and_logs_are_as_specified() {
     let lab = Lab::new().await;
-    let certificate =
-        lab.moto.boto("acm", "request_certificate", json!({ "DomainName": "api.ha.example.com" }));
-    let certificate = certificate["CertificateArn"].as_str().unwrap().to_owned();
+    let certificate = |request: Value| {
+        let made = lab.moto.boto("acm", "request_certificate", request);
+        made["CertificateArn"].as_str().unwrap().to_owned()
+    };
+    let pending = certificate(json!({ "DomainName": "api.ha.example.com" }));
+    let authority = "arn:aws:acm-pca:us-east-1:111122223333:certificate-authority/a";
+    let request = json!({ "DomainName": "api.ha.example.com", "CertificateAuthorityArn": authority });
+    let certificate = certificate(request);
     let bucket = lab.moto.create_bucket("logs");
     let extension = AwsLoadBalancer {
         target_group_names: [(443, "tls".to_owned()), (8443, "tcp".to_owned())].into(),
         ssl_policy: Some("ELBSecurityPolicy-TLS13-1-2-2021-06".to_owned()),
         access_log: Some(AccessLog { bucket, prefix: "api".to_owned() }),
+        ..AwsLoadBalancer::default()
     };
     let before = lab.moto.snapshot();
     let with = |log: bool| {
@@ -183,6 +261,9 @@ async fn tls_health_checks_and_logs_are_as_specified() {
             balancer.extensions.set(&AwsLoadBalancer { access_log, ..extension.clone() }).unwrap();
         })
     };
+    let unusable = graph(|balancer| balancer.listeners[0].certificate = Some(pending.clone()));
+    let error = lab.engine.plan(&unusable).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("the status of {pending} is PENDING_VALIDATION")), "{error}");
     lab.apply(&with(true)).await;
     let account = lab.moto.snapshot();
     let group = ours(&account, "target-group", "tls-ha-example-com-");

@@ -13,6 +13,10 @@ use serde_json::json;
 use crate::lab::{CLUSTER, Lab, ZONES, connect};
 use crate::site::KEY;
 
+/// The number of calls of a plan without changes, and of one with a hundred groups, as stated in README. If it has to
+/// grow, explain the added call here.
+const CALLS: (usize, usize) = (37, 38);
+
 /// A highly available cluster: three control planes and three groups of nodes in private subnets of three
 /// zones, a bastion, a public load balancer, and names in a public zone.
 fn ha() -> ClusterFiles {
@@ -67,7 +71,7 @@ async fn a_cluster_comes_settles_and_goes() {
     assert!(calls.total() <= 250, "{} {:#?}", calls.total(), calls.by_action());
     lab.assert_settled(&graph).await;
     let calls = lab.moto.calls();
-    assert!(calls.total() <= 45, "{} {:#?}", calls.total(), calls.by_action());
+    assert!(calls.total() <= CALLS.0, "{} {:#?}", calls.total(), calls.by_action());
     lab.delete().await;
 }
 
@@ -133,7 +137,7 @@ async fn a_hundred_groups_cost_hardly_more_to_look_at_than_six() {
     lab.try_apply(&graph).await.unwrap();
     lab.assert_settled(&graph).await;
     let calls = lab.moto.calls();
-    assert!(calls.total() <= 60, "{} {:#?}", calls.total(), calls.by_action());
+    assert!(calls.total() <= CALLS.1, "{} {:#?}", calls.total(), calls.by_action());
 }
 
 #[tokio::test]

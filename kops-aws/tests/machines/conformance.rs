@@ -10,8 +10,8 @@ use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{Key, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    DnsRecord, DnsTarget, DnsZone, Instance, InstanceDisk, MachineOptions, Protocol, RecordType, SshKey,
-    Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, Instance, InstanceDisk, MachineOptions, Protocol, RecordType,
+    SshKey, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
 use kops_moto::IMAGE;
@@ -34,9 +34,12 @@ struct Wish {
     port: u16,
     ttl: u32,
     volume: bool,
+    /// Whether the single machine is behind the load balancer and has an address.
+    served: bool,
 }
 
-const PLAIN: Wish = Wish { machine_type: "m5.large", most: 2, port: 443, ttl: 60, volume: true };
+const PLAIN: Wish =
+    Wish { machine_type: "m5.large", most: 2, port: 443, ttl: 60, volume: true, served: true };
 
 fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
     let cluster = scope.name();
@@ -59,6 +62,9 @@ fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
         .user_data(user_data(SECRET))
         .root_disk(InstanceDisk::new(32).disk_type("gp3"))
         .options(MachineOptions::new().metadata_tokens_required(true));
+    let address = site.graph.add(&format!("tool.{cluster}"), Address::new());
+    let tool =
+        tool.address(wish.served.then(|| address.id())).load_balancers(wish.served.then(|| balancer.id()));
     site.graph.add(&format!("tool.{cluster}"), tool);
     if wish.volume {
         let volume = Volume::new(ZONES[0], 20);
@@ -103,6 +109,11 @@ impl Fixture for Machines {
                 &of("RecordSet", "api"),
                 Action::Update,
                 &["target.Values.ttl"],
+            ),
+            edit("a machine without address and load balancer", Wish { served: false, ..PLAIN }).expect(
+                &of("Ec2Instance", "tool"),
+                Action::Update,
+                &["address", "target_groups"],
             ),
             edit("one less", Wish { volume: false, ..PLAIN }).expect(
                 &of("EbsVolume", "a.etcd-main"),
@@ -194,7 +205,7 @@ impl Fixture for Machines {
             let group = site.bare_group().min(0);
             site.graph.add(&format!("nodes-{number}.{}", scope.name()), group);
         }
-        Ok(Some(Many { graph: site.build(), further_requests: 1 }))
+        Ok(Some(Many::new(site.build(), 1)))
     }
 
     fn can_share(&self, kind: &str) -> bool {

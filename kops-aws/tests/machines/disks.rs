@@ -109,7 +109,7 @@ async fn a_key_comes_and_another_is_another_pair() {
     };
     let name = format!("kubernetes.{CLUSTER}-1f");
     lab.apply(&key(&name, KEY)).await;
-    // The comment is nobody's business.
+    // The comment is ignored.
     lab.assert_settled(&key(&name, &KEY.replace("ann@desk", "bob@home"))).await;
     let other = KEY.replace("AAAAIAAB", "AAAAIBBB");
     assert_eq!(lab.changes(&key(&name, &other)).await, [format!("replace KeyPair/{name}: public_key")]);

@@ -51,6 +51,13 @@ async fn a_group_is_made_as_specified() {
     assert_eq!(data["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"], 128);
     assert_eq!(data["NetworkInterfaces"][0]["AssociatePublicIpAddress"], true);
     assert_eq!(data["IamInstanceProfile"]["Name"], GROUP);
+    // Interfaces, too: whoever may change those of the cluster's machines may do so by this tag.
+    for kind in ["instance", "volume", "network-interface"] {
+        let specifications = data["TagSpecifications"].as_array().unwrap();
+        let of_kind = specifications.iter().find(|it| it["ResourceType"] == kind);
+        let cluster = of_kind.and_then(|it| crate::site::tag(it, "KubernetesCluster"));
+        assert_eq!(cluster.as_deref(), Some(CLUSTER), "{kind}");
+    }
     lab.delete().await;
 }
 
@@ -303,6 +310,10 @@ async fn what_cannot_be_is_refused_before_anything_is_made() {
         (
             AwsInstanceGroup { max_instance_lifetime: Some(60), ..AwsInstanceGroup::default() },
             "at least a day",
+        ),
+        (
+            AwsInstanceGroup { max_instance_lifetime: Some(31_536_001), ..AwsInstanceGroup::default() },
+            "at most a year",
         ),
         (
             AwsInstanceGroup {

@@ -1,12 +1,12 @@
 //! Single machines.
 
-use kops_core::graph::TaskGraph;
-use kops_core::resource::{Instance, InstanceDisk, MachineOptions, SshKey};
+use kops_core::graph::{Handle, TaskGraph};
+use kops_core::resource::{Address, Instance, InstanceDisk, MachineOptions, SshKey};
 use kops_moto::IMAGE;
 use serde_json::{Value, json};
 
 use crate::lab::{CLUSTER, Lab};
-use crate::site::{KEY, Site, user_data};
+use crate::site::{KEY, Site, listener, user_data};
 
 const NAME: &str = "tool.ha.example.com";
 
@@ -94,5 +94,76 @@ async fn a_machine_ended_by_hand_is_made_again() {
     assert_eq!(lab.changes(&graph).await, [format!("create Ec2Instance/{NAME}")]);
     lab.apply(&graph).await;
     assert_ne!(made(&lab)["InstanceId"], id);
+    lab.delete().await;
+}
+
+/// A machine behind a load balancer with two ports, with an address of its own; both, or neither.
+fn served(is: bool) -> TaskGraph {
+    let mut site = Site::new();
+    let balancer = site.balancer(|balancer| balancer.listeners = vec![listener(443), listener(8443)]);
+    site.group(|group| group.load_balancers = [balancer.id()].into());
+    let address = site.graph.add(NAME, Address::new());
+    let tool = Instance::new(site.subnets[0].id(), IMAGE, "t3.medium")
+        .firewalls([site.firewall.id()])
+        .root_disk(InstanceDisk::new(32).disk_type("gp3"))
+        .load_balancers(is.then(|| balancer.id()))
+        .address(is.then(|| address.id()));
+    site.graph.add(NAME, tool);
+    site.build()
+}
+
+/// The machines of each target group.
+fn targets(lab: &Lab) -> Vec<Vec<String>> {
+    let groups = lab.moto.boto("elbv2", "describe_target_groups", json!({}));
+    let groups = groups["TargetGroups"].as_array().unwrap().clone();
+    let network = made(lab)["VpcId"].clone();
+    let ours = groups.into_iter().filter(|it| it["VpcId"] == network);
+    ours.map(|group| {
+        let arn = json!({ "TargetGroupArn": group["TargetGroupArn"] });
+        let health = lab.moto.boto("elbv2", "describe_target_health", arn);
+        let all = health["TargetHealthDescriptions"].as_array().unwrap();
+        all.iter().map(|it| it["Target"]["Id"].as_str().unwrap().to_owned()).collect()
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn a_machine_is_behind_a_load_balancer_and_has_an_address() {
+    let lab = Lab::new().await;
+    lab.apply(&served(true)).await;
+    let machine = made(&lab)["InstanceId"].as_str().unwrap().to_owned();
+    let members = targets(&lab);
+    assert_eq!(members.len(), 2, "{members:?}");
+    assert!(members.iter().all(|group| group.contains(&machine) && group.len() > 1), "{members:?}");
+
+    // Its public address is known by its agnostic name, and is the address's own.
+    let outputs = lab.engine.outputs(&served(true)).await.unwrap();
+    let ip = outputs.get(&Handle::<Instance>::named(NAME), Instance::PUBLIC_IP).unwrap();
+    let fixed = outputs.get(&Handle::<Address>::named(NAME), Address::IP).unwrap();
+    assert!(ip.is_some() && ip == fixed, "{ip:?} {fixed:?}");
+    assert_eq!(made(&lab)["PublicIpAddress"].as_str(), ip.as_deref());
+
+    // Somebody takes both away.
+    let addresses = lab.moto.boto("ec2", "describe_addresses", json!({}));
+    let address = addresses["Addresses"].as_array().unwrap().iter().find(|it| it["InstanceId"] == *machine);
+    let association = address.unwrap()["AssociationId"].clone();
+    lab.moto.boto("ec2", "disassociate_address", json!({ "AssociationId": association }));
+    let groups = lab.moto.boto("elbv2", "describe_target_groups", json!({}));
+    let mut groups = groups["TargetGroups"].as_array().unwrap().iter();
+    let group = groups.find(|it| it["Port"] == 8443 && it["VpcId"] == made(&lab)["VpcId"]).unwrap();
+    let target = json!({ "TargetGroupArn": group["TargetGroupArn"], "Targets": [{ "Id": machine }] });
+    lab.moto.boto("elbv2", "deregister_targets", target);
+    assert_eq!(
+        lab.changes(&served(true)).await,
+        [format!("update Ec2Instance/{NAME}: address, target_groups")]
+    );
+    lab.apply(&served(true)).await;
+    assert_eq!(targets(&lab), members);
+
+    // The machines of groups stay where they are.
+    lab.apply(&served(false)).await;
+    let left = targets(&lab);
+    assert!(left.iter().all(|group| !group.contains(&machine) && !group.is_empty()), "{left:?}");
+    assert_eq!(made(&lab)["InstanceId"], *machine);
     lab.delete().await;
 }

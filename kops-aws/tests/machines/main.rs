@@ -8,14 +8,18 @@ mod cluster;
 mod conformance;
 mod crash;
 mod disks;
+mod field;
 mod groups;
 mod identities;
 mod instances;
 #[path = "../network/lab.rs"]
 #[allow(dead_code, reason = "the network's own tests use the rest")]
 mod lab;
+mod leftovers;
 mod members;
 mod names;
 #[path = "../network/on_moto.rs"]
 mod on_moto;
+mod rights;
 mod site;
+mod strict;

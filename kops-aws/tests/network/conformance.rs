@@ -95,7 +95,7 @@ impl Fixture for Networks {
             edit("open to machines", Wish { public: true, ..PLAIN })?.expect(
                 "Ec2Subnet/utility",
                 Action::Update,
-                &["map_public_ip", "tags.SubnetType"],
+                &["map_public_ip"],
             ),
             edit("one less", Wish { second: false, ..PLAIN })?
                 .expect("Ec2Subnet/two", Action::Delete, &[])

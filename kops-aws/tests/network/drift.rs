@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::{CLUSTER, Lab, ZONES, ha};
+use crate::lab::{CLUSTER, INTERNAL, Lab, ZONES, ha};
 
 /// A change by hand: the call with its arguments, and what the next plan has to say.
 struct Change {
@@ -54,8 +54,8 @@ async fn changes_by_hand_are_found_and_mended() {
         ),
         change(
             "create_tags",
-            json!({ "Resources": [subnet], "Tags": [{ "Key": "SubnetType", "Value": "Odd" }] }),
-            &["update Ec2Subnet/us-east-1a.ha.example.com: tags.SubnetType"],
+            json!({ "Resources": [subnet], "Tags": [{ "Key": INTERNAL, "Value": "0" }] }),
+            &["update Ec2Subnet/us-east-1a.ha.example.com: tags.kubernetes.io/role/internal-elb"],
         ),
         change(
             "delete_tags",

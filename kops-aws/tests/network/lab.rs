@@ -17,6 +17,10 @@ use kops_moto::{Moto, Snapshot};
 pub(crate) const CLUSTER: &str = "ha.example.com";
 pub(crate) const ZONES: [&str; 3] = ["us-east-1a", "us-east-1b", "us-east-1c"];
 
+/// The labels of subnets for Kubernetes' load balancers, which a cluster's model sets.
+pub(crate) const PUBLIC: &str = "kubernetes.io/role/elb";
+pub(crate) const INTERNAL: &str = "kubernetes.io/role/internal-elb";
+
 pub(crate) struct Lab {
     pub(crate) moto: Moto,
     pub(crate) engine: Engine,
@@ -115,7 +119,7 @@ pub(crate) fn cluster(zones: &[&str]) -> GraphBuilder {
     let door = graph.add(CLUSTER, InternetGateway::new(network.id()));
     for (&zone, number) in zones.iter().zip(0..) {
         let cidr = format!("172.20.{number}.0/24").parse().unwrap();
-        let mut utility = Subnet::new(network.id(), cidr).zone(zone).public(door.id());
+        let mut utility = Subnet::new(network.id(), cidr).zone(zone).public(door.id()).label(PUBLIC, "1");
         utility.access = Access::Utility;
         let utility = graph.add(&format!("utility-{zone}.{CLUSTER}"), utility);
         let name = format!("{zone}.{CLUSTER}");
@@ -123,7 +127,8 @@ pub(crate) fn cluster(zones: &[&str]) -> GraphBuilder {
         let gateway = NatGateway::new(network.id(), address.id()).subnet(utility.id());
         let gateway = graph.add(&name, gateway);
         let cidr = format!("172.20.{}.0/19", 32 * (number + 1)).parse().unwrap();
-        graph.add(&name, Subnet::new(network.id(), cidr).zone(zone).behind(gateway.id()));
+        let private = Subnet::new(network.id(), cidr).zone(zone).behind(gateway.id()).label(INTERNAL, "1");
+        graph.add(&name, private);
     }
     let group = |graph: &mut GraphBuilder, role: &str| {
         let firewall = Firewall::new(network.id(), format!("Security group for {role}"));

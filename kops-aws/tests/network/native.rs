@@ -196,3 +196,34 @@ async fn settings_that_are_not_managed_are_left_alone() {
     assert_eq!(lab.changes(&graph.build().unwrap()).await, ["update Vpc/one: dns_support"]);
     lab.delete().await;
 }
+
+/// A VPC that somebody made is adopted with its tags; one of another cluster is not.
+#[tokio::test]
+async fn what_nobody_owns_is_adopted() {
+    let lab = Lab::new().await;
+    let make = |tags: serde_json::Value| {
+        let tags = json!([{ "ResourceType": "vpc", "Tags": tags }]);
+        let arguments = json!({ "CidrBlock": "10.9.0.0/16", "TagSpecifications": tags });
+        boto_id(&lab.moto, "create_vpc", arguments, "Vpc")
+    };
+    let (free, theirs) = (
+        make(json!([{ "Key": "team", "Value": "a" }])),
+        make(json!([{ "Key": "KubernetesCluster", "Value": "theirs.example.com" }])),
+    );
+    let adopting = |id: &str| {
+        let mut graph = TaskGraph::builder();
+        graph.adopt(CLUSTER, Network::new(["10.9.0.0/16".parse().unwrap()]), id);
+        graph.build().unwrap()
+    };
+    let error = lab.engine.plan(&adopting(&theirs)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert!(error.to_string().contains("it belongs to scope theirs.example.com"), "{error}");
+    lab.try_apply(&adopting(&free)).await.unwrap();
+    assert_eq!(lab.changes(&adopting(&free)).await, Vec::<String>::new());
+    let vpcs = lab.moto.boto("ec2", "describe_vpcs", json!({ "VpcIds": [free] }));
+    assert!(vpcs.to_string().contains("\"team\""), "{vpcs}");
+    lab.try_apply(&TaskGraph::default()).await.unwrap();
+    let account = lab.moto.snapshot();
+    let left: Vec<_> = account.objects("vpc").filter(|(_, it)| it["CidrBlock"] == "10.9.0.0/16").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}

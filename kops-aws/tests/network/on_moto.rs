@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 
 use kops_core::cloud::Cloud;
-use kops_core::graph::Document;
 use kops_core::testing::conformance::{Item, Requests};
 use kops_moto::Moto;
 use serde_json::Value;
@@ -29,17 +28,13 @@ impl OnMoto {
     pub(crate) fn requests(&self) -> Requests {
         let calls = self.moto.calls();
         let count = |calls: usize| u64::try_from(calls).unwrap();
-        Requests { total: count(calls.total()), mutating: count(calls.mutations(&[]).len()) }
+        Requests::new(count(calls.total()), count(calls.mutations(&[]).len()))
     }
 
     pub(crate) fn inventory(&self) -> Vec<Item> {
         let account = self.moto.snapshot();
         let items = account.counts().into_keys().flat_map(|kind| {
-            account.objects(kind).map(|(id, content)| Item {
-                kind: kind.to_owned(),
-                id: id.to_owned(),
-                content: Document::from(content.clone()),
-            })
+            account.objects(kind).map(move |(id, content)| Item::new(kind, id, content.clone()))
         });
         items.collect()
     }

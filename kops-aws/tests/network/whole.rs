@@ -5,7 +5,7 @@ use kops_core::resource::{Address, FirewallRules, InternetGateway, NatGateway, N
 use kops_moto::Moto;
 use serde_json::json;
 
-use crate::lab::{CLUSTER, Lab, ZONES, ha, small};
+use crate::lab::{CLUSTER, INTERNAL, Lab, PUBLIC, ZONES, ha, small};
 
 #[tokio::test]
 async fn a_network_comes_settles_and_goes() {
@@ -61,17 +61,15 @@ async fn names_tags_and_attributes_are_those_of_kops() {
         ours("address", &format!("{zone}.{CLUSTER}"));
         ours("nat-gateway", &format!("{zone}.{CLUSTER}"));
         let private = ours("subnet", &format!("{zone}.{CLUSTER}"));
-        assert_eq!(tag(&private, "SubnetType").as_deref(), Some("Private"));
-        assert_eq!(tag(&private, "kubernetes.io/role/internal-elb").as_deref(), Some("1"));
-        assert_eq!(tag(&private, "kubernetes.io/role/elb"), None);
+        assert_eq!(tag(&private, INTERNAL).as_deref(), Some("1"));
+        assert_eq!(tag(&private, PUBLIC), None);
         assert_eq!(private["AvailabilityZone"], zone);
         let names = &private["PrivateDnsNameOptionsOnLaunch"];
         assert_eq!(names["HostnameType"], "resource-name");
         assert_eq!(names["EnableResourceNameDnsARecord"], true);
         let utility = ours("subnet", &format!("utility-{zone}.{CLUSTER}"));
-        assert_eq!(tag(&utility, "SubnetType").as_deref(), Some("Utility"));
-        assert_eq!(tag(&utility, "kubernetes.io/role/elb").as_deref(), Some("1"));
-        assert_eq!(tag(&utility, "kubernetes.io/role/internal-elb"), None);
+        assert_eq!(tag(&utility, PUBLIC).as_deref(), Some("1"));
+        assert_eq!(tag(&utility, INTERNAL), None);
     }
     for role in ["masters", "nodes", "bastion"] {
         assert_eq!(

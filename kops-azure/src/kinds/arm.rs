@@ -27,10 +27,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use azure_core::{Method, Response};
+use azure_mgmt_resources::models::tags_patch_resource::Operation;
+use azure_mgmt_resources::models::{Tags as TagsOfResource, TagsPatchResource, TagsResource};
 use futures_util::future::try_join_all;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Memo, Mutability, Object, Owner,
-    Query, Replacement, Resolved, Scope, State, Timing, Update,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Memo, Mutability, Object,
+    Owner, Query, Replacement, Resolved, Scope, State, Timing, Update,
 };
 use kops_core::resource::Resource;
 use kops_core::{Error, ErrorKind, Result};
@@ -41,6 +43,9 @@ use serde_json::Value;
 use crate::clients::{Clients, Pages, Sent};
 use crate::ids;
 use crate::tags::{self, Tags};
+
+const TAGS_READ: &str = "Microsoft.Resources/tags/read";
+const TAGS_WRITE: &str = "Microsoft.Resources/tags/write";
 
 /// The names of a kind's calls: their permissions.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +104,19 @@ pub(crate) trait ArmKind: Send + Sync + 'static {
     /// The name of a task's resource.
     fn name(task: &str) -> String {
         crate::names::plain(task, 80)
+    }
+    /// Whether a resource called `called` can be a task's.
+    fn is_named_after(task: &str, called: &str) -> bool {
+        Self::name(task).eq_ignore_ascii_case(called)
+    }
+    /// The name of a resource that is about to be created.
+    async fn free_name(
+        _clients: &Clients,
+        _cx: &Context,
+        _group: &str,
+        request: &Create<'_, <Self::Kind as Resource>::Resolved>,
+    ) -> Result<String> {
+        Ok(Self::name(request.name))
     }
     fn mutability(field: &str) -> Mutability;
     fn replacement() -> Replacement {
@@ -165,7 +183,14 @@ impl Site<'_> {
     /// The object of a head.
     pub(crate) fn object<S>(&self, head: &Head, spec: S) -> Object<S> {
         let id = self.id(Some(&head.id));
-        tags::object(self.scope, &id, &head.name, &head.tags, spec).alias(head.name.clone())
+        let object = tags::object(self.scope, &id, &head.name, &head.tags, spec).alias(head.name.clone());
+        match ids::group(&id) {
+            Some(group) if !ids::same(group, self.group) => object.unadoptable(format!(
+                "it is in the resource group {group}, but the scope's objects are looked for in {}",
+                self.group
+            )),
+            _ => object,
+        }
     }
 }
 
@@ -272,8 +297,10 @@ impl<K: ArmKind> Arm<K> {
         let head = model.head();
         let mut object = K::observe(site, &head, model, around)?;
         // Machines of a scale set and their disks inherit its tags, including the task's. An object that was
-        // created for a task is named after it.
-        if object.name.as_deref().is_some_and(|task| !K::name(task).eq_ignore_ascii_case(&head.name)) {
+        // created for a task is named after it, unless it was adopted.
+        if object.name.as_deref().is_some_and(|task| !K::is_named_after(task, &head.name))
+            && !tags::is_adopted(&head.tags, &head.name)
+        {
             object = object.name(None).owner(Owner::Other);
         }
         Ok(match state(head.state.as_deref()) {
@@ -364,7 +391,7 @@ impl<K: ArmKind> Handler for Arm<K> {
 
     async fn create(&self, request: Create<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
         let group = self.0.group(request.scope);
-        let name = K::name(request.name);
+        let name = K::free_name(&self.0, request.cx, &group, &request).await?;
         let site = Site { clients: &self.0, scope: request.scope, group: &group, name: &name };
         if !K::CONDITIONAL {
             match self.0.call(request.cx, K::CALLS.read, K::get(&self.0, &group, &name)).await {
@@ -408,6 +435,14 @@ impl<K: ArmKind> Handler for Arm<K> {
         })
     }
 
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
+        adopt(&self.0, &request).await
+    }
+
     async fn delete(&self, request: Delete<'_, Resolved<Self>>) -> Result<Deletion> {
         let id = &request.object.id;
         let call = K::delete(&self.0, ids::group(id).unwrap_or_default(), ids::name(id));
@@ -434,6 +469,22 @@ pub(crate) fn put_over(
     let etag = document.as_object_mut().and_then(|members| members.remove("etag"));
     let condition = etag.as_ref().and_then(Value::as_str).map(|etag| ("if-match", etag));
     clients.raw(Method::Put, path, api_version, condition.as_slice(), Some(&document))
+}
+
+/// Marks a resource as the scope's. Its tags are merged by the service for tags, so that nothing else is written.
+pub(crate) async fn adopt<S: Clone>(clients: &Clients, request: &Adopt<'_, S>) -> Result<Object<S>> {
+    let (cx, id) = (request.cx, &request.object.id);
+    let (client, at) = (clients.resources.tags_client(), id.trim_start_matches('/'));
+    let get = client.get_at_scope(at);
+    let present: TagsResource = clients.fetch(cx, TAGS_READ, crate::clients::sent(get.send())).await?;
+    let tags = tags::of_adopted(request, ids::name(id), &tags::read(present.properties.tags.as_ref()))?;
+    let patch = TagsPatchResource {
+        operation: Some(Operation::Merge),
+        properties: Some(TagsOfResource { tags: Some(tags::write(&tags)) }),
+    };
+    let update = client.update_at_scope(at, patch);
+    clients.call(cx, TAGS_WRITE, crate::clients::sent(update.send())).await?;
+    Ok(request.adopted())
 }
 
 /// Makes a deleting call.

@@ -12,8 +12,8 @@ use azure_mgmt_privatedns::models as private;
 use futures_util::future::try_join;
 use kops_core::Result;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner, Query,
-    Scope, State, Timing, Update,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Owner,
+    Query, Scope, State, Timing, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, DnsZone, Resource};
@@ -196,6 +196,14 @@ impl Handler for Zones {
             now.map(|zone| zone.tags.clone()).ok_or_else(|| Error::not_found("the zone is gone"))?;
         tags.extend(request.spec.tags.clone());
         self.put(request.cx, request.scope, request.spec, &tags, false).await
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, AzureDnsZone<Closed>>) -> Result<Object<AzureDnsZone<Closed>>> {
+        arm::adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, AzureDnsZone<Closed>>) -> Result<Deletion> {

@@ -5,7 +5,7 @@ use azure_core::Method;
 use futures_util::future::try_join_all;
 use kops_core::Result;
 use kops_core::cloud::{Context, Lookup, Object, Query};
-use kops_core::resource::Resource;
+use kops_core::resource::{Output, Resource};
 use kops_core::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,8 +18,14 @@ use crate::ids;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Image {}
 
+impl Image {
+    /// The processor architecture, `x64` or `Arm64`; known of images of the marketplace.
+    pub const ARCHITECTURE: Output<Self, String> = Output::new("architecture");
+}
+
 impl Resource for Image {
     const KIND: &'static str = "Image";
+    const OUTPUTS: &'static [&'static str] = &[Self::ARCHITECTURE.name()];
     type Resolved = Self;
 }
 
@@ -38,27 +44,42 @@ impl Lookup for Images {
 
     /// One call for each image: the API has no listing, and groups use few images.
     async fn look_up(&self, selectors: &[&str], query: &Query<'_>) -> Result<Vec<Object<Image>>> {
-        let found = try_join_all(selectors.iter().map(|selector| self.exists(query.cx, selector))).await?;
-        let there = selectors.iter().zip(found).filter(|(_, exists)| *exists);
-        Ok(there.map(|(selector, _)| Object::foreign(*selector, Image {})).collect())
+        let found = try_join_all(selectors.iter().map(|selector| self.find(query.cx, selector))).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 }
 
 impl Images {
-    async fn exists(&self, cx: &Context, selector: &str) -> Result<bool> {
+    async fn find(&self, cx: &Context, selector: &str) -> Result<Option<Object<Image>>> {
+        let object = Object::foreign(selector, Image {});
+        Ok(match self.read(cx, selector).await {
+            Ok(Some(image)) => {
+                Some(match image.pointer("/properties/architecture").and_then(Value::as_str) {
+                    Some(architecture) => object.output(Image::ARCHITECTURE, architecture.to_owned()),
+                    None => object,
+                })
+            }
+            Ok(None) => None,
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        })
+    }
+
+    async fn read(&self, cx: &Context, selector: &str) -> Result<Option<Value>> {
         let location = &self.0.location;
         let subscription = &self.0.subscription;
         let client = self.0.compute.virtual_machine_images_client();
         let parts: Vec<_> = selector.split(':').collect();
-        let answer = match parts[..] {
+        match parts[..] {
             [publisher, offer, sku, "latest"] => {
                 let list = client.list(location, publisher, offer, sku, subscription).top(1);
-                let found: Result<Value> = self.0.fetch(cx, MARKETPLACE, sent(list.send())).await;
-                found.map(|versions| versions.as_array().is_some_and(|versions| !versions.is_empty()))
+                let list = list.expand("properties").send();
+                let found: Vec<Value> = self.0.fetch(cx, MARKETPLACE, sent(list)).await?;
+                Ok(found.into_iter().next())
             }
             [publisher, offer, sku, version] => {
                 let get = client.get(location, publisher, offer, sku, version, subscription);
-                self.0.call(cx, MARKETPLACE, sent(get.send())).await.map(|_| true)
+                self.0.fetch(cx, MARKETPLACE, sent(get.send())).await.map(Some)
             }
             _ if selector.starts_with('/') => {
                 let gallery = ids::after(selector, "galleries").is_some();
@@ -67,19 +88,11 @@ impl Images {
                 } else {
                     (IMAGE, super::scale_set_document::API_VERSION)
                 };
-                self.0
-                    .call(cx, call, self.0.raw(Method::Get, selector, version, &[], None)?)
-                    .await
-                    .map(|_| true)
+                let get = self.0.raw(Method::Get, selector, version, &[], None)?;
+                self.0.fetch(cx, call, get).await.map(Some)
             }
-            _ => {
-                return Err(Error::invalid(format!("{selector:?} is not an image"))
-                    .with_hint("use publisher:offer:sku:version, or the identifier of an image"));
-            }
-        };
-        match answer {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            answer => answer,
+            _ => Err(Error::invalid(format!("{selector:?} is not an image"))
+                .with_hint("use publisher:offer:sku:version, or the identifier of an image")),
         }
     }
 }

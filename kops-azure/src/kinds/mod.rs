@@ -32,6 +32,7 @@ mod user_assigned_identity;
 // Names.
 mod dns_zone;
 mod record_set;
+mod unmanaged_object;
 mod virtual_network_link;
 
 // Looked up.
@@ -56,7 +57,7 @@ pub use image::Image;
 pub use load_balancer::{AzureLoadBalancer, BalancerProbe, BalancerRule, Frontend};
 pub use managed_disk::ManagedDisk;
 pub use nat_gateway::AzureNatGateway;
-pub use network_security_group::{NetworkSecurityGroup, SecurityPeer, SecurityRule};
+pub use network_security_group::{NetworkSecurityGroup, RuleOrder, SecurityPeer, SecurityRule};
 pub use public_ip_address::PublicIpAddress;
 pub use record_set::AzureRecordSet;
 pub use resource_group::ResourceGroup;
@@ -65,12 +66,14 @@ pub use route_table::{AzureRoute, RouteTable};
 pub use scale_set::{ScaleSetDisk, SpotTerms, VirtualMachineScaleSet};
 pub use ssh_public_key::SshPublicKey;
 pub use subnet::AzureSubnet;
+pub use unmanaged_object::UnmanagedObject;
 pub use user_assigned_identity::UserAssignedIdentity;
 pub use virtual_network::VirtualNetwork;
 pub use virtual_network_link::VirtualNetworkLink;
 pub use vm_size::{AzureZone, VmSize};
 
 pub(crate) use network_security_group::OURS;
+pub(crate) use scale_set::{MOST_CUSTOM_DATA, offer_of};
 
 /// The class of each kind.
 pub(crate) const CLASSES: &[(Class, &[&str])] = &[
@@ -87,6 +90,7 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
             <PublicIpAddress>::KIND,
             <AzureNatGateway>::KIND,
             <AzureLoadBalancer>::KIND,
+            <UnmanagedObject>::KIND,
         ],
     ),
     (Class::Identity, &[<UserAssignedIdentity>::KIND, <RoleAssignment>::KIND]),
@@ -117,6 +121,7 @@ pub(crate) fn handlers(clients: &Clients) -> Vec<Arc<dyn DynHandler>> {
         wide(clients, Arm::<ssh_public_key::SshPublicKeys>::new(clients)),
         wide(clients, Arm::<scale_set::ScaleSets>::new(clients)),
         wide(clients, Arm::<user_assigned_identity::UserAssignedIdentities>::new(clients)),
+        wide(clients, unmanaged_object::UnmanagedObjects(clients.clone())),
         wide(clients, role_assignment::RoleAssignments(clients.clone())),
         wide(clients, dns_zone::Zones(clients.clone())),
         wide(clients, virtual_network_link::VirtualNetworkLinks(clients.clone())),

@@ -227,7 +227,7 @@ impl Handler for RecordSets {
                             .known()
                             .is_none_or(|zone| ids::same(zone.as_str(), object.spec.zone.as_str()));
                         here && spec.name.eq_ignore_ascii_case(&object.spec.name)
-                            && spec.record_type == object.spec.record_type
+                            && excludes(spec.record_type, object.spec.record_type)
                     };
                     if let Some((task, _)) = wanted.iter().find(holds) {
                         object.name = Some((*task).to_owned());
@@ -276,6 +276,12 @@ impl Handler for RecordSets {
         };
         arm::deleted(&self.0, request.cx, call, id, delete).await
     }
+}
+
+/// Whether only one of two records of a name can exist: those of one type, and a CNAME and any other.
+/// <https://learn.microsoft.com/azure/dns/dns-zones-records#cname-records>
+fn excludes(one: RecordType, other: RecordType) -> bool {
+    one == other || one == RecordType::Cname || other == RecordType::Cname
 }
 
 /// Whether a name is in a domain.

@@ -17,6 +17,7 @@ use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::arm::{self, Calls, calls};
+use super::unmanaged_object::is_made;
 use crate::clients::{Clients, pages, sent};
 use crate::ids;
 use crate::tags::{self, Tags};
@@ -104,14 +105,14 @@ impl Handler for ResourceGroups {
 
     async fn delete(&self, request: Delete<'_, ResourceGroup>) -> Result<Deletion> {
         let name = ids::name(&request.object.id);
-        let resources = self.0.resources.resources_client();
-        let list = resources.list_by_resource_group(name, &self.0.subscription);
-        let left = self.0.list(request.cx, CONTENT, pages(list.into_stream(), |page| page.value)).await?;
+        let left = content(&self.0, request.cx, name).await?;
         if !left.is_empty() {
-            let ids = left.iter().filter_map(|it| it.generic_resource.resource.id.as_deref().map(ids::name));
-            let shown: Vec<_> = ids.take(5).collect();
+            // Listings of a group are late: what is gone may still be in it. What is somebody else's stays.
+            let stays = left.iter().any(|it| !it.is_going(request.scope));
+            let kind = if stays { ErrorKind::Conflict } else { ErrorKind::DependencyViolation };
+            let shown: Vec<_> = left.iter().take(5).map(|it| ids::name(&it.id)).collect();
             return Err(Error::new(
-                ErrorKind::DependencyViolation,
+                kind,
                 format!("the group {name} still contains {} resources: {}", left.len(), shown.join(", ")),
             )
             .with_call(CALLS.delete)
@@ -120,6 +121,33 @@ impl Handler for ResourceGroups {
         let delete = self.0.resources.resource_groups_client().delete(name, &self.0.subscription);
         arm::deleted(&self.0, request.cx, CALLS.delete, &request.object.id, sent(delete.send())).await
     }
+}
+
+/// A resource in a group, of any type.
+pub(crate) struct Contained {
+    pub(crate) id: String,
+    tags: Tags,
+}
+
+impl Contained {
+    /// Whether it is deleted with the scope: it belongs to a task, or controllers in the cluster have created
+    /// it.
+    pub(crate) fn is_going(&self, scope: &Scope) -> bool {
+        let name = ids::name(&self.id);
+        tags::task(scope, name, &self.tags).is_some() || is_made(name, &self.tags, scope)
+    }
+}
+
+/// What a group contains.
+pub(crate) async fn content(clients: &Clients, cx: &Context, group: &str) -> Result<Vec<Contained>> {
+    let resources = clients.resources.resources_client();
+    let list = resources.list_by_resource_group(group, &clients.subscription);
+    let found = clients.list(cx, CONTENT, pages(list.into_stream(), |page| page.value)).await?;
+    let contained = found.into_iter().map(|it: models::GenericResourceExpanded| {
+        let resource = it.generic_resource.resource;
+        Contained { tags: tags::read(resource.tags.as_ref()), id: resource.id.unwrap_or_default() }
+    });
+    Ok(contained.collect())
 }
 
 impl ResourceGroups {

@@ -6,13 +6,13 @@
 
 use async_trait::async_trait;
 use azure_mgmt_authorization::models;
-use kops_core::Result;
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query,
     Scope, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
+use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::UserAssignedIdentity;
@@ -50,6 +50,9 @@ pub(crate) struct RoleAssignments(pub(crate) Clients);
 fn guid(scope: &Scope, task: &str) -> String {
     names::guid(&format!("{}\n{task}", scope.name()))
 }
+
+/// The code of a principal that is not known yet.
+const PRINCIPAL: &str = "PrincipalNotFound";
 
 #[async_trait]
 impl Handler for RoleAssignments {
@@ -108,7 +111,20 @@ impl Handler for RoleAssignments {
         let name = guid(request.scope, request.name);
         let client = self.0.authorization.role_assignments_client();
         let create = client.create(spec.scope.trim_start_matches('/'), name, parameters);
-        let made: models::RoleAssignment = self.0.fetch(request.cx, CALLS.write, sent(create.send())).await?;
+        let made = self.0.fetch(request.cx, CALLS.write, sent(create.send())).await;
+        let made: models::RoleAssignment = made.map_err(|error| {
+            let own = ids::group(&spec.scope).is_some_and(|it| ids::same(it, &self.0.group(request.scope)));
+            // Only the identity, which is ours, can be too young to be known.
+            let is_missing =
+                error.kind() == ErrorKind::NotYetVisible && !error.message().starts_with(PRINCIPAL);
+            if own || !is_missing {
+                return error;
+            }
+            Error::not_found(format!("{}, on which the role would be, does not exist", spec.scope))
+                .with_call(CALLS.write)
+                .with_hint("check cloudProvider.azure.storageAccountID")
+                .with_source(error)
+        })?;
         let object = self.observed(request.scope, &made, &[]);
         Ok(object.map(|seen| RoleAssignment { identity: spec.identity.clone(), ..seen }))
     }

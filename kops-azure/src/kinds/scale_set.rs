@@ -7,6 +7,11 @@
 //! only if it is outside of the range; so changes by an autoscaler within the range are kept.
 //!
 //! Azure never returns custom data. A digest of it is stored in a tag and compared.
+//!
+//! Some properties can only be set when a scale set is created:
+//! <https://learn.microsoft.com/azure/virtual-machine-scale-sets/virtual-machine-scale-sets-upgrade-scale-set#create-time-properties>.
+//! A change of one of them means another scale set, which is created before the old one is deleted, under the task's
+//! name followed by a digest of these properties.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,19 +19,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kops_core::cloud::{Context, Mutability, Object, Timing};
+use kops_core::cloud::{Context, Create, Mutability, Object, Replacement, Timing};
 use kops_core::graph::{Closed, Id, Open, Secret, Setting, Stage};
 use kops_core::resource::{At, Resource};
-use kops_core::{Error, Result};
+use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::arm::{ArmKind, Calls, Head, Site, calls};
+use super::arm::{ArmKind, Calls, Head, Model as _, Site, calls};
 use super::image::Image;
 use super::load_balancer::pool;
 use super::scale_set_document::{self as document, ScaleSetDocument};
 use super::vm_size::VmSize;
-use super::{ApplicationSecurityGroup, AzureLoadBalancer, AzureSubnet, ResourceGroup, UserAssignedIdentity};
+use super::{
+    ApplicationSecurityGroup, AzureLoadBalancer, AzureSubnet, NetworkSecurityGroup, ResourceGroup,
+    UserAssignedIdentity,
+};
 use crate::clients::{Clients, Pages, Sent};
 use crate::tags::{self, OWN, Tags};
 use crate::{ids, names};
@@ -47,8 +55,13 @@ pub struct VirtualMachineScaleSet<S: Stage = Open> {
     pub zones: BTreeSet<String>,
     /// The image.
     pub image: At<S, Id<Image>>,
-    /// The machines' OS disks.
-    pub os_disk: ScaleSetDisk,
+    /// The publisher and offer of a marketplace image, `Canonical:ubuntu-24_04-lts`; empty for other images. Only SKU and
+    /// version of an image can be changed.
+    pub image_offer: String,
+    /// The size of the machines' OS disks in GiB.
+    pub os_disk_size: u32,
+    /// The SKU of the machines' OS disks, such as `StandardSSD_LRS`.
+    pub os_disk_sku: String,
     /// Data disks, by LUN.
     #[serde(default)]
     pub data_disks: BTreeMap<u8, ScaleSetDisk>,
@@ -56,6 +69,10 @@ pub struct VirtualMachineScaleSet<S: Stage = Open> {
     pub subnet: At<S, Id<AzureSubnet>>,
     /// The application security groups of the machines.
     pub security_groups: BTreeSet<At<S, Id<ApplicationSecurityGroup>>>,
+    /// The security group of the machines' interfaces, whose rules hold in whatever subnet they are; that of the subnet
+    /// applies as well.
+    #[serde(default)]
+    pub security_group: Option<At<S, Id<NetworkSecurityGroup>>>,
     /// Whether each machine has a public address.
     pub public_ip: bool,
     /// The load balancers of the machines.
@@ -66,7 +83,7 @@ pub struct VirtualMachineScaleSet<S: Stage = Open> {
     pub admin_user: String,
     /// The user's public key, in OpenSSH's format.
     pub ssh_key: At<S, String>,
-    /// The user data, which runs on first boot, as plain text (not encoded): at most 48 KiB.
+    /// The user data, which runs on first boot, as plain text (not encoded): at most 65,535 bytes.
     #[serde(default)]
     pub custom_data: Option<At<S, Secret>>,
     /// Spot options; not spot machines if `None`.
@@ -102,9 +119,9 @@ impl Resource for VirtualMachineScaleSet {
     type Resolved = VirtualMachineScaleSet<Closed>;
 }
 
-/// The maximum size that Azure accepts, encoded.
+/// The maximum size of custom data in bytes, before encoding.
 /// <https://learn.microsoft.com/en-us/azure/virtual-machines/custom-data>
-const MOST_CUSTOM_DATA: usize = 64 * 1024;
+pub(crate) const MOST_CUSTOM_DATA: usize = 65_535;
 
 fn min_tag() -> String {
     format!("{OWN}min")
@@ -136,11 +153,49 @@ impl ArmKind for ScaleSets {
         names::dashed(task, 64)
     }
 
+    fn is_named_after(task: &str, called: &str) -> bool {
+        let is_digest = |rest: &str| rest.len() == DIGEST && rest.chars().all(|c| c.is_ascii_hexdigit());
+        Self::name(task).eq_ignore_ascii_case(called)
+            || called
+                .rsplit_once('-')
+                .is_some_and(|(start, end)| is_digest(end) && start.eq_ignore_ascii_case(&short_name(task)))
+    }
+
+    /// The task's name, or with a digest if that is still the name of the scale set that is replaced.
+    async fn free_name(
+        clients: &Clients,
+        cx: &Context,
+        group: &str,
+        request: &Create<'_, VirtualMachineScaleSet<Closed>>,
+    ) -> Result<String> {
+        let name = Self::name(request.name);
+        let get = document::get(clients, group, &name);
+        let found: ScaleSetDocument = match clients.fetch(cx, Self::CALLS.read, get).await {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(name),
+            Err(error) => return Err(error),
+        };
+        let head = found.head();
+        let site = Site { clients, scope: request.scope, group, name: &name };
+        let is_ours = tags::task(request.scope, &head.name, &head.tags) == Some(request.name);
+        let old = Self::observe(&site, &head, &found, &())?.spec;
+        if is_ours && fixed(&old) != fixed(request.spec) {
+            let digest = names::guid(&fixed(request.spec).to_string()).replace('-', "");
+            return Ok(format!("{}-{}", short_name(request.name), digest.get(..DIGEST).unwrap_or(&digest)));
+        }
+        Ok(name)
+    }
+
     fn mutability(field: &str) -> Mutability {
         match field {
-            "group" | "zones" | "admin_user" | "spot" => Mutability::Replace,
+            "group" | "zones" | "admin_user" | "spot" | "image_offer" | "os_disk_sku" => Mutability::Replace,
             _ => Mutability::InPlace,
         }
+    }
+
+    /// The machines of the old one run until those of the new one do.
+    fn replacement() -> Replacement {
+        Replacement::CreateFirst
     }
 
     /// Replacing it would delete its machines.
@@ -194,7 +249,7 @@ impl ArmKind for ScaleSets {
         document["identity"] = identity(spec);
         let properties = &mut document["properties"];
         let profile = &mut properties["virtualMachineProfile"];
-        profile["osProfile"] = os_profile(spec, site.name)?;
+        profile["osProfile"] = os_profile(spec, site.name);
         profile["storageProfile"] = storage_profile(spec);
         profile["networkProfile"] = network_profile(spec);
         if let Some(spot) = &spec.spot {
@@ -242,17 +297,24 @@ impl ArmKind for ScaleSets {
                 .and_then(Value::as_f64)
                 .and_then(shown_price),
         });
+        let os_disk = disk(at(&format!("{profile}/storageProfile/osDisk")));
+        let image = image_of(at(&format!("{profile}/storageProfile/imageReference")));
+        let interface = format!("{profile}/networkProfile/networkInterfaceConfigurations/0/properties");
+        let security_group = text(&format!("{interface}/networkSecurityGroup/id"));
         let spec = VirtualMachineScaleSet {
             group: site.group_of(head),
             machine_type: Id::new(text("/sku/name").unwrap_or_default()),
             min_size: bound(&min_tag()).min(capacity),
             max_size: bound(&max_tag()).max(capacity),
             zones: strings(at("/zones")),
-            image: Id::new(image_of(at(&format!("{profile}/storageProfile/imageReference")))),
-            os_disk: disk(at(&format!("{profile}/storageProfile/osDisk"))),
+            image_offer: offer_of(&image),
+            image: Id::new(image),
+            os_disk_size: os_disk.size,
+            os_disk_sku: os_disk.sku,
             data_disks: disks.into_iter().flatten().filter_map(numbered_disk).collect(),
             subnet: Id::new(site.id(text(&format!("{address}/subnet/id")))),
             security_groups: linked("/applicationSecurityGroups").into_iter().map(Id::new).collect(),
+            security_group: security_group.map(|id| Id::new(site.id(Some(id)))),
             public_ip: at(&format!("{address}/publicIPAddressConfiguration")).is_some_and(Value::is_object),
             load_balancers: linked("/loadBalancerBackendAddressPools")
                 .iter()
@@ -285,7 +347,7 @@ fn identity(spec: &VirtualMachineScaleSet<Closed>) -> Value {
     json!({ "type": "UserAssigned", "userAssignedIdentities": Value::Object(members.collect()) })
 }
 
-fn os_profile(spec: &VirtualMachineScaleSet<Closed>, name: &str) -> Result<Value> {
+fn os_profile(spec: &VirtualMachineScaleSet<Closed>, name: &str) -> Value {
     let user = &spec.admin_user;
     let key = json!({ "path": format!("/home/{user}/.ssh/authorized_keys"), "keyData": spec.ssh_key });
     let mut profile = json!({
@@ -294,17 +356,9 @@ fn os_profile(spec: &VirtualMachineScaleSet<Closed>, name: &str) -> Result<Value
         "linuxConfiguration": { "disablePasswordAuthentication": true, "ssh": { "publicKeys": [key] } },
     });
     if let Some(data) = &spec.custom_data {
-        let encoded = STANDARD.encode(data.expose());
-        if encoded.len() > MOST_CUSTOM_DATA {
-            let (size, most) = (encoded.len() / 1024, MOST_CUSTOM_DATA / 1024);
-            return Err(Error::invalid(format!(
-                "the custom data has {size} KiB encoded, but Azure allows {most}"
-            ))
-            .with_hint("shorten the user data of the machines"));
-        }
-        profile["customData"] = json!(encoded);
+        profile["customData"] = json!(STANDARD.encode(data.expose()));
     }
-    Ok(profile)
+    profile
 }
 
 fn storage_profile(spec: &VirtualMachineScaleSet<Closed>) -> Value {
@@ -317,8 +371,8 @@ fn storage_profile(spec: &VirtualMachineScaleSet<Closed>) -> Value {
     json!({
         "imageReference": image_reference(spec.image.as_str()),
         "osDisk": {
-            "createOption": "FromImage", "caching": "ReadWrite", "diskSizeGB": spec.os_disk.size,
-            "managedDisk": managed(&spec.os_disk),
+            "createOption": "FromImage", "caching": "ReadWrite", "diskSizeGB": spec.os_disk_size,
+            "managedDisk": { "storageAccountType": spec.os_disk_sku },
         },
         "dataDisks": data.collect::<Vec<_>>(),
     })
@@ -335,17 +389,41 @@ fn network_profile(spec: &VirtualMachineScaleSet<Closed>) -> Value {
     if spec.public_ip {
         address["publicIPAddressConfiguration"] = json!({ "name": PART, "sku": { "name": "Standard" } });
     }
-    let interface = json!({
+    let mut interface = json!({
         "primary": true,
         // Pods have addresses other than the interface's.
         "enableIPForwarding": true,
         "ipConfigurations": [{ "name": PART, "properties": address }],
     });
+    if let Some(group) = &spec.security_group {
+        interface["networkSecurityGroup"] = json!({ "id": group.as_str() });
+    }
     json!({ "networkInterfaceConfigurations": [{ "name": PART, "properties": interface }] })
 }
 
 /// The name of a machine's only interface, and of its only IP configuration.
 const PART: &str = "kops";
+
+/// What can only be set when a scale set is created.
+fn fixed(spec: &VirtualMachineScaleSet<Closed>) -> Value {
+    json!([spec.zones, spec.admin_user, spec.spot, spec.image_offer, spec.os_disk_sku])
+}
+
+/// The number of digits in the name of a scale set that replaces another.
+const DIGEST: usize = 6;
+
+/// A task's name with room for a hyphen and a digest.
+fn short_name(task: &str) -> String {
+    names::dashed(task, 64 - 1 - DIGEST)
+}
+
+/// The publisher and offer of an image; empty for images that are resources.
+pub(crate) fn offer_of(image: &str) -> String {
+    match image.split(':').collect::<Vec<_>>()[..] {
+        [publisher, offer, _, _] => format!("{publisher}:{offer}"),
+        _ => String::new(),
+    }
+}
 
 /// An image as a scale set refers to it: the identifier of a resource, or `publisher:offer:sku:version`.
 fn image_reference(image: &str) -> Value {

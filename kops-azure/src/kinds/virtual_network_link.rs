@@ -22,7 +22,9 @@ use crate::clients::{Clients, pages, sent};
 use crate::tags::{self, Tags};
 use crate::{ids, names};
 
-/// Makes a private DNS zone visible to a network.
+/// Makes a private DNS zone, the scope's own or an existing one, visible to a network.
+///
+/// To save calls, a plan looks for those of existing zones only if its graph has a link or is empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct VirtualNetworkLink<S: Stage = Open> {
@@ -38,6 +40,10 @@ impl Resource for VirtualNetworkLink {
 }
 
 const CALLS: Calls = calls!("Microsoft.Network/privateDnsZones/virtualNetworkLinks");
+
+/// The zones of private endpoints, of which a subscription may have dozens:
+/// <https://learn.microsoft.com/azure/private-link/private-endpoint-dns>.
+const PRIVATE_LINK: &str = "privatelink.";
 
 #[derive(Debug)]
 pub(crate) struct VirtualNetworkLinks(pub(crate) Clients);
@@ -58,16 +64,19 @@ impl Handler for VirtualNetworkLinks {
         Timing::new().settle(Duration::from_secs(30)).vanish(Duration::from_secs(30))
     }
 
-    /// A listing for each private zone that the scope owns: foreign zones are linked by their owners.
+    /// A listing for each private zone that may have a link of the scope.
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<VirtualNetworkLink<Closed>>>> {
         let own = self.0.group(query.scope);
         let zones: Vec<String> = match query.filter {
-            Filter::Scope { .. } => zones(&self.0, query.cx)
+            Filter::Scope { wanted, dissolving, .. } => zones(&self.0, query.cx)
                 .await?
                 .iter()
                 .filter(|zone| zone.private)
                 .map(|zone| zone.object(&self.0, query.scope))
-                .filter(|zone| zone.owner == Owner::Scope)
+                .filter(|zone| {
+                    let is_looked_at = !wanted.is_empty() || dissolving;
+                    zone.owner == Owner::Scope || is_looked_at && !zone.spec.name.starts_with(PRIVATE_LINK)
+                })
                 .map(|zone| zone.id)
                 .collect(),
             Filter::Ids(ids) => {

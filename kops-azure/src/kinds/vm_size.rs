@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use azure_mgmt_compute::models::ResourceSku;
 use kops_core::Result;
 use kops_core::cloud::{Context, Lookup, Object, Query};
-use kops_core::resource::Resource;
+use kops_core::resource::{Output, Resource};
 use serde::{Deserialize, Serialize};
 
 use crate::clients::{Clients, pages};
@@ -20,8 +20,14 @@ pub struct VmSize {
     pub zones: BTreeSet<String>,
 }
 
+impl VmSize {
+    /// The processor architecture, `x64` or `Arm64`.
+    pub const ARCHITECTURE: Output<Self, String> = Output::new("architecture");
+}
+
 impl Resource for VmSize {
     const KIND: &'static str = "VmSize";
+    const OUTPUTS: &'static [&'static str] = &[Self::ARCHITECTURE.name()];
     type Resolved = Self;
 }
 
@@ -34,6 +40,8 @@ impl Resource for AzureZone {
     type Resolved = Self;
 }
 
+/// The capability of a SKU with its architecture.
+const ARCHITECTURE: &str = "CpuArchitectureType";
 const READ: &str = "Microsoft.Compute/skus/read";
 
 /// The machine types of the region: one listing, of a few pages, for types and zones.
@@ -71,7 +79,13 @@ impl Lookup for VmSizes {
             // Azure accepts any spelling and preserves it.
             let selector =
                 selectors.iter().find(|it| it.eq_ignore_ascii_case(&name)).map(|it| (*it).to_owned());
-            Object::foreign(selector.unwrap_or(name), VmSize { zones: zones(sku) })
+            let object = Object::foreign(selector.unwrap_or(name), VmSize { zones: zones(sku) });
+            let mut capabilities = sku.capabilities.iter();
+            let architecture = capabilities.find(|it| it.name.as_deref() == Some(ARCHITECTURE));
+            match architecture.and_then(|it| it.value.clone()) {
+                Some(architecture) => object.output(VmSize::ARCHITECTURE, architecture),
+                None => object,
+            }
         };
         Ok(sizes.iter().filter(wanted).map(object).collect())
     }

@@ -1,7 +1,7 @@
 //! Lowers DNS zones and records to Azure's.
 
 use kops_core::cloud::bare_domain;
-use kops_core::graph::{Id, Input, OutputRef, Wait};
+use kops_core::graph::{Id, Input, Wait};
 use kops_core::lower::Lowered;
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer};
 use kops_core::{Error, ErrorKind, Result};
@@ -53,6 +53,5 @@ fn address(balancer: Input<Id<LoadBalancer>>) -> Result<Input<String>> {
         )
         .with_hint("add the load balancer with GraphBuilder::share"));
     };
-    let output = AzureLoadBalancer::ADDRESS.name().to_owned();
-    Ok(Input::Output(OutputRef { output, wait: Wait::Ready, ..balancer }))
+    Ok(Input::Output(balancer.output(AzureLoadBalancer::ADDRESS.name()).wait(Wait::Ready)))
 }

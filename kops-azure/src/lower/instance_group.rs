@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use kops_core::graph::{Handle, Id, Input, OutputRef, Setting};
-use kops_core::lower::Lowered;
-use kops_core::resource::{Identity, InstanceDisk, InstanceGroup, SshKey};
+use kops_core::graph::{Expectation, Handle, Id, Input, Setting};
+use kops_core::lower::{Lowered, require_short};
+use kops_core::resource::{Firewall, Identity, InstanceDisk, InstanceGroup, SshKey};
 use kops_core::{Error, ErrorKind, Result};
 
-use super::volume::USUAL_SKU;
-use super::{Lowering, Site, group, identity, labels, native, ready, zone};
+use super::volume::{USUAL_SKU, WITH_PERFORMANCE};
+use super::{Lowering, Site, group, identity, labels, native, ready, rules, zone};
 use crate::extensions::AzureInstanceGroup;
+use crate::kinds::MOST_CUSTOM_DATA;
 use crate::kinds::{
-    Image, RoleAssignment, ScaleSetDisk, SpotTerms, SshPublicKey, VirtualMachineScaleSet, VmSize,
+    Image, NetworkSecurityGroup, RoleAssignment, ScaleSetDisk, SpotTerms, SshPublicKey,
+    VirtualMachineScaleSet, VmSize, offer_of,
 };
 use crate::tags;
 
@@ -22,6 +24,7 @@ impl Lowered<Site> for InstanceGroup {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         check(&spec)?;
+        require_short(spec.user_data.as_ref(), MOST_CUSTOM_DATA)?;
         let extension = spec.extensions.get::<AzureInstanceGroup>()?.unwrap_or_default();
         let mut subnets = spec.subnets.iter().cloned();
         let (Some(subnet), None) = (subnets.next(), subnets.next()) else {
@@ -35,17 +38,33 @@ impl Lowered<Site> for InstanceGroup {
         let zones = spec.zones.iter().map(|name| zone(cx, name)).collect::<Result<_>>()?;
         let user = extension.admin_user.unwrap_or_else(|| cx.provider().admin_user.clone());
         let tags = tags(&spec, cx)?;
+        let os_disk = disk(&spec.root_disk)?;
+        if WITH_PERFORMANCE.contains(&os_disk.sku.as_str()) {
+            // <https://learn.microsoft.com/en-us/azure/virtual-machines/disks-types#premium-ssd-v2-limitations>
+            return Err(Error::invalid(format!("a disk of SKU {} cannot be a system disk", os_disk.sku))
+                .with_hint("use Premium_LRS or StandardSSD_LRS for rootVolume"));
+        }
+        let security_group = security_group(&spec, cx)?;
+        let (machine_type, image) =
+            (cx.looked_up::<VmSize>(&spec.machine_type), cx.looked_up::<Image>(&spec.image));
+        let architecture = machine_type.get(VmSize::ARCHITECTURE);
+        let expected =
+            Expectation::is("architecture", &architecture, format!("that of {}", spec.machine_type))?;
+        cx.expect(&image, expected.hint("use an image and a machine type of the same architecture"));
         let set = VirtualMachineScaleSet {
             group: group(cx),
-            machine_type: cx.looked_up::<VmSize>(&spec.machine_type).id(),
+            machine_type: machine_type.id(),
             min_size: spec.min,
             max_size: spec.max,
             zones,
-            image: cx.looked_up::<Image>(&spec.image).id(),
-            os_disk: disk(&spec.root_disk)?,
+            image: image.id(),
+            image_offer: offer_of(&spec.image),
+            os_disk_size: os_disk.size,
+            os_disk_sku: os_disk.sku,
             data_disks: data_disks(&spec.disks)?,
             subnet: native(subnet),
             security_groups: spec.firewalls.into_iter().map(native).collect(),
+            security_group,
             public_ip: spec.options.public_ip.unwrap_or(false),
             load_balancers: spec.load_balancers.into_iter().map(native).collect(),
             identities: spec.identity.clone().map(native).into_iter().collect(),
@@ -69,6 +88,18 @@ impl Lowered<Site> for InstanceGroup {
     }
 }
 
+/// The security group with the rules of the machines' firewalls: a subnet that is somebody else's may have none, and
+/// public addresses are closed until one lets traffic in.
+fn security_group(
+    spec: &InstanceGroup,
+    cx: &mut Lowering<'_>,
+) -> Result<Option<Input<Id<NetworkSecurityGroup>>>> {
+    let walls = cx.specs::<Firewall>()?;
+    let is_of = |(name, _): &&(&str, Firewall)| spec.firewalls.iter().any(|id| Lowering::is_for(id, name));
+    let Some((_, wall)) = walls.iter().find(is_of) else { return Ok(None) };
+    Ok(rules::security_group(&wall.network, cx)?.map(|group| group.ready().id()))
+}
+
 /// The text of a key: machines are created with it, and do not refer to the key itself.
 fn public_key(key: Option<&Input<Id<SshKey>>>, cx: &Lowering<'_>) -> Result<Input<String>> {
     let Some(key) = key else {
@@ -78,9 +109,7 @@ fn public_key(key: Option<&Input<Id<SshKey>>>, cx: &Lowering<'_>) -> Result<Inpu
     let own = cx.specs::<SshKey>()?.into_iter().find(|(name, _)| Lowering::is_for::<SshKey>(key, name));
     match (own, ready(kops_core::lower::native::<Site, _>(key.clone()))) {
         (Some((_, own)), _) => Ok(Input::Known(own.public_key.trim().to_owned())),
-        (None, Input::Output(shared)) => {
-            Ok(Input::Output(OutputRef { output: SshPublicKey::PUBLIC_KEY.name().to_owned(), ..shared }))
-        }
+        (None, Input::Output(shared)) => Ok(Input::Output(shared.output(SshPublicKey::PUBLIC_KEY.name()))),
         (None, _) => Err(Error::new(ErrorKind::Unsupported, "the SSH key has to be a task of the graph")
             .with_hint("add the key with GraphBuilder::share")),
     }
@@ -137,6 +166,9 @@ fn tags(spec: &InstanceGroup, cx: &Lowering<'_>) -> Result<tags::Tags> {
     #[cfg_attr(not(feature = "cluster"), expect(unused_mut, reason = "only clusters add tags"))]
     let mut tags = labels(cx, &spec.labels);
     #[cfg(feature = "cluster")]
-    tags.extend(crate::cluster::nodes::tags(spec)?);
+    for (key, value) in crate::cluster::nodes::tags(spec)? {
+        // What a user has written about nodes takes precedence.
+        tags.entry(key).or_insert(value);
+    }
     Ok(tags)
 }

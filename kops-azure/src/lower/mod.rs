@@ -22,6 +22,7 @@ mod gateway;
 mod identity;
 mod instance;
 mod instance_group;
+mod limits;
 mod load_balancer;
 mod network;
 mod rules;
@@ -32,7 +33,7 @@ mod volume;
 use std::collections::{BTreeMap, HashSet};
 
 use kops_core::cloud::Scope;
-use kops_core::graph::{Id, Input, Lifecycle, OutputRef, TaskGraph, Wait};
+use kops_core::graph::{Id, Input, Lifecycle, TaskGraph, Wait};
 use kops_core::lower::{Lowered, Lowerings, Native, every};
 use kops_core::resource::Resource as _;
 use kops_core::{Error, ErrorKind, Result};
@@ -62,6 +63,7 @@ pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 /// Everything that Azure does not support, at once.
 pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, site: &Site, kinds: &HashSet<&str>) -> Result<Native> {
     let native = LOWERINGS.lower(graph, scope, site, kinds)?;
+    limits::check(native.graph())?;
     subnets_stay_with_their_networks(native.graph())?;
     Ok(native)
 }
@@ -85,14 +87,14 @@ fn subnets_stay_with_their_networks(native: &TaskGraph) -> Result<()> {
 
 /// A reference to an agnostic object as one to the native object that implements it, which must be ready:
 /// Azure rejects references to objects that are still being created.
-fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
+pub(crate) fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
     ready(kops_core::lower::native::<Site, A>(id))
 }
 
 /// A value that is read when the object is ready.
 fn ready<T>(input: Input<T>) -> Input<T> {
     match input {
-        Input::Output(output) => Input::Output(OutputRef { wait: Wait::Ready, ..output }),
+        Input::Output(output) => Input::Output(output.wait(Wait::Ready)),
         other => other,
     }
 }

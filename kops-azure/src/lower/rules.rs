@@ -6,25 +6,14 @@
 //! allows the probes of Azure's load balancers. If a firewall's rules do not allow all outbound traffic,
 //! another rule denies it.
 //!
-//! # Priorities
-//! They are derived from the rule itself, by a digest, so that adding a rule does not renumber others. Two
-//! rules with the same number are separated in the order of their digests, which renumbers at most one of the
-//! two.
-//!
-//! | priorities | rules |
-//! |---|---|
-//! | 200–3899 | allow rules, in any order: none of these denies anything |
-//! | 3900–3999 | probes of load balancers |
-//! | 4000–4096 | deny rules |
-//!
 //! # Load balancers
 //! Azure's load balancers are transparent: machines behind them see the client's address, and the load
 //! balancer itself has no firewall. So a rule that allows a load balancer's firewall instead allows the
 //! sources that the load balancer's own rules allow at the corresponding ports.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
+use std::collections::BTreeSet;
 
+use ipnet::IpNet;
 use kops_core::graph::{Handle, Id, Input};
 use kops_core::resource::{
     Direction, Firewall, FirewallRule, FirewallRules, LoadBalancer, Network, Peer, Ports, Protocol,
@@ -32,14 +21,13 @@ use kops_core::resource::{
 use kops_core::{Error, ErrorKind, Result};
 
 use super::{Lowering, group, labels, native, ready};
-use crate::kinds::{ApplicationSecurityGroup, NetworkSecurityGroup, OURS, SecurityPeer, SecurityRule};
+use crate::kinds::{
+    ApplicationSecurityGroup, NetworkSecurityGroup, OURS, RuleOrder, SecurityPeer, SecurityRule,
+};
 use crate::names;
 
 pub(super) use super::subnet::name_of;
 
-const ALLOWED: RangeInclusive<u16> = 200..=3899;
-const PROBED: RangeInclusive<u16> = 3900..=3999;
-const STOPPED: RangeInclusive<u16> = 4000..=4096;
 /// The maximum number of rules of a group.
 /// <https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/azure-subscription-service-limits#azure-networking-limits>
 const MOST: usize = 1000;
@@ -71,7 +59,7 @@ pub(super) fn security_group(
     for wall in walls.iter().filter(|wall| !wall.balancing) {
         for rule in &wall.rules {
             for rule in seen_through_balancers(rule, &walls, &balancers) {
-                drafts.push(allowed(wall.name, &rule)?);
+                drafts.extend(allowed(wall.name, &rule)?);
             }
         }
         drafts.extend(stopped(wall));
@@ -86,7 +74,7 @@ pub(super) fn security_group(
         ));
     }
     let (group, tags) = (group(cx), labels(cx, []));
-    let rules = numbered(drafts)?;
+    let rules = named(drafts)?;
     Ok(Some(cx.add_once(&name_of(network), NetworkSecurityGroup { group, rules, tags })))
 }
 
@@ -153,17 +141,15 @@ fn contains(ports: Option<Ports>, port: u16) -> bool {
     ports.is_none_or(|ports| (ports.from..=ports.to).contains(&port))
 }
 
-/// A rule without its priority.
-struct Draft {
-    band: RangeInclusive<u16>,
-    rule: SecurityRule,
-}
-
 fn wall_peer(name: &str) -> SecurityPeer {
     SecurityPeer::Group(Handle::<ApplicationSecurityGroup>::named(name).ready().id())
 }
 
-fn allowed(wall: &str, rule: &FirewallRule) -> Result<Draft> {
+/// What a rule allows; nothing if it is for IPv6, which networks do not have here.
+fn allowed(wall: &str, rule: &FirewallRule) -> Result<Option<SecurityRule>> {
+    if matches!(rule.peer, Peer::Cidr(IpNet::V6(_))) {
+        return Ok(None);
+    }
     let protocol = match rule.protocol {
         Protocol::Any => ANY,
         Protocol::Tcp => "Tcp",
@@ -199,81 +185,58 @@ fn allowed(wall: &str, rule: &FirewallRule) -> Result<Draft> {
     };
     let inbound = rule.direction == Direction::Ingress;
     let (from, to) = if inbound { (peer, wall_peer(wall)) } else { (wall_peer(wall), peer) };
-    let rule = SecurityRule {
+    Ok(Some(SecurityRule {
         name: String::new(),
-        priority: 0,
+        order: RuleOrder::First,
         inbound,
         allow: true,
         protocol: protocol.to_owned(),
         ports,
         from,
         to,
-    };
-    Ok(Draft { band: ALLOWED, rule })
+    }))
 }
 
 /// The rules that deny everything else.
-fn stopped(wall: &Wall<'_>) -> Vec<Draft> {
+fn stopped(wall: &Wall<'_>) -> Vec<SecurityRule> {
     if wall.rules.is_empty() {
         return Vec::new();
     }
-    let draft = |band, allow, inbound, from, to| Draft {
-        band,
-        rule: SecurityRule {
-            name: String::new(),
-            priority: 0,
-            inbound,
-            allow,
-            protocol: ANY.to_owned(),
-            ports: None,
-            from,
-            to,
-        },
+    let draft = |order, allow, inbound, from, to| SecurityRule {
+        name: String::new(),
+        order,
+        inbound,
+        allow,
+        protocol: ANY.to_owned(),
+        ports: None,
+        from,
+        to,
     };
     let any = || SecurityPeer::Prefix(ANY.into());
     let probes = SecurityPeer::Prefix(BALANCERS.into());
     let mut drafts = vec![
-        draft(PROBED, true, true, probes, wall_peer(wall.name)),
-        draft(STOPPED, false, true, any(), wall_peer(wall.name)),
+        draft(RuleOrder::Probes, true, true, probes, wall_peer(wall.name)),
+        draft(RuleOrder::Last, false, true, any(), wall_peer(wall.name)),
     ];
     let all_out = wall.rules.iter().any(|rule| {
         rule.direction == Direction::Egress
             && rule.protocol == Protocol::Any
-            && matches!(&rule.peer, Peer::Cidr(cidr) if cidr.prefix_len() == 0)
+            && matches!(&rule.peer, Peer::Cidr(IpNet::V4(cidr)) if cidr.prefix_len() == 0)
     });
     if !all_out {
-        drafts.push(draft(STOPPED, false, false, wall_peer(wall.name), any()));
+        drafts.push(draft(RuleOrder::Last, false, false, wall_peer(wall.name), any()));
     }
     drafts
 }
 
-/// The rules with names and priorities.
-fn numbered(drafts: Vec<Draft>) -> Result<BTreeSet<SecurityRule>> {
-    // Equal rules become one: the whole of IPv4 and of IPv6 are both "any".
-    let mut by_digest: BTreeMap<String, Draft> = BTreeMap::new();
-    for draft in drafts {
-        let text = serde_json::to_string(&draft.rule)
+/// The rules with names, which follow from what they say.
+fn named(drafts: Vec<SecurityRule>) -> Result<BTreeSet<SecurityRule>> {
+    let named = |rule: SecurityRule| {
+        let text = serde_json::to_string(&rule)
             .map_err(|error| Error::internal("a rule cannot be serialised").with_source(error))?;
-        by_digest.insert(names::guid(&text).replace('-', ""), draft);
-    }
-    let mut taken: BTreeSet<(bool, u16)> = BTreeSet::new();
-    let mut rules = BTreeSet::new();
-    for (digest, Draft { band, rule }) in by_digest {
-        let priority = free(&digest, &band, |priority| !taken.contains(&(rule.inbound, priority)))
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Unsupported, "there are more firewalls than priorities on Azure")
-            })?;
-        taken.insert((rule.inbound, priority));
+        let digest = names::guid(&text).replace('-', "");
         let name = format!("{OURS}{}", digest.get(..16).unwrap_or(&digest));
-        rules.insert(SecurityRule { name, priority, ..rule });
-    }
-    Ok(rules)
-}
-
-/// The first free number of a range, starting where the digest points.
-fn free(digest: &str, band: &RangeInclusive<u16>, is_free: impl Fn(u16) -> bool) -> Option<u16> {
-    let size = band.end() - band.start() + 1;
-    let start = digest.get(..8).and_then(|it| u32::from_str_radix(it, 16).ok()).unwrap_or_default();
-    let start = u16::try_from(start % u32::from(size)).unwrap_or_default();
-    (0..size).map(|step| band.start() + (start + step) % size).find(|priority| is_free(*priority))
+        Ok(SecurityRule { name, ..rule })
+    };
+    drafts.into_iter().map(named).collect()
 }

@@ -187,7 +187,7 @@ impl Fixture for OnAzure {
     fn requests(&self) -> Option<Requests> {
         let calls = self.emulator.calls();
         let count = |count: usize| u64::try_from(count).unwrap();
-        Some(Requests { total: count(calls.total()), mutating: count(calls.mutations(&[]).len()) })
+        Some(Requests::new(count(calls.total()), count(calls.mutations(&[]).len())))
     }
 
     async fn inventory(&self) -> Result<Option<Vec<Item>>> {
@@ -210,14 +210,14 @@ impl Fixture for OnAzure {
             "privateDnsZones",
         ];
         let items = kinds.iter().flat_map(|kind| {
-            snapshot.objects(kind).map(|(id, content)| {
+            snapshot.objects(kind).map(move |(id, content)| {
                 // How many records a zone has follows from them.
                 let content = if kind.contains("nsZones") || kind.contains("dnszones") {
                     json!(null)
                 } else {
                     content.clone()
                 };
-                Item { kind: (*kind).to_owned(), id: id.to_owned(), content: content.into() }
+                Item::new(*kind, id, content)
             })
         });
         Ok(Some(items.collect()))
@@ -267,7 +267,7 @@ impl Fixture for OnAzure {
             site.graph.add(&format!("spare-{number}.{}", scope.name()), Address::new());
         }
         // A page of the emulator holds fifty.
-        Ok(Some(Many { graph: site.build(), further_requests: 1 }))
+        Ok(Some(Many::new(site.build(), 1)))
     }
 
     fn can_share(&self, kind: &str) -> bool {

@@ -17,6 +17,8 @@ use kops_core::testing::FastClock;
 use kops_core::{Engine, Result};
 
 pub(crate) const CLUSTER: &str = "ha.example.com";
+/// The number of calls of a plan without changes, as stated in README. If it has to grow, explain the added call here.
+pub(crate) const CALLS: usize = 18;
 pub(crate) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFoQeZ0kY5V0mKkNf0cL8pXb2l3u9mT1Jc2bq7sN0abc admin";
 pub(crate) const IMAGE: &str = "Canonical:ubuntu-24_04-lts:server:latest";

@@ -8,7 +8,7 @@ use kops_core::graph::TaskGraph;
 use kops_core::resource::{DnsZone, Scheme};
 use kops_core::{Engine, ErrorKind};
 
-use crate::lab::{CLUSTER, Lab, Site, builder, ha, open_subnet};
+use crate::lab::{CALLS, CLUSTER, Lab, Site, builder, ha, open_subnet};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_made_and_deleted_and_leaves_nothing() {
@@ -18,7 +18,7 @@ async fn a_cluster_is_made_and_deleted_and_leaves_nothing() {
     let plain = lab.assert_settled(&graph).await;
     let objects = lab.azure.lower(&graph, &Scope::new(CLUSTER), &[]).unwrap().graph().len();
     println!("{objects} native tasks, {plain} calls for a plan without changes");
-    assert!(plain <= 40, "{plain} calls: {:?}", lab.emulator.calls().by_action());
+    assert!(plain <= CALLS, "{plain} calls: {:?}", lab.emulator.calls().by_action());
 
     let many = ha(50);
     lab.emulator.set(serde_json::json!({ "page_size": 200 }));

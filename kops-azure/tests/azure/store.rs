@@ -6,7 +6,7 @@ use kops_azure::{AzureBuilder, BlobStores};
 use kops_azure_emulator::azurite::{ACCOUNT, Azurite, KEY};
 use kops_core::ErrorKind;
 use kops_core::clock::{Clock, SystemClock};
-use kops_core::store::conformance::bucket::{self, Fixture, Mishap, Verb};
+use kops_core::store::conformance::bucket::{self, BucketFixture, Mishap, Verb};
 use kops_core::store::{Precondition, StoreKey, Stores};
 
 struct Blobs(Azurite);
@@ -16,7 +16,7 @@ fn stores(key: &str, endpoint: &str, clock: Arc<dyn Clock>) -> Stores {
     Stores::new().with("azureblob", BlobStores::new(builder, clock).endpoint(endpoint))
 }
 
-impl Fixture for Blobs {
+impl BucketFixture for Blobs {
     fn stores(&self, clock: Arc<dyn Clock>, endpoint: Option<&str>) -> Stores {
         stores(KEY, endpoint.unwrap_or(&self.0.endpoint()), clock)
     }

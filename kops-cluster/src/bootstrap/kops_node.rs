@@ -1,23 +1,23 @@
-//! Machines become members of the cluster by themselves: the user data is stage 0 of `kops-node`.
+//! Machines join the cluster by themselves: their user data is stage 0 of `kops-node`.
 
 use kops_core::graph::{Input, Secret};
 use kops_node::bundle::{BundleError, Groups};
 use kops_node::stage0;
 
-use super::proxy;
 use super::text::Text;
 use super::{BootCluster, BootMachine, NodeBootstrap, NodeProgram};
+use super::{proxy, volumes};
 use crate::bundle::{self, BundleCluster, StoreFiles, Told};
 use crate::cloud::{Architecture, NodeFacts};
 use crate::extensions::MachineRole;
 use crate::pki::Keysets;
-use crate::spec::{InstanceGroupSpec, Path, Problems};
+use crate::spec::{Cluster, InstanceGroupSpec, Path, Problems};
 
-/// The longest stage 0, in bytes: it shares the clouds' limits with what users add.
+/// The maximum size of stage 0, in bytes: it shares the clouds' limits with what users add.
 const LONGEST: usize = 5 << 10;
 
-/// Machines become members of the cluster: each group's [bundle](crate::bundle) says what its machines become, and
-/// their user data fetches it, with the program that carries it out, from the state store.
+/// Machines join the cluster: each group's [bundle](crate::bundle) specifies its machines, and their user
+/// data fetches it from the state store, with the program that applies it.
 ///
 /// The user data holds the hashes of both and no secrets. Both files are among the graph's
 /// [`StoreFiles`], to be uploaded before the plan is applied.
@@ -41,7 +41,7 @@ pub struct KopsNode {
 }
 
 impl KopsNode {
-    /// Machines that run a program, of a cluster with these keysets.
+    /// A bootstrap with this program, for a cluster with these keysets.
     pub fn new(program: NodeProgram, keysets: Keysets) -> Self {
         Self { program, keysets, packages: None }
     }
@@ -61,7 +61,7 @@ impl KopsNode {
         }
     }
 
-    /// The program for an architecture, as the user data names it.
+    /// The program for an architecture, as referenced by the user data.
     fn program(
         &self,
         architecture: Architecture,
@@ -83,7 +83,7 @@ impl KopsNode {
         Some(object)
     }
 
-    /// Stage 0, with what is not known yet between its parts.
+    /// Stage 0, with the values that are not known yet between its parts.
     fn script(
         &self,
         machine: &BootMachine<'_>,
@@ -112,16 +112,17 @@ impl KopsNode {
         text.push(&head);
         text.push(&proxy::lines(machine.of.cluster, &mut Problems::new()));
         if machine.endpoint.host.known() != Some(&machine.of.cluster.api_internal_name()) {
-            // A host name or an address: no character of it means anything to a shell within quotes.
+            // A host name or an address: it has no characters that are special to a shell within quotes.
             text.push("API='");
             text.push_input(&machine.endpoint.host);
             text.push("'\n");
         }
+        text.append(volumes::lines(machine.volumes, &facts.volumes));
         text.push(&tail);
         if text.len() > LONGEST {
             problems.error(
                 Path::root(),
-                format!("the first part of its user data has {} bytes; {LONGEST} are possible", text.len()),
+                format!("the first part of its user data has {} bytes, more than {LONGEST}", text.len()),
                 "shorten the URL of the state store or the egress proxy's excludes",
             );
         }
@@ -135,8 +136,7 @@ impl NodeBootstrap for KopsNode {
         match cluster.facts {
             Ok(facts) => {
                 if let Some((missing, fix)) = &facts.incomplete {
-                    let message =
-                        format!("its machines do not become a cluster by themselves yet: {missing}");
+                    let message = format!("its machines do not form a cluster by themselves yet: {missing}");
                     problems.warn(Path::of("spec.cloudProvider"), message, fix);
                 }
                 bundle::check(&self.cluster(cluster, facts), problems);
@@ -161,9 +161,13 @@ impl NodeBootstrap for KopsNode {
         };
         super::with_additions(script, spec, problems)
     }
+
+    fn answers_probes(&self, cluster: &Cluster) -> bool {
+        bundle::answers_probes(cluster)
+    }
 }
 
-/// A document's bytes. That there are none is reported, although nothing known causes it.
+/// A document's bytes. An error is reported, although no known input causes one.
 fn encode(bytes: Result<Vec<u8>, BundleError>, problems: &mut Problems) -> Option<Vec<u8>> {
     let report = |error: BundleError| {
         problems.error(Path::root(), error.to_string(), "this is a bug in kops; please report it");
@@ -171,7 +175,7 @@ fn encode(bytes: Result<Vec<u8>, BundleError>, problems: &mut Problems) -> Optio
     bytes.map_err(report).ok()
 }
 
-/// A bastion is a plain machine that forwards SSH: nothing makes anything else of it.
+/// A bastion is a plain machine that only forwards SSH.
 fn idle_on_bastions(spec: &InstanceGroupSpec, problems: &mut Problems) {
     for (field, set) in [
         ("containerd", spec.containerd.is_some()),
@@ -185,7 +189,7 @@ fn idle_on_bastions(spec: &InstanceGroupSpec, problems: &mut Problems) {
         if set {
             problems.warn(
                 Path::of("spec").key(field),
-                "it has no effect on bastions, which boot their image as it is",
+                "it has no effect on bastions, which boot an unmodified image",
                 "remove it, or use additionalUserData",
             );
         }

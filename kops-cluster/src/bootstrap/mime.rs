@@ -22,14 +22,14 @@ const KINDS: &[&str] = &[
     "text/cloud-boothook",
 ];
 
-/// Appends the lists of a user's cloud-config to ours instead of replacing them.
+/// Appends the lists of a user's cloud-config to those of kops instead of replacing them.
 const MERGE: &str = "Merge-Type: list(append)+dict(no_replace,recurse_list)+str()\n";
 
 /// The line length of base64: RFC 2045, section 6.8.
 const WIDTH: usize = 76;
 
-/// Appends further parts to a script in ASCII. `compressed` parts are gzipped, as far as cloud-init can tell by their
-/// content what they are.
+/// Appends further parts to a script in ASCII. `compressed` parts are gzipped if cloud-init can determine
+/// their type from their content.
 pub(super) fn multipart(
     script: Option<Text>,
     more: &[UserData],
@@ -87,8 +87,8 @@ fn boundary(parts: &[UserData]) -> String {
     boundary
 }
 
-/// Whether cloud-init finds out the type of a part by how its content begins, which it does once it has decompressed one
-/// (`cloudinit/handlers/__init__.py`, `INCLUSION_TYPES_MAP`).
+/// Whether cloud-init determines the type of a part from the beginning of its content, as it does after
+/// decompression (`cloudinit/handlers/__init__.py`, `INCLUSION_TYPES_MAP`).
 fn tells_its_type(part: &UserData) -> bool {
     let beginning = match part.r#type.as_str() {
         "text/x-include-once-url" => "#include-once",
@@ -104,7 +104,7 @@ fn tells_its_type(part: &UserData) -> bool {
 }
 
 fn gzip(content: &[u8]) -> Vec<u8> {
-    // No time and no name in the header: the same content is the same user data.
+    // No time and no name in the header, so that the same content results in the same user data.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     // Writing to a vector does not fail.
     let _ = encoder.write_all(content);

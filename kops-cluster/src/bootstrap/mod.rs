@@ -1,19 +1,19 @@
-//! What machines run on first boot.
+//! The user data that machines run on first boot.
 //!
 //! The model asks a [`NodeBootstrap`] for the user data of every instance group and puts it into the group's
-//! task. The program thereby chooses how a machine joins the cluster: the bootstrap that comes with the
-//! crate, [`KopsNode`], makes members of the cluster of plain distribution images; another may boot an
-//! operating system of its own; [`PlainImages`] is for machines that are nobody's business.
+//! task. The program thereby chooses how a machine joins the cluster: the bootstrap of this crate,
+//! [`KopsNode`], makes machines with plain distribution images join; another one may boot an operating system
+//! of its own; with [`PlainImages`], machines boot their image unmodified.
 //!
 //! User data may refer to outputs of other tasks (the name of a load balancer), and it is secret throughout:
 //! neither plans nor events show it.
 //!
-//! # Where the API is
-//! Machines call the API `api.internal.<cluster>`. If the cluster's names are published, DNS leads it to the load
-//! balancer. If they are not (`dns: None`), the load balancer's own name or address is known only once it exists, so it
-//! must not be part of anything that is hashed while planning. It is a variable of the user data instead: the machine
-//! keeps it, nodes put its addresses into `/etc/hosts`, and control planes, which reach themselves, put it into the
-//! API's certificate.
+//! # The address of the API
+//! Machines call the API `api.internal.<cluster>`. If the cluster's names are published, it resolves to the
+//! load balancer. If they are not (`dns: None`), the load balancer's name or address is known only once it
+//! exists, so it must not be part of anything that is hashed when planning. It is a variable of the user data
+//! instead: nodes write its addresses to `/etc/hosts`, and control planes, which use their own API server,
+//! add it to the API's certificate.
 
 mod kops_node;
 mod mime;
@@ -21,6 +21,7 @@ mod plain;
 mod program;
 mod proxy;
 mod text;
+mod volumes;
 
 use std::fmt;
 
@@ -33,6 +34,7 @@ use kops_core::graph::{Input, Secret};
 pub use kops_node::KopsNode;
 pub use plain::PlainImages;
 pub use program::{NodeProgram, sha256};
+pub use volumes::MemberVolume;
 
 use text::Text;
 
@@ -70,8 +72,8 @@ pub trait NodeBootstrap: fmt::Debug + Send + Sync {
     /// Reports what is wrong with the cluster as a whole, once.
     fn check(&self, _cluster: &BootCluster<'_>, _problems: &mut Problems) {}
 
-    /// The user data of a group's machines, as plain text (not encoded); `None` if they need none. What it fetches from
-    /// the state store is added to `files`.
+    /// The user data of a group's machines, as plain text (not encoded); `None` if they need none. The files
+    /// that it fetches from the state store are added to `files`.
     fn user_data(
         &self,
         machine: &BootMachine<'_>,
@@ -84,6 +86,13 @@ pub trait NodeBootstrap: fmt::Debug + Send + Sync {
     fn join_services(&self) -> &[JoinService] {
         &[]
     }
+
+    /// Whether the API servers of these machines answer `GET /readyz` without credentials. If so, a load
+    /// balancer only forwards to those that are ready: one that has just started already accepts connections,
+    /// but denies requests until it has read the roles.
+    fn answers_probes(&self, _cluster: &Cluster) -> bool {
+        false
+    }
 }
 
 /// A cluster whose machines boot.
@@ -94,7 +103,8 @@ pub struct BootCluster<'a> {
     pub cluster: &'a Cluster,
     /// Its instance groups.
     pub groups: &'a [InstanceGroup],
-    /// What machines have to know of their cloud, or why it cannot be told: a bootstrap that needs it reports that.
+    /// The facts about the cloud that machines need, or why they are not available, which is reported by a
+    /// bootstrap that needs them.
     pub facts: Result<&'a NodeFacts, &'a Problems>,
 }
 
@@ -121,6 +131,8 @@ pub struct BootMachine<'a> {
     pub role: MachineRole,
     /// The address of the API.
     pub endpoint: &'a Endpoint,
+    /// The volumes of the etcd members that the group's machines may be.
+    pub volumes: &'a [MemberVolume],
 }
 
 impl<'a> BootMachine<'a> {
@@ -131,11 +143,17 @@ impl<'a> BootMachine<'a> {
         role: MachineRole,
         endpoint: &'a Endpoint,
     ) -> Self {
-        Self { of, group, role, endpoint }
+        Self { of, group, role, endpoint, volumes: &[] }
+    }
+
+    /// Sets the volumes of the etcd members that the group's machines may be.
+    pub fn volumes(mut self, volumes: &'a [MemberVolume]) -> Self {
+        self.volumes = volumes;
+        self
     }
 }
 
-/// The address of the API as machines of the cluster use it.
+/// The address of the API for machines of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Endpoint {
@@ -169,7 +187,7 @@ impl JoinService {
     }
 }
 
-/// A script with the group's own user data after it.
+/// A script followed by the group's own user data.
 fn with_additions(
     script: Option<Text>,
     spec: &InstanceGroupSpec,
@@ -180,7 +198,7 @@ fn with_additions(
     if compressed && more.is_empty() {
         problems.warn(
             Path::of("spec.compressUserData"),
-            "there is nothing to compress: it is for additionalUserData",
+            "it has no effect without additionalUserData",
             "remove it",
         );
     }

@@ -1,4 +1,4 @@
-//! Machines that are not made members of the cluster.
+//! Machines that kops does not make join the cluster.
 
 use kops_core::graph::{Input, Secret};
 
@@ -6,8 +6,8 @@ use super::{BootCluster, BootMachine, NodeBootstrap, with_additions};
 use crate::bundle::StoreFiles;
 use crate::spec::{Path, Problems};
 
-/// Machines boot their image as it is, with their group's `additionalUserData` and nothing of ours: whatever makes
-/// members of the cluster of them is in the image or in that.
+/// Machines boot their image unmodified, with only their group's `additionalUserData` as user data: the image
+/// or that user data has to make them join the cluster.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PlainImages;
 
@@ -15,7 +15,7 @@ impl NodeBootstrap for PlainImages {
     fn check(&self, _: &BootCluster<'_>, problems: &mut Problems) {
         problems.warn(
             Path::of("spec"),
-            "its machines are not made members of the cluster: they boot their images as they are",
+            "its machines do not join the cluster: they boot unmodified images",
             "plan with a KopsNode, or use images that join by themselves",
         );
     }

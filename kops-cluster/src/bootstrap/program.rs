@@ -9,10 +9,10 @@ use kops_core::{Error, Result};
 use crate::bundle;
 use crate::cloud::Architecture;
 
-/// The program that makes a machine what its bundle says (`kops-node`), as binaries for Linux.
+/// The program that configures a machine as its bundle specifies (`kops-node`), as binaries for Linux.
 ///
-/// Machines fetch it from the cluster's state store and compare its SHA-256, which their user data holds: another
-/// program makes machines out of date.
+/// Machines fetch it from the cluster's state store and verify its SHA-256, which is in their user data: a
+/// different program makes machines out of date.
 ///
 /// ```no_run
 /// use kops_cluster::bootstrap::NodeProgram;
@@ -23,12 +23,12 @@ use crate::cloud::Architecture;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NodeProgram(BTreeMap<Architecture, Binary>);
 
-/// The SHA-256 of a content, in hexadecimal: what a program is known by.
+/// The SHA-256 of a content, in hexadecimal, which identifies a program.
 pub fn sha256(content: &[u8]) -> String {
     bundle::sha256(content)
 }
 
-/// A binary; without content, it is in the state store or on the machines already.
+/// A binary; without content if it is in the state store or on the machines already.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Binary {
     pub(super) sha256: String,
@@ -41,7 +41,7 @@ impl NodeProgram {
         Self::default()
     }
 
-    /// The same with a binary, for the architecture that its header names.
+    /// Adds a binary, for the architecture in its header.
     ///
     /// # Errors
     /// `Invalid` if it is not a program for Linux on x86-64 or 64-bit ARM.
@@ -52,11 +52,11 @@ impl NodeProgram {
         Ok(self)
     }
 
-    /// The same with a binary that is known by its SHA-256 (64 hexadecimal digits) only: it is in the state store
+    /// Adds a binary by its SHA-256 (64 hexadecimal digits) only: it is in the state store
     /// (`kops-node/<architecture>/<sha256>`), or on the machines (`/var/lib/kops/kops-node`), already.
     ///
     /// # Errors
-    /// `Invalid` if it is no SHA-256.
+    /// `Invalid` if it is not a SHA-256.
     pub fn with_hash(mut self, architecture: Architecture, sha256: &str) -> Result<Self> {
         if sha256.len() != 64 || !sha256.bytes().all(|it| it.is_ascii_hexdigit()) {
             return Err(
@@ -67,7 +67,7 @@ impl NodeProgram {
         Ok(self)
     }
 
-    /// The architectures that there are binaries for.
+    /// The architectures of its binaries.
     pub fn architectures(&self) -> impl Iterator<Item = Architecture> {
         self.0.keys().copied()
     }

@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::text::shell_word;
 use crate::spec::{Cluster, Path, Problems};
 
-/// What is never reached through a proxy, besides the cluster's own names and ranges.
+/// Destinations that are never reached through a proxy, besides the cluster's own names and CIDRs.
 const DIRECT: [&str; 4] = ["127.0.0.1", "localhost", "169.254.169.254", ".svc"];
 
-/// Lines of shell that set the environment of this script, and by systemd that of containerd, the kubelet and the
-/// program, from which kubeadm copies it into the control plane's pods. Empty without a proxy.
+/// Shell commands that set the environment of this script and, through systemd, that of containerd, the
+/// kubelet and the program, from which kubeadm copies it to the control plane's pods. Empty without a proxy.
 pub(super) fn lines(cluster: &Cluster, problems: &mut Problems) -> String {
     let networking = &cluster.spec.networking;
     let Some(proxy) = networking.egress_proxy.as_ref().map(|it| &it.0) else { return String::new() };
@@ -45,12 +45,12 @@ pub(super) fn lines(cluster: &Cluster, problems: &mut Problems) -> String {
     if [&url, &direct].iter().any(|it| it.contains(['"', '\n', '\\', '%', ' '])) {
         problems.error(
             at,
-            "has characters that no proxy's address has",
+            "has characters that are invalid in the address of a proxy",
             "remove quotes, blanks, backslashes and percent signs",
         );
         return String::new();
     }
-    // Programs read the one or the other.
+    // Programs read one or the other.
     let names = [("http_proxy", &url), ("https_proxy", &url), ("no_proxy", &direct)];
     let both =
         names.into_iter().flat_map(|(name, value)| [(name.to_owned(), value), (name.to_uppercase(), value)]);

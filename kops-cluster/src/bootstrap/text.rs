@@ -35,7 +35,7 @@ impl Text {
         }
     }
 
-    /// Its length in bytes, as far as it is known.
+    /// The length of its known parts, in bytes.
     pub(super) fn len(&self) -> usize {
         let of = |part: &Part| match part {
             Part::Text(text) => text.len(),

@@ -1,9 +1,9 @@
-//! Who may ask the API server, and how it knows them: an AuthenticationConfiguration.
+//! How the API server authenticates requests: an AuthenticationConfiguration.
 //!
-//! kOps forbids anonymous requests altogether (`anonymousAuth: false`) and asks the API server's health through a program
-//! of its own. kubeadm's probes are anonymous. So anonymous requests are allowed for the three paths of health and for
-//! nothing else, which needs a configuration file; and since that file excludes the flags of OpenID Connect, the issuer is
-//! in it as well.
+//! kOps denies all anonymous requests (`anonymousAuth: false`) and probes the API server's health through a
+//! program of its own. kubeadm's probes are anonymous. So anonymous requests are allowed for the three health
+//! endpoints only, which requires a configuration file; and because that file excludes the flags of OpenID
+//! Connect, the issuer is in it as well.
 
 use serde_json::{Value, json};
 
@@ -11,20 +11,20 @@ use super::cluster::{BundleCluster, flag, only, settings, text, texts};
 use super::files::content_of;
 use crate::spec::{Path, Problems};
 
-/// Where the file is: below the directory that kubeadm mounts into the API server.
+/// The path of the file, below the directory that kubeadm mounts into the API server.
 pub(super) const FILE: &str = "/etc/kubernetes/pki/authentication.yaml";
 
-/// The paths of health.
+/// The health endpoints.
 const HEALTH: [&str; 3] = ["/livez", "/readyz", "/healthz"];
 
 /// How the API server authenticates.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Authentication {
-    /// By our file.
+    /// With the file that kops writes.
     Ours(Value),
-    /// By a file of the user's.
+    /// With a file of the user.
     Theirs(String),
-    /// As Kubernetes does by itself.
+    /// With Kubernetes' defaults.
     Default,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn render(cluster: &BundleCluster<'_>, problems: &mut Problems) -> Au
         if anonymous != Some(true) {
             problems.warn(
                 at.key("authenticationConfigFile"),
-                "it replaces the restriction of anonymous requests to the paths of health",
+                "it replaces the file that restricts anonymous requests to the health endpoints",
                 "set anonymous.conditions to /livez, /readyz and /healthz in that file",
             );
         }
@@ -91,14 +91,15 @@ fn issuer(
     };
     let url = text(settings, names[0], at, problems)?.to_owned();
     let Some(client) = text(settings, names[1], at, problems) else {
-        problems.error(at.key(names[1]), "is required with an issuer", "specify the client's id");
+        problems.error(at.key(names[1]), "is required with an issuer", "specify the client ID");
         return None;
     };
     let claim = text(settings, names[2], at, problems).unwrap_or("sub");
     let prefix = match text(settings, names[3], at, problems) {
         Some("-") => String::new(),
         Some(prefix) => prefix.to_owned(),
-        // The API server's own rule: e-mail addresses are as they are, other names carry their issuer.
+        // The API server's own rule: e-mail addresses are used unchanged, other names are prefixed with their
+        // issuer.
         None if claim == "email" => String::new(),
         None => format!("{url}#"),
     };
@@ -133,7 +134,7 @@ fn issuer(
             None => problems.error(
                 Path::of("spec.kubeAPIServer.oidcCAFile"),
                 format!(
-                    "the content of {file} is not known: it must be part of the API server's configuration"
+                    "the content of {file} is not known, but must be part of the API server's configuration"
                 ),
                 "add the file to fileAssets with this path",
             ),
@@ -156,7 +157,7 @@ fn required(settings: &Value, newer: bool, at: &Path, problems: &mut Problems) -
             None => problems.error(
                 at.key("oidcRequiredClaim").index(number),
                 format!("{pair:?} is not a claim with a value"),
-                "write claim=value",
+                "use claim=value",
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! What all machines of a cluster have in common: the specification as a renderer asks for it.
+//! What all machines of a cluster have in common: access to the specification for rendering.
 
 use ipnet::IpNet;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::spec::{Cluster, InstanceGroup, Opaque, Path, Problems};
 /// The port of the API, as in the model.
 pub(super) const API_PORT: u16 = 443;
 
-/// A cluster to render bundles of: its specification with all defaults, its groups, and what is known beside it.
+/// A cluster to render bundles for: its specification with all defaults, its groups, and other known facts.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BundleCluster<'a> {
@@ -18,11 +18,11 @@ pub struct BundleCluster<'a> {
     pub cluster: &'a Cluster,
     /// Its instance groups, with defaults as well.
     pub groups: &'a [InstanceGroup],
-    /// The cloud, as its machines see it.
+    /// The cloud, as seen by its machines.
     pub facts: &'a NodeFacts,
     /// The ids of its keysets.
     pub keysets: &'a Keysets,
-    /// Where packages of Kubernetes are, in the layout of `https://pkgs.k8s.io/core:/stable:`.
+    /// The URL of the Kubernetes packages, in the layout of `https://pkgs.k8s.io/core:/stable:`.
     pub packages: &'a str,
 }
 
@@ -37,13 +37,13 @@ impl<'a> BundleCluster<'a> {
         Self { cluster, groups, facts, keysets, packages: super::machine::PACKAGES }
     }
 
-    /// Sets where packages of Kubernetes are.
+    /// Sets the URL of the Kubernetes packages.
     pub fn packages(mut self, url: &'a str) -> Self {
         self.packages = url;
         self
     }
 
-    /// The minor version of Kubernetes. Validation rejects what is no version.
+    /// The minor version of Kubernetes. Validation rejects invalid versions.
     pub(super) fn minor(&self) -> u64 {
         semver::Version::parse(self.version()).map_or(0, |it| it.minor)
     }
@@ -53,7 +53,7 @@ impl<'a> BundleCluster<'a> {
         self.cluster.spec.kubernetes_version.as_deref().unwrap_or_default().trim_start_matches('v')
     }
 
-    /// The name of the API that everything inside of the cluster uses.
+    /// The name of the API that everything inside the cluster uses.
     pub(super) fn api_name(&self) -> String {
         self.cluster.api_internal_name()
     }
@@ -64,12 +64,12 @@ impl<'a> BundleCluster<'a> {
         assets.and_then(Value::as_str).filter(|it| !it.is_empty()).unwrap_or("registry.k8s.io")
     }
 
-    /// The range of services.
+    /// The service CIDR.
     pub(super) fn services(&self) -> Option<IpNet> {
         self.cluster.spec.networking.service_cluster_ip_range
     }
 
-    /// The address of DNS within the cluster: the tenth of the services, as kubeadm has it.
+    /// The address of the cluster's DNS service: the tenth of the service CIDR, as in kubeadm.
     pub(super) fn dns_address(&self) -> Option<String> {
         match self.services()? {
             IpNet::V4(net) => net.hosts().nth(9).map(|it| it.to_string()),
@@ -77,15 +77,15 @@ impl<'a> BundleCluster<'a> {
         }
     }
 
-    /// The domain within the cluster.
+    /// The cluster's DNS domain.
     pub(super) fn domain(&self) -> &'a str {
         self.cluster.spec.cluster_dns_domain.as_deref().unwrap_or("cluster.local")
     }
 
-    /// Whether the cloud's controllers run, so that kubelets leave their nodes to them.
+    /// Whether the cloud's controllers run, so that they initialize nodes instead of the kubelets.
     ///
-    /// kops does not install them yet: a node that waits for controllers that never come is never schedulable. So they
-    /// count once the specification speaks of them.
+    /// kops does not install them yet, and a node that waits for them never becomes schedulable. So they are
+    /// only assumed if the specification configures them.
     pub(super) fn external_cloud(&self) -> bool {
         let says = |settings: &Option<Opaque>| {
             settings.as_ref().is_some_and(|it| it.0["cloudProvider"] == "external")
@@ -95,12 +95,12 @@ impl<'a> BundleCluster<'a> {
     }
 }
 
-/// The settings of a component; null if there are none.
+/// The settings of a component; `null` if there are none.
 pub(super) fn settings(component: Option<&Opaque>) -> Value {
     component.map_or(Value::Null, |it| it.0.clone())
 }
 
-/// A field of settings that must be text.
+/// A field of settings that must be a string.
 pub(super) fn text<'a>(
     settings: &'a Value,
     field: &str,
@@ -111,13 +111,13 @@ pub(super) fn text<'a>(
         Value::Null => None,
         Value::String(text) => Some(text).filter(|it| !it.is_empty()).map(String::as_str),
         other => {
-            problems.error(at.key(field), format!("{other} is not text"), "write it in quotes");
+            problems.error(at.key(field), format!("{other} is not a string"), "put it in quotes");
             None
         }
     }
 }
 
-/// A field of settings that must be a list of texts.
+/// A field of settings that must be a list of strings.
 pub(super) fn texts(settings: &Value, field: &str, at: &Path, problems: &mut Problems) -> Vec<String> {
     let value = &settings[field];
     let items: Option<Vec<_>> = match value {
@@ -126,7 +126,7 @@ pub(super) fn texts(settings: &Value, field: &str, at: &Path, problems: &mut Pro
         _ => None,
     };
     items.unwrap_or_else(|| {
-        problems.error(at.key(field), format!("{value} is not a list of texts"), "write a list of texts");
+        problems.error(at.key(field), format!("{value} is not a list of strings"), "use a list of strings");
         Vec::new()
     })
 }
@@ -166,7 +166,7 @@ pub(super) fn object_of(
     super::setting::object(value, at, problems).cloned().unwrap_or_default()
 }
 
-/// Reports fields of settings that are none of these.
+/// Reports fields of settings that are not among the known ones.
 pub(super) fn only(settings: &Value, fields: &[&str], at: &Path, problems: &mut Problems) {
     let Some(found) = super::setting::object(settings, at, problems) else { return };
     for field in found.keys().filter(|it| !fields.contains(&it.as_str())) {
@@ -174,7 +174,7 @@ pub(super) fn only(settings: &Value, fields: &[&str], at: &Path, problems: &mut 
     }
 }
 
-/// The entries of a field of settings that must be a map of texts.
+/// The entries of a field of settings that must be a map of strings.
 pub(super) fn map_of_texts(
     settings: &Value,
     field: &str,
@@ -190,7 +190,7 @@ pub(super) fn map_of_texts(
         _ => None,
     };
     entries.unwrap_or_else(|| {
-        problems.error(at.key(field), format!("{value} is not a map of texts"), "write key: \"value\"");
+        problems.error(at.key(field), format!("{value} is not a map of strings"), "use key: \"value\"");
         Vec::new()
     })
 }

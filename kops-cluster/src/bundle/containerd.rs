@@ -1,4 +1,4 @@
-//! containerd's configuration, for both of its generations. Which one is decided on the machine.
+//! containerd's configuration, for both of its major versions. The machine decides which one it uses.
 
 use kops_node::bundle::{Containerd, Content, Download, File};
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use super::setting::put;
 use crate::cloud::Architecture;
 use crate::spec::{InstanceGroup, Path, Problems};
 
-/// What is said of fields that ask for more than a configuration.
+/// The message for fields that require more than configuration.
 const NOT_INSTALLED: &str = "kops does not install it";
 
 /// containerd on a group's machines: its configuration, the files of its mirrors, and downloads in place of a package.
@@ -18,13 +18,13 @@ pub(super) struct Rendered {
     pub(super) containerd: Containerd,
     pub(super) files: Vec<File>,
     pub(super) downloads: Vec<Download>,
-    /// The version, if one is asked for.
+    /// The version, if one is specified.
     pub(super) version: Option<String>,
     /// The socket.
     pub(super) socket: String,
 }
 
-/// The image that holds a pod's namespaces, as kubeadm of each minor version has it by default.
+/// The pause image, by default that of kubeadm of each minor version.
 fn pause(minor: u64) -> &'static str {
     match minor {
         ..34 => "3.10",
@@ -68,7 +68,7 @@ pub(super) fn render(
     rendered
 }
 
-/// One generation's configuration.
+/// The configuration of one major version.
 fn config(v2: bool, settings: &Value, sandbox: &str, at: &Path, problems: &mut Problems) -> String {
     let mut config = Map::new();
     put(&mut config, "version", if v2 { 3 } else { 2 }.into());
@@ -83,7 +83,7 @@ fn config(v2: bool, settings: &Value, sandbox: &str, at: &Path, problems: &mut P
         if v2 { format!("io.containerd.cri.v1.{name}") } else { "io.containerd.grpc.v1.cri".to_owned() }
     };
     let mut set = |plugin: &str, path: &str, value: Value| {
-        // A plugin's name has dots: it is no path.
+        // A plugin's name contains dots, so it is not a path.
         let plugins = config.entry("plugins").or_insert_with(|| Map::new().into());
         let entry = plugins.as_object_mut().map(|it| it.entry(plugin).or_insert_with(|| Map::new().into()));
         if let Some(Value::Object(entry)) = entry {
@@ -95,7 +95,9 @@ fn config(v2: bool, settings: &Value, sandbox: &str, at: &Path, problems: &mut P
     set(&images, "registry.config_path", "/etc/containerd/certs.d".into());
     set(&runtime, "containerd.runtimes.runc.runtime_type", "io.containerd.runc.v2".into());
     set(&runtime, "containerd.runtimes.runc.options.SystemdCgroup", true.into());
-    set(&runtime, "cni.bin_dir", "/opt/cni/bin".into());
+    if !v2 {
+        set(&runtime, "cni.bin_dir", "/opt/cni/bin".into()); // the default since 2.0; 2.3 no longer knows the field
+    }
     set(&runtime, "cni.conf_dir", "/etc/cni/net.d".into());
     if flag(settings, "selinuxEnabled", at, problems) == Some(true) {
         set(&runtime, "enable_selinux", true.into());
@@ -116,17 +118,17 @@ fn config(v2: bool, settings: &Value, sandbox: &str, at: &Path, problems: &mut P
     toml::to_string(&config).unwrap_or_default()
 }
 
-/// The user's own settings, by dotted paths: `plugins."io.containerd.grpc.v1.cri".max_concurrent_downloads`.
+/// The user's settings, by dotted paths: `plugins."io.containerd.grpc.v1.cri".max_concurrent_downloads`.
 fn additions(config: &mut Map<String, Value>, settings: &Value, at: &Path, problems: &mut Problems) {
     for (path, value) in settings["configAdditions"].as_object().into_iter().flatten() {
-        // A line of TOML is parsed as one: names with dots are in quotes.
+        // Parsed as a line of TOML: names with dots are in quotes.
         let parsed = toml::from_str::<Map<String, Value>>(&format!("{path} = {value}"));
         match parsed {
             Ok(parsed) => merge(config, parsed),
             Err(_) => problems.error(
                 at.key("configAdditions").key(path),
                 "is not a setting of containerd's configuration",
-                "write a dotted path, with names that contain dots in double quotes, and a plain value",
+                "use a dotted path, with names that contain dots in double quotes, and a scalar value",
             ),
         }
     }
@@ -141,11 +143,11 @@ fn merge(under: &mut Map<String, Value>, over: Map<String, Value>) {
     }
 }
 
-/// Mirrors in the user's order, in containerd's own form of one directory for each registry.
+/// Mirrors in the user's order, in containerd's format of one directory for each registry.
 fn mirrors(cluster: &BundleCluster<'_>, settings: &Value, at: &Path, problems: &mut Problems) -> Vec<File> {
     let at = at.key("registryMirrors");
     let mut files = Vec::new();
-    // A proxy of registries is a mirror of all that have none of their own.
+    // A registry proxy is a mirror for all registries without one of their own.
     let assets = super::cluster::settings(cluster.cluster.spec.assets.as_ref());
     if let Some(proxy) = text(&assets, "containerProxy", &Path::of("spec.assets"), problems)
         && settings["registryMirrors"]["*"].is_null()
@@ -157,7 +159,7 @@ fn mirrors(cluster: &BundleCluster<'_>, settings: &Value, at: &Path, problems: &
         let mirrors = texts(&settings["registryMirrors"], name, &at, problems);
         let mut hosts = String::new();
         if name != "*" {
-            // Docker's registry is not where its name leads.
+            // Docker's registry has another host than its name.
             let server = if name == "docker.io" { "registry-1.docker.io" } else { name };
             hosts = format!("server = \"https://{server}\"\n");
         }
@@ -190,7 +192,7 @@ fn hosts_file(directory: &str, hosts: &str) -> File {
     }
 }
 
-/// Archives in place of the distribution's package.
+/// Archives instead of the distribution's package.
 fn downloads(
     settings: &Value,
     architecture: Architecture,
@@ -228,7 +230,7 @@ fn downloads(
     downloads
 }
 
-/// Fields that ask for more than a configuration, and those that nobody knows.
+/// Fields that require more than configuration, and unknown ones.
 fn check(settings: &Value, at: &Path, problems: &mut Problems) {
     const READ: [&str; 15] = [
         "address",
@@ -250,18 +252,36 @@ fn check(settings: &Value, at: &Path, problems: &mut Problems) {
     for (field, value) in settings.as_object().into_iter().flatten() {
         let here = at.key(field);
         match field.as_str() {
+            "installCriCtl" if *value == true => problems.warn(
+                here,
+                "it has no effect: crictl comes with kubeadm's packages",
+                "remove it",
+            ),
+            "runc" if !value["version"].is_null() && value["packages"].is_null() => problems.warn(
+                here.key("version"),
+                "it has no effect: runc comes with containerd's package",
+                "specify runc.packages, or remove it",
+            ),
             it if READ.contains(&it) => {}
             "nvidiaGPU" | "gvisor" if value["enabled"] != true => {}
-            "nvidiaGPU" | "gvisor" | "installNerdCtl" | "useECRCredentialsForMirrors" => {
+            "useECRCredentialsForMirrors" if *value == false => {}
+            // The permissions are those of the machines' role.
+            "useECRCredentialsForMirrors" => problems.warn(
+                here,
+                "machines on AWS may pull through the account's registry, but kops does not install the program that \
+                 gets the credentials",
+                "install it with packages, fileAssets and hooks",
+            ),
+            "nvidiaGPU" | "gvisor" | "installNerdCtl" => {
                 problems.warn(
                     here,
                     format!("it has no effect: {NOT_INSTALLED}"),
-                    "install it by packages, fileAssets and hooks",
+                    "install it with packages, fileAssets and hooks",
                 );
             }
             "registryMirrorAuths" => problems.error(
                 here,
-                "credentials of registries do not belong into a specification",
+                "registry credentials do not belong in a specification",
                 "create the secret dockerconfig",
             ),
             _ => problems.warn(here, "unknown field: it has no effect", "remove it, or correct its name"),

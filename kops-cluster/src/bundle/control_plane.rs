@@ -1,4 +1,4 @@
-//! The API server, the controller manager, the scheduler and the service proxy, as kubeadm is told of them.
+//! The API server, the controller manager, the scheduler and the service proxy, as configured for kubeadm.
 
 use kops_node::bundle::{Content, File, KubeadmFile};
 use serde_json::{Map, Value, json};
@@ -13,7 +13,7 @@ use super::tables::{
 use super::{etcd, setting};
 use crate::spec::{Path, Problems};
 
-/// kOps' plugins of admission.
+/// kOps' admission plugins.
 const ADMISSION: [&str; 11] = [
     "DefaultStorageClass",
     "DefaultTolerationSeconds",
@@ -43,7 +43,7 @@ const MOUNTED: [&str; 6] = [
     "/usr/share/ca-certificates",
 ];
 
-/// A component: what kubeadm is told, its patch, and the files it reads.
+/// A component: its kubeadm configuration, its patch, and the files that it reads.
 #[derive(Debug, Default)]
 pub(super) struct Component {
     pub(super) document: Map<String, Value>,
@@ -106,11 +106,11 @@ fn names(cluster: &BundleCluster<'_>) -> Vec<String> {
     names
 }
 
-/// Settings that are what they are on these machines: another value is refused, not passed over.
+/// Settings that are fixed on these machines: any other value is rejected, not ignored.
 fn fixed(cluster: &BundleCluster<'_>, own: &Value, at: &Path, problems: &mut Problems) {
     let services = cluster.services().map(|it| it.to_string()).unwrap_or_default();
     let must = [
-        ("securePort", json!(API_PORT), "it is the port of load balancers and machines alike"),
+        ("securePort", json!(API_PORT), "it is the port of both load balancers and machines"),
         ("allowPrivileged", json!(true), "network plugins run privileged containers"),
         ("enableBootstrapTokenAuth", json!(true), "nodes join with bootstrap tokens"),
         ("serviceClusterIPRange", json!(services), "it is networking.serviceClusterIPRange"),
@@ -126,7 +126,7 @@ fn fixed(cluster: &BundleCluster<'_>, own: &Value, at: &Path, problems: &mut Pro
         if !found.is_null() && *found != value {
             let fix =
                 if value.is_null() { "remove it".to_owned() } else { format!("remove it, or use {value}") };
-            problems.error(at.key(field), format!("{found} is not possible: {why}"), fix);
+            problems.error(at.key(field), format!("{found} is not supported: {why}"), fix);
         }
     }
 }
@@ -159,7 +159,7 @@ fn authorization(cluster: &BundleCluster<'_>, own: &Value, applied: &mut Applied
     if !spec["alwaysAllow"].is_null() {
         problems.error(
             Path::of("spec.authorization.alwaysAllow"),
-            "an API server that allows everything to everybody is not supported",
+            "an API server that allows all requests is not supported",
             "use rbac: {}",
         );
     }
@@ -168,8 +168,8 @@ fn authorization(cluster: &BundleCluster<'_>, own: &Value, applied: &mut Applied
     {
         problems.error(
             Path::of("spec.kubeAPIServer.authorizationMode"),
-            format!("{mode} does not let nodes in"),
-            "add Node, such as Node,RBAC",
+            format!("{mode} does not authorize nodes"),
+            "add Node, for example Node,RBAC",
         );
     }
     applied.or_set("authorization-mode", "Node,RBAC");
@@ -186,7 +186,7 @@ fn issuers(own: &Value, at: &Path, applied: &mut Applied, problems: &mut Problem
         }
         None if !more.is_empty() => problems.error(
             at.key("additionalServiceAccountIssuers"),
-            "without serviceAccountIssuer it is not known which issuer signs",
+            "without serviceAccountIssuer the issuer that signs is not known",
             "set serviceAccountIssuer",
         ),
         None => {}
@@ -218,7 +218,7 @@ pub(super) fn controller_manager(cluster: &BundleCluster<'_>, problems: &mut Pro
     if applied.arg("cloud-provider").is_some_and(|it| it != "external") {
         problems.error(
             at.key("cloudProvider"),
-            "clouds are built into no controller manager any more",
+            "controller managers no longer support built-in clouds",
             "use external, or remove it",
         );
     }
@@ -245,7 +245,7 @@ pub(super) fn scheduler(cluster: &BundleCluster<'_>, problems: &mut Problems) ->
         }
     }
     if !client.is_empty() {
-        // With a file, the flags for what is in it are passed over: the file has it all.
+        // With a file, the flags for its fields are ignored, so the file has them all.
         client.insert("kubeconfig".to_owned(), "/etc/kubernetes/scheduler.conf".into());
         let configuration = json!({
             "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration", "clientConnection": client,
@@ -265,7 +265,7 @@ pub(super) fn scheduler(cluster: &BundleCluster<'_>, problems: &mut Problems) ->
     component
 }
 
-/// KubeProxyConfiguration, and whether there is a proxy at all.
+/// KubeProxyConfiguration, and whether there is a proxy.
 pub(super) fn proxy(cluster: &BundleCluster<'_>, problems: &mut Problems) -> (Value, bool) {
     let spec = &cluster.cluster.spec;
     let own = settings(spec.kube_proxy.as_ref());
@@ -277,7 +277,7 @@ pub(super) fn proxy(cluster: &BundleCluster<'_>, problems: &mut Problems) -> (Va
     if !gates.is_empty() {
         config.insert("featureGates".to_owned(), Value::Object(gates));
     }
-    // The mode must be said since 1.37.
+    // The mode is required since 1.37.
     config.entry("mode").or_insert_with(|| "iptables".into());
     if let Some(pods) = spec.networking.pod_cidr {
         config.entry("clusterCIDR").or_insert_with(|| pods.to_string().into());
@@ -298,14 +298,14 @@ fn leader_election(
         .extend(apply(&own["leaderElection"], &[LEADER_ELECTION], &at, cluster.minor(), problems).args);
 }
 
-/// Refuses another value than what a setting is anyway.
+/// Rejects any other value of a fixed setting.
 pub(super) fn same(own: &Value, field: &str, values: &[&str], why: &str, at: &Path, problems: &mut Problems) {
     if let Some(found) = text(own, field, at, problems)
         && !values.contains(&found)
     {
         problems.error(
             at.key(field),
-            format!("{found:?} is not possible: {why}"),
+            format!("{found:?} is not supported: {why}"),
             format!("remove it, or use {}", values.join(" or ")),
         );
     }
@@ -318,7 +318,8 @@ fn document(args: &Args) -> Map<String, Value> {
     document
 }
 
-/// Files that flags name and that are not in what kubeadm mounts: each is mounted, the audit log's directory for writing.
+/// Mounts for files that flags name and that kubeadm does not mount; that of the audit log's directory is
+/// writable.
 fn volumes(applied: &Applied, document: &mut Map<String, Value>) {
     let mut volumes = Vec::new();
     for (name, value) in &applied.args {
@@ -365,7 +366,7 @@ pub(super) fn environment(
             .iter()
             .all(|it| it["name"].is_string() && (it["value"].is_string() || it["value"].is_null()));
     if !good {
-        problems.error(at.clone(), "is not a list of names with values", "write - {name: A, value: \"1\"}");
+        problems.error(at.clone(), "is not a list of names with values", "use - {name: A, value: \"1\"}");
         return;
     }
     let all: Vec<Value> = items
@@ -375,7 +376,7 @@ pub(super) fn environment(
     document.insert("extraEnvs".to_owned(), all.into());
 }
 
-/// A container's image and resources, which kubeadm takes as a patch of its manifest only.
+/// A container's image and resources, which kubeadm only supports as a patch of its manifest.
 pub(super) fn patch(container: &str, own: &Value, at: &Path, problems: &mut Problems) -> Option<Value> {
     let mut patched = Map::new();
     if let Some(image) = text(own, "image", at, problems) {

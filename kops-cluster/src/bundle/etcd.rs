@@ -13,26 +13,27 @@ use super::setting::Args;
 use crate::cloud::EtcdVolume;
 use crate::spec::{EtcdCluster, InstanceGroup, Path, Problems};
 
-/// A cluster that runs: its name, what the API server keeps in it, and its ports for clients, peers and metrics.
+/// A supported cluster: its name, the resources that the API server stores in it, and its ports for clients,
+/// peers and metrics.
 struct Known {
     name: &'static str,
     resource: Option<&'static str>,
     ports: [u16; 3],
 }
 
-/// The ports are among those that the firewall keeps nodes off; metrics are on the loopback.
+/// The firewall blocks these ports for nodes; metrics are served on the loopback address.
 const CLUSTERS: [Known; 3] = [
     Known { name: "main", resource: None, ports: [2379, 2380, 2381] },
     Known { name: "events", resource: Some("/events"), ports: [4002, 2381, 2383] },
     Known { name: "leases", resource: Some("coordination.k8s.io/leases"), ports: [4001, 2382, 2384] },
 ];
 
-/// The filesystem of a blank volume, as etcd-manager has it.
+/// The filesystem of a blank volume, as in etcd-manager.
 const FILESYSTEM: &str = "ext4";
-/// kOps' time between snapshots, in seconds, and how many days they are kept.
+/// kOps' interval between snapshots, in seconds, and the number of days that they are kept.
 const BACKUP: (u64, u32) = (15 * 60, 90);
 
-/// The clusters that run, `main` first, each with its place in the specification.
+/// The supported clusters, `main` first, each with its index in the specification.
 fn running<'a>(cluster: &BundleCluster<'a>) -> Vec<(&'static Known, usize, &'a EtcdCluster)> {
     let spec = &cluster.cluster.spec.etcd_clusters;
     let known = CLUSTERS.iter().filter_map(|known| {
@@ -42,7 +43,7 @@ fn running<'a>(cluster: &BundleCluster<'a>) -> Vec<(&'static Known, usize, &'a E
     known.collect()
 }
 
-/// What the API server keeps elsewhere than in `main`.
+/// The resources that the API server does not store in `main`.
 pub(super) fn overrides(cluster: &BundleCluster<'_>) -> Vec<String> {
     let all = running(cluster).into_iter();
     all.filter_map(|(known, _, _)| Some(format!("{}#https://127.0.0.1:{}", known.resource?, known.ports[0])))
@@ -54,7 +55,7 @@ fn host(cluster: &BundleCluster<'_>, member: &str) -> String {
     format!("{member}.etcd.internal.{}", cluster.cluster.name())
 }
 
-/// What every control plane knows of the clusters, less what differs by group.
+/// The configuration of the clusters that all control planes share, without what differs by group.
 pub(super) fn check(cluster: &BundleCluster<'_>, problems: &mut Problems) {
     let spec = &cluster.cluster.spec;
     for (number, etcd) in spec.etcd_clusters.iter().enumerate() {
@@ -62,8 +63,8 @@ pub(super) fn check(cluster: &BundleCluster<'_>, problems: &mut Problems) {
         if !CLUSTERS.iter().any(|it| it.name == etcd.name) {
             problems.warn(
                 at.key("name"),
-                format!("nothing runs an etcd cluster {} on these machines", etcd.name),
-                "remove it: what it is for uses Kubernetes' own objects by default",
+                format!("the etcd cluster {} is not supported on these machines", etcd.name),
+                "remove it: network plugins store their state in Kubernetes objects by default",
             );
             continue;
         }
@@ -88,7 +89,7 @@ pub(super) fn check(cluster: &BundleCluster<'_>, problems: &mut Problems) {
     }
 }
 
-/// The settings of etcd-manager, which does not run here: what they ask for is done, or told.
+/// The settings of etcd-manager, which does not run here: each is implemented or reported.
 fn settings(cluster: &BundleCluster<'_>, etcd: &EtcdCluster, at: &Path, problems: &mut Problems) {
     let no_manager = "etcd-manager does not run on these machines";
     let mut idle = |path: Path, set: bool| {
@@ -149,6 +150,11 @@ pub(super) fn render(
     rendered
 }
 
+/// The mount point of a member's volume.
+pub(crate) fn mount_point(etcd: &str) -> String {
+    format!("/mnt/etcd-{etcd}")
+}
+
 fn volume(cluster: &BundleCluster<'_>, etcd: &EtcdCluster, candidates: &[String]) -> Volume {
     fn of<'a>(cluster: &BundleCluster<'a>, etcd: &'a EtcdCluster, member: &'a str) -> EtcdVolume<'a> {
         let members = etcd.members.iter().map(|it| it.name.as_str()).collect();
@@ -158,7 +164,7 @@ fn volume(cluster: &BundleCluster<'_>, etcd: &EtcdCluster, candidates: &[String]
     let devices = candidates.iter().filter_map(|it| Some((it.clone(), how.device(&of(cluster, etcd, it))?)));
     let tags = candidates.iter().filter_map(|it| Some((it.clone(), how.tags(&of(cluster, etcd, it))?)));
     Volume {
-        path: format!("/mnt/etcd-{}", etcd.name),
+        path: mount_point(&etcd.name),
         devices: devices.collect(),
         tags: tags.collect(),
         format: Some(FILESYSTEM.to_owned()),
@@ -190,7 +196,8 @@ fn backup(etcd: &EtcdCluster, at: &Path, problems: &mut Problems) -> Option<Back
     Some(Backup { every, days: days? })
 }
 
-/// ClusterConfiguration's `etcd.local` of `main`, less what the machine fills in; and the patch of its manifest.
+/// `etcd.local` of ClusterConfiguration for `main`, without what the machine fills in, and the patch of its
+/// manifest.
 pub(super) fn local(cluster: &BundleCluster<'_>, problems: &mut Problems) -> (Value, Vec<(String, Value)>) {
     let all = running(cluster);
     let Some((known, number, etcd)) = all.first().copied() else { return (json!({}), Vec::new()) };
@@ -221,7 +228,7 @@ pub(super) fn local(cluster: &BundleCluster<'_>, problems: &mut Problems) -> (Va
         json!({"listenMetricsURLs": manager.and_then(|it| it.listen_metrics_urls.as_ref()).map(|it| &it.0)});
     let urls = texts(&urls, "listenMetricsURLs", &at.key("manager"), problems);
     if !urls.is_empty() {
-        // kubeadm's probes ask the loopback.
+        // kubeadm's probes use the loopback address.
         let own = format!("http://127.0.0.1:{}", known.ports[2]);
         let all: Vec<_> = std::iter::once(own).chain(urls).collect();
         arguments.push(("listen-metrics-urls".to_owned(), all.join(",")));
@@ -235,7 +242,7 @@ pub(super) fn local(cluster: &BundleCluster<'_>, problems: &mut Problems) -> (Va
     (Value::Object(local), patches(etcd, &at, problems))
 }
 
-/// Variables of etcd-manager's environment: those of etcd itself are etcd's.
+/// Variables of etcd-manager's environment: those of etcd are passed to etcd.
 fn variables(env: &Value, at: &Path, local: &mut Map<String, Value>, problems: &mut Problems) {
     let own = |it: &Value| {
         it["name"].as_str().is_some_and(|it| it.starts_with("ETCD_") && !it.starts_with("ETCD_MANAGER_"))
@@ -256,10 +263,10 @@ fn variables(env: &Value, at: &Path, local: &mut Map<String, Value>, problems: &
     environment(&value, at, local, problems);
 }
 
-/// etcd's container sees the machine's own `/etc/hosts`, in which members are found, and never a directory that is not
-/// there: it would begin empty on the root disk.
+/// etcd's container uses the machine's `/etc/hosts`, which contains the members, and its data directory must
+/// exist: otherwise it would start empty on the root disk.
 fn patches(etcd: &EtcdCluster, at: &Path, problems: &mut Problems) -> Vec<(String, Value)> {
-    let data = format!("/mnt/etcd-{}/etcd", etcd.name);
+    let data = format!("{}/etcd", mount_point(&etcd.name));
     let mut pod = json!({"spec": {
         "containers": [{"name": "etcd", "volumeMounts": [{"name": "hosts", "mountPath": "/etc/hosts", "readOnly": true}]}],
         "volumes": [

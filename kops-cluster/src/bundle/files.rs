@@ -10,10 +10,10 @@ use super::cluster::{BundleCluster, flag, settings, text};
 use super::roles;
 use crate::spec::{InstanceGroup, Opaque, Path, Problems};
 
-/// Where a file is that says no path, as in kOps.
+/// The directory of files without a path, as in kOps.
 const DIRECTORY: &str = "/srv/kubernetes/assets";
 
-/// A machine's files: its group's first; of the cluster's, those whose path the group has not taken.
+/// A machine's files: its group's, then the cluster's with other paths.
 pub(super) fn render(cluster: &BundleCluster<'_>, group: &InstanceGroup, told: &mut Told) -> Vec<File> {
     let mut files = read(group.spec.file_assets.as_ref(), group, &mut told.group);
     for file in read(cluster.cluster.spec.file_assets.as_ref(), group, &mut told.cluster) {
@@ -24,7 +24,7 @@ pub(super) fn render(cluster: &BundleCluster<'_>, group: &InstanceGroup, told: &
     files
 }
 
-/// The content of one of the cluster's files, for a component whose configuration must hold it.
+/// The content of one of the cluster's files, for a component whose configuration must contain it.
 pub(super) fn content_of(cluster: &BundleCluster<'_>, path: &str) -> Option<String> {
     let assets = settings(cluster.cluster.spec.file_assets.as_ref());
     let file = assets.as_array()?.iter().find(|it| place(it).as_deref() == Some(path))?;
@@ -36,7 +36,7 @@ fn read(assets: Option<&Opaque>, group: &InstanceGroup, problems: &mut Problems)
     let at = Path::of("spec.fileAssets");
     let Some(Opaque(value)) = assets else { return Vec::new() };
     let Some(items) = value.as_array() else {
-        problems.error(at, "is not a list", "write a list of files");
+        problems.error(at, "is not a list", "use a list of files");
         return Vec::new();
     };
     let mut files = Vec::new();
@@ -93,7 +93,7 @@ fn one(item: &Value, at: &Path, problems: &mut Problems) -> Option<File> {
     Some(File { path, content, mode: Some(mode.to_owned()), owner: None })
 }
 
-/// kOps reads base64 without padding; with padding it is no other.
+/// kOps reads base64 without padding; padding does not change the content.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let plain: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     STANDARD_NO_PAD.decode(plain.trim_end_matches('=')).ok()

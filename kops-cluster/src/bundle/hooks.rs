@@ -8,7 +8,7 @@ use super::cluster::{BundleCluster, flag, text, texts};
 use super::roles;
 use crate::spec::{InstanceGroup, Opaque, Path, Problems};
 
-/// A machine's hooks: a group's replaces the cluster's of the same name.
+/// A machine's hooks: a group's hook replaces the cluster's hook of the same name.
 pub(super) fn render(cluster: &BundleCluster<'_>, group: &InstanceGroup, told: &mut Told) -> Vec<Hook> {
     let own = read(group.spec.hooks.as_ref(), group, "kops-group-hook", &mut told.group);
     let mut hooks = read(cluster.cluster.spec.hooks.as_ref(), group, "kops-hook", &mut told.cluster);
@@ -21,7 +21,7 @@ fn read(hooks: Option<&Opaque>, group: &InstanceGroup, prefix: &str, problems: &
     let at = Path::of("spec.hooks");
     let Some(Opaque(value)) = hooks else { return Vec::new() };
     let Some(items) = value.as_array() else {
-        problems.error(at, "is not a list", "write a list of hooks");
+        problems.error(at, "is not a list", "use a list of hooks");
         return Vec::new();
     };
     let mut rendered = Vec::new();
@@ -31,7 +31,7 @@ fn read(hooks: Option<&Opaque>, group: &InstanceGroup, prefix: &str, problems: &
             problems.error(
                 here,
                 format!("{item} is not a hook"),
-                "write a mapping with manifest or execContainer",
+                "use a mapping with manifest or execContainer",
             );
             continue;
         }
@@ -42,12 +42,12 @@ fn read(hooks: Option<&Opaque>, group: &InstanceGroup, prefix: &str, problems: &
             Some(name) if name.contains(['/', ' ']) => {
                 problems.error(
                     here.key("name"),
-                    format!("{name:?} is not the name of a unit"),
+                    format!("{name:?} is not a valid unit name"),
                     "use a name such as tune.service",
                 );
                 continue;
             }
-            // A name with a suffix is that of a unit: `logrotate.timer`.
+            // A name with a suffix is the unit's full name: `logrotate.timer`.
             Some(name) if name.contains('.') => name.to_owned(),
             Some(name) => format!("{name}.service"),
             None => format!("{prefix}-{number}.service"),
@@ -57,10 +57,10 @@ fn read(hooks: Option<&Opaque>, group: &InstanceGroup, prefix: &str, problems: &
         if let Some(text) = unit(item, &name, &here, problems) {
             rendered.push(Hook { name, text, disabled });
         } else if disabled {
-            // kOps' way to switch off a unit of the image: a hook with its name and nothing else.
+            // How kOps disables a unit of the image: a hook with only its name.
             rendered.push(Hook { name, text: String::new(), disabled });
         } else if item["manifest"].is_null() && item["execContainer"].is_null() {
-            problems.warn(here, "it does nothing", "specify manifest or execContainer, or remove the hook");
+            problems.warn(here, "it has no effect", "specify manifest or execContainer, or remove the hook");
         }
     }
     rendered
@@ -120,7 +120,7 @@ fn container_body(container: &Value, name: &str, at: &Path, problems: &mut Probl
     ))
 }
 
-/// An image with its registry and tag, which containerd asks for.
+/// An image with its registry and tag, which containerd requires.
 fn full_name(image: &str) -> String {
     let path = if image.contains('/') { image.to_owned() } else { format!("docker.io/library/{image}") };
     let last = path.rsplit('/').next().unwrap_or_default();

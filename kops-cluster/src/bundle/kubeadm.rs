@@ -96,7 +96,7 @@ fn init(socket: &str) -> Value {
         "kind": "InitConfiguration",
         "localAPIEndpoint": {"bindPort": API_PORT},
         "nodeRegistration": {"criSocket": socket},
-        // Images may have to be fetched, and the second member of etcd to come.
+        // Images may have to be pulled, and etcd needs its second member.
         "timeouts": {"controlPlaneComponentHealthCheck": "10m0s", "kubeletHealthCheck": "10m0s", "kubernetesAPICall": "3m0s"},
     })
 }

@@ -1,7 +1,8 @@
 //! The kubelet: its configuration, flags, labels and taints.
 //!
-//! A machine's configuration is the whole of it as a patch, not only what differs from the cluster's: what the ConfigMap
-//! `kubelet-config` holds is whatever the cluster's last upgrade wrote, and a new machine must not depend on it.
+//! The patch of a machine contains the whole configuration, not only what differs from the cluster's: the
+//! ConfigMap `kubelet-config` contains what the cluster's last upgrade wrote, and a new machine must not
+//! depend on it.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +16,25 @@ use super::tables::KUBELET;
 use crate::bundle::labels;
 use crate::spec::{InstanceGroup, Opaque, Path, Problems};
 
-/// kOps' thresholds of eviction.
+/// kOps' eviction thresholds.
 const EVICTION: &str = "memory.available<100Mi,nodefs.available<10%,nodefs.inodesFree<5%,imagefs.available<10%,imagefs.inodesFree<5%";
 
-/// The cluster's KubeletConfiguration, from which machines that are not ours would start.
+/// The cluster's KubeletConfiguration, for machines that kops does not manage.
+///
+/// It has no maps of eviction signals: kubeadm merges the patch of a group into it signal by signal, so that
+/// the cluster's signals would remain in a group that sets others.
 pub(super) fn base(cluster: &BundleCluster<'_>, problems: &mut Problems) -> Value {
     let spec = &cluster.cluster.spec;
     let at = Path::of("spec.kubelet");
     let applied = one(cluster, &settings(spec.kubelet.as_ref()), &at, problems);
-    document(cluster, applied.config)
+    let mut base = document(cluster, applied.config);
+    if let Value::Object(base) = &mut base {
+        base.retain(|field, value| !(field.starts_with("eviction") && value.is_object()));
+    }
+    base
 }
 
-/// A group's machines: the configuration as a patch, and the rest.
+/// The kubelet of a group's machines: the configuration as a patch, and everything else.
 pub(super) fn render(
     cluster: &BundleCluster<'_>,
     group: &InstanceGroup,
@@ -102,7 +110,7 @@ fn one(cluster: &BundleCluster<'_>, layer: &Value, at: &Path, problems: &mut Pro
                 None => problems.error(
                     at.key(field),
                     format!("{list:?} is not a list of signals and values"),
-                    format!("write memory.available{separator}100Mi, and more after a comma"),
+                    format!("use memory.available{separator}100Mi, with commas between several"),
                 ),
             }
         }
@@ -114,7 +122,7 @@ fn one(cluster: &BundleCluster<'_>, layer: &Value, at: &Path, problems: &mut Pro
     let period = "crashLoopBackOffMaxContainerRestartPeriod";
     if let Some(value) = text(layer, period, at, problems) {
         if minor < 35 {
-            problems.warn(at.key(period), "Kubernetes has it since 1.35: it has no effect", "remove it");
+            problems.warn(at.key(period), "it has no effect before Kubernetes 1.35", "remove it");
         } else if duration(value).is_some() {
             put(config, "crashLoopBackOff.maxContainerRestartPeriod", value.into());
         } else {
@@ -138,14 +146,14 @@ fn one(cluster: &BundleCluster<'_>, layer: &Value, at: &Path, problems: &mut Pro
         None | Some("external") => {}
         Some(other) => problems.warn(
             at.key("cloudProvider"),
-            format!("kubelets have no cloud provider {other:?} any more: it has no effect"),
+            format!("it has no effect: kubelets no longer support the cloud provider {other:?}"),
             "use external, or remove it",
         ),
     }
     applied
 }
 
-/// Feature gates as a document has them.
+/// Feature gates in the form of a configuration document.
 pub(super) fn gates(settings: &Value, at: &Path, problems: &mut Problems) -> Map<String, Value> {
     let (value, at) = (&settings["featureGates"], at.key("featureGates"));
     let mut gates = Map::new();
@@ -189,7 +197,7 @@ fn document(cluster: &BundleCluster<'_>, own: Map<String, Value>) -> Value {
     config
 }
 
-/// Lays one document over another; maps of signals are taken as a whole, as flags are.
+/// Merges one document into another; maps of signals are replaced as a whole, like flags.
 fn merge(under: &mut Map<String, Value>, over: Map<String, Value>) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {

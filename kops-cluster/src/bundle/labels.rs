@@ -1,12 +1,13 @@
-//! Labels of nodes: those that a kubelet may set itself, and those that somebody with rights sets.
+//! Labels of nodes: those that a kubelet may set itself, and those that require more permissions.
 
 use std::collections::BTreeMap;
 
 use super::cluster::settings;
 use crate::spec::{Cluster, INSTANCE_GROUP_LABEL, InstanceGroup};
 
-/// Whether a kubelet may set a label on its own node. It does not start with any other label of `kubernetes.io` or
-/// `k8s.io`: <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction>.
+/// Whether a kubelet may set a label on its own node. It does not start if it is to set any other label of
+/// `kubernetes.io` or `k8s.io`:
+/// <https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#noderestriction>.
 pub(super) fn is_own(key: &str) -> bool {
     let prefix = key.split_once('/').map_or("", |(prefix, _)| prefix);
     let within =
@@ -19,7 +20,7 @@ pub(super) fn is_own(key: &str) -> bool {
 pub(super) fn kept(cluster: &Cluster, group: &InstanceGroup) -> BTreeMap<String, String> {
     let mut labels = BTreeMap::from([(INSTANCE_GROUP_LABEL.to_owned(), group.name().to_owned())]);
     if group.is_control_plane() {
-        // kubeadm sets the role's and the balancers' labels; this one is kOps'.
+        // kubeadm sets the labels of the role and for load balancers; this one is kOps'.
         labels.insert("kops.k8s.io/kops-controller-pki".to_owned(), String::new());
     } else {
         labels.insert("node-role.kubernetes.io/node".to_owned(), String::new());

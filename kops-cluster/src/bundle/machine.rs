@@ -1,4 +1,4 @@
-//! What a machine is made of below the kubelet: kernel, packages, files, mounts, units.
+//! The parts of a machine below the kubelet: kernel, packages, files, mounts, units.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,8 @@ pub(super) const PACKAGES: &str = "https://pkgs.k8s.io/core:/stable:";
 
 const MODULES: [&str; 2] = ["overlay", "br_netfilter"];
 
-/// Kernel parameters that Kubernetes asks for: networking, kOps' limits, and what `protectKernelDefaults` checks.
+/// Kernel parameters that Kubernetes requires: networking, kOps' limits, and what `protectKernelDefaults`
+/// checks.
 const SYSCTLS: [(&str, &str); 12] = [
     ("net.bridge.bridge-nf-call-iptables", "1"),
     ("net.bridge.bridge-nf-call-ip6tables", "1"),
@@ -57,7 +58,7 @@ pub(super) fn render(
     units.push(unit("kops-metadata.service", METADATA));
     files.append(&mut containerd.files);
     files.push(plain("/etc/kops/metadata.nft", METADATA_RULES));
-    // cloud-init would write /etc/hosts anew at each boot, without our names.
+    // Otherwise cloud-init rewrites /etc/hosts at each boot, without the cluster's names.
     files.push(plain("/etc/cloud/cloud.cfg.d/99-kops.cfg", "manage_etc_hosts: false\n"));
     check_assets(cluster, &mut told.cluster);
     Machine {
@@ -74,7 +75,7 @@ pub(super) fn render(
     }
 }
 
-/// Swap is off unless the kubelet is told to live with it.
+/// Swap is off unless the kubelet is configured to tolerate it.
 fn swap_off(cluster: &BundleCluster<'_>, group: &InstanceGroup) -> bool {
     let spec = &cluster.cluster.spec;
     let control_plane = spec.control_plane_kubelet.as_ref().filter(|_| group.is_control_plane());
@@ -88,7 +89,7 @@ fn sysctls(cluster: &BundleCluster<'_>, group: &InstanceGroup, told: &mut Told) 
     let mut all: BTreeMap<_, _> = SYSCTLS.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let spec = &cluster.cluster.spec;
     let ports = settings(spec.kube_api_server.as_ref())["serviceNodePortRange"].as_str().map(str::to_owned);
-    // No outgoing connection takes a port that a service may have.
+    // Outgoing connections do not use ports of the service range.
     all.insert(
         "net.ipv4.ip_local_reserved_ports".to_owned(),
         ports.unwrap_or_else(|| "30000-32767".to_owned()),
@@ -104,7 +105,7 @@ fn sysctls(cluster: &BundleCluster<'_>, group: &InstanceGroup, told: &mut Told) 
                 _ => problems.error(
                     Path::of("spec.sysctlParameters").index(number),
                     format!("{line:?} is not a kernel parameter"),
-                    "write name=value, such as vm.swappiness=10",
+                    "use name=value, for example vm.swappiness=10",
                 ),
             }
         }
@@ -124,7 +125,8 @@ fn repositories(cluster: &BundleCluster<'_>) -> Vec<Repository> {
     all.into()
 }
 
-/// Kubernetes, containerd, and users' own. What an image has in the right version is not installed.
+/// Kubernetes, containerd, and the user's own packages. Packages that an image has in the right version are
+/// not installed.
 fn packages(
     cluster: &BundleCluster<'_>,
     group: &InstanceGroup,
@@ -157,7 +159,7 @@ fn package(name: &str) -> Package {
     Package { name: name.to_owned(), version: None, program: None, says: None }
 }
 
-/// `external` stops the distribution's own updates; otherwise they are as the image has them.
+/// `external` disables the distribution's automatic updates; otherwise the image decides.
 fn updates(cluster: &BundleCluster<'_>, group: &InstanceGroup) -> Vec<Unit> {
     let policy = group.spec.update_policy.or(cluster.cluster.spec.update_policy);
     let units: &[&str] = if policy == Some(UpdatePolicy::External) { &UPDATES } else { &[] };
@@ -165,7 +167,7 @@ fn updates(cluster: &BundleCluster<'_>, group: &InstanceGroup) -> Vec<Unit> {
     units.iter().map(mask).collect()
 }
 
-/// What updates packages by itself on the distributions.
+/// The units of the distributions' automatic updates.
 const UPDATES: [&str; 5] = [
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
@@ -208,8 +210,8 @@ fn unit(name: &str, text: &str) -> Unit {
     Unit { name: name.to_owned(), text: Some(text.to_owned()), enable: true, mask: false }
 }
 
-/// Pods do not reach the metadata service, which has the machine's credentials: forwarded packets to it are dropped. The
-/// machine's own, and those of pods in its network namespace, are not forwarded.
+/// Pods cannot reach the metadata service, which has the machine's credentials: forwarded packets to it are
+/// dropped. Packets of the machine, and of pods in its network namespace, are not forwarded.
 const METADATA_RULES: &str = "\
 table inet kops-metadata
 delete table inet kops-metadata
@@ -221,7 +223,7 @@ table inet kops-metadata {
 }
 ";
 
-/// Distributions have one of the two.
+/// Each distribution has one of the two.
 const METADATA: &str = "\
 [Unit]
 Description=Closes the metadata service to pods
@@ -234,7 +236,7 @@ ExecStart=/bin/sh -c 'if command -v nft >/dev/null; then nft -f /etc/kops/metada
 WantedBy=multi-user.target
 ";
 
-/// The archive of containerd has no unit for where it is unpacked.
+/// The archive of containerd has no unit for the directory where it is unpacked.
 const CONTAINERD: &str = "\
 [Unit]
 Description=containerd

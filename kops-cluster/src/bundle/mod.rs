@@ -1,15 +1,16 @@
-//! What a machine becomes: bundles (`kops.bundle/v1`), rendered from a specification.
+//! Bundles (`kops.bundle/v1`), the configuration of machines, rendered from a specification.
 //!
-//! [`render`] is pure: the specification, what the cloud says of its machines ([`NodeFacts`](crate::cloud::NodeFacts))
-//! and the ids of the cluster's keysets come in, a document for the program on the machine comes out. The same input
-//! gives the same bytes, whose hash the user data holds: a machine is out of date exactly when its bundle is another.
-//! There are no secrets in it.
+//! [`render`] is pure: from the specification, the cloud's facts about its machines
+//! ([`NodeFacts`](crate::cloud::NodeFacts)) and the ids of the cluster's keysets it renders a document for
+//! the program on the machine. The same input results in the same bytes, whose hash is in the user data: a
+//! machine is out of date exactly if its bundle has changed. A bundle contains no secrets.
 //!
-//! Every setting of kOps' specifications that concerns machines or the control plane acts here, or is reported with its
-//! path: as an error if the cluster would not be what it says, as a warning if it merely does nothing.
+//! Every setting of kOps' specifications that concerns machines or the control plane takes effect here or is
+//! reported with its path: as an error if the cluster would not match it, as a warning if it merely has no
+//! effect.
 //!
-//! What is known only after a plan has been applied, such as the name of a load balancer, is not in a bundle: it would
-//! have no hash while planning. It is in the user data: see [`bootstrap`](crate::bootstrap).
+//! What is only known after a plan has been applied, such as the name of a load balancer, is not in a bundle,
+//! which would have no hash when planning. It is in the user data: see [`bootstrap`](crate::bootstrap).
 
 mod authentication;
 mod cluster;
@@ -33,18 +34,19 @@ mod tests;
 use kops_node::bundle::{API_VERSION, Api, Bundle, Group, Groups, Keep, Role};
 
 use crate::cloud::Architecture;
-use crate::spec::{InstanceGroup, Path, Problems};
+use crate::spec::{Cluster, InstanceGroup, Path, Problems};
 
 pub use cluster::BundleCluster;
+pub(crate) use etcd::mount_point;
 pub use store::StoreFiles;
 pub(crate) use store::{object, sha256};
 
 use cluster::API_PORT;
 
-/// How many days before their end certificates are renewed.
+/// How many days before they expire certificates are renewed.
 const RENEWAL: u32 = 30;
 
-/// What is wrong with the settings that a bundle is rendered from. A bundle with errors is of no use.
+/// The problems of the settings that a bundle is rendered from. A bundle with errors must not be used.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Told {
@@ -95,8 +97,8 @@ pub fn render(cluster: &BundleCluster<'_>, group: &InstanceGroup, told: &mut Tol
     }
 }
 
-/// What keepers know of all groups. It is apart from the bundles, so that another group of nodes makes no control plane
-/// out of date.
+/// The list of groups for keepers. It is separate from the bundles, so that a new group of nodes does not
+/// make control planes out of date.
 pub fn groups(cluster: &BundleCluster<'_>) -> Groups {
     let members = cluster.groups.iter().filter(|it| !it.is_bastion());
     let known = |it: &InstanceGroup| Group { role: role(it), labels: labels::kept(cluster.cluster, it) };
@@ -107,7 +109,17 @@ fn role(group: &InstanceGroup) -> Role {
     if group.is_control_plane() { Role::ControlPlane } else { Role::Node }
 }
 
-/// Reports what is wrong with a cluster's settings, whatever its groups.
+/// Whether API servers answer `GET /readyz` without credentials. With the file that kops writes and with
+/// Kubernetes' defaults they do; what a file of the user's permits is not known. It is the role
+/// `system:public-info-viewer` that permits it, so without RBAC they do not.
+pub(crate) fn answers_probes(cluster: &Cluster) -> bool {
+    let own = cluster::settings(cluster.spec.kube_api_server.as_ref());
+    let (file, mode) = (&own["authenticationConfigFile"], &own["authorizationMode"]);
+    let rbac = mode.as_str().is_some_and(|it| it.split(',').any(|it| it.trim() == "RBAC"));
+    file.is_null() && (mode.is_null() || rbac)
+}
+
+/// Reports problems of a cluster's settings, independent of its groups.
 pub fn check(cluster: &BundleCluster<'_>, problems: &mut Problems) {
     etcd::check(cluster, problems);
     if cluster.cluster.spec.api.load_balancer.is_none() {
@@ -122,7 +134,7 @@ pub fn check(cluster: &BundleCluster<'_>, problems: &mut Problems) {
         render(cluster, group, &mut told);
     }
     for it in told.cluster {
-        // All groups find the same.
+        // All groups report the same problems.
         if !problems.iter().any(|known| *known == it) {
             problems.add(it.severity, it.path, it.message, it.fix);
         }

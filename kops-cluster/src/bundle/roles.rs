@@ -1,11 +1,12 @@
-//! Which machines a file or hook is for.
+//! The roles of machines that a file or hook is for.
 
 use serde_json::Value;
 
 use super::cluster::texts;
 use crate::spec::{InstanceGroup, Path, Problems, Role};
 
-/// Whether an item with a list `roles` is for a group's machines; without one it is for all.
+/// Whether an item applies to a group's machines according to its list `roles`; without one it applies to
+/// all.
 pub(super) fn has(item: &Value, group: &InstanceGroup, at: &Path, problems: &mut Problems) -> bool {
     let roles = texts(item, "roles", at, problems);
     let mut found = roles.is_empty();

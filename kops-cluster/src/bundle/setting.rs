@@ -1,8 +1,9 @@
-//! The rule by which a field of a specification becomes a flag, and what becomes of fields that do not.
+//! The rule that converts a field of a specification to a flag, and the exceptions.
 //!
-//! kOps gives its components flags by one rule: a field is the flag of the same name in kebab case; lists are joined by
-//! commas, maps are `key=value` pairs in order, durations are in Go's form, and what is empty is left out. So a component
-//! is a table of [`Setting`]s, and every field of a specification is in one: what is in none is reported.
+//! kOps derives the flags of its components by one rule: a field is the flag of the same name in kebab case;
+//! lists are joined by commas, maps are sorted `key=value` pairs, durations are in Go's format, and empty
+//! values are omitted. So a component is a table of [`Setting`]s, and every field of a specification is in
+//! one: fields that are in none are reported.
 
 use serde_json::{Map, Value, json};
 
@@ -11,22 +12,22 @@ use crate::spec::{Path, Problems};
 /// A flag or argument; a name may occur several times.
 pub(super) type Args = Vec<(String, String)>;
 
-/// What becomes of a field.
+/// The effect of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
-    /// A flag, with the minor version of Kubernetes in which it is gone.
+    /// A flag, with the minor version of Kubernetes that removed it.
     Flag { name: &'static str, gone: Option<u64> },
     /// The flag once for each item of a list.
     Repeated(&'static str),
     /// A field of a configuration document, by its dotted path.
     Config(&'static str),
-    /// It is read by the code of its component.
+    /// A field that the code of its component reads.
     Code,
-    /// kubeadm alone decides it.
+    /// A field that only kubeadm decides.
     Kubeadm,
-    /// No supported version of Kubernetes knows it.
+    /// A field that no supported version of Kubernetes has.
     Gone,
-    /// An add-on's, or a program's that is not used here.
+    /// A field of an add-on, or of a program that is not used here.
     Idle(&'static str),
 }
 
@@ -40,7 +41,7 @@ pub(crate) enum Kind {
     Map,
     Duration,
     Quantity,
-    /// Anything: the code that reads it checks.
+    /// Any type: the code that reads it checks it.
     Any,
 }
 
@@ -50,7 +51,7 @@ pub(crate) struct Setting {
     pub(crate) field: &'static str,
     pub(crate) kind: Kind,
     pub(crate) to: To,
-    /// The value for which nothing is said.
+    /// The value for which the flag is omitted.
     unless: &'static str,
 }
 
@@ -59,7 +60,7 @@ impl Setting {
         Self { field, kind, to, unless: "" }
     }
 
-    /// The same under another name.
+    /// The same setting under another name.
     pub(super) const fn named(mut self, name: &'static str) -> Self {
         self.to = match self.to {
             To::Flag { gone, .. } => To::Flag { name, gone },
@@ -69,7 +70,7 @@ impl Setting {
         self
     }
 
-    /// The same, gone in a minor version.
+    /// The same setting, removed in a minor version.
     pub(super) const fn gone(mut self, minor: u64) -> Self {
         if let To::Flag { name, .. } = self.to {
             self.to = To::Flag { name, gone: Some(minor) };
@@ -77,13 +78,13 @@ impl Setting {
         self
     }
 
-    /// The same, once for each item.
+    /// The same setting, once for each item.
     pub(super) const fn repeated(mut self, name: &'static str) -> Self {
         self.to = To::Repeated(name);
         self
     }
 
-    /// The same, left out for a value.
+    /// The same setting, omitted for a value.
     pub(super) const fn unless(mut self, value: &'static str) -> Self {
         self.unless = value;
         self
@@ -100,27 +101,27 @@ pub(super) const fn config(field: &'static str, kind: Kind) -> Setting {
     Setting::new(field, kind, To::Config(""))
 }
 
-/// What the component's code reads.
+/// A field that the component's code reads.
 pub(super) const fn code(field: &'static str) -> Setting {
     Setting::new(field, Kind::Any, To::Code)
 }
 
-/// What kubeadm decides.
+/// A field that kubeadm decides.
 pub(super) const fn kubeadm(field: &'static str) -> Setting {
     Setting::new(field, Kind::Any, To::Kubeadm)
 }
 
-/// What no supported version knows.
+/// A field that no supported version has.
 pub(super) const fn gone(field: &'static str) -> Setting {
     Setting::new(field, Kind::Any, To::Gone)
 }
 
-/// What nothing here uses, and why.
+/// A field that is not used here, and why.
 pub(super) const fn idle(field: &'static str, why: &'static str) -> Setting {
     Setting::new(field, Kind::Any, To::Idle(why))
 }
 
-/// What a component's settings come to.
+/// The result of a component's settings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Applied {
     /// Its flags.
@@ -149,7 +150,7 @@ impl Applied {
     }
 }
 
-/// Applies a component's settings by its table; what is in none of its tables is reported.
+/// Applies a component's settings by its tables; fields that are in none of them are reported.
 pub(super) fn apply(
     settings: &Value,
     tables: &[&[Setting]],
@@ -177,7 +178,7 @@ pub(super) fn object<'a>(
     problems: &mut Problems,
 ) -> Option<&'a Map<String, Value>> {
     if !value.is_object() && !value.is_null() {
-        problems.error(at.clone(), "is not an object", "write its settings below it, or remove it");
+        problems.error(at.clone(), "is not an object", "nest its settings under it, or remove it");
     }
     value.as_object()
 }
@@ -211,7 +212,7 @@ fn one(
         To::Flag { gone: Some(gone), .. } if minor >= gone => {
             problems.warn(
                 at.clone(),
-                format!("Kubernetes 1.{gone} has removed it: it has no effect"),
+                format!("Kubernetes 1.{gone} removed it: it has no effect"),
                 "remove it",
             );
             return;
@@ -261,7 +262,7 @@ pub(super) fn put(document: &mut Map<String, Value>, path: &str, value: Value) {
     }
 }
 
-/// A value as a flag's; none if it is of another type.
+/// A value in the form of a flag; `None` if it is of another type.
 fn text(kind: Kind, value: &Value) -> Option<String> {
     match (kind, value) {
         (Kind::Text, Value::String(text)) => Some(text.clone()),
@@ -292,15 +293,15 @@ fn expected(kind: Kind) -> &'static str {
         Kind::Text => "text",
         Kind::Bool => "true or false",
         Kind::Integer => "an integer",
-        Kind::List => "a list of texts",
-        Kind::Map => "a map of texts",
+        Kind::List => "a list of strings",
+        Kind::Map => "a map of strings",
         Kind::Duration => "a duration such as 1m30s",
         Kind::Quantity => "a quantity such as 2 or 100m",
         Kind::Any => "a value",
     }
 }
 
-/// A duration in Go's form, in nanoseconds: `1h30m`, `1.5s`, `100ms`, `0`.
+/// A duration in Go's format, in nanoseconds: `1h30m`, `1.5s`, `100ms`, `0`.
 pub(crate) fn duration(text: &str) -> Option<u64> {
     if text == "0" {
         return Some(0);
@@ -336,7 +337,7 @@ pub(crate) fn duration(text: &str) -> Option<u64> {
     (!text.is_empty()).then_some(total)
 }
 
-/// A Kubernetes quantity as a plain decimal, as far as flags take it: `100m` is `0.1`, `2` is `2`.
+/// A Kubernetes quantity as a plain decimal, if flags support it: `100m` is `0.1`, `2` is `2`.
 fn quantity(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -350,7 +351,7 @@ fn quantity(value: &Value) -> Option<String> {
     text.parse::<f64>().ok().map(|_| text)
 }
 
-/// A field's name as that of a flag: `clientCAFile` is `client-ca-file`.
+/// The name of a field's flag: `clientCAFile` is `client-ca-file`.
 fn kebab(field: &str) -> String {
     let all: Vec<char> = field.chars().collect();
     let mut out = String::with_capacity(field.len() + 4);

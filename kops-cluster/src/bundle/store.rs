@@ -1,4 +1,4 @@
-//! What machines find in the state store.
+//! The files that machines read from the state store.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,9 +7,10 @@ use std::sync::Arc;
 use kops_node::stage0::Object;
 use sha2::{Digest as _, Sha256};
 
-/// Files that machines read from the cluster's directory in the state store, by keys relative to that directory: bundles,
-/// and the program that makes machines what they say, whose keys contain their hash, so that they are written once and
-/// never change; and the cluster's [groups](kops_node::bundle::Groups), which are replaced when they change.
+/// Files that machines read from the cluster's directory in the state store, by keys relative to that
+/// directory: bundles and the program that applies them, whose keys contain their hash, so that they are
+/// written once and never change; and the cluster's [groups](kops_node::bundle::Groups), which are replaced
+/// when they change.
 ///
 /// Upload them before a plan is applied:
 /// [`ClusterStore::upload`](crate::registry::ClusterStore::upload).
@@ -62,7 +63,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A file as the user data names it.
+/// A file as referenced by the user data.
 pub(crate) fn object(key: impl FnOnce(&str) -> String, sha256: &str) -> Object {
     Object { key: key(sha256), sha256: sha256.to_owned() }
 }

@@ -1,12 +1,12 @@
-//! What becomes of each field of kOps' component settings, for Kubernetes 1.32 to 1.37.
+//! The effect of each field of kOps' component settings, for Kubernetes 1.32 to 1.37.
 
 use super::setting::Kind::{Bool, Duration, Integer, List, Map, Quantity, Text};
 use super::setting::{Setting, code, config, flag, gone, idle, kubeadm};
 
-/// Why an image of a component is not followed: kubeadm takes all of them from one registry.
+/// Why the image of a component is ignored: kubeadm takes all of them from one registry.
 const PROXY: &str = "kube-proxy's DaemonSet is kubeadm's";
 
-/// The leader election that several components have.
+/// Leader election, which several components have.
 pub(super) const LEADER_ELECTION: &[Setting] = &[
     flag("leaderElect", Bool),
     flag("leaderElectLeaseDuration", Duration),
@@ -17,7 +17,7 @@ pub(super) const LEADER_ELECTION: &[Setting] = &[
     flag("leaderElectRetryPeriod", Duration),
 ];
 
-/// What the containers of all components have.
+/// The settings of all components' containers.
 pub(super) const CONTAINER: &[Setting] =
     &[code("image"), code("cpuRequest"), code("cpuLimit"), code("memoryRequest"), code("memoryLimit")];
 
@@ -355,7 +355,7 @@ pub(super) const ALL: &[(&str, &[&[Setting]])] = &[
     ("controlPlaneKubelet", &[KUBELET]),
 ];
 
-/// A container's resources are quantities, wherever they are.
+/// The fields of a container's resources, all quantities.
 pub(super) const RESOURCES: [(&str, &str, &str); 4] = [
     ("cpuRequest", "requests", "cpu"),
     ("memoryRequest", "requests", "memory"),

@@ -10,8 +10,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::spec::{Cluster, InstanceGroup, Path, Problems};
-use kops_core::graph::{GraphBuilder, Handle};
+use crate::spec::{Cluster, GoDuration, InstanceGroup, Path, Problems};
+use kops_core::graph::{GraphBuilder, Handle, Key};
 use kops_core::resource::{self, DnsZone, Extension, Extensions, Identity, LoadBalancer, Network};
 
 use crate::extensions::MachineRole;
@@ -62,6 +62,13 @@ pub trait Dialect: fmt::Debug + Send + Sync {
         &[]
     }
 
+    /// Whether packets reach machines with the addresses of pods, to which rules for machines do not apply on this
+    /// cloud: the model then lets in `podCIDR`. Rejects a network plugin whose packets the cloud does not deliver; paths
+    /// start at `spec`.
+    fn admits_pods(&self, _cluster: &Cluster, _groups: &[InstanceGroup], _problems: &mut Problems) -> bool {
+        false
+    }
+
     /// Adds the provider-specific settings of a group to its task. Paths of problems start at `spec`.
     fn instance_group(
         &self,
@@ -82,14 +89,20 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     ) {
     }
 
-    /// Adds the tasks by which machines of the cluster's network resolve the names of an existing private zone;
-    /// returns whether it has.
+    /// Adds the task by which machines of the cluster's network resolve the names of an existing private zone;
+    /// returns it, because machines have to wait for it.
     fn private_zone(
         &self,
         _zone: &Handle<DnsZone>,
         _network: &Handle<Network>,
         _graph: &mut GraphBuilder,
-    ) -> bool {
+    ) -> Option<Key> {
+        None
+    }
+
+    /// Whether [`load_balancer`](Self::load_balancer) places a load balancer at the addresses that
+    /// `api.loadBalancer.subnets` names; if not, they are rejected.
+    fn pins_addresses(&self) -> bool {
         false
     }
 
@@ -141,10 +154,13 @@ impl Dialect for NoDialect {}
 pub const GROUP_FIELDS: &[&str] = &[
     "capacityRebalance",
     "cpuCredits",
+    "detailedInstanceMonitoring",
     "externalLoadBalancers",
     "gcpProvisioningModel",
     "guestAccelerators",
     "instanceInterruptionBehavior",
+    "instanceMetadata.httpPutResponseHopLimit",
+    "instanceMetadata.httpTokens",
     "instanceProtection",
     "maxInstanceLifetime",
     "mixedInstancesPolicy",
@@ -167,12 +183,16 @@ pub const CLUSTER_FIELDS: &[&str] = &[
     "iam.serviceAccountExternalPermissions",
     "iam.useServiceAccountExternalPermissions",
     "networking.topology.bastion.idleTimeoutSeconds",
+    "serviceAccountIssuerDiscovery.enableAWSOIDCProvider",
 ];
 
 /// Those of the settings that only tune: on a cloud that does not claim them they have no effect, as in kOps,
 /// and cause a warning.
 const TUNING: &[&str] = &[
     "api.loadBalancer.idleTimeoutSeconds",
+    "detailedInstanceMonitoring",
+    "instanceMetadata.httpPutResponseHopLimit",
+    "instanceMetadata.httpTokens",
     "networking.topology.bastion.idleTimeoutSeconds",
     "rootVolume.optimization",
 ];
@@ -182,6 +202,7 @@ const NOT_YET: &[&str] = &[
     "cloudProvider.aws.warmPool",
     "iam.serviceAccountExternalPermissions",
     "iam.useServiceAccountExternalPermissions",
+    "serviceAccountIssuerDiscovery.enableAWSOIDCProvider",
     "spotDurationInMinutes",
     "warmPool",
 ];
@@ -191,7 +212,7 @@ const NOT_YET: &[&str] = &[
 pub(crate) fn refuse_unclaimed(spec: &Value, fields: &[&str], claimed: &[&str], problems: &mut Problems) {
     for field in fields.iter().filter(|field| !claimed.contains(*field)) {
         let value = field.split('.').try_fold(spec, |value, key| value.get(key));
-        if value.is_some_and(|value| !is_empty(value) && !is_off(value)) {
+        if value.is_some_and(|value| !is_empty(value) && !is_off(field, value)) {
             let path = Path::of("spec").join(&Path::of(field));
             if TUNING.contains(field) {
                 problems.warn(path, "it has no effect on this cloud", "remove it");
@@ -213,9 +234,17 @@ fn is_empty(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }
 
-/// Whether a setting asks for nothing: a switch that is off, a warm pool without machines.
-fn is_off(value: &Value) -> bool {
-    *value == Value::Bool(false) || value.get("maxSize").and_then(Value::as_u64) == Some(0)
+/// Whether a setting asks for nothing: a switch that is off, a warm pool without machines, a life without limit.
+fn is_off(field: &str, value: &Value) -> bool {
+    match field {
+        "instanceMetadata.httpTokens" => value == "optional",
+        // In kOps, zero means that there is no limit.
+        "maxInstanceLifetime" => value
+            .as_str()
+            .and_then(|text| text.parse::<GoDuration>().ok())
+            .is_some_and(|lifetime| lifetime.to_std().is_zero()),
+        _ => *value == Value::Bool(false) || value.get("maxSize").and_then(Value::as_u64) == Some(0),
+    }
 }
 
 #[cfg(test)]
@@ -225,7 +254,10 @@ mod tests {
 
     fn shape_at(mut shape: &'static Shape, field: &str) -> Option<&'static Shape> {
         for key in field.split('.') {
-            shape = shape.field(key)?;
+            // What is kept as it is may have any field.
+            if !matches!(shape, Shape::Opaque) {
+                shape = shape.field(key)?;
+            }
         }
         Some(shape)
     }
@@ -253,16 +285,54 @@ mod tests {
     }
 
     #[test]
+    fn what_only_tunes_is_warned_of_where_nobody_claims_it() {
+        let spec = serde_json::json!({
+            "detailedInstanceMonitoring": true,
+            "instanceMetadata": { "httpTokens": "required", "httpPutResponseHopLimit": 2 },
+        });
+        let mut problems = Problems::new();
+        refuse_unclaimed(&spec, GROUP_FIELDS, &["instanceMetadata.httpTokens"], &mut problems);
+        assert!(!problems.has_errors(), "{problems}");
+        let paths: Vec<_> = problems.iter().map(|problem| problem.path.to_string()).collect();
+        assert_eq!(
+            paths,
+            ["spec.detailedInstanceMonitoring", "spec.instanceMetadata.httpPutResponseHopLimit"]
+        );
+        let spec = serde_json::json!({
+            "detailedInstanceMonitoring": false, "instanceMetadata": { "httpTokens": "optional" },
+        });
+        let mut problems = Problems::new();
+        refuse_unclaimed(&spec, GROUP_FIELDS, &[], &mut problems);
+        assert!(problems.is_empty(), "{problems}");
+    }
+
+    #[test]
+    fn a_life_without_limit_asks_for_nothing() {
+        for (lifetime, refused) in
+            [("0", false), ("0s", false), ("0h0m", false), ("24h", true), ("1ms", true)]
+        {
+            let mut problems = Problems::new();
+            let spec = serde_json::json!({ "maxInstanceLifetime": lifetime });
+            refuse_unclaimed(&spec, GROUP_FIELDS, &[], &mut problems);
+            let paths: Vec<_> = problems.iter().map(|problem| problem.path.to_string()).collect();
+            assert_eq!(paths.contains(&"spec.maxInstanceLifetime".to_owned()), refused, "{lifetime}");
+        }
+    }
+
+    #[test]
     fn what_is_off_asks_for_nothing_and_what_no_cloud_has_says_so() {
         let spec = serde_json::json!({
             "cloudProvider": {"aws": {"warmPool": {"minSize": 1}}},
             "iam": {"useServiceAccountExternalPermissions": false},
+            "serviceAccountIssuerDiscovery": {"enableAWSOIDCProvider": true, "discoveryStore": "s3://issuers"},
         });
         let mut problems = Problems::new();
         refuse_unclaimed(&spec, CLUSTER_FIELDS, &[], &mut problems);
         let text = problems.to_string();
         assert!(text.contains("spec.cloudProvider.aws.warmPool: it is not supported yet"), "{text}");
-        assert_eq!(problems.iter().count(), 1, "{text}");
+        let provider = "spec.serviceAccountIssuerDiscovery.enableAWSOIDCProvider: it is not supported yet";
+        assert!(text.contains(provider), "{text}");
+        assert_eq!(problems.iter().count(), 2, "{text}");
         let off = serde_json::json!({"warmPool": {"maxSize": 0}, "capacityRebalance": false});
         let mut problems = Problems::new();
         refuse_unclaimed(&off, GROUP_FIELDS, &[], &mut problems);

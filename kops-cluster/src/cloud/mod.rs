@@ -3,6 +3,7 @@
 mod dialect;
 mod existing;
 mod nodes;
+mod pods;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub use dialect::{CLUSTER_FIELDS, Dialect, GROUP_FIELDS, NoDialect, Purpose, ext
 pub(crate) use dialect::{hand_on, refuse_unclaimed};
 pub use existing::with_existing_zones;
 pub use nodes::{Architecture, EtcdVolume, EtcdVolumes, NodeFacts, state_store, unreadable};
+pub use pods::{PodTraffic, Tunnel, reject_plugin};
 
 /// A cloud that clusters can be built on.
 ///

@@ -116,6 +116,8 @@ pub enum EtcdVolumes {
     Tags(fn(&EtcdVolume<'_>) -> BTreeMap<String, String>),
     /// It is attached as this device.
     Device(fn(&EtcdVolume<'_>) -> String),
+    /// The plan attaches it, and the user data has its identifier.
+    Attached,
     /// It is mounted already.
     Mounted,
 }
@@ -137,6 +139,7 @@ impl fmt::Debug for EtcdVolumes {
         f.write_str(match self {
             Self::Tags(_) => "Tags",
             Self::Device(_) => "Device",
+            Self::Attached => "Attached",
             Self::Mounted => "Mounted",
         })
     }

@@ -2,7 +2,7 @@
 
 use kops_node::status::{State, Status};
 
-use super::observed::{Observed, ObservedApi, ObservedMachine};
+use super::observed::{ClusterView, ObservedApi, ObservedMachine};
 use super::{Failure, Health, NodeHealth};
 use crate::kube::{Node, Pod};
 use crate::spec::{ClusterFiles, InstanceGroup, Role};
@@ -12,7 +12,7 @@ use kops_core::cloud::{Machine, MachineState};
 const COMPONENTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
 /// Decides whether a cluster is healthy.
-pub fn assess(files: &ClusterFiles, observed: &Observed) -> Health {
+pub fn assess(files: &ClusterFiles, observed: &ClusterView) -> Health {
     let mut health = Health::default();
     match &observed.api {
         Ok(api) => health.failures.extend(api.failing_checks.iter().map(|check| {
@@ -66,15 +66,15 @@ pub(super) fn node_of<'a>(machine: &Machine, nodes: &'a [Node]) -> Option<&'a No
     nodes
         .iter()
         .find(by_provider)
-        // A node that says which machine it is, is no other one's; an address may be its successor's.
+        // A node with a provider ID belongs to that machine only; its address may have passed to a successor.
         .or_else(|| nodes.iter().filter(nameless).find(by_name))
         .or_else(|| nodes.iter().filter(nameless).find(by_address))
 }
 
-/// The machines of a group that count.
+/// The machines of a group that are counted.
 fn members<'a>(
     group: &'a InstanceGroup,
-    observed: &'a Observed,
+    observed: &'a ClusterView,
 ) -> impl Iterator<Item = &'a ObservedMachine> {
     let counts =
         |it: &&ObservedMachine| matches!(it.machine.state, MachineState::Pending | MachineState::Running);
@@ -96,7 +96,7 @@ fn count(group: &InstanceGroup, members: &[&ObservedMachine], health: &mut Healt
 fn look_at(member: &ObservedMachine, group: &InstanceGroup, api: Option<&ObservedApi>, health: &mut Health) {
     let machine = &member.machine;
     let Some(node) = api.and_then(|api| node_of(machine, &api.nodes)) else {
-        // Without the API, a machine that says it is a member is believed.
+        // Without the API, the machine's own status is the only evidence that it has joined.
         let joined = member.status.as_ref().is_some_and(|it| it.state == State::Joined);
         if api.is_some() || !joined {
             let message = not_joined(machine, member.status.as_ref());
@@ -118,7 +118,7 @@ fn look_at(member: &ObservedMachine, group: &InstanceGroup, api: Option<&Observe
                 format!("the node is not ready: {}: {}", it.reason, it.message)
             }
             Some(it) if !it.reason.is_empty() => format!("the node is not ready: {}", it.reason),
-            _ => "the node is not ready, and its kubelet has not told why".to_owned(),
+            _ => "the node is not ready, and its kubelet has not reported a reason".to_owned(),
         };
         health.failures.push(failure("Node", &node.name, message, Some(group)));
         return;
@@ -141,21 +141,24 @@ fn look_at(member: &ObservedMachine, group: &InstanceGroup, api: Option<&Observe
     }
 }
 
-/// Why a machine is no node.
+/// Why a machine is not a node.
 fn not_joined(machine: &Machine, status: Option<&Status>) -> String {
     let Some(status) = status else {
         return match machine.state {
             MachineState::Pending => "the machine has not joined the cluster: the cloud is still starting it".to_owned(),
-            _ => "the machine has not joined the cluster, and has not told anything: it is still starting, runs no kops \
-                  program, or cannot reach the state store; its console tells more"
+            _ => "the machine has not joined the cluster and has not reported its status: it is still starting, does \
+                  not run kops-node, or cannot reach the state store; see its console output"
                 .to_owned(),
         };
     };
-    let last = status.events.last().map_or("it has not told what it is doing", |it| it.what.as_str());
+    let last = status.events.last().map_or("it has not reported what it is doing", |it| it.what.as_str());
     match status.state {
         State::Booting => format!("the machine has not joined the cluster yet: {last}"),
         State::Waiting => {
-            format!("the machine has not joined the cluster: it waits since {}: {last}", status.since)
+            format!(
+                "the machine has not joined the cluster: it has been waiting since {}: {last}",
+                status.since
+            )
         }
         State::Failed => {
             format!(
@@ -164,7 +167,7 @@ fn not_joined(machine: &Machine, status: Option<&Status>) -> String {
             )
         }
         State::Joined => {
-            format!("the machine has joined as node {}, which does not exist any more", status.node)
+            format!("the machine has joined as node {}, which no longer exists", status.node)
         }
     }
 }

@@ -3,15 +3,15 @@
 //! | failure | of | when |
 //! |---|---|---|
 //! | `InstanceGroup` | a group | it has fewer machines than its minimum |
-//! | `Machine` | a machine | it is no node yet; the message has what the machine itself told last |
+//! | `Machine` | a machine | it is not a node yet; the message contains the status that the machine last reported |
 //! | `Node` | a node of a machine | it is not ready, or a control plane lacks one of its components |
 //! | `Pod` | a pod of `kube-system` that the cluster depends on | it is pending, unknown or not ready |
 //! | `APIServer` | the API | it cannot be reached, or reports failing checks |
 //!
-//! Machines that were detached or are terminating, bastions, and nodes without a machine do not count.
+//! Machines that were detached or are terminating, bastions, and nodes without a machine are not counted.
 //!
-//! [`assess`] is a pure function of what was [`Observed`]; [`Validator`] observes, and [`Validator::wait`] does so until
-//! the cluster is healthy, on the cloud's clock: in tests, in virtual time.
+//! [`assess`] is a pure function of a [`ClusterView`]; [`Validator`] observes, and [`Validator::wait`]
+//! repeats it until the cluster is healthy, on the cloud's clock: in tests, in virtual time.
 
 mod assess;
 mod observed;
@@ -22,27 +22,27 @@ mod wait;
 use serde::Serialize;
 
 pub use assess::assess;
-pub use observed::{Observed, ObservedMachine, Validator};
-pub use wait::Wait;
+pub use observed::{ClusterView, ObservedMachine, Validator};
+pub use wait::WaitOptions;
 
 /// The result of a validation; as JSON it is kOps'.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
-    /// What is wrong; nothing if the cluster is healthy.
+    /// The failures; empty if the cluster is healthy.
     pub failures: Vec<Failure>,
     /// The nodes of the cluster's machines, by name.
     pub nodes: Vec<NodeHealth>,
 }
 
 impl Health {
-    /// Whether nothing is wrong.
+    /// Whether there are no failures.
     pub fn is_healthy(&self) -> bool {
         self.failures.is_empty()
     }
 }
 
-/// Something that is wrong.
+/// A failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -52,7 +52,7 @@ pub struct Failure {
     pub kind: &'static str,
     /// Its name.
     pub name: String,
-    /// What is wrong with it, and why as far as it is known.
+    /// What is wrong with it, and the reason if it is known.
     pub message: String,
     /// Its instance group, if it belongs to one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,10 +1,10 @@
-//! What is looked at.
+//! Observing a cluster.
 
 use kops_node::status::Status;
 
 use super::Health;
 use super::assess::{assess, node_of};
-use super::wait::Wait;
+use super::wait::WaitOptions;
 use crate::kube::{Kube, KubeExt as _, Node, Pod, PodQuery};
 use crate::model::{Names, scope_of};
 use crate::registry::ClusterStore;
@@ -12,13 +12,13 @@ use crate::spec::ClusterFiles;
 use kops_core::cloud::{Cloud, Context, Machine};
 use kops_core::{Error, Result};
 
-/// What a validation is decided on.
+/// The state that a validation is based on.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Observed {
+pub struct ClusterView {
     /// The machines of the cluster.
     pub machines: Vec<ObservedMachine>,
-    /// What the API told, or why it did not.
+    /// The response of the API, or why there is none.
     pub api: Result<ObservedApi>,
 }
 
@@ -28,13 +28,13 @@ pub struct Observed {
 pub struct ObservedMachine {
     /// The machine.
     pub machine: Machine,
-    /// The name of its instance group in the specification; none if there is none any more.
+    /// The name of its instance group in the specification; `None` if it is no longer specified.
     pub group: Option<String>,
-    /// What it tells of itself; read of machines that are no nodes yet.
+    /// The status that it reports; only read for machines that are not nodes yet.
     pub status: Option<Status>,
 }
 
-/// What the API told.
+/// The state of the Kubernetes API.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ObservedApi {
@@ -69,18 +69,23 @@ impl<'a> Validator<'a> {
     /// Validates once.
     ///
     /// # Errors
-    /// `Unsupported` if the cloud cannot list machines; `Unauthenticated` or `Denied` if the API does not let one in;
-    /// any other error of the store or the cloud. That the API cannot be reached is a failure of the cluster instead.
+    /// `Unsupported` if the cloud cannot list machines; `Unauthenticated` or `Denied` if the API denies
+    /// access; any other error of the store or the cloud. If the API cannot be reached, that is a failure in
+    /// the result instead.
     pub async fn validate(&self) -> Result<Health> {
         Ok(assess(self.files, &self.observe().await?))
     }
 
-    /// Validates again and again until the cluster is healthy, or the time is up; `told` gets every result, or the
-    /// transient error for which there is none. Returns the last result.
+    /// Validates repeatedly until the cluster is healthy or the timeout expires; `told` receives every
+    /// result, or the transient error instead of one. Returns the last result.
     ///
     /// # Errors
-    /// Those of [`validate`](Self::validate); transient ones only if they last until the time is up.
-    pub async fn wait(&self, wait: Wait, mut told: impl FnMut(&Result<Health>) + Send) -> Result<Health> {
+    /// Those of [`validate`](Self::validate); transient ones only if they last until the timeout.
+    pub async fn wait(
+        &self,
+        wait: WaitOptions,
+        mut told: impl FnMut(&Result<Health>) + Send,
+    ) -> Result<Health> {
         let clock = self.cloud.clock();
         let mut progress = wait.begin(clock.elapsed());
         loop {
@@ -98,12 +103,12 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// Looks at everything: one list of machines, three calls of the API, and what those machines tell that are no
-    /// nodes.
+    /// Observes everything: one list of machines, three calls to the API, and the status of machines that are
+    /// not nodes.
     ///
     /// # Errors
     /// Those of [`validate`](Self::validate).
-    pub async fn observe(&self) -> Result<Observed> {
+    pub async fn observe(&self) -> Result<ClusterView> {
         let machines = self.cloud.machines().ok_or_else(|| {
             Error::unsupported(format!("listing machines is not supported on {}", self.cloud.name()))
                 .with_hint("use the cloud's own tools")
@@ -123,10 +128,10 @@ impl<'a> Validator<'a> {
         for (at, status) in silent.into_iter().zip(statuses) {
             machines[at].status = status;
         }
-        Ok(Observed { machines, api })
+        Ok(ClusterView { machines, api })
     }
 
-    /// What the API tells. An API that does not let one in says nothing about its health.
+    /// Queries the API. A denied request says nothing about its health.
     async fn api(&self) -> Result<Result<ObservedApi>> {
         let system = PodQuery::all().in_namespace("kube-system");
         let told =

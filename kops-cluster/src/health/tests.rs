@@ -167,9 +167,41 @@ async fn a_machine_that_did_not_join_says_why() {
         "{}",
         of(nodes[0])
     );
-    assert!(of(nodes[1]).contains("it waits since 2026-11-30T12:00:00Z: join/nodes"), "{}", of(nodes[1]));
-    assert!(of(nodes[2]).contains("has not told anything"), "{}", of(nodes[2]));
+    assert!(
+        of(nodes[1]).contains("it has been waiting since 2026-11-30T12:00:00Z: join/nodes"),
+        "{}",
+        of(nodes[1])
+    );
+    assert!(of(nodes[2]).contains("has not reported its status"), "{}", of(nodes[2]));
     assert_eq!(health.nodes.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_may_not_join_and_another_one_writes_nonsense() {
+    let case = Case::healthy().await;
+    let machines = case.machines().await;
+    let nodes: Vec<&Machine> = machines.iter().filter(|it| !it.group.contains("masters")).collect();
+    for machine in &nodes {
+        case.kube.remove(&ObjectRef::new("v1", "Node", &machine.id));
+    }
+    let write = async |machine: &Machine, name: &str, text: String| {
+        let key = format!("{NAME}/machines/{}/{}/{name}", case.group_of(machine), machine.id);
+        let key = StoreKey::new(key).unwrap();
+        case.memory.put(&key, text.into_bytes(), Precondition::Any).await.unwrap();
+    };
+    let held = |at: &str| json!({"at": at, "what": "its request is not approved: it is too old"}).to_string();
+    case.tell(nodes[0], "booting", "joining the cluster").await;
+    write(nodes[0], "held", held("2026-11-30T12:00:05Z")).await;
+    case.tell(nodes[1], "booting", "\u{1b}[2Jjoining the cluster").await;
+    write(nodes[1], "held", held("2026-11-29T12:00:00Z")).await; // an earlier machine of that name
+    write(nodes[2], "status", "{\u{7}".to_owned()).await;
+    let health = case.validate().await;
+    let of = |machine: &Machine| {
+        health.failures.iter().find(|it| it.name == machine.id).map(|it| it.message.clone()).unwrap()
+    };
+    assert!(of(nodes[0]).ends_with("yet: its request is not approved: it is too old"), "{}", of(nodes[0]));
+    assert!(of(nodes[1]).ends_with("yet:  [2Jjoining the cluster"), "{}", of(nodes[1]));
+    assert!(of(nodes[2]).contains("status cannot be read: "), "{}", of(nodes[2]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -247,7 +279,7 @@ async fn waiting_takes_virtual_time_only() {
     let clock = case.cloud.clock();
     let begun = clock.elapsed();
     let mut looks = 0;
-    let wait = Wait::at_most(Duration::from_mins(15)).count(2);
+    let wait = WaitOptions::at_most(Duration::from_mins(15)).count(2);
     let joins = async {
         clock.sleep(Duration::from_secs(95)).await;
         for machine in case.machines().await {
@@ -263,9 +295,10 @@ async fn waiting_takes_virtual_time_only() {
     assert!((110..115).contains(&took), "{took}");
 
     let never = Case::new().await;
-    let health = never.validator().wait(Wait::at_most(Duration::from_mins(15)), |_| ()).await.unwrap();
+    let health = never.validator().wait(WaitOptions::at_most(Duration::from_mins(15)), |_| ()).await.unwrap();
     assert_eq!(health.failures.len(), 6);
     never.kube.set_outage(Some(Error::new(ErrorKind::Unauthenticated, "no")));
-    let error = never.validator().wait(Wait::at_most(Duration::from_mins(15)), |_| ()).await.unwrap_err();
+    let error =
+        never.validator().wait(WaitOptions::at_most(Duration::from_mins(15)), |_| ()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
 }

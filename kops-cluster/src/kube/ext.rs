@@ -3,17 +3,19 @@
 use super::Kube;
 use super::node::{Node, NodeChange};
 use super::pod::{Pod, PodQuery};
-use super::query::{ObjectRef, Query};
+use super::query::{ObjectQuery, ObjectRef};
 use kops_core::{ErrorKind, Result};
 
-/// How often a change of a node is tried that others overtake: kubelets write their nodes' status all the time.
+/// How often a conflicting change of a node is tried: kubelets write the status of their nodes all the time.
 const ATTEMPTS: u32 = 5;
 
-/// What is done to nodes and pods; every [`Kube`] has it.
+/// Operations on nodes and pods, for every [`Kube`].
 pub trait KubeExt: Kube {
     /// All nodes.
     fn nodes(&self) -> impl Future<Output = Result<Vec<Node>>> + Send {
-        async { self.list(&Query::new("v1", "Node")).await?.into_iter().map(Node::from_document).collect() }
+        async {
+            self.list(&ObjectQuery::new("v1", "Node")).await?.into_iter().map(Node::from_document).collect()
+        }
     }
 
     /// A node, if it exists.
@@ -22,7 +24,7 @@ pub trait KubeExt: Kube {
         async move { self.get(&object).await?.map(Node::from_document).transpose() }
     }
 
-    /// Changes a node, unless it is so already.
+    /// Changes a node, unless it already matches.
     ///
     /// # Errors
     /// `NotFound` if there is none of that name.

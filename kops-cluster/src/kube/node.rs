@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 
 use kops_core::{Error, Result};
 
-/// A node: what is looked at when a cluster is validated or its machines are replaced.
+/// A node: the fields that are used to validate a cluster and to replace its machines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Node {
     /// The name.
     pub name: String,
-    /// The identity of this node among all that had or will have the name.
+    /// The UID, which distinguishes this node from earlier and later ones of the same name.
     pub uid: String,
     /// The version for conditional changes.
     pub resource_version: String,
@@ -29,7 +29,7 @@ pub struct Node {
     /// Whether it is cordoned.
     pub unschedulable: bool,
     /// Taints.
-    pub taints: Vec<Taint>,
+    pub taints: Vec<NodeTaint>,
     /// Conditions, for example `Ready`.
     pub conditions: Vec<Condition>,
     /// The addresses by type, for example `InternalIP`.
@@ -41,7 +41,7 @@ pub struct Node {
 /// A taint of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[non_exhaustive]
-pub struct Taint {
+pub struct NodeTaint {
     /// The key.
     pub key: String,
     /// The value.
@@ -51,7 +51,7 @@ pub struct Taint {
     pub effect: String,
 }
 
-impl Taint {
+impl NodeTaint {
     /// A taint.
     pub fn new(key: impl Into<String>, value: impl Into<String>, effect: impl Into<String>) -> Self {
         Self { key: key.into(), value: value.into(), effect: effect.into() }
@@ -67,9 +67,9 @@ pub struct Condition {
     pub r#type: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
-    /// Why, in one word.
+    /// The reason, as a single word.
     pub reason: String,
-    /// Why, for people.
+    /// The reason, as text.
     pub message: String,
     /// Since when.
     pub last_transition_time: Option<Timestamp>,
@@ -99,7 +99,7 @@ impl Node {
     /// Reads a node from its document.
     ///
     /// # Errors
-    /// `Invalid` if it is none.
+    /// `Invalid` if it is not a node.
     pub fn from_document(document: Value) -> Result<Self> {
         let document: Document = read(document, "node")?;
         let Document { metadata, spec, status } = document;
@@ -131,7 +131,7 @@ pub struct NodeChange {
     /// Annotations to set, or to remove.
     pub annotations: BTreeMap<String, Option<String>>,
     /// Taints to add, in place of others of the same key and effect.
-    pub add_taints: Vec<Taint>,
+    pub add_taints: Vec<NodeTaint>,
     /// The keys of taints to remove.
     pub remove_taints: Vec<String>,
 }
@@ -142,13 +142,13 @@ impl NodeChange {
         Self::default()
     }
 
-    /// Keeps further pods away from it.
+    /// Cordons it: no further pods are scheduled to it.
     pub fn cordon(mut self) -> Self {
         self.unschedulable = Some(true);
         self
     }
 
-    /// Lets pods come to it again.
+    /// Uncordons it: pods may be scheduled to it again.
     pub fn uncordon(mut self) -> Self {
         self.unschedulable = Some(false);
         self
@@ -179,7 +179,7 @@ impl NodeChange {
     }
 
     /// Adds a taint.
-    pub fn taint(mut self, taint: Taint) -> Self {
+    pub fn taint(mut self, taint: NodeTaint) -> Self {
         self.add_taints.push(taint);
         self
     }
@@ -190,13 +190,13 @@ impl NodeChange {
         self
     }
 
-    /// The patch of a node; none if the node is so already.
+    /// The patch of a node; `None` if the node already matches.
     pub(super) fn patch(&self, node: &Node) -> Option<Value> {
         let (mut metadata, mut spec) = (Map::new(), Map::new());
         if let Some(wanted) = self.unschedulable
             && wanted != node.unschedulable
         {
-            // Absent is false, and what the API server itself writes.
+            // Absent means false, and is how the API server itself writes it.
             spec.insert("unschedulable".to_owned(), if wanted { json!(true) } else { Value::Null });
         }
         for (field, wanted, known) in
@@ -210,7 +210,7 @@ impl NodeChange {
         }
         let taints = self.taints(node);
         if taints != node.taints {
-            let document = |it: &Taint| match it.value.as_str() {
+            let document = |it: &NodeTaint| match it.value.as_str() {
                 "" => json!({"key": it.key, "effect": it.effect}),
                 value => json!({"key": it.key, "effect": it.effect, "value": value}),
             };
@@ -222,15 +222,15 @@ impl NodeChange {
         changed.then(|| json!({"metadata": metadata, "spec": spec}))
     }
 
-    fn taints(&self, node: &Node) -> Vec<Taint> {
-        let replaced = |it: &Taint| {
+    fn taints(&self, node: &Node) -> Vec<NodeTaint> {
+        let replaced = |it: &NodeTaint| {
             self.remove_taints.contains(&it.key)
                 || self
                     .add_taints
                     .iter()
                     .any(|new| (&new.key, &new.effect) == (&it.key, &it.effect) && new != it)
         };
-        let mut taints: Vec<Taint> = node.taints.iter().filter(|it| !replaced(it)).cloned().collect();
+        let mut taints: Vec<NodeTaint> = node.taints.iter().filter(|it| !replaced(it)).cloned().collect();
         for taint in &self.add_taints {
             if !taints.contains(taint) {
                 taints.push(taint.clone());
@@ -269,7 +269,7 @@ struct Spec {
     #[serde(rename = "providerID")]
     provider_id: Option<String>,
     unschedulable: bool,
-    taints: Vec<Taint>,
+    taints: Vec<NodeTaint>,
 }
 
 #[derive(Default, Deserialize)]

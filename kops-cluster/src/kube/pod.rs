@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::node::{Condition, Metadata, read};
-use super::query::Query;
+use super::query::ObjectQuery;
 use kops_core::Result;
 
-/// A pod: what is looked at when a cluster is validated or a node is drained.
+/// A pod: the fields that are used to validate a cluster and to drain a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pod {
@@ -18,23 +18,23 @@ pub struct Pod {
     pub namespace: String,
     /// The name.
     pub name: String,
-    /// The identity of this pod among all that had or will have the name.
+    /// The UID, which distinguishes this pod from earlier and later ones of the same name.
     pub uid: String,
     /// When it was created.
     pub created: Option<Timestamp>,
-    /// When it is to be deleted at the latest, if it is being deleted.
+    /// The deadline of its deletion, if it is being deleted.
     pub deleting: Option<Timestamp>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// The node that it was assigned to.
     pub node: Option<String>,
-    /// The class of its priority, for example `system-cluster-critical`.
+    /// The priority class, for example `system-cluster-critical`.
     pub priority_class: String,
-    /// What it belongs to, for example a DaemonSet.
-    pub owner: Option<Owner>,
+    /// Its owners, for example a DaemonSet.
+    pub owner: Option<OwnerReference>,
     /// Whether it mirrors a static pod of its node, which cannot be evicted.
     pub mirror: bool,
-    /// Whether it has data that goes with it (`emptyDir`).
+    /// Whether it has data that is deleted with it (`emptyDir`).
     pub local_data: bool,
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     pub phase: String,
@@ -46,10 +46,10 @@ pub struct Pod {
     pub unready: BTreeMap<String, String>,
 }
 
-/// What a pod belongs to.
+/// An owner of a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
-pub struct Owner {
+pub struct OwnerReference {
     /// The kind, for example `ReplicaSet`.
     pub kind: String,
     /// The name.
@@ -57,12 +57,12 @@ pub struct Owner {
 }
 
 impl Pod {
-    /// Whether it serves.
+    /// Whether it is ready.
     pub fn is_ready(&self) -> bool {
         self.conditions.iter().any(|it| it.r#type == "Ready" && it.status == "True")
     }
 
-    /// Whether it has done what it was for, or never will.
+    /// Whether it has finished, successfully or not.
     pub fn is_finished(&self) -> bool {
         matches!(self.phase.as_str(), "Succeeded" | "Failed")
     }
@@ -75,7 +75,7 @@ impl Pod {
     /// Reads a pod from its document.
     ///
     /// # Errors
-    /// `Invalid` if it is none.
+    /// `Invalid` if it is not a pod.
     pub fn from_document(document: Value) -> Result<Self> {
         let Document { metadata: About { metadata, owner_references }, spec, status } =
             read(document, "pod")?;
@@ -104,7 +104,7 @@ impl Pod {
     }
 }
 
-/// Which pods.
+/// A selection of pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PodQuery {
@@ -132,8 +132,8 @@ impl PodQuery {
         self
     }
 
-    pub(super) fn query(&self) -> Query {
-        let mut query = Query::new("v1", "Pod");
+    pub(super) fn query(&self) -> ObjectQuery {
+        let mut query = ObjectQuery::new("v1", "Pod");
         query.namespace.clone_from(&self.namespace);
         query.fields.extend(self.node.iter().map(|node| ("spec.nodeName".to_owned(), node.clone())));
         query
@@ -162,7 +162,7 @@ struct Reference {
     #[serde(default)]
     controller: bool,
     #[serde(flatten)]
-    owner: Owner,
+    owner: OwnerReference,
 }
 
 #[derive(Default, Deserialize)]

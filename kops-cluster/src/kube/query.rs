@@ -1,4 +1,4 @@
-//! Which objects.
+//! References to objects, and queries.
 
 use std::fmt;
 
@@ -10,19 +10,19 @@ pub struct ObjectRef {
     pub api_version: String,
     /// The kind, for example `Node`.
     pub kind: String,
-    /// The namespace; none for kinds that have none.
+    /// The namespace; `None` if the kind is not namespaced.
     pub namespace: Option<String>,
     /// The name.
     pub name: String,
 }
 
 impl ObjectRef {
-    /// An object of a kind without namespaces.
+    /// An object of a kind that is not namespaced.
     pub fn new(api_version: impl Into<String>, kind: impl Into<String>, name: impl Into<String>) -> Self {
         Self { api_version: api_version.into(), kind: kind.into(), namespace: None, name: name.into() }
     }
 
-    /// In a namespace.
+    /// Sets the namespace.
     pub fn in_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
         self
@@ -31,7 +31,7 @@ impl ObjectRef {
     /// The object that a document describes.
     ///
     /// # Errors
-    /// `Invalid` if the document does not say its kind or name.
+    /// `Invalid` if the document has no kind or name.
     pub fn of(document: &serde_json::Value) -> kops_core::Result<Self> {
         let text =
             |pointer: &str| document.pointer(pointer).and_then(|it| it.as_str()).filter(|it| !it.is_empty());
@@ -63,7 +63,7 @@ impl fmt::Display for ObjectRef {
 /// Objects of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Query {
+pub struct ObjectQuery {
     /// The version of their API, for example `v1` or `apps/v1`.
     pub api_version: String,
     /// The kind, for example `Node`.
@@ -72,30 +72,31 @@ pub struct Query {
     pub namespace: Option<String>,
     /// Labels that the objects must have.
     pub labels: Vec<(String, String)>,
-    /// Fields that the objects must have, for example `spec.nodeName`; which ones can be asked for depends on the kind.
+    /// Fields that the objects must have, for example `spec.nodeName`; the kind determines which fields are
+    /// supported.
     pub fields: Vec<(String, String)>,
 }
 
-impl Query {
+impl ObjectQuery {
     /// All objects of a kind.
     pub fn new(api_version: impl Into<String>, kind: impl Into<String>) -> Self {
         let (api_version, kind) = (api_version.into(), kind.into());
         Self { api_version, kind, namespace: None, labels: Vec::new(), fields: Vec::new() }
     }
 
-    /// Those of a namespace.
+    /// Only those in a namespace.
     pub fn in_namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
         self
     }
 
-    /// Those with a label.
+    /// Only those with a label.
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.push((key.into(), value.into()));
         self
     }
 
-    /// Those with a field.
+    /// Only those with a field.
     pub fn field(mut self, path: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.push((path.into(), value.into()));
         self

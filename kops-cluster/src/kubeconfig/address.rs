@@ -9,9 +9,9 @@ use kops_core::{Error, Result};
 /// The port for clients with their own certificates, if the load balancer terminates TLS on the usual one.
 const PLAIN_PORT: u16 = 8443;
 
-/// How clients reach the API, by the specification alone.
+/// How clients reach the API, from the specification alone.
 #[derive(Clone, Debug)]
-pub enum Address {
+pub enum ApiAddress {
     /// By a published name.
     Name(String),
     /// By the load balancer's own name or address, which only the cloud knows: the output
@@ -19,7 +19,7 @@ pub enum Address {
     Balancer(Handle<LoadBalancer>),
 }
 
-impl Address {
+impl ApiAddress {
     /// How clients reach the API, or how machines do with `internal`. kOps' rule: by name, unless the name cannot be
     /// resolved from outside.
     ///
@@ -31,7 +31,7 @@ impl Address {
         let resolved = match spec.networking.dns_type() {
             DnsType::None => false,
             DnsType::Public => true,
-            // Whoever uses an internal balancer is within the network, and so resolves its names.
+            // Clients of an internal load balancer are in the network, and so can resolve its names.
             DnsType::Private => internal || balancer.is_none_or(|it| !it.is_public()),
         };
         match (resolved, balancer) {
@@ -46,7 +46,7 @@ impl Address {
     }
 }
 
-/// The server's URL and what clients must know to trust it.
+/// The server's URL, and how clients verify it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Server {
@@ -61,15 +61,15 @@ pub struct Server {
 impl Server {
     /// The API at a host, perhaps with a port, for clients with or without certificates of the cluster.
     ///
-    /// The certificates of the API server are for the cluster's own names, which are known before a load balancer has
-    /// one: so at another host, clients expect the cluster's internal name.
+    /// The API server's certificate is issued for the cluster's own names, which are known before the name of
+    /// a load balancer: so at any other host, clients expect the cluster's internal name.
     pub fn at(cluster: &Cluster, host: &str, certificates: bool) -> Self {
         let (host, port) = match host.rsplit_once(':') {
             // An IPv6 address has several colons.
             Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, Some(port)),
             _ => (host, None),
         };
-        // A load balancer with a certificate of its own cannot pass on those of clients: they take the other port.
+        // A load balancer with its own certificate cannot pass on those of clients: they use the other port.
         let balancer = cluster.spec.api.load_balancer.as_ref();
         let terminates = balancer.is_some_and(|it| it.ssl_certificate.is_some());
         let internal = host == cluster.api_internal_name();

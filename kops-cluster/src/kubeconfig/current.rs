@@ -1,4 +1,4 @@
-//! What the current context of a kubeconfig says.
+//! The current context of a kubeconfig.
 
 use std::fmt;
 
@@ -18,11 +18,11 @@ pub(crate) struct Current {
     pub(crate) server: String,
     /// The name in its certificate, if it is not that of the URL.
     pub(crate) tls_server_name: Option<String>,
-    /// The certificates of its authority, as PEM; those that the machine trusts if there are none.
+    /// The certificates of its authority, as PEM; if there are none, the system's authorities are trusted.
     pub(crate) authorities: Option<Pem>,
     /// The client's certificate and key, as PEM.
     pub(crate) identity: Option<(Pem, Pem)>,
-    /// What the client shows instead of a certificate.
+    /// The token that the client sends instead of a certificate.
     pub(crate) token: Option<Token>,
 }
 
@@ -35,11 +35,11 @@ impl fmt::Debug for Pem {
     }
 }
 
-/// Where a token is from.
+/// The source of a token.
 pub(crate) enum Token {
     /// The kubeconfig.
     Text(Zeroizing<String>),
-    /// A file that somebody keeps fresh.
+    /// A file that another program renews.
     File(String),
     /// A program that prints an ExecCredential.
     Exec(Exec),
@@ -55,7 +55,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A program that signs in.
+/// A program that obtains a token.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Exec {
@@ -80,8 +80,8 @@ impl Kubeconfig {
     /// Reads the current context, and the files that it names.
     ///
     /// # Errors
-    /// `Invalid` if it is not complete; `Unsupported` if it signs in as is not supported; `Io` if a file cannot be
-    /// read.
+    /// `Invalid` if it is not complete; `Unsupported` if its method of authentication is not supported; `Io`
+    /// if a file cannot be read.
     pub(crate) fn current(&self) -> Result<Current> {
         let name = self.current_context().ok_or_else(|| {
             Error::invalid("the kubeconfig has no current context")
@@ -90,18 +90,18 @@ impl Kubeconfig {
         let context = self.named("contexts", name, "context")?;
         let of = |field: &str| context[field].as_str().unwrap_or_default();
         let cluster = self.named("clusters", of("cluster"), "cluster")?;
-        // Without a user, or with one that is not there, kubectl sends requests without credentials.
+        // Without a user, or with one that does not exist, kubectl sends requests without credentials.
         let user = self.named("users", of("user"), "user").unwrap_or(&Value::Null);
         unsupported(
             cluster,
             &["insecure-skip-tls-verify", "proxy-url"],
-            "use certificate-authority-data, and a direct way",
+            "use certificate-authority-data and a direct connection",
         )?;
         unsupported(user, &["username", "auth-provider", "as"], "use a client certificate, a token or exec")?;
         let server = cluster["server"].as_str().filter(|it| it.starts_with("https://"));
         let server = server.ok_or_else(|| {
             Error::invalid(format!("the kubeconfig's server of context {name} is not an https:// URL"))
-                .with_hint("export it anew with `kops export kubeconfig`")
+                .with_hint("export it again with `kops export kubeconfig`")
         })?;
         let certificate = pem(user, "client-certificate")?;
         Ok(Current {
@@ -117,7 +117,7 @@ impl Kubeconfig {
         let found = self.document()[list].as_array().into_iter().flatten().find(|it| it["name"] == name);
         found.map(|it| &it[one]).ok_or_else(|| {
             Error::invalid(format!("the kubeconfig has no {one} {name:?}"))
-                .with_hint("export it anew with `kops export kubeconfig`")
+                .with_hint("export it again with `kops export kubeconfig`")
         })
     }
 }
@@ -133,7 +133,7 @@ fn unsupported(entry: &Value, fields: &[&str], fix: &str) -> Result<()> {
     }
 }
 
-/// What an entry has as base64 (`…-data`), or in a file.
+/// The data of an entry: base64 (`…-data`), or the content of a file.
 fn pem(entry: &Value, field: &str) -> Result<Option<Pem>> {
     if let Some(data) = entry[format!("{field}-data")].as_str().filter(|it| !it.is_empty()) {
         let bytes = STANDARD

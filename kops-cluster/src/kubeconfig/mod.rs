@@ -13,20 +13,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-pub use address::{Address, Server};
+pub use address::{ApiAddress, Server};
 #[cfg(feature = "kube")]
 pub(crate) use current::{Current, Exec, Pem, Token};
 
 use crate::pki::Keypair;
 use kops_core::{Error, Result};
 
-/// A kubeconfig. What it holds beside the entries that are set here, of other clusters and tools, is kept.
+/// A kubeconfig. The entries of other clusters and tools are kept.
 ///
 /// ```
-/// use kops_cluster::kubeconfig::{Entry, Kubeconfig};
+/// use kops_cluster::kubeconfig::{KubeconfigEntry, Kubeconfig};
 ///
 /// let mut kubeconfig = Kubeconfig::default();
-/// kubeconfig.set(&Entry::new("ha.example.com", "https://api.ha.example.com"));
+/// kubeconfig.set(&KubeconfigEntry::new("ha.example.com", "https://api.ha.example.com"));
 /// assert_eq!(kubeconfig.current_context(), Some("ha.example.com"));
 /// assert!(kubeconfig.to_yaml()?.contains("server: https://api.ha.example.com"));
 /// # Ok::<(), kops_core::Error>(())
@@ -51,12 +51,12 @@ impl Default for Kubeconfig {
 /// The entry of a cluster in a kubeconfig: cluster, context and user.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Entry {
+pub struct KubeconfigEntry {
     /// The name of the cluster and of its context.
     pub name: String,
     /// The URL of the API.
     pub server: String,
-    /// The certificates of its authority, as PEM; those that the machine trusts if there are none.
+    /// The certificates of its authority, as PEM; if there are none, the system's authorities are trusted.
     pub authorities: Option<String>,
     /// The name in the server's certificate, if it is not that of the URL.
     pub tls_server_name: Option<String>,
@@ -66,7 +66,7 @@ pub struct Entry {
     pub credentials: Option<Keypair>,
 }
 
-impl Entry {
+impl KubeconfigEntry {
     /// A cluster at a URL, without credentials.
     pub fn new(name: impl Into<String>, server: impl Into<String>) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Kubeconfig {
     /// Reads a kubeconfig; an empty text is one without entries.
     ///
     /// # Errors
-    /// `Invalid` if it is none. The error does not quote it.
+    /// `Invalid` if it is not a kubeconfig. The error does not quote it.
     pub fn parse(text: &str) -> Result<Self> {
         if text.trim().is_empty() {
             return Ok(Self::default());
@@ -116,7 +116,7 @@ impl Kubeconfig {
         self.0["contexts"].as_array().into_iter().flatten().filter_map(|it| it["name"].as_str())
     }
 
-    /// The context that is used unless another one is asked for.
+    /// The context that is used by default.
     pub fn current_context(&self) -> Option<&str> {
         self.0["current-context"].as_str().filter(|it| !it.is_empty())
     }
@@ -135,9 +135,9 @@ impl Kubeconfig {
         Ok(())
     }
 
-    /// Adds the entry of a cluster, in place of an earlier one, and makes it the current one. An entry without
-    /// credentials keeps those of the user that are there.
-    pub fn set(&mut self, entry: &Entry) {
+    /// Adds the entry of a cluster, in place of an earlier one, and makes it the current one. An entry
+    /// without credentials keeps the existing ones of the user.
+    pub fn set(&mut self, entry: &KubeconfigEntry) {
         let mut cluster = json!({"server": entry.server});
         if let Some(authorities) = &entry.authorities {
             cluster["certificate-authority-data"] = json!(STANDARD.encode(authorities));
@@ -161,7 +161,7 @@ impl Kubeconfig {
         self.0["current-context"] = json!(entry.name);
     }
 
-    /// Makes the paths in it, which are relative to its own directory, absolute.
+    /// Makes its paths, which are relative to its directory, absolute.
     pub fn resolve(&mut self, directory: &Path) {
         for (list, one, fields) in [
             ("clusters", "cluster", &["certificate-authority"][..]),

@@ -20,15 +20,15 @@ users:
 - {name: me, user: {token: hunter2, client-key: /abs/key}}
 ";
 
-fn entry(credentials: bool) -> Entry {
+fn entry(credentials: bool) -> KubeconfigEntry {
     let now = "2026-11-30T12:00:00Z".parse().unwrap();
     let authority = Keyset::generate("kubernetes-ca", now).unwrap();
     let client = Client::new("ann").lifetime(Duration::from_hours(1));
-    Entry {
+    KubeconfigEntry {
         authorities: Some(authority.bundle()),
         tls_server_name: Some("api.internal.ha.example.com".to_owned()),
         credentials: credentials.then(|| authority.primary().sign(&client, now).unwrap()),
-        ..Entry::new("ha.example.com", "https://lb.example.com")
+        ..KubeconfigEntry::new("ha.example.com", "https://lb.example.com")
     }
 }
 
@@ -98,15 +98,15 @@ fn the_api_is_reached_by_name_unless_the_name_is_not_known_outside() {
         (DnsType::None, Some(Public), false, None),
         (DnsType::None, Some(Internal), true, None),
     ] {
-        match (Address::of(&cluster(dns, balancer), internal).unwrap(), expected) {
-            (Address::Name(name), Some(expected)) => assert_eq!(name, expected),
-            (Address::Balancer(task), None) => {
+        match (ApiAddress::of(&cluster(dns, balancer), internal).unwrap(), expected) {
+            (ApiAddress::Name(name), Some(expected)) => assert_eq!(name, expected),
+            (ApiAddress::Balancer(task), None) => {
                 assert_eq!(task.key().as_str(), "LoadBalancer/api.ha.example.com");
             }
             other => panic!("{dns:?} {balancer:?} {internal}: {other:?}"),
         }
     }
-    let error = Address::of(&cluster(DnsType::None, None), false).unwrap_err();
+    let error = ApiAddress::of(&cluster(DnsType::None, None), false).unwrap_err();
     assert!(error.to_string().contains("spec.api.loadBalancer"), "{error}");
 }
 

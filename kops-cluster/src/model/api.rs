@@ -15,9 +15,9 @@ use super::firewall::{Wall, Walls, peer_of};
 use super::network::{Site, balancer_subnets};
 use crate::bootstrap::Endpoint;
 use crate::cloud::Purpose;
-use crate::spec::{AccessSource, ApiLoadBalancer, LoadBalancerClass, Path};
+use crate::spec::{AccessSource, ApiLoadBalancer, LoadBalancerClass, LoadBalancerSubnet, Path};
 use kops_core::graph::{Handle, Id, Input};
-use kops_core::resource::{self, FirewallRule, Listener, LoadBalancer, Peer, Scheme};
+use kops_core::resource::{self, FirewallRule, HealthCheck, Listener, LoadBalancer, Peer, Scheme};
 
 /// The port of the API, on load balancers and machines alike, as in kOps.
 pub(crate) const PORT: u16 = 443;
@@ -33,21 +33,27 @@ pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Op
     let around = firewalls(draft, site, walls, spec);
     let subnets = subnets(draft, site, spec);
     // Machines find the API by the balancer's name, which has an address in each zone: one without a healthy machine
-    // in its zone has to lead to one in another.
-    let several = subnets.len() > 1;
-    if several && spec.cross_zone_load_balancing == Some(false) {
-        draft.problems.warn(
-            Path::of("spec.api.loadBalancer.crossZoneLoadBalancing"),
-            "machines of the cluster use the load balancer: while the control plane of a zone is down, the address in \
-             that zone leads nowhere",
-            "remove it, or set it to true",
-        );
+    // in its zone has to lead to one in another. Balancers of a whole region do so anyway.
+    let zonal = draft.blueprint.capabilities.zonal_subnets;
+    if spec.cross_zone_load_balancing == Some(false) {
+        let path = Path::of("spec.api.loadBalancer.crossZoneLoadBalancing");
+        if !zonal {
+            let why = "it has no effect on this cloud: load balancers always lead to machines in all zones";
+            draft.problems.warn(path, why, "remove it");
+        } else if zones(draft, site, &subnets).len() > 1 {
+            draft.problems.warn(
+                path,
+                "machines of the cluster use the load balancer: while the control plane of a zone is down, the \
+                 address in that zone leads nowhere",
+                "remove it, or set it to true",
+            );
+        }
     }
     let mut balancer = LoadBalancer::new(site.network.id(), subnets)
         .scheme(if spec.is_public() { Scheme::Public } else { Scheme::Internal })
         .firewalls(around.iter().map(|wall| wall.handle.id()))
         .listeners(listeners(draft, spec))
-        .cross_zone(spec.cross_zone_load_balancing.unwrap_or(several));
+        .cross_zone(spec.cross_zone_load_balancing.unwrap_or(zonal));
     draft.blueprint.dialect.load_balancer(cluster, Purpose::Api, &mut balancer, &mut draft.problems);
     let handle = draft.graph.add(&draft.names.scoped("api"), balancer);
     if spec.is_public()
@@ -56,6 +62,23 @@ pub(super) fn build(draft: &mut Draft<'_>, site: &Site, walls: &mut Walls) -> Op
         draft.graph.after(&handle, gateway);
     }
     Some(handle)
+}
+
+/// The zones of the load balancer, and those of the machines behind it.
+fn zones<'a>(
+    draft: &Draft<'a>,
+    site: &Site,
+    subnets: &BTreeSet<Input<Id<resource::Subnet>>>,
+) -> BTreeSet<&'a str> {
+    let machines: BTreeSet<&str> = draft
+        .groups_of(MachineRole::ControlPlane)
+        .flat_map(|group| group.spec.subnets.iter().map(String::as_str))
+        .collect();
+    let has_balancer = |name: &str| site.subnets.get(name).is_some_and(|it| subnets.contains(&it.id()));
+    let all = draft.networking().subnets.iter();
+    all.filter(|subnet| machines.contains(subnet.name.as_str()) || has_balancer(&subnet.name))
+        .filter_map(|subnet| subnet.zone.as_deref())
+        .collect()
 }
 
 /// The address of the API for machines of the cluster.
@@ -80,11 +103,15 @@ pub(super) fn endpoint(
 }
 
 fn listeners(draft: &Draft<'_>, spec: &ApiLoadBalancer) -> Vec<Listener> {
-    let mut api = Listener::tcp(PORT);
+    let mut check = HealthCheck::new();
+    if draft.blueprint.bootstrap.answers_probes(draft.blueprint.cluster) {
+        check = check.https_path("/readyz");
+    }
+    let mut api = Listener::tcp(PORT).health_check(check.clone());
     api.certificate.clone_from(&spec.ssl_certificate);
     let mut listeners = vec![api];
     if spec.ssl_certificate.is_some() {
-        listeners.push(Listener::tcp(PLAIN_PORT).target_port(PORT));
+        listeners.push(Listener::tcp(PLAIN_PORT).target_port(PORT).health_check(check));
     }
     let joining = draft.blueprint.bootstrap.join_services();
     listeners.extend(joining.iter().map(|service| Listener::tcp(service.port)));
@@ -190,6 +217,7 @@ fn subnets(
     } else {
         let mut chosen = BTreeSet::new();
         for (at, wanted) in spec.subnets.iter().enumerate() {
+            reject_pinned(draft, &path.index(at), wanted);
             match site.subnets.get(&wanted.name) {
                 Some(subnet) => drop(chosen.insert(subnet.id())),
                 None => draft.problems.error(
@@ -211,6 +239,25 @@ fn subnets(
         );
     }
     chosen
+}
+
+/// Rejects addresses that the cloud does not place load balancers at.
+fn reject_pinned(draft: &mut Draft<'_>, path: &Path, place: &LoadBalancerSubnet) {
+    if draft.blueprint.dialect.pins_addresses() {
+        return;
+    }
+    for (key, set) in [
+        ("allocationId", place.allocation_id.is_some()),
+        ("privateIPv4Address", place.private_ipv4_address.is_some()),
+    ] {
+        if set {
+            draft.problems.error(
+                path.key(key),
+                "load balancers cannot be placed at an address on this cloud yet",
+                "remove it: the load balancer gets an address, and keeps it",
+            );
+        }
+    }
 }
 
 fn check(draft: &mut Draft<'_>, spec: &ApiLoadBalancer) {

@@ -12,7 +12,7 @@ use super::draft::Draft;
 use super::network::Site;
 use crate::spec::{Cluster, DnsType, Path};
 use kops_core::cloud::is_in_domain;
-use kops_core::graph::{Expectation, Handle, Lifecycle};
+use kops_core::graph::{Expectation, Handle, Key, Lifecycle};
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, LoadBalancer, RecordType};
 
 /// kOps' address for names that have none yet; reserved by RFC 5737.
@@ -27,6 +27,8 @@ const TTL: u32 = 60;
 /// The zone of the cluster.
 pub(super) struct Dns {
     zone: Handle<DnsZone>,
+    /// The task by which the cluster's network sees a private zone; without it, machines do not find the API.
+    pub(super) link: Option<Key>,
 }
 
 /// The zone, unless the cluster has no DNS names.
@@ -63,15 +65,17 @@ pub(super) fn zone(draft: &mut Draft<'_>, site: &Site) -> Option<Dns> {
         }
         draft.graph.share_first(name, zones.into_iter().map(|zone| DnsZone::selector(zone, private)))
     };
-    let own = draft.networking().network_id.is_none();
-    if private && !(own && draft.blueprint.dialect.private_zone(&zone, &site.network, &mut draft.graph)) {
+    let own = private && draft.networking().network_id.is_none();
+    let dialect = draft.blueprint.dialect;
+    let link = if own { dialect.private_zone(&zone, &site.network, &mut draft.graph) } else { None };
+    if private && link.is_none() {
         draft.problems.warn(
             Path::of("spec.dnsZone"),
             "machines can resolve names of a private zone only if their network is associated with it",
             "make sure that the zone is associated with the cluster's network",
         );
     }
-    Some(Dns { zone })
+    Some(Dns { zone, link })
 }
 
 /// The zone that the specification names, by name or identifier.

@@ -3,12 +3,14 @@
 //! They outlive the machines: a member's disk is in the zone of the member's group, and the machine that
 //! takes over the member finds it by kOps' labels.
 
+use crate::bootstrap::MemberVolume;
 use crate::extensions::MachineRole;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
 use super::groups::zones_of;
 use crate::spec::{EtcdCluster, EtcdMember, InstanceGroup, Path};
+use kops_core::graph::Handle;
 use kops_core::resource::Volume;
 
 pub(super) fn build(draft: &mut Draft<'_>) {
@@ -41,6 +43,18 @@ pub(super) fn build(draft: &mut Draft<'_>) {
             draft.graph.add(&draft.names.etcd_volume(&etcd.name, &member.name), volume);
         }
     }
+}
+
+/// The volumes of the members that a group's machines are.
+pub(super) fn volumes_of(draft: &Draft<'_>, group: &InstanceGroup) -> Vec<MemberVolume> {
+    let mut volumes = Vec::new();
+    for etcd in &draft.blueprint.cluster.spec.etcd_clusters {
+        for member in etcd.members.iter().filter(|it| it.instance_group.as_deref() == Some(group.name())) {
+            let volume = Handle::<Volume>::named(&draft.names.etcd_volume(&etcd.name, &member.name));
+            volumes.push(MemberVolume::new(&etcd.name, &member.name, volume.id()));
+        }
+    }
+    volumes
 }
 
 /// The single zone of a member's group.

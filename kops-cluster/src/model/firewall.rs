@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::draft::{Draft, role_of};
 use super::network::Site;
+use crate::cloud::{PodTraffic, Tunnel};
 use crate::extensions::MachineRole;
 use crate::spec::{AccessSource, InstanceGroup, Path, Problems};
 use kops_core::graph::Handle;
@@ -21,8 +22,8 @@ use kops_core::resource::{Firewall, FirewallRule, FirewallRules, Peer, Protocol}
 /// 2381) and metrics (2381), in kubeadm's and in kOps' numbering.
 const ETCD_PORTS: &[u16] = &[2379, 2380, 2381, 4001, 4002];
 
-/// The peer port of the separate etcd cluster that Cilium may use.
-const CILIUM_ETCD_PEERS: u16 = 2382;
+/// The peer port of a further etcd cluster: the one that Cilium may use, and `leases`.
+const FURTHER_ETCD_PEERS: u16 = 2382;
 
 /// IP in IP: Calico's and kube-router's tunnels.
 const IP_IN_IP: Protocol = Protocol::Number(4);
@@ -165,7 +166,7 @@ fn warn_of_overrides(draft: &mut Draft<'_>) {
 }
 
 /// The traffic among the machines of the cluster.
-fn among_machines(draft: &Draft<'_>, walls: &mut Walls) {
+fn among_machines(draft: &mut Draft<'_>, walls: &mut Walls) {
     let control_plane = walls.of(MachineRole::ControlPlane).to_vec();
     let nodes = walls.of(MachineRole::Node).to_vec();
     for from in &control_plane {
@@ -178,7 +179,17 @@ fn among_machines(draft: &Draft<'_>, walls: &mut Walls) {
             walls.allow(to, FirewallRule::all_from(from.peer()));
         }
         for to in &control_plane {
-            for rule in node_to_control_plane(draft, from) {
+            for rule in node_to_control_plane(draft, &from.peer()) {
+                walls.allow(to, rule);
+            }
+        }
+    }
+    if let Some(pods) = pods(draft) {
+        for to in &nodes {
+            walls.allow(to, FirewallRule::all_from(Peer::Cidr(pods)));
+        }
+        for to in &control_plane {
+            for rule in node_to_control_plane(draft, &Peer::Cidr(pods)) {
                 walls.allow(to, rule);
             }
         }
@@ -190,22 +201,36 @@ fn among_machines(draft: &Draft<'_>, walls: &mut Walls) {
     }
 }
 
+/// The range of pods whose packets carry their own addresses.
+fn pods(draft: &mut Draft<'_>) -> Option<IpNet> {
+    let blueprint = draft.blueprint;
+    let admitted = blueprint.dialect.admits_pods(blueprint.cluster, blueprint.groups, &mut draft.problems);
+    blueprint.cluster.spec.networking.pod_cidr.filter(|_| admitted)
+}
+
 /// What nodes may reach on the control plane: everything but etcd. Pods are reached through their machines,
 /// so single ports cannot be distinguished.
-fn node_to_control_plane(draft: &Draft<'_>, from: &Wall) -> Vec<FirewallRule> {
+fn node_to_control_plane(draft: &Draft<'_>, from: &Peer) -> Vec<FirewallRule> {
     let networking = draft.networking();
     let cilium = networking.cilium.as_ref().map(|settings| &settings.0);
     let mut closed: BTreeSet<u16> = ETCD_PORTS.iter().copied().collect();
-    if cilium.and_then(|settings| settings.get("etcdManaged")) == Some(&Value::Bool(true)) {
-        closed.insert(CILIUM_ETCD_PEERS);
+    let clusters = &draft.blueprint.cluster.spec.etcd_clusters;
+    if cilium.and_then(|settings| settings.get("etcdManaged")) == Some(&Value::Bool(true))
+        || clusters.iter().any(|it| it.name == "leases")
+    {
+        closed.insert(FURTHER_ETCD_PEERS);
     }
     let mut rules: Vec<_> = ranges_without(&closed)
-        .map(|(first, last)| FirewallRule::tcp_range(first, last, from.peer()))
+        .map(|(first, last)| FirewallRule::tcp_range(first, last, from.clone()))
         .collect();
     // All of UDP, which covers the tunnels of every network plugin (VXLAN, Geneve, WireGuard).
-    rules.push(FirewallRule::udp_range(1, u16::MAX, from.peer()));
-    if networking.calico.is_some() || networking.kuberouter.is_some() {
-        rules.push(FirewallRule::protocol(IP_IN_IP, from.peer()));
+    rules.push(FirewallRule::udp_range(1, u16::MAX, from.clone()));
+    let in_ip = matches!(
+        PodTraffic::of(networking),
+        PodTraffic::Tunnel(Tunnel::IpInIp) | PodTraffic::BetweenSubnets(Tunnel::IpInIp)
+    );
+    if in_ip || networking.kuberouter.is_some() {
+        rules.push(FirewallRule::protocol(IP_IN_IP, from.clone()));
     }
     rules
 }
@@ -260,17 +285,25 @@ fn node_ports(draft: &mut Draft<'_>) -> (u16, u16) {
     })
 }
 
-/// Rejects prefix lists on clouds without them.
+/// Rejects prefix lists on clouds without them, and warns of lists that let nobody in.
 fn check_access(draft: &mut Draft<'_>) {
-    if draft.blueprint.capabilities.prefix_lists {
-        return;
-    }
     let spec = &draft.blueprint.cluster.spec;
+    let is_six = |source: &AccessSource| matches!(source, AccessSource::Cidr(IpNet::V6(_)));
     for (path, sources) in [
         ("spec.sshAccess", &spec.ssh_access),
         ("spec.api.access", &spec.api.access),
         ("spec.nodePortAccess", &spec.node_port_access),
     ] {
+        if !sources.is_empty() && sources.iter().all(is_six) {
+            draft.problems.warn(
+                Path::of(path),
+                "it lists IPv6 CIDRs only, but machines and load balancers have IPv4 addresses: nobody is let in",
+                "add the IPv4 CIDRs of clients",
+            );
+        }
+        if draft.blueprint.capabilities.prefix_lists {
+            continue;
+        }
         for (at, source) in sources.iter().enumerate() {
             if let AccessSource::PrefixList(list) = source {
                 draft.problems.error(

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Draft, is_open, role_of};
 use super::network::Site;
-use super::{firewall, identities};
+use super::{etcd, firewall, identities};
 use crate::bootstrap::{BootMachine, Endpoint};
 use crate::cloud::{GROUP_FIELDS, extend, refuse_unclaimed};
 use crate::extensions::{MachineRole, NodeTemplate, Taint, TaintEffect};
 use crate::spec::{INSTANCE_GROUP_LABEL, InstanceGroup, Manager, Path, Problems, SubnetSpec};
-use kops_core::graph::Handle;
+use kops_core::graph::{Edge, Handle, Key, Wait};
 use kops_core::resource::{self, InstanceDisk, LoadBalancer, MachineOptions, SpotOptions, SshKey};
 
 /// What the machines of all groups have in common.
@@ -19,6 +19,8 @@ pub(super) struct Common<'a> {
     pub(super) endpoint: Option<Endpoint>,
     pub(super) api: Option<Handle<LoadBalancer>>,
     pub(super) bastion: Option<Handle<LoadBalancer>>,
+    /// The task after which machines can resolve the cluster's names, if they cannot from the beginning.
+    pub(super) names: Option<Key>,
 }
 
 pub(super) fn build(draft: &mut Draft<'_>, common: &Common<'_>) {
@@ -81,12 +83,16 @@ fn add(draft: &mut Draft<'_>, common: &Common<'_>, group: &InstanceGroup, role: 
     }
     // Without an endpoint there is nothing to join; that has been reported already.
     if let Some(endpoint) = &common.endpoint {
-        let machine = BootMachine::new(blueprint.boot(), group, role, endpoint);
+        let volumes = etcd::volumes_of(draft, group);
+        let machine = BootMachine::new(blueprint.boot(), group, role, endpoint).volumes(&volumes);
         task.user_data = blueprint.bootstrap.user_data(&machine, &mut draft.files, &mut problems);
     }
     blueprint.dialect.instance_group(blueprint.cluster, group, &mut task, &mut problems);
     draft.add_group_problems(group, problems);
-    draft.graph.add(&draft.names.group(group), task);
+    let task = draft.graph.add(&draft.names.group(group), task);
+    if let Some(names) = &common.names {
+        draft.graph.wait(task.key(), Edge::new(names.clone(), Wait::Ready));
+    }
 }
 
 fn check(draft: &Draft<'_>, group: &InstanceGroup, problems: &mut Problems) {

@@ -81,7 +81,7 @@ impl<'a> Blueprint<'a> {
     }
 }
 
-/// A graph made from a specification.
+/// A graph built from a specification.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClusterModel {
@@ -112,7 +112,8 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<ClusterModel, Problems> {
     identities::build(&mut draft);
     let ssh_key = ssh_key::build(&mut draft);
     blueprint.bootstrap.check(&blueprint.boot(), &mut draft.problems);
-    let common = groups::Common { site: &site, ssh_key, endpoint, api, bastion };
+    let names = dns.and_then(|dns| dns.link);
+    let common = groups::Common { site: &site, ssh_key, endpoint, api, bastion, names };
     groups::build(&mut draft, &common);
 
     let Draft { graph, files, mut problems, .. } = draft;
@@ -125,7 +126,11 @@ pub fn build(blueprint: &Blueprint<'_>) -> Result<ClusterModel, Problems> {
         Ok(graph) => Ok(ClusterModel { graph, files, warnings: problems.into_iter().collect() }),
         Err(error) => {
             // Two tasks of the same name, which no check above has caught.
-            problems.error(Path::root(), error.message(), "use different names");
+            let all = if error.errors().is_empty() { std::slice::from_ref(&error) } else { error.errors() };
+            for error in all {
+                let task = error.task().map(|task| format!("{task}: ")).unwrap_or_default();
+                problems.error(Path::root(), format!("{task}{}", error.message()), "use different names");
+            }
             Err(problems)
         }
     }

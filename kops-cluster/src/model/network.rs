@@ -160,7 +160,7 @@ fn ways_out(draft: &mut Draft<'_>, site: &mut Site) -> BTreeMap<String, Egress> 
         let translated = draft.blueprint.capabilities.nat_gateways;
         let known = match way {
             WayOut::SharedNat(_) => true,
-            WayOut::Nat { .. } => translated,
+            WayOut::Nat { .. } => translated || site.gateway.is_some(),
             WayOut::Existing(_) | WayOut::External => false,
         };
         if !known {
@@ -175,7 +175,13 @@ fn ways_out(draft: &mut Draft<'_>, site: &mut Site) -> BTreeMap<String, Egress> 
                 Egress::Nat(gateway.id())
             }
             WayOut::Nat { address } if translated => nat(draft, site, zone, first, address),
-            WayOut::Nat { .. } => site.gateway.as_ref().map_or(Egress::None, |it| Egress::Internet(it.id())),
+            WayOut::Nat { .. } => match site.gateway.clone() {
+                Some(gateway) => {
+                    site.nat_addresses.push(gateway.get(InternetGateway::PUBLIC_IP));
+                    Egress::Internet(gateway.id())
+                }
+                None => Egress::None,
+            },
         };
         ways.insert(zone.to_owned(), egress);
     }

@@ -1,6 +1,7 @@
 //! Graphs of several shapes of clusters.
 
 mod combinations;
+mod field;
 mod ha;
 mod problems;
 mod shapes;

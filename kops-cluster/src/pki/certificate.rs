@@ -21,7 +21,7 @@ pub struct Certificate {
     pem: String,
 }
 
-/// Its subject alone, which is what one looks for.
+/// Only the subject, which identifies it.
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Certificate({})", self.subject())
@@ -57,12 +57,12 @@ impl Certificate {
         &self.pem
     }
 
-    /// Whom it is of, for example `CN=kubernetes-ca`.
+    /// The subject, for example `CN=kubernetes-ca`.
     pub fn subject(&self) -> String {
         self.name().to_string()
     }
 
-    /// Who signed it.
+    /// The issuer.
     pub fn issuer(&self) -> String {
         self.parsed.tbs_certificate().issuer().to_string()
     }
@@ -80,12 +80,12 @@ impl Certificate {
         self.extension::<BasicConstraints>().is_some_and(|it| it.ca)
     }
 
-    /// When it begins to be valid.
+    /// The start of its validity.
     pub fn not_before(&self) -> Timestamp {
         timestamp(self.parsed.tbs_certificate().validity().not_before)
     }
 
-    /// When it ends to be valid.
+    /// The end of its validity.
     pub fn not_after(&self) -> Timestamp {
         timestamp(self.parsed.tbs_certificate().validity().not_after)
     }
@@ -108,7 +108,7 @@ impl Certificate {
         self.extension()
     }
 
-    /// An extension; an unreadable one counts as absent, since it is another program's to judge.
+    /// An extension; an unreadable one is treated as absent, because verifiers decide about it.
     fn extension<'a, T: Decode<'a> + AssociatedOid>(&'a self) -> Option<T> {
         let all = self.parsed.tbs_certificate().extensions()?;
         let found = all.iter().find(|it| it.extn_id == T::OID)?;
@@ -127,7 +127,7 @@ fn alternate_name(name: &GeneralName) -> Option<String> {
     }
 }
 
-/// Certificates end before the year 10000, which fits.
+/// Certificates expire before the year 10000, so this fits.
 fn timestamp(time: Time) -> Timestamp {
     let seconds = i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)

@@ -1,4 +1,4 @@
-//! What a client's certificate says.
+//! The content of a client certificate.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub struct Client {
     pub user: String,
     /// The groups that it belongs to, for example `system:masters`.
     pub groups: Vec<String>,
-    /// How long the certificate is valid. It cannot be withdrawn: keep it short.
+    /// How long the certificate is valid. It cannot be revoked: keep it short.
     pub lifetime: Duration,
 }
 

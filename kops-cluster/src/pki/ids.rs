@@ -1,4 +1,4 @@
-//! What is known of keysets without their secrets.
+//! The public part of keysets: names and ids.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct Authority {
 
 /// The keysets that a cluster of this specification needs.
 pub fn authorities(_cluster: &Cluster) -> &'static [Authority] {
-    // Every specification that is accepted needs the same ones: kubeadm's.
+    // All valid specifications need the same ones: kubeadm's.
     const ALL: [Authority; 4] = [
         Authority { name: KUBERNETES_CA, file: "ca" },
         Authority { name: AGGREGATOR_CA, file: "front-proxy-ca" },
@@ -30,10 +30,11 @@ pub fn authorities(_cluster: &Cluster) -> &'static [Authority] {
     &ALL
 }
 
-/// The keysets of a cluster by name, with the ids of their trusted keys: all that a plan has to know of them.
+/// The keysets of a cluster by name, with the ids of their trusted keys: all that a plan needs.
 ///
-/// A keyset that is not created yet has no ids. A bundle that is rendered with it is not the one that machines get:
-/// whoever is about to apply a plan [generates](Keysets::generate_missing) it before planning, and stores it before applying.
+/// A keyset that is not created yet has no ids, and a bundle rendered with it is not the one that machines
+/// get: a program that is about to apply a plan [generates](Keysets::generate_missing) it before planning,
+/// and stores it before applying.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keysets(BTreeMap<String, Vec<String>>);
 
@@ -47,12 +48,12 @@ impl Keysets {
         Self(ids.into_iter().map(sorted).collect())
     }
 
-    /// The keysets of a cluster that has none yet.
+    /// No keysets, for a cluster that has none yet.
     pub fn to_be_created(cluster: &Cluster) -> Self {
         Self::new(authorities(cluster).iter().map(|it| (it.name.to_owned(), Vec::new())))
     }
 
-    /// The ids of a keyset's trusted keys, sorted; none if it is not created yet.
+    /// The ids of a keyset's trusted keys, sorted; empty if it is not created yet.
     pub fn ids(&self, name: &str) -> &[String] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
@@ -62,9 +63,10 @@ impl Keysets {
         self.0.iter().filter(|(_, ids)| ids.is_empty()).map(|(name, _)| name.as_str())
     }
 
-    /// Generates those that are missing, and knows their ids from then on. They are in no store yet: a plan that is made
-    /// with them can be rejected without a trace, and
-    /// [`ClusterStore::create_keysets`](crate::registry::ClusterStore::create_keysets) stores them once it is accepted.
+    /// Generates those that are missing and records their ids. They are not stored yet: a plan with them can
+    /// be rejected without leaving anything behind, and
+    /// [`ClusterStore::create_keysets`](crate::registry::ClusterStore::create_keysets) stores them once it is
+    /// accepted.
     ///
     /// # Errors
     /// If the system has no randomness.

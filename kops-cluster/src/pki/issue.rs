@@ -26,12 +26,12 @@ use super::private_key::PrivateKey;
 use super::signing::{Signature, Signing};
 use kops_core::{Error, Result};
 
-/// How long before now certificates begin, for machines whose clocks are behind; kOps' value.
+/// How long ago the validity of new certificates begins, for machines whose clocks are behind; kOps' value.
 const BACKDATED: Duration = Duration::from_hours(48);
-/// How long authorities last; kOps' value.
+/// How long authorities are valid; kOps' value.
 const AUTHORITY: Duration = Duration::from_hours(10 * 365 * 24);
 
-/// A serial number in kOps' way: nanoseconds, then 32 random bits. So numbers of later keys are higher.
+/// A serial number like kOps': nanoseconds, then 32 random bits, so that later keys have higher numbers.
 pub(super) fn serial(now: Timestamp) -> Result<u128> {
     let mut random = [0; 4];
     SystemRandom::new()
@@ -41,10 +41,10 @@ pub(super) fn serial(now: Timestamp) -> Result<u128> {
     Ok(time << 32 | u128::from(u32::from_be_bytes(random)))
 }
 
-/// The certificate of an authority that signs itself.
+/// A self-signed certificate of an authority.
 pub(super) fn authority(name: &str, key: &PrivateKey, now: Timestamp) -> Result<Certificate> {
     let (key, serial) = (key.signing()?, serial(now)?);
-    // The number, as in kOps, since two generations of an authority are told apart by their subjects.
+    // With the number, as in kOps, because generations of an authority are distinguished by their subjects.
     let subject = subject(&[
         (rfc4519::SERIAL_NUMBER, Tag::PrintableString, &serial.to_string()),
         (rfc4519::CN, Tag::Utf8String, name),
@@ -68,7 +68,7 @@ pub(super) fn client(
     build(profile, serial(now)?, now, client.lifetime, public, &signer.1.signing()?)
 }
 
-/// What is in a certificate beside its key: an authority's without a signer, a client's with one.
+/// The content of a certificate besides its key: an authority's without a signer, a client's with one.
 struct Profile<'a> {
     subject: Name,
     signer: Option<&'a Certificate>,
@@ -132,23 +132,23 @@ fn build(
     Certificate::new(certificate)
 }
 
-/// A moment as certificates have it.
+/// A time as encoded in certificates.
 fn time(moment: Result<Timestamp, jiff::Error>) -> Result<Time> {
-    let wrong =
-        || Error::invalid("the certificate would end after the year 9999").with_hint("shorten its lifetime");
+    let wrong = || {
+        Error::invalid("the certificate would expire after the year 9999").with_hint("shorten its lifetime")
+    };
     let seconds = moment.map_err(|_| wrong())?.as_second();
     let since = Duration::from_secs(u64::try_from(seconds).map_err(|_| wrong())?);
     Ok(Time::GeneralTime(GeneralizedTime::from_unix_duration(since).map_err(|_| wrong())?))
 }
 
-/// A distinguished name. The values are written as the hexadecimal digits of their encoding, so that none has to be
-/// escaped.
+/// A distinguished name. The values are written in hexadecimal, so that none has to be escaped.
 fn subject(attributes: &[(ObjectIdentifier, Tag, &str)]) -> Result<Name> {
     let failed = |error: der::Error| {
         Error::invalid(format!("the certificate's subject cannot be written: {error}"))
             .with_hint("shorten the name of the user or group")
     };
-    // From the last one to the first, as RFC 4514 has it.
+    // In reverse order, as RFC 4514 requires.
     let mut text = String::new();
     for (oid, tag, value) in attributes.iter().rev() {
         let value = Any::new(*tag, value.as_bytes()).and_then(|it| it.to_der()).map_err(failed)?;

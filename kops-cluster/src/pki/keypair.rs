@@ -8,7 +8,7 @@ use super::issue;
 use super::private_key::PrivateKey;
 use kops_core::{Error, Result};
 
-/// A certificate, its private key unless that is elsewhere, and its place in a keyset.
+/// A certificate, its private key if it is available, and its place in a keyset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keypair {
     pub(super) id: String,
@@ -18,7 +18,7 @@ pub struct Keypair {
 }
 
 impl Keypair {
-    /// Creates an authority that signs itself: ECDSA P-256, ten years, as `CN=<name>`.
+    /// Creates a self-signed authority: ECDSA P-256, ten years, subject `CN=<name>`.
     ///
     /// # Errors
     /// If the system has no randomness.
@@ -26,7 +26,7 @@ impl Keypair {
         Self::self_signed(name, PrivateKey::generate()?, now)
     }
 
-    /// Creates an authority that signs itself, with a private key that is there.
+    /// Creates a self-signed authority with an existing private key.
     ///
     /// # Errors
     /// `Invalid` or `Unsupported` if the key cannot be used.
@@ -35,11 +35,11 @@ impl Keypair {
         Ok(Self::of(certificate, Some(key)))
     }
 
-    /// An authority that is there, for example an enterprise's; without its private key it is trusted, but cannot
+    /// An existing authority, for example a company's; without its private key it is trusted, but cannot
     /// sign.
     ///
     /// # Errors
-    /// `Invalid` if it is not an authority's certificate, or the key is that of another one.
+    /// `Invalid` if it is not an authority's certificate, or the private key does not match it.
     pub fn existing(certificate: Certificate, key: Option<PrivateKey>) -> Result<Self> {
         if !certificate.is_authority() {
             return Err(Error::invalid(format!(
@@ -53,7 +53,7 @@ impl Keypair {
         {
             let subject = certificate.subject();
             return Err(Error::invalid(format!("the private key is not that of the certificate {subject}"))
-                .with_hint("specify the two that belong together"));
+                .with_hint("specify the private key of this certificate"));
         }
         Ok(Self::of(certificate, key))
     }
@@ -70,10 +70,10 @@ impl Keypair {
     pub fn sign(&self, client: &Client, now: Timestamp) -> Result<Self> {
         let signer = self.private.as_ref().ok_or_else(|| {
             Error::invalid(format!(
-                "{} cannot sign: its private key is elsewhere",
+                "{} cannot sign: its private key is not available here",
                 self.certificate.subject()
             ))
-            .with_hint("have the certificate signed where the private key is")
+            .with_hint("sign the certificate where the private key is")
         })?;
         let key = PrivateKey::generate()?;
         let certificate = issue::client(client, &key, (&self.certificate, signer), now)?;
@@ -90,12 +90,12 @@ impl Keypair {
         &self.certificate
     }
 
-    /// The private key, unless it is elsewhere.
+    /// The private key, if it is available.
     pub fn private_key(&self) -> Option<&PrivateKey> {
         self.private.as_ref()
     }
 
-    /// Since when it is not trusted any more.
+    /// Since when it is no longer trusted.
     pub fn distrusted(&self) -> Option<Timestamp> {
         self.distrusted
     }

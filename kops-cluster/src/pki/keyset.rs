@@ -19,17 +19,18 @@ pub struct Keyset {
     name: String,
     /// By id, oldest first.
     keypairs: Vec<Keypair>,
-    /// The place of the one that signs.
+    /// The index of the primary one.
     primary: usize,
 }
 
-/// Whether a keyset of this name can get further key pairs: authorities, and the key of service accounts. kOps' rule.
+/// Whether a keyset of this name can have more key pairs: authorities, and the key of service accounts. kOps'
+/// rule.
 pub fn is_rotatable(name: &str) -> bool {
     name == super::SERVICE_ACCOUNT || name.contains("-ca")
 }
 
 impl Keyset {
-    /// Creates a keyset with a new authority that signs itself.
+    /// Creates a keyset with a new self-signed authority.
     ///
     /// # Errors
     /// If the system has no randomness.
@@ -40,7 +41,7 @@ impl Keyset {
     /// A keyset of one key pair, which is primary.
     ///
     /// # Errors
-    /// `Invalid` if its private key is elsewhere.
+    /// `Invalid` if it has no private key.
     pub fn new(name: &str, keypair: Keypair) -> Result<Self> {
         let keyset = Self { name: name.to_owned(), keypairs: vec![keypair], primary: 0 };
         keyset.may_sign(0)?;
@@ -68,16 +69,16 @@ impl Keyset {
         std::iter::once(self.primary()).chain(others.map(|(_, it)| it).filter(|it| it.distrusted.is_none()))
     }
 
-    /// The certificates of all that are trusted, as PEM, the primary's first.
+    /// All trusted certificates, as PEM, the primary's first.
     pub fn bundle(&self) -> String {
         self.trusted().map(|it| it.certificate().pem()).collect()
     }
 
-    /// Adds a key pair, primary or only trusted, and returns its id: the number of its certificate if that is higher
-    /// than all ids, another one otherwise.
+    /// Adds a key pair, as primary or as trusted, and returns its id: the serial number of its certificate if
+    /// that is higher than all ids, a new number otherwise.
     ///
     /// # Errors
-    /// `Invalid` if it should be primary and its private key is elsewhere; `AlreadyExists` if it is there.
+    /// `Invalid` if it is to be primary and has no private key; `AlreadyExists` if the keyset has it already.
     pub fn add(&mut self, mut keypair: Keypair, primary: bool, now: Timestamp) -> Result<&str> {
         if let Some(known) = self.keypairs.iter().find(|it| it.certificate == keypair.certificate) {
             let message =
@@ -105,7 +106,8 @@ impl Keyset {
     /// Reads a keyset from its document.
     ///
     /// # Errors
-    /// `Invalid` if it has no primary key, or a certificate or key cannot be read. The error shows nothing of them.
+    /// `Invalid` if it has no primary key, or a certificate or key cannot be read. The error does not quote
+    /// them.
     pub fn from_document(document: &spec::Keyset) -> Result<Self> {
         let name = &document.metadata.name;
         let wrong = |what: String| {
@@ -155,10 +157,10 @@ impl Keyset {
         }
         let subject = keypair.certificate.subject();
         Err(Error::invalid(format!(
-            "{subject} cannot be the primary key of keyset {}: its private key is elsewhere",
+            "{subject} cannot be the primary key of keyset {}: it has no private key",
             self.name
         ))
-        .with_hint("specify its private key, or add it beside a primary one"))
+        .with_hint("specify its private key, or add it without making it primary"))
     }
 }
 

@@ -1,15 +1,16 @@
 //! A cluster's keys: authorities and signing keys in kOps' keysets, and the certificates that they sign.
 //!
-//! A **keyset** is a certificate with its private key and, while it is being rotated, further generations of it. One
-//! is primary and signs; the others are trusted until they are distrusted. Keysets are in the state store
-//! (`pki/private/<name>/keyset.yaml`), where either program, kOps or kops, can read those of the other:
-//! [`ClusterStore::ensure_keysets`](crate::registry::ClusterStore::ensure_keysets) creates those that are missing.
+//! A **keyset** is a certificate with its private key and, while it is being rotated, further generations of
+//! it. One is primary and signs; the others are trusted until they are distrusted. Keysets are in the state
+//! store (`pki/private/<name>/keyset.yaml`), and kOps and kops can read each other's:
+//! [`ClusterStore::ensure_keysets`](crate::registry::ClusterStore::ensure_keysets) creates those that are
+//! missing.
 //!
-//! Machines read the keysets by their own identity; what is made of a specification only names them, by the
-//! [`Keysets`] that it is rendered with: names and ids, nothing secret.
+//! Machines read the keysets with their own identity; what is rendered from a specification only refers to
+//! them, by the names and ids in [`Keysets`], which are not secret.
 //!
-//! New keys are ECDSA P-256. kOps' RSA keys are read and sign as well, so do P-384 keys of an authority elsewhere.
-//! Certificates are those of `x509-cert`, keys and signatures those of `ring`.
+//! New keys are ECDSA P-256. kOps' RSA keys and P-384 keys of other authorities are supported as well.
+//! Certificates are handled by `x509-cert`, keys and signatures by `ring`.
 //!
 //! ```
 //! use std::time::Duration;
@@ -51,6 +52,6 @@ pub const KUBERNETES_CA: &str = "kubernetes-ca";
 pub const AGGREGATOR_CA: &str = "apiserver-aggregator-ca";
 /// The keyset that signs tokens of service accounts.
 pub const SERVICE_ACCOUNT: &str = "service-account";
-/// The keyset of etcd's one authority, for members and clients of all of its clusters. kOps has several, which mean
-/// something else: so this name is none of kOps'.
+/// The keyset of etcd's only authority, for members and clients of all of its clusters. kOps has several with
+/// other meanings, so it does not use this name.
 pub const ETCD_CA: &str = "etcd-ca";

@@ -1,4 +1,4 @@
-//! A private key, which never shows.
+//! A private key, which is never shown.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ impl PrivateKey {
     /// Takes the first private key of a PEM text: `PRIVATE KEY`, `EC PRIVATE KEY` or `RSA PRIVATE KEY`.
     ///
     /// # Errors
-    /// `Invalid` if there is none; the error does not contain the text.
+    /// `Invalid` if there is none; the error does not quote the text.
     pub fn from_pem(text: &str) -> Result<Self> {
         let block = [PKCS8_LABEL, EC_LABEL, RSA_LABEL].into_iter().find_map(|label| block(text, label));
         let block = block.ok_or_else(|| {
@@ -63,7 +63,7 @@ impl PrivateKey {
     }
 }
 
-/// A block of a PEM text, which may have others and text around it.
+/// A block of a PEM text, which may contain other blocks and text.
 fn block<'a>(text: &'a str, label: &str) -> Option<&'a str> {
     let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
     let from = text.find(&begin)?;

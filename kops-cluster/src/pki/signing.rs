@@ -47,7 +47,7 @@ impl fmt::Debug for Signing {
 }
 
 impl Signing {
-    /// Reads PKCS#8, SEC 1 and PKCS#1: what openssl, Go and kOps write.
+    /// Reads PKCS#8, SEC 1 and PKCS#1, the formats that openssl, Go and kOps write.
     pub(super) fn from_pem(pem: &str) -> Result<Self> {
         let (label, der) = decode_vec(pem.as_bytes()).map_err(|_| unreadable())?;
         let der = Zeroizing::new(der);
@@ -91,7 +91,7 @@ impl Signing {
         };
         let point = key.public_key.ok_or_else(|| {
             Error::invalid("the private key lacks its public part")
-                .with_hint("write it anew, with `openssl pkey -in FILE`")
+                .with_hint("convert it with `openssl pkey -in FILE`")
         })?;
         let random = SystemRandom::new();
         let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, key.private_key, point, &random)
@@ -127,7 +127,7 @@ impl EncodePublicKey for Public {
     }
 }
 
-/// A signature, encoded as certificates have it.
+/// A signature, encoded as in certificates.
 pub(super) struct Signature(Vec<u8>);
 
 impl SignatureBitStringEncoding for Signature {
@@ -168,7 +168,7 @@ impl Signer<Signature> for Signing {
 }
 
 fn unreadable() -> Error {
-    Error::invalid("the private key cannot be read").with_hint("write it anew, with `openssl pkey -in FILE`")
+    Error::invalid("the private key cannot be read").with_hint("convert it with `openssl pkey -in FILE`")
 }
 
 fn rejected(why: KeyRejected) -> Error {

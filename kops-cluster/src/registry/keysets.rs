@@ -12,10 +12,11 @@ use kops_core::{Error, ErrorKind, Result};
 const FILE: &str = "keyset.yaml";
 
 impl ClusterStore {
-    /// The keysets that a specification needs, as far as they are created: names and ids. Nothing is written.
+    /// The names and ids of the keysets that a specification needs, without ids if they do not exist yet.
+    /// Nothing is written.
     ///
-    /// The layout has one object for the certificates and the private keys of a keyset, so who plans must be allowed to
-    /// read it; the private keys in it are not decoded.
+    /// The layout has one object for the certificates and the private keys of a keyset, so planning requires
+    /// permission to read it; the private keys in it are not decoded.
     ///
     /// # Errors
     /// `Invalid` if one cannot be read.
@@ -23,7 +24,7 @@ impl ClusterStore {
         self.keysets_of(authorities(cluster).iter().map(|it| (it.name, true))).await
     }
 
-    /// Keysets by name, and whether to ask for each.
+    /// Keysets by name, and whether to read each.
     pub(super) async fn keysets_of(
         &self,
         names: impl IntoIterator<Item = (&'static str, bool)>,
@@ -36,10 +37,10 @@ impl ClusterStore {
         Ok(Keysets::new(try_join_all(ids).await?))
     }
 
-    /// Stores keysets that a plan was made with ([`Keysets::generate_missing`]).
+    /// Stores the keysets that were generated for a plan ([`Keysets::generate_missing`]).
     ///
     /// # Errors
-    /// `Conflict` if one was created by somebody else in the meantime: the plan is for other keys then.
+    /// `Conflict` if another process has created one in the meantime, because the plan is for different keys.
     pub async fn create_keysets(&self, keysets: &[pki::Keyset]) -> Result<()> {
         try_join_all(keysets.iter().map(|it| self.create_one(it))).await.map(drop)
     }
@@ -53,8 +54,8 @@ impl ClusterStore {
         Err(Error::new(ErrorKind::Conflict, message).with_hint("nothing was applied; run again"))
     }
 
-    /// The keysets that a specification needs; those that do not exist are created, each with a new authority that
-    /// signs itself. Whoever creates one first wins: everybody gets the same keys.
+    /// The keysets that a specification needs; those that do not exist are created, each with a new
+    /// self-signed authority. If several processes create one concurrently, all get the keys of the first.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -78,7 +79,7 @@ impl ClusterStore {
     /// ```
     ///
     /// # Errors
-    /// `Invalid` if one is there and cannot be read: it is never replaced.
+    /// `Invalid` if one exists and cannot be read: it is never replaced.
     pub async fn ensure_keysets(&self, cluster: &Cluster) -> Result<Keysets> {
         let ids = authorities(cluster).iter().map(|it| async move {
             let document = match self.stored_keyset(it.name).await? {
@@ -113,14 +114,14 @@ impl ClusterStore {
             .collect()
     }
 
-    /// Adds a key pair to a keyset, or begins a keyset with it, and returns its id.
+    /// Adds a key pair to a keyset, which is created if it does not exist, and returns its id.
     ///
     /// # Errors
-    /// `Invalid` if the keyset is not one that gets further keys, or does not exist and the key pair is not to be
-    /// primary; `Conflict` if the keyset was changed at the same time.
+    /// `Invalid` if no key pairs can be added to this keyset, or if it does not exist and the key pair is not
+    /// to be primary; `Conflict` if the keyset was changed concurrently.
     pub async fn add_keypair(&self, name: &str, keypair: Keypair, primary: bool) -> Result<String> {
         if !pki::is_rotatable(name) {
-            return Err(Error::invalid(format!("keyset {name} does not get further key pairs"))
+            return Err(Error::invalid(format!("no key pairs can be added to keyset {name}"))
                 .with_hint("choose service-account or a keyset of an authority, such as kubernetes-ca"));
         }
         let key = self.keyset_at(name)?;
@@ -154,13 +155,13 @@ impl ClusterStore {
         }
     }
 
-    /// Writes a new keyset unless there is one, and returns the one that is there then.
+    /// Writes a new keyset unless it exists, and returns the stored one.
     async fn put_new(&self, document: &spec::Keyset) -> Result<spec::Keyset> {
         let name = &document.metadata.name;
         let bytes = document.to_yaml()?.into_bytes();
         match self.store.put(&self.keyset_at(name)?, bytes, Precondition::Absent).await {
             Ok(_) => Ok(document.clone()),
-            // Also if a repeated write met what the first one left.
+            // Also if a retried write finds the result of the first attempt.
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 Ok(self.stored_keyset(name).await?.ok_or(error)?.0)
             }
@@ -180,7 +181,7 @@ impl ClusterStore {
         let wrong = |why: &str| {
             Error::invalid(format!("{place}: {why}")).with_hint("restore it from a backup of the state store")
         };
-        let text = std::str::from_utf8(&object.bytes).map_err(|_| wrong("it is not a text"))?;
+        let text = std::str::from_utf8(&object.bytes).map_err(|_| wrong("it is not text"))?;
         let (mut document, _) =
             spec::Keyset::from_yaml(text, Mode::Lenient).map_err(|error| wrong(error.message()))?;
         let directory = key.as_str().rsplit('/').nth(1).unwrap_or_default();

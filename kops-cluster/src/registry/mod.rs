@@ -9,21 +9,22 @@
 //! | `<cluster>/pki/private/<name>/keyset.yaml` | a [keyset](crate::pki), private keys included | [`ClusterStore::keyset`] |
 //! | `<cluster>/secrets/<name>` | a secret, as `{"Data": "<base64>"}` | [`ClusterStore::secret`] |
 //! | `<cluster>/machines/<group>/<id>/status` | what a machine tells of itself | [`ClusterStore::machine_statuses`] |
+//! | `<cluster>/machines/<group>/<node>/held` | why its certificate request is held | [`ClusterStore::machine_statuses`] |
 //! | `<cluster>/cluster-completed.spec` | the Cluster with all defaults, as last applied | [`ClusterStore::write_completed`] |
-//! | `<cluster>/igconfig/<role>/<group>/<sha256>.json`, `<cluster>/kops-node/<arch>/<sha256>` | what machines become, and the program that makes them so | [`ClusterStore::upload`] |
+//! | `<cluster>/igconfig/<role>/<group>/<sha256>.json`, `<cluster>/kops-node/<arch>/<sha256>` | the bundles of machines, and the program that applies them | [`ClusterStore::upload`] |
 //! | `<cluster>/igconfig/groups.json` | what keepers know of the instance groups | [`ClusterStore::upload`] |
 //! | `<cluster>/kops-version.txt` | the version of the program that last applied | [`ClusterStore::write_applied_version`] |
 //! | `.kops/<cluster>/lock` | the [lease](kops_core::store::lease) | [`ClusterStore::lock`] |
 //! | `.kops/<cluster>/journal/<digest>` | an [intent](kops_core::store::journal) | [`ClusterStore::journal`] |
 //!
 //! # Coexistence with kOps
-//! kOps refuses to delete a cluster if it finds an unknown file under `<cluster>/`. Therefore the lease and
-//! the journal, which kOps does not have, are outside of it, under `.kops/`. kOps treats every key of the
-//! store that ends in `/config` as a cluster, so none of our keys does, not even for a cluster of that name.
-//! Machines of our clusters write below `<cluster>/control-plane/`, `<cluster>/join/` and `<cluster>/machines/`, which is
-//! where they may: `kops delete cluster` of this project deletes that, kOps' refuses to.
-//! kOps neither takes our lease nor checks generations: working on the same cluster with both *at the same
-//! time* is as unsafe as with two instances of kOps.
+//! kOps does not delete a cluster if it finds an unknown file under `<cluster>/`. Therefore the lease and the
+//! journal, which kOps does not have, are outside of it, under `.kops/`. kOps treats every key of the store
+//! that ends in `/config` as a cluster, so none of our keys does, not even for a cluster of that name.
+//! Machines of our clusters write below `<cluster>/control-plane/`, `<cluster>/join/` and
+//! `<cluster>/machines/`, which is if they may: `kops delete cluster` of this project deletes that, kOps'
+//! does not. kOps neither takes our lease nor checks generations: working on the same cluster with both *at
+//! the same time* is as unsafe as with two instances of kOps.
 //!
 //! # Edits
 //! A value that was read is [`Versioned`], and an update requires it: every write names the version it
@@ -83,7 +84,7 @@ fn is_known(relative: &str) -> bool {
     const DIRECTORIES: [&str; 8] =
         ["addons", "backups", "clusteraddons", "igconfig", INSTANCE_GROUPS, "manifests", "pki", SECRETS];
     /// Those that the machines of a cluster have: kops-node's README has the table.
-    const OURS: [&str; 5] = ["control", "control-plane", "join", "kops-node", MACHINES];
+    const OURS: [&str; 6] = ["control", "control-plane", "join", "kops-node", MACHINES, "openstack"];
     FILES.contains(&relative)
         || relative
             .split_once('/')

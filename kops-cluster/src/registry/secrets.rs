@@ -1,4 +1,4 @@
-//! Secrets in the store: kOps' `secrets/<name>`, which machines read by their identity.
+//! Secrets in the store: kOps' `secrets/<name>`, which machines read with their identity.
 
 use std::fmt;
 
@@ -53,7 +53,7 @@ impl ClusterStore {
     /// A secret.
     ///
     /// # Errors
-    /// `NotFound` if there is none of that name; `Invalid` if it cannot be read. No error shows it.
+    /// `NotFound` if there is none of that name; `Invalid` if it cannot be read. No error quotes it.
     pub async fn secret(&self, name: &str) -> Result<SecretData> {
         let key = self.secret_at(name)?;
         let object = self.store.get(&key).await?;
@@ -64,11 +64,11 @@ impl ClusterStore {
             document.map(|it| Zeroizing::new(it.data)).and_then(|it| STANDARD.decode(it.as_bytes()).ok());
         data.map(SecretData::new).ok_or_else(|| {
             Error::invalid(format!("{}/{key} is not a secret in kOps' format", self.store.location()))
-                .with_hint("create it again, and replace this one")
+                .with_hint("create it again with --force")
         })
     }
 
-    /// Writes a secret; one that exists is only replaced if `replace` is set.
+    /// Writes a secret; an existing one is only replaced if `replace` is set.
     ///
     /// # Errors
     /// `AlreadyExists` if there is one of that name.

@@ -4,10 +4,13 @@ mod whole;
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::*;
 use crate::spec::{AdditionalObject, CLUSTER_LABEL, Cluster, InstanceGroup, Role};
 use kops_core::ErrorKind;
 use kops_core::clock::SystemClock;
+use kops_core::cloud::{Machine, MachineState};
 use kops_core::store::{
     Holder, IntentLog as _, LeaseRequest, LocalStore, MemoryStore, Precondition, StateStore,
     StateStoreExt as _,
@@ -327,6 +330,27 @@ async fn foreign_objects_keep_a_cluster_from_being_deleted() {
     assert_eq!(store.inner.list(&Prefix::root(), None).await.unwrap().len(), before + 3);
     cluster(&store).delete(ClusterDeletion::Everything).await.unwrap();
     assert!(store.inner.list(&Prefix::root(), None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn why_a_machine_may_not_join_is_among_its_events_in_the_order_of_time() {
+    let store = written_by_kops().await;
+    let event = |second: u32, what: &str| json!({"at": format!("2026-11-30T12:00:{second}Z"), "what": what});
+    let status = json!({
+        "node": "i-1", "state": "waiting", "since": "2026-11-30T12:00:00Z", "kubernetesVersion": "v1.34.4",
+        "bundle": "abc", "attempts": 1, "events": [event(10, "joining"), event(30, "the disk is full")],
+    });
+    write(&store, "ha.example.com/machines/nodes/i-1/status", &status.to_string()).await;
+    let machine = Machine::new("i-1", "nodes.ha.example.com", "zone-1a", "large", MachineState::Running);
+    for (second, wanted) in
+        [(20, ["joining", "held", "the disk is full"]), (40, ["joining", "the disk is full", "held"])]
+    {
+        let held = event(second, "held").to_string();
+        write(&store, "ha.example.com/machines/nodes/i-1/held", &held).await;
+        let statuses = cluster(&store).machine_statuses(&[("nodes", &machine)]).await.unwrap();
+        let events = statuses[0].as_ref().unwrap().events.iter().map(|it| it.what.as_str());
+        assert_eq!(events.collect::<Vec<_>>(), wanted);
+    }
 }
 
 /// What the original kOps would trip over: it takes every key that ends in `/config` for a cluster, and

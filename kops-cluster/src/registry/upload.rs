@@ -1,4 +1,4 @@
-//! What machines of a cluster find in its directory.
+//! The files that a cluster's machines read from its directory.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,15 @@ use kops_core::{ErrorKind, Result};
 const WRITES_AT_ONCE: usize = 16;
 
 impl ClusterStore {
-    /// Writes what machines find in the state store and is not there yet; returns the keys that were written.
+    /// Writes the files that machines read from the state store, unless they are there already; returns the
+    /// keys that were written.
     ///
-    /// A file whose key contains its hash is written once, whoever comes first, and never changes; another one is replaced
-    /// if it differs. Takes one listing for each top directory of the files, one write for each file that is missing, and
-    /// one read for each that may differ.
+    /// A file whose key contains its hash is written once and never changes; any other file is replaced if it
+    /// differs. Takes one listing for each top directory of the files, one write for each missing file, and
+    /// one read for each file that may differ.
     ///
     /// # Errors
-    /// Any error of the store. What was written until then stays, and is what it should be.
+    /// Any error of the store. Files that were written before the error are complete and stay.
     pub async fn upload(&self, files: &StoreFiles) -> Result<Vec<String>> {
         let directories: BTreeSet<&str> =
             files.iter().filter_map(|(key, _)| Some(key.split_once('/')?.0)).collect();
@@ -62,7 +63,7 @@ impl ClusterStore {
 
     async fn write_once(&self, at: StoreKey, key: &str, bytes: &[u8]) -> Result<String> {
         match self.store.put(&at, bytes.to_vec(), Precondition::Absent).await {
-            // Somebody else has just written the same.
+            // Another process has just written the same content.
             Err(error) if error.kind() == ErrorKind::Conflict => Ok(key.to_owned()),
             outcome => outcome.map(|_| key.to_owned()),
         }

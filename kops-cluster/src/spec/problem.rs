@@ -157,7 +157,7 @@ impl Problems {
     }
 
     /// Adds the problems of another list about the same specification, except those of fields for which this
-    /// list has a problem already; an error is left out only where there is an error.
+    /// list has a problem already. A warning does not stand for an error.
     pub(crate) fn extend_new(&mut self, other: Self) {
         let known = self.list.len();
         for problem in other.list {
@@ -264,33 +264,5 @@ impl fmt::Display for Problems {
             writeln!(f, "{kind}: {problem}")?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_warning_hides_no_error_of_its_field() {
-        let of = |error: bool, message: &str| {
-            let mut problems = Problems::new();
-            let at = Path::of("spec.networking.cilium");
-            if error {
-                problems.error(at, message, "fix it");
-            } else {
-                problems.warn(at, message, "fix it");
-            }
-            problems
-        };
-        let both = |one: bool, other: bool| {
-            let mut problems = of(one, "first");
-            problems.extend_new(of(other, "second"));
-            problems.iter().map(|it| it.message.clone()).collect::<Vec<_>>()
-        };
-        assert_eq!(both(false, true), ["first", "second"]);
-        assert_eq!(both(false, false), ["first"]);
-        assert_eq!(both(true, true), ["first"]);
-        assert_eq!(both(true, false), ["first"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kube::{Eviction, Kube, KubeExt as _, NodeChange, ObjectRef, PodQuery, Query, Taint};
+use crate::kube::{Eviction, Kube, KubeExt as _, NodeChange, NodeTaint, ObjectQuery, ObjectRef, PodQuery};
 use kops_core::{Error, ErrorKind, Result};
 
 const NAMESPACE: &str = "default";
@@ -64,11 +64,12 @@ async fn applying(kube: &dyn Kube) -> Result<()> {
     let dropped = kube.apply(&document(json!({})), "one", false).await?;
     check(data(&dropped) == json!({"a": "2"}), "a manager loses its fields only")?;
 
-    let query = Query::new("v1", "ConfigMap").in_namespace(NAMESPACE).label("app", "conformance");
+    let query = ObjectQuery::new("v1", "ConfigMap").in_namespace(NAMESPACE).label("app", "conformance");
     check(kube.list(&query).await?.len() == 1, "objects are listed by their labels")?;
-    let query = Query::new("v1", "ConfigMap").label("app", "other").field("metadata.name", "conformance");
+    let query =
+        ObjectQuery::new("v1", "ConfigMap").label("app", "other").field("metadata.name", "conformance");
     check(kube.list(&query).await?.is_empty(), "all selectors must hold")?;
-    let query = Query::new("v1", "ConfigMap").field("metadata.name", "conformance");
+    let query = ObjectQuery::new("v1", "ConfigMap").field("metadata.name", "conformance");
     check(kube.list(&query).await?.len() == 1, "objects are listed by their fields, in all namespaces")?;
     check(kube.get(&map("conformance-none")).await?.is_none(), "what does not exist is none")
 }
@@ -106,7 +107,7 @@ async fn nodes(kube: &dyn Kube) -> Result<()> {
         .label("b", "2")
         .remove_label("a")
         .annotation("example.com/x", "y")
-        .taint(Taint::new("example.com/leaving", "", "PreferNoSchedule"));
+        .taint(NodeTaint::new("example.com/leaving", "", "PreferNoSchedule"));
     let node = kube.change_node(name, &change).await?;
     let has = |it: &crate::kube::Node| it.taints.iter().any(|taint| taint.key == "example.com/leaving");
     check(node.unschedulable && has(&node), "a node is cordoned and tainted")?;

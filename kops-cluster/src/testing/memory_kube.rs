@@ -10,7 +10,7 @@ use jiff::Unit;
 use serde_json::{Value, json};
 
 use super::fields::{self, Path};
-use crate::kube::{Eviction, Kube, ObjectRef, Query};
+use crate::kube::{Eviction, Kube, ObjectQuery, ObjectRef};
 use kops_core::clock::Clock;
 use kops_core::{Error, ErrorKind, Result};
 
@@ -89,7 +89,7 @@ impl MemoryKube {
         self.world().objects.remove(object);
     }
 
-    /// Makes all calls fail, or none any more.
+    /// Makes all calls fail, or none.
     pub fn set_outage(&self, error: Option<Error>) {
         self.world().outage = error;
     }
@@ -156,7 +156,7 @@ impl Kube for MemoryKube {
         Ok(self.call()?.objects.get(object).map(|it| it.object.clone()))
     }
 
-    async fn list(&self, query: &Query) -> Result<Vec<Value>> {
+    async fn list(&self, query: &ObjectQuery) -> Result<Vec<Value>> {
         let world = self.call()?;
         let selected = world.objects.iter().filter(|(at, it)| selects(query, at, &it.object));
         Ok(selected.map(|(_, it)| it.object.clone()).collect())
@@ -281,7 +281,7 @@ fn claim(
     Ok(())
 }
 
-fn selects(query: &Query, at: &ObjectRef, object: &Value) -> bool {
+fn selects(query: &ObjectQuery, at: &ObjectRef, object: &Value) -> bool {
     let field = |path: &str| {
         path.split('.').fold(object, |value, name| &value[name]).as_str().unwrap_or_default().to_owned()
     };

@@ -11,8 +11,8 @@ use kops_core::resource::{
 
 const ZONES: [&str; 3] = ["a", "b", "c"];
 
-/// The infrastructure of a highly available cluster: three zones, private machines, three control planes, three
-/// node groups, a bastion, a public load balancer, three DNS records. 51 agnostic tasks.
+/// The infrastructure of a highly available cluster: three zones, private machines, three control planes,
+/// three instance groups of nodes, a bastion, a public load balancer, three DNS records. 51 agnostic tasks.
 pub(crate) fn cluster(name: &str) -> TaskGraph {
     let mut graph = TaskGraph::builder();
     add_cluster(&mut graph, name);

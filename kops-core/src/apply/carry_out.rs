@@ -19,7 +19,7 @@ use crate::cloud::{
 };
 use crate::digest::Hasher;
 use crate::graph::{Document, Key, Lifecycle, Task, has_unknown, outputs_in};
-use crate::plan::differences;
+use crate::plan::{differences, mutability, top_member};
 use crate::retry::{Attempts, RetryPolicy};
 use crate::store::{Intent, IntentLog};
 use crate::{Error, ErrorKind, Result, Snapshot};
@@ -379,10 +379,11 @@ fn is_taken(making: &Making<'_>, observed: &Observed) -> bool {
 
 /// The members that differ and can be updated.
 fn in_place(handler: &dyn DynHandler, wanted: &Document, observed: &Observed) -> BTreeSet<String> {
-    differences(wanted, &observed.object.spec)
+    let actual = &observed.object.spec;
+    differences(wanted, actual)
         .into_iter()
-        .map(|change| change.path.split('.').next().unwrap_or_default().to_owned())
-        .filter(|member| handler.mutability(member) == Mutability::InPlace)
+        .filter(|change| mutability(handler, &change.path, wanted, actual) == Mutability::InPlace)
+        .map(|change| top_member(&change.path).to_owned())
         .collect()
 }
 

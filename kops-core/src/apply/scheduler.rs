@@ -277,7 +277,7 @@ impl<'a> Scheduler<'a> {
         self.running.push(Box::pin(async move {
             tokio::select! {
                 () = clock.sleep(pause) => {}
-                // Nothing is awaited any more.
+                // Nothing is awaited now.
                 () = cx.cancel.cancelled() => return Came::Look(kind, Look::default(), Ok(Vec::new())),
             }
             let look = Look { ids, began: clock.elapsed() };

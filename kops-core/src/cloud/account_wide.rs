@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::{
     Adopt, Context, Create, Delete, Deletion, Handler, IdentityClass, Mutability, Object, Query, Replacement,
@@ -42,6 +43,10 @@ impl<H: Handler> Handler for AccountWide<H> {
 
     fn mutability(&self, field: &str) -> Mutability {
         Handler::mutability(&self.handler, field)
+    }
+
+    fn mutability_of(&self, field: &str, before: &Value, after: &Value) -> Mutability {
+        Handler::mutability_of(&self.handler, field, before, after)
     }
 
     fn replacement(&self) -> Replacement {

@@ -29,9 +29,9 @@ pub struct Capabilities {
     pub ipv6: bool,
     /// Use of existing networks and subnets.
     pub shared_networks: bool,
-    /// A subnet is in one zone, so a cluster needs one in each.
+    /// A subnet is in one zone, so a graph needs one for each.
     pub zonal_subnets: bool,
-    /// A NAT gateway is in one zone, so a cluster needs one in each.
+    /// A NAT gateway is in one zone, so a graph needs one for each.
     pub zonal_nat_gateways: bool,
     /// A group can temporarily have one more machine during a replacement.
     pub surge: bool,

@@ -14,10 +14,10 @@ use crate::{Result, setters};
 
 /// The priority of a call: the remaining time of the path that depends on it. The longest goes first.
 ///
-/// Among calls of about equal priority, the one with *less* remaining time goes first. Long paths consist of waiting
-/// (for a gateway, a load balancer, a machine), not of calls; so that call is closer to the next wait, and waits
-/// should start early. Otherwise fifty clusters that are created at once would advance in lockstep, and all wait for
-/// their gateways at the end.
+/// Among calls of about equal priority, the one with *less* remaining time goes first. Long paths consist of
+/// waiting (for a gateway, a load balancer, a machine), not of calls; so that call is closer to the next
+/// wait, and waits should start early. Otherwise fifty graphs that are applied at once would advance in
+/// lockstep, and all wait for their gateways at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Priority(pub Duration);
 
@@ -89,7 +89,7 @@ impl fmt::Debug for Memo {
 impl Memo {
     /// Returns the value of `key`, created on first use; concurrent callers wait for it.
     ///
-    /// A key belongs to one type, which is part of it. A failure is not stored: the next caller tries again.
+    /// A key belongs to one type, which is part of it. A failure is not stored: the next caller retries.
     ///
     /// # Errors
     /// Those of `make`.

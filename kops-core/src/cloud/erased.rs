@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{
     Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query,
@@ -45,6 +46,8 @@ pub trait DynHandler: Send + Sync {
     fn identity(&self) -> IdentityClass;
     /// See [`Handler::mutability`].
     fn mutability(&self, field: &str) -> Mutability;
+    /// See [`Handler::mutability_of`].
+    fn mutability_of(&self, field: &str, before: &Value, after: &Value) -> Mutability;
     /// See [`Handler::replacement`].
     fn replacement(&self) -> Replacement;
     /// See [`Handler::delete_after`].
@@ -130,6 +133,10 @@ impl<H: Handler> DynHandler for H {
 
     fn mutability(&self, field: &str) -> Mutability {
         Handler::mutability(self, field)
+    }
+
+    fn mutability_of(&self, field: &str, before: &Value, after: &Value) -> Mutability {
+        Handler::mutability_of(self, field, before, after)
     }
 
     fn replacement(&self) -> Replacement {

@@ -1,10 +1,11 @@
 //! The contract of a native kind.
 
 use async_trait::async_trait;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Context, Object, Owner, Scope};
+use super::{Context, Mark, Object, Owner, Scope};
 use crate::graph::{Document, Reference};
 use crate::resource::Resource;
 use crate::{Error, ErrorKind, Result, setters};
@@ -14,8 +15,8 @@ pub type Resolved<H> = <<H as Handler>::Kind as Resource>::Resolved;
 
 /// Lists, creates, updates and deletes the objects of one kind.
 ///
-/// Each method makes a few calls of the cloud's API and returns the first error unchanged: the engine retries, paces
-/// and recovers. The metadata methods are pure.
+/// Each method makes a few calls to the cloud's API and returns the first error unchanged: the engine
+/// retries, paces and recovers. The metadata methods are pure.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
     /// The kind.
@@ -27,6 +28,13 @@ pub trait Handler: Send + Sync + 'static {
     /// How a field can be changed, by the name of the specification's member.
     fn mutability(&self, _field: &str) -> Mutability {
         Mutability::InPlace
+    }
+
+    /// How a change of a field can be made, where that depends on its values. They are those of the whole member, even
+    /// if only a part of it changes, as a plan shows them: an output that is not known yet is text such as
+    /// `${Kind/name.output}`.
+    fn mutability_of(&self, field: &str, _before: &Value, _after: &Value) -> Mutability {
+        self.mutability(field)
     }
 
     /// Whether creation or deletion comes first in a replacement.
@@ -377,6 +385,23 @@ impl<'a, S> Adopt<'a, S> {
     }
 }
 
+impl<S> Adopt<'_, S> {
+    /// The mark to set on the object. `other` is another scope whose mark it has now, which the observation that was
+    /// planned with may not have shown yet.
+    ///
+    /// # Errors
+    /// `Conflict` if the object belongs to another scope.
+    pub fn mark(&self, other: Option<Scope>) -> Result<Mark> {
+        match other.filter(|_| self.object.owner != Owner::Scope) {
+            Some(other) => {
+                Err(Error::new(ErrorKind::Conflict, format!("{} belongs to scope {other}", self.object.id))
+                    .with_hint("have that scope give it up first, and remove its marks"))
+            }
+            None => Ok(Mark { retained: self.retained, ..Mark::new(self.scope, self.name) }),
+        }
+    }
+}
+
 impl<S: Clone> Adopt<'_, S> {
     /// The object with the requested marks, to return once they are set.
     pub fn adopted(&self) -> Object<S> {
@@ -384,6 +409,7 @@ impl<S: Clone> Adopt<'_, S> {
             name: Some(self.name.to_owned()),
             owner: Owner::Scope,
             retained: self.retained,
+            unadoptable: None,
             ..self.object.clone()
         }
     }

@@ -100,6 +100,32 @@ impl Mark {
 
     /// Parses a mark; `None` if it is not one of the scope's.
     pub fn read(scope: &Scope, text: &str) -> Option<Self> {
+        Self::parse(text).filter(|mark| mark.owner() == scope.unlabelled())
+    }
+
+    /// The other scope that a text names, if it is the mark of another one.
+    ///
+    /// ```
+    /// use kops_core::cloud::{Mark, Scope};
+    ///
+    /// let theirs = Scope::new("shop").within("eu");
+    /// let text = Mark::new(&theirs, "front").text();
+    /// assert_eq!(Mark::other(&Scope::new("shop"), &text), Some(theirs.clone()));
+    /// assert_eq!(Mark::other(&theirs, &text), None);
+    /// assert_eq!(Mark::other(&theirs, "created by hand"), None);
+    /// ```
+    pub fn other(scope: &Scope, text: &str) -> Option<Scope> {
+        Self::parse(text).map(|mark| mark.owner()).filter(|owner| *owner != scope.unlabelled())
+    }
+
+    /// The scope that it names.
+    fn owner(&self) -> Scope {
+        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        Scope::new(self.scope.clone()).within(part(&self.place)).at(&part(&self.region))
+    }
+
+    /// Parses a mark of any scope.
+    fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         if words.next() != Some(FIRST) {
             return None;
@@ -115,10 +141,7 @@ impl Mark {
                 _ => mark.retained |= word == "retained",
             }
         }
-        let of_scope = mark.scope == scope.name()
-            && mark.place.as_deref() == scope.place()
-            && mark.region.as_deref() == scope.region();
-        (of_scope && !mark.task.is_empty()).then_some(mark)
+        (!mark.scope.is_empty() && !mark.task.is_empty()).then_some(mark)
     }
 
     /// An object of the scope with this mark.

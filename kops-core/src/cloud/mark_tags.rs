@@ -72,6 +72,23 @@ impl MarkTags {
             && tag(self.region) == scope.region()
     }
 
+    /// The other scope that tags name, if they do not name this one.
+    ///
+    /// ```
+    /// # use std::collections::BTreeMap;
+    /// # use kops_core::cloud::{Mark, MarkTags, Scope};
+    /// # const MARK: MarkTags = MarkTags { scope: "s", place: "p", region: "r", task: "t", lifecycle: "l" };
+    /// let mut tags = BTreeMap::new();
+    /// MARK.write(&Mark::new(&Scope::new("shop"), "front"), &mut tags);
+    /// assert_eq!(MARK.other(&Scope::new("shop"), &tags), None);
+    /// assert_eq!(MARK.other(&Scope::new("shop").within("eu"), &tags), Some(Scope::new("shop")));
+    /// ```
+    pub fn other(&self, scope: &Scope, tags: &BTreeMap<String, String>) -> Option<Scope> {
+        let name = tags.get(self.scope).filter(|_| !self.is_of(scope, tags))?;
+        let part = |key| tags.get(key).map(String::as_str).unwrap_or_default();
+        Some(Scope::new(name).within(part(self.place)).at(part(self.region)))
+    }
+
     /// Whether tags mark the object as retained.
     pub fn is_retained(&self, tags: &BTreeMap<String, String>) -> bool {
         tags.get(self.lifecycle).is_some_and(|it| it == RETAINED)

@@ -23,6 +23,7 @@ mod mark_tags;
 mod names;
 mod native;
 mod object;
+mod paging;
 mod permissions;
 mod scope;
 mod security_group_rules;
@@ -36,6 +37,7 @@ use crate::Result;
 use crate::clock::Clock;
 use crate::graph::TaskGraph;
 
+pub use crate::domain::{bare_domain, is_in_domain};
 #[doc(no_inline)]
 pub use crate::resource::Class;
 pub use account_wide::AccountWide;
@@ -52,10 +54,11 @@ pub use lookup::{Lookup, lookup};
 pub use machines::{Machine, MachineState, Machines};
 pub use mark::Mark;
 pub use mark_tags::MarkTags;
-pub use names::{HASH_DIGITS, bare_domain, is_in_domain, name_hash, shortened};
+pub use names::{HASH_DIGITS, name_hash, shortened};
 pub use native::Native;
 pub(crate) use native::StandIn;
 pub use object::{Object, Outputs, Owner, State};
+pub use paging::pages;
 pub use permissions::{Actions, MissingPermission, Permissions};
 pub use scope::Scope;
 pub use security_group_rules::{RulePeer, SecurityGroupRule, SecurityGroupRules};
@@ -77,6 +80,11 @@ pub use with::With;
 pub trait Cloud: fmt::Debug + Send + Sync {
     /// The provider's name, in lower case: `aws`.
     fn name(&self) -> &str;
+
+    /// The account and region that it is connected to, as far as they are known without a call and are the same in
+    /// every process with the same connection: `my-project/europe-west1`, on AWS the region alone. Empty if there is
+    /// only one. A plan is not applied at another location.
+    fn location(&self) -> String;
 
     /// Its capabilities.
     fn capabilities(&self) -> Capabilities;

@@ -42,24 +42,3 @@ pub fn shortened(name: &str, longest: usize) -> String {
     let end = (0..=room).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
     format!("{}-{}", name[..end].trim_end_matches('-'), name_hash(name))
 }
-
-/// A domain name in normal form: lower case, without the final dot.
-///
-/// ```
-/// assert_eq!(kops_core::cloud::bare_domain("API.Example.com."), "api.example.com");
-/// ```
-pub fn bare_domain(name: &str) -> String {
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
-}
-
-/// Whether a name is a domain's, or ends in it.
-///
-/// ```
-/// use kops_core::cloud::is_in_domain;
-///
-/// assert!(is_in_domain("api.example.com", "Example.com."));
-/// assert!(!is_in_domain("api.another-example.com", "example.com"));
-/// ```
-pub fn is_in_domain(name: &str, domain: &str) -> bool {
-    crate::graph::in_domain(name, domain)
-}

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Scope;
 use crate::resource::Output;
 use crate::setters;
 use crate::{Error, Result};
@@ -33,10 +34,15 @@ pub struct Object<S> {
     pub aliases: Vec<String>,
     /// Whether it is marked as retained.
     pub retained: bool,
-    /// Who made it, if it is the scope's but no task's: a controller that runs on the scope's machines. Such a
-    /// *dependent* is deleted only together with everything else, see [`Filter::Scope`](super::Filter::Scope).
+    /// Who created it, if it is owned by the scope but belongs to no task: a controller that runs on the
+    /// scope's machines. Such a *dependent* is deleted only together with everything else, see
+    /// [`Filter::Scope`](super::Filter::Scope).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependent: Option<String>,
+    /// The reason why the scope cannot [adopt](super::Handler::adopt) it, if there is one: it has the mark of another
+    /// scope, or it is where the scope's objects are not looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unadoptable: Option<String>,
 }
 
 impl<S> Object<S> {
@@ -57,6 +63,7 @@ impl<S> Object<S> {
             aliases: Vec::new(),
             retained: false,
             dependent: None,
+            unadoptable: None,
         }
     }
 
@@ -77,8 +84,18 @@ impl<S> Object<S> {
         texts aliases;
         /// Sets whether it is marked as retained.
         set retained: bool;
-        /// Sets who made it, if it is no task's.
+        /// Sets who created it, if it belongs to no task.
         option dependent: String;
+        /// Sets the reason why the scope cannot adopt it.
+        option unadoptable: String;
+    }
+
+    /// Records that it belongs to another scope, if it does, so that adopting it is rejected when planning.
+    pub fn held_by(self, other: Option<Scope>) -> Self {
+        match other {
+            Some(other) => self.unadoptable(format!("it belongs to scope {other}")),
+            None => self,
+        }
     }
 
     /// Adds an output.
@@ -105,6 +122,7 @@ impl<S> Object<S> {
             aliases: self.aliases,
             retained: self.retained,
             dependent: self.dependent,
+            unadoptable: self.unadoptable,
         }
     }
 

@@ -19,6 +19,13 @@ pub trait Permissions: Send + Sync {
 
     /// The least permissions that a scope needs, in the cloud's policy language.
     fn least(&self, scope: &Scope) -> Value;
+
+    /// What [adopting](super::Handler::adopt) objects needs in addition to the least permissions, in the cloud's policy
+    /// language; by default nothing. On clouds whose policies confine a scope to its own objects, it allows to mark
+    /// others', so grant it only as long as objects are adopted.
+    fn adopting(&self, _scope: &Scope) -> Option<Value> {
+        None
+    }
 }
 
 /// An action that the credentials may not perform.
@@ -35,6 +42,23 @@ impl MissingPermission {
     /// An action, and the kinds of objects that need it.
     pub fn new<K: Into<String>>(action: impl Into<String>, needed_for: impl IntoIterator<Item = K>) -> Self {
         Self { action: action.into(), needed_for: needed_for.into_iter().map(Into::into).collect() }
+    }
+
+    /// The needed actions, as returned by [`Actions::needed`], that are not allowed.
+    ///
+    /// ```
+    /// use kops_core::cloud::MissingPermission;
+    ///
+    /// let needed = [("ec2:CreateVpc", vec!["Vpc"]), ("ec2:DescribeVpcs", vec!["Vpc"])];
+    /// let missing = MissingPermission::among(needed, |action| action.contains("Describe"));
+    /// assert_eq!(missing, [MissingPermission::new("ec2:CreateVpc", ["Vpc"])]);
+    /// ```
+    pub fn among<A: ToString>(
+        needed: impl IntoIterator<Item = (A, Vec<&'static str>)>,
+        is_allowed: impl Fn(&A) -> bool,
+    ) -> Vec<Self> {
+        let missing = needed.into_iter().filter(|(action, _)| !is_allowed(action));
+        missing.map(|(action, kinds)| Self::new(action.to_string(), kinds)).collect()
     }
 }
 
@@ -56,7 +80,6 @@ impl Actions {
     /// Every kind is observed, whether it is in the graph or not, to find objects that are no longer in the graph.
     /// Kinds with tasks in the graph that are not shared, and those in `always`, are changed; rows named in
     /// `left_out` are ignored.
-    /// not shared, and those in `always`; rows named in `left_out` do not count.
     ///
     /// ```
     /// use kops_core::cloud::Actions;

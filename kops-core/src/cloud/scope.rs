@@ -87,6 +87,11 @@ impl Scope {
         &self.labels
     }
 
+    /// The scope as marks name it: without its labels.
+    pub(crate) fn unlabelled(&self) -> Self {
+        Self { labels: BTreeMap::new(), ..self.clone() }
+    }
+
     /// A task's name as seen by handlers, which names of objects are derived from: it includes the scope's place, if
     /// any.
     pub(crate) fn placed(&self, task: &str) -> String {

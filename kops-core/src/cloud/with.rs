@@ -141,6 +141,10 @@ impl<C: Cloud> Cloud for With<C> {
         self.cloud.name()
     }
 
+    fn location(&self) -> String {
+        self.cloud.location()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.cloud.capabilities()
     }
@@ -178,6 +182,10 @@ impl<C: Cloud> Cloud for With<C> {
 impl<C: Cloud + ?Sized> Cloud for Arc<C> {
     fn name(&self) -> &str {
         (**self).name()
+    }
+
+    fn location(&self) -> String {
+        (**self).location()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -22,7 +22,7 @@ pub struct GraphBuilder {
     outputs: HashMap<&'static str, &'static [&'static str]>,
     /// Invalid kind names.
     kinds: BTreeSet<String>,
-    problems: Vec<String>,
+    problems: Vec<Error>,
 }
 
 /// A handle to a task of a graph, which provides typed references to its outputs.
@@ -81,7 +81,7 @@ impl GraphBuilder {
         self.outputs.insert(R::KIND, R::OUTPUTS);
         match Document::of(&spec) {
             Ok(spec) => self.insert(Task::new(handle.key.clone(), spec, lifecycle)),
-            Err(error) => self.problems.push(format!("{}: {}", handle.key, error.message())),
+            Err(error) => self.reject(&handle.key, error.message()),
         }
         handle
     }
@@ -147,7 +147,7 @@ impl GraphBuilder {
     fn option(&mut self, key: &Key, change: impl FnOnce(&mut TaskOptions)) {
         match self.index.get(key) {
             Some(&position) => change(&mut self.tasks[position].options),
-            None => self.problems.push(format!("{key}: there is no such task")),
+            None => self.reject(key, "there is no such task"),
         }
     }
 
@@ -155,14 +155,18 @@ impl GraphBuilder {
     pub fn insert(&mut self, task: Task) {
         self.require_kind(task.key.kind());
         if task.key.name().is_empty() {
-            self.problems.push(format!("{}: a task needs a name", task.key));
+            self.reject(&task.key, "a task needs a name");
         }
         if self.index.contains_key(&task.key) {
-            self.problems.push(format!("{}: two tasks have this key", task.key));
+            self.reject(&task.key, "two tasks have this key");
             return;
         }
         self.index.insert(task.key.clone(), self.tasks.len());
         self.tasks.push(task);
+    }
+
+    fn reject(&mut self, task: &Key, message: impl Into<String>) {
+        self.problems.push(problem(task, message));
     }
 
     /// Kind names with a slash would be split wrongly in keys.
@@ -181,7 +185,7 @@ impl GraphBuilder {
     pub fn set_lifecycle(&mut self, key: &Key, lifecycle: Lifecycle) {
         match self.index.get(key) {
             Some(&position) => self.tasks[position].lifecycle = lifecycle,
-            None => self.problems.push(format!("{key}: there is no such task to set to {lifecycle:?}")),
+            None => self.reject(key, format!("there is no such task to set to {lifecycle:?}")),
         }
     }
 
@@ -194,7 +198,7 @@ impl GraphBuilder {
     pub fn wait(&mut self, later: &Key, edge: Edge) {
         match self.index.get(later) {
             Some(&position) => self.tasks[position].edges.push(edge),
-            None => self.problems.push(format!("{later}: there is no such task to wait for {}", edge.on)),
+            None => self.reject(later, format!("there is no such task to wait for {}", edge.on)),
         }
     }
 
@@ -217,49 +221,53 @@ impl GraphBuilder {
         }
         let ill = self.kinds.iter();
         self.problems.extend(ill.map(|kind| {
-            format!("{kind:?} is not the name of a kind: ASCII letters and digits, in UpperCamelCase")
+            Error::invalid(format!(
+                "{kind:?} is not the name of a kind: ASCII letters and digits, in UpperCamelCase"
+            ))
         }));
         for task in &self.tasks {
             if task.is_shared() && !task.spec.is_null() {
-                self.problems.push(format!(
-                    "{} is shared and has a specification, which it cannot be held to: add it with `share`",
-                    task.key
+                self.problems.push(problem(
+                    &task.key,
+                    "it is shared and has a specification, which it cannot be held to: add it with `share`",
                 ));
             }
             if !task.is_shared() && !task.options.expectations.is_empty() {
-                self.problems.push(format!(
-                    "{} is not shared: its specification says what it is, not `expect`",
-                    task.key
+                self.problems.push(problem(
+                    &task.key,
+                    "it is not shared: its specification says what it is, not `expect`",
                 ));
             }
             let values = task.options.expectations.iter().filter_map(Expectation::value);
             let unknown = values.flat_map(Document::outputs).filter(|it| !self.index.contains_key(&it.task));
-            self.problems.extend(
-                unknown.map(|it| {
-                    format!("{} is compared with {}, which is not in the graph", task.key, it.task)
-                }),
-            );
+            self.problems.extend(unknown.map(|it| {
+                problem(&task.key, format!("it is compared with {}, which is not in the graph", it.task))
+            }));
             if let Some(name) = false_mark(task.spec.as_value()) {
-                self.problems.push(format!("{}: no member may be called {name:?}", task.key));
+                self.problems.push(problem(&task.key, format!("no member may be called {name:?}")));
             }
             for edge in task.edges.iter().filter(|edge| !self.index.contains_key(&edge.on)) {
-                self.problems.push(format!("{} refers to {}, which is not in the graph", task.key, edge.on));
+                let message = format!("it refers to {}, which is not in the graph", edge.on);
+                self.problems.push(problem(&task.key, message));
             }
         }
         for task in &self.tasks {
             let Some(former) = &task.options.former_name else { continue };
             let former = Key::new(task.key.kind(), former);
             if self.index.contains_key(&former) {
-                self.problems.push(format!("{} was {former}, which is in the graph, too", task.key));
+                let message = format!("it was {former}, which is in the graph, too");
+                self.problems.push(problem(&task.key, message));
             }
         }
         if self.problems.is_empty() {
             match self.order() {
                 Ok(order) => return Ok(self.in_order(&order)),
-                Err(cycle) => self.problems.push(format!("tasks need each other: {cycle}")),
+                Err(cycle) => {
+                    self.problems.push(Error::invalid(format!("tasks need each other: {cycle}")));
+                }
             }
         }
-        Err(Error::invalid(self.problems.join("; ")))
+        Err(Error::from_many(self.problems))
     }
 
     fn in_order(self, order: &[usize]) -> TaskGraph {
@@ -281,6 +289,10 @@ impl GraphBuilder {
             names.join(" → ")
         })
     }
+}
+
+fn problem(task: &Key, message: impl Into<String>) -> Error {
+    Error::invalid(message).with_task(task)
 }
 
 /// A topological order of the nodes `0..needs.len()`, lowest number first.
@@ -342,7 +354,7 @@ mod tests {
         let mut graph = TaskGraph::builder();
         graph.add("a", subnet(Handle::named("gone").id()));
         let error = graph.build().unwrap_err().to_string();
-        assert_eq!(error, "Subnet/a refers to Network/gone, which is not in the graph");
+        assert_eq!(error, "Subnet/a: it refers to Network/gone, which is not in the graph");
     }
 
     #[test]
@@ -353,10 +365,10 @@ mod tests {
         graph.add("s", subnet(network.get(Output::new("nope"))));
         graph.add("key", SshKeyOf { ip: address.get(Output::new("Ipp")) });
         let error = graph.build().unwrap_err().to_string();
-        let nope = "Subnet/s refers to ${Network/n.nope}, but Network has no output \"nope\": it has id; ";
-        let near = "SshKeyOf/key refers to ${Address/a.Ipp}, but Address has no output \"Ipp\": it has id, ip; \
-                    did you mean \"ip\"?";
-        assert_eq!(error, format!("{nope}{near}"));
+        let nope = "Subnet/s: it refers to ${Network/n.nope}, but Network has no output \"nope\": it has id";
+        let near = "SshKeyOf/key: it refers to ${Address/a.Ipp}, but Address has no output \"Ipp\": it has id, \
+                    ip; did you mean \"ip\"?";
+        assert_eq!(error, format!("2 problems:\n  {nope}\n  {near}"));
     }
 
     #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -375,7 +387,10 @@ mod tests {
         graph.add("n", Network::default());
         graph.add("n", Network::default());
         graph.add("a", subnet(Handle::named("gone").id()));
-        let error = graph.build().unwrap_err().to_string();
+        let error = graph.build().unwrap_err();
+        let tasks: Vec<_> = error.errors().iter().map(|it| it.task().unwrap_or_default()).collect();
+        assert_eq!(tasks, ["Network/n", "Subnet/a"]);
+        let error = error.to_string();
         assert!(error.contains("Network/n: two tasks have this key"), "{error}");
         assert!(error.contains("Network/gone"), "{error}");
     }
@@ -422,8 +437,8 @@ mod tests {
         graph.expect(&network, Expectation::is("ipv6", &true, "x").unwrap());
         graph.expect(&theirs, Expectation::is("network", &gone, "x").unwrap());
         let error = graph.build().unwrap_err().to_string();
-        assert!(error.contains("Network/n is not shared"), "{error}");
-        assert!(error.contains("Subnet/theirs is compared with Network/gone"), "{error}");
+        assert!(error.contains("Network/n: it is not shared"), "{error}");
+        assert!(error.contains("Subnet/theirs: it is compared with Network/gone"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Documents: specifications as the engine handles them, with marks for unknown and secret values.
 
+#[cfg(feature = "testing")]
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -82,6 +84,11 @@ impl Document {
         shown(&self.0)
     }
 
+    /// A member for display; null if it does not exist.
+    pub(crate) fn redacted_member(&self, member: &str) -> Value {
+        self.0.get(member).map_or(Value::Null, shown)
+    }
+
     /// The outputs of other tasks that the document refers to, in the order in which they occur.
     pub fn outputs(&self) -> Vec<OutputRef> {
         let mut found = Vec::new();
@@ -100,6 +107,18 @@ impl Document {
         let mut value = self.0.clone();
         if let Value::Object(all) = &mut value {
             all.retain(|name, _| !members.contains(name));
+        }
+        Self(value)
+    }
+
+    /// The document with further entries in a member that is a map; entries that it has are kept.
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_entries(&self, member: &str, entries: &BTreeMap<String, String>) -> Self {
+        let mut value = self.0.clone();
+        if let Some(Value::Object(present)) = value.get_mut(member) {
+            for (name, entry) in entries {
+                present.entry(name.clone()).or_insert_with(|| entry.clone().into());
+            }
         }
         Self(value)
     }

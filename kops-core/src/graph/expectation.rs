@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Document;
 use crate::Result;
+use crate::domain::is_in_domain;
 
 /// A fact about a shared object that is compared when planning, see
 /// [`GraphBuilder::expect`](super::GraphBuilder::expect).
@@ -120,7 +121,7 @@ impl Requirement {
                 };
                 actual.as_array().map_or_else(|| covers(actual), |ranges| ranges.iter().any(covers))
             }
-            Self::DomainOf(name) => actual.as_str().is_some_and(|domain| in_domain(name, domain)),
+            Self::DomainOf(name) => actual.as_str().is_some_and(|domain| is_in_domain(name, domain)),
         }
     }
 
@@ -132,12 +133,6 @@ impl Requirement {
             Self::DomainOf(name) => name.clone(),
         }
     }
-}
-
-/// Whether a name is a domain's, or ends in it, whatever the case and final dots.
-pub(crate) fn in_domain(name: &str, domain: &str) -> bool {
-    let bare = |name: &str| name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-    bare(name).strip_suffix(&bare(domain)).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// A value as text: lists with commas, text without quotes.

@@ -38,14 +38,14 @@ use std::collections::{BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, Result};
+use crate::{Error, Result, setters};
 
 pub(crate) use builder::sort;
 pub use builder::{GraphBuilder, Handle};
 pub use document::Document;
 pub(crate) use document::{has_unknown, satisfied, shown};
+pub(crate) use expectation::plain;
 pub use expectation::{Expectation, Requirement};
-pub(crate) use expectation::{in_domain, plain};
 pub use key::Key;
 pub use references::{Reference, references};
 pub use resource::{At, Output, Resource};
@@ -119,6 +119,7 @@ impl Lifecycle {
 
 /// A dependency of a task on another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Edge {
     /// The task to wait for.
     pub on: Key,
@@ -127,10 +128,18 @@ pub struct Edge {
     pub wait: Wait,
 }
 
+impl Edge {
+    /// A dependency on a task.
+    pub fn new(on: Key, wait: Wait) -> Self {
+        Self { on, wait }
+    }
+}
+
 /// A desired object.
 ///
 /// Its serialised form contains the secrets of its specification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Task {
     /// Its key.
     pub key: Key,
@@ -230,6 +239,13 @@ impl Task {
         Self { key, spec, lifecycle, edges: Vec::new(), options: TaskOptions::default() }
     }
 
+    setters! {
+        /// Sets its specification.
+        set spec: Document;
+        /// Sets its dependencies.
+        set edges: Vec<Edge>;
+    }
+
     /// The specification, as its type.
     ///
     /// # Errors
@@ -245,6 +261,11 @@ impl Task {
     /// Whether the object is shared.
     pub fn is_shared(&self) -> bool {
         matches!(self.lifecycle, Lifecycle::Shared { .. })
+    }
+
+    /// Whether it may take over an existing object: one that it adopts, or that of its previous name.
+    pub fn takes_over(&self) -> bool {
+        matches!(self.lifecycle, Lifecycle::Adopted { .. }) || self.options.former_name.is_some()
     }
 }
 

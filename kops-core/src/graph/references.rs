@@ -13,11 +13,19 @@ use super::value::ID;
 
 /// A reference to an object in a specification.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Reference {
     /// The kind of the object.
     pub kind: &'static str,
     /// The identifier of the object.
     pub id: String,
+}
+
+impl Reference {
+    /// A reference to the object of a kind with an identifier.
+    pub fn new(kind: &'static str, id: impl Into<String>) -> Self {
+        Self { kind, id: id.into() }
+    }
 }
 
 /// The objects whose [`Id`](super::Id)s occur in `value`, in order of occurrence.

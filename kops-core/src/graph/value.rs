@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use super::key::Key;
 use super::resource::Resource;
+use crate::setters;
 
 /// The requirements on the type of a field: plain, comparable, serialisable data. Implemented for every type that
 /// meets them.
@@ -59,6 +60,7 @@ pub enum Wait {
 
 /// An output of a task, not known until the task is done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct OutputRef {
     /// The task.
     pub task: Key,
@@ -73,6 +75,13 @@ impl OutputRef {
     /// An output that is read as soon as the object exists.
     pub(crate) fn created(task: &Key, output: &str) -> Self {
         Self { task: task.clone(), output: output.to_owned(), wait: Wait::Created }
+    }
+
+    setters! {
+        /// Sets the name of the output.
+        into output: String;
+        /// Sets what to wait for.
+        set wait: Wait;
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Lowered, Lowerings};
+use super::{Lowered, Lowerings, public_ip};
 use crate::cloud::Scope;
 use crate::graph::{
-    Document, Edge, Expectation, GraphBuilder, Handle, Id, Input, Key, Lifecycle, Task, TaskGraph,
+    Document, Edge, Expectation, GraphBuilder, Handle, Id, Input, Key, Lifecycle, Requirement, Task,
+    TaskGraph,
 };
 use crate::resource::{Firewall, FirewallRules, Resource};
 use crate::{Error, ErrorKind, Result};
@@ -157,12 +158,34 @@ impl<'a, P> Lowering<'a, P> {
         matches!(id, Input::Output(output) if output.task == Key::new(A::Native::KIND, name))
     }
 
+    /// The selector of the shared agnostic object that a reference points to; `None` if the graph manages it.
+    pub fn selector<A: Lowered<P>>(&self, id: &Input<Id<A>>) -> Option<&str> {
+        let Input::Output(output) = id else { return None };
+        let is_it = |task: &&Task| task.key.kind() == A::KIND && task.key.name() == output.task.name();
+        match &self.tasks.iter().find(is_it)?.lifecycle {
+            Lifecycle::Shared { selector } => Some(selector),
+            _ => None,
+        }
+    }
+
     /// Whether the agnostic object that a reference points to is shared.
     pub fn is_shared<A: Lowered<P>>(&self, id: &Input<Id<A>>) -> bool {
         let Input::Output(output) = id else { return true };
         let task =
             self.tasks.iter().find(|it| it.key.kind() == A::KIND && it.key.name() == output.task.name());
         task.is_none_or(|task| matches!(task.lifecycle, Lifecycle::Shared { .. }))
+    }
+
+    /// The text that a fact about the shared agnostic object of a reference must be, if the graph says so: planning
+    /// makes sure that it is.
+    pub fn expected<A: Lowered<P>>(&self, id: &Input<Id<A>>, fact: &str) -> Option<&'a str> {
+        let Input::Output(output) = id else { return None };
+        let is_it = |task: &&Task| task.key.kind() == A::KIND && task.key.name() == output.task.name();
+        let task = self.tasks.iter().find(is_it)?;
+        match &task.options.expectations.iter().find(|it| it.fact == fact)?.requirement {
+            Requirement::Is(value) => value.as_value().as_str(),
+            _ => None,
+        }
     }
 
     /// The firewall that rules belong to.
@@ -207,7 +230,10 @@ impl<'a, P> Lowering<'a, P> {
     /// Copies edges that were added without references; tasks without native tasks need no waiting.
     fn carry_over(&mut self, graph: &TaskGraph) {
         for task in graph.tasks().filter(|task| !self.lowerings.is_implicit(&task.key)) {
-            let referred: HashSet<Key> = task.spec.outputs().into_iter().map(|output| output.task).collect();
+            // An output that is had elsewhere is no edge to the task that was referred to.
+            let outputs = task.spec.outputs().into_iter();
+            let here = outputs.filter(|output| public_ip::source(output, graph).is_none());
+            let referred: HashSet<Key> = here.map(|output| output.task).collect();
             let later = self.lowerings.counterpart(&task.key);
             for edge in task.edges.iter().filter(|edge| !referred.contains(&edge.on)) {
                 for on in self.lowerings.standing_for(graph, &edge.on) {

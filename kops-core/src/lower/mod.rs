@@ -54,7 +54,9 @@
 //! ```
 
 mod former;
+mod limits;
 mod lowering;
+mod public_ip;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::marker::PhantomData;
@@ -70,7 +72,10 @@ use crate::{Error, ErrorKind, Result};
 
 #[doc(no_inline)]
 pub use crate::cloud::Native;
+pub use limits::require_short;
 pub use lowering::Lowering;
+#[cfg(feature = "testing")]
+pub(crate) use public_ip::{check as check_public_ips, source_or_itself as public_ip_source};
 
 /// An agnostic kind that can be lowered on the cloud with data `P`.
 pub trait Lowered<P: 'static>: Resource {
@@ -219,7 +224,7 @@ impl<P> Lowerings<P> {
     ) -> Result<Native> {
         let tasks: Vec<Task> = graph.tasks().map(|task| self.redirected(task, graph)).collect();
         let mut cx = Lowering::new(self, &tasks, scope, provider);
-        let mut problems = Vec::new();
+        let mut problems: Vec<Error> = public_ip::problems(graph);
         for task in &tasks {
             let possible = graph.get(&task.key).map_or(Ok(()), |task| self.needs_no_implicit(task, kinds));
             if let Err(error) = possible.and_then(|()| cx.task(task, kinds)) {
@@ -385,6 +390,9 @@ impl<P> Lowerings<P> {
 
     fn redirect(&self, output: OutputRef, graph: &TaskGraph) -> OutputRef {
         let Some(entry) = self.entry_of(output.task.kind()) else { return output };
+        if let Some(source) = public_ip::source(&output, graph) {
+            return self.redirect(source, graph);
+        }
         let outlet = graph.get(&output.task).and_then(|task| (entry.outlet)(task, &output.output));
         if let Some((kind, name)) = outlet {
             return OutputRef { task: Key::new(kind, output.task.name()), output: name.to_owned(), ..output };

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::cloud::{DynHandler, Mutability};
 use crate::graph::{Document, alike, has_unknown, is_mark, shown};
 
 use super::FieldChange;
@@ -14,6 +15,23 @@ pub(crate) fn differences(wanted: &Document, actual: &Document) -> Vec<FieldChan
     let mut found = Vec::new();
     compare(String::new(), wanted.as_value(), actual.as_value(), &mut found);
     found
+}
+
+/// The member of the specification that a path is in.
+pub(crate) fn top_member(path: &str) -> &str {
+    path.split('.').next().unwrap_or(path)
+}
+
+/// How the difference between `wanted` and `actual` at a path can be removed. The handler is asked about the member
+/// that the path is in, so that it gets the values of the whole member.
+pub(crate) fn mutability(
+    handler: &dyn DynHandler,
+    path: &str,
+    wanted: &Document,
+    actual: &Document,
+) -> Mutability {
+    let member = top_member(path);
+    handler.mutability_of(member, &actual.redacted_member(member), &wanted.redacted_member(member))
 }
 
 /// The fields of a new object: all that are set.

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::cloud::Scope;
+use crate::cloud::{Cloud, Scope};
 use crate::digest::Hasher;
 use crate::graph::{Document, Key, TaskGraph, Wait};
 
@@ -45,14 +45,14 @@ pub(super) struct Order {
 
 impl Decided {
     pub(super) fn new(
-        cloud: &str,
+        cloud: &dyn Cloud,
         scope: &Scope,
         graph: &TaskGraph,
         pruning: &Pruning,
         deferred: &[Change],
     ) -> Self {
         let mut hasher = Hasher::default();
-        hasher.text(FORMAT).text(cloud).value(scope).value(pruning);
+        hasher.text(FORMAT).text(cloud.name()).text(&cloud.location()).value(scope).value(pruning);
         hasher.count(graph.len());
         for task in graph.tasks() {
             hasher.text(task.key.as_str()).document(task.spec.as_value()).value(&task.lifecycle);

@@ -20,7 +20,7 @@ use crate::graph::{Document, Key, Lifecycle, Task, TaskGraph, satisfied};
 use crate::resource::Output;
 use crate::{Error, ErrorKind, GraphOutputs, Result, Snapshot};
 
-use super::compare::{differences, members};
+use super::compare::{differences, members, mutability, top_member};
 use super::fingerprint::{Decided, Effect, Orders, effect};
 use super::outputs;
 use super::steps::{Decision, Op, Step, Work, order, require_handler};
@@ -66,7 +66,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
     let steps = order(cloud, &graph, &snapshot, &decisions)?;
     let mut waits = dependencies(&steps);
     let mut orders = Orders::of(&steps);
-    let mut decided = Decided::new(cloud.name(), scope, &graph, &pruning, &deferred);
+    let mut decided = Decided::new(cloud, scope, &graph, &pruning, &deferred);
     let stays =
         |decision: &&Decision<'_>| matches!(decision.action, None | Some(Action::Update | Action::Adopt));
     let objects = decisions
@@ -107,6 +107,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
     let work = Work {
         scope: scope.clone(),
         cloud: cloud.name().to_owned(),
+        location: cloud.location(),
         native,
         graph,
         pruning: pruning.clone(),
@@ -120,6 +121,7 @@ pub(crate) fn plan(inputs: Inputs<'_>) -> Result<Plan> {
         format: FORMAT.to_owned(),
         scope: scope.clone(),
         cloud: cloud.name().to_owned(),
+        location: cloud.location(),
         fingerprint,
         pruning,
         summary,
@@ -235,8 +237,11 @@ impl<'a> Planner<'a> {
         if let Some(found) = self.to_take_over(task)? {
             return self.take_over(handler, task, &found);
         }
-        self.refuse_taken_name(task)?;
         let candidates = self.by_key.remove(&task.key).unwrap_or_default();
+        // An adopted object has a name of its own: the one that follows from the task's may be used by others.
+        if !candidates.iter().any(|it| it.object.state.is_live()) {
+            self.refuse_taken_name(task)?;
+        }
         if let [only] = candidates[..]
             && self.is_as_wanted(task, only)
         {
@@ -252,7 +257,7 @@ impl<'a> Planner<'a> {
             return Ok(());
         };
         self.matched.insert((kind_of(self.snapshot, &task.key), &object.object.id));
-        let (action, reason, fields) = judge(handler, task, object, fields)?;
+        let (action, reason, fields) = judge(handler, task, &wanted, object, fields)?;
         let changed: BTreeSet<_> = fields.iter().map(|field| top_member(&field.path).to_owned()).collect();
         let volatile = match action {
             None => Some(&[] as &[_]),
@@ -298,8 +303,10 @@ impl<'a> Planner<'a> {
             })
             .min_by_key(|(observed, fields)| {
                 let failed = matches!(observed.object.state, State::Failed(_));
-                let replaced =
-                    fields.iter().any(|it| handler.mutability(top_member(&it.path)) == Mutability::Replace);
+                let actual = &observed.object.spec;
+                let is_replaced =
+                    |it: &FieldChange| mutability(handler, &it.path, wanted, actual) == Mutability::Replace;
+                let replaced = fields.iter().any(is_replaced);
                 let users = if live.len() > 1 { self.users(handler.kind(), &observed.object.id) } else { 0 };
                 (failed, replaced, Reverse(users), fields.len())
             })
@@ -435,7 +442,7 @@ impl<'a> Planner<'a> {
                 "no longer in the graph"
             };
             let reason = match &observed.object.dependent {
-                Some(maker) => Some(format!("made by {maker}")),
+                Some(maker) => Some(format!("created by {maker}")),
                 None => (!graph.is_empty()).then(|| reason.to_owned()),
             };
             // Leftovers of an interrupted run are deleted even without pruning, because no graph contains them.
@@ -466,8 +473,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Rejects the deletion of everything if objects of others still use some of it: the cloud would refuse it, too, but
-    /// only after a while.
+    /// Rejects the deletion of everything if foreign objects still use some of it: the cloud would reject it,
+    /// too, but only after a while.
     fn refuse_if_in_use(&mut self) {
         let deleted: HashSet<(&str, &str)> = self
             .decisions
@@ -486,7 +493,7 @@ impl<'a> Planner<'a> {
                 );
                 self.problems.push(
                     Error::new(ErrorKind::DependencyViolation, message)
-                        .with_hint("delete it, or move it elsewhere, and try again"),
+                        .with_hint("delete it, or move it elsewhere, and run again"),
                 );
             }
         }
@@ -507,10 +514,6 @@ fn class_of(cloud: &dyn Cloud, key: &Key) -> Class {
     cloud.class(key.kind()).unwrap_or_default()
 }
 
-fn top_member(path: &str) -> &str {
-    path.split('.').next().unwrap_or(path)
-}
-
 /// The action for an object, the reason, and the fields that differ.
 type Judgement = (Option<Action>, Option<String>, Vec<FieldChange>);
 
@@ -518,6 +521,7 @@ type Judgement = (Option<Action>, Option<String>, Vec<FieldChange>);
 fn judge(
     handler: &dyn DynHandler,
     task: &Task,
+    wanted: &Document,
     observed: &Observed,
     mut fields: Vec<FieldChange>,
 ) -> Result<Judgement> {
@@ -530,7 +534,7 @@ fn judge(
     }
     let mut forcing = Vec::new();
     for field in &mut fields {
-        match handler.mutability(top_member(&field.path)) {
+        match mutability(handler, &field.path, wanted, &observed.object.spec) {
             Mutability::Immutable => {
                 let (path, before, after) = (&field.path, &field.before, &field.after);
                 return Err(Error::invalid(format!("{path} cannot be changed from {before} to {after}"))

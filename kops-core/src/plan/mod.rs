@@ -6,11 +6,11 @@
 //!
 //! # The fingerprint
 //!
-//! [`Plan::fingerprint`] is a digest of the planned changes: for each, the task, the action, the object, its new
-//! specification (including secrets, and with known outputs substituted), its previous one, and its dependencies. It
-//! also includes the scope, the cloud, the graph, and what is pruned or kept. If any of them changes, it is a
-//! different plan, and the engine refuses to apply it instead of the one that was shown. Whether objects are ready is
-//! not included: a plan does not become stale by waiting.
+//! [`Plan::fingerprint`] is a digest of the planned changes: for each, the task, the action, the object, its
+//! new specification (including secrets, and with known outputs substituted), its previous one, and its
+//! dependencies. It also includes the scope, the cloud, the graph, and what is pruned or kept. If any of them
+//! changes, it is a different plan, and the engine rejects it instead of applying a plan that was not shown.
+//! Whether objects are ready is not included: a plan does not become stale by waiting.
 //!
 //! # Saved plans
 //!
@@ -43,7 +43,7 @@ use serde_json::Value;
 use crate::cloud::{Class, Scope};
 use crate::graph::{Key, Wait};
 
-pub(crate) use compare::differences;
+pub(crate) use compare::{differences, mutability, top_member};
 pub(crate) use diverge::divergence;
 pub use graph_outputs::GraphOutputs;
 pub(crate) use make::{Inputs, output_of, plan};
@@ -68,6 +68,8 @@ pub struct Plan {
     pub scope: Scope,
     /// The name of the cloud.
     pub cloud: String,
+    /// The account and region: [`Cloud::location`](crate::cloud::Cloud::location).
+    pub location: String,
     /// A digest of the planned changes, 64 lower-case hexadecimal digits: see the [module](self).
     pub fingerprint: String,
     /// Which objects are deleted because they are not in the graph.
@@ -90,6 +92,7 @@ pub struct Plan {
 /// Which objects of the scope are deleted if they are not in the graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub enum Pruning {
     /// All.
     #[default]
@@ -102,6 +105,7 @@ pub enum Pruning {
 
 /// The number of planned actions, by kind of action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// Objects to create.
     pub create: usize,
@@ -120,6 +124,7 @@ pub struct Summary {
 
 /// A planned change of one native task or object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Change {
     /// The native task.
     pub task: Key,
@@ -183,20 +188,28 @@ pub enum Action {
     Adopt,
 }
 
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Action {
+    /// The action as a verb.
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
             Self::Create => "create",
             Self::Update => "update",
             Self::Replace => "replace",
             Self::Delete => "delete",
             Self::Adopt => "adopt",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.verb())
     }
 }
 
 /// A change of one field. Secrets are shown as the first digits of their digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct FieldChange {
     /// The field: member names joined by dots.
     pub path: String,
@@ -216,11 +229,19 @@ pub struct FieldChange {
 
 /// A dependency of a change on another change or a pending object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Dependency {
     /// The task to wait for.
     pub task: Key,
     /// Whether to wait until its object exists, or until it is ready.
     pub until: Wait,
+}
+
+impl Dependency {
+    /// A dependency on a task.
+    pub fn new(task: Key, until: Wait) -> Self {
+        Self { task, until }
+    }
 }
 
 impl Plan {

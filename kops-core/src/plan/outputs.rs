@@ -15,9 +15,7 @@ pub(super) fn missing(cloud: &dyn Cloud, graph: &TaskGraph) -> Vec<Error> {
         for output in task.spec.outputs() {
             // A kind without a handler is reported separately.
             let Some(known) = known.get(output.task.kind()) else { continue };
-            if let Some(problem) = no_such_output(&task.key, &output, known) {
-                problems.push(Error::invalid(problem));
-            }
+            problems.extend(no_such_output(&task.key, &output, known));
         }
     }
     problems

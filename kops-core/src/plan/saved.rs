@@ -18,6 +18,7 @@ pub(super) struct Content<'a> {
     format: Cow<'a, str>,
     pub(super) scope: Cow<'a, Scope>,
     pub(super) cloud: Cow<'a, str>,
+    location: Cow<'a, str>,
     fingerprint: Cow<'a, str>,
     pruning: Cow<'a, Pruning>,
     pub(super) summary: Summary,
@@ -34,6 +35,7 @@ impl Plan {
             format: Cow::Borrowed(&self.format),
             scope: Cow::Borrowed(&self.scope),
             cloud: Cow::Borrowed(&self.cloud),
+            location: Cow::Borrowed(&self.location),
             fingerprint: Cow::Borrowed(&self.fingerprint),
             pruning: Cow::Borrowed(&self.pruning),
             summary: self.summary,
@@ -121,6 +123,7 @@ impl From<&Plan> for SavedPlan {
             format: Cow::Owned(content.format.into_owned()),
             scope: Cow::Owned(content.scope.into_owned()),
             cloud: Cow::Owned(content.cloud.into_owned()),
+            location: Cow::Owned(content.location.into_owned()),
             fingerprint: Cow::Owned(content.fingerprint.into_owned()),
             pruning: Cow::Owned(content.pruning.into_owned()),
             summary: content.summary,
@@ -176,6 +179,11 @@ impl SavedPlan {
     /// The name of the plan's cloud.
     pub fn cloud(&self) -> &str {
         &self.0.cloud
+    }
+
+    /// The account and region: [`Cloud::location`](crate::cloud::Cloud::location).
+    pub fn location(&self) -> &str {
+        &self.0.location
     }
 
     /// See [`Plan::fingerprint`].

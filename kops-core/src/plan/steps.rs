@@ -29,6 +29,7 @@ use super::{Action, Pruning};
 pub(crate) struct Work {
     pub(crate) scope: Scope,
     pub(crate) cloud: String,
+    pub(crate) location: String,
     pub(crate) native: Arc<Native>,
     /// Its tasks.
     pub(crate) graph: Arc<TaskGraph>,
@@ -84,13 +85,7 @@ impl Op {
 
     /// As a verb, for messages about cycles.
     fn verb(&self) -> &'static str {
-        match self {
-            Self::Create { .. } => "create",
-            Self::Update { .. } => "update",
-            Self::Adopt { .. } => "adopt",
-            Self::Delete { .. } => "delete",
-            Self::Settle { .. } | Self::Vanish { .. } => "wait for",
-        }
+        self.action().map_or("wait for", Action::verb)
     }
 }
 

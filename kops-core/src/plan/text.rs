@@ -10,14 +10,30 @@ use serde_json::Value;
 
 use super::saved::Content;
 use super::{Action, Change, FieldChange};
+use crate::setters;
 
 /// Options of the text form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TextOptions {
     /// Whether new objects are shown with all their fields.
     pub full: bool,
     /// Whether marks are coloured with terminal escape sequences.
     pub color: bool,
+}
+
+impl TextOptions {
+    /// The short form, without colours.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    setters! {
+        /// Sets whether new objects are shown with all their fields.
+        set full: bool;
+        /// Sets whether marks are coloured with terminal escape sequences.
+        set color: bool;
+    }
 }
 
 /// Longer values are truncated.

@@ -24,8 +24,15 @@ impl<S: Stage> InternetGateway<S> {
     }
 }
 
+impl InternetGateway {
+    /// The public address of machines without one of their own, on clouds whose internet gateways translate addresses:
+    /// those without NAT gateways.
+    pub const PUBLIC_IP: Output<Self, String> = Output::new("public_ip");
+}
+
 impl Resource for InternetGateway {
     const KIND: &'static str = "InternetGateway";
+    const OUTPUTS: &'static [&'static str] = &[Self::PUBLIC_IP.name()];
     type Resolved = InternetGateway<Closed>;
 }
 

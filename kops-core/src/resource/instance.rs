@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{At, Firewall, Identity, InstanceDisk, Output, Resource, SshKey, Subnet};
+use super::{Address, At, Firewall, Identity, InstanceDisk, LoadBalancer, Output, Resource, SshKey, Subnet};
 use crate::graph::{Closed, Id, Open, Secret, Stage};
 use crate::setters;
 
@@ -29,6 +29,12 @@ pub struct Instance<S: Stage = Open> {
     pub user_data: Option<At<S, Secret>>,
     /// Its system disk.
     pub root_disk: InstanceDisk,
+    /// The load balancers that it is a target of.
+    #[serde(default)]
+    pub load_balancers: BTreeSet<At<S, Id<LoadBalancer>>>,
+    /// Its fixed public address, which it keeps when it is replaced.
+    #[serde(default)]
+    pub address: Option<At<S, Id<Address>>>,
     /// Additional options.
     pub options: MachineOptions,
     /// Labels, in addition to the marks.
@@ -40,16 +46,17 @@ impl<S: Stage> Instance<S> {
     ///
     /// ```
     /// use kops_core::graph::TaskGraph;
-    /// use kops_core::resource::{Instance, InstanceDisk, MachineOptions, Network, Subnet};
+    /// use kops_core::resource::{Address, Instance, InstanceDisk, Network, Subnet};
     ///
     /// let mut graph = TaskGraph::builder();
     /// let network = graph.add("shop", Network::new(["10.0.0.0/16".parse()?]));
     /// let subnet = graph.add("shop", Subnet::new(network.id(), "10.0.0.0/24".parse()?).zone("a"));
-    /// let database = Instance::new(subnet.id(), "debian-13", "m6i.large")
+    /// let address = graph.add("door", Address::new());
+    /// let door = Instance::new(subnet.id(), "debian-13", "m6i.large")
     ///     .root_disk(InstanceDisk::new(64))
-    ///     .options(MachineOptions::new().public_ip(false))
-    ///     .label("role", "database");
-    /// graph.add("database", database);
+    ///     .address(address.id())
+    ///     .label("role", "door");
+    /// graph.add("door", door);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(subnet: At<S, Id<Subnet>>, image: impl Into<String>, machine_type: impl Into<String>) -> Self {
@@ -62,6 +69,8 @@ impl<S: Stage> Instance<S> {
             ssh_key: None,
             user_data: None,
             root_disk: InstanceDisk::default(),
+            load_balancers: BTreeSet::new(),
+            address: None,
             options: MachineOptions::default(),
             labels: BTreeMap::new(),
         }
@@ -78,6 +87,10 @@ impl<S: Stage> Instance<S> {
         option user_data: At<S, Secret>;
         /// Sets its system disk.
         set root_disk: InstanceDisk;
+        /// Adds load balancers that it is a target of.
+        extend load_balancers: At<S, Id<LoadBalancer>>;
+        /// Sets its fixed public address.
+        option address: At<S, Id<Address>>;
         /// Sets additional options.
         set options: MachineOptions;
         /// Adds labels.
@@ -94,11 +107,14 @@ impl<S: Stage> Instance<S> {
 impl Instance {
     /// Its private IP address.
     pub const PRIVATE_IP: Output<Self, String> = Output::new("private_ip");
+    /// Its public IP address: that of its [`address`](Self::address), or one that lasts as long as the machine. A
+    /// machine with neither that nor [`MachineOptions::public_ip`] has none, and referring to it is an error.
+    pub const PUBLIC_IP: Output<Self, String> = Output::new("public_ip");
 }
 
 impl Resource for Instance {
     const KIND: &'static str = "Instance";
-    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name()];
+    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name(), Self::PUBLIC_IP.name()];
     type Resolved = Instance<Closed>;
 }
 

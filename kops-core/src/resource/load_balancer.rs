@@ -10,7 +10,7 @@ use crate::setters;
 
 /// A TCP or UDP load balancer, with its listeners and one target group for each.
 ///
-/// Its targets are the instance groups that refer to it.
+/// Its targets are the instance groups and instances that refer to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 #[non_exhaustive]

@@ -40,7 +40,7 @@ pub enum Access {
     /// Machines without public addresses.
     #[default]
     Private,
-    /// Public load balancers, gateways and bastions of a cluster whose machines are private.
+    /// Public load balancers, gateways and bastions for private machines.
     Utility,
 }
 

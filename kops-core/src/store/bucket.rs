@@ -39,6 +39,7 @@ pub trait Bucket: fmt::Debug + Send + Sync {
 
 /// The range of a listing.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Range<'a> {
     /// The common prefix of the names.
     pub prefix: &'a str,
@@ -50,6 +51,7 @@ pub struct Range<'a> {
 
 /// The result of a listing, in any order.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Listing {
     /// Objects by name, with their versions.
     pub objects: Vec<(String, Version)>,
@@ -59,6 +61,7 @@ pub struct Listing {
 
 /// Why a call to an object store failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BucketError {
     /// There is no such object.
     #[error("there is no such object")]

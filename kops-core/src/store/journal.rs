@@ -6,10 +6,10 @@
 //! kind. Once the creation has succeeded, the object's identifier is added. After a crash in between, an object with
 //! the intended content that is not among the existing ones is the one that was created.
 //!
-//! Each intent is a small object of the store, which is only written conditionally, so after a crash at any point an
-//! intent is either not written, open, or done. Its name is derived from its content: recording the same intent
-//! again, such as after a lost response, has no effect. For a cluster without such objects, the journal is empty and
-//! costs one listing.
+//! Each intent is a small object of the store, which is only written conditionally, so after a crash at any
+//! point an intent is either not written, open, or done. Its name is derived from its content: recording the
+//! same intent again, such as after a lost response, has no effect. For a scope without such objects, the
+//! journal is empty and costs one listing.
 //!
 //! ```
 //! use kops_core::store::{IntentLog, Journal};
@@ -114,7 +114,7 @@ impl Intent {
     }
 }
 
-/// The journal of one cluster, in a state store.
+/// The journal of one scope, in a state store.
 #[derive(Clone, Debug)]
 pub struct Journal {
     store: Arc<dyn StateStore>,

@@ -178,7 +178,7 @@ impl LocalStore {
         match fs::metadata(&self.root) {
             Ok(metadata) if metadata.is_dir() => Ok(()),
             Ok(_) => Err(Error::invalid(format!("the state store {root} is a file"))
-                .with_hint("use the directory that contains the clusters")),
+                .with_hint("use the root directory of the state store")),
             Err(error) if error.kind() == Io::NotFound => {
                 Err(Error::not_found(format!("the directory of the state store, {root}, does not exist"))
                     .with_hint(format!("check the path, or create a new store with `mkdir -p {root}`")))
@@ -271,7 +271,7 @@ impl LocalStore {
                 (ErrorKind::Denied, "use a directory that is not on a read-only file system".to_owned())
             }
             Io::StorageFull | Io::QuotaExceeded => {
-                (ErrorKind::Io, "free disk space and try again".to_owned())
+                (ErrorKind::Io, "free disk space and run again".to_owned())
             }
             _ => (ErrorKind::Io, "check the directory of the state store".to_owned()),
         };

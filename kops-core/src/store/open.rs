@@ -15,6 +15,7 @@ use crate::{Error, Result};
 ///
 /// Nothing is percent-decoded, as in kOps: names are used as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoreUrl {
     /// The scheme, in lower case: `file`, `s3` …
     pub scheme: String,

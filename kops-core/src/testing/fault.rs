@@ -8,6 +8,7 @@ use crate::ErrorKind;
 
 /// The operation of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Op {
     /// Lists objects.
     List,
@@ -39,6 +40,7 @@ impl fmt::Display for Op {
 
 /// A call that is about to be made. Counts start at one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Call<'a> {
     /// The kind of the objects.
     pub kind: &'a str,

@@ -10,6 +10,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// A fault of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StoreFault {
     /// No fault.
     Pass,
@@ -24,6 +25,7 @@ pub enum StoreFault {
 /// A [`MemoryStore`] that records its calls and injects scripted faults into its writes, in turn. Clones share their
 /// state.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct FaultyStore {
     /// The underlying store, whose calls are neither recorded nor fail.
     pub inner: MemoryStore,

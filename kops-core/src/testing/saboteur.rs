@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::fault::{Call, Fault, Op};
 use super::tap::{Calls, Tap};
@@ -87,6 +88,10 @@ impl Cloud for Saboteur {
         self.cloud.name()
     }
 
+    fn location(&self) -> String {
+        self.cloud.location()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.cloud.capabilities()
     }
@@ -138,6 +143,10 @@ impl DynHandler for Sabotaged {
 
     fn mutability(&self, field: &str) -> Mutability {
         self.inner.mutability(field)
+    }
+
+    fn mutability_of(&self, field: &str, before: &Value, after: &Value) -> Mutability {
+        self.inner.mutability_of(field, before, after)
     }
 
     fn replacement(&self) -> Replacement {

@@ -9,8 +9,8 @@ use kops_core::graph::{Id, Input, Key, OutputRef, Part, Secret, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
     Access, Address, DnsRecord, DnsTarget, DnsZone, Firewall, FirewallRule, FirewallRules, Identity,
-    Instance, InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer, NatGateway, Network,
-    Peer, RecordType, Resource, Scheme, SshKey, Subnet, Volume,
+    Instance, InstanceDisk, InstanceGroup, InternetGateway, Listener, LoadBalancer, MachineOptions,
+    NatGateway, Network, Peer, RecordType, Resource, Scheme, SshKey, Subnet, Volume,
 };
 use kops_core::testing::conformance::{Edit, Fixture, Item, Many, Requests};
 use kops_core::testing::{MemoryCloud, MemoryObject};
@@ -23,12 +23,12 @@ pub(crate) struct Memory {
     pub(crate) front: Option<Arc<dyn Cloud>>,
     pub(crate) stride: usize,
     /// Another region of the account.
-    pub(crate) elsewhere: MemoryCloud,
+    pub(crate) elsewhere: Arc<dyn Cloud>,
 }
 
 impl Memory {
     pub(crate) fn new(cloud: MemoryCloud, stride: usize) -> Self {
-        Self { elsewhere: cloud.in_region("elsewhere"), cloud, front: None, stride }
+        Self { elsewhere: Arc::new(cloud.in_region("elsewhere")), cloud, front: None, stride }
     }
 }
 
@@ -40,6 +40,8 @@ struct Wish {
     key: &'static str,
     second_key: bool,
     bastion: bool,
+    /// Whether the bastion has a fixed address and is behind the load balancer.
+    fixed: bool,
     disk: u32,
     volumes: usize,
 }
@@ -50,6 +52,7 @@ const PLAIN: Wish = Wish {
     key: "ssh-ed25519 AAAA admin",
     second_key: false,
     bastion: true,
+    fixed: true,
     disk: 8,
     volumes: 1,
 };
@@ -125,14 +128,21 @@ fn cluster(scope: &Scope, wish: &Wish) -> Result<TaskGraph> {
             .load_balancers([balancer.id()])
             .labels([("role".to_owned(), "node".to_owned())]),
     );
+    let fixed = graph.add("bastion", Address::new());
     if wish.bastion {
-        graph.add(
+        let bastion = graph.add(
             "bastion",
             Instance::new(utility.id(), "debian-12", wish.machine_type.to_owned())
                 .firewalls([nodes.id()])
                 .user_data(user_data)
-                .root_disk(InstanceDisk::default()),
+                .root_disk(InstanceDisk::default())
+                .options(MachineOptions::new().public_ip(true))
+                .address(wish.fixed.then(|| fixed.id()))
+                .load_balancers(wish.fixed.then(|| balancer.id())),
         );
+        let ip = DnsTarget::Values([bastion.get(Instance::PUBLIC_IP)].into());
+        let name = format!("bastion.{}.example", scope.name());
+        graph.add("bastion", DnsRecord::new(zone.id(), name, RecordType::A, ip));
     }
     graph.build()
 }
@@ -169,11 +179,12 @@ impl Fixture for Memory {
                 Action::Create,
                 &[],
             ),
-            edit("one less", &Wish { bastion: false, ..PLAIN })?.expect(
-                "Instance/bastion",
-                Action::Delete,
-                &[],
-            ),
+            edit("a machine without its address", &Wish { fixed: false, ..PLAIN })?
+                .expect("Instance/bastion", Action::Update, &["address", "load_balancers"])
+                .expect("DnsRecord/bastion", Action::Update, &["target.Values"]),
+            edit("one less", &Wish { bastion: false, ..PLAIN })?
+                .expect("Instance/bastion", Action::Delete, &[])
+                .expect("DnsRecord/bastion", Action::Delete, &[]),
         ])
     }
 
@@ -183,12 +194,12 @@ impl Fixture for Memory {
 
     fn requests(&self) -> Option<Requests> {
         let calls = self.cloud.calls();
-        Some(Requests { total: calls.total(), mutating: calls.mutating() })
+        Some(Requests::new(calls.total(), calls.mutating()))
     }
 
     async fn inventory(&self) -> Result<Option<Vec<Item>>> {
         let items = self.cloud.objects()?.into_iter();
-        Ok(Some(items.map(|it| Item { kind: it.kind, id: it.id, content: it.spec }).collect()))
+        Ok(Some(items.map(|it| Item::new(it.kind, it.id, it.spec)).collect()))
     }
 
     async fn plant(&self) -> Result<bool> {
@@ -208,7 +219,7 @@ impl Fixture for Memory {
     }
 
     fn elsewhere(&self) -> Option<Arc<dyn Cloud>> {
-        Some(Arc::new(self.elsewhere.clone()))
+        Some(self.elsewhere.clone())
     }
 
     async fn uproot(&self) -> Result<()> {
@@ -235,7 +246,7 @@ impl Fixture for Memory {
     }
 
     fn many(&self, scope: &Scope) -> Result<Option<Many>> {
-        Ok(Some(Many { graph: cluster(scope, &Wish { volumes: 25, ..PLAIN })?, further_requests: 2 }))
+        Ok(Some(Many::new(cluster(scope, &Wish { volumes: 25, ..PLAIN })?, 2)))
     }
 
     fn secret(&self) -> Option<&str> {

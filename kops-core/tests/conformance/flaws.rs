@@ -45,12 +45,16 @@ enum Flaw {
     IgnoresPlaces,
     /// Marks and sees everything of a name as one scope's, whatever region it is of.
     IgnoresRegions,
+    /// Does not tell which region it is connected to.
+    HidesLocation,
     /// Shows nobody who holds a name.
     HidesHolders,
     /// Finds nothing by a selector.
     IgnoresSelectors,
     /// Says that it has taken over what it has not.
     AdoptsInWordsOnly,
+    /// Does not say that an object belongs to another scope.
+    HidesOwners,
     /// Forgets that an object is to be retained.
     ForgetsRetention,
     /// Fails to delete what is gone.
@@ -87,7 +91,9 @@ impl fmt::Debug for Flawed {
 
 impl Flawed {
     fn new(inner: MemoryCloud, flaw: Flaw) -> Self {
-        let handlers = inner.handlers().iter().map(|inner| {
+        // Handlers of the region without a name neither write a region into marks nor read one from them.
+        let account = if flaw == Flaw::IgnoresRegions { inner.in_region("") } else { inner.clone() };
+        let handlers = account.handlers().iter().map(|inner| {
             let (inner, seen, asked) = (inner.clone(), Mutex::default(), Mutex::default());
             let lists = AtomicUsize::default();
             Arc::new(FlawedHandler { inner, flaw, seen, lists, asked }) as Arc<dyn DynHandler>
@@ -99,6 +105,10 @@ impl Flawed {
 impl Cloud for Flawed {
     fn name(&self) -> &str {
         self.inner.name()
+    }
+
+    fn location(&self) -> String {
+        if self.flaw == Flaw::HidesLocation { String::new() } else { self.inner.location() }
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -154,6 +164,9 @@ impl FlawedHandler {
         if self.flaw == Flaw::Babbles {
             observed.object.outputs.set(Output::<Network, String>::new("user_data"), SECRET.to_owned());
         }
+        if self.flaw == Flaw::HidesOwners {
+            observed.object.unadoptable = None;
+        }
         observed
     }
 }
@@ -174,6 +187,10 @@ impl DynHandler for FlawedHandler {
 
     fn mutability(&self, field: &str) -> Mutability {
         self.inner.mutability(field)
+    }
+
+    fn mutability_of(&self, field: &str, before: &Value, after: &Value) -> Mutability {
+        self.inner.mutability_of(field, before, after)
     }
 
     fn replacement(&self) -> Replacement {
@@ -316,9 +333,11 @@ const FLAWS: &[(Flaw, &str)] = &[
     (Flaw::IgnoresScopes, "foreign"),
     (Flaw::IgnoresPlaces, "elsewhere"),
     (Flaw::IgnoresRegions, "elsewhere"),
+    (Flaw::HidesLocation, "elsewhere"),
     (Flaw::HidesHolders, "taken_name"),
     (Flaw::IgnoresSelectors, "shared"),
     (Flaw::AdoptsInWordsOnly, "adopted"),
+    (Flaw::HidesOwners, "foreign"),
     (Flaw::ForgetsRetention, "lifecycles"),
     (Flaw::MissesTheGone, "lost_answers"),
     (Flaw::ReadsOnePage, "pages"),
@@ -343,11 +362,9 @@ async fn every_flaw_is_found() {
         };
         let cloud = cloud.build();
         let front = Arc::new(Flawed::new(cloud.clone(), flaw));
-        let mut memory = Memory { front: Some(front), ..Memory::new(cloud.clone(), 1) };
-        if flaw == Flaw::IgnoresRegions {
-            // Told apart by nothing.
-            memory.elsewhere = cloud;
-        }
+        // The same program runs in both regions.
+        let elsewhere = Arc::new(Flawed::new(cloud.in_region("elsewhere"), flaw));
+        let memory = Memory { front: Some(front), elsewhere, ..Memory::new(cloud, 1) };
         let report = conformance::run_only(&memory, |it| it == rule).await;
         let (_, verdict) = &report.rules[0];
         assert!(matches!(verdict, Verdict::Broken(_)), "{flaw:?} was not found: {report}");

@@ -1,6 +1,9 @@
 //! A kind of one's own beside a cloud's: planned, ordered, made and deleted with the rest.
 #![expect(clippy::unwrap_used, reason = "a test can do no better")]
 
+mod conformance;
+mod dials;
+mod guests;
 mod users;
 
 use std::collections::BTreeSet;
@@ -66,6 +69,48 @@ async fn own_kinds_are_planned_made_and_deleted_with_the_rest() {
     assert!(users.is_empty());
 }
 
+/// A user and nothing else.
+fn one_user() -> TaskGraph {
+    let mut graph = TaskGraph::builder();
+    let user: DatabaseUser = DatabaseUser { host: "db".into(), from: "anywhere".into() };
+    graph.add("ada", user);
+    graph.build().unwrap()
+}
+
+#[tokio::test]
+async fn scopes_within_two_places_neither_list_nor_prune_each_others_users() {
+    let users = Users::default();
+    let engine = |place: &str| Engine::new(cloud(&users), Scope::new("shop").within(place));
+    let (eu, us, graph) = (engine("eu"), engine("us"), one_user());
+    for engine in [&eu, &us] {
+        let plan = engine.plan(&graph).await.unwrap();
+        assert_eq!((plan.summary.create, plan.changes.len()), (1, 1), "{plan}");
+        engine.apply(&plan).await.unwrap().into_result().unwrap();
+    }
+    assert_eq!(users.names(), ["ada.eu", "ada.us"]);
+    for engine in [&eu, &us] {
+        assert!(engine.plan(&graph).await.unwrap().is_empty());
+        assert_eq!(engine.observe(&graph).await.unwrap().owned().count(), 1);
+    }
+    assert!(engine("").plan(&TaskGraph::default()).await.unwrap().is_empty());
+    let plan = eu.plan(&TaskGraph::default()).await.unwrap();
+    assert_eq!((plan.summary.delete, plan.changes.len()), (1, 1), "{plan}");
+    eu.apply(&plan).await.unwrap().into_result().unwrap();
+    assert_eq!(users.names(), ["ada.us"]);
+    assert!(us.plan(&graph).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn scopes_of_two_regions_neither_prune_nor_take_each_others_users() {
+    let users = Users::default();
+    let engine = |region: &str| Engine::new(cloud(&users), Scope::new("shop").at(region));
+    let (eu, us, graph) = (engine("eu-1"), engine("us-1"), one_user());
+    eu.apply(&eu.plan(&graph).await.unwrap()).await.unwrap().into_result().unwrap();
+    assert!(us.plan(&TaskGraph::default()).await.unwrap().is_empty());
+    assert_eq!(us.plan(&graph).await.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert!(eu.plan(&graph).await.unwrap().is_empty());
+}
+
 #[test]
 fn a_kind_whose_name_is_taken_is_refused() {
     let user = || Arc::new(Users::default()) as Arc<dyn DynHandler>;
@@ -102,8 +147,8 @@ fn an_output_that_an_own_kind_does_not_have_is_found_when_planning() {
     let graph = documents.build().unwrap();
     let engine = Engine::new(cloud(&Users::default()), Scope::new("shop"));
     let error = engine.plan_from(graph, kops_core::Snapshot::default()).unwrap_err().to_string();
-    let expected = "DatabaseUser/bob refers to ${DatabaseUser/ada.urll}, but DatabaseUser has no output \"urll\": it \
-                    has id, url; did you mean \"url\"?";
+    let expected = "DatabaseUser/bob: it refers to ${DatabaseUser/ada.urll}, but DatabaseUser has no output \
+                    \"urll\": it has id, url; did you mean \"url\"?";
     assert!(error.contains(expected), "{error}");
 }
 

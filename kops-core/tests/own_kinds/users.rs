@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kops_core::clock::{Clock, SystemClock};
 use kops_core::cloud::{
-    Capabilities, Class, Cloud, Create, Delete, Deletion, DynHandler, Filter, Handler, IdentityClass, Object,
-    Query, Scope, Update,
+    Capabilities, Class, Cloud, Create, Delete, Deletion, DynHandler, Filter, Handler, IdentityClass, Mark,
+    Object, Query, Scope, Update,
 };
 use kops_core::graph::{Closed, Open, Output, Stage, TaskGraph};
 use kops_core::lower::Native;
 use kops_core::resource::{At, Resource};
+use kops_core::testing::conformance::Item;
 use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +38,7 @@ impl DatabaseUser {
 
 type User = DatabaseUser<Closed>;
 
-/// The database: users by their names, with whose they are.
+/// The database: users by their names, with the texts of their marks.
 #[derive(Clone, Default)]
 pub(crate) struct Users(Arc<Mutex<BTreeMap<String, (String, User)>>>);
 
@@ -45,12 +46,38 @@ impl Users {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().unwrap().is_empty()
     }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.0.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// All users, without their marks.
+    pub(crate) fn items(&self) -> Vec<Item> {
+        let users = self.0.lock().unwrap();
+        let item = |(name, (_, user)): (&String, &(String, User))| {
+            Item::new(<DatabaseUser>::KIND, name, serde_json::to_value(user).unwrap())
+        };
+        users.iter().map(item).collect()
+    }
+
+    /// Adds a user that no scope owns.
+    pub(crate) fn plant(&self, name: &str) {
+        let user = User { host: "theirs".to_owned(), from: "anywhere".to_owned() };
+        self.0.lock().unwrap().insert(name.to_owned(), (String::new(), user));
+    }
+
+    /// Deletes the users that no scope owns.
+    pub(crate) fn uproot(&self) {
+        self.0.lock().unwrap().retain(|_, (mark, _)| !mark.is_empty());
+    }
 }
 
-fn object(scope: &Scope, name: &str, owner: &str, user: User) -> Object<User> {
+fn object(scope: &Scope, name: &str, mark: &str, user: User) -> Object<User> {
     let url = format!("db://{name}@{}?from={}", user.host, user.from);
-    let object =
-        if owner == scope.name() { Object::owned(name, name, user) } else { Object::foreign(name, user) };
+    let object = match Mark::read(scope, mark) {
+        Some(mark) => mark.object(name, user),
+        None => Object::foreign(name, user).name(name.to_owned()).held_by(Mark::other(scope, mark)),
+    };
     object.output(DatabaseUser::URL, url)
 }
 
@@ -69,7 +96,7 @@ impl Handler for Users {
             Filter::Scope { .. } => true,
         };
         let users = users.into_iter().filter(|(name, _)| wanted(name));
-        Ok(users.map(|(name, (owner, user))| object(query.scope, &name, &owner, user)).collect())
+        Ok(users.map(|(name, (mark, user))| object(query.scope, &name, &mark, user)).collect())
     }
 
     async fn create(&self, request: Create<'_, User>) -> Result<Object<User>> {
@@ -77,18 +104,15 @@ impl Handler for Users {
         if users.contains_key(request.name) {
             return Err(Error::new(ErrorKind::AlreadyExists, "there is such a user"));
         }
-        let scope = request.scope;
-        users.insert(request.name.to_owned(), (scope.name().to_owned(), request.spec.clone()));
-        Ok(object(scope, request.name, scope.name(), request.spec.clone()))
+        let mark = Mark::of_new(&request).text();
+        users.insert(request.name.to_owned(), (mark.clone(), request.spec.clone()));
+        Ok(object(request.scope, request.name, &mark, request.spec.clone()))
     }
 
     async fn update(&self, request: Update<'_, User>) -> Result<Object<User>> {
-        let scope = request.scope;
-        self.0
-            .lock()
-            .unwrap()
-            .insert(request.name.to_owned(), (scope.name().to_owned(), request.spec.clone()));
-        Ok(object(scope, request.name, scope.name(), request.spec.clone()))
+        let mark = Mark::of(request.scope, request.name, request.object).text();
+        self.0.lock().unwrap().insert(request.name.to_owned(), (mark.clone(), request.spec.clone()));
+        Ok(object(request.scope, request.name, &mark, request.spec.clone()))
     }
 
     async fn delete(&self, request: Delete<'_, User>) -> Result<Deletion> {
@@ -104,6 +128,10 @@ pub(crate) struct Nothing;
 impl Cloud for Nothing {
     fn name(&self) -> &'static str {
         "nothing"
+    }
+
+    fn location(&self) -> String {
+        String::new()
     }
 
     fn capabilities(&self) -> Capabilities {

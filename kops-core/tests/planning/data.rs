@@ -50,3 +50,10 @@ async fn members_called_like_marks_are_plain_data() {
     let plan = site::apply(&engine, &graph).await;
     assert_eq!(plan.changes[0].to_string(), "update Api/pets: schema.description");
 }
+
+/// A feature of `serde_json` that the crate turned on would be on in every program that uses the crate, and change what
+/// that program writes, hashes and signs.
+#[test]
+fn how_a_program_writes_json_is_left_alone() {
+    assert_eq!(json!({ "b": 1, "a": 2 }).to_string(), r#"{"a":2,"b":1}"#);
+}

@@ -4,8 +4,11 @@
 
 mod data;
 mod pending;
+mod public_ip;
 mod saved;
 mod schema;
+mod shared;
 mod site;
 mod stale;
+mod strict;
 mod text;

@@ -66,7 +66,7 @@ async fn a_saved_plan_says_what_the_plan_said() {
     assert_eq!(saved, plan.saved());
     assert_eq!(serde_json::to_value(&saved).unwrap(), serde_json::to_value(&plan).unwrap());
     assert_eq!(saved.to_string(), plan.to_string());
-    let full = TextOptions { full: true, ..TextOptions::default() };
+    let full = TextOptions::new().full(true);
     assert_eq!(saved.text(full), plan.text(full));
     assert_eq!((saved.headline(), saved.is_empty()), (plan.headline(), false));
     assert_eq!(saved.fingerprint(), plan.fingerprint);

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jsonschema::Validator;
 use kops_core::cloud::Scope;
 use kops_core::graph::{Lifecycle, Secret, TaskGraph};
 use kops_core::resource::{InternetGateway, Network, Resource as _, Volume};
@@ -11,31 +10,13 @@ use kops_core::{Engine, Plan};
 use serde_json::{Value, json};
 
 use crate::site::{self, Host};
+use crate::strict;
 
 const SCHEMA: &str = include_str!("../../../schemas/plan.v1.json");
 
-/// The schema, with members refused that it does not name: readers ignore those, but none may be written.
-fn strict() -> Validator {
-    fn close(schema: &mut Value) {
-        match schema {
-            Value::Array(items) => items.iter_mut().for_each(close),
-            Value::Object(members) => {
-                members.values_mut().for_each(close);
-                let is_object = members.get("type").is_some_and(|it| it == "object");
-                if is_object && !members.contains_key("additionalProperties") {
-                    members.insert("unevaluatedProperties".to_owned(), false.into());
-                }
-            }
-            _ => {}
-        }
-    }
-    let mut schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    close(&mut schema);
-    jsonschema::draft202012::new(&schema).unwrap()
-}
-
 fn problems(document: &Value) -> Vec<String> {
-    strict().iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    let validator = strict::validator(SCHEMA);
+    validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
 #[track_caller]
@@ -91,6 +72,16 @@ async fn plans_of_every_kind_are_valid() {
     is_valid(&plan);
     let network = kops_core::graph::Key::new(Network::KIND, "shop");
     is_valid(&engine.plan_deletion(&[network].into()).await.unwrap());
+}
+
+#[tokio::test]
+async fn plans_of_a_scope_within_a_place_and_of_a_region_are_valid() {
+    let (cloud, _) = engine();
+    let scope = Scope::new("shop").within("eu").at("eu-1");
+    let plan = site::engine(&cloud, scope).plan(&site::one_network()).await.unwrap();
+    let document = serde_json::to_value(&plan).unwrap();
+    assert_eq!(document["scope"], json!({ "name": "shop", "place": "eu", "region": "eu-1", "labels": {} }));
+    is_valid(&plan);
 }
 
 #[tokio::test(start_paused = true)]

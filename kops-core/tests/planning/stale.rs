@@ -101,6 +101,10 @@ impl Cloud for Renamed {
         "elsewhere"
     }
 
+    fn location(&self) -> String {
+        self.0.location()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.0.capabilities()
     }
@@ -172,6 +176,17 @@ async fn a_plan_for_another_cloud_is_refused() {
     let plan = here.plan(&site::one_network()).await.unwrap();
     refused(&cloud, &there, &plan, ["memory", "elsewhere"]).await;
     assert_ne!(plan.fingerprint, there.plan(&site::one_network()).await.unwrap().fingerprint);
+}
+
+#[tokio::test]
+async fn a_plan_for_another_location_is_refused() {
+    let cloud = MemoryCloud::new();
+    let engine = |region| Engine::new(Arc::new(cloud.in_region(region)), Scope::new("shop"));
+    let plan = engine("eu").plan(&site::one_network()).await.unwrap();
+    assert_eq!(plan.location, "eu");
+    refused(&cloud, &engine("us"), &plan, ["memory (eu)", "memory (us)"]).await;
+    assert_ne!(plan.fingerprint, engine("us").plan(&site::one_network()).await.unwrap().fingerprint);
+    engine("eu").apply_saved(&plan.saved(), &site::one_network()).await.unwrap().into_result().unwrap();
 }
 
 /// A host with a known address, and a record of it still to be made.

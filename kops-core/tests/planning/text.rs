@@ -25,7 +25,7 @@ async fn new_objects_are_shown_by_name_however_many_there_are() {
     assert_eq!(lines[..3], text.lines().skip(2).collect::<Vec<_>>());
     assert_eq!(lines.len(), 10);
 
-    let full = few.text(TextOptions { full: true, ..TextOptions::default() });
+    let full = few.text(TextOptions::new().full(true));
     assert!(full.contains("  + web-0\n      size: 1\n      zone: a\n"), "{full}");
 }
 

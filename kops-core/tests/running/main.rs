@@ -9,8 +9,9 @@ mod journal;
 mod panics;
 mod policies;
 mod schemas;
-mod send;
 mod spans;
+#[path = "../planning/strict.rs"]
+mod strict;
 
 use std::sync::Arc;
 

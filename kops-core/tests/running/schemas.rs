@@ -11,11 +11,8 @@ use kops_core::testing::{Fault, Latencies, MemoryCloud, Op};
 use kops_core::{ErrorKind, RunOptions};
 use serde_json::{Value, json};
 
+use super::strict::validator;
 use super::{engine, graph};
-
-fn validator(schema: &str) -> Validator {
-    jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap()
-}
 
 fn require_valid(validator: &Validator, document: &Value) {
     let errors: Vec<_> =
@@ -114,6 +111,7 @@ async fn the_schemas_refuse_what_is_not_emitted() {
         ] {
             assert!(!event.is_valid(&spoil(&document, member, value)), "{member} of {document:#}");
         }
+        assert!(!event.is_valid(&spoil(&document, "new", json!(1))), "a new member of {document:#}");
         for member in document.as_object().unwrap().keys() {
             let mut spoilt = document.clone();
             spoilt.as_object_mut().unwrap().remove(member);
@@ -122,6 +120,7 @@ async fn the_schemas_refuse_what_is_not_emitted() {
     }
     for it in &reports {
         let document = serde_json::to_value(it).unwrap();
+        assert!(!report.is_valid(&spoil(&document, "new", json!(1))), "a new member of {document:#}");
         assert!(!report.is_valid(&spoil(&document, "took_ms", json!(1.5))));
         assert!(!report.is_valid(&spoil(&document, "stopped", json!("by hand"))));
         assert!(!report.is_valid(&spoil(&document, "failed", json!([{ "task": "A/b" }]))));

@@ -59,8 +59,8 @@ fn graph() -> TaskGraph {
 #[tokio::test(start_paused = true)]
 async fn runs_and_steps_are_spans_failed_calls_are_events_and_secrets_are_nowhere() {
     let collector = Collector::default();
-    // While a process has a single subscriber, the first thread to reach an event decides whether it is enabled, and
-    // that may be another test's, which has none.
+    // With a single subscriber in the process, whether an event is enabled follows from the thread that comes to it first,
+    // which may be another test's.
     let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(collector.clone()));
     let cloud = MemoryCloud::builder().kind::<Password>().build();

@@ -1,11 +1,14 @@
 //! The Google Cloud-specific settings of a cluster's specification.
 
-use kops_cluster::cloud::{Dialect, extend};
+use kops_cluster::cloud::{Dialect, PodTraffic, extend, reject_plugin};
 use kops_cluster::extensions::MachineRole;
-use kops_cluster::{CloudProvider, Cluster, InstanceGroup, Path, Problems};
-use kops_core::resource::{self, Identity, SpotOptions};
+use kops_cluster::{CloudProvider, Cluster, InstanceGroup, Path, Problems, Role, SubnetSpec};
+use kops_core::graph::{GraphBuilder, Handle, Key};
+use kops_core::resource::{self, DnsZone, Identity, Network, SpotOptions};
 
-use crate::extensions::{GceIdentity, GceInstanceGroup};
+use crate::extensions::{GceIdentity, GceInstanceGroup, PodRanges};
+use crate::kinds::ManagedZoneNetwork;
+use crate::lower::{disk, native};
 
 /// Translates Google Cloud-specific settings of a specification to [`extensions`](crate::extensions) of the
 /// tasks.
@@ -22,6 +25,27 @@ pub struct GceDialect;
 impl Dialect for GceDialect {
     fn group_fields(&self) -> &[&str] {
         &["gcpProvisioningModel", "guestAccelerators"]
+    }
+
+    /// With addresses of their own, packets of pods match no rule by tags: "applies only to traffic with source IPs that
+    /// match the primary network interfaces" (`sourceTags` in
+    /// <https://cloud.google.com/compute/docs/reference/rest/v1/firewalls>).
+    fn admits_pods(&self, cluster: &Cluster, _: &[InstanceGroup], problems: &mut Problems) -> bool {
+        let networking = &cluster.spec.networking;
+        match PodTraffic::of(networking) {
+            // Alias addresses, or routes that the cloud controller makes.
+            PodTraffic::Native if networking.gce.is_some() || networking.kubenet.is_some() => true,
+            PodTraffic::Native => {
+                let why = "its packets carry the addresses of pods, which networks on Google Cloud route with \
+                           networking.gce and networking.kubenet only";
+                reject_plugin(networking, why, problems);
+                false
+            }
+            PodTraffic::Unknown => true,
+            // Machines have addresses without a subnet here (/32), so a plugin that uses a tunnel only between subnets
+            // always uses it.
+            _ => false,
+        }
     }
 
     fn instance_group(
@@ -70,7 +94,19 @@ impl Dialect for GceDialect {
                 ),
             }
         }
+        extension.pods = pod_ranges(cluster, group, problems);
+        check_etcd_disks(cluster, group, problems);
         extend(&mut task.extensions, &extension, problems);
+    }
+
+    fn private_zone(
+        &self,
+        zone: &Handle<DnsZone>,
+        network: &Handle<Network>,
+        graph: &mut GraphBuilder,
+    ) -> Option<Key> {
+        let visible = ManagedZoneNetwork { zone: native(zone.id()), network: native(network.id()) };
+        Some(graph.add(network.key().name(), visible).key().clone())
     }
 
     fn identity(&self, cluster: &Cluster, role: MachineRole, task: &mut Identity, problems: &mut Problems) {
@@ -81,5 +117,38 @@ impl Dialect for GceDialect {
             extension.roles.insert("roles/artifactregistry.reader".to_owned());
         }
         extend(&mut task.extensions, &extension, problems);
+    }
+}
+
+/// The ranges of `networking.gce`, whose pods have alias addresses of their machines.
+fn pod_ranges(cluster: &Cluster, group: &InstanceGroup, problems: &mut Problems) -> Option<PodRanges> {
+    let networking = &cluster.spec.networking;
+    networking.gce.as_ref()?;
+    if group.role() == Role::Bastion {
+        return None;
+    }
+    let subnets = group.spec.subnets.iter().enumerate();
+    for (at, name) in subnets.filter(|(_, name)| networking.subnet(name).is_some_and(SubnetSpec::is_shared)) {
+        problems.error(
+            Path::of("spec.subnets").index(at),
+            format!("networking.gce needs secondary ranges of the subnet, which are not added to an existing one: {name}"),
+            "use a subnet of the cluster's own, or a network plugin with a tunnel, such as cilium",
+        );
+    }
+    Some(PodRanges { pods: networking.pod_cidr?, services: networking.service_cluster_ip_range })
+}
+
+/// Rejects machines that the disks of their etcd members cannot be attached to.
+fn check_etcd_disks(cluster: &Cluster, group: &InstanceGroup, problems: &mut Problems) {
+    let Some(machine_type) = group.spec.machine_type.as_deref() else { return };
+    let members = cluster.spec.etcd_clusters.iter().flat_map(|etcd| &etcd.members);
+    let own = members.filter(|member| member.instance_group.as_deref() == Some(group.name()));
+    let types = own.map(|member| member.volume_type.as_deref().unwrap_or(disk::fast_type()));
+    if let Some(disk_type) = types.into_iter().find(|disk_type| !disk::takes(machine_type, disk_type)) {
+        problems.error(
+            Path::of("spec.machineType"),
+            format!("disks of type {disk_type}, on which members of etcd are, cannot be attached to {machine_type}"),
+            "set volumeType: hyperdisk-balanced for the etcdMembers of this group, or use another machine type",
+        );
     }
 }

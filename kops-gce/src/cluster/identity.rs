@@ -126,4 +126,18 @@ mod tests {
             "resource.name.startsWith(\"projects/_/buckets/b/objects/c/machines/\")"
         );
     }
+
+    #[test]
+    fn a_control_plane_reads_everything_and_writes_backups_and_what_it_agrees_upon() {
+        let roles = store(MachineRole::ControlPlane, Some("gs://b/c"), "c").unwrap();
+        let [(VIEWER, Some(read)), (USER, Some(write))] = roles.as_slice() else { panic!("{roles:?}") };
+        let below =
+            |path: &str| format!("resource.name.startsWith(\"projects/_/buckets/b/objects/c/{path}\")");
+        let parts = |condition: &Condition| -> Vec<String> {
+            condition.expression.split(" || ").map(str::to_owned).collect()
+        };
+        assert_eq!(parts(read), [below(""), "resource.name == \"projects/_/buckets/b\"".to_owned()]);
+        // Nothing else: with a right to write bundles, a control plane could make machines run whatever it likes.
+        assert_eq!(parts(write), ["backups/", "control-plane/", "join/", "machines/"].map(below));
+    }
 }

@@ -59,6 +59,11 @@ impl Collection for Addresses {
         }
     }
 
+    /// A rule returns its address in dotted form, which refers to no object.
+    fn delete_after() -> &'static [&'static str] {
+        &["ForwardingRule"]
+    }
+
     async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Address>> {
         let list = || clients.addresses.list().set_project(project).set_region(&clients.region);
         listed!(clients, cx, "compute.addresses.list", filter, list(), |page| page.items)
@@ -86,6 +91,10 @@ impl Collection for Addresses {
         Ok(Facts { spec, state, outputs })
     }
 
+    fn inserted(spec: &GceAddress<Closed>) -> GceAddress<Closed> {
+        GceAddress { labels: Labels::new(), ..spec.clone() }
+    }
+
     async fn insert(
         clients: &Clients,
         path: &Path,
@@ -97,7 +106,6 @@ impl Collection for Addresses {
         let mut address = Address::new()
             .set_name(&path.name)
             .set_description(mark)
-            .set_labels(&spec.labels)
             .set_address_type(if spec.subnetwork.is_some() { "INTERNAL" } else { "EXTERNAL" });
         if let Some(subnetwork) = &spec.subnetwork {
             // Several rules may share it: TCP and UDP of one load balancer.

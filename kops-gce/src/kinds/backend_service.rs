@@ -7,16 +7,16 @@ use google_cloud_compute_v1::model::backend::BalancingMode;
 use google_cloud_compute_v1::model::{Backend, BackendService as Model, ConnectionDraining, Operation};
 use kops_core::Result;
 use kops_core::cloud::{Context, Mutability};
-use kops_core::graph::{Closed, Document, Id, Open, Stage};
+use kops_core::graph::{Closed, Document, Id, Open, Reference, Stage};
 use kops_core::resource::{At, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level, Step};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step, Writing};
 use super::convert::{count, id, int, text};
-use super::{InstanceGroupManager, RegionHealthCheck};
+use super::{InstanceGroupManager, RegionHealthCheck, UnmanagedInstanceGroup};
 use crate::clients::Clients;
 use crate::paging::listed;
-use crate::path::{Path, short};
+use crate::path::{Path, short, whole};
 
 /// The target of a load balancer's connections, in the region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,8 +28,9 @@ pub struct BackendService<S: Stage = Open> {
     pub protocol: String,
     /// The health check of the machines.
     pub health_check: At<S, Id<RegionHealthCheck>>,
-    /// The groups whose machines receive connections.
-    pub groups: BTreeSet<At<S, Id<InstanceGroupManager>>>,
+    /// The paths of the instance groups whose machines receive connections, with a manager or without: which it is, a
+    /// group's URL does not tell.
+    pub groups: BTreeSet<At<S, String>>,
     /// The connection draining timeout, in seconds.
     pub draining: u32,
 }
@@ -79,9 +80,21 @@ impl Collection for BackendServices {
             scheme: text(model.load_balancing_scheme.as_ref().and_then(|scheme| scheme.name())),
             protocol: text(model.protocol.as_ref().and_then(|protocol| protocol.name())),
             health_check: id(model.health_checks.first().map(String::as_str)),
-            groups: model.backends.iter().filter_map(|it| it.group.as_deref()).map(manager).collect(),
+            groups: model.backends.iter().filter_map(|it| it.group.as_deref()).map(short).collect(),
             draining: count(draining),
         }))
+    }
+
+    /// A group, or its manager, is deleted after it is taken out of the service.
+    fn extra_references(spec: &BackendService<Closed>) -> Vec<Reference> {
+        let either = |group: &String| {
+            let manager = group.replace("/instanceGroups/", "/instanceGroupManagers/");
+            [
+                Reference::new(<InstanceGroupManager>::KIND, manager),
+                Reference::new(<UnmanagedInstanceGroup>::KIND, group.as_str()),
+            ]
+        };
+        spec.groups.iter().flat_map(either).collect()
     }
 
     async fn insert(
@@ -103,15 +116,23 @@ impl Collection for BackendServices {
     }
 
     async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
-        let path = change.path;
-        let service = written(change.model, change.spec)?;
+        let model = written(change.model, change.spec)?;
+        let writing = Writing { model, request_id: Some(change.request_id), cx: change.cx };
+        Self::write(clients, change.path, writing).await.map(|operation| Some(Step::last(operation)))
+    }
+
+    const ADOPTS: bool = true;
+
+    fn described(model: Model, description: String) -> Model {
+        model.set_description(description)
+    }
+
+    async fn write(clients: &Clients, path: &Path, writing: Writing<'_, Self>) -> Result<Operation> {
+        let Writing { model, request_id, cx } = writing;
         let update = clients.region_backend_services.update().set_project(&path.project);
         let update = update.set_region(path.region()).set_backend_service(&path.name);
-        let update = update.set_request_id(&change.request_id).set_body(service);
-        clients
-            .call(change.cx, Self::UPDATE, update.send())
-            .await
-            .map(|operation| Some(Step::last(operation)))
+        let update = update.set_or_clear_request_id(request_id).set_body(model);
+        clients.call(cx, Self::UPDATE, update.send()).await
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {
@@ -122,21 +143,12 @@ impl Collection for BackendServices {
 }
 
 fn written(service: Model, spec: &BackendService<Closed>) -> Result<Model> {
-    let backend = |group: &Id<InstanceGroupManager>| {
-        Backend::new().set_group(members(group)).set_balancing_mode(BalancingMode::Connection)
-    };
+    // By whole URLs: "Partial URLs are not supported"
+    // (<https://cloud.google.com/compute/docs/reference/rest/v1/regionBackendServices>, `backends[].group`).
+    let backend =
+        |group: &String| Backend::new().set_group(whole(group)).set_balancing_mode(BalancingMode::Connection);
     Ok(service
         .set_health_checks([spec.health_check.as_str()])
         .set_backends(spec.groups.iter().map(backend))
         .set_connection_draining(ConnectionDraining::new().set_draining_timeout_sec(int(spec.draining)?)))
-}
-
-/// The instance group of a manager: it has the manager's name.
-fn members(manager: &Id<InstanceGroupManager>) -> String {
-    manager.as_str().replace("/instanceGroupManagers/", "/instanceGroups/")
-}
-
-/// The manager of an instance group.
-fn manager(group: &str) -> Id<InstanceGroupManager> {
-    Id::new(short(group).replace("/instanceGroups/", "/instanceGroupManagers/"))
 }

@@ -16,10 +16,10 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use google_cloud_compute_v1::model::Operation;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Outputs,
-    Owner, Query, Replacement, Resolved, Scope, State, Timing, Update,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object,
+    Outputs, Owner, Query, Replacement, Resolved, Scope, State, Timing, Update, Wanted,
 };
-use kops_core::graph::Document;
+use kops_core::graph::{Document, Reference};
 use kops_core::resource::Resource;
 use kops_core::{Error, ErrorKind, Result};
 
@@ -30,6 +30,9 @@ use crate::path::{Path, Place, short};
 
 /// The number of names in a filter: sixty characters each, well within the maximum length of a URL.
 const NAMES: usize = 50;
+
+/// Precedes the project of the connection, at the end of marks in other projects.
+const FROM: &str = "project=";
 
 /// Where a collection's objects are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +140,20 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
         Ok(names::cloud_name(task))
     }
 
+    /// The project of an object that is about to be created, if it is another than the connection's.
+    fn project(_spec: &SpecOf<Self>) -> Option<&str> {
+        None
+    }
+
+    /// Projects other than the connection's that may contain objects of the scope.
+    async fn further_projects(
+        _clients: &Clients,
+        _wanted: &[Wanted<'_>],
+        _cx: &Context,
+    ) -> Result<BTreeSet<String>> {
+        Ok(BTreeSet::new())
+    }
+
     /// The zone of an object that is about to be created.
     fn zone(_spec: &SpecOf<Self>) -> Option<&str> {
         None
@@ -155,6 +172,12 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
         wanted: Option<&Document>,
     ) -> Result<Facts<SpecOf<Self>>>;
 
+    /// An object's specification right after its creation, without what the creating call does not set: labels of addresses and
+    /// forwarding rules "can only be added or modified by the setLabels method".
+    fn inserted(spec: &SpecOf<Self>) -> SpecOf<Self> {
+        spec.clone()
+    }
+
     /// The identifiers of objects that no task uses any longer but that cannot be deleted yet: they linger
     /// until their last user is gone, and a later plan deletes them. Only called if a task has several
     /// objects, or if a deletion was rejected.
@@ -165,6 +188,16 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
     /// Adds the fields that need further calls, for shared objects.
     async fn complete(_clients: &Clients, _object: &mut Object<SpecOf<Self>>, _cx: &Context) -> Result<()> {
         Ok(())
+    }
+
+    /// Objects that a specification refers to without naming their kinds.
+    fn extra_references(_spec: &SpecOf<Self>) -> Vec<Reference> {
+        Vec::new()
+    }
+
+    /// Outputs that an update of these members changes.
+    fn volatile_outputs(_changed: &BTreeSet<String>) -> &'static [&'static str] {
+        &[]
     }
 
     async fn insert(
@@ -183,7 +216,30 @@ pub(crate) trait Collection: Send + Sync + Sized + 'static {
         Err(Error::internal(format!("{} cannot be changed in place", members.join(", "))))
     }
 
+    /// Whether the description of an object, which contains its mark, can be changed.
+    const ADOPTS: bool = false;
+
+    /// Writes an object back, with its description changed.
+    async fn write(_clients: &Clients, _path: &Path, writing: Writing<'_, Self>) -> Result<Operation> {
+        let Writing { model, .. } = writing;
+        let link = Self::header(&model).self_link.unwrap_or_default().to_owned();
+        Err(Error::new(ErrorKind::Unsupported, format!("the description of {link} cannot be changed")))
+    }
+
+    /// The object with another description.
+    fn described(model: Self::Model, _description: String) -> Self::Model {
+        model
+    }
+
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation>;
+}
+
+/// An object to write back.
+pub(crate) struct Writing<'a, C: Collection> {
+    pub(crate) model: C::Model,
+    /// Repeating a write without one writes the same again.
+    pub(crate) request_id: Option<String>,
+    pub(crate) cx: &'a Context,
 }
 
 /// The handler of a collection's kind.
@@ -205,24 +261,26 @@ impl<C: Collection> Compute<C> {
         }
     }
 
-    fn object(
-        &self,
-        scope: &Scope,
-        model: &C::Model,
-        wanted: &[kops_core::cloud::Wanted<'_>],
-    ) -> Result<Object<SpecOf<C>>> {
+    fn object(&self, scope: &Scope, model: &C::Model, wanted: &[Wanted<'_>]) -> Result<Object<SpecOf<C>>> {
         let header = C::header(model);
         let link = header.self_link.unwrap_or_default();
         let path = Path::parse(link)?;
-        let mark = Mark::read(scope, header.description.unwrap_or_default());
+        let description = header.description.unwrap_or_default();
+        let mark =
+            Mark::read(scope, description).filter(|_| is_from(&self.clients.project, &path, description));
         let document =
             mark.as_ref().and_then(|mark| wanted.iter().find(|it| it.name == mark.task)).map(|it| it.spec);
         let Facts { spec, state, outputs } = C::facts(&self.clients, &path, model, document)?;
         let id = path.to_string();
-        let object = match mark {
+        let mut object = match mark {
             Some(mark) => mark.object(id, spec),
-            None => Object::foreign(id, spec),
+            None => {
+                Object::foreign(id, spec).held_by(Mark::other(scope, header.description.unwrap_or_default()))
+            }
         };
+        if path.project != self.clients.project {
+            object.unadoptable = Some(format!("it is in the project {}", path.project));
+        }
         let mut object = self.with_aliases(object.state(state).outputs(outputs), &path);
         if object.owner == Owner::Other {
             object = object.alias(link);
@@ -246,16 +304,20 @@ impl<C: Collection> Compute<C> {
     async fn of_scope(
         &self,
         query: &Query<'_>,
-        wanted: &[kops_core::cloud::Wanted<'_>],
+        wanted: &[Wanted<'_>],
         shared: &[&str],
     ) -> Result<Vec<Object<SpecOf<C>>>> {
         // When the whole scope is read, operations started in this process are no longer waited for, but
         // their effect may not be visible yet: a deletion continues after the response.
         let begun = self.clients.operations.under_way(query.scope, C::PLURAL);
         let progress = self.clients.operations.look(&self.clients, &begun, query.cx).await?;
-        let marked = C::list(&self.clients, &self.clients.project, &marked_by(query.scope), query.cx).await?;
+        let mut projects = C::further_projects(&self.clients, wanted, query.cx).await?;
+        projects.insert(self.clients.project.clone());
+        let filter = marked_by(query.scope);
+        let lists = projects.iter().map(|project| C::list(&self.clients, project, &filter, query.cx));
+        let marked = try_join_all(lists).await?;
         let mut found = Vec::new();
-        for model in &marked {
+        for model in marked.iter().flatten() {
             let object = self.object(query.scope, model, wanted)?;
             if object.owner == Owner::Scope {
                 found.push(object);
@@ -293,9 +355,12 @@ impl<C: Collection> Compute<C> {
         for task in wanted.iter().filter(|task| !known.contains(task.name)) {
             let zone = task.spec.get("zone").and_then(|zone| zone.as_str()).unwrap_or_default();
             if let Some(name) = C::cloud_name(task.name) {
-                let path = self.clients.path(self.place(zone), C::PLURAL, &name);
+                let mut path = self.clients.path(self.place(zone), C::PLURAL, &name);
+                if let Some(project) = task.spec.get("project").and_then(|project| project.as_str()) {
+                    project.clone_into(&mut path.project);
+                }
                 holders.insert(path.to_string(), task.name);
-                asked.entry(self.clients.project.clone()).or_default().insert(name);
+                asked.entry(path.project).or_default().insert(name);
             }
         }
         for selector in shared {
@@ -409,8 +474,37 @@ impl<C: Collection> Compute<C> {
         if path.project == self.clients.project { object.alias(&path.name) } else { object }
     }
 
+    /// The current state of an object in the API's form.
+    async fn model(&self, object: &Object<SpecOf<C>>, path: &Path, cx: &Context) -> Result<C::Model> {
+        // An object rejects changes while an operation is in progress, and does not exist before its creation ended.
+        let ids = [object.id.clone()];
+        match self.clients.operations.look(&self.clients, &ids, cx).await?.into_values().next() {
+            Some(Progress::Running(_)) => {
+                return Err(Error::new(ErrorKind::NotYetVisible, "an operation on it is in progress"));
+            }
+            Some(Progress::Failed(Change::Create(_), error)) => {
+                return Err(Error::new(ErrorKind::Failed, error.to_string()).with_hint("run again"));
+            }
+            Some(Progress::Failed(_, error)) => return Err(error),
+            None => {}
+        }
+        let asked = [(path.project.clone(), [path.name.clone()].into())].into();
+        let is_this =
+            |model: &C::Model| C::header(model).self_link.is_some_and(|link| short(link) == object.id);
+        let models = self.named(&asked, cx).await?;
+        models.into_iter().find(is_this).ok_or_else(|| match object.state {
+            // Its creation has ended, but listings do not show it yet.
+            State::Pending => Error::new(ErrorKind::NotYetVisible, format!("{path} is not visible yet")),
+            _ => Error::not_found(format!("{path} is gone")),
+        })
+    }
+
     /// The object at a path, if it was created for the same task.
-    async fn adopt(&self, request: &Create<'_, SpecOf<C>>, path: &Path) -> Result<Option<Object<SpecOf<C>>>> {
+    async fn found_again(
+        &self,
+        request: &Create<'_, SpecOf<C>>,
+        path: &Path,
+    ) -> Result<Option<Object<SpecOf<C>>>> {
         let asked = [(path.project.clone(), [path.name.clone()].into())].into();
         for model in &self.named(&asked, request.cx).await? {
             let object = self.object(request.scope, model, &[])?;
@@ -448,6 +542,14 @@ impl<C: Collection> Handler for Compute<C> {
         C::delete_after()
     }
 
+    fn extra_references(&self, spec: &Resolved<Self>) -> Vec<Reference> {
+        C::extra_references(spec)
+    }
+
+    fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str] {
+        C::volatile_outputs(changed)
+    }
+
     fn timing(&self) -> Timing {
         C::timing()
     }
@@ -461,22 +563,28 @@ impl<C: Collection> Handler for Compute<C> {
 
     async fn create(&self, request: Create<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
         let name = C::new_name(request.name, request.spec)?;
-        let path = self.clients.path(self.place(C::zone(request.spec).unwrap_or_default()), C::PLURAL, &name);
+        let place = self.place(C::zone(request.spec).unwrap_or_default());
+        let mut path = self.clients.path(place, C::PLURAL, &name);
         let mark = Mark::of_new(&request);
+        let mut text = mark.text();
+        if let Some(project) = C::project(request.spec) {
+            project.clone_into(&mut path.project);
+            text.push_str(&from(&self.clients.project));
+        }
         let id = request_id(request.token, &path);
-        let operation = match C::insert(&self.clients, &path, mark.text(), id, request.spec, request.cx).await
-        {
+        let operation = match C::insert(&self.clients, &path, text, id, request.spec, request.cx).await {
             // A name that is derived from the content, and it exists.
             Err(error)
                 if error.kind() == ErrorKind::AlreadyExists && C::cloud_name(request.name).is_none() =>
             {
-                return self.adopt(&request, &path).await?.ok_or(error);
+                return self.found_again(&request, &path).await?.ok_or(error);
             }
             operation => operation?,
         };
-        let object = mark.object(path.to_string(), request.spec.clone()).state(State::Pending);
+        let spec = C::inserted(request.spec);
+        let document = document_of(&spec)?;
+        let object = mark.object(path.to_string(), spec).state(State::Pending);
         let object = self.with_aliases(object, &path);
-        let document = document_of(request.spec)?;
         let made = Change::Create(Box::new(object.clone().map(|_| document)));
         self.clients.operations.begun(C::CREATE, request.scope, &path, &operation, made)?;
         Ok(object)
@@ -484,12 +592,7 @@ impl<C: Collection> Handler for Compute<C> {
 
     async fn update(&self, request: Update<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
         let path = Path::parse(&request.object.id)?;
-        let asked = [(path.project.clone(), [path.name.clone()].into())].into();
-        let models = self.named(&asked, request.cx).await?;
-        let model = models
-            .into_iter()
-            .find(|model| C::header(model).self_link.is_some_and(|link| short(link) == request.object.id))
-            .ok_or_else(|| Error::not_found(format!("{} is gone", request.object.id)))?;
+        let model = self.model(request.object, &path, request.cx).await?;
         let change = Changing {
             path: &path,
             model,
@@ -517,6 +620,30 @@ impl<C: Collection> Handler for Compute<C> {
                 "the next part of the change is waiting for this one",
             ));
         }
+        // Outputs that change are read once it is done.
+        let running = running || !C::volatile_outputs(request.changed).is_empty();
+        Ok(if running { object.state(State::Pending) } else { object })
+    }
+
+    fn can_adopt(&self) -> bool {
+        C::ADOPTS
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Resolved<Self>>) -> Result<Object<Resolved<Self>>> {
+        let path = Path::parse(&request.object.id)?;
+        let model = self.model(request.object, &path, request.cx).await?;
+        let present = C::header(&model).description.unwrap_or_default();
+        let mark = request.mark(Mark::other(request.scope, present))?.text();
+        if present == mark {
+            return Ok(request.adopted());
+        }
+        // The cloud would remember an identifier for an hour, also of an object that was given up in the meantime.
+        let writing = Writing { model: C::described(model, mark), request_id: None, cx: request.cx };
+        let operation = C::write(&self.clients, &path, writing).await?;
+        let document = document_of(&request.object.spec)?;
+        let change = Change::Update(Box::new(document));
+        let running = self.clients.operations.begun(C::UPDATE, request.scope, &path, &operation, change)?;
+        let object = request.adopted();
         Ok(if running { object.state(State::Pending) } else { object })
     }
 
@@ -545,6 +672,17 @@ fn document_of(spec: &impl serde::Serialize) -> Result<serde_json::Value> {
 fn spec_of<S: serde::de::DeserializeOwned>(document: &serde_json::Value) -> Result<S> {
     S::deserialize(document)
         .map_err(|error| Error::internal("a specification cannot be deserialised").with_source(error))
+}
+
+/// Whether a mark was written by a connection to this project: several projects may use a network, and have
+/// clusters of the same name.
+pub(super) fn is_from(project: &str, path: &Path, description: &str) -> bool {
+    path.project == project || description.ends_with(&from(project))
+}
+
+/// The end of marks that a connection to this project writes in another one.
+fn from(project: &str) -> String {
+    format!(" {FROM}{project}")
 }
 
 /// The filter for what carries a scope's mark: `field eq` takes a regular expression that must match the

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use google_cloud_compute_v1::model::firewall::{Allowed, Denied};
 use google_cloud_compute_v1::model::{Firewall, Operation};
 use kops_core::Result;
-use kops_core::cloud::{Context, Mutability};
+use kops_core::cloud::{Context, Mutability, Wanted};
 use kops_core::graph::{Closed, Document, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level, Step};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step, Writing};
 use super::convert::{count, id, int, text};
 use super::{GceNetwork, NetworkTag};
 use crate::clients::Clients;
@@ -24,6 +24,9 @@ use crate::path::Path;
 pub struct GceFirewall<S: Stage = Open> {
     /// The network.
     pub network: At<S, Id<GceNetwork>>,
+    /// The project of the network, in which the rule has to be, if it is another than the connection's.
+    #[serde(default)]
+    pub project: Option<String>,
     /// `INGRESS` or `EGRESS`.
     pub direction: String,
     /// The priority, 0 to 65535; the lowest number wins.
@@ -51,6 +54,7 @@ impl GceFirewall {
     pub fn of(network: At<Open, Id<GceNetwork>>, direction: &str) -> Self {
         Self {
             network,
+            project: None,
             direction: direction.to_owned(),
             priority: PRIORITY,
             allowed: BTreeSet::new(),
@@ -97,9 +101,14 @@ impl Collection for Firewalls {
 
     fn mutability(field: &str) -> Mutability {
         match field {
-            "network" | "direction" => Mutability::Replace,
+            "network" | "project" | "direction" => Mutability::Replace,
             _ => Mutability::InPlace,
         }
+    }
+
+    /// Objects that controllers have created are found by the tags that these rules are for.
+    fn delete_after() -> &'static [&'static str] {
+        &["UnmanagedObject"]
     }
 
     async fn list(clients: &Clients, project: &str, filter: &str, cx: &Context) -> Result<Vec<Firewall>> {
@@ -111,9 +120,26 @@ impl Collection for Firewalls {
         Header { self_link: model.self_link.as_deref(), description: model.description.as_deref() }
     }
 
+    fn project(spec: &GceFirewall<Closed>) -> Option<&str> {
+        spec.project.as_deref()
+    }
+
+    /// Of a shared VPC, the rules are in the host project. Without tasks that say which, it is asked for.
+    async fn further_projects(
+        clients: &Clients,
+        wanted: &[Wanted<'_>],
+        cx: &Context,
+    ) -> Result<BTreeSet<String>> {
+        if wanted.is_empty() {
+            return Ok(clients.host(cx).await?.into_iter().collect());
+        }
+        let named = wanted.iter().filter_map(|task| task.spec.get("project")?.as_str());
+        Ok(named.map(str::to_owned).collect())
+    }
+
     fn facts(
-        _: &Clients,
-        _: &Path,
+        clients: &Clients,
+        path: &Path,
         model: &Firewall,
         _: Option<&Document>,
     ) -> Result<Facts<GceFirewall<Closed>>> {
@@ -124,6 +150,7 @@ impl Collection for Firewalls {
         };
         Ok(Facts::ready(GceFirewall {
             network: id(model.network.as_deref()),
+            project: Some(path.project.clone()).filter(|project| *project != clients.project),
             direction: text(model.direction.as_ref().and_then(|direction| direction.name())),
             priority: count(model.priority),
             allowed: model.allowed.iter().map(|it| traffic(it.ip_protocol.as_deref(), &it.ports)).collect(),
@@ -152,14 +179,22 @@ impl Collection for Firewalls {
 
     /// Writes the whole rule: a patch keeps fields that it omits, and empty lists are omitted.
     async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
-        let firewall = written(change.model, change.spec)?;
-        let update =
-            clients.firewalls.update().set_project(&change.path.project).set_firewall(&change.path.name);
-        let update = update.set_request_id(&change.request_id).set_body(firewall);
-        clients
-            .call(change.cx, Self::UPDATE, update.send())
-            .await
-            .map(|operation| Some(Step::last(operation)))
+        let model = written(change.model, change.spec)?;
+        let writing = Writing { model, request_id: Some(change.request_id), cx: change.cx };
+        Self::write(clients, change.path, writing).await.map(|operation| Some(Step::last(operation)))
+    }
+
+    const ADOPTS: bool = true;
+
+    fn described(model: Firewall, description: String) -> Firewall {
+        model.set_description(description)
+    }
+
+    async fn write(clients: &Clients, path: &Path, writing: Writing<'_, Self>) -> Result<Operation> {
+        let Writing { model, request_id, cx } = writing;
+        let update = clients.firewalls.update().set_project(&path.project).set_firewall(&path.name);
+        let update = update.set_or_clear_request_id(request_id).set_body(model);
+        clients.call(cx, Self::UPDATE, update.send()).await
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

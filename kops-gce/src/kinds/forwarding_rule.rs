@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::collection::{Changing, Collection, Facts, Header, Level, Step};
 use super::convert::{id, text};
-use super::{BackendService, GceAddress, GceNetwork, Subnetwork};
+use super::{BackendService, GceNetwork, Subnetwork};
 use crate::clients::Clients;
 use crate::labels::Labels;
 use crate::paging::listed;
-use crate::path::{Path, last};
+use crate::path::Path;
 
 /// An address and ports that are forwarded to a backend service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,8 +28,6 @@ pub struct ForwardingRule<S: Stage = Open> {
     pub protocol: String,
     /// The address, in dotted form.
     pub ip: At<S, String>,
-    /// The address as an object, if it is one; stored in a label, because rules only return the dotted form.
-    pub address: Option<At<S, Id<GceAddress>>>,
     /// The ports, at most five; all of them if empty.
     pub ports: BTreeSet<String>,
     /// The target of the connections.
@@ -47,9 +45,6 @@ impl Resource for ForwardingRule {
     const KIND: &'static str = "ForwardingRule";
     type Resolved = ForwardingRule<Closed>;
 }
-
-/// The label with the name of the address.
-const ADDRESS: &str = "kops-k8s-io-address";
 
 pub(crate) struct ForwardingRules;
 
@@ -81,28 +76,28 @@ impl Collection for ForwardingRules {
     }
 
     fn facts(
-        clients: &Clients,
-        path: &Path,
+        _: &Clients,
+        _: &Path,
         model: &Model,
         _: Option<&Document>,
     ) -> Result<Facts<ForwardingRule<Closed>>> {
         let scheme = text(model.load_balancing_scheme.as_ref().and_then(|scheme| scheme.name()));
-        let mut labels: Labels = model.labels.clone().into_iter().collect();
-        let address = labels.remove(ADDRESS);
         // External rules return values that they were not given.
         let internal = scheme == "INTERNAL";
         Ok(Facts::ready(ForwardingRule {
             scheme,
             protocol: text(model.ip_protocol.as_ref().and_then(|protocol| protocol.name())),
             ip: text(model.ip_address.as_deref()),
-            address: address
-                .map(|name| Id::new(clients.path(path.place.clone(), "addresses", &name).to_string())),
             ports: ports(model),
             backend_service: id(model.backend_service.as_deref()),
             network: model.network.as_deref().filter(|_| internal).map(|network| id(Some(network))),
             subnetwork: model.subnetwork.as_deref().filter(|_| internal).map(|subnet| id(Some(subnet))),
-            labels,
+            labels: model.labels.clone().into_iter().collect(),
         }))
+    }
+
+    fn inserted(spec: &ForwardingRule<Closed>) -> ForwardingRule<Closed> {
+        ForwardingRule { labels: Labels::new(), ..spec.clone() }
     }
 
     async fn insert(
@@ -113,10 +108,6 @@ impl Collection for ForwardingRules {
         spec: &ForwardingRule<Closed>,
         cx: &Context,
     ) -> Result<Operation> {
-        let mut labels = spec.labels.clone();
-        if let Some(address) = &spec.address {
-            labels.insert(ADDRESS.to_owned(), last(address.as_str()));
-        }
         let mut rule = Model::new()
             .set_name(&path.name)
             .set_description(mark)
@@ -125,8 +116,7 @@ impl Collection for ForwardingRules {
             .set_ip_address(&spec.ip)
             .set_backend_service(spec.backend_service.as_str())
             .set_or_clear_network(spec.network.as_ref().map(Id::as_str))
-            .set_or_clear_subnetwork(spec.subnetwork.as_ref().map(Id::as_str))
-            .set_labels(labels);
+            .set_or_clear_subnetwork(spec.subnetwork.as_ref().map(Id::as_str));
         rule =
             if spec.ports.is_empty() { rule.set_all_ports(true) } else { rule.set_ports(spec.ports.clone()) };
         let insert = clients.forwarding_rules.insert().set_project(&path.project).set_region(path.region());

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use google_cloud_compute_v1::model;
 use kops_core::cloud::{Context, Lookup, Object, Query};
-use kops_core::resource::Resource;
+use kops_core::resource::{Output, Resource};
 use kops_core::{ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
@@ -19,10 +19,19 @@ use crate::path::{Path, short};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Image {}
 
+impl Image {
+    /// The processor architecture, `X86_64` or `ARM64`; old images have none.
+    pub const ARCHITECTURE: Output<Self, String> = Output::new("architecture");
+}
+
 impl Resource for Image {
     const KIND: &'static str = "Image";
+    const OUTPUTS: &'static [&'static str] = &[Self::ARCHITECTURE.name()];
     type Resolved = Self;
 }
+
+/// The architecture of images that nobody has told.
+const UNSPECIFIED: &str = "ARCHITECTURE_UNSPECIFIED";
 
 pub(crate) struct Images(pub(crate) Clients);
 
@@ -48,7 +57,12 @@ impl Images {
         match got {
             Ok(image) => {
                 let link = image.self_link.unwrap_or_default();
-                Ok(Some(Object::foreign(short(&link), Image {}).alias(selector)))
+                let object = Object::foreign(short(&link), Image {}).alias(selector);
+                let architecture = image.architecture.as_ref().and_then(|it| it.name());
+                Ok(Some(match architecture.filter(|it| *it != UNSPECIFIED) {
+                    Some(architecture) => object.output(Image::ARCHITECTURE, architecture.to_owned()),
+                    None => object,
+                }))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

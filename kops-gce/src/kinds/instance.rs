@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use google_cloud_compute_v1::model::instance::Status;
-use google_cloud_compute_v1::model::{Instance as Model, InstancesSetLabelsRequest, Operation, Tags};
+use google_cloud_compute_v1::model::{
+    AccessConfig, Instance as Model, InstancesSetLabelsRequest, Operation, Tags,
+};
 use kops_core::Result;
 use kops_core::cloud::{Context, Mutability, Outputs, State, Timing};
 use kops_core::graph::{Closed, Document, Id, Open, Secret, Stage};
@@ -35,8 +37,13 @@ pub struct GceInstance<S: Stage = Open> {
     pub subnetwork: At<S, Id<Subnetwork>>,
     /// Whether it has a public address.
     pub public_ip: bool,
+    /// Its fixed public address, in dotted decimal notation; one that Google chooses if `None`.
+    #[serde(default)]
+    pub address: Option<At<S, String>>,
     /// Its network tags, to which firewall rules apply.
     pub tags: BTreeSet<At<S, Id<NetworkTag>>>,
+    /// What happens during maintenance of its host: `MIGRATE`, or `TERMINATE` for machines that cannot be migrated.
+    pub on_host_maintenance: At<S, String>,
     /// The service account, which grants its cloud permissions.
     pub service_account: Option<At<S, Id<ServiceAccount>>>,
     /// Its metadata, which programs read from the metadata server.
@@ -48,11 +55,13 @@ pub struct GceInstance<S: Stage = Open> {
 impl GceInstance {
     /// Its private address.
     pub const PRIVATE_IP: Output<Self, String> = Output::new("private_ip");
+    /// Its public address, if it has one.
+    pub const PUBLIC_IP: Output<Self, String> = Output::new("public_ip");
 }
 
 impl Resource for GceInstance {
     const KIND: &'static str = "GceInstance";
-    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name()];
+    const OUTPUTS: &'static [&'static str] = &[Self::PRIVATE_IP.name(), Self::PUBLIC_IP.name()];
     type Resolved = GceInstance<Closed>;
 }
 
@@ -80,10 +89,15 @@ impl Collection for Instances {
 
     fn mutability(field: &str) -> Mutability {
         match field {
-            "labels" | "tags" => Mutability::InPlace,
+            "labels" | "tags" | "public_ip" | "address" => Mutability::InPlace,
             "disks" => Mutability::WriteOnly,
             _ => Mutability::Replace,
         }
+    }
+
+    fn volatile_outputs(changed: &BTreeSet<String>) -> &'static [&'static str] {
+        const IP: &[&str] = &[GceInstance::PUBLIC_IP.name()];
+        if changed.contains("public_ip") || changed.contains("address") { IP } else { &[] }
     }
 
     fn timing() -> Timing {
@@ -123,13 +137,25 @@ impl Collection for Instances {
         if let Some(ip) = interface.and_then(|it| it.network_ip.as_ref()) {
             outputs.set(GceInstance::PRIVATE_IP, ip.clone());
         }
+        let access = interface.and_then(|it| it.access_configs.first());
+        let public = access.and_then(|it| it.nat_ip.clone());
+        if let Some(ip) = &public {
+            outputs.set(GceInstance::PUBLIC_IP, ip.clone());
+        }
         let spec = GceInstance {
             zone: path.zone().to_owned(),
             machine_type: last(model.machine_type.as_deref().unwrap_or_default()),
             disks: Vec::new(),
             subnetwork: id(interface.and_then(|it| it.subnetwork.as_deref())),
-            public_ip: interface.is_some_and(|it| !it.access_configs.is_empty()),
+            public_ip: access.is_some(),
+            address: public.filter(|_| access.and_then(|it| it.name.as_deref()) == Some(machine::FIXED)),
             tags: model.tags.iter().flat_map(|tags| tags.items.iter().map(Id::new)).collect(),
+            on_host_maintenance: model
+                .scheduling
+                .as_ref()
+                .and_then(|it| it.on_host_maintenance.as_ref()?.name())
+                .unwrap_or_default()
+                .to_owned(),
             service_account: model.service_accounts.first().and_then(|it| it.email.as_deref()).map(Id::new),
             metadata: machine::metadata(model.metadata.as_ref()),
             labels: model.labels.clone().into_iter().collect(),
@@ -150,15 +176,20 @@ impl Collection for Instances {
             disks: spec.disks.clone(),
             subnetwork: spec.subnetwork.clone(),
             public_ip: spec.public_ip,
+            pod_range: None,
             can_ip_forward: false,
             tags: spec.tags.clone(),
             service_account: spec.service_account.clone(),
             metadata: spec.metadata.clone(),
             labels: spec.labels.clone(),
             spot: false,
+            on_host_maintenance: spec.on_host_maintenance.clone(),
             accelerators: BTreeMap::new(),
         };
-        let properties = machine::written(&machine, Some(path.zone()));
+        let mut properties = machine::written(&machine, Some(path.zone()));
+        if let (Some(address), [interface]) = (&spec.address, &mut properties.network_interfaces[..]) {
+            interface.access_configs = vec![machine::access(Some(address))];
+        }
         let instance = Model::new()
             .set_name(&path.name)
             .set_description(mark)
@@ -185,7 +216,32 @@ impl Collection for Instances {
             let set = clients.instances.set_tags().set_project(&path.project).set_zone(path.zone());
             let set = set.set_instance(&path.name).set_request_id(change.nth_request_id(1)).set_body(body);
             let operation = clients.call(change.cx, "compute.instances.setTags", set.send()).await?;
-            return Ok(Some(Step { operation, more: labels }));
+            let more = labels || changes_access(&change);
+            return Ok(Some(Step { operation, more }));
+        }
+        let interface = model.network_interfaces.first();
+        let now = interface.and_then(|it| it.access_configs.first());
+        let wanted = spec.public_ip.then(|| machine::access(spec.address.as_deref()));
+        if !fits(now, wanted.as_ref()) {
+            let nic = interface.and_then(|it| it.name.clone()).unwrap_or_default();
+            let (operation, more) = match (now, wanted) {
+                (Some(now), wanted) => {
+                    let delete = clients.instances.delete_access_config().set_project(&path.project);
+                    let delete = delete.set_zone(path.zone()).set_instance(&path.name);
+                    let delete = delete.set_access_config(now.name.clone().unwrap_or_default());
+                    let delete = delete.set_network_interface(nic).set_request_id(change.nth_request_id(2));
+                    let call = "compute.instances.deleteAccessConfig";
+                    (clients.call(change.cx, call, delete.send()).await?, wanted.is_some() || labels)
+                }
+                (None, wanted) => {
+                    let add = clients.instances.add_access_config().set_project(&path.project);
+                    let add = add.set_zone(path.zone()).set_instance(&path.name).set_network_interface(nic);
+                    let add = add.set_request_id(change.nth_request_id(3));
+                    let add = add.set_body(wanted.unwrap_or_default());
+                    (clients.call(change.cx, "compute.instances.addAccessConfig", add.send()).await?, labels)
+                }
+            };
+            return Ok(Some(Step { operation, more }));
         }
         if !labels {
             return Ok(None);
@@ -204,4 +260,18 @@ impl Collection for Instances {
         let delete = clients.instances.delete().set_project(&path.project).set_zone(path.zone());
         clients.call(cx, Self::DELETE, delete.set_instance(&path.name).send()).await
     }
+}
+
+/// Whether a machine has the wanted public address.
+fn fits(now: Option<&AccessConfig>, wanted: Option<&AccessConfig>) -> bool {
+    match (now, wanted) {
+        (Some(now), Some(wanted)) => {
+            now.name == wanted.name && (wanted.nat_ip.is_none() || now.nat_ip == wanted.nat_ip)
+        }
+        (now, wanted) => now.is_none() && wanted.is_none(),
+    }
+}
+
+fn changes_access(change: &Changing<'_, Instances>) -> bool {
+    ["public_ip", "address"].iter().any(|member| change.changed.contains(*member))
 }

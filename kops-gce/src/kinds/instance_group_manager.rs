@@ -15,9 +15,9 @@ use google_cloud_compute_v1::model::{
     InstanceGroupManagersSetInstanceTemplateRequest, Operation,
 };
 use kops_core::Result;
-use kops_core::cloud::{Context, Mutability, Timing};
+use kops_core::cloud::{Context, Mutability, Outputs, Timing};
 use kops_core::graph::{Closed, Document, Id, Open, Stage};
-use kops_core::resource::{At, Resource};
+use kops_core::resource::{At, Output, Resource};
 use serde::{Deserialize, Serialize};
 
 use super::InstanceTemplate;
@@ -50,8 +50,14 @@ pub struct Size {
     pub max: u32,
 }
 
+impl InstanceGroupManager {
+    /// The path of its group, which has its name.
+    pub const INSTANCE_GROUP: Output<Self, String> = Output::new("instance_group");
+}
+
 impl Resource for InstanceGroupManager {
     const KIND: &'static str = "InstanceGroupManager";
+    const OUTPUTS: &'static [&'static str] = &[Self::INSTANCE_GROUP.name()];
     type Resolved = InstanceGroupManager<Closed>;
 }
 
@@ -114,12 +120,16 @@ impl Collection for InstanceGroupManagers {
         let wanted: Option<Size> =
             wanted.and_then(|wanted| serde_json::from_value(wanted.get("size")?.clone()).ok());
         let size = wanted.filter(|size| (size.min..=size.max).contains(&now));
-        Ok(Facts::ready(InstanceGroupManager {
+        let mut outputs = Outputs::default();
+        let group = path.to_string().replace("/instanceGroupManagers/", "/instanceGroups/");
+        outputs.set(InstanceGroupManager::INSTANCE_GROUP, group);
+        let spec = InstanceGroupManager {
             zone: path.zone().to_owned(),
             template: id(template_of(model)),
             base_name: text(model.base_instance_name.as_deref()),
             size: size.unwrap_or(Size { min: now, max: now }),
-        }))
+        };
+        Ok(Facts { outputs, ..Facts::ready(spec) })
     }
 
     async fn insert(

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use google_cloud_compute_v1::model::metadata::Items;
-use google_cloud_compute_v1::model::scheduling::{
-    InstanceTerminationAction, OnHostMaintenance, ProvisioningModel,
-};
+use google_cloud_compute_v1::model::scheduling::{InstanceTerminationAction, ProvisioningModel};
 use google_cloud_compute_v1::model::{
-    AcceleratorConfig, AccessConfig, AttachedDisk, AttachedDiskInitializeParams, CustomerEncryptionKey,
-    InstanceProperties, Metadata, NetworkInterface, Scheduling, ServiceAccount as Account, Tags,
+    AcceleratorConfig, AccessConfig, AliasIpRange, AttachedDisk, AttachedDiskInitializeParams,
+    CustomerEncryptionKey, InstanceProperties, Metadata, NetworkInterface, Scheduling,
+    ServiceAccount as Account, Tags,
 };
 use kops_core::graph::{Closed, Id, Open, Secret, Stage};
 use kops_core::resource::At;
@@ -31,6 +30,9 @@ pub struct Machine<S: Stage = Open> {
     pub subnetwork: At<S, Id<Subnetwork>>,
     /// Whether it has a public address.
     pub public_ip: bool,
+    /// The name of the subnetwork's secondary range of which it gets a /24, for pods.
+    #[serde(default)]
+    pub pod_range: Option<String>,
     /// Whether it may send and receive packets for addresses other than its own: those of pods.
     pub can_ip_forward: bool,
     /// Its network tags, to which firewall rules apply.
@@ -43,6 +45,8 @@ pub struct Machine<S: Stage = Open> {
     pub labels: Labels,
     /// Whether it is a spot machine.
     pub spot: bool,
+    /// What happens during maintenance of its host: `MIGRATE`, or `TERMINATE` for machines that cannot be migrated.
+    pub on_host_maintenance: At<S, String>,
     /// Accelerators, by type, with their number.
     #[serde(default)]
     pub accelerators: BTreeMap<String, u32>,
@@ -69,6 +73,9 @@ pub struct MachineDisk<S: Stage = Open> {
     /// Whether it is deleted with the machine.
     pub auto_delete: bool,
 }
+
+/// The size of a machine's part of the range of pods, as in kOps: twice its usual maximum of 110 pods.
+const PODS: &str = "/24";
 
 /// All of the API; the permissions of the service account are the limit.
 /// <https://cloud.google.com/compute/docs/access/service-accounts#scopes_best_practice>
@@ -99,34 +106,25 @@ pub(crate) fn written(machine: &Machine<Closed>, zone: Option<&str>) -> Instance
             .set_or_clear_disk_encryption_key(key)
             .set_initialize_params(params)
     };
-    let interface = NetworkInterface::new().set_subnetwork(machine.subnetwork.as_str());
-    let interface = if machine.public_ip {
-        let access = AccessConfig::new().set_name("External NAT").set_type("ONE_TO_ONE_NAT");
-        interface.set_access_configs([access])
-    } else {
-        interface
-    };
+    let aliases = machine.pod_range.as_ref();
+    let aliases =
+        aliases.map(|range| AliasIpRange::new().set_subnetwork_range_name(range).set_ip_cidr_range(PODS));
+    let interface =
+        NetworkInterface::new().set_subnetwork(machine.subnetwork.as_str()).set_alias_ip_ranges(aliases);
+    let interface = if machine.public_ip { interface.set_access_configs([access(None)]) } else { interface };
     let scheduling = if machine.spot {
         Scheduling::new()
             .set_provisioning_model(ProvisioningModel::Spot)
             .set_instance_termination_action(InstanceTerminationAction::Delete)
             .set_automatic_restart(false)
             .set_preemptible(true)
-            .set_on_host_maintenance(OnHostMaintenance::Terminate)
     } else {
-        // Machines with accelerators cannot be migrated:
-        // https://cloud.google.com/compute/docs/gpus#restrictions
-        let moves = machine.accelerators.is_empty();
         Scheduling::new()
             .set_provisioning_model(ProvisioningModel::Standard)
             .set_automatic_restart(true)
             .set_preemptible(false)
-            .set_on_host_maintenance(if moves {
-                OnHostMaintenance::Migrate
-            } else {
-                OnHostMaintenance::Terminate
-            })
     };
+    let scheduling = scheduling.set_on_host_maintenance(machine.on_host_maintenance.as_str());
     let items = machine.metadata.iter();
     let items = items.map(|(key, value)| Items::new().set_key(key).set_value(value.expose()));
     let accelerators = machine.accelerators.iter().map(|(kind, number)| {
@@ -151,6 +149,16 @@ pub(crate) fn written(machine: &Machine<Closed>, zone: Option<&str>) -> Instance
         .set_guest_accelerators(accelerators)
 }
 
+/// The public address of a machine: one that Google chooses for as long as it runs, or a fixed one.
+pub(crate) fn access(fixed: Option<&str>) -> AccessConfig {
+    let name = if fixed.is_some() { FIXED } else { "External NAT" };
+    let access = AccessConfig::new().set_name(name).set_type("ONE_TO_ONE_NAT");
+    access.set_or_clear_nat_ip(fixed)
+}
+
+/// The name of the configuration of a fixed address, by which it is told from a chosen one.
+pub(crate) const FIXED: &str = "Fixed NAT";
+
 /// A machine from a template's form.
 pub(crate) fn read(properties: &InstanceProperties) -> Machine<Closed> {
     let disk = |disk: &AttachedDisk| {
@@ -173,6 +181,7 @@ pub(crate) fn read(properties: &InstanceProperties) -> Machine<Closed> {
         disks: properties.disks.iter().map(disk).collect(),
         subnetwork: id(interface.and_then(|it| it.subnetwork.as_deref())),
         public_ip: interface.is_some_and(|it| !it.access_configs.is_empty()),
+        pod_range: interface.and_then(|it| it.alias_ip_ranges.first()?.subnetwork_range_name.clone()),
         can_ip_forward: properties.can_ip_forward.unwrap_or_default(),
         tags: properties.tags.iter().flat_map(|tags| tags.items.iter().map(Id::new)).collect(),
         service_account: properties.service_accounts.first().and_then(|it| it.email.as_deref()).map(Id::new),
@@ -182,6 +191,9 @@ pub(crate) fn read(properties: &InstanceProperties) -> Machine<Closed> {
             .scheduling
             .as_ref()
             .is_some_and(|it| it.provisioning_model == Some(ProvisioningModel::Spot)),
+        on_host_maintenance: text(
+            properties.scheduling.as_ref().and_then(|it| it.on_host_maintenance.as_ref()?.name()),
+        ),
         accelerators: accelerators
             .map(|it| (last(it.accelerator_type.as_deref().unwrap_or_default()), count(it.accelerator_count)))
             .collect(),

@@ -8,8 +8,8 @@ use google_cloud_dns_v1::model::{
     ManagedZone as Model, ManagedZonePrivateVisibilityConfig, ManagedZonePrivateVisibilityConfigNetwork,
 };
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Owner,
-    Query, Update,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object,
+    Owner, Query, Update, pages,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, DnsZone, Resource};
@@ -20,7 +20,6 @@ use super::GceNetwork;
 use super::convert::{id, text};
 use crate::clients::Clients;
 use crate::names;
-use crate::paging::pages;
 
 /// A DNS zone; its name among the project's zones is its identifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,9 +86,10 @@ impl Handler for ManagedZones {
             let network = networks.find_map(|network| network.network_url.as_deref());
             let spec = Zone { name: domain(zone).to_owned(), network: network.map(|it| id(Some(it))) };
             let name = text(zone.name.as_deref());
-            let mut object = match Mark::read(query.scope, zone.description.as_deref().unwrap_or_default()) {
+            let description = zone.description.as_deref().unwrap_or_default();
+            let mut object = match Mark::read(query.scope, description) {
                 Some(mark) => mark.object(&name, spec),
-                None => Object::foreign(&name, spec),
+                None => Object::foreign(&name, spec).held_by(Mark::other(query.scope, description)),
             };
             if let (Owner::Other, Filter::Scope { wanted, .. }) = (object.owner, query.filter) {
                 let holds = |task: &str| names::cloud_name(task) == name;
@@ -126,6 +126,23 @@ impl Handler for ManagedZones {
 
     async fn update(&self, _: Update<'_, Zone>) -> Result<Object<Zone>> {
         Err(Error::internal("a zone cannot be changed in place"))
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Zone>) -> Result<Object<Zone>> {
+        let id = &request.object.id;
+        let zones = all(&self.0, &request.cx.fresh()).await?;
+        let zone = zones.iter().find(|zone| zone.name.as_ref() == Some(id));
+        let zone = zone.ok_or_else(|| Error::not_found(format!("{id} is gone")))?;
+        let present = zone.description.as_deref().unwrap_or_default();
+        let mark = request.mark(Mark::other(request.scope, present))?;
+        let patch = self.0.dns_zones.patch().set_project(&self.0.project).set_managed_zone(id);
+        let patch = patch.set_body(Model::new().set_description(mark.text()));
+        self.0.call(request.cx, "dns.managedZones.update", patch.send()).await?;
+        Ok(request.adopted())
     }
 
     async fn delete(&self, request: Delete<'_, Zone>) -> Result<Deletion> {

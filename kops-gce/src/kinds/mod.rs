@@ -16,13 +16,16 @@ mod instance_template;
 mod machine;
 mod machine_type;
 mod managed_zone;
+mod managed_zone_network;
 mod network;
 mod project_iam_binding;
 mod region_health_check;
 mod resource_record_set;
 mod router;
-mod service_account;
+pub(crate) mod service_account;
 mod subnetwork;
+mod unmanaged_instance_group;
+mod unmanaged_object;
 mod word;
 mod zone;
 
@@ -46,7 +49,9 @@ pub use instance_group_manager::{InstanceGroupManager, Size};
 pub use instance_template::InstanceTemplate;
 pub use machine::{Machine, MachineDisk};
 pub use machine_type::MachineType;
+pub(crate) use machine_type::TERMINATE;
 pub use managed_zone::ManagedZone;
+pub use managed_zone_network::ManagedZoneNetwork;
 pub use network::GceNetwork;
 pub use project_iam_binding::{Condition, ProjectIamBinding};
 pub use region_health_check::RegionHealthCheck;
@@ -54,13 +59,16 @@ pub use resource_record_set::ResourceRecordSet;
 pub use router::{Nat, Router};
 pub use service_account::ServiceAccount;
 pub use subnetwork::Subnetwork;
+pub use unmanaged_instance_group::UnmanagedInstanceGroup;
+pub use unmanaged_object::UnmanagedObject;
 pub use word::{DefaultInternetGateway, MetadataSshKey, NetworkTag};
 pub use zone::Zone;
 
 pub(crate) use instance::list as list_instances;
 
 /// Kinds of objects without marks of their own, each with the kind of the containing object.
-pub(crate) const PARTS: &[(&str, &str)] = &[("ProjectIamBinding", "ServiceAccount")];
+pub(crate) const PARTS: &[(&str, &str)] =
+    &[("ProjectIamBinding", "ServiceAccount"), ("ManagedZoneNetwork", "GceNetwork")];
 
 /// The class of each kind.
 pub(crate) const CLASSES: &[(Class, &[&str])] = &[
@@ -71,6 +79,7 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
             <GceInstance>::KIND,
             <InstanceTemplate>::KIND,
             <InstanceGroupManager>::KIND,
+            <UnmanagedInstanceGroup>::KIND,
             Image::KIND,
             MachineType::KIND,
             MetadataSshKey::KIND,
@@ -89,10 +98,11 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
             <ForwardingRule>::KIND,
             NetworkTag::KIND,
             DefaultInternetGateway::KIND,
+            <UnmanagedObject>::KIND,
         ],
     ),
     (Class::Identity, &[ServiceAccount::KIND, <ProjectIamBinding>::KIND]),
-    (Class::Dns, &[<ManagedZone>::KIND, <ResourceRecordSet>::KIND]),
+    (Class::Dns, &[<ManagedZone>::KIND, <ManagedZoneNetwork>::KIND, <ResourceRecordSet>::KIND]),
     // The region's infrastructure.
     (Class::Other, &[Zone::KIND]),
 ];
@@ -115,13 +125,16 @@ pub(crate) fn handlers(clients: &Clients) -> Arc<[Arc<dyn DynHandler>]> {
         wide(clients, Compute::<instance_template::InstanceTemplates>::new(clients)),
         wide(clients, Compute::<instance_group_manager::InstanceGroupManagers>::new(clients)),
         wide(clients, Compute::<instance::Instances>::new(clients)),
+        wide(clients, Compute::<unmanaged_instance_group::UnmanagedInstanceGroups>::new(clients)),
         Arc::new(Compute::<region_health_check::RegionHealthChecks>::new(clients)),
         Arc::new(Compute::<backend_service::BackendServices>::new(clients)),
         Arc::new(Compute::<forwarding_rule::ForwardingRules>::new(clients)),
         wide(clients, service_account::ServiceAccounts(clients.clone())),
         wide(clients, project_iam_binding::ProjectIamBindings(clients.clone())),
         wide(clients, managed_zone::ManagedZones(clients.clone())),
+        wide(clients, managed_zone_network::ManagedZoneNetworks(clients.clone())),
         wide(clients, resource_record_set::ResourceRecordSets(clients.clone())),
+        wide(clients, unmanaged_object::UnmanagedObjects(clients.clone())),
         lookup(zone::Zones(clients.clone())),
         lookup(machine_type::MachineTypes(clients.clone())),
         lookup(image::Images(clients.clone())),

@@ -8,7 +8,7 @@ use kops_core::graph::Document;
 use kops_core::resource::Resource;
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level, Step};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step, Writing};
 use super::convert::{count, int};
 use crate::clients::Clients;
 use crate::paging::listed;
@@ -92,15 +92,23 @@ impl Collection for RegionHealthChecks {
     }
 
     async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
-        let check = written(change.model, change.spec)?;
-        let path = change.path;
+        let model = written(change.model, change.spec)?;
+        let writing = Writing { model, request_id: Some(change.request_id), cx: change.cx };
+        Self::write(clients, change.path, writing).await.map(|operation| Some(Step::last(operation)))
+    }
+
+    const ADOPTS: bool = true;
+
+    fn described(model: HealthCheck, description: String) -> HealthCheck {
+        model.set_description(description)
+    }
+
+    async fn write(clients: &Clients, path: &Path, writing: Writing<'_, Self>) -> Result<Operation> {
+        let Writing { model, request_id, cx } = writing;
         let update =
             clients.region_health_checks.update().set_project(&path.project).set_region(path.region());
-        let update = update.set_health_check(&path.name).set_request_id(&change.request_id).set_body(check);
-        clients
-            .call(change.cx, Self::UPDATE, update.send())
-            .await
-            .map(|operation| Some(Step::last(operation)))
+        let update = update.set_health_check(&path.name).set_or_clear_request_id(request_id).set_body(model);
+        clients.call(cx, Self::UPDATE, update.send()).await
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

@@ -18,7 +18,7 @@ use futures_util::future::try_join_all;
 use google_cloud_dns_v1::model::{Change, ResourceRecordSet as Model};
 use kops_core::cloud::{
     Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query,
-    Scope, Update, Wanted, bare_domain, name_hash,
+    Scope, Update, Wanted, bare_domain, name_hash, pages,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, RecordType, Resource};
@@ -29,7 +29,6 @@ use super::ManagedZone;
 use super::convert::{count, int, text};
 use super::managed_zone;
 use crate::clients::Clients;
-use crate::paging::pages;
 
 /// A record set in a zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +61,8 @@ type Which = (String, String);
 const MARK_TTL: i32 = 300;
 /// The maximum length of a string in a TXT record, in bytes: RFC 1035, 3.3.
 const LONGEST_STRING: usize = 255;
+
+const CNAME: &str = "CNAME";
 
 /// A zone to search.
 struct Zone {
@@ -116,6 +117,11 @@ impl ResourceRecordSets {
                 && let Some(spec) = spec_of(zone, &want.which, Some(record))
             {
                 let object = Object::foreign(id_of(&zone.id, &want.which), spec);
+                objects.push(object.name(want.task.clone()));
+            } else if let Some(other) = records.keys().find(|other| excludes(other, &want.which))
+                && let Some(spec) = spec_of(zone, &want.which, None)
+            {
+                let object = Object::foreign(id_of(&zone.id, other), spec);
                 objects.push(object.name(want.task.clone()));
             }
         }
@@ -237,11 +243,17 @@ fn wants(wanted: &[Wanted<'_>]) -> Vec<Want> {
     wanted.iter().filter_map(want).collect()
 }
 
+/// Whether two records cannot have the same name: a CNAME tolerates no other.
+/// <https://cloud.google.com/dns/docs/records-overview>
+fn excludes(one: &Which, other: &Which) -> bool {
+    one.0 == other.0 && one.1 != other.1 && (one.1 == CNAME || other.1 == CNAME)
+}
+
 fn type_name(record_type: RecordType) -> &'static str {
     match record_type {
         RecordType::A => "A",
         RecordType::Aaaa => "AAAA",
-        RecordType::Cname => "CNAME",
+        RecordType::Cname => CNAME,
         RecordType::Txt => "TXT",
     }
 }

@@ -12,7 +12,7 @@ use kops_core::graph::{Closed, Document, Id, Open, Stage};
 use kops_core::resource::{At, Output, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::collection::{Changing, Collection, Facts, Header, Level, Step};
+use super::collection::{Changing, Collection, Facts, Header, Level, Step, Writing};
 use super::convert::{id, text};
 use super::{GceAddress, GceNetwork, Subnetwork};
 use crate::clients::Clients;
@@ -131,14 +131,22 @@ impl Collection for Routers {
             let old = at.map_or_else(|| RouterNat::new().set_name(name), |at| nats.swap_remove(at));
             nats.push(written(old, nat));
         }
-        let router = router.set_nats(nats);
-        let path = change.path;
+        let model = router.set_nats(nats);
+        let writing = Writing { model, request_id: Some(change.request_id), cx: change.cx };
+        Self::write(clients, change.path, writing).await.map(|operation| Some(Step::last(operation)))
+    }
+
+    const ADOPTS: bool = true;
+
+    fn described(model: Model, description: String) -> Model {
+        model.set_description(description)
+    }
+
+    async fn write(clients: &Clients, path: &Path, writing: Writing<'_, Self>) -> Result<Operation> {
+        let Writing { model, request_id, cx } = writing;
         let update = clients.routers.update().set_project(&path.project).set_region(path.region());
-        let update = update.set_router(&path.name).set_request_id(&change.request_id).set_body(router);
-        clients
-            .call(change.cx, Self::UPDATE, update.send())
-            .await
-            .map(|operation| Some(Step::last(operation)))
+        let update = update.set_router(&path.name).set_or_clear_request_id(request_id).set_body(model);
+        clients.call(cx, Self::UPDATE, update.send()).await
     }
 
     async fn delete(clients: &Clients, path: &Path, cx: &Context) -> Result<Operation> {

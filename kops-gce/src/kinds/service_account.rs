@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use google_cloud_iam_admin_v1::model;
 use google_cloud_wkt::FieldMask;
 use kops_core::cloud::{
-    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Owner,
-    Query, Scope, Timing, Update,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object,
+    Owner, Query, Scope, Timing, Update, pages,
 };
 use kops_core::resource::Resource;
 use kops_core::{Error, ErrorKind, Result};
@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::clients::Clients;
 use crate::names;
-use crate::paging::pages;
 
 /// A service account; its email address is its identifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +36,11 @@ pub(crate) struct ServiceAccounts(pub(crate) Clients);
 const PAGE: i32 = 100;
 /// The maximum length of a description, in bytes:
 /// <https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts>.
-const LONGEST_MARK: usize = 256;
+pub(crate) const LONGEST_MARK: usize = 256;
+
+/// Google's word for the account that machines of a project run under by default:
+/// <https://cloud.google.com/compute/docs/access/service-accounts#default_service_account>.
+const DEFAULT: &str = "default";
 
 /// All service accounts of the project, once per observation: the listing has no filters.
 pub(crate) async fn all(clients: &Clients, cx: &Context) -> Result<Arc<Vec<model::ServiceAccount>>> {
@@ -59,10 +62,14 @@ pub(crate) fn object(scope: &Scope, account: &model::ServiceAccount) -> Object<S
     let spec = ServiceAccount { display_name: account.display_name.clone() };
     let object = match Mark::read(scope, &account.description) {
         Some(mark) => mark.object(&account.email, spec),
-        None => Object::foreign(&account.email, spec),
+        None => Object::foreign(&account.email, spec).held_by(Mark::other(scope, &account.description)),
     };
-    let name = account.email.split('@').next().unwrap_or_default();
-    object.alias(name).alias(&account.name)
+    let (name, domain) = account.email.split_once('@').unwrap_or((&account.email, ""));
+    let object = object.alias(name).alias(&account.name);
+    if domain == "developer.gserviceaccount.com" && name.ends_with("-compute") {
+        return object.alias(DEFAULT);
+    }
+    object
 }
 
 /// The email address of a task's account.
@@ -114,11 +121,7 @@ impl Handler for ServiceAccounts {
 
     async fn create(&self, request: Create<'_, ServiceAccount>) -> Result<Object<ServiceAccount>> {
         let mark = Mark::of_new(&request);
-        let text = mark.text();
-        if text.len() > LONGEST_MARK {
-            return Err(Error::invalid("the names of cluster and task are too long for a service account")
-                .with_hint("shorten the cluster's name"));
-        }
+        let text = fitting(mark.text())?;
         let account =
             model::ServiceAccount::new().set_display_name(&request.spec.display_name).set_description(text);
         let create = self
@@ -142,6 +145,23 @@ impl Handler for ServiceAccounts {
         Ok(request.object.clone().spec(request.spec.clone()))
     }
 
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, ServiceAccount>) -> Result<Object<ServiceAccount>> {
+        let id = &request.object.id;
+        let accounts = all(&self.0, &request.cx.fresh()).await?;
+        let account = accounts.iter().find(|account| account.email == *id);
+        let account = account.ok_or_else(|| Error::not_found(format!("{id} is gone")))?;
+        let text = fitting(request.mark(Mark::other(request.scope, &account.description))?.text())?;
+        let account = model::ServiceAccount::new().set_name(resource_name(id)).set_description(text);
+        let mask = FieldMask::default().set_paths(["description"]);
+        let patch = self.0.iam.patch_service_account().set_service_account(account).set_update_mask(mask);
+        self.0.call(request.cx, "iam.serviceAccounts.update", patch.send()).await?;
+        Ok(request.adopted())
+    }
+
     async fn delete(&self, request: Delete<'_, ServiceAccount>) -> Result<Deletion> {
         let delete = self.0.iam.delete_service_account().set_name(resource_name(&request.object.id));
         match self.0.call(request.cx, "iam.serviceAccounts.delete", delete.send()).await {
@@ -149,6 +169,15 @@ impl Handler for ServiceAccounts {
             _ => Ok(Deletion::Done),
         }
     }
+}
+
+/// The mark, if it is not too long.
+fn fitting(mark: String) -> Result<String> {
+    if mark.len() > LONGEST_MARK {
+        return Err(Error::invalid("the names of cluster and task are too long for a service account")
+            .with_hint("shorten the cluster's name"));
+    }
+    Ok(mark)
 }
 
 /// The email address determines the project.

@@ -1,7 +1,7 @@
 //! Lowers DNS zones and records.
 
 use kops_core::Result;
-use kops_core::graph::{Input, OutputRef, Wait};
+use kops_core::graph::{Input, Wait};
 use kops_core::lower::Lowered;
 use kops_core::resource::{DnsRecord, DnsTarget, DnsZone, RecordType};
 
@@ -37,8 +37,7 @@ impl Lowered<Site> for DnsRecord {
                         "use its address as the record's value",
                     ));
                 };
-                let output = GceAddress::IP.name().to_owned();
-                [Input::Output(OutputRef { output, wait: Wait::Ready, ..balancer })].into()
+                [Input::Output(balancer.output(GceAddress::IP.name()).wait(Wait::Ready))].into()
             }
         };
         let record = ResourceRecordSet {

@@ -13,8 +13,8 @@ use kops_core::graph::{Id, Input};
 use kops_core::lower::Lowered;
 use kops_core::resource::{Direction, Firewall, FirewallRule, FirewallRules, Peer, Protocol};
 
-use super::{Lowering, Site, native, unsupported};
-use crate::kinds::{GceFirewall, GceNetwork, NetworkTag, Traffic};
+use super::{Lowering, Site, native, network, unsupported};
+use crate::kinds::{GceFirewall, NetworkTag, Traffic};
 
 /// After every rule of ours and before Google's own, which allows all outgoing traffic (65535):
 /// <https://cloud.google.com/firewall/docs/firewalls#default_firewall_rules>.
@@ -35,17 +35,18 @@ impl Lowered<Site> for FirewallRules {
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let (_, firewall) = cx.firewall_of(&spec)?;
         let target = native(spec.firewall);
-        for (what, rule) in rules(&spec.rules, &native(firewall.network), &target)? {
+        let blank = |direction: &str| network::firewall(&firewall.network, direction, cx);
+        for (what, rule) in rules(&spec.rules, &blank, &target)? {
             cx.add(&format!("{what}-to-{name}"), rule);
         }
         Ok(())
     }
 }
 
-/// The rules, with the prefixes of their names.
+/// The rules, with the prefixes of their names; `blank` is a rule of a direction, without traffic.
 fn rules(
     rules: &BTreeSet<FirewallRule>,
-    network: &Input<Id<GceNetwork>>,
+    blank: &dyn Fn(&str) -> GceFirewall,
     target: &Input<Id<NetworkTag>>,
 ) -> Result<BTreeMap<String, GceFirewall>> {
     let mut made: BTreeMap<String, GceFirewall> = BTreeMap::new();
@@ -56,7 +57,8 @@ fn rules(
             Peer::Cidr(cidr) => {
                 let all_out = rule.direction == Direction::Egress && traffic.protocol == "all";
                 if all_out && cidr.prefix_len() == 0 {
-                    lets_everything_out = true;
+                    // Networks have IPv4 only: to let out all of IPv6 is to let out nothing.
+                    lets_everything_out |= cidr.addr().is_ipv4();
                     continue;
                 }
                 (Some(Input::Known(cidr.trunc().to_string())), matches!(cidr, IpNet::V6(_)))
@@ -91,10 +93,9 @@ fn rules(
                 if six { "-ipv6" } else { "" }
             ),
         };
-        let firewall = made.entry(what).or_insert_with(|| GceFirewall {
-            target_tags: [target.clone()].into(),
-            ..GceFirewall::of(network.clone(), way)
-        });
+        let firewall = made
+            .entry(what)
+            .or_insert_with(|| GceFirewall { target_tags: [target.clone()].into(), ..blank(way) });
         add(&mut firewall.allowed, traffic);
         match (&rule.peer, ranges) {
             (Peer::Group(group), _) => drop(firewall.source_tags.insert(native(group.clone()))),
@@ -111,7 +112,7 @@ fn rules(
                 denied: [Traffic { protocol: "all".to_owned(), ports: BTreeSet::new() }].into(),
                 destination_ranges: ["0.0.0.0/0".into()].into(),
                 target_tags: [target.clone()].into(),
-                ..GceFirewall::of(network.clone(), "EGRESS")
+                ..blank("EGRESS")
             },
         );
     }
@@ -182,7 +183,7 @@ fn traffic(rule: &FirewallRule) -> Traffic {
 
 /// A rule that allows Google's health checks to reach machines with a tag.
 pub(super) fn health_checks(
-    network: Input<Id<GceNetwork>>,
+    blank: GceFirewall,
     tag: Id<NetworkTag>,
     public: bool,
     ports: BTreeSet<String>,
@@ -197,7 +198,7 @@ pub(super) fn health_checks(
         allowed: [Traffic { protocol: "tcp".to_owned(), ports }].into(),
         source_ranges: ranges.iter().map(|range| (*range).into()).collect(),
         target_tags: [Input::Known(tag)].into(),
-        ..GceFirewall::of(network, "INGRESS")
+        ..blank
     }
 }
 
@@ -208,8 +209,8 @@ mod tests {
     use super::*;
 
     fn made(given: impl IntoIterator<Item = FirewallRule>) -> BTreeMap<String, GceFirewall> {
-        let network = Input::Known(Id::new("n"));
-        rules(&given.into_iter().collect(), &network, &Input::Known(Id::new("t"))).unwrap()
+        let blank = |way: &str| GceFirewall::of(Input::Known(Id::new("n")), way);
+        rules(&given.into_iter().collect(), &blank, &Input::Known(Id::new("t"))).unwrap()
     }
 
     fn out() -> FirewallRule {

@@ -8,7 +8,7 @@ use kops_core::graph::Handle;
 use kops_core::lower::Lowered;
 use kops_core::resource::{Egress, InternetGateway, NatGateway, Subnet};
 
-use super::{Lowering, Site, native, unsupported};
+use super::{Lowering, Site, native, network, unsupported};
 use crate::kinds::{DefaultInternetGateway, Nat, Router, Subnetwork};
 
 impl Lowered<Site> for InternetGateway {
@@ -45,6 +45,8 @@ impl Lowered<Site> for NatGateway {
             ));
         }
         let nat = Nat { addresses: [native(spec.address)].into(), subnetworks };
+        let hint = "use subnets that have a way out already, and remove the gateway";
+        network::require_own(&spec.network, "a NAT gateway", hint, cx)?;
         let nats = [(crate::names::cloud_name(name), nat)].into();
         cx.add(name, Router { network: native(spec.network), nats });
         Ok(())

@@ -17,9 +17,6 @@ impl Lowered<Site> for InstanceGroup {
 
     fn lower(name: &str, spec: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let extension = spec.extensions.get::<GceInstanceGroup>()?.unwrap_or_default();
-        if spec.zones.is_empty() {
-            return Err(Error::invalid("it has no zone").with_hint("list the zones of its machines"));
-        }
         let Some(subnet) = spec.subnets.first() else {
             return Err(Error::invalid("it has no subnet").with_hint("specify the subnet of its machines"));
         };
@@ -35,15 +32,20 @@ impl Lowered<Site> for InstanceGroup {
                 "remove the maximum price",
             ));
         }
+        let mut looked_up = None;
         for zone in &spec.zones {
             super::zone(cx, zone)?;
-            super::machine_type(cx, zone, &spec.machine_type);
+            looked_up = Some(super::machine_type(cx, zone, &spec.machine_type));
         }
+        let Some(looked_up) = looked_up else {
+            return Err(Error::invalid("it has no zone").with_hint("list the zones of its machines"));
+        };
         let nat = way_out(subnet, cx)?;
         let request = Request {
             subnet,
             image: &spec.image,
             machine_type: &spec.machine_type,
+            looked_up,
             firewalls: &spec.firewalls,
             load_balancers: &spec.load_balancers,
             identity: spec.identity.as_ref(),

@@ -12,12 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use kops_core::Result;
 use kops_core::graph::{Handle, Id, Input};
 use kops_core::lower::Lowered;
-use kops_core::resource::{InstanceGroup, Listener, LoadBalancer, Protocol, Scheme};
+use kops_core::resource::{Instance, InstanceGroup, Listener, LoadBalancer, Protocol, Scheme};
 
 use super::instance_group::managers;
-use super::{Lowering, Site, firewall, native, unsupported};
+use super::{Lowering, Site, firewall, native, network, unsupported};
 use crate::kinds::{
     BackendService, ForwardingRule, GceAddress, InstanceGroupManager, NetworkTag, RegionHealthCheck,
+    UnmanagedInstanceGroup,
 };
 use crate::{labels, names};
 
@@ -76,7 +77,6 @@ impl Lowered<Site> for LoadBalancer {
                 scheme: scheme.to_owned(),
                 protocol: protocol.to_owned(),
                 ip: address.get(GceAddress::IP),
-                address: Some(address.id()),
                 // The firewall decides which of them are open.
                 ports: if ports.len() > PORTS { BTreeSet::new() } else { ports },
                 backend_service: service.id(),
@@ -86,7 +86,8 @@ impl Lowered<Site> for LoadBalancer {
             };
             cx.add(&task, rule);
         }
-        let rule = firewall::health_checks(native(spec.network), tag(name), public, checked);
+        let blank = network::firewall(&spec.network, "INGRESS", cx);
+        let rule = firewall::health_checks(blank, tag(name), public, checked);
         cx.add(&format!("health-checks-to-{name}"), rule);
         Ok(())
     }
@@ -132,12 +133,24 @@ fn by_protocol(listeners: &[Listener]) -> Result<BTreeMap<&'static str, Vec<&Lis
     Ok(protocols)
 }
 
-/// The groups whose machines are behind a load balancer.
-fn behind(name: &str, cx: &Lowering<'_>) -> Result<BTreeSet<Input<Id<InstanceGroupManager>>>> {
+/// The groups whose machines are behind a load balancer, and those of single machines.
+fn behind(name: &str, cx: &Lowering<'_>) -> Result<BTreeSet<Input<String>>> {
+    let is_behind = |balancers: &BTreeSet<Input<Id<LoadBalancer>>>| {
+        balancers.iter().any(|balancer| Lowering::is_for(balancer, name))
+    };
     let mut found = BTreeSet::new();
     for (group, spec) in cx.specs::<InstanceGroup>()? {
-        if spec.load_balancers.iter().any(|balancer| Lowering::is_for(balancer, name)) {
-            found.extend(managers(group, &spec).map(|(_, task)| Handle::named(&task).id()));
+        if is_behind(&spec.load_balancers) {
+            let managed = |task: &str| {
+                Handle::<InstanceGroupManager>::named(task).get(InstanceGroupManager::INSTANCE_GROUP)
+            };
+            found.extend(managers(group, &spec).map(|(_, task)| managed(&task)));
+        }
+    }
+    for (instance, spec) in cx.specs::<Instance>()? {
+        if is_behind(&spec.load_balancers) {
+            let single = Handle::<UnmanagedInstanceGroup>::named(instance);
+            found.insert(single.get(UnmanagedInstanceGroup::INSTANCE_GROUP));
         }
     }
     Ok(found)

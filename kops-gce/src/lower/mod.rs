@@ -4,12 +4,14 @@
 //! names of objects are derived from them ([`names`](crate::names)).
 
 mod address;
+pub(crate) mod disk;
 mod dns;
 mod firewall;
 mod gateway;
 mod identity;
 mod instance;
 mod instance_group;
+mod limits;
 mod load_balancer;
 mod machine;
 mod network;
@@ -22,7 +24,7 @@ mod volume;
 use std::collections::HashSet;
 
 use kops_core::cloud::Scope;
-use kops_core::graph::{Edge, Id, Input, OutputRef, Task, TaskGraph, Wait};
+use kops_core::graph::{Edge, Handle, Id, Input, TaskGraph, Wait};
 use kops_core::lower::{Lowered, Lowerings, Native, every};
 use kops_core::{Error, ErrorKind, Result};
 
@@ -32,6 +34,7 @@ const LOWERINGS: Lowerings<Site> = Lowerings { cloud: "Google Cloud", kinds: eve
 
 /// What lowering knows about Google Cloud.
 pub(crate) struct Site {
+    pub(crate) project: String,
     pub(crate) region: String,
 }
 
@@ -42,9 +45,10 @@ pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 ///
 /// # Errors
 /// Everything that Google Cloud does not support, at once.
-pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, region: &str, kinds: &HashSet<&str>) -> Result<Native> {
-    let site = Site { region: region.to_owned() };
-    LOWERINGS.lower(graph, scope, &site, kinds)?.try_map(when_ready)
+pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, site: &Site, kinds: &HashSet<&str>) -> Result<Native> {
+    let native = LOWERINGS.lower(graph, scope, site, kinds)?;
+    limits::check(native.graph(), &scope.at(&site.region))?;
+    native.try_map(when_ready)
 }
 
 /// The graph with every task waiting until what it refers to is ready: Compute Engine rejects references to
@@ -52,19 +56,19 @@ pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, region: &str, kinds: &Hash
 fn when_ready(graph: &TaskGraph) -> Result<TaskGraph> {
     let mut waiting = TaskGraph::builder();
     for task in graph.tasks() {
-        let spec = task.spec.map_outputs(&|output| OutputRef { wait: Wait::Ready, ..output });
-        waiting.insert(Task { spec, edges: Vec::new(), ..task.clone() });
+        let spec = task.spec.map_outputs(&|output| output.wait(Wait::Ready));
+        waiting.insert(task.clone().spec(spec).edges(Vec::new()));
     }
     for task in graph.tasks() {
         for edge in &task.edges {
-            waiting.wait(&task.key, Edge { on: edge.on.clone(), wait: Wait::Ready });
+            waiting.wait(&task.key, Edge::new(edge.on.clone(), Wait::Ready));
         }
     }
     waiting.build()
 }
 
 /// A reference to an agnostic object as one to the native object that implements it.
-fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
+pub(crate) fn native<A: Lowered<Site>>(id: Input<Id<A>>) -> Input<Id<A::Native>> {
     kops_core::lower::native::<Site, A>(id)
 }
 
@@ -84,6 +88,6 @@ fn zone(cx: &mut Lowering<'_>, name: &str) -> Result<()> {
 }
 
 /// A machine type of a zone, looked up as well.
-fn machine_type(cx: &mut Lowering<'_>, zone: &str, name: &str) {
-    cx.looked_up::<MachineType>(&format!("{zone}/{name}"));
+fn machine_type(cx: &mut Lowering<'_>, zone: &str, name: &str) -> Handle<MachineType> {
+    cx.looked_up::<MachineType>(&format!("{zone}/{name}"))
 }

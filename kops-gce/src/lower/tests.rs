@@ -7,7 +7,8 @@ use super::*;
 use crate::kinds::{InstanceGroupManager, InstanceTemplate, Router, ServiceAccount, Size, Subnetwork};
 
 fn lowered(graph: GraphBuilder) -> Result<TaskGraph> {
-    lower(&graph.build().unwrap(), &Scope::new("ha.example.com"), "europe-west1", &HashSet::new())
+    let site = Site { project: "app-1".to_owned(), region: "europe-west1".to_owned() };
+    lower(&graph.build().unwrap(), &Scope::new("ha.example.com"), &site, &HashSet::new())
         .map(Native::into_graph)
 }
 

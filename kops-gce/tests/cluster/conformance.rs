@@ -9,10 +9,11 @@ use kops_core::cloud::{Cloud, Scope};
 use kops_core::graph::{GraphBuilder, Handle, Key, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
-    Address, DnsRecord, DnsTarget, DnsZone, Egress, Firewall, FirewallRule, FirewallRules, InternetGateway,
-    NatGateway, Network, Peer, RecordType, Resource, Scheme, Subnet, Volume,
+    Address, DnsRecord, DnsTarget, DnsZone, Egress, Firewall, FirewallRule, FirewallRules, Instance,
+    InstanceDisk, InternetGateway, NatGateway, Network, Peer, RecordType, Resource, Scheme, Subnet, Volume,
 };
 use kops_core::testing::conformance::{self, Edit, Fixture, Item, Many, Requests};
+use kops_gce_emulator::IMAGE;
 use serde_json::json;
 
 use crate::lab::ZONES;
@@ -164,9 +165,11 @@ struct Wish {
     size: (u32, u32),
     ttl: u32,
     volume: bool,
+    /// Whether the single machine is behind the load balancer and has an address.
+    served: bool,
 }
 
-const PLAIN: Wish = Wish { machine_type: "n2-standard-2", size: (1, 2), ttl: 60, volume: true };
+const PLAIN: Wish = Wish { machine_type: "n2-standard-2", size: (1, 2), ttl: 60, volume: true, served: true };
 /// In the user data of machines.
 const SECRET: &str = "correct horse battery staple";
 
@@ -184,6 +187,13 @@ fn machines(scope: &Scope, wish: Wish) -> TaskGraph {
         let volume = Volume::new(ZONES[0], 20);
         site.graph.add(&format!("a.etcd-main.{cluster}"), volume);
     }
+    let address = site.graph.add(&format!("tool.{cluster}"), Address::new());
+    let tool = Instance::new(site.subnet.id(), IMAGE, "e2-medium")
+        .root_disk(InstanceDisk::new(32))
+        .labels([("topology.kubernetes.io/zone".to_owned(), ZONES[0].to_owned())])
+        .load_balancers(wish.served.then(|| balancer.id()))
+        .address(wish.served.then(|| address.id()));
+    site.graph.add(&format!("tool.{cluster}"), tool);
     let zone = site.graph.share::<DnsZone>("conformance", DnsZone::selector("conformance", false));
     let api = DnsRecord::new(
         zone.id(),
@@ -223,6 +233,10 @@ impl Fixture for Machines {
                 Action::Update,
                 &["ttl"],
             ),
+            edit("a machine without address and load balancer", Wish { served: false, ..PLAIN })
+                .expect(&of("GceInstance", "tool"), Action::Update, &["address", "public_ip", "tags"])
+                .expect(&of("BackendService", "api"), Action::Update, &["groups"])
+                .expect(&of("UnmanagedInstanceGroup", "tool"), Action::Delete, &[]),
             edit("one less", Wish { volume: false, ..PLAIN }).expect(
                 &of("Disk", "a.etcd-main"),
                 Action::Delete,
@@ -326,7 +340,7 @@ impl Fixture for Machines {
             site.graph.add(&format!("nodes-{number}.{}", scope.name()), group);
         }
         // Of templates and of group managers a second page each.
-        Ok(Some(Many { graph: site.build(), further_requests: 2 }))
+        Ok(Some(Many::new(site.build(), 2)))
     }
 
     fn can_share(&self, kind: &str) -> bool {

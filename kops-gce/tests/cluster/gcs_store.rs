@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kops_core::clock::Clock;
 use kops_core::store::Stores;
-use kops_core::store::conformance::bucket::{self, Fixture, Mishap, Verb};
+use kops_core::store::conformance::bucket::{self, BucketFixture, Mishap, Verb};
 use kops_gce::{Gce, GcsStores};
 use kops_gce_emulator::{Emulator, Fault};
 
@@ -12,7 +12,7 @@ const PUT: &str = "storage.objects.insert";
 
 struct Buckets(Emulator);
 
-impl Fixture for Buckets {
+impl BucketFixture for Buckets {
     fn stores(&self, clock: Arc<dyn Clock>, endpoint: Option<&str>) -> Stores {
         let builder =
             Gce::builder().install_ring().endpoint(endpoint.unwrap_or(&self.0.endpoint())).anonymous();

@@ -36,7 +36,8 @@ impl Lab {
         Self::on(Emulator::start()).await
     }
 
-    async fn on(google: Emulator) -> Self {
+    /// In a project without anything else.
+    pub(crate) async fn on(google: Emulator) -> Self {
         let gce = connect(&google).await;
         let engine = Engine::new(gce.clone(), Scope::new(CLUSTER));
         let before = google.snapshot();

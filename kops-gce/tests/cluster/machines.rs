@@ -1,13 +1,14 @@
 //! Single kinds of machines and disks.
 
 use kops_core::ErrorKind;
-use kops_core::graph::TaskGraph;
-use kops_core::resource::{Instance, InstanceDisk, InstanceGroup, MachineOptions, Volume};
+use kops_core::graph::{Handle, TaskGraph};
+use kops_core::resource::{Address, Instance, InstanceDisk, InstanceGroup, MachineOptions, Scheme, Volume};
 use kops_gce::extensions::GceInstanceGroup;
 use kops_gce_emulator::IMAGE;
+use serde_json::json;
 
 use crate::lab::{CLUSTER, Lab, ZONES};
-use crate::site::Site;
+use crate::site::{Site, listener};
 
 fn disk(size: u32, labels: &[(&str, &str)]) -> TaskGraph {
     let mut graph = TaskGraph::builder();
@@ -104,5 +105,67 @@ async fn a_single_machine_comes_and_goes() {
         .labels([("topology.kubernetes.io/zone".to_owned(), ZONES[2].to_owned())]);
     site.graph.add(&format!("tool.{CLUSTER}"), tool);
     lab.apply(&site.build()).await;
+    lab.delete().await;
+}
+
+/// A machine behind a load balancer, beside a group, with an address of its own; both, or neither.
+fn served(is: bool) -> TaskGraph {
+    let mut site = Site::of(CLUSTER);
+    let balancer = site.balancer(Scheme::Public, vec![listener(443)]);
+    site.group("nodes", |group| group.load_balancers = [balancer.id()].into());
+    let name = format!("tool.{CLUSTER}");
+    let address = site.graph.add(&name, Address::new());
+    let tool = Instance::new(site.subnet.id(), IMAGE, "e2-medium")
+        .root_disk(InstanceDisk::new(32))
+        .labels([("topology.kubernetes.io/zone".to_owned(), ZONES[2].to_owned())])
+        .load_balancers(is.then(|| balancer.id()))
+        .address(is.then(|| address.id()));
+    site.graph.add(&name, tool);
+    site.build()
+}
+
+#[tokio::test]
+async fn a_machine_is_behind_a_load_balancer_and_has_an_address() {
+    const TOOL: &str = "tool-ha-example-com";
+    let lab = Lab::new().await;
+    lab.apply(&served(true)).await;
+    let outputs = lab.engine.outputs(&served(true)).await.unwrap();
+    let name = format!("tool.{CLUSTER}");
+    let ip = outputs.get(&Handle::<Instance>::named(&name), Instance::PUBLIC_IP).unwrap();
+    assert!(ip.is_some() && ip == outputs.get(&Handle::<Address>::named(&name), Address::IP).unwrap());
+    let of_tool = json!({ "zone": ZONES[2], "instance": TOOL });
+    let machine = |lab: &Lab| lab.google.call("compute.instances.get", of_tool.clone(), json!({}));
+    assert_eq!(machine(&lab)["networkInterfaces"][0]["accessConfigs"][0]["natIP"], json!(ip));
+    let backends = |lab: &Lab| {
+        let found = lab.google.snapshot();
+        let (_, service) =
+            found.objects("backendServices").find(|(name, _)| name.contains("api-ha-example-com")).unwrap();
+        service["backends"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!(backends(&lab), 2, "the group and the machine");
+
+    // Somebody takes it out of its group, and its address away.
+    let group = json!({ "zone": ZONES[2], "instanceGroup": TOOL });
+    let member = json!({ "instances": [{ "instance": machine(&lab)["selfLink"] }] });
+    lab.google.call("compute.instanceGroups.removeInstances", group, member);
+    let access = json!({
+        "zone": ZONES[2], "instance": TOOL, "networkInterface": "nic0", "accessConfig": "Fixed NAT",
+    });
+    lab.google.call("compute.instances.deleteAccessConfig", access, json!({}));
+    assert_eq!(
+        lab.changes(&served(true)).await,
+        [
+            format!("update GceInstance/{name}: address, public_ip"),
+            format!("update UnmanagedInstanceGroup/{name}: instances"),
+        ]
+    );
+    lab.apply(&served(true)).await;
+    assert_eq!(machine(&lab)["networkInterfaces"][0]["accessConfigs"][0]["natIP"], json!(ip));
+
+    let before = machine(&lab)["id"].clone();
+    lab.apply(&served(false)).await;
+    assert_eq!(machine(&lab)["id"], before, "another machine");
+    assert_eq!(machine(&lab)["networkInterfaces"][0]["accessConfigs"].as_array().map_or(0, Vec::len), 0);
+    assert_eq!(backends(&lab), 1);
     lab.delete().await;
 }

@@ -4,9 +4,12 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
+mod adoption;
 mod budget;
 mod conformance;
 mod connection;
+mod controllers;
+mod existing;
 mod gcs_store;
 mod lab;
 mod life;
@@ -16,5 +19,11 @@ mod network;
 mod on_emulator;
 mod operations;
 mod permissions;
+#[path = "../../../kops-core/tests/sources/public_futures.rs"]
+mod public_futures;
+mod send;
+mod service;
 mod site;
+#[path = "../../../kops-core/tests/sources/mod.rs"]
+mod sources;
 mod whole;

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 
 use kops_core::cloud::Cloud;
-use kops_core::graph::Document;
 use kops_core::testing::conformance::{Item, Requests};
 use kops_gce_emulator::Emulator;
 use serde_json::{Value, json};
@@ -29,18 +28,14 @@ impl OnEmulator {
     pub(crate) fn requests(&self) -> Requests {
         let calls = self.google.calls();
         let count = |calls: usize| u64::try_from(calls).unwrap();
-        Requests { total: count(calls.total()), mutating: count(calls.mutations(&[]).len()) }
+        Requests::new(count(calls.total()), count(calls.mutations(&[]).len()))
     }
 
     pub(crate) fn inventory(&self) -> Vec<Item> {
         self.google.settle();
         let project = self.google.snapshot();
         let items = project.counts().into_keys().flat_map(|kind| {
-            project.objects(kind).map(|(id, content)| Item {
-                kind: kind.to_owned(),
-                id: id.to_owned(),
-                content: Document::from(content.clone()),
-            })
+            project.objects(kind).map(move |(id, content)| Item::new(kind, id, content.clone()))
         });
         items.collect()
     }

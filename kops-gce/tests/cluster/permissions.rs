@@ -32,7 +32,10 @@ async fn what_is_missing_is_told_with_what_needs_it() {
     let missing: Vec<_> = missing.iter().map(|it| (it.action.as_str(), it.needed_for.join(" "))).collect();
     assert_eq!(
         missing,
-        [("compute.disks.list", "Disk".to_owned()), ("compute.networks.create", "GceNetwork".to_owned())]
+        [
+            ("compute.disks.list", "Disk UnmanagedObject".to_owned()),
+            ("compute.networks.create", "GceNetwork".to_owned())
+        ]
     );
     assert!(google.calls().mutations(&[]).is_empty());
 }

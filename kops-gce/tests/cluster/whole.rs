@@ -14,6 +14,11 @@ use crate::site::KEY;
 /// A highly available cluster: three control planes and three groups of nodes in a private subnet, a bastion, a
 /// load balancer, and names in a public zone.
 fn ha(balancer: LoadBalancerType, dns: DnsType) -> ClusterFiles {
+    ha_in(balancer, TopologyKind::Private, dns)
+}
+
+/// The same in another topology.
+pub(crate) fn ha_in(balancer: LoadBalancerType, topology: TopologyKind, dns: DnsType) -> ClusterFiles {
     let options = NewCluster::new(CLUSTER, "gce")
         .zones(ZONES)
         .control_plane_count(3)
@@ -22,8 +27,8 @@ fn ha(balancer: LoadBalancerType, dns: DnsType) -> ClusterFiles {
         .node_count(3)
         .image(IMAGE)
         .project("any")
-        .topology(TopologyKind::Private)
-        .bastion(true)
+        .topology(topology)
+        .bastion(topology == TopologyKind::Private)
         .api_load_balancer(balancer)
         .dns(dns)
         .dns_zone("example.com");

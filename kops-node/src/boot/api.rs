@@ -1,4 +1,4 @@
-//! Where the API is, as the user data tells it where the API's own name is not published.
+//! The address of the API, from the user data if the API's name is not published.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, ToSocketAddrs as _};
@@ -7,20 +7,20 @@ use crate::bundle::Bundle;
 use crate::error::{Error, Result};
 use crate::machine::{Host, WORK};
 
-/// The name or address that stage 0 has kept, if it was given one.
+/// The name or address that stage 0 has stored, if the user data contains one.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// If the file cannot be read.
 pub fn told(host: &dyn Host) -> Result<Option<String>> {
     let text = host.read(&format!("{WORK}/api"))?;
     Ok(text.map(|it| String::from_utf8_lossy(&it).trim().to_owned()).filter(|it| !it.is_empty()))
 }
 
-/// The addresses that a node puts into `/etc/hosts` for the API's name; none if that name is published. A balancer's
-/// addresses are those it has as long as it exists.
+/// The addresses that a node writes to `/etc/hosts` for the API's name; empty if that name is published. The
+/// addresses of a load balancer do not change as long as it exists.
 ///
 /// # Errors
-/// `Waiting` while the balancer's name leads nowhere.
+/// `Waiting` while the name of the load balancer cannot be resolved.
 pub fn addresses(host: &dyn Host, bundle: &Bundle) -> Result<Vec<String>> {
     let Some(name) = told(host)?.or_else(|| bundle.api.balancer.clone()) else { return Ok(Vec::new()) };
     if name.parse::<IpAddr>().is_ok() {
@@ -29,7 +29,7 @@ pub fn addresses(host: &dyn Host, bundle: &Bundle) -> Result<Vec<String>> {
     let doing = format!("looking up {name}, the API's load balancer");
     let found = (name.as_str(), bundle.api.port).to_socket_addrs();
     let found = found.map_err(|e| Error::waiting(&doing, e.to_string()))?;
-    // A set: in the same order at every boot.
+    // A set, for the same order at every boot.
     let all: BTreeSet<IpAddr> = found.map(|it| it.ip()).collect();
     if all.is_empty() {
         return Err(Error::waiting(doing, "it has no address yet"));

@@ -1,4 +1,4 @@
-//! A control plane: none is first, all do the same.
+//! A control plane: all do the same, none is the first.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ use crate::machine::{self, Host, WORK, hosts};
 use crate::pki::{self, DIRECTORY, leaves};
 use crate::status::Reporter;
 
-/// The address of the machine that was this member before.
+/// The address of the machine that was previously this member.
 const PREDECESSOR: &str = "/var/lib/kops/predecessor";
-/// How long the API server may take: kubeadm's own limit is 4 min, images may have to be fetched.
+/// The timeout for starting the API server: kubeadm's own is 4 min, and images may have to be pulled.
 const API: Duration = Duration::from_mins(10);
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long etcd's pod may take to end.
+/// The timeout for stopping etcd's pod.
 const END: Duration = Duration::from_mins(2);
 
 pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
@@ -47,7 +47,7 @@ pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
     let kubeadm = Kubeadm { host, bundle, me };
     let facts = kubeadm.write(&member)?;
     if leaves::refresh(host, &[&facts, &me.address])? {
-        reporter.event("certificates are made anew: names, addresses or authorities have changed");
+        reporter.event("reissuing certificates: names, addresses or authorities have changed");
     }
     hosts::write(host, &names(bundle, &records(boot)?, &[]))?;
     kubeadm.certificates()?;
@@ -62,29 +62,31 @@ pub(super) fn boot(boot: &Boot<'_>, reporter: &mut Reporter<'_>) -> Result<()> {
     }
     host.remove(PREDECESSOR)?;
     reporter.event("API server");
+    reporter.flush(); // kubeadm waits for it for up to four minutes
     kubeadm.phase(&["control-plane", "all"], Some("cluster"))?;
-    kubeadm.phase(&["wait-control-plane"], None)?; // it takes no --config
+    kubeadm.phase(&["wait-control-plane"], None)?; // it has no --config
     let api = Api::local(host, "/etc/kubernetes/super-admin.conf", bundle.api.port)?;
     finish(boot, &kubeadm, &api, reporter)
 }
 
-/// What is left once this machine's API server runs.
+/// The remaining steps once this machine's API server runs.
 pub(super) fn finish(
     boot: &Boot<'_>,
     kubeadm: &Kubeadm<'_>,
     api: &Api,
     reporter: &mut Reporter<'_>,
 ) -> Result<()> {
-    ready(boot, api)?;
+    ready(boot, api, reporter)?;
     kubeadm.phase(&["kubelet-finalize", "all"], Some("cluster"))?;
     leaves::trust_all(boot.host)?;
     kubeadm.phase(&["mark-control-plane"], Some("cluster"))?;
     once::work(boot.bundle, kubeadm, api, &mut |it| reporter.event(it))?;
-    // Its timer would let those who wait to join wait for another minute.
+    // With its timer alone, machines that wait to join would wait for another minute.
     boot.host.must(["systemctl", "--no-block", "start", "kops-keeper.service"]).map(drop)
 }
 
-/// Mounts the volume. Without a device it must be mounted already: an unmounted directory would pass for an empty disk.
+/// Mounts the volume. Without a device it must be mounted already: an unmounted directory would be taken for
+/// an empty disk.
 fn volume(host: &dyn Host, etcd: &Etcd, devices: &[String]) -> Result<()> {
     let path = &etcd.volume.path;
     let present = devices.iter().find(|it| host.path(it).exists()).or(devices.first());
@@ -118,21 +120,24 @@ fn secret(boot: &Boot<'_>, file: &KubeadmFile) -> Result<()> {
     boot.host.write(&file.path, &bytes, 0o600).map(drop)
 }
 
-/// Writes where this member is now, and gives where it was before, if that was another machine.
+/// Records the member's current address, and returns the previous one if that was another machine.
 fn record(boot: &Boot<'_>, member: &str) -> Result<Option<String>> {
     let (store, me) = (&*boot.world.store, boot.me);
     let old = Record::read(store, member)?;
-    let (began, same) = match &old {
-        Some(old) => (old.began.clone(), old.instance == me.id && old.address == me.address),
-        None => (std::collections::BTreeMap::new(), false),
-    };
+    let same = old.as_ref().is_some_and(|it| it.instance == me.id && it.address == me.address);
     if !same {
-        // Kept over a crash: the record will show this machine's own address from now on.
+        // Survives a crash: from now on, the record contains this machine's own address.
         let before = old.as_ref().filter(|it| it.instance != me.id && it.address != me.address);
         let text = before.map_or("", |it| it.address.as_str());
         boot.host.write(PREDECESSOR, text.as_bytes(), 0o600)?;
-        let now =
-            Record { instance: me.id.clone(), address: me.address.clone(), since: boot.clock.now(), began };
+        let now = Record {
+            instance: me.id.clone(),
+            address: me.address.clone(),
+            since: boot.clock.now(),
+            began: old.as_ref().map(|it| it.began.clone()).unwrap_or_default(),
+            restored: old.as_ref().map(|it| it.restored.clone()).unwrap_or_default(),
+            restoring: old.as_ref().map(|it| it.restoring.clone()).unwrap_or_default(),
+        };
         now.write(store, member)?;
     }
     let text = boot.host.read(PREDECESSOR)?.unwrap_or_default();
@@ -149,7 +154,7 @@ fn records(boot: &Boot<'_>) -> Result<Vec<(String, Record)>> {
     Ok(all)
 }
 
-/// The kubelet waits for the volume, and does not start etcd from an old manifest over another disk.
+/// Makes the kubelet wait for the volume, and not start etcd from an old manifest on a different disk.
 fn kubelet(host: &dyn Host, bundle: &Bundle) -> Result<()> {
     let volumes: Vec<_> = bundle.etcd.iter().map(|it| it.volume.path.as_str()).collect();
     let text = format!(
@@ -162,7 +167,7 @@ fn kubelet(host: &dyn Host, bundle: &Bundle) -> Result<()> {
     host.must(["systemctl", "enable", "kubelet"]).map(drop)
 }
 
-/// etcd, until this member is a voter and the cluster is marked as begun.
+/// Runs etcd until this member is a voter and the cluster is marked as initialized.
 fn serve(
     boot: &Boot<'_>,
     etcd: &Etcd,
@@ -186,7 +191,7 @@ fn serve(
     runner.run(&mut Here { boot, etcd, member, kubeadm, reporter })
 }
 
-/// Who calls etcd: the health check's client, whom kubeadm makes for that.
+/// The client certificate for calls to etcd: that of the health check, which kubeadm creates.
 pub(crate) fn etcd_tls(host: &dyn Host) -> Result<Tls> {
     let read = |name: &str| {
         let path = format!("{DIRECTORY}/etcd/{name}");
@@ -203,12 +208,13 @@ pub(crate) fn client_url(etcd: &Etcd, member: Option<&str>) -> String {
     format!("https://{host}:{}", etcd.client_port)
 }
 
-fn ready(boot: &Boot<'_>, api: &Api) -> Result<()> {
+fn ready(boot: &Boot<'_>, api: &Api, reporter: &mut Reporter<'_>) -> Result<()> {
     let end = boot.clock.elapsed() + API;
     while !api.ready() {
         if boot.clock.elapsed() > end {
             return Err(Error::waiting("starting the API server", "it is not ready after ten minutes"));
         }
+        reporter.tick();
         boot.clock.sleep(PAUSE);
     }
     Ok(())
@@ -247,7 +253,7 @@ impl Environment for Here<'_, '_, '_> {
 
     fn names(&mut self, records: &[(String, Record)]) -> Result<()> {
         if records.is_empty() {
-            return Ok(()); // the store is away: what is written stays
+            return Ok(()); // the store is not available: the file stays unchanged
         }
         hosts::write(self.boot.host, &names(self.boot.bundle, records, &[])).map(drop)
     }
@@ -258,6 +264,10 @@ impl Environment for Here<'_, '_, '_> {
 
     fn event(&mut self, what: &str) {
         self.reporter.event(what);
+    }
+
+    fn tick(&mut self) {
+        self.reporter.tick();
     }
 
     fn client_url(&self, member: Option<&str>) -> String {

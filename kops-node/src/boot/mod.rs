@@ -1,9 +1,10 @@
-//! `kops-node boot`: makes of the machine what its bundle says, at every boot, again and again until it succeeds.
+//! `kops-node boot`: configures the machine as its bundle specifies, at every boot, repeatedly until it
+//! succeeds.
 //!
-//! Every step compares before it changes, so the whole of it runs each time. What fails is tried again after 30 s, then
-//! twice as long up to five minutes, for ever; what waits for a store, a role or another machine, after five seconds up to
-//! one minute. So a store that is back, a role that works at last, a package mirror that is repaired need nobody who logs
-//! in.
+//! Every step compares before it changes anything, so all steps run each time. A failure is retried after 30
+//! s, with a pause that doubles up to five minutes, without limit; waiting for a store, a role or another
+//! machine is retried after five seconds up to one minute. So once a store is available again, a role takes
+//! effect or a package mirror is repaired, nobody has to log in.
 
 pub mod api;
 pub(crate) mod control_plane;
@@ -32,7 +33,7 @@ const FAILED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mi
 /// The same while the machine waits for others.
 const WAITING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(1));
 
-/// What a boot works with.
+/// The context of a boot.
 #[derive(Debug)]
 pub struct Boot<'a> {
     /// The machine.
@@ -55,6 +56,9 @@ impl Boot<'_> {
             reporter.status.attempts += 1;
             match self.attempt(reporter) {
                 Ok(()) => {
+                    if let Some(most) = memory(self.host) {
+                        reporter.event(&format!("kops-node used {most} MB of memory at most"));
+                    }
                     reporter.enter(State::Joined, "this machine is a member of the cluster");
                     return;
                 }
@@ -66,7 +70,7 @@ impl Boot<'_> {
                         _ => (State::Failed, FAILED),
                     };
                     pause = (2 * pause).clamp(first, longest);
-                    reporter.enter(state, &format!("{e}; trying again in {} s", pause.as_secs()));
+                    reporter.enter(state, &format!("{e}; retrying in {} s", pause.as_secs()));
                 }
             }
             self.clock.sleep(pause);
@@ -79,7 +83,10 @@ impl Boot<'_> {
     /// The first step that failed.
     pub fn attempt(&self, reporter: &mut Reporter<'_>) -> Result<()> {
         check(self.host, self.bundle)?;
-        machine::prepare(self.host, &self.world.http, self.bundle, &mut |it| reporter.event(it))?;
+        machine::prepare(self.host, &self.world.http, self.bundle, &mut |it| {
+            reporter.event(it);
+            reporter.flush(); // any part may take long, for example where the network is slow
+        })?;
         match self.bundle.role {
             Role::ControlPlane => control_plane::boot(self, reporter),
             Role::Node => node::boot(self, reporter),
@@ -87,7 +94,7 @@ impl Boot<'_> {
     }
 }
 
-/// What can be told at once: a kubelet of 1.35 or later does not run on cgroup v1.
+/// Checks that can be done immediately: a kubelet of 1.35 or later does not run on cgroup v1.
 fn check(host: &dyn Host, bundle: &Bundle) -> Result<()> {
     let unified = host.path("/sys/fs/cgroup/cgroup.controllers").exists();
     let documents = bundle.kubeadm.cluster.iter().chain(&bundle.kubeadm.join);
@@ -106,8 +113,18 @@ fn check(host: &dyn Host, bundle: &Bundle) -> Result<()> {
     ))
 }
 
-/// The names in `/etc/hosts`. On control planes those of the API lead to the machine itself: no hairpin through a
-/// balancer, and no dependence on its health. On nodes it leads to the balancer, unless it is published.
+/// The most memory that this process has used so far, in MB.
+fn memory(host: &dyn Host) -> Option<u64> {
+    let status = host.read("/proc/self/status").ok()??;
+    let text = String::from_utf8_lossy(&status);
+    let line = text.lines().find_map(|it| it.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib.div_ceil(1024))
+}
+
+/// The names in `/etc/hosts`. On control planes the API's names resolve to the machine itself: no hairpin
+/// through a load balancer, and no dependence on its health. On nodes the name resolves to the load balancer,
+/// unless it is published.
 pub fn names(bundle: &Bundle, records: &[(String, Record)], balancer: &[String]) -> Vec<(String, String)> {
     let api = std::iter::once(&bundle.api.name).chain(&bundle.api.aliases);
     match bundle.role {
@@ -124,11 +141,12 @@ pub fn names(bundle: &Bundle, records: &[(String, Record)], balancer: &[String])
     }
 }
 
-/// `kops-node guard`, before the kubelet starts: an old manifest must not start etcd over a disk that is empty or another
-/// member's. (The kubelet would run it as soon as the directory is there, before anything has decided.)
+/// `kops-node guard`, before the kubelet starts: an old manifest must not start etcd on an empty disk or on
+/// that of another member. (The kubelet would run it as soon as the directory exists, before the decision is
+/// made.)
 ///
 /// # Errors
-/// When the manifest cannot be removed.
+/// If the manifest cannot be removed.
 pub fn guard(host: &dyn Host) -> Result<bool> {
     let mut removed = false;
     let known = host.list(WORK)?;

@@ -1,6 +1,6 @@
-//! What a cluster needs once for each version: roles, kube-proxy, CoreDNS, the bundle's objects. Whoever comes does it; it
-//! is idempotent, and several at a time do no harm. The ConfigMap `kubeadm-config` is written last: it says that the rest
-//! is done.
+//! What a cluster needs once for each version: roles, kube-proxy, CoreDNS, the bundle's objects. Any control
+//! plane does it; it is idempotent and may run concurrently. The ConfigMap `kubeadm-config` is written last:
+//! it indicates that everything else is done.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::kube::Api;
 use crate::kubeadm::{Kubeadm, rbac_objects};
 
-/// Where kubeadm keeps the cluster's configuration.
+/// The path of kubeadm's ConfigMap with the cluster's configuration.
 const CONFIG: &str = "/api/v1/namespaces/kube-system/configmaps/kubeadm-config";
 const CONTROL_PLANES: &str = "/api/v1/nodes?labelSelector=node-role.kubernetes.io%2Fcontrol-plane";
 
@@ -30,7 +30,7 @@ pub(crate) fn work(
     if !due(current.as_deref(), &bundle.kubernetes_version, &versions, members) {
         return Ok(());
     }
-    event(&format!("the cluster's add-ons become those of {}", bundle.kubernetes_version));
+    event(&format!("updating the cluster's add-ons to {}", bundle.kubernetes_version));
     for object in rbac_objects().iter().chain(&bundle.kubeadm.manifests) {
         api.apply(object)?;
     }
@@ -43,8 +43,8 @@ pub(crate) fn begun(api: &Api) -> Result<bool> {
     Ok(api.read(CONFIG)?.is_some())
 }
 
-/// Whether the once-only work is due: at the beginning, and after an upgrade when every control plane runs at least this
-/// version, since new nodes read it.
+/// Whether this work is due: initially, and after an upgrade once every control plane runs at least this
+/// version, because new nodes read it.
 pub fn due(current: Option<&str>, mine: &str, control_planes: &[String], members: usize) -> bool {
     match current {
         None => true,

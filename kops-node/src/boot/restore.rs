@@ -1,4 +1,5 @@
-//! A snapshot becomes the data of a cluster of one: an operator's decision, told by the object `control/restore`.
+//! Restoring a snapshot as the data of a cluster with one member: an operator's decision, in the object
+//! `control/restore`.
 
 use std::fs::File;
 
@@ -9,10 +10,10 @@ use crate::etcd::runner::DISK_ID;
 use crate::kubeadm::documents::data;
 use crate::machine::WORK;
 
-/// Restores a snapshot with `etcdutl` of etcd's own image, which the machine has or fetches by containerd.
+/// Restores a snapshot with `etcdutl` from etcd's image, which the machine has or pulls with containerd.
 pub(super) fn run(boot: &Boot<'_>, etcd: &Etcd, member: &str, snapshot: &str) -> Result<()> {
     let doing = format!("restoring {snapshot}");
-    let image = image(boot).ok_or_else(|| Error::invalid(&doing, "the bundle names no image of etcd"))?;
+    let image = image(boot).ok_or_else(|| Error::invalid(&doing, "the bundle names no etcd image"))?;
     let directory = format!("{WORK}/restore");
     boot.host.make_directory(&directory, 0o700)?;
     let mut file = File::create(boot.host.path(&format!("{directory}/snapshot.db")))
@@ -33,7 +34,8 @@ pub(super) fn run(boot: &Boot<'_>, etcd: &Etcd, member: &str, snapshot: &str) ->
     }
     let (volume, data) = (&etcd.volume.path, data(etcd));
     let fresh = format!("{data}.restored");
-    // Watchers must notice: revisions that clients have seen must not come again (etcd, `etcdutl snapshot restore`).
+    // Watchers must notice: revisions that clients have seen must not be reused (etcd, `etcdutl snapshot
+    // restore`).
     let words = [
         "ctr",
         "-n",
@@ -65,7 +67,7 @@ pub(super) fn run(boot: &Boot<'_>, etcd: &Etcd, member: &str, snapshot: &str) ->
         &fresh,
     ];
     boot.host.must(words)?;
-    // What tells the disk apart stays, as the record says that this member begins on it.
+    // The disk's identifier stays, because the record contains that this member starts on it.
     let id = boot.host.read(&format!("{data}/{DISK_ID}"))?.unwrap_or_default();
     boot.host.write(&format!("{fresh}/{DISK_ID}"), &id, 0o600)?;
     let stamp = boot.clock.now().strftime("%Y%m%dT%H%M%SZ");
@@ -74,7 +76,7 @@ pub(super) fn run(boot: &Boot<'_>, etcd: &Etcd, member: &str, snapshot: &str) ->
     boot.host.remove(&format!("{directory}/snapshot.db")).map(drop)
 }
 
-/// The image in the document that etcd's manifest is made from.
+/// The image in the document that etcd's manifest is rendered from.
 fn image(boot: &Boot<'_>) -> Option<String> {
     let documents = &boot.bundle.kubeadm.etcd;
     let cluster = documents.iter().find(|it| it["kind"] == "ClusterConfiguration")?;

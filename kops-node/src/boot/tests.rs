@@ -98,8 +98,15 @@ impl Case {
             events: Vec::new(),
         };
         let key = "machines/nodes/i-1/status".to_owned();
-        let mut reporter =
-            Reporter { store: &store, clock: &self.clock, journal: &Quiet, key, status, written: None };
+        let mut reporter = Reporter {
+            store: &store,
+            clock: &self.clock,
+            journal: &Quiet,
+            key,
+            status,
+            written: None,
+            unwritten: false,
+        };
         let boot =
             Boot { host: &self.host, clock: &self.clock, bundle: &self.bundle, world: &world, me: &me };
         let result = run(&boot, &mut reporter);
@@ -127,8 +134,35 @@ fn a_node_without_a_control_plane_says_so() {
     let (result, status) = case.boot();
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Waiting);
-    assert!(error.to_string().contains("no fresh join token"), "{error}");
+    assert!(error.to_string().contains("no valid join token"), "{error}");
     assert!(status.events.iter().any(|it| it.what.contains("waiting for a control plane")));
+    let stored = case.store().read("machines/nodes/i-1/status").unwrap().unwrap();
+    let stored: Status = serde_json::from_slice(&stored.bytes).unwrap();
+    assert_eq!(stored.events, status.events, "what it waits for is in the store while it waits");
+}
+
+#[test]
+fn a_broken_join_object_is_told_and_not_quoted() {
+    let broken: [&[u8]; 8] = [
+        b"",
+        b"{",
+        b"null",
+        b"\"secret\"",
+        b"\xff\xfe",
+        br#"{"discovery": {"token": "secret"}}"#,
+        br#"{"discovery": {"token": "secret"}, "expires": "secret"}"#,
+        br#"{"discovery": {"token": "secret"}, "expires": 9223372036854775808}"#,
+    ];
+    for broken in broken {
+        let case = Case::node();
+        case.store().write("join/nodes", broken, Precondition::None).unwrap();
+        let (result, status) = case.boot();
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        let told = format!("{error} {status:?}");
+        assert!(told.contains("it is not a join object") && !told.contains("secret"), "{told}");
+        assert!(!case.host.ran().iter().any(|it| it.starts_with("kubeadm join")), "{told}");
+    }
 }
 
 #[test]
@@ -272,4 +306,12 @@ fn add_ons_follow_when_all_control_planes_run_the_version() {
     assert!(due(Some(old), new, &all(&[new, new, new]), 3));
     assert!(!due(Some(new), new, &all(&[new, new, new]), 3));
     assert!(!due(Some(new), old, &all(&[new, new, old]), 3), "an old machine that comes back");
+}
+
+#[test]
+fn how_much_memory_was_used_is_known() {
+    let host = TestHost::quiet();
+    assert_eq!(memory(&host), None);
+    host.put("/proc/self/status", "Name:\tkops-node\nVmPeak:\t  123456 kB\nVmHWM:\t    9216 kB\n");
+    assert_eq!(memory(&host), Some(9));
 }

@@ -1,4 +1,4 @@
-//! The cloud and the state store, as a machine sees them.
+//! The cloud and the state store, as seen by a machine.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub enum Cloud {
     /// OpenStack.
     #[serde(rename = "openstack")]
     OpenStack(OpenStack),
-    /// None that the program could ask: the machine's name and address are those it has.
+    /// None that the program can query: name and address are taken from the machine.
     None {},
 }
 
@@ -25,7 +25,7 @@ pub enum Cloud {
 pub struct Aws {
     /// The region, for example `eu-central-1`.
     pub region: String,
-    /// Another address of EC2 than the region's, for private endpoints and tests.
+    /// A custom address of EC2, for private endpoints and tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ec2_endpoint: Option<String>,
     /// Another address of the metadata service than `http://169.254.169.254`, for tests.
@@ -66,14 +66,14 @@ pub struct Azure {
     pub metadata: Option<String>,
 }
 
-/// OpenStack, which gives machines no identity: control planes read an application credential from a file that stage 0
-/// has written, nodes read single objects by URLs that carry a signature.
+/// OpenStack, where machines have no identity: nodes read the state store with signed URLs, control planes
+/// with an application credential.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OpenStack {
     /// Keystone's address, for example `https://keystone.example.com/v3`.
     pub auth_url: String,
-    /// The region.
+    /// The region; empty if there is only one.
     pub region: String,
     /// Another address of the metadata service than `http://169.254.169.254`, for tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,10 +85,10 @@ pub struct OpenStack {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Store {
     /// The cluster's directory in it: `s3://<bucket>/<path>`, `gs://<bucket>/<path>`,
-    /// `azureblob://<account>/<container>/<path>`, `swift://<container>/<path>`, `https://<host>/<path>` for a server
-    /// that knows GET, PUT and `If-None-Match`, or `file:///<path>`.
+    /// `azureblob://<account>/<container>/<path>`, `swift://<container>/<path>`, `https://<host>/<path>` for
+    /// a server that supports GET, PUT and `If-None-Match`, or `file:///<path>`.
     pub url: String,
-    /// Another address of the service than the public one, for private endpoints and tests.
+    /// A custom address of the service, for private endpoints and tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The bucket's region; S3 only.

@@ -7,24 +7,25 @@ use serde_json::Value;
 
 use crate::etcd::Peer;
 
-/// Where the API is.
+/// The address of the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Api {
-    /// The name that everything inside of the cluster uses, for example `api.internal.ha.example.com`.
+    /// The name that everything inside the cluster uses, for example `api.internal.ha.example.com`.
     pub name: String,
-    /// Further names that lead to this machine itself on control planes.
+    /// Further names that resolve to the machine itself on control planes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
     /// The port, 443 or 6443.
     pub port: u16,
-    /// The load balancer's address, which nodes write into `/etc/hosts`; absent when the name is published.
+    /// The load balancer's address, which nodes write to `/etc/hosts`; absent if the name is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balancer: Option<String>,
 }
 
-/// kubeadm's documents (`kubeadm.k8s.io/v1beta4`, which 1.32 to 1.37 all read), complete but for what differs by
-/// machine: the program fills in `nodeRegistration.name`, `kubeletExtraArgs` and the local etcd's names.
+/// kubeadm's documents (`kubeadm.k8s.io/v1beta4`, which 1.32 to 1.37 all read), complete except for the
+/// values of the machine: the program fills in `nodeRegistration.name`, `kubeletExtraArgs` and the local
+/// etcd's names.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Kubeadm {
@@ -39,8 +40,8 @@ pub struct Kubeadm {
     pub patches: BTreeMap<String, Value>,
     /// Further files that the API server and others read, below `/etc/kubernetes`.
     pub files: Vec<KubeadmFile>,
-    /// Objects that the cluster needs once, applied server-side by whoever comes: the roles that nodes join by, kube-proxy
-    /// and CoreDNS are kubeadm's, these are the rest.
+    /// Objects that the cluster needs once, applied server-side by any control plane, in addition to
+    /// kubeadm's (the roles for joining, kube-proxy and CoreDNS).
     pub manifests: Vec<Value>,
 }
 
@@ -50,7 +51,7 @@ pub struct Kubeadm {
 pub struct KubeadmFile {
     /// The secret in the store (`secrets/<name>`), for example `encryptionconfig`.
     pub secret: String,
-    /// Where it goes, for example `/etc/kubernetes/pki/encryption-config.yaml`; mode 0600.
+    /// Its path, for example `/etc/kubernetes/pki/encryption-config.yaml`; mode 0600.
     pub path: String,
 }
 
@@ -63,11 +64,11 @@ pub struct Keyset {
     /// The path of its files below `/etc/kubernetes/pki` without `.crt` and `.key`, for example `ca` or `etcd/ca`; for
     /// `service-account` it is `sa`, whose public file is `sa.pub`.
     pub file: String,
-    /// The ids of its trusted keys, in no order: when they change, so does the bundle.
+    /// The ids of its trusted keys, in no particular order: if they change, so does the bundle.
     pub ids: Vec<String>,
 }
 
-/// kubeadm's own.
+/// kubeadm's id.
 fn metrics_port() -> u16 {
     2381
 }
@@ -79,12 +80,12 @@ fn metrics_port() -> u16 {
 pub struct Etcd {
     /// Its name.
     pub name: String,
-    /// All members by the specification, with their peer URLs.
+    /// All specified members, with their peer URLs.
     pub members: Vec<Peer>,
-    /// The members that a machine of this group may be, most often one. Which one is told by the volume it gets.
+    /// The members that a machine of this group may be, usually one. The attached volume determines which.
     pub candidates: Vec<String>,
-    /// A word that was made once per cluster: ids of members follow from names and token, so that without it the
-    /// forgotten disk of a cluster of the same name would pass for this one's.
+    /// A string that is unique to the cluster: ids of members are derived from names and token, so without it
+    /// a leftover disk of a cluster of the same name would be taken for one of this cluster.
     pub token: String,
     /// The port for clients (2379), and for peers (2380).
     pub client_port: u16,
@@ -104,14 +105,15 @@ pub struct Etcd {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Volume {
-    /// Where it is mounted, for example `/mnt/etcd-main`. The data is in the directory `etcd` of it, never in the mount
-    /// itself, so that a volume that is not mounted is not taken for an empty one.
+    /// Where it is mounted, for example `/mnt/etcd-main`. The data is in the directory `etcd` of it, never in
+    /// the mount itself, so that an unmounted volume is not taken for an empty one.
     pub path: String,
-    /// The device for each member, where the cloud attaches it by the plan. Absent: the machine finds the volume by its
-    /// tags and attaches it itself (AWS), or the path is a directory that is mounted already.
+    /// The device for each member, if the plan attaches it. Absent: the machine finds the volume by its tags
+    /// and attaches it itself (AWS), the user data has its id (OpenStack), or the path is a directory that is
+    /// mounted already.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub devices: BTreeMap<String, String>,
-    /// The tags of the volume of each member, where the machine attaches it itself.
+    /// The tags of the volume of each member, if the machine attaches it itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
     /// The filesystem that a blank volume is formatted with; absent forbids formatting.
@@ -125,14 +127,14 @@ pub struct Volume {
 pub struct Backup {
     /// The time between two, in seconds.
     pub every: u64,
-    /// How many days one is kept. The newest stays however old it is.
+    /// How many days a snapshot is kept. The newest one is kept regardless of its age.
     pub days: u32,
 }
 
-/// What the keeper does.
+/// The settings of the keeper.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Keep {
-    /// Renew certificates this many days before they expire.
+    /// How many days before they expire certificates are renewed.
     pub renew_days: u32,
 }

@@ -1,4 +1,4 @@
-//! The groups of a cluster, as its keepers read them.
+//! The groups of a cluster, for its keepers.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use super::{BundleError, Role};
 
 /// The instance groups whose machines are members of the cluster, by name.
 ///
-/// It is apart from the bundles of control planes, and replaced in the state store when a group comes, changes or goes:
-/// another group of nodes makes no control plane out of date.
+/// The list is separate from the bundles of control planes, and is replaced in the state store if a group is
+/// added, changed or removed: a new group of nodes does not make control planes out of date.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Groups {
@@ -17,11 +17,11 @@ pub struct Groups {
     pub groups: BTreeMap<String, Group>,
 }
 
-/// What a keeper knows of a group.
+/// A group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
-    /// What its machines are for: those of nodes may ask to join.
+    /// The role of its machines: those of nodes may request to join.
     pub role: Role,
     /// Labels of its Nodes that a kubelet may not set itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -29,7 +29,7 @@ pub struct Group {
 }
 
 impl Groups {
-    /// Where it is in the state store.
+    /// The key in the state store.
     pub const KEY: &str = "igconfig/groups.json";
 
     /// Reads it.
@@ -43,12 +43,12 @@ impl Groups {
     /// The document as it is stored: compact JSON.
     ///
     /// # Errors
-    /// None that groups can cause.
+    /// None for valid groups.
     pub fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
         Ok(serde_json::to_vec(self)?)
     }
 
-    /// Whether machines of a group may ask to join as nodes.
+    /// Whether machines of a group may request to join as nodes.
     pub fn may_join(&self, group: &str) -> bool {
         self.groups.get(group).is_some_and(|it| it.role == Role::Node)
     }

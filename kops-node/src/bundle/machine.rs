@@ -1,10 +1,10 @@
-//! What a machine is made of, Kubernetes apart.
+//! The parts of a machine below Kubernetes.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything below the kubelet. The parts are made in the order of the fields.
+/// Everything below the kubelet. The parts are configured in the order of the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Machine {
@@ -12,21 +12,22 @@ pub struct Machine {
     pub modules: Vec<String>,
     /// Kernel parameters, set now and at every boot.
     pub sysctls: BTreeMap<String, String>,
-    /// Turn swap off, zram included. (The kubelet refuses to run with it unless told otherwise.)
+    /// Whether to turn swap off, including zram. (By default the kubelet does not run with swap.)
     pub swap_off: bool,
     /// Repositories of packages.
     pub repositories: Vec<Repository>,
-    /// Packages. One that is installed in the wanted version is left alone: prebuilt images need no repository.
+    /// Packages. Those that are installed in the required version are skipped, so prebuilt images need no
+    /// repository.
     pub packages: Vec<Package>,
-    /// Files that are fetched and checked: programs, archives of programs.
+    /// Files that are downloaded and verified: programs, archives of programs.
     pub downloads: Vec<Download>,
-    /// Files whose content is here.
+    /// Files with their content.
     pub files: Vec<File>,
-    /// Further filesystems, formatted when blank.
+    /// Additional filesystems, formatted if blank.
     pub mounts: Vec<Mount>,
     /// Units of systemd.
     pub units: Vec<Unit>,
-    /// Users' own units.
+    /// Units of users.
     pub hooks: Vec<Hook>,
 }
 
@@ -36,15 +37,15 @@ pub struct Machine {
 pub struct Repository {
     /// The name of its file, for example `kubernetes`.
     pub name: String,
-    /// Which package manager it is for.
+    /// Its package manager.
     pub format: RepositoryFormat,
     /// Its URL, for example `https://pkgs.k8s.io/core:/stable:/v1.34/deb/`.
     pub url: String,
-    /// The public key that signs it, ASCII-armoured, or the `https://` URL where it is.
+    /// The public key that signs it, ASCII-armoured, or its `https://` URL.
     pub key: String,
 }
 
-/// Which package manager a repository is for. One of the other kind is passed over.
+/// The package manager of a repository. A repository for another one is ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RepositoryFormat {
@@ -60,28 +61,28 @@ pub enum RepositoryFormat {
 pub struct Package {
     /// Its name.
     pub name: String,
-    /// The beginning of its version, for example `1.34.4-`; none takes the newest and leaves what is installed.
+    /// The prefix of its version, for example `1.34.4-`; if absent, the newest version is installed unless
+    /// there is one already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// A program that it brings. If it is on the path, and names the version `says` when it is asked (`--version`;
-    /// kubeadm and kubectl: `version`), the package is not needed.
+    /// A program that it contains. If the program is on the path and reports the version `says` (with
+    /// `--version`; kubeadm and kubectl: `version`), the package is not needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
-    /// The version that the program must name, for example `v1.34.4`.
+    /// The version that the program must report, for example `v1.34.4`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
 }
 
-/// A file that is fetched.
+/// A file that is downloaded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Download {
-    /// Where it is for each architecture (`amd64`, `arm64`) is decided when the bundle is rendered: one bundle is for
-    /// one architecture.
+    /// Its URL. A bundle is for one architecture (`amd64`, `arm64`), so there is only one.
     pub url: String,
     /// Its SHA-256, in hexadecimal.
     pub sha256: String,
-    /// Where it goes: a file, or for an archive the directory to unpack into.
+    /// Its path: a file, or for an archive the directory to unpack into.
     pub path: String,
     /// Its mode, in octal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,9 +105,9 @@ pub struct Archive {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct File {
-    /// Where it goes.
+    /// Its path.
     pub path: String,
-    /// What is in it.
+    /// Its content.
     pub content: Content,
     /// Its mode, in octal; 0644 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,13 +118,13 @@ pub struct File {
 }
 
 impl File {
-    /// Its mode as a number; none if it is no octal number.
+    /// Its mode as a number; `None` if it is not an octal number.
     pub fn mode(&self) -> Option<u32> {
         self.mode.as_deref().map_or(Some(0o644), |mode| u32::from_str_radix(mode, 8).ok())
     }
 }
 
-/// What is in a file.
+/// The content of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Content {
@@ -158,13 +159,13 @@ pub struct Mount {
 pub struct Unit {
     /// Its name, for example `ntp.service`, or that of a drop-in, for example `kubelet.service.d/20-kops.conf`.
     pub name: String,
-    /// The whole file; absent for a unit that is there and is only to be enabled or masked.
+    /// The whole file; absent for an existing unit that is only to be enabled or masked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Enable and start it.
+    /// Whether to enable and start it.
     #[serde(default)]
     pub enable: bool,
-    /// Stop and mask it.
+    /// Whether to stop and mask it.
     #[serde(default)]
     pub mask: bool,
 }
@@ -177,13 +178,13 @@ pub struct Hook {
     pub name: String,
     /// The whole unit.
     pub text: String,
-    /// Switched off: the unit is stopped and disabled.
+    /// Whether it is disabled: the unit is stopped and disabled.
     #[serde(default)]
     pub disabled: bool,
 }
 
-/// containerd, for both generations of its configuration. Which one is decided on the machine, by the version that is
-/// installed: tables of 1.x in a file of 2.x are silently ignored.
+/// containerd's configuration, for both of its major versions. The machine selects one by the installed
+/// version, because tables of 1.x in a file of 2.x are silently ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Containerd {
@@ -191,7 +192,7 @@ pub struct Containerd {
     pub config_v1: String,
     /// The same for 2.x: `version = 3`.
     pub config_v2: String,
-    /// The unit is the user's own affair.
+    /// Whether the user manages containerd.
     pub skip: bool,
 }
 

@@ -1,12 +1,13 @@
-//! What a machine becomes: the document that the library renders and this program reads.
+//! The configuration of a machine: the document that the library renders and this program reads.
 //!
-//! One JSON document, stored as `igconfig/<role>/<group>/<sha256>.json`. Not an archive: everything in it is text, a
-//! machine needs no tool to unpack it, its hash is that of the bytes as stored, and a person can read it. It holds no
-//! secrets: keys are named by their keyset and id, and read from the state store by the machine's identity. Since the
-//! user data pins it by its hash, a machine is out of date exactly when its bundle is another one.
+//! One JSON document, stored as `igconfig/<role>/<group>/<sha256>.json`. It is not an archive, because
+//! everything in it is text: no tool is needed to unpack it, its hash is that of the stored bytes, and people
+//! can read it. It contains no secrets: keys are referenced by their keyset and id, and read from the state
+//! store with the machine's identity. Because the user data pins it by its hash, a machine is out of date
+//! exactly if its bundle has changed.
 //!
-//! The program and the bundle are pinned together. So a field that the program does not know is an error, not
-//! something to pass over.
+//! The program and the bundle are pinned together, so a field that the program does not know is an error, not
+//! ignored.
 
 mod cloud;
 mod cluster;
@@ -24,7 +25,7 @@ pub use machine::{
     RepositoryFormat, Unit,
 };
 
-/// The only version of the format there is.
+/// The only version of the format.
 pub const API_VERSION: &str = "kops.bundle/v1";
 
 /// What a machine is for.
@@ -51,13 +52,13 @@ pub struct Bundle {
     pub role: Role,
     /// The version of Kubernetes, for example `v1.34.4`. The machine's kubeadm and kubelet must be of exactly this one.
     pub kubernetes_version: String,
-    /// The cloud, and what the program must know of it.
+    /// The cloud, and the facts about it that the program needs.
     pub cloud: Cloud,
     /// The state store.
     pub store: Store,
-    /// Where the API is.
+    /// The address of the API.
     pub api: Api,
-    /// What the machine is made of.
+    /// The parts of the machine below the kubelet.
     pub machine: Machine,
     /// containerd.
     pub containerd: Containerd,
@@ -71,7 +72,7 @@ pub struct Bundle {
     /// The clusters of etcd that this machine may be a member of: control planes only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub etcd: Vec<Etcd>,
-    /// What the keeper needs to know: control planes only.
+    /// The settings of the keeper: control planes only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
 }
@@ -79,7 +80,7 @@ pub struct Bundle {
 /// Why a bundle cannot be used.
 #[derive(Debug, Error)]
 pub enum BundleError {
-    /// It is no JSON, lacks a field, or has one that this program does not know.
+    /// It is not JSON, lacks a field, or has one that this program does not know.
     #[error("the bundle cannot be read: {0}")]
     Syntax(#[from] serde_json::Error),
     /// It is of another version.
@@ -118,12 +119,12 @@ impl Bundle {
     /// The bundle as it is stored: compact JSON.
     ///
     /// # Errors
-    /// None that a bundle made of valid parts can cause.
+    /// None for a bundle with valid parts.
     pub fn to_bytes(&self) -> Result<Vec<u8>, BundleError> {
         Ok(serde_json::to_vec(self)?)
     }
 
-    /// What cannot be said by types.
+    /// Checks that types cannot express.
     fn check(&self) -> Result<(), BundleError> {
         let invalid = |field: String, problem| Err(BundleError::Invalid { field, problem });
         for (at, file) in self.machine.files.iter().enumerate() {

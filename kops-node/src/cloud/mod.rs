@@ -1,8 +1,8 @@
-//! The cloud, as a machine sees it: who am I, where is my disk, who else is alive.
+//! The cloud, as seen by a machine: its identity, its disk, the cluster's machines.
 //!
-//! A folder for each, with the same files: `metadata` (identity and credentials), `store` (the state store's service),
-//! `machines` (the cloud's own interface). Nothing here changes the cloud but for attaching this machine's own volume
-//! on AWS.
+//! A folder for each, with the same files: `metadata` (identity and credentials), `store` (the state store's
+//! service), `machines` (the cloud's own interface). The only change that is made to a cloud is to attach
+//! this machine's own volume on AWS.
 
 pub mod aws;
 pub mod azure;
@@ -24,12 +24,12 @@ pub use none::NoCloud;
 /// Who this machine is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The cloud's id of it.
+    /// The cloud's id.
     pub id: String,
     /// The name of its Node. (AWS: the instance id; GCE: the name; Azure: the computer name; OpenStack: the server's
     /// name.)
     pub node_name: String,
-    /// `spec.providerID` where the kubelet must set it, because the cloud's controller does not.
+    /// `spec.providerID` if the kubelet must set it because the cloud's controller does not.
     pub provider_id: Option<String>,
     /// Its address in the cluster's network.
     pub address: String,
@@ -42,8 +42,8 @@ pub struct Identity {
 pub struct Attached {
     /// The member.
     pub member: String,
-    /// The names that the device may have, for example `/dev/disk/by-id/google-a-etcd-main`. Empty: something is mounted
-    /// at the path already.
+    /// The names that the device may have, for example `/dev/disk/by-id/google-a-etcd-main`. Empty if
+    /// something is mounted at the path already.
     pub devices: Vec<String>,
 }
 
@@ -52,23 +52,23 @@ pub trait Cloud: fmt::Debug + Send + Sync {
     /// Who this machine is.
     ///
     /// # Errors
-    /// When the metadata service does not say.
+    /// If the metadata service does not say.
     fn identity(&self) -> Result<Identity>;
 
     /// This machine's volume, for one of the candidates. It is attached if the cloud leaves that to the machine.
     ///
     /// # Errors
-    /// `Waiting` while it is attached to another machine: it is never taken by force.
+    /// `Waiting` while it is attached to another machine: it is never detached by force.
     fn volume(&self, candidates: &[String], volume: &Volume, me: &Identity) -> Result<Attached>;
 
-    /// The machines of the cluster that are alive.
+    /// The running machines of the cluster.
     ///
     /// # Errors
-    /// When the cloud does not say.
+    /// If the cloud cannot list them.
     fn machines(&self, cluster: &str) -> Result<Vec<joining::Machine>>;
 }
 
-/// The volume of the plan: the device of the first candidate that has one, or the directory.
+/// The volume that the plan attaches: the device of the first candidate that has one, or the directory.
 pub(crate) fn planned(candidates: &[String], volume: &Volume) -> Result<Attached> {
     let named =
         candidates.iter().find_map(|it| volume.devices.get(it).map(|device| (it, vec![device.clone()])));

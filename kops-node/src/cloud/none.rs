@@ -1,4 +1,4 @@
-//! No cloud: the machine's name and address are those it has.
+//! No cloud: name and address are taken from the machine.
 
 use std::net::UdpSocket;
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::joining;
 use crate::store::Store;
 
-/// The object that lists the cluster's machines, which operators write where no cloud does: a JSON list of
-/// `{"nodeName", "group", "addresses": [], "started": "<RFC 3339>"}`.
+/// The object with the list of the cluster's machines, which operators write if no cloud lists them: a JSON
+/// list of `{"nodeName", "group", "addresses": [], "started": "<RFC 3339>"}`.
 const MACHINES: &str = "control/machines";
 
 /// A machine without a cloud.
@@ -52,11 +52,11 @@ impl NoCloud {
 impl Cloud for NoCloud {
     fn identity(&self) -> Result<Identity> {
         let failed =
-            |e: std::io::Error| Error::failed("finding out this machine's name and address", e.to_string());
+            |e: std::io::Error| Error::failed("determining this machine's name and address", e.to_string());
         let node_name = std::fs::read_to_string(&self.hostname).map_err(failed)?.trim().to_lowercase();
         let id = std::fs::read_to_string(&self.machine_id)
             .map_or_else(|_| node_name.clone(), |it| it.trim().to_owned());
-        // No packet is sent: the kernel chooses the address of the route. TEST-NET-1 is nobody's (RFC 5737).
+        // No packet is sent: the kernel chooses the address of the route. TEST-NET-1 is reserved (RFC 5737).
         let socket = UdpSocket::bind("0.0.0.0:0").map_err(failed)?;
         socket.connect("192.0.2.1:9").map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?.ip().to_string();

@@ -1,4 +1,4 @@
-//! Tokens of machines' identities, kept until shortly before their end.
+//! Tokens of machines' identities, cached until shortly before they expire.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::error::Result;
 
-/// A token is renewed this long before its end.
+/// A token is renewed this long before it expires.
 const BEFORE: Duration = Duration::from_mins(5);
 
-/// A value that ends.
+/// A value that expires.
 #[derive(Clone)]
 pub(crate) struct Kept<T> {
     clock: Arc<dyn Clock>,
@@ -28,7 +28,7 @@ impl<T: Clone> Kept<T> {
         Self { clock, value: Arc::default() }
     }
 
-    /// The value, or a new one with how long it is good.
+    /// The cached value, or a new one with its validity.
     pub(crate) fn get(&self, new: impl FnOnce() -> Result<(T, Duration)>) -> Result<T> {
         let mut kept = self.value.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.elapsed();

@@ -1,4 +1,4 @@
-//! XML as the clouds answer with it: elements and text.
+//! XML as returned by the clouds: elements and text.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -52,7 +52,7 @@ impl Element {
             }
         }
         let mut root =
-            open.pop().filter(|_| open.is_empty()).ok_or_else(|| wrong("it ends too early".to_owned()))?;
+            open.pop().filter(|_| open.is_empty()).ok_or_else(|| wrong("it is incomplete".to_owned()))?;
         root.children.pop().ok_or_else(|| wrong("it is empty".to_owned()))
     }
 

@@ -1,7 +1,7 @@
-//! etcd's JSON gateway: what of its interface the program needs, without gRPC.
+//! etcd's JSON gateway: the calls that the program needs, without gRPC.
 //!
-//! <https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/>; ids are decimal strings, a linearizable list of members is
-//! the word of a quorum, and errors are HTTP 4xx and 5xx with a `message`.
+//! <https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/>; ids are decimal strings, a linearizable list of
+//! members requires a quorum, and errors are HTTP 4xx and 5xx with a `message`.
 
 use std::fmt;
 use std::io::{BufRead as _, BufReader, Write};
@@ -15,19 +15,20 @@ use super::{ClusterId, Member, MemberId, Quorum};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Http, Request};
 
-/// How long a call may take: more than an election (1 s) and etcd's own limit for requests (5 s + two elections).
+/// The timeout of a call: more than an election (1 s) and etcd's own limit for requests (5 s + two
+/// elections).
 const TIMEOUT: Duration = Duration::from_secs(8);
-/// How long a snapshot may take: 8 GB at 20 MB/s.
+/// The timeout of a snapshot: 8 GB at 20 MB/s.
 const SNAPSHOT: Duration = Duration::from_mins(7);
 
-/// Calls of members, each by the URL of its client port.
+/// Calls to members, each by the URL of its client port.
 #[derive(Clone, Debug)]
 pub struct Gateway {
     http: Http,
 }
 
 impl Gateway {
-    /// Calls with this client, which must trust etcd's authority and have a client certificate.
+    /// Uses this client, which must trust etcd's authority and have a client certificate.
     pub fn new(http: Http) -> Self {
         Self { http }
     }
@@ -49,10 +50,10 @@ impl Gateway {
         response.json(&format!("etcd's {path}"))
     }
 
-    /// The list of members, as a quorum has it or (`linearizable: false`) as the member that is asked has it.
+    /// The list of members: that of a quorum, or (`linearizable: false`) that of the queried member.
     ///
     /// # Errors
-    /// When it does not answer, or has no quorum.
+    /// If the member does not respond, or has no quorum.
     pub fn members(&self, url: &str, linearizable: bool) -> Result<Quorum> {
         let answer = self.call(url, "/v3/cluster/member/list", &json!({"linearizable": linearizable}))?;
         let wrong = || Error::invalid("reading etcd's members", "an entry has no id");
@@ -74,34 +75,34 @@ impl Gateway {
         Ok(Quorum { cluster: ClusterId(cluster.ok_or_else(wrong)?), members })
     }
 
-    /// Whether the member says that it is healthy. A learner says so, too.
+    /// Whether the member reports that it is healthy. A learner does so, too.
     pub fn healthy(&self, url: &str) -> bool {
         let url = format!("{url}/health");
         let answer = self.http.send(&Request::new("GET", &url).timeout(TIMEOUT));
         answer.and_then(|it| it.json("etcd's health")).is_ok_and(|it| it["health"] == "true")
     }
 
-    /// Removes a member, by way of another one.
+    /// Removes a member, through another one.
     ///
     /// # Errors
-    /// `Conflict` when etcd refuses.
+    /// `Conflict` if etcd refuses.
     pub fn remove(&self, url: &str, id: MemberId) -> Result<()> {
         self.call(url, "/v3/cluster/member/remove", &json!({"ID": id.0.to_string()})).map(drop)
     }
 
-    /// Adds a learner, by way of another member.
+    /// Adds a learner, through another member.
     ///
     /// # Errors
-    /// `Conflict` when etcd refuses: a voter is away, or there is a learner already.
+    /// `Conflict` if etcd rejects it: a voter is not available, or there is a learner already.
     pub fn add_learner(&self, url: &str, peer_url: &str) -> Result<()> {
         let body = json!({"peerURLs": [peer_url], "isLearner": true});
         self.call(url, "/v3/cluster/member/add", &body).map(drop)
     }
 
-    /// Makes a learner a voter, by way of another member.
+    /// Promotes a learner to a voter, through another member.
     ///
     /// # Errors
-    /// `Conflict` until it is in sync.
+    /// `Conflict` until the learner is in sync.
     pub fn promote(&self, url: &str, id: MemberId) -> Result<()> {
         self.call(url, "/v3/cluster/member/promote", &json!({"ID": id.0.to_string()})).map(drop)
     }
@@ -109,7 +110,7 @@ impl Gateway {
     /// Writes a snapshot of the whole keyspace, as `etcdctl snapshot save` does: the database, then its SHA-256.
     ///
     /// # Errors
-    /// Also when the stream ends too early.
+    /// Also if the stream ends early.
     pub fn snapshot(&self, url: &str, into: &mut dyn Write) -> Result<u64> {
         let url = format!("{url}/v3/maintenance/snapshot");
         let doing = "taking a snapshot of etcd";
@@ -138,7 +139,7 @@ impl Gateway {
         match remaining {
             Some(0) => Ok(written),
             Some(rest) => Err(failed(&format!("{rest} bytes are missing"))),
-            None => Err(failed(&"the answer is empty")),
+            None => Err(failed(&"the response is empty")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a machine remembers of its member over reboots.
+//! The state of a member that a machine keeps across reboots.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +6,14 @@ use super::{ClusterId, MemberId};
 use crate::error::{Error, Result};
 use crate::machine::{Host, WORK};
 
-/// What this machine remembers: the marker is never removed, and only it writes the record.
+/// The state that this machine keeps: the marker is never removed, and only this machine writes the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Memory {
-    /// The marker, once it was seen.
+    /// The marker, once it has been read.
     #[serde(default)]
     pub marker: Option<ClusterId>,
-    /// The member that was started on this machine last.
+    /// The member that was last started on this machine.
     #[serde(default)]
     pub member: Option<MemberId>,
     /// The disk that it was started with.
@@ -30,10 +30,10 @@ impl Memory {
         format!("{WORK}/etcd-{cluster}.json")
     }
 
-    /// What this machine remembers; nothing if it is new.
+    /// Reads the state; empty on a new machine.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn read(host: &dyn Host, cluster: &str) -> Result<Self> {
         let bytes = host.read(&Self::file(cluster))?.unwrap_or_default();
         Ok(serde_json::from_slice(&bytes).unwrap_or_default())

@@ -1,29 +1,31 @@
 //! How a member of etcd starts.
 //!
-//! Members have names, not addresses: `<member>.etcd.internal.<cluster>`, which every control plane resolves from the
-//! records in the state store. A cluster begins *statically*: each member starts with the list of all names. So no
-//! machine is the first one, and a machine that is replaced but keeps its disk is the same member at another address,
-//! without a change of membership.
+//! Members have names, not addresses: `<member>.etcd.internal.<cluster>`, which every control plane resolves
+//! from the records in the state store. A cluster is bootstrapped *statically*: each member starts with the
+//! list of all names. So no machine is the first one, and a machine that is replaced but keeps its disk is
+//! the same member at another address, without a change of membership.
 //!
-//! What remains to be decided at each boot depends on four things: the disk, the *marker* (an object in the store,
-//! created once before any API server serves, never removed, which holds the cluster's id), whether a quorum
-//! answers, and the list of members. [`decide`] is that decision, and [`Situation`] all it may depend on. It names one
-//! [`Step`]; whoever carries it out looks again and asks again, until the step is [`Step::Serve`]. A crash between two
-//! steps therefore needs no case of its own.
+//! The decision at each boot depends on four things: the disk, the *marker* (an object in the store with the
+//! cluster's id, created once before any API server serves and never removed), whether a quorum responds, and
+//! the list of members. [`decide`] makes this decision from a [`Situation`] alone. It returns one [`Step`];
+//! the runner carries it out, observes the situation again and calls it again, until the step is
+//! [`Step::Serve`]. So a crash between two steps is not a special case.
 //!
-//! # What holds
-//! - A new cluster never begins once the marker is there. Without a clear answer from the store (a denial or a
-//!   time-out is none) nothing begins at all.
-//! - A member that may have acknowledged anything and lost its disk never comes back under its old id: it is removed
-//!   and added anew. That it may have is told by its record ([`Began`]), written before etcd starts on an empty disk,
-//!   and by the id of that disk. (Etcd's own list says "never started" until the member has published its URLs, which
-//!   is later than its first vote.)
-//! - Nothing is removed unless the others keep a quorum without it, one change at a time.
-//! - Data is set aside, never deleted.
-//! - Data of another cluster than the marker's never serves, nor does a disk that this member has replaced since.
+//! # Guarantees
+//! - A new cluster is never bootstrapped once the marker exists. Without a clear response from the store (a
+//!   denial or a timeout is not one) nothing is started.
+//! - A member that may have acknowledged anything and has lost its disk never returns under its old id: it is
+//!   removed and added again. Its record ([`Began`]), written before etcd starts on an empty disk, and the id
+//!   of that disk show whether it may have done so. (etcd's own list says "never started" until the member
+//!   has published its URLs, which happens after its first vote.)
+//! - A member is only removed if the others have a quorum without it, and only one change is made at a time.
+//! - Data is moved aside, never deleted.
+//! - Data of a different cluster than the marker's is never served, nor is a disk that this member has
+//!   replaced.
 //!
 //! # Example
-//! A disk that is empty although the cluster has served, and nobody who answers: wait, whatever else is true.
+//! The disk is empty although the cluster has served, and no member responds: wait, regardless of everything
+//! else.
 //!
 //! ```
 //! use kops_node::etcd::{
@@ -52,8 +54,8 @@
 //! ```
 //!
 //! # Known weakness
-//! When a majority of the disks is lost before the cluster has served, nobody begins anew by himself, although nothing
-//! would be lost: the members that are left cannot know it.
+//! If a majority of the disks is lost before the cluster has served, no member bootstraps a new cluster by
+//! itself, although nothing would be lost: the remaining members cannot know that.
 
 #[cfg(feature = "program")]
 pub mod gateway;

@@ -1,4 +1,5 @@
-//! What a member says of itself in the state store, `control-plane/<member>`: where it is, and how it began.
+//! The record of a member in the state store, `control-plane/<member>`: its address, and how it was first
+//! started.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +14,22 @@ use crate::store::{Precondition, Store};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// The machine, by the cloud's id.
+    /// The cloud's id of the machine.
     pub instance: String,
     /// Its address.
     pub address: String,
-    /// Since when.
+    /// When it was written.
     pub since: Timestamp,
-    /// How it began, by cluster of etcd.
+    /// How it was first started, by etcd cluster.
     #[serde(default)]
     pub began: BTreeMap<String, Began>,
+    /// The last line of `control/restore` that was carried out or begun, by etcd cluster: if a disk is lost
+    /// later, an old snapshot must not be restored silently.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub restored: BTreeMap<String, String>,
+    /// The disk that it is being restored to, until that is done: on this one alone it may be tried again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub restoring: BTreeMap<String, String>,
 }
 
 impl Record {
@@ -33,7 +41,7 @@ impl Record {
     /// A member's record, if it has one.
     ///
     /// # Errors
-    /// When the store does not say, or it is no record.
+    /// If the store cannot be read, or the object is not a record.
     pub fn read(store: &dyn Store, member: &str) -> Result<Option<Self>> {
         let Some(object) = store.read(&Self::key(member))? else { return Ok(None) };
         let record = serde_json::from_slice(&object.bytes)
@@ -44,7 +52,7 @@ impl Record {
     /// Writes a member's record.
     ///
     /// # Errors
-    /// When it may not have been written.
+    /// If it may not have been written.
     pub fn write(&self, store: &dyn Store, member: &str) -> Result<()> {
         let bytes = serde_json::to_vec(self)
             .map_err(|e| Error::invalid(format!("writing {}", Self::key(member)), e.to_string()))?;

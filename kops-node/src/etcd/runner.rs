@@ -1,4 +1,4 @@
-//! Carries out what the table decides, step by step, until the member serves.
+//! Carries out the decisions of the table, step by step, until the member serves.
 
 use std::collections::BTreeSet;
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -11,7 +11,7 @@ use super::memory::Memory;
 use super::record::Record;
 use super::{
     Began, ClusterId, Decision, Disk, Lease, Marker, Member, MemberId, Predecessor, Quorum, Situation, Start,
-    Step, decide, wal,
+    Step, Waiting, decide, wal,
 };
 use crate::bundle::Etcd;
 use crate::clock::Clock;
@@ -21,45 +21,47 @@ use crate::store::{Held, Leases, Precondition, Store};
 
 /// The lease for changes of membership.
 pub const CHANGE: &str = "control-plane/change";
-/// How long it is held: more than a learner of 8 GB takes to be in sync.
+/// The duration of the lease: longer than a learner with 8 GB takes to be in sync.
 const LEASE: Duration = Duration::from_mins(10);
-/// The pause between two looks.
+/// The pause between two observations.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How long a member may take to accept a connection.
+/// The timeout for connecting to a member.
 const CONNECT: Duration = Duration::from_secs(2);
-/// The name of the file in the data directory that tells the disk apart. It goes where the data goes.
+/// The name of the file in the data directory that identifies the disk. It is moved with the data.
 pub(crate) const DISK_ID: &str = ".kops-disk";
 
-/// What the runner leaves to others: kubeadm's manifest, names, the snapshot that is to be restored.
+/// The environment of the runner: kubeadm's manifest, names, restoring a snapshot.
 pub trait Environment {
     /// Starts etcd.
     ///
     /// # Errors
-    /// When it is not started.
+    /// If it was not started.
     fn start(&mut self, start: &Start) -> Result<()>;
-    /// Stops etcd and waits until it has ended.
+    /// Stops etcd and waits until it has exited.
     ///
     /// # Errors
-    /// When it may still run.
+    /// If it may still be running.
     fn stop(&mut self) -> Result<()>;
     /// Whether etcd has been started, now or before a reboot.
     ///
     /// # Errors
-    /// When that cannot be found out.
+    /// If that cannot be determined.
     fn started(&mut self) -> Result<bool>;
-    /// Makes the members' present addresses known under their names.
+    /// Makes the members' names resolve to their current addresses.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     fn names(&mut self, records: &[(String, Record)]) -> Result<()>;
     /// Restores a snapshot of the store into the empty data directory.
     ///
     /// # Errors
-    /// When it was not restored; the directory is empty then.
+    /// If it was not restored; the directory is then empty.
     fn restore(&mut self, snapshot: &str) -> Result<()>;
-    /// Tells what happens.
+    /// Reports an event.
     fn event(&mut self, what: &str);
-    /// The URL of a member's client port; of this machine's own with none.
+    /// Called from time to time while waiting, to store events that have not been stored yet.
+    fn tick(&mut self) {}
+    /// The URL of a member's client port; this machine's own with `None`.
     fn client_url(&self, member: Option<&str>) -> String;
     /// The host and port of a member's peer port.
     fn peer_address(&self, member: &Member) -> Option<String>;
@@ -79,11 +81,11 @@ pub struct Runner<'a> {
     pub etcd: &'a Etcd,
     /// This machine's member.
     pub member: &'a str,
-    /// This machine, by the cloud's id.
+    /// The cloud's id of this machine.
     pub instance: &'a str,
     /// The data directory.
     pub data: String,
-    /// The address of the machine that was this member before, if it was another one.
+    /// The address of the machine that was previously this member, if it was another one.
     pub predecessor: Option<String>,
 }
 
@@ -93,24 +95,67 @@ impl std::fmt::Debug for Runner<'_> {
     }
 }
 
-/// The marker, as it is in the store.
+/// The marker, as stored.
 #[derive(Serialize, Deserialize)]
 struct Mark {
     cluster: ClusterId,
     by: String,
 }
 
-/// What the store says.
+/// The content of the store.
 struct Stored {
     records: Vec<(String, Record)>,
     marker: Marker,
     lease: Lease,
-    restore: Option<String>,
+    restore: Restore,
 }
 
-/// What came of one look.
+/// The object `control/restore`: a line for each cluster, with the key of a snapshot of this cluster and
+/// optionally further words. Each line is carried out once.
+#[derive(Default)]
+struct Restore {
+    /// The line for this cluster.
+    line: Option<String>,
+    /// Why there is none, although the object exists.
+    why: Option<String>,
+}
+
+impl Restore {
+    /// Parses the object's text, for a cluster for which a line was carried out before.
+    fn of(text: &str, cluster: &str, before: Option<&String>) -> Self {
+        let prefix = format!("backups/etcd/{cluster}/");
+        let mut lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
+        let found = lines.clone().find(|it| it.starts_with(&prefix));
+        let why = match found {
+            Some(line) if before.is_some_and(|it| it == line) => Some(format!(
+                "the snapshot {line} of control/restore has been restored before; to restore it again, \
+                 add another word to its line"
+            )),
+            None if lines.next().is_some() => Some(format!("control/restore names nothing below {prefix}")),
+            _ => None,
+        };
+        Self { line: found.filter(|_| why.is_none()).map(str::to_owned), why }
+    }
+
+    /// The snapshot's key.
+    fn key(&self) -> Option<&str> {
+        self.line.as_deref()?.split_whitespace().next()
+    }
+}
+
+/// The last events, so that they are not repeated at every observation.
+#[derive(Default)]
+struct Told {
+    step: String,
+    /// Why that step fails, as [`gist`] has it; empty if it does not.
+    error: String,
+    /// The same of reading the store.
+    store: String,
+}
+
+/// The result of one turn.
 enum Turn {
-    /// A step was done: the next may be due at once.
+    /// A step was done: the next one may be due immediately.
     Acted,
     /// Nothing to do yet.
     Waits,
@@ -118,7 +163,7 @@ enum Turn {
     Over(Result<()>),
 }
 
-/// All that was seen in one look.
+/// Everything that was observed in one turn.
 struct Look {
     records: Vec<(String, Record)>,
     disk: Disk,
@@ -128,11 +173,11 @@ struct Look {
     marker: Marker,
     quorum: Option<Quorum>,
     hearsay: Option<Quorum>,
-    /// The member that answered.
+    /// The member that responded.
     by: Option<String>,
     answering: BTreeSet<MemberId>,
     lease: Lease,
-    restore: Option<String>,
+    restore: Restore,
 }
 
 impl Runner<'_> {
@@ -145,38 +190,38 @@ impl Runner<'_> {
         }
     }
 
-    /// Brings the member to where the API server may start. Returns only then, or when an operator is needed.
+    /// Runs until the API server may start, or until an operator has to intervene.
     ///
     /// # Errors
-    /// When an operator is needed: the message says what for.
+    /// If an operator has to intervene: the message says why.
     pub fn run(&self, env: &mut dyn Environment) -> Result<()> {
         let mut silent_since = self.clock.elapsed();
-        let mut last = String::new();
+        let mut last = Told::default();
         loop {
             match self.turn(env, &mut silent_since, &mut last) {
                 Ok(Turn::Over(result)) => return result,
-                Ok(Turn::Acted) => {}
-                Ok(Turn::Waits) => self.clock.sleep(PAUSE),
+                Ok(Turn::Acted) => last.error.clear(),
+                Ok(Turn::Waits) => {
+                    last.error.clear();
+                    env.tick();
+                    self.clock.sleep(PAUSE);
+                }
                 Err(e) => {
-                    let text = e.to_string();
-                    if text != last {
-                        env.event(&text);
-                        last = text;
+                    let gist = gist(&e);
+                    if gist != last.error {
+                        env.event(&e.to_string());
+                        last.error = gist;
                     }
+                    env.tick();
                     self.clock.sleep(PAUSE);
                 }
             }
         }
     }
 
-    /// One look, one step.
-    fn turn(
-        &self,
-        env: &mut dyn Environment,
-        silent_since: &mut Duration,
-        last: &mut String,
-    ) -> Result<Turn> {
-        let look = self.look(env)?;
+    /// One observation, one step.
+    fn turn(&self, env: &mut dyn Environment, silent_since: &mut Duration, last: &mut Told) -> Result<Turn> {
+        let look = self.look(env, &mut last.store)?;
         if self.predecessor.as_ref().is_some_and(|it| connects(&format!("{it}:{}", self.etcd.peer_port))) {
             *silent_since = self.clock.elapsed();
         }
@@ -197,37 +242,51 @@ impl Runner<'_> {
             answering: &look.answering,
             predecessor: Predecessor::Silent(silence),
             lease: look.lease,
-            restore: look.restore.as_deref(),
+            restore: look.restore.key(),
         });
         let text = told(row, &step);
-        let new = text != *last;
+        let new = text != last.step;
         if new {
             env.event(&text);
-            *last = text;
+            last.step = text;
+            last.error.clear();
         }
         match step {
+            Step::Stop(Waiting::DataLost) if look.restore.why.is_some() => {
+                let why = look.restore.why.unwrap_or_default();
+                Ok(Turn::Over(Err(Error::waiting("starting etcd", format!("{}; {why}", Waiting::DataLost)))))
+            }
             Step::Stop(why) => Ok(Turn::Over(Err(Error::waiting("starting etcd", why.to_string())))),
             Step::Serve => Ok(Turn::Over(Ok(()))),
             Step::Wait(_) => Ok(Turn::Waits),
             step => {
                 self.act(step, &look, env)?;
-                // The same step again: what it did is not seen yet.
+                // The same step again: its effect is not visible yet.
                 Ok(if new { Turn::Acted } else { Turn::Waits })
             }
         }
     }
 
-    fn look(&self, env: &mut dyn Environment) -> Result<Look> {
+    fn look(&self, env: &mut dyn Environment, unread: &mut String) -> Result<Look> {
         let mut memory = Memory::read(self.host, &self.etcd.name)?;
         let disk = wal::read(self.host, &self.data)?;
         let disk_id = self.disk_id()?;
-        let stored = self.read_store();
+        let stored = self.read_store(&disk_id);
         let reached = stored.is_ok();
+        let why = stored.as_ref().err();
+        let gist = why.map(gist).unwrap_or_default();
+        if gist != *unread {
+            if let Some(e) = why {
+                env.event(&format!("etcd, without the state store: {e}"));
+            }
+            *unread = gist;
+        }
         let Stored { records, marker, lease, restore } = stored.unwrap_or_else(|_| {
-            // The marker is never removed. A machine that has seen it, and has the disk that it ran with, needs no store.
+            // The marker is never removed. A machine that has read it, and has the disk that it ran with,
+            // does not need the store.
             let same = disk != Disk::Empty && memory.disk == disk_id;
             let marker = memory.marker.filter(|_| same).map_or(Marker::Unknown, Marker::Present);
-            Stored { records: Vec::new(), marker, lease: Lease::Unknown, restore: None }
+            Stored { records: Vec::new(), marker, lease: Lease::Unknown, restore: Restore::default() }
         });
         let record = records.iter().find(|(name, _)| name == self.member);
         let began = match record {
@@ -239,10 +298,10 @@ impl Runner<'_> {
             memory.marker = Some(cluster);
             memory.write(self.host, &self.etcd.name)?;
         }
-        env.names(&records)?; // before anybody is called by name
+        env.names(&records)?; // before a member is called by name
         let started = env.started()?;
         let others: Vec<&str> = if reached {
-            // A name that nobody has written down costs five seconds of DNS.
+            // A name without an entry costs five seconds of DNS.
             records.iter().map(|(name, _)| name.as_str()).filter(|it| *it != self.member).collect()
         } else {
             self.etcd.members.iter().map(|it| it.name.as_str()).filter(|it| *it != self.member).collect()
@@ -277,7 +336,7 @@ impl Runner<'_> {
         })
     }
 
-    fn read_store(&self) -> Result<Stored> {
+    fn read_store(&self, disk_id: &str) -> Result<Stored> {
         let mut records = Vec::new();
         for peer in &self.etcd.members {
             if let Some(record) = Record::read(self.store, &peer.name)? {
@@ -298,14 +357,20 @@ impl Runner<'_> {
             Held::Mine => Lease::Mine,
             Held::Other(_) => Lease::Others,
         };
-        let restore = self.store.read("control/restore")?;
-        let restore = restore
-            .map(|it| String::from_utf8_lossy(&it.bytes).trim().to_owned())
-            .filter(|it| !it.is_empty());
+        let restore = match self.store.read("control/restore")? {
+            None => Restore::default(),
+            Some(object) => {
+                let cluster = &self.etcd.name;
+                let mine = records.iter().find(|(name, _)| name == self.member).map(|(_, it)| it);
+                let over = mine.filter(|it| it.restoring.get(cluster).is_none_or(|disk| disk != disk_id));
+                let before = over.and_then(|it| it.restored.get(cluster));
+                Restore::of(&String::from_utf8_lossy(&object.bytes), cluster, before)
+            }
+        };
         Ok(Stored { records, marker, lease, restore })
     }
 
-    /// What tells this disk apart: a word in the data directory, made when there is none.
+    /// The identifier of this disk: a random string in the data directory, created if it does not exist.
     fn disk_id(&self) -> Result<String> {
         let path = format!("{}/{DISK_ID}", self.data);
         if let Some(bytes) = self.host.read(&path)? {
@@ -315,6 +380,14 @@ impl Runner<'_> {
         self.host.make_directory(&self.data, 0o700)?;
         self.host.write(&path, id.as_bytes(), 0o600)?;
         Ok(id)
+    }
+
+    /// This member's record.
+    fn record(&self, look: &Look) -> Result<Record> {
+        let found = look.records.iter().find(|(name, _)| name == self.member);
+        found
+            .map(|(_, it)| it.clone())
+            .ok_or_else(|| Error::waiting("starting etcd", "this member's record is not in the store yet"))
     }
 
     fn act(&self, step: Step, look: &Look, env: &mut dyn Environment) -> Result<()> {
@@ -335,15 +408,21 @@ impl Runner<'_> {
                 self.gateway.add_learner(&peer(), &url.unwrap_or_default())
             }
             Step::Record(began) => {
-                let (_, record) =
-                    look.records.iter().find(|(name, _)| name == self.member).ok_or_else(|| {
-                        Error::waiting("starting etcd", "this member's record is not in the store yet")
-                    })?;
-                let mut record = record.clone();
+                let mut record = self.record(look)?;
                 record.began.insert(self.etcd.name.clone(), began);
                 record.write(self.store, self.member)
             }
-            Step::Restore(snapshot) => env.restore(&snapshot),
+            Step::Restore(snapshot) => {
+                let (mut record, cluster) = (self.record(look)?, self.etcd.name.clone());
+                let line = look.restore.line.clone().unwrap_or_else(|| snapshot.clone());
+                // Before any data is on the disk: with data, this step is not reached again to make up for it.
+                record.restored.insert(cluster.clone(), line);
+                record.restoring.insert(cluster.clone(), look.disk_id.clone());
+                record.write(self.store, self.member)?;
+                env.restore(&snapshot)?;
+                record.restoring.remove(&cluster);
+                record.write(self.store, self.member)
+            }
             Step::Start(start) => {
                 env.start(&start)?;
                 let mut memory = Memory::read(self.host, &self.etcd.name)?;
@@ -369,25 +448,30 @@ impl Runner<'_> {
     }
 }
 
-/// What is told of a decision.
+/// The event for a decision.
 fn told(row: u8, step: &Step) -> String {
     let what = match step {
         Step::Wait(why) | Step::Stop(why) => why.to_string(),
-        Step::SetAside => "this data is no member's any more: set aside".to_owned(),
+        Step::SetAside => "this data no longer belongs to a member: moving it aside".to_owned(),
         Step::TakeLease => "taking the lease for changes of membership".to_owned(),
         Step::Remove(id) => format!("removing the lost member {id}"),
         Step::AddLearner => "adding this member as a learner".to_owned(),
-        Step::Record(_) => "recording that this member begins on an empty disk".to_owned(),
+        Step::Record(_) => "recording that this member starts on an empty disk".to_owned(),
         Step::Restore(snapshot) => format!("restoring {snapshot}"),
         Step::Start(Start::New) => "starting as a member of a new cluster".to_owned(),
         Step::Start(Start::WithData) => "starting with the data on the disk".to_owned(),
-        Step::Start(Start::Existing(_)) => "starting as a member that the others know".to_owned(),
-        Step::Promote(id) => format!("promoting {id} to a voter as soon as it is in sync"),
-        Step::CreateMarker(cluster) => format!("marking cluster {cluster} as begun"),
+        Step::Start(Start::Existing(_)) => "starting as a member that was added to the cluster".to_owned(),
+        Step::Promote(id) => format!("promoting {id} to a voter once it is in sync"),
+        Step::CreateMarker(cluster) => format!("marking cluster {cluster} as initialized"),
         Step::Release => "releasing the lease for changes of membership".to_owned(),
         Step::Serve => "serving".to_owned(),
     };
     if row == 0 { format!("etcd: {what}") } else { format!("etcd, row {row}: {what}") }
+}
+
+/// What does not change while the same call fails again and again; the text may contain the id of a request.
+fn gist(error: &Error) -> String {
+    format!("{:?}: {}", error.kind(), error.doing())
 }
 
 fn connects(address: &str) -> bool {

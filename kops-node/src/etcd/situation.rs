@@ -1,4 +1,4 @@
-//! What the decision depends on.
+//! The situation that a decision depends on.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The id of a member, as etcd shows it: 64 bits, written in hexadecimal.
+/// The id of a member, in etcd's notation: 64 bits, in hexadecimal.
 ///
-/// A member that was there from the beginning has an id that follows from its peer URL and the cluster's token; one
-/// that was added has a random one.
+/// The id of an initial member is derived from its peer URL and the cluster's token; that of a member that
+/// was added is random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MemberId(pub u64);
 
-/// The id of a cluster. It follows from the ids of its first members.
+/// The id of a cluster, derived from the ids of its initial members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClusterId(pub u64);
 
@@ -31,17 +31,17 @@ pub struct Peer {
 pub struct Member {
     /// Its id.
     pub id: MemberId,
-    /// Its name; empty when it was added and has not started yet.
+    /// Its name; empty if it was added and has not started yet.
     pub name: String,
     /// Its peer URLs.
     pub peer_urls: Vec<String>,
-    /// Whether it has published client URLs, which it does soon after its first start.
+    /// Whether it has published client URLs, which happens soon after its first start.
     pub started: bool,
-    /// Whether it is a learner: gets all data, has no vote.
+    /// Whether it is a learner, which receives all data but has no vote.
     pub learner: bool,
 }
 
-/// What a quorum of members says: their linearizable list of members.
+/// The response of a quorum: the linearizable list of members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quorum {
     /// The cluster's id.
@@ -50,55 +50,55 @@ pub struct Quorum {
     pub members: Vec<Member>,
 }
 
-/// What is in the data directory of this machine's disk.
+/// The content of the data directory on this machine's disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disk {
     /// No data.
     Empty,
     /// The data of a member, by the ids in its write-ahead log.
     Holds {
-        /// The member whose data it is.
+        /// The member that the data belongs to.
         member: MemberId,
         /// The cluster that it was a member of.
         cluster: ClusterId,
     },
 }
 
-/// The marker in the store: whether the cluster has begun to serve.
+/// The marker in the store: whether the cluster has been initialized.
 ///
-/// Once a machine has seen the marker it may remember it, for the marker is never removed.
+/// A machine that has read the marker may cache it, because it is never removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marker {
-    /// The store says that there is none. A denial, an error or a time-out does not say so.
+    /// The store says that there is none. A denial, an error or a timeout is not such a response.
     Absent,
-    /// It is there, and names the cluster.
+    /// It exists, and names the cluster.
     Present(ClusterId),
     /// The store gave no clear answer.
     Unknown,
 }
 
-/// How this member last began on an empty disk, as its record in the store says.
+/// How this member was last started on an empty disk, according to its record in the store.
 ///
-/// It is written before etcd starts. If this very disk is empty nevertheless, etcd has not come to write anything: it
-/// syncs before it votes or acknowledges.
+/// It is written before etcd starts. If the disk in the record is empty nevertheless, etcd has not written
+/// anything: it syncs before it votes or acknowledges.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Began {
-    /// The disk, by the UUID of its filesystem; empty if this member never began.
+    /// The UUID of the disk's filesystem; empty if this member never started.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub disk: String,
-    /// As one of the first members of a new cluster. Never taken back.
+    /// Whether it started as an initial member of a new cluster. Never reset.
     #[serde(default)]
     pub new: bool,
-    /// As the member of this id, the last one if there were several.
+    /// The id of the member that it started as, the last one if there were several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<MemberId>,
 }
 
 impl Began {
-    /// Whether the member of the list may have run on another disk than this empty one, and so may have acknowledged
-    /// something, although the list says that it never started. (It says so until the member has published its client
-    /// URLs.)
+    /// Whether the listed member may have run on a disk other than this empty one, and so may have
+    /// acknowledged something, although the list says that it never started. (It says so until the member has
+    /// published its client URLs.)
     pub fn may_have_run(&self, entry: &Member, disk: &str) -> bool {
         let as_this = (self.new && !entry.learner) || self.id == Some(entry.id);
         entry.started || (as_this && self.disk != disk)
@@ -118,16 +118,16 @@ pub enum Lease {
     Unknown,
 }
 
-/// What is known of the machine that was this member before.
+/// The state of the machine that was previously this member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Predecessor {
-    /// It has answered at its address lately, or has not been asked yet.
+    /// It has responded at its address recently, or has not been contacted yet.
     Answers,
-    /// It has not answered for so long. No predecessor is one that has been silent for ever.
+    /// It has not responded for this long. Without a predecessor: forever.
     Silent(Duration),
 }
 
-/// All that the decision depends on, as it was seen just now.
+/// Everything that the decision depends on, as just observed.
 #[derive(Clone, Debug)]
 pub struct Situation<'a> {
     /// This machine's member.
@@ -136,30 +136,32 @@ pub struct Situation<'a> {
     pub spec: &'a [Peer],
     /// This machine's disk, which must be mounted.
     pub disk: Disk,
-    /// The disk, by the UUID of its filesystem.
+    /// The UUID of the disk's filesystem.
     pub disk_id: &'a str,
-    /// This member's record. Whoever cannot read it does not know the marker either.
+    /// This member's record. If it cannot be read, the marker is not known either.
     pub began: &'a Began,
     /// Whether etcd has been started on this machine with the data that is on the disk.
     pub running: bool,
     /// The marker.
     pub marker: Marker,
-    /// What a quorum says, if one answers. Only if `running` may this machine itself have been asked.
+    /// The response of a quorum, if there is one. This machine itself may only have been queried if
+    /// `running`.
     pub quorum: Option<&'a Quorum>,
-    /// What one other member says by itself when no quorum answers: its own list, which may be old.
+    /// The list of one other member if no quorum responds, which may be outdated.
     pub hearsay: Option<&'a Quorum>,
-    /// The members that answer at their peer ports at the moment.
+    /// The members that currently respond at their peer ports.
     pub answering: &'a BTreeSet<MemberId>,
-    /// The machine that was this member before.
+    /// The machine that was previously this member.
     pub predecessor: Predecessor,
     /// The lease for changes of membership.
     pub lease: Lease,
-    /// The snapshot that an operator wants restored, by its key in the store.
+    /// The key in the store of the snapshot that an operator has requested to restore.
     pub restore: Option<&'a str>,
 }
 
 impl Situation<'_> {
-    /// This member's entry in the list, by name or by peer URL: one that was added has no name until it starts.
+    /// This member's entry in the list, by name or by peer URL: a member that was added has no name until it
+    /// starts.
     pub fn entry<'q>(&self, list: &'q Quorum) -> Option<&'q Member> {
         let url = self.spec.iter().find(|peer| peer.name == self.me).map(|peer| &peer.url);
         let mine =

@@ -1,11 +1,11 @@
-//! Members that the specification names no more.
+//! Members that are no longer specified.
 
 use std::collections::BTreeSet;
 
 use super::{Member, MemberId, Peer, Quorum};
 
-/// The member that may be removed: the specification does not name it, it does not answer, and all that the specification
-/// names are voters that do. So a cluster never becomes smaller than its specification, and two changes never meet.
+/// The member that may be removed: it is not specified, it does not respond, and all specified members are
+/// voters that do. So a cluster never becomes smaller than specified, and two changes never overlap.
 pub fn stray<'a>(quorum: &'a Quorum, spec: &[Peer], answering: &BTreeSet<MemberId>) -> Option<&'a Member> {
     let named =
         |it: &Member| spec.iter().any(|peer| it.name == peer.name || it.peer_urls.contains(&peer.url));

@@ -5,39 +5,40 @@ use std::time::Duration;
 
 use super::{Began, ClusterId, Disk, Lease, Marker, Member, MemberId, Predecessor, Quorum, Situation};
 
-/// How long a member must not have answered before it is removed: longer than a reboot of etcd's pod (12 to 28 s,
-/// measured) and than an election, shorter than anybody's patience.
+/// How long a member must not have responded before it is removed: longer than a restart of etcd's pod (12 to
+/// 28 s, measured) and than an election, but short enough for people who wait.
 pub const SILENCE: Duration = Duration::from_mins(1);
 
-/// What to do next, and by which row of the table.
+/// The next step, and the row of the table that determined it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The row of the table; 0 once etcd runs.
     pub row: u8,
-    /// What to do.
+    /// The step.
     pub step: Step,
 }
 
-/// One step. After it the situation is looked at anew.
+/// One step. After it the situation is observed again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Do nothing, and look again soon.
+    /// Do nothing, and observe again soon.
     Wait(Waiting),
     /// Stop etcd if it runs, and rename the data directory.
     SetAside,
     /// Take the lease for changes of membership.
     TakeLease,
-    /// Remove this member at the others.
+    /// Remove this member through the others.
     Remove(MemberId),
-    /// Add this member at the others, as a learner.
+    /// Add this member as a learner, through the others.
     AddLearner,
-    /// Write into this member's record that it begins on an empty disk.
+    /// Write into this member's record that it starts on an empty disk.
     Record(Began),
     /// Restore this snapshot into the empty data directory, as a new cluster of one.
     Restore(String),
     /// Start etcd.
     Start(Start),
-    /// Make this member, a learner, a voter; refused until it is in sync, so try again each second.
+    /// Promote this member from learner to voter; rejected until it is in sync, so it is retried every
+    /// second.
     Promote(MemberId),
     /// Create the marker, unless there is one.
     CreateMarker(ClusterId),
@@ -45,45 +46,45 @@ pub enum Step {
     Release,
     /// Done: the API server may start.
     Serve,
-    /// An operator is needed.
+    /// An operator has to intervene.
     Stop(Waiting),
 }
 
 /// How etcd is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// As one of the first members of a new cluster: `initial-cluster-state: new`, and all members of the
+    /// As an initial member of a new cluster: `initial-cluster-state: new`, and all members of the
     /// specification.
     New,
-    /// With the data on the disk. Etcd does not read the initial cluster then.
+    /// With the data on the disk. etcd then ignores the initial cluster.
     WithData,
-    /// As a member that the others know already: `initial-cluster-state: existing`, and this list of names and peer
-    /// URLs, which must be theirs.
+    /// As a member that was added to the cluster: `initial-cluster-state: existing`, and this list of names
+    /// and peer URLs, which must be that of the other members.
     Existing(Vec<(String, String)>),
 }
 
 /// Why nothing happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
-    /// The store does not say whether the cluster has begun.
+    /// The store does not say whether the cluster is initialized.
     Store,
-    /// Fewer members than a quorum answer.
+    /// Fewer members than a quorum respond.
     Quorum,
     /// The only member's data is lost.
     DataLost,
-    /// The members that answer belong to another cluster than the store's marker or the data says.
+    /// The members that respond belong to a different cluster than the store's marker or the data.
     ForeignCluster,
-    /// This member has begun on another disk, and no quorum answers to take it in anew.
+    /// This member has started on another disk, and no quorum responds to add it again.
     BeganElsewhere,
     /// The specification does not name this member.
     NotNamed,
-    /// Another machine changes the membership.
+    /// Another machine is changing the membership.
     Lease,
     /// Another member is a learner or has not started yet.
     ChangeUnderWay,
     /// Without this member the others would have no quorum.
     NoQuorumLeft,
-    /// The machine that was this member before has answered less than a minute ago.
+    /// The machine that was previously this member responded less than a minute ago.
     PredecessorAlive,
     /// Etcd was started but has no data yet.
     NoDataYet,
@@ -92,24 +93,24 @@ pub enum Waiting {
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Store => "the state store does not say whether the cluster has begun",
-            Self::Quorum => "waiting for a quorum of etcd members to answer",
+            Self::Store => "the state store does not say whether the cluster is initialized",
+            Self::Quorum => "waiting for a quorum of etcd members to respond",
             Self::DataLost => {
                 "the disk of the only etcd member is empty although the cluster has served: attach the right disk, or \
                  restore a snapshot"
             }
             Self::ForeignCluster => {
-                "the etcd members that answer belong to another cluster than this machine's disk or state store"
+                "the etcd members that respond belong to a different cluster than this machine's disk or state store"
             }
             Self::BeganElsewhere => {
                 "this etcd member's first disk was lost before the cluster served: waiting for a quorum of the others. If \
-                 no other disk is left either, delete control-plane/ in the state store to begin anew"
+                 all other disks are lost as well, delete control-plane/ in the state store to create a new cluster"
             }
             Self::NotNamed => "the cluster's specification does not name this etcd member",
             Self::Lease => "another machine is changing etcd's membership",
             Self::ChangeUnderWay => "another etcd member is being added",
             Self::NoQuorumLeft => "the other etcd members would lose their quorum by a change of membership",
-            Self::PredecessorAlive => "the machine that was this etcd member before may still run",
+            Self::PredecessorAlive => "the machine that was previously this etcd member may still be running",
             Self::NoDataYet => "waiting for etcd to write its first data",
         })
     }
@@ -125,7 +126,7 @@ pub fn decide(now: &Situation<'_>) -> Decision {
     }
     let superseded = *now.began != Began::default() && now.began.disk != now.disk_id;
     if matches!(now.disk, Disk::Holds { .. }) && superseded && now.marker != Marker::Unknown {
-        return at(4, Step::SetAside); // this member has begun anew on another disk since
+        return at(4, Step::SetAside); // this member has since been started on another disk
     }
     if let (Marker::Present(marked), Some(quorum)) = (now.marker, now.quorum)
         && marked != quorum.cluster
@@ -136,10 +137,10 @@ pub fn decide(now: &Situation<'_>) -> Decision {
         return settle(now);
     }
     match (now.disk, now.marker, now.quorum) {
-        // A machine that has never seen the marker, and cannot now, knows too little to start anything.
+        // A machine that has never read the marker, and cannot read it now, must not start anything.
         (_, Marker::Unknown, _) => at(0, Step::Wait(Waiting::Store)),
         (Disk::Holds { cluster, .. }, _, Some(quorum)) if quorum.cluster != cluster => {
-            at(2, Step::Wait(Waiting::ForeignCluster)) // their marker decides, which they are about to create
+            at(2, Step::Wait(Waiting::ForeignCluster)) // the marker that they are about to create decides
         }
         (Disk::Holds { .. }, Marker::Absent, _) => at(2, Step::Start(Start::WithData)),
         (Disk::Holds { .. }, Marker::Present(_), None) => at(3, Step::Start(Start::WithData)),
@@ -164,18 +165,18 @@ pub fn decide(now: &Situation<'_>) -> Decision {
     }
 }
 
-/// The record of a member that begins a new cluster on this disk.
+/// The record of a member that bootstraps a new cluster on this disk.
 fn first(now: &Situation<'_>) -> Began {
     Began { disk: now.disk_id.to_owned(), new: true, id: None }
 }
 
-/// Whether this member may begin a new cluster: it never ran anywhere, or there is no other member to remember what it
-/// has forgotten.
+/// Whether this member may bootstrap a new cluster: it never ran anywhere, or there is no other member that
+/// could still have what it has lost.
 fn may_begin(now: &Situation<'_>) -> bool {
     *now.began == Began::default() || *now.began == first(now) || now.spec.len() == 1
 }
 
-/// Row 1: nothing has begun as far as anybody says.
+/// Row 1: no evidence of an initialized cluster.
 fn begin(now: &Situation<'_>) -> Step {
     if !now.spec.iter().any(|peer| peer.name == now.me) {
         Step::Stop(Waiting::NotNamed)
@@ -186,7 +187,7 @@ fn begin(now: &Situation<'_>) -> Step {
     }
 }
 
-/// Row 8: the cluster has served, this disk is empty, and nobody answers.
+/// Row 8: the cluster has served, this disk is empty, and no member responds.
 fn alone(now: &Situation<'_>) -> Step {
     match (now.spec.len(), now.restore) {
         (1, Some(_)) if *now.began != first(now) => Step::Record(first(now)),
@@ -196,8 +197,8 @@ fn alone(now: &Situation<'_>) -> Step {
     }
 }
 
-/// One of the first members that has never run, so that it has acknowledged nothing and may start whenever it comes. If
-/// another one has lost its disk meanwhile, the quorum has been waiting for this one.
+/// An initial member that has never run has acknowledged nothing and may start at any time. If another one
+/// has lost its disk in the meantime, the quorum has been waiting for this one.
 fn late<'a>(now: &Situation<'a>) -> Option<(&'a Quorum, &'a Member)> {
     let marked = |it: &&Quorum| now.marker == Marker::Absent || now.marker == Marker::Present(it.cluster);
     let heard = now.hearsay.filter(marked)?;
@@ -227,7 +228,7 @@ fn replace(now: &Situation<'_>, quorum: &Quorum, mine: &Member) -> Step {
     }
 }
 
-/// A change of membership, if the others can bear it: `step`, or what must come before it.
+/// A change of membership, if the others keep their quorum: `step`, or what must precede it.
 fn change(now: &Situation<'_>, quorum: &Quorum, mine: Option<MemberId>, step: Step) -> Step {
     if !now.spec.iter().any(|peer| peer.name == now.me) {
         return Step::Stop(Waiting::NotNamed);
@@ -248,7 +249,7 @@ fn change(now: &Situation<'_>, quorum: &Quorum, mine: Option<MemberId>, step: St
     }
 }
 
-/// Etcd runs: what is left to do before the API server may start.
+/// etcd runs: what remains to be done before the API server may start.
 fn settle(now: &Situation<'_>) -> Decision {
     let at = |row, step| Decision { row, step };
     let Disk::Holds { member, cluster } = now.disk else {

@@ -1,23 +1,25 @@
-//! Whose data is on a disk: the ids in etcd's write-ahead log.
+//! The owner of the data on a disk: the ids in etcd's write-ahead log.
 //!
-//! A log is a sequence of frames: a little-endian `u64`, whose low 56 bits are the record's size and whose top bit says
-//! that bits 56 to 58 are the padding after it; then the record, protobuf `{1: type, 2: crc, 3: data}`. In every file the
-//! first record of type 1 holds the metadata `{1: member id, 2: cluster id}`.
-//! (go.etcd.io/etcd/server, `wal/encoder.go`, `wal/walpb/record.proto`, `etcdserverpb/etcdserver.proto`.)
+//! A log is a sequence of frames: a little-endian `u64`, whose low 56 bits are the record's size and whose
+//! top bit indicates that bits 56 to 58 are the padding after it; then the record, protobuf `{1: type, 2:
+//! crc, 3: data}`. In every file the first record of type 1 contains the metadata `{1: member id, 2: cluster
+//! id}`. (go.etcd.io/etcd/server, `wal/encoder.go`, `wal/walpb/record.proto`,
+//! `etcdserverpb/etcdserver.proto`.)
 
 use super::{ClusterId, Disk, MemberId};
 use crate::error::{Error, Result};
 use crate::machine::Host;
 
-/// The metadata is at the very beginning of a file: this much of it is enough.
+/// How much of a file is read: the metadata is at its very beginning.
 const ENOUGH: usize = 64 << 10;
-/// The type of the record that holds the metadata.
+/// The type of the metadata record.
 const METADATA: u64 = 1;
 
-/// What is in the data directory.
+/// Reads the content of the data directory.
 ///
 /// # Errors
-/// `Invalid` when there is a log that cannot be read: then nobody knows whose data it is, and nothing may be started.
+/// `Invalid` if there is a log that cannot be read: then the owner of the data is unknown, and nothing may be
+/// started.
 pub fn read(host: &dyn Host, data: &str) -> Result<Disk> {
     let directory = format!("{data}/member/wal");
     let names = host.list(&directory)?;
@@ -31,11 +33,11 @@ pub fn read(host: &dyn Host, data: &str) -> Result<Disk> {
     let file = std::fs::File::open(host.path(&path)).map_err(|e| wrong(&e.to_string()))?;
     std::io::Read::read_to_end(&mut std::io::Read::take(file, ENOUGH as u64), &mut head)
         .map_err(|e| wrong(&e.to_string()))?;
-    let (member, cluster) = ids(&head).ok_or_else(|| wrong("it holds no member's id: look at the disk"))?;
+    let (member, cluster) = ids(&head).ok_or_else(|| wrong("it contains no member id: inspect the disk"))?;
     Ok(Disk::Holds { member, cluster })
 }
 
-/// The ids in the beginning of a log.
+/// The ids at the beginning of a log.
 fn ids(mut log: &[u8]) -> Option<(MemberId, ClusterId)> {
     loop {
         let (field, rest) = log.split_first_chunk::<8>()?;
@@ -51,7 +53,7 @@ fn ids(mut log: &[u8]) -> Option<(MemberId, ClusterId)> {
     }
 }
 
-/// A protobuf message of numbers and bytes: nothing else occurs in these two.
+/// A protobuf message of numbers and bytes: these two contain nothing else.
 struct Message<'a> {
     numbers: Vec<(u64, u64)>,
     bytes: Vec<(u64, &'a [u8])>,
@@ -76,7 +78,7 @@ impl<'a> Message<'a> {
         Some(message)
     }
 
-    /// A number; zero, as protobuf has it, if it is absent.
+    /// A number; zero, as in protobuf, if it is absent.
     fn number(&self, field: u64) -> u64 {
         self.numbers.iter().find(|(it, _)| *it == field).map_or(0, |(_, value)| *value)
     }

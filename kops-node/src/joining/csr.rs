@@ -1,4 +1,4 @@
-//! Reading a request: PKCS #10, as a kubelet makes it.
+//! Parsing a request: PKCS #10, as created by a kubelet.
 
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode as _, DecodePem as _};
@@ -18,11 +18,11 @@ const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.2
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const ORGANISATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 
-/// Fills in what the PEM of `spec.request` says: subject and alternative names. The API server has checked the
-/// signature when it took the request.
+/// Fills in the subject and alternative names from the PEM of `spec.request`. The API server has verified the
+/// signature when it accepted the request.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If it cannot be parsed.
 pub fn read(pem: &[u8], request: &mut Request) -> Result<()> {
     let wrong = |why: x509_cert::der::Error| Error::invalid("reading a certificate request", why.to_string());
     let info = CertReq::from_pem(pem).map_err(wrong)?.info;
@@ -42,7 +42,7 @@ pub fn read(pem: &[u8], request: &mut Request) -> Result<()> {
                             request,
                         );
                     }
-                    KEY_USAGE | EXTENDED_KEY_USAGE => {} // the signer takes `spec.usages`
+                    KEY_USAGE | EXTENDED_KEY_USAGE => {} // the signer uses `spec.usages`
                     _ => request.more = true,
                 }
             }

@@ -1,10 +1,11 @@
-//! Which machine may become a node.
+//! Which machines may become nodes.
 //!
-//! A machine asks for its first client certificate with a bootstrap token, which is alike for all machines: whoever has
-//! it could ask for any node's name, and with that certificate read the Secrets of that node's pods. Nothing approves such
-//! requests by itself here. The keeper does, by [`judge`]: only for a machine of a node group that the cloud lists under
-//! that name, which started a moment ago or whose Node is known and not Ready. A thief would have to be quicker
-//! than a machine that is just booting.
+//! A machine requests its first client certificate with a bootstrap token, which is the same for all
+//! machines: anybody with the token could request the name of any node, and with that certificate read the
+//! Secrets of that node's pods. So such requests are not approved automatically. The keeper approves them, by
+//! [`judge`]: only for a machine that the cloud lists under that name in an instance group of nodes, and that
+//! was started recently or whose Node exists and is not Ready. An attacker would have to be faster than a
+//! machine that is just booting.
 //!
 //! ```
 //! use kops_node::joining::{CLIENT_SIGNER, Doubt, Machine, Node, Request, Verdict, judge};
@@ -52,12 +53,12 @@ pub const CLIENT_SIGNER: &str = "kubernetes.io/kube-apiserver-client-kubelet";
 /// The signer of kubelets' serving certificates.
 pub const SERVING_SIGNER: &str = "kubernetes.io/kubelet-serving";
 
-/// A request for a certificate, as the API server has it.
+/// A certificate signing request of the API server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     /// `spec.signerName`.
     pub signer: String,
-    /// `spec.username`: who asks, as the API server has found out.
+    /// `spec.username`: the requester, as authenticated by the API server.
     pub username: String,
     /// `spec.groups`.
     pub groups: BTreeSet<String>,
@@ -84,18 +85,18 @@ pub struct Machine {
     pub group: String,
     /// Its addresses.
     pub addresses: BTreeSet<String>,
-    /// How long ago it was started; none where the cloud does not tell, which counts as long ago.
+    /// How long ago it was started; `None` if the cloud does not say, which counts as long ago.
     pub age: Option<Duration>,
 }
 
-/// The Node of the wanted name, if there is one.
+/// The Node with the requested name, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Node {
     /// There is none.
     Absent,
-    /// It is there, and not Ready.
+    /// It exists and is not Ready.
     NotReady,
-    /// It is there and Ready.
+    /// It exists and is Ready.
     Ready,
 }
 
@@ -104,9 +105,9 @@ pub enum Node {
 pub enum Verdict {
     /// Approve it.
     Approve,
-    /// Leave it to others: it is no affair of the keeper's.
+    /// Ignore it: the keeper is not responsible for it.
     Ignore,
-    /// Leave it undecided, and say why. (A denial would be final, and the cloud's listing may lag.)
+    /// Leave it undecided, with the reason. (A denial would be final, and the cloud's listing may lag.)
     Hold(Doubt),
 }
 
@@ -115,35 +116,37 @@ pub enum Verdict {
 pub enum Doubt {
     /// Its subject, usages or names are not a kubelet's.
     Form,
-    /// The cloud lists no machine of that name in a node group.
+    /// The cloud lists no machine of that name in an instance group of nodes.
     NoMachine,
     /// The machine started too long ago to join now.
     NotNew,
-    /// A Node of that name is Ready: somebody would be pushed aside.
+    /// A Node of that name is Ready and would be displaced.
     Ready,
-    /// A node asks for another node.
+    /// A node requests a certificate for another node.
     Other,
-    /// It asks for addresses or names that the cloud does not list for the machine.
+    /// It requests addresses or names that the cloud does not list for the machine.
     Names,
 }
 
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Form => "it is not the request of a kubelet: subject, usages or names are wrong",
-            Self::NoMachine => "the cloud lists no machine of this name in a node group",
-            Self::NotNew => "the machine started more than 30 minutes ago and has no Node",
+            Self::Form => "it is not a kubelet's request: subject, usages or names do not match",
+            Self::NoMachine => "the cloud lists no machine of this name in an instance group of nodes",
+            Self::NotNew => {
+                "the machine started more than 30 minutes ago and has no Node: replace it, so that another one joins in time"
+            }
             Self::Ready => "the Node of this name is Ready",
-            Self::Other => "it was made by another node than it is for",
-            Self::Names => "it asks for names or addresses that the cloud does not list for this machine",
+            Self::Other => "it was created by a different node than it is for",
+            Self::Names => "it requests names or addresses that the cloud does not list for this machine",
         })
     }
 }
 
 /// Whether the request may be approved.
 ///
-/// `machines` are those that the cloud lists as alive, `groups` the cluster's groups, `node` the Node that the request is for
-/// ([`Request::node`]).
+/// `machines` are those that the cloud lists as running, `groups` the cluster's groups, `node` the Node that
+/// the request is for ([`Request::node`]).
 pub fn judge(request: &Request, machines: &[Machine], groups: &Groups, node: Node) -> Verdict {
     match request.signer.as_str() {
         CLIENT_SIGNER if request.username.starts_with("system:bootstrap:") => {
@@ -155,7 +158,7 @@ pub fn judge(request: &Request, machines: &[Machine], groups: &Groups, node: Nod
 }
 
 impl Request {
-    /// The name of the node that the request is for, by its common name.
+    /// The name of the node that the request is for, from its common name.
     pub fn node(&self) -> Option<&str> {
         self.common_name.strip_prefix("system:node:").filter(|name| !name.is_empty())
     }
@@ -192,7 +195,8 @@ fn first_client(request: &Request, machines: &[Machine], groups: &Groups, node: 
     }
 }
 
-/// A serving certificate is for a node that exists already: it asks itself, for what the cloud lists.
+/// A serving certificate is for an existing node: the node itself requests it, for the names that the cloud
+/// lists.
 fn serving(request: &Request, machines: &[Machine]) -> Result<(), Doubt> {
     let name = request.node().ok_or(Doubt::Form)?;
     if !request.is_kubelets("server auth") {

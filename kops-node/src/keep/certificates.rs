@@ -1,4 +1,5 @@
-//! This machine's certificates: renewed before they end, and the static pods restarted one by one to load them.
+//! This machine's certificates: renewed before they expire, after which the static pods are restarted one by
+//! one to load them.
 
 use std::time::Duration;
 
@@ -12,14 +13,15 @@ use crate::pki::leaves;
 use crate::store::{Held, Leases};
 
 const MANIFESTS: &str = "/etc/kubernetes/manifests";
-/// The pods that are restarted, the one that most depends on others first; those of etcd come after.
+/// The pods that are restarted, those with the most dependencies first; etcd's follow.
 const PODS: [&str; 3] = ["kube-scheduler.yaml", "kube-controller-manager.yaml", "kube-apiserver.yaml"];
-/// How long a manifest is away: the kubelet looks every 20 s (`fileCheckFrequency`).
+/// How long a manifest is absent: the kubelet checks every 20 s (`fileCheckFrequency`).
 const AWAY: Duration = Duration::from_secs(25);
-/// How long the lease is held while one pod restarts.
+/// The duration of the lease while one pod restarts.
 const LEASE: Duration = Duration::from_mins(3);
 
-/// Renews what ends soon, or restarts the next pod that must load what was renewed: one control plane at a time.
+/// Renews certificates that expire soon, or restarts the next pod that must load renewed ones: one control
+/// plane at a time.
 pub(super) fn keep(keep: &Keep<'_>, settings: Settings) -> Result<Option<String>> {
     bring_back(keep.host)?;
     let list = format!("{WORK}/restart");
@@ -44,11 +46,17 @@ pub(super) fn keep(keep: &Keep<'_>, settings: Settings) -> Result<Option<String>
     Ok(Some(format!("{pod} restarted to load its new certificates")))
 }
 
-/// A manifest that was away when the machine died.
+/// Brings back manifests that were absent when the machine failed. One that is there again was rendered by a
+/// boot since then, or never went because the machine failed on the way: either way it is the one to keep.
 fn bring_back(host: &dyn Host) -> Result<()> {
     let directory = format!("{WORK}/restarting");
     for pod in host.list(&directory)? {
-        host.rename(&format!("{directory}/{pod}"), &format!("{MANIFESTS}/{pod}"))?;
+        let (aside, manifest) = (format!("{directory}/{pod}"), format!("{MANIFESTS}/{pod}"));
+        if host.read(&manifest)?.is_some() {
+            host.remove(&aside)?;
+        } else {
+            host.rename(&aside, &manifest)?;
+        }
     }
     Ok(())
 }
@@ -63,14 +71,14 @@ fn renew(keep: &Keep<'_>, settings: Settings, list: &str) -> Result<Option<Strin
     leaves::trust_all(keep.host)?;
     match leaves::first_end(keep.host)? {
         Some((_, renewed)) if renewed <= end => {
-            Err(Error::failed(format!("renewing certificate {leaf}"), format!("it still ends at {end}")))
+            Err(Error::failed(format!("renewing certificate {leaf}"), format!("it still expires at {end}")))
         }
         _ => {
             let etcd = keep.bundle.etcd.iter().map(|it| manifest_of(&it.name));
             let etcd = etcd.filter_map(|it| it.rsplit('/').next().map(str::to_owned));
             let pods: Vec<_> = PODS.map(str::to_owned).into_iter().chain(etcd).collect();
             keep.host.write(list, pods.join("\n").as_bytes(), 0o600)?;
-            Ok(Some(format!("certificates renewed: {leaf} would have ended at {end}")))
+            Ok(Some(format!("certificates renewed: {leaf} would have expired at {end}")))
         }
     }
 }

@@ -1,8 +1,9 @@
-//! `kops-node keep`, every minute on control planes: what a cluster needs while it runs.
+//! `kops-node keep`, every minute on control planes: maintenance of a running cluster.
 //!
-//! Each machine keeps its own names and certificates. What is the cluster's is done by one keeper at a time, under a lease,
-//! one thing a pass, and nothing if in doubt: whoever cannot list the cloud's machines approves nothing and deletes
-//! nothing. All of it bears to be done twice, since the lease is a courtesy on some stores.
+//! Each machine maintains its own names and certificates. Tasks of the cluster are done by one keeper at a
+//! time, under a lease, one in each pass, and none if in doubt: a keeper that cannot list the cloud's
+//! machines approves nothing and deletes nothing. All of it may safely be done twice, because leases are only
+//! advisory on some stores.
 
 mod certificates;
 mod joiners;
@@ -11,7 +12,7 @@ mod snapshots;
 mod strays;
 mod token;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 
 use crate::boot::{names, once};
@@ -29,15 +30,17 @@ use crate::world::World;
 
 /// The lease of the keepers.
 const LEASE: &str = "control-plane/keeper";
-/// How long it is held: as long as nobody joins when a keeper dies. A snapshot may take longer, and is then taken twice.
-const HELD: Duration = Duration::from_mins(2);
-/// How long a keeper with nothing to do attends to machines that join, and how often it looks: at its own API server, so
-/// that it costs the cloud and the store nothing. A pass a minute alone would keep each of them waiting for that minute.
+/// The duration of the lease: for this long no machine joins after a keeper has failed. A snapshot may take
+/// longer, and is then taken twice.
+const LEASE_TIME: Duration = Duration::from_mins(2);
+/// How long an idle keeper polls for machines that join, and how often: at its own API server, so that no
+/// calls to the cloud and the store are needed. With one pass per minute alone, each of them would wait for
+/// up to a minute.
 const ATTENTION: (Duration, Duration) = (Duration::from_secs(45), Duration::from_secs(2));
-/// The most passes of one run.
+/// The maximum number of passes in one run.
 const PASSES: usize = 50;
 
-/// What a pass works with.
+/// The context of a pass.
 #[derive(Debug)]
 pub struct Keep<'a> {
     /// The machine.
@@ -56,17 +59,19 @@ pub struct Keep<'a> {
 struct Pass<'a> {
     keep: &'a Keep<'a>,
     api: &'a Api,
-    /// Listed when first asked for, once a pass.
+    /// Listed on first use, once in each pass.
     machines: OnceCell<Result<Vec<Machine>>>,
-    /// Read when first asked for, once a pass.
+    /// Read on first use, once in each pass.
     groups: OnceCell<Result<Groups>>,
+    /// What to report although nothing was done: unlike a finished task, it does not end the pass.
+    told: RefCell<Vec<String>>,
 }
 
 impl Keep<'_> {
-    /// What is due now, pass by pass, and then whatever machines ask for during a minute.
+    /// Does what is due now, pass by pass, and then serves requests of machines for a minute.
     ///
     /// # Errors
-    /// The first thing that could not be done.
+    /// The first error.
     pub fn run(&self, event: &mut dyn FnMut(&str)) -> Result<()> {
         let end = self.clock.elapsed() + ATTENTION.0;
         for _ in 0..PASSES {
@@ -79,13 +84,13 @@ impl Keep<'_> {
         Ok(())
     }
 
-    /// Whether this keeper attends to machines that join, and no other.
+    /// Whether this keeper, and no other, serves machines that join.
     fn attends(&self) -> Result<bool> {
         let leases = Leases { store: &*self.world.store, holder: &self.me.id };
         Ok(leases.look(LEASE, self.clock.now())? == Held::Mine)
     }
 
-    /// Waits for a machine that asks for a certificate; false if none does until then.
+    /// Waits for a machine that requests a certificate; `false` if none does until then.
     fn is_asked(&self, api: &Api, end: Duration) -> Result<bool> {
         let known = joiners::undecided(api)?;
         while self.clock.elapsed() < end {
@@ -101,15 +106,15 @@ impl Keep<'_> {
         Api::local(self.host, "/etc/kubernetes/super-admin.conf", self.bundle.api.port)
     }
 
-    /// One pass: what was done, if anything.
+    /// Runs one pass, and returns what was done, if anything.
     ///
     /// # Errors
-    /// The first thing that could not be done. The next pass tries again.
+    /// The first error. The next pass retries.
     pub fn pass(&self, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
         let etcd =
             self.bundle.etcd.first().ok_or_else(|| Error::invalid("keeping", "the bundle names no etcd"))?;
         let settings =
-            self.bundle.keep.ok_or_else(|| Error::invalid("keeping", "this is no control plane"))?;
+            self.bundle.keep.ok_or_else(|| Error::invalid("keeping", "this is not a control plane"))?;
         if let Some(done) = self.names(etcd)? {
             return Ok(Some(done));
         }
@@ -129,20 +134,23 @@ impl Keep<'_> {
             return Ok(None);
         }
         let leases = Leases { store: &*self.world.store, holder: &self.me.id };
-        if leases.take(LEASE, self.clock.now(), HELD)? != Held::Mine {
+        if leases.take(LEASE, self.clock.now(), LEASE_TIME)? != Held::Mine {
             return Ok(None);
         }
         let (machines, groups) = (OnceCell::new(), OnceCell::new());
-        let pass = Pass { keep: self, api, machines, groups };
+        let pass = Pass { keep: self, api, machines, groups, told: RefCell::default() };
         let done = pass.first_due(event);
-        // Whoever has found nothing to do hands over only when it dies: the lease ends by itself then.
+        for it in pass.told.take() {
+            event(&it);
+        }
+        // A keeper that has found nothing to do only hands over when it fails: the lease then expires.
         if done.is_err() {
             leases.release(LEASE, self.clock.now())?;
         }
         done
     }
 
-    /// The members' present addresses.
+    /// The members' current addresses.
     fn names(&self, etcd: &Etcd) -> Result<Option<String>> {
         let mut records = Vec::new();
         for peer in &etcd.members {
@@ -154,16 +162,16 @@ impl Keep<'_> {
             return Ok(None); // not even this machine has booted
         }
         let changed = hosts::write(self.host, &names(self.bundle, &records, &[]))?;
-        Ok(changed.then(|| "members of etcd have new addresses".to_owned()))
+        Ok(changed.then(|| "etcd members have new addresses".to_owned()))
     }
 }
 
 impl Pass<'_> {
     fn first_due(&self, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
         if !once::begun(self.api)? {
-            return self.once(event); // nobody can join before
+            return self.once(event); // no machine can join before
         }
-        // What others wait for comes first.
+        // First, what other machines wait for.
         let due = [
             joiners::approve,
             token::refresh,
@@ -173,7 +181,7 @@ impl Pass<'_> {
             snapshots::take,
             snapshots::prune,
         ];
-        // What cannot be done keeps nobody from the rest.
+        // An error does not prevent the other tasks.
         let mut failed = None;
         for thing in due {
             match thing(self) {
@@ -188,7 +196,7 @@ impl Pass<'_> {
         self.once(event)
     }
 
-    /// What is done once for each version.
+    /// Tasks that are done once for each version.
     fn once(&self, event: &mut dyn FnMut(&str)) -> Result<Option<String>> {
         let keep = self.keep;
         let kubeadm = Kubeadm { host: keep.host, bundle: keep.bundle, me: keep.me };
@@ -200,20 +208,23 @@ impl Pass<'_> {
         Ok(done)
     }
 
-    /// The machines that the cloud lists. This one must be among them: a listing without it is not to be trusted.
+    /// The machines that the cloud lists. This one must be among them; otherwise the listing is not reliable.
     fn machines(&self) -> Result<&[Machine]> {
         let listed = self.machines.get_or_init(|| {
             let machines = self.keep.world.cloud.machines(&self.keep.bundle.cluster)?;
             if machines.iter().any(|it| it.node_name == self.keep.me.node_name) {
                 Ok(machines)
             } else {
-                Err(Error::failed("listing the cluster's machines", "the cloud's answer lacks this machine"))
+                Err(Error::failed(
+                    "listing the cluster's machines",
+                    "the cloud's listing does not contain this machine",
+                ))
             }
         });
         listed.as_deref().map_err(Clone::clone)
     }
 
-    /// The cluster's groups, as the state store has them now.
+    /// The cluster's groups, as currently stored.
     fn groups(&self) -> Result<&Groups> {
         let read = || {
             let doing = "reading the cluster's groups";

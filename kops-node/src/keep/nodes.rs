@@ -7,17 +7,18 @@ use crate::error::Result;
 use crate::kube::is_ready;
 
 const NODES: &str = "/api/v1/nodes";
-/// The label with a Node's instance group, one of those that every group asks for.
+/// The label with a Node's instance group, one of those that every group has.
 const GROUP: &str = "kops.k8s.io/instancegroup";
 
-/// Gives the Nodes of each group its labels, all that lack some at once.
+/// Sets the labels of each group on its Nodes, on all that lack any at once.
 pub(super) fn label(pass: &Pass<'_>) -> Result<Option<String>> {
     let groups = pass.groups()?;
     let mut changed = Vec::new();
     for node in pass.api.list(NODES)? {
         let name = node["metadata"]["name"].as_str().unwrap_or_default();
         let has = &node["metadata"]["labels"];
-        // Kubelets may not set this one, so it can be believed, and the cloud need not be asked every minute.
+        // Kubelets may not set this one, so it is trustworthy, and the cloud does not have to be queried
+        // every minute.
         let group = match has[GROUP].as_str() {
             Some(group) => Some(group),
             None => pass.machines()?.iter().find(|it| it.node_name == name).map(|it| it.group.as_str()),
@@ -37,8 +38,8 @@ pub(super) fn label(pass: &Pass<'_>) -> Result<Option<String>> {
     Ok((!changed.is_empty()).then(|| format!("labels set on {}", changed.join(", "))))
 }
 
-/// Deletes one Node that is not Ready and whose machine the cloud does not list. (The cloud's controller does so, too,
-/// where there is one.)
+/// Deletes one Node that is not Ready and whose machine the cloud does not list. (The cloud's controller does
+/// so, too, if there is one.)
 pub(super) fn forget(pass: &Pass<'_>) -> Result<Option<String>> {
     for node in pass.api.list(NODES)? {
         let name = node["metadata"]["name"].as_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Members of etcd that the specification names no more: removed when they have been silent over two passes.
+//! etcd members that are no longer specified: removed if they have not responded during two passes.
 
 use std::collections::BTreeSet;
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -16,9 +16,9 @@ use crate::http::Http;
 use crate::machine::WORK;
 use crate::store::{Held, Leases};
 
-/// How long a member may take to accept a connection.
+/// The timeout for connecting to a member.
 const CONNECT: Duration = Duration::from_secs(2);
-/// How long the lease is held for one removal.
+/// The duration of the lease for one removal.
 const LEASE: Duration = Duration::from_mins(2);
 
 /// Removes one stray member of one cluster.
@@ -45,7 +45,7 @@ fn remove_of(pass: &Pass<'_>, etcd: &Etcd) -> Result<Option<String>> {
         keep.host.remove(&seen)?;
         return Ok(None);
     };
-    // `<id> <seconds>`: since when this one has been silent.
+    // `<id> <seconds>`: since when this member has not responded.
     let now = keep.clock.now().as_second();
     let text = String::from_utf8_lossy(&keep.host.read(&seen)?.unwrap_or_default()).into_owned();
     let since = text.strip_prefix(&format!("{} ", found.id)).and_then(|it| it.trim().parse::<i64>().ok());
@@ -63,7 +63,7 @@ fn remove_of(pass: &Pass<'_>, etcd: &Etcd) -> Result<Option<String>> {
     let removed = gateway.remove(&url, found.id);
     leases.release(CHANGE, keep.clock.now())?;
     removed?;
-    Ok(Some(format!("etcd member {} ({}) removed: the specification names it no more", found.name, found.id)))
+    Ok(Some(format!("etcd member {} ({}) removed: it is no longer specified", found.name, found.id)))
 }
 
 fn answers(member: &Member) -> bool {

@@ -9,6 +9,7 @@ use super::*;
 use crate::boot::node::Join;
 use crate::bundle::{Backup, Group, Groups, Role, Volume};
 use crate::cloud::{Attached, Cloud};
+use crate::etcd::gateway::Gateway;
 use crate::http::{Http, Tls};
 use crate::kubeadm::tests::{bundle, identity};
 use crate::machine::testing::TestHost;
@@ -44,6 +45,8 @@ struct Case {
     bundle: Bundle,
     machines: Vec<Machine>,
     objects: BTreeMap<String, Value>,
+    /// The method that the API server does not carry out.
+    broken: &'static str,
 }
 
 impl Case {
@@ -60,7 +63,8 @@ impl Case {
         ]);
         let machines = vec![machine("i-1", "control-plane-a"), machine("i-0abc", "nodes")];
         let root = tempfile::tempdir().unwrap();
-        let case = Self { host, clock: TestClock::real(), root, bundle: bundle(), machines, objects };
+        let (clock, bundle) = (TestClock::real(), bundle());
+        let case = Self { host, clock, root, bundle, machines, objects, broken: "" };
         case.group("nodes", [("a/b", "c")]);
         case
     }
@@ -80,9 +84,12 @@ impl Case {
     /// One pass over the cluster's part: the result, and the calls that changed something.
     fn pass(&self) -> (Result<Option<String>>, Vec<(String, Value)>) {
         let calls = Arc::new(Mutex::new(Vec::new()));
-        let (objects, seen) = (self.objects.clone(), calls.clone());
+        let (objects, seen, broken) = (self.objects.clone(), calls.clone(), self.broken);
         let url = serve(move |it| -> Answer {
             let path = it.path.split('?').next().unwrap();
+            if it.method == broken {
+                return (500, vec![], vec![]);
+            }
             if it.method != "GET" {
                 let body = serde_json::from_slice(&it.body).unwrap_or_default();
                 seen.lock().unwrap().push((format!("{} {path}", it.method), body));
@@ -139,6 +146,18 @@ fn a_machine_of_a_group_that_is_not_the_clusters_gets_none() {
     let approvals = |calls: &[(String, Value)]| calls.iter().any(|(it, _)| it.ends_with("/approval"));
     let (done, calls) = case.pass();
     assert!(done.is_ok() && !approvals(&calls), "{done:?} {calls:?}");
+    // Once, on the request and beside the machine's status: the machine itself does not learn it.
+    let why = "the cloud lists no machine of this name in an instance group of nodes";
+    assert_eq!(calls[0].0, "PATCH /apis/certificates.k8s.io/v1/certificatesigningrequests/csr-1");
+    assert_eq!(calls[0].1["metadata"]["annotations"]["kops.k8s.io/held"], why);
+    let held = case.store().read(&crate::status::held_key("nodes", "i-0abc")).unwrap().unwrap();
+    let held: crate::status::Event = serde_json::from_slice(&held.bytes).unwrap();
+    assert_eq!(held.what, format!("its request for a certificate is not approved: {why}"));
+    let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    case.objects.get_mut(path).unwrap()["items"][0]["metadata"]["annotations"] =
+        json!({"kops.k8s.io/held": why});
+    let (_, calls) = case.pass();
+    assert!(!calls.iter().any(|(it, _)| it.starts_with("PATCH") && it.ends_with("/csr-1")), "{calls:?}");
     case.store().delete(Groups::KEY).unwrap();
     let error = loop {
         match case.pass() {
@@ -147,6 +166,29 @@ fn a_machine_of_a_group_that_is_not_the_clusters_gets_none() {
         }
     };
     assert!(error.contains("igconfig/groups.json is not in the state store"), "{error}");
+}
+
+/// A node's request for a serving certificate of another one: it is held, and the annotation fails.
+#[test]
+fn a_request_that_cannot_be_dealt_with_neither_blocks_others_nor_speaks_for_them() {
+    let mut case = Case::new();
+    case.request(include_bytes!("../joining/testdata/kubelet.csr"));
+    case.broken = "PATCH";
+    let path = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let mut forged = case.objects[path]["items"][0].clone();
+    forged["metadata"]["name"] = json!("csr-0");
+    forged["spec"]["signerName"] = json!(crate::joining::SERVING_SIGNER);
+    forged["spec"]["username"] = json!("system:node:i-2");
+    forged["spec"]["groups"] = json!(["system:nodes"]);
+    forged["spec"]["usages"] = json!(["digital signature", "server auth"]);
+    let honest = case.objects[path]["items"][0].clone();
+    case.objects.insert(path.to_owned(), json!({"items": [forged.clone(), honest]}));
+    assert_eq!(case.pass().0.unwrap().unwrap(), "certificates approved for i-0abc");
+    case.objects.insert(path.to_owned(), json!({"items": [forged]}));
+    assert!(case.pass().0.unwrap().unwrap().starts_with("created join token"), "the rest goes on");
+    let error = case.pass().0.unwrap_err().to_string();
+    assert!(error.starts_with("PATCH ") && error.contains("/csr-0: HTTP 500"), "{error}");
+    assert_eq!(case.store().read(&crate::status::held_key("nodes", "i-0abc")).unwrap(), None);
 }
 
 #[test]
@@ -158,7 +200,7 @@ fn nobody_joins_before_the_cluster_has_its_configuration() {
         .map(|it| json!({"name": format!("{}s", it.to_lowercase()), "kind": it}));
     case.objects.insert("/apis/rbac.authorization.k8s.io/v1".to_owned(), json!({"resources": kinds}));
     let (done, calls) = case.pass();
-    assert!(done.unwrap().unwrap().starts_with("the cluster's add-ons become those of"));
+    assert!(done.unwrap().unwrap().starts_with("updating the cluster's add-ons to"));
     assert!(!calls.iter().any(|(it, _)| it.contains("secrets")), "{calls:?}");
     assert_eq!(Join::read(&case.store()).unwrap().map(|it| it.expires), None);
 }
@@ -193,16 +235,16 @@ fn a_listing_that_lacks_this_machine_is_not_trusted() {
     case.request(include_bytes!("../joining/testdata/kubelet.csr"));
     case.machines.remove(0);
     let (done, calls) = case.pass();
-    assert!(done.unwrap().unwrap().starts_with("nodes join with token"), "the rest goes on");
+    assert!(done.unwrap().unwrap().starts_with("created join token"), "the rest goes on");
     assert!(!calls.iter().any(|(it, _)| it.contains("approval")));
-    assert!(case.pass().0.unwrap_err().to_string().contains("lacks this machine"));
+    assert!(case.pass().0.unwrap_err().to_string().contains("does not contain this machine"));
 }
 
 #[test]
 fn the_join_token_is_kept_fresh() {
     let case = Case::new();
     let (done, calls) = case.pass();
-    assert!(done.unwrap().unwrap().starts_with("nodes join with token"));
+    assert!(done.unwrap().unwrap().starts_with("created join token"));
     let (path, secret) = &calls[0];
     assert_eq!(path, "POST /api/v1/namespaces/kube-system/secrets");
     let data = &secret["stringData"];
@@ -244,7 +286,7 @@ fn nodes_get_their_groups_labels_and_gone_ones_are_forgotten() {
 fn one_keeper_at_a_time() {
     let case = Case::new();
     let other = Leases { store: &case.store(), holder: "i-2" };
-    other.take(LEASE, case.clock.now(), HELD).unwrap();
+    other.take(LEASE, case.clock.now(), LEASE_TIME).unwrap();
     let (done, calls) = case.pass();
     assert!(done.unwrap().is_none() && calls.is_empty());
 }
@@ -315,7 +357,7 @@ fn certificates_are_renewed_and_loaded_one_pod_a_pass() {
     assert_eq!(certificates::keep(&keep, settings).unwrap(), None);
     case.host.put("/etc/kubernetes/pki/apiserver.crt", &made("20"));
     let error = certificates::keep(&keep, settings).unwrap_err().to_string();
-    assert!(error.contains("it still ends at"), "kubeadm did nothing here: {error}");
+    assert!(error.contains("it still expires at"), "kubeadm did nothing here: {error}");
     assert!(case.host.ran().contains(&"kubeadm certs renew all --config /var/lib/kops/etcd.yaml".to_owned()));
     case.host.put("/var/lib/kops/restart", "kube-apiserver.yaml\netcd.yaml");
     case.host.put("/etc/kubernetes/manifests/kube-apiserver.yaml", "pod");
@@ -330,4 +372,39 @@ fn certificates_are_renewed_and_loaded_one_pod_a_pass() {
         "pod",
         "the machine died while it was away"
     );
+    case.host.put("/var/lib/kops/restarting/etcd.yaml", "an older pod");
+    certificates::keep(&keep, settings).unwrap_err(); // as above, kubeadm renews nothing here
+    let kept = case.host.text("/etc/kubernetes/manifests/etcd.yaml");
+    assert_eq!(kept, "pod", "what a boot has rendered stays");
+    assert!(case.host.list("/var/lib/kops/restarting").unwrap().is_empty());
+}
+
+#[test]
+fn a_snapshot_that_the_store_does_not_list_yet_is_not_taken_again() {
+    let mut case = Case::new();
+    case.bundle.etcd[0].backup = Some(Backup { every: 3600, days: 7 });
+    case.pass().0.unwrap(); // the token comes first
+    let url = serve(|_| {
+        let blob = STANDARD.encode("the database");
+        ok(json!({"result": {"remaining_bytes": "0", "blob": blob}}).to_string() + "\n")
+    });
+    let gateway = Gateway::new(http());
+    let saved = case
+        .with(|keep| snapshots::save(keep, &keep.bundle.etcd[0], keep.clock.now(), &gateway, &url).unwrap());
+    let keys = case.store().list("backups/etcd/main/").unwrap();
+    assert!(keys.len() == 1 && saved.starts_with(&format!("snapshot {}, ", keys[0])), "{saved} {keys:?}");
+    assert_eq!(case.store().read(&keys[0]).unwrap().unwrap().bytes, b"the database");
+    case.store().delete(&keys[0]).unwrap(); // not listed yet
+    case.pass().0.unwrap();
+    case.clock.sleep(Duration::from_secs(3700));
+    case.pass().0.unwrap(); // the token
+    let due = || {
+        let error = case.pass().0.unwrap_err().to_string();
+        assert!(error.contains("/pki/etcd/"), "{error}");
+    };
+    due();
+    // A clock that was set back must not stop them.
+    let ahead = case.clock.now() + Duration::from_hours(1);
+    case.host.put("/var/lib/kops/snapshots/main", &ahead.to_string());
+    due();
 }

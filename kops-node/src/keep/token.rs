@@ -1,4 +1,4 @@
-//! The token that nodes join with: two hours, and never less than one in the store.
+//! The token that nodes join with: valid for two hours, and for at least one hour while it is in the store.
 
 use std::time::Duration;
 
@@ -14,17 +14,18 @@ use crate::pki::DIRECTORY;
 use crate::random;
 use crate::store::Precondition;
 
-/// How long a token is good.
+/// How long a token is valid.
 const GOOD: Duration = Duration::from_hours(2);
-/// It is replaced when less is left.
+/// The remaining validity below which it is replaced.
 const LEFT: Duration = Duration::from_hours(1);
 
-/// Makes a token when there is none that is good for another hour, or when the authorities have changed. The old one ends
-/// by itself (the controller `tokencleaner`); two keepers at once leave two, which is harmless.
+/// Creates a token if there is none that is valid for another hour, or if the authorities have changed. The
+/// old one is deleted after its expiration (by the controller `tokencleaner`); two concurrent keepers leave
+/// two, which is harmless.
 pub(super) fn refresh(pass: &Pass<'_>) -> Result<Option<String>> {
     let keep = pass.keep;
     let (now, store) = (keep.clock.now(), &*keep.world.store);
-    let doing = "making a join token";
+    let doing = "creating a join token";
     let authorities = keep.host.read(&format!("{DIRECTORY}/ca.crt"))?;
     let authorities =
         STANDARD.encode(authorities.ok_or_else(|| Error::waiting(doing, "there is no authority yet"))?);
@@ -45,7 +46,8 @@ pub(super) fn refresh(pass: &Pass<'_>) -> Result<Option<String>> {
             "usage-bootstrap-authentication": "true",
         },
     });
-    // First the Secret: a token in the store that nobody knows would keep nodes from joining for an hour.
+    // First the Secret: a token in the store that the API server does not know would prevent nodes from
+    // joining for an hour.
     pass.api.create("/api/v1/namespaces/kube-system/secrets", &object)?;
     let api = &keep.bundle.api;
     let discovery = json!({
@@ -59,5 +61,5 @@ pub(super) fn refresh(pass: &Pass<'_>) -> Result<Option<String>> {
     let bytes =
         serde_json::to_vec(&Join { discovery, expires }).map_err(|e| Error::invalid(doing, e.to_string()))?;
     store.write(JOIN, &bytes, Precondition::None)?;
-    Ok(Some(format!("nodes join with token {id} until {}", expires.strftime("%H:%M"))))
+    Ok(Some(format!("created join token {id}, valid until {}", expires.strftime("%H:%M"))))
 }

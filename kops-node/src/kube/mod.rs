@@ -1,4 +1,4 @@
-//! The few calls of the Kubernetes API that the program makes: JSON over HTTPS with a client certificate.
+//! The few calls to the Kubernetes API that the program needs: JSON over HTTPS with a client certificate.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -14,9 +14,9 @@ use crate::machine::Host;
 use crate::pki::leaves::kubeconfig;
 use crate::store::escape_query;
 
-/// How long a call may take.
+/// The timeout of a call.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// Who owns the fields that are applied.
+/// The field manager of applied objects.
 pub const MANAGER: &str = "kops-node";
 
 /// The API of one server.
@@ -24,7 +24,7 @@ pub const MANAGER: &str = "kops-node";
 pub struct Api {
     http: Http,
     server: String,
-    /// By `<apiVersion> <kind>`: the plural, and whether it is namespaced.
+    /// The plural by `<apiVersion> <kind>`, and whether it is namespaced.
     kinds: Mutex<BTreeMap<String, (String, bool)>>,
 }
 
@@ -34,10 +34,10 @@ impl Api {
         Self { http, server: server.trim_end_matches('/').to_owned(), kinds: Mutex::default() }
     }
 
-    /// The API server of this machine, with the rights of a kubeconfig on it.
+    /// The API server of this machine, with the credentials of a kubeconfig on it.
     ///
     /// # Errors
-    /// `Waiting` when there is no such kubeconfig yet.
+    /// `Waiting` if the kubeconfig does not exist yet.
     pub fn local(host: &dyn Host, path: &str, port: u16) -> Result<Self> {
         let doing = format!("reading {path}");
         let bytes = host.read(path)?.ok_or_else(|| Error::waiting(&doing, "it is not there yet"))?;
@@ -54,7 +54,7 @@ impl Api {
         Ok(Self::new(Http::direct(&tls)?, &format!("https://127.0.0.1:{port}")))
     }
 
-    /// Whether the API server says that it is ready.
+    /// Whether the API server reports that it is ready.
     pub fn ready(&self) -> bool {
         let url = format!("{}/readyz", self.server);
         self.http.send(&Request::new("GET", &url).timeout(TIMEOUT)).is_ok_and(|it| it.status == 200)
@@ -74,10 +74,10 @@ impl Api {
         response.json(&format!("{method} {}", path.split('?').next().unwrap_or_default())).map(Some)
     }
 
-    /// An object, or none.
+    /// An object; `None` if it does not exist.
     ///
     /// # Errors
-    /// When the server does not say.
+    /// If the server does not respond.
     pub fn read(&self, path: &str) -> Result<Option<Value>> {
         self.send("GET", path, "", None)
     }
@@ -85,7 +85,7 @@ impl Api {
     /// All items of a list.
     ///
     /// # Errors
-    /// When the server does not say.
+    /// If the server does not respond.
     pub fn list(&self, path: &str) -> Result<Vec<Value>> {
         let (mut all, mut next) = (Vec::new(), String::new());
         loop {
@@ -104,10 +104,10 @@ impl Api {
         }
     }
 
-    /// Creates an object; false if there is one of its name.
+    /// Creates an object; `false` if one of its name exists.
     ///
     /// # Errors
-    /// When the server refuses it.
+    /// If the server rejects it.
     pub fn create(&self, path: &str, object: &Value) -> Result<bool> {
         match self.send("POST", path, "application/json", Some(object)) {
             Ok(Some(_)) => Ok(true),
@@ -117,10 +117,10 @@ impl Api {
         }
     }
 
-    /// Changes an object by a merge patch (RFC 7386); false if there is none.
+    /// Changes an object by a merge patch (RFC 7386); `false` if it does not exist.
     ///
     /// # Errors
-    /// When the server refuses it.
+    /// If the server rejects it.
     pub fn patch(&self, path: &str, change: &Value) -> Result<bool> {
         Ok(self.send("PATCH", path, "application/merge-patch+json", Some(change))?.is_some())
     }
@@ -128,23 +128,23 @@ impl Api {
     /// Replaces a whole object or subresource.
     ///
     /// # Errors
-    /// When the server refuses it.
+    /// If the server rejects it.
     pub fn replace(&self, path: &str, object: &Value) -> Result<bool> {
         Ok(self.send("PUT", path, "application/json", Some(object))?.is_some())
     }
 
-    /// Deletes an object that need not be there.
+    /// Deletes an object, which need not exist.
     ///
     /// # Errors
-    /// When it may still be there.
+    /// If it may still exist.
     pub fn delete(&self, path: &str) -> Result<()> {
         self.send("DELETE", path, "", None).map(drop)
     }
 
-    /// Applies an object server-side, against whoever owns its fields.
+    /// Applies an object server-side, overriding other field managers.
     ///
     /// # Errors
-    /// When the server does not know its kind, or refuses it.
+    /// If the server does not know its kind, or rejects it.
     pub fn apply(&self, object: &Value) -> Result<()> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (version, kind, name) =
@@ -184,7 +184,7 @@ fn root(version: &str) -> String {
     if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") }
 }
 
-/// Whether a Node says that it is Ready.
+/// Whether a Node is Ready.
 pub fn is_ready(node: &Value) -> bool {
     let conditions = node["status"]["conditions"].as_array().into_iter().flatten();
     conditions.filter(|it| it["type"] == "Ready").any(|it| it["status"] == "True")

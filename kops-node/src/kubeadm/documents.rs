@@ -1,4 +1,4 @@
-//! kubeadm's documents, with what differs by machine filled in. Pure.
+//! kubeadm's documents, with the values of the machine filled in. Pure.
 
 use serde_json::{Value, json};
 
@@ -7,8 +7,8 @@ use crate::cloud::Identity;
 use crate::etcd::Start;
 use crate::machine::WORK;
 
-/// A control plane's: InitConfiguration, ClusterConfiguration with `etcd.external`, the kubelet's and the proxy's. `api` is a
-/// further name or address of the API, for its certificate.
+/// A control plane's documents: InitConfiguration, ClusterConfiguration with `etcd.external`, those of the
+/// kubelet and the proxy. `api` is an additional name or address of the API, for its certificate.
 pub fn cluster(bundle: &Bundle, me: &Identity, api: Option<&str>) -> String {
     let fill = |document: &Value| {
         let mut document = machine(document, bundle, me);
@@ -25,7 +25,7 @@ pub fn cluster(bundle: &Bundle, me: &Identity, api: Option<&str>) -> String {
     joined(bundle.kubeadm.cluster.iter().map(fill))
 }
 
-/// The same with `etcd.local`, from which kubeadm makes etcd's certificates and manifest.
+/// The same with `etcd.local`, from which kubeadm creates etcd's certificates and manifest.
 pub fn etcd(bundle: &Bundle, me: &Identity, member: &str, start: &Start) -> String {
     let fill = |document: &Value| {
         let mut document = machine(document, bundle, me);
@@ -39,7 +39,7 @@ pub fn etcd(bundle: &Bundle, me: &Identity, member: &str, start: &Start) -> Stri
     joined(bundle.kubeadm.etcd.iter().map(fill))
 }
 
-/// A node's JoinConfiguration, with the file that says how to find the cluster.
+/// A node's JoinConfiguration, with the discovery file.
 pub fn join(bundle: &Bundle, me: &Identity, discovery: &str) -> String {
     let fill = |document: &Value| {
         let mut document = machine(document, bundle, me);
@@ -87,13 +87,13 @@ fn local(local: &mut Value, etcd: &Etcd, member: &str, start: &Start) {
     }
 }
 
-/// etcd's flags that say who this member is, and how it starts.
+/// etcd's flags that identify this member and define how it starts.
 pub(crate) fn member_flags(etcd: &Etcd, member: &str, start: &Start) -> Vec<(String, String)> {
     let peer = etcd.members.iter().find(|it| it.name == member).map_or("", |it| it.url.as_str());
     let spec = || etcd.members.iter().map(|it| (it.name.clone(), it.url.clone())).collect();
     let (state, initial) = match start {
         Start::New => ("new", spec()),
-        Start::WithData => ("existing", spec()), // with data etcd reads neither; without, this is the safe word
+        Start::WithData => ("existing", spec()), // ignored if there is data; otherwise the safe choice
         Start::Existing(list) => ("existing", list.clone()),
     };
     let initial: Vec<_> = initial.iter().map(|(name, url)| format!("{name}={url}")).collect();
@@ -109,7 +109,7 @@ pub(crate) fn member_flags(etcd: &Etcd, member: &str, start: &Start) -> Vec<(Str
     ]
 }
 
-/// Where a cluster of etcd has its data.
+/// The data directory of an etcd cluster.
 pub fn data(etcd: &Etcd) -> String {
     format!("{}/etcd", etcd.volume.path)
 }
@@ -128,7 +128,7 @@ fn push(list: &mut Value, name: &str, value: &str) {
     }
 }
 
-/// Documents of YAML; JSON is YAML.
+/// YAML documents; JSON is YAML.
 fn joined(documents: impl Iterator<Item = Value>) -> String {
     let texts: Vec<_> = documents.map(|it| it.to_string()).collect();
     texts.join("\n---\n") + "\n"

@@ -1,5 +1,6 @@
-//! kubeadm by phases: the maker of certificates, kubeconfigs and manifests. Never of membership, and on control planes
-//! never `kubeadm reset`, which empties etcd's data directory while the member stays in the list.
+//! kubeadm by phases: it creates certificates, kubeconfigs and manifests. It is never used for etcd's
+//! membership, nor `kubeadm reset` on control planes, which empties etcd's data directory while the member
+//! stays in the list.
 
 pub mod documents;
 mod rbac;
@@ -15,13 +16,14 @@ use crate::machine::{Command, Host, WORK};
 pub(crate) use rbac::JOINERS;
 pub use rbac::objects as rbac_objects;
 
-/// The manifest of a cluster of etcd; that of `main` is called as kubeadm calls it.
+/// The manifest of an etcd cluster; that of `main` has kubeadm's name.
 pub fn manifest_of(cluster: &str) -> String {
     let name = if cluster == "main" { "etcd".to_owned() } else { format!("etcd-{cluster}") };
     format!("/etc/kubernetes/manifests/{name}.yaml")
 }
 
-/// The phases that make etcd's certificates. (`certs all` would make the API server's from etcd's document, too.)
+/// The phases that create etcd's certificates. (`certs all` would also create the API server's from etcd's
+/// document.)
 const ETCD_CERTIFICATES: [&str; 5] =
     ["etcd-ca", "etcd-server", "etcd-peer", "etcd-healthcheck-client", "apiserver-etcd-client"];
 
@@ -30,9 +32,9 @@ const ETCD_CERTIFICATES: [&str; 5] =
 pub struct Kubeadm<'a> {
     /// The machine.
     pub host: &'a dyn Host,
-    /// What it becomes.
+    /// The machine's bundle.
     pub bundle: &'a Bundle,
-    /// Who it is.
+    /// The machine's identity.
     pub me: &'a Identity,
 }
 
@@ -45,7 +47,7 @@ impl Kubeadm<'_> {
     /// Runs `kubeadm init phase …` with a document.
     ///
     /// # Errors
-    /// With the end of what kubeadm said.
+    /// If kubeadm fails, with the end of its output.
     pub fn phase(&self, words: &[&str], document: Option<&str>) -> Result<()> {
         let mut all: Vec<String> = ["kubeadm", "init", "phase"].map(str::to_owned).into();
         all.extend(words.iter().map(|it| (*it).to_owned()));
@@ -55,10 +57,11 @@ impl Kubeadm<'_> {
         self.host.must_run(&Command::new(all).env("HOME", "/root")).map(drop)
     }
 
-    /// Writes a control plane's documents and patches, and gives what leaves depend on in them.
+    /// Writes a control plane's documents and patches, and returns those parts that leaf certificates depend
+    /// on.
     ///
     /// # Errors
-    /// When they cannot be written.
+    /// If they cannot be written.
     pub fn write(&self, member: &str) -> Result<String> {
         let cluster = documents::cluster(self.bundle, self.me, api::told(self.host)?.as_deref());
         let etcd = documents::etcd(self.bundle, self.me, member, &Start::WithData);
@@ -84,7 +87,7 @@ impl Kubeadm<'_> {
     /// All certificates.
     ///
     /// # Errors
-    /// When kubeadm fails.
+    /// If kubeadm fails.
     pub fn certificates(&self) -> Result<()> {
         for phase in ETCD_CERTIFICATES {
             self.phase(&["certs", phase], Some("etcd"))?;
@@ -92,10 +95,11 @@ impl Kubeadm<'_> {
         self.phase(&["certs", "all"], Some("cluster"))
     }
 
-    /// The manifest of a cluster of etcd, which starts it. That of `main` comes first: the others are made from it.
+    /// Writes the manifest of an etcd cluster, which starts it. That of `main` is first: the others are
+    /// derived from it.
     ///
     /// # Errors
-    /// When kubeadm fails, or its manifest is missing.
+    /// If kubeadm fails, or its manifest is missing.
     pub fn etcd_manifest(&self, etcd: &Etcd, member: &str, start: &Start) -> Result<()> {
         let main = self.bundle.etcd.first().filter(|it| it.name != etcd.name);
         let Some(main) = main else {
@@ -118,10 +122,10 @@ impl Kubeadm<'_> {
         self.host.write(&manifest_of(&etcd.name), pod.to_string().as_bytes(), 0o600).map(drop)
     }
 
-    /// Joins as a node with what the discovery file holds.
+    /// Joins as a node with the discovery file.
     ///
     /// # Errors
-    /// When kubeadm fails.
+    /// If kubeadm fails.
     pub fn join(&self, discovery: &str) -> Result<()> {
         let text = documents::join(self.bundle, self.me, discovery);
         self.host.write(&Self::file("join"), text.as_bytes(), 0o600)?;
@@ -133,7 +137,7 @@ impl Kubeadm<'_> {
     /// Renews all certificates: etcd's by its own document, the rest by the cluster's.
     ///
     /// # Errors
-    /// When kubeadm fails.
+    /// If kubeadm fails.
     pub fn renew(&self) -> Result<()> {
         for document in ["cluster", "etcd"] {
             let words = ["kubeadm", "certs", "renew", "all", "--config", &Self::file(document)];

@@ -1,11 +1,12 @@
-//! What lets nodes join: kubeadm's own roles, less the blanket approval.
+//! The roles that allow nodes to join: kubeadm's, without the general approval.
 //!
-//! Not by the phase `bootstrap-token`, which makes a token of 24 h at every run, and binds the approval of any node's
-//! certificate to whoever has a token. (kubeadm, `phases/bootstraptoken/node/tlsbootstrap.go`.)
+//! Not created by the phase `bootstrap-token`, which creates a token for 24 h in every run, and allows
+//! everybody with a token to approve the certificate of any node. (kubeadm,
+//! `phases/bootstraptoken/node/tlsbootstrap.go`.)
 
 use serde_json::{Value, json};
 
-/// The group of the tokens that the keeper makes.
+/// The group of the tokens that the keeper creates.
 pub(crate) const JOINERS: &str = "system:bootstrappers:kubeadm:default-node-token";
 
 /// The objects, to be applied.

@@ -1,5 +1,6 @@
-//! Further clusters of etcd beside `main`, which is the only one that kubeadm knows: their manifests are made from the one
-//! that it wrote, with other names, ports and data. Certificates are the same, since members have the same hosts.
+//! etcd clusters other than `main`, which is the only one that kubeadm supports: their manifests are derived
+//! from the one that it wrote, with other names, ports and data. Certificates are the same, because members
+//! have the same hosts.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use crate::etcd::Start;
 /// The manifest of a further cluster.
 ///
 /// # Errors
-/// When `manifest` is not what kubeadm writes.
+/// If `manifest` is not in kubeadm's format.
 pub(super) fn manifest(
     manifest: &Value,
     main: &Etcd,
@@ -21,10 +22,13 @@ pub(super) fn manifest(
 ) -> Result<Value> {
     let mut pod = manifest.clone();
     let wrong = || {
-        Error::invalid(format!("making the manifest of etcd {}", etcd.name), "kubeadm's is of another form")
+        Error::invalid(
+            format!("creating the manifest of etcd {}", etcd.name),
+            "kubeadm's manifest has an unexpected format",
+        )
     };
     let name = format!("etcd-{}", etcd.name);
-    // kubeadm looks for members by these two.
+    // kubeadm finds members by these two.
     pod["metadata"]["labels"]["component"] = name.clone().into();
     pod["metadata"]["annotations"] = json!({});
     pod["metadata"]["name"] = name.into();
@@ -68,7 +72,7 @@ pub(super) fn manifest(
     Ok(pod)
 }
 
-/// Probes' ports, wherever they are.
+/// Replaces the ports of probes.
 fn ports(value: &mut Value, from: u16, to: u16) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|it| ports(it, from, to)),

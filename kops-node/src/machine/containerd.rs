@@ -1,4 +1,4 @@
-//! containerd: the configuration of its own generation.
+//! containerd: the configuration for its major version.
 
 use super::{Command, Host};
 use crate::bundle::Containerd;
@@ -8,7 +8,7 @@ const FILE: &str = "/etc/containerd/config.toml";
 
 /// Writes the configuration for the version that is installed, and (re)starts containerd if it changed.
 pub(super) fn configure(host: &dyn Host, containerd: &Containerd) -> Result<()> {
-    let doing = "finding out containerd's version";
+    let doing = "determining containerd's version";
     let output = host.run(&Command::new(["containerd", "--version"]))?;
     // containerd github.com/containerd/containerd v1.6.20~ds1 1.6.20~ds1-1+deb12u1
     // containerd github.com/containerd/containerd/v2 v2.2.3 …
@@ -18,11 +18,13 @@ pub(super) fn configure(host: &dyn Host, containerd: &Containerd) -> Result<()> 
         .nth(2)
         .and_then(|it| it.trim_start_matches('v').split('.').next())
         .and_then(|it| it.parse::<u32>().ok())
-        .ok_or_else(|| Error::failed(doing, format!("it says {:?}", output.stdout.trim())))?;
+        .ok_or_else(|| Error::failed(doing, format!("its output is {:?}", output.stdout.trim())))?;
     let text = match major {
         1 => &containerd.config_v1,
         2 => &containerd.config_v2,
-        other => return Err(Error::failed(doing, format!("version {other} is not known: use 1.6 to 2.x"))),
+        other => {
+            return Err(Error::failed(doing, format!("version {other} is not supported: use 1.6 to 2.x")));
+        }
     };
     let changed = host.write(FILE, text.as_bytes(), 0o644)?;
     host.must(["systemctl", "enable", "containerd.service"])?;

@@ -1,4 +1,4 @@
-//! Files that are fetched and checked.
+//! Files that are downloaded and verified.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,10 +9,11 @@ use crate::error::{Error, Result};
 use crate::hash::sha256_of;
 use crate::http::{Http, Request};
 
-/// How long a download may take: 200 MB at 1 MB/s.
+/// The timeout of a download: 200 MB at 1 MB/s.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_mins(4);
 
-/// Fetches a file unless this machine has it already, checks its hash before anything sees it, and puts it in place.
+/// Downloads a file unless this machine has it already, verifies its hash before it is used, and moves it
+/// into place.
 pub(super) fn fetch(host: &dyn Host, http: &Http, download: &Download) -> Result<()> {
     let done = format!("{WORK}/downloads/{}", download.sha256);
     if host.read(&done)?.is_some_and(|it| it == download.path.as_bytes())

@@ -1,7 +1,7 @@
-//! Names in `/etc/hosts`: our own part of it, rewritten in place.
+//! Names in `/etc/hosts`: a section of it, rewritten in place.
 //!
-//! In place, because etcd's container mounts the file: it sees the same inode, and a member that has moved is found
-//! within a second.
+//! In place, because etcd's container mounts the file: it sees the same inode, and finds a member with a new
+//! address within a second.
 
 use super::Host;
 use crate::error::Result;
@@ -10,14 +10,13 @@ const FILE: &str = "/etc/hosts";
 const BEGIN: &str = "# kops: begin";
 const END: &str = "# kops: end";
 
-/// Puts these addresses and names into our part of the file; true if it changed.
+/// Writes these addresses and names to the section of kops; returns whether it changed.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub fn write(host: &dyn Host, entries: &[(String, String)]) -> Result<bool> {
-    let old = host.read(FILE)?.unwrap_or_default();
-    let old = String::from_utf8_lossy(&old);
-    host.write_in_place(FILE, rewritten(&old, entries).as_bytes())
+    let change = |old: &[u8]| rewritten(&String::from_utf8_lossy(old), entries).into_bytes();
+    host.rewrite_in_place(FILE, &change)
 }
 
 fn rewritten(old: &str, entries: &[(String, String)]) -> String {

@@ -11,13 +11,13 @@ pub(super) fn modules(host: &dyn Host, modules: &[String]) -> Result<()> {
     }
     host.write("/etc/modules-load.d/kops.conf", lines(modules).as_bytes(), 0o644)?;
     for module in modules {
-        // One that is built into the kernel, or loaded, is a success as well.
+        // A module that is built in or already loaded is a success as well.
         host.must(["modprobe", module])?;
     }
     Ok(())
 }
 
-/// After the distribution's and users' own files, as kOps has it: the last one wins.
+/// After the distribution's and users' files, as in kOps: the last one wins.
 pub(super) fn sysctls(host: &dyn Host, parameters: &BTreeMap<String, String>) -> Result<()> {
     let file = "/etc/sysctl.d/99-kops.conf";
     if parameters.is_empty() {
@@ -25,17 +25,17 @@ pub(super) fn sysctls(host: &dyn Host, parameters: &BTreeMap<String, String>) ->
     }
     let text: Vec<_> = parameters.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     host.write(file, lines(&text).as_bytes(), 0o644)?;
-    // systemd has applied it at boot, but for parameters of modules that were loaded just now.
+    // systemd has applied it at boot, except for parameters of modules that were just loaded.
     host.must(["sysctl", "-p", file]).map(drop)
 }
 
-/// Swap is off now and after the next boot, whoever switches it on: fstab, units, the zram generator.
+/// Turns swap off now and after the next boot, whether fstab, units or the zram generator enable it.
 pub(super) fn swap_off(host: &dyn Host) -> Result<()> {
     let active = host.read("/proc/swaps")?.unwrap_or_default();
     if String::from_utf8_lossy(&active).lines().count() > 1 {
         host.must(["swapoff", "-a"])?;
     }
-    // An empty file is the documented way to switch the generator off: zram-generator.conf(5).
+    // An empty file is the documented way to disable the generator: zram-generator.conf(5).
     host.write("/etc/systemd/zram-generator.conf", b"", 0o644)?;
     let Some(fstab) = host.read("/etc/fstab")? else { return Ok(()) };
     let fstab = String::from_utf8_lossy(&fstab).into_owned();

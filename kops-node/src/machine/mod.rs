@@ -1,7 +1,7 @@
-//! What a machine is made of, Kubernetes apart: kernel, packages, files, mounts, units, containerd.
+//! The parts of a machine below Kubernetes: kernel, packages, files, mounts, units, containerd.
 //!
-//! Each part compares before it changes, so all of it runs at every boot, and an image that was prebuilt needs no
-//! network. Everything goes through [`Host`], and is tested in a directory.
+//! Each part compares before it changes anything, so all of them run at every boot, and a prebuilt image
+//! needs no network. Everything goes through [`Host`], and is tested in a directory.
 
 mod containerd;
 mod download;
@@ -23,16 +23,16 @@ pub use host::{Command, Host, Output, Real};
 pub use mounts::{mount, mounted};
 pub use units::{install, reload};
 
-/// The longest key of a repository, in bytes.
+/// The maximum size of a repository's key, in bytes.
 const LONGEST_KEY: u64 = 1 << 20;
 
-/// Where the program keeps its own files.
+/// The directory of the program's own files.
 pub const WORK: &str = "/var/lib/kops";
 
-/// Makes the machine what the bundle says. `event` is told of each part before it begins.
+/// Configures the machine as the bundle specifies. `event` is called before each part.
 ///
 /// # Errors
-/// The first part that fails: what it was, and why.
+/// The first part that fails, and why.
 pub fn prepare(host: &dyn Host, http: &Http, bundle: &Bundle, event: &mut dyn FnMut(&str)) -> Result<()> {
     let machine = &bundle.machine;
     event("kernel");

@@ -4,20 +4,23 @@ use super::{Command, Host};
 use crate::bundle::Mount;
 use crate::error::{Error, Result};
 
+/// The advice for a disk with something else on it.
+const WRONG: &str = "attach the right disk, or erase this one with wipefs if nothing on it is needed";
+
 /// Whether something is mounted at this path.
 ///
 /// # Errors
-/// When the list of mounts cannot be read.
+/// If the list of mounts cannot be read.
 pub fn mounted(host: &dyn Host, path: &str) -> Result<bool> {
     let mounts = host.read("/proc/self/mounts")?.unwrap_or_default();
     let text = String::from_utf8_lossy(&mounts);
     Ok(text.lines().any(|line| line.split(' ').nth(1) == Some(path)))
 }
 
-/// Mounts a device, which is formatted if it is blank: if nothing at all is recognised on it.
+/// Mounts a device, which is formatted if it is blank, that is, if nothing is recognised on it.
 ///
 /// # Errors
-/// `Waiting` while the device is not there yet; `Invalid` if what is on it is another filesystem.
+/// `Waiting` until the device exists; `Invalid` if it has a different filesystem.
 pub fn mount(host: &dyn Host, mount: &Mount) -> Result<()> {
     let Mount { device, path, filesystem, .. } = mount;
     if mounted(host, path)? {
@@ -25,18 +28,21 @@ pub fn mount(host: &dyn Host, mount: &Mount) -> Result<()> {
     }
     let doing = format!("mounting {device} at {path}");
     if !host.path(device).exists() {
-        return Err(Error::waiting(doing, "the device is not there yet"));
+        return Err(Error::waiting(doing, "the device does not exist yet"));
     }
-    // 2: nothing was recognised (blkid(8)). Anything else but a clear answer must not end in a format.
+    // 2: nothing was recognised (blkid(8)). Without a clear result the device must not be formatted.
     let probe = host.run(&Command::new(["blkid", "-p", "-o", "value", "-s", "TYPE", device]))?;
     let filesystem = match (probe.status, probe.stdout.trim(), filesystem) {
         (Some(0), "", _) => {
-            return Err(Error::invalid(doing, "it holds a partition table or something unknown"));
+            return Err(Error::invalid(
+                doing,
+                format!("it contains a partition table or unknown data: nothing was changed; {WRONG}"),
+            ));
         }
         (Some(0), found, Some(wanted)) if found != wanted => {
             return Err(Error::invalid(
                 doing,
-                format!("it holds {found}, not {wanted}: nothing was changed"),
+                format!("it contains {found}, not {wanted}: nothing was changed; {WRONG}"),
             ));
         }
         (Some(0), found, _) => found.to_owned(),
@@ -64,7 +70,7 @@ pub fn mount(host: &dyn Host, mount: &Mount) -> Result<()> {
     host.must(["systemctl", "enable", "--now", &unit]).map(drop)
 }
 
-/// The name that systemd demands for a path's mount unit (`systemd-escape --path --suffix=mount`).
+/// The name that systemd requires for a path's mount unit (`systemd-escape --path --suffix=mount`).
 fn unit_name(path: &str) -> String {
     use std::fmt::Write as _;
     let mut name = String::new();

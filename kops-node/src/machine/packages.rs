@@ -1,10 +1,10 @@
-//! Packages, by apt or dnf. Nothing is done for one that is there already.
+//! Packages, with apt or dnf. Installed ones are skipped.
 
 use super::{Command, Host};
 use crate::bundle::{Package, Repository, RepositoryFormat};
 use crate::error::{Error, Result};
 
-/// How long apt waits for another that holds its lock, in seconds: unattended upgrades run at first boot.
+/// How long apt waits for its lock, in seconds: unattended upgrades run at first boot.
 const LOCK: &str = "DPkg::Lock::Timeout=600";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(super) fn install(
         let names: Vec<_> = missing.iter().map(|it| it.name.as_str()).collect();
         return Err(Error::failed(
             format!("installing {}", names.join(", ")),
-            "this distribution has neither apt nor dnf: use an image that has them, or name downloads",
+            "this distribution has neither apt nor dnf: use an image that has the packages, or specify downloads",
         ));
     };
     let mut wanted = Vec::new();
@@ -60,7 +60,7 @@ pub(super) fn install(
     }
 }
 
-/// Whether the program that the package brings is there and says the right version.
+/// Whether the program of the package exists and reports the right version.
 fn prebuilt(host: &dyn Host, package: &Package) -> Result<bool> {
     let (Some(program), Some(says)) = (&package.program, &package.says) else { return Ok(false) };
     if !host.has(program)? {
@@ -75,7 +75,7 @@ fn prebuilt(host: &dyn Host, package: &Package) -> Result<bool> {
     Ok(names_version(&host.run(&Command::new(words))?.stdout, says))
 }
 
-/// Whether a text names this version: v1.34.1 is not in `v1.34.10`.
+/// Whether a text contains this version: v1.34.1 is not in `v1.34.10`.
 fn names_version(text: &str, version: &str) -> bool {
     let digit = |it: Option<char>| it.is_some_and(|it| it.is_ascii_digit());
     text.match_indices(version).any(|(at, found)| {
@@ -83,7 +83,7 @@ fn names_version(text: &str, version: &str) -> bool {
     })
 }
 
-/// Whether the package manager has it in the wanted version.
+/// Whether the package is installed in the required version.
 fn installed(host: &dyn Host, manager: Manager, package: &Package) -> Result<bool> {
     let name = package.name.as_str();
     let output = host.run(&match manager {
@@ -129,7 +129,9 @@ fn add(host: &dyn Host, manager: Manager, repository: &Repository, fetch: Fetch<
 fn apt(host: &dyn Host, packages: &[&Package]) -> Result<()> {
     let quiet = |words: Vec<String>| Command::new(words).env("DEBIAN_FRONTEND", "noninteractive");
     let base = ["apt-get", "-q", "-y", "-o", LOCK].map(str::to_owned);
-    host.must_run(&quiet([&base[..], &["update".to_owned()]].concat()))?;
+    // By default apt ignores lists that it cannot fetch, and then only reports that a package is unknown.
+    let update = ["-o", "APT::Update::Error-Mode=any", "update"].map(str::to_owned);
+    let updated = host.must_run(&quiet([&base[..], &update[..]].concat()));
     let mut words =
         [&base[..], &["install", "--no-install-recommends", "--allow-downgrades"].map(str::to_owned)]
             .concat();
@@ -138,11 +140,21 @@ fn apt(host: &dyn Host, packages: &[&Package]) -> Result<()> {
         Some(version) => format!("{}={version}*", it.name),
         None => it.name.clone(),
     }));
-    host.must_run(&quiet(words))?;
+    if let Err(e) = host.must_run(&quiet(words)) {
+        // Only now: a failed update does not matter if the packages come from a repository that works.
+        return Err(match updated {
+            Ok(_) => e,
+            Err(why) => {
+                let names: Vec<_> = packages.iter().map(|it| it.name.as_str()).collect();
+                let doing = format!("installing {}", names.join(", "));
+                Error::failed(doing, format!("{e}; before that, the package lists were not updated: {why}"))
+            }
+        });
+    }
     let pinned: Vec<_> =
         packages.iter().filter(|it| it.version.is_some()).map(|it| it.name.clone()).collect();
     if !pinned.is_empty() {
-        // The cluster's upgrade changes them, nobody else.
+        // Only the cluster's upgrade may change them.
         host.must([vec!["apt-mark".to_owned(), "hold".to_owned()], pinned].concat())?;
     }
     Ok(())

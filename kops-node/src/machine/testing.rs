@@ -30,7 +30,7 @@ pub(crate) fn fails(status: i32, stderr: &str) -> Output {
 }
 
 impl TestHost {
-    /// Commands that `answer` does not know succeed and say nothing.
+    /// Commands that `answer` does not handle succeed without output.
     pub(crate) fn new(answer: impl Fn(&str) -> Option<Output> + Send + Sync + 'static) -> Self {
         let root = tempfile::tempdir().unwrap();
         let real = Real::new(root.path());
@@ -69,8 +69,8 @@ impl Host for TestHost {
         self.real.write(path, content, mode)
     }
 
-    fn write_in_place(&self, path: &str, content: &[u8]) -> Result<bool> {
-        self.real.write_in_place(path, content)
+    fn rewrite_in_place(&self, path: &str, change: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<bool> {
+        self.real.rewrite_in_place(path, change)
     }
 
     fn remove(&self, path: &str) -> Result<bool> {

@@ -86,6 +86,27 @@ fn packages_are_installed_in_their_version_and_held() {
     assert!(list.starts_with("deb [signed-by=/etc/apt/keyrings/kubernetes.asc] https://pkgs"));
 }
 
+#[test]
+fn a_repository_that_is_out_of_reach_is_named_unless_the_package_is_there_anyway() {
+    let host = |installs: bool| {
+        let host = TestHost::new(move |it| match it {
+            it if it.starts_with("dpkg-query") => Some(fails(1, "no")),
+            it if it.ends_with(" update") && it.contains("Error-Mode=any") => {
+                Some(fails(100, "E: Failed to fetch https://pkgs.k8s.io/: No route to host"))
+            }
+            it if it.contains(" install ") && !installs => {
+                Some(fails(100, "E: Unable to locate package kubelet"))
+            }
+            _ => None,
+        });
+        host.put("/usr/bin/apt-get", "");
+        host
+    };
+    packages::install(&host(true), &[], &[kubelet()], &no_network).unwrap();
+    let error = packages::install(&host(false), &[], &[kubelet()], &no_network).unwrap_err().to_string();
+    assert!(error.contains("Unable to locate package") && error.ends_with("No route to host"), "{error}");
+}
+
 /// The project extends its key from time to time: it is fetched from where the packages are.
 #[test]
 fn a_repositorys_key_may_be_a_url() {
@@ -114,7 +135,7 @@ fn a_distribution_without_packages_is_told_what_to_do() {
     let error = packages::install(&TestHost::quiet(), &[], &[kubelet()], &no_network).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "installing kubelet: this distribution has neither apt nor dnf: use an image that has them, or name downloads"
+        "installing kubelet: this distribution has neither apt nor dnf: use an image that has the packages, or specify downloads"
     );
 }
 
@@ -198,7 +219,13 @@ fn only_a_blank_device_is_formatted() {
     ] {
         let other =
             TestHost::new(move |it| if it.starts_with("blkid") { Some(answer.clone()) } else { None });
-        assert_eq!(mounts(&other).unwrap_err().kind(), kind);
+        let error = mounts(&other).unwrap_err();
+        assert_eq!(error.kind(), kind);
+        assert_eq!(
+            error.to_string().contains("attach the right disk"),
+            kind == ErrorKind::Invalid,
+            "{error}"
+        );
         assert!(!other.ran().iter().any(|it| it.starts_with("mkfs")));
     }
     assert_eq!(mount(&TestHost::quiet(), &volume()).unwrap_err().kind(), ErrorKind::Waiting);
@@ -253,7 +280,11 @@ fn units_and_hooks() {
     units::units(&host, &[unit(None, false, true)]).unwrap();
     assert_eq!(host.ran(), ["systemctl mask --now ntp.service"]);
     let hook = |disabled| Hook { name: "h.service".to_owned(), text: "[Unit]".to_owned(), disabled };
-    units::hooks(&host, &[hook(false)]).unwrap();
+    for _ in 0..3 {
+        units::hooks(&host, &[hook(false)]).unwrap();
+    }
+    let starts = host.ran().iter().filter(|it| it.contains("start h.service")).count();
+    assert_eq!(starts, 1, "once, however many attempts a boot takes");
     units::hooks(&host, &[hook(true)]).unwrap();
     assert_eq!(host.ran().last().unwrap(), "systemctl disable --now h.service");
     assert_eq!(host.read("/etc/systemd/system/h.service").unwrap(), None);

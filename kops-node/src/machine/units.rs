@@ -6,10 +6,10 @@ use crate::error::Result;
 
 const DIRECTORY: &str = "/etc/systemd/system";
 
-/// Tells systemd of changed units.
+/// Makes systemd reload changed units.
 ///
 /// # Errors
-/// When systemd does not take them.
+/// If systemd rejects them.
 pub fn reload(host: &dyn Host) -> Result<()> {
     host.must(["systemctl", "daemon-reload"]).map(drop)
 }
@@ -38,14 +38,19 @@ pub(super) fn units(host: &dyn Host, units: &[Unit]) -> Result<()> {
     Ok(())
 }
 
-/// A user's hook is started at every boot and not waited for: whatever must wait for it says so in its unit.
+/// The hooks that were started since power-on, with their text: a boot may take many attempts.
+const STARTED: &str = "/run/kops/hooks";
+
+/// Starts users' hooks, each once after power-on and without waiting for it: a unit that must wait for a hook
+/// declares that itself.
 pub(super) fn hooks(host: &dyn Host, hooks: &[Hook]) -> Result<()> {
     for hook in hooks {
-        let path = format!("{DIRECTORY}/{}", hook.name);
+        let (path, started) = (format!("{DIRECTORY}/{}", hook.name), format!("{STARTED}/{}", hook.name));
         if hook.disabled {
             if host.read(&path)?.is_some() {
                 host.must(["systemctl", "disable", "--now", &hook.name])?;
                 host.remove(&path)?;
+                host.remove(&started)?;
             }
             continue;
         }
@@ -53,16 +58,19 @@ pub(super) fn hooks(host: &dyn Host, hooks: &[Hook]) -> Result<()> {
             reload(host)?;
         }
         host.must(["systemctl", "enable", &hook.name])?;
-        host.must(["systemctl", "--no-block", "start", &hook.name])?;
+        if host.read(&started)?.as_deref() != Some(hook.text.as_bytes()) {
+            host.must(["systemctl", "--no-block", "start", &hook.name])?;
+            host.write(&started, hook.text.as_bytes(), 0o644)?;
+        }
     }
     Ok(())
 }
 
-/// Writes this program's own units and starts them: `kops-node.service`, which is tried again for ever, and on control
-/// planes `kops-keeper.timer`.
+/// Writes this program's units and starts them: `kops-node.service`, which is restarted without limit, and on
+/// control planes `kops-keeper.timer`.
 ///
 /// # Errors
-/// When they cannot be written or systemd does not take them.
+/// If they cannot be written or systemd rejects them.
 pub fn install(host: &dyn Host, role: Role) -> Result<()> {
     host.write(&format!("{DIRECTORY}/kops-node.service"), BOOT.as_bytes(), 0o644)?;
     if role == Role::ControlPlane {
@@ -78,7 +86,7 @@ pub fn install(host: &dyn Host, role: Role) -> Result<()> {
     Ok(())
 }
 
-/// The program itself tries again, with back-off, and reports; systemd only sees to it that it lives.
+/// The program itself retries with back-off, and reports; systemd only restarts it if it exits.
 const BOOT: &str = "\
 [Unit]
 Description=Makes this machine a member of its Kubernetes cluster

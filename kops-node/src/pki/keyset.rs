@@ -25,7 +25,7 @@ pub struct Key {
     pub id: String,
     /// The certificate, PEM.
     pub certificate: String,
-    /// The private key, PEM; absent when the authority is somebody else's.
+    /// The private key, PEM; absent if an external authority has it.
     pub private: Option<String>,
     distrusted: bool,
 }
@@ -65,7 +65,7 @@ impl Keyset {
     /// Reads a keyset.
     ///
     /// # Errors
-    /// When it is none. The message never shows what is in it.
+    /// If it is not a keyset. The message never quotes it.
     pub fn parse(yaml: &[u8]) -> Result<Self> {
         let doing = "reading a keyset";
         // Not the parser's own message, which quotes the line.
@@ -94,10 +94,10 @@ impl Keyset {
         Ok(Self { primary: document.spec.primary_id, keys })
     }
 
-    /// The key that signs.
+    /// The primary key, which signs.
     ///
     /// # Errors
-    /// When the keyset has none.
+    /// If the keyset has none.
     pub fn primary(&self) -> Result<&Key> {
         self.trusted().find(|it| it.id == self.primary).ok_or_else(|| {
             Error::invalid("reading a keyset", format!("its primary key {} is missing", self.primary))
@@ -114,7 +114,7 @@ impl Key {
     /// The public key of the certificate, PEM (`PUBLIC KEY`).
     ///
     /// # Errors
-    /// When the certificate cannot be read.
+    /// If the certificate cannot be read.
     pub fn public_key(&self) -> Result<String> {
         let wrong =
             |e: x509_cert::der::Error| Error::invalid("reading a keyset's certificate", e.to_string());

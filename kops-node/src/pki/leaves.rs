@@ -1,4 +1,4 @@
-//! What kubeadm makes of the authorities, and when it must be made anew.
+//! The certificates and kubeconfigs that kubeadm issues with the authorities, and when they must be reissued.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::hash::sha256;
 use crate::machine::{Host, WORK};
 
-/// The leaves that `kubeadm init phase certs` makes, without `.crt` and `.key`.
+/// The leaf certificates that `kubeadm init phase certs` creates, without `.crt` and `.key`.
 pub const LEAVES: [&str; 7] = [
     "apiserver",
     "apiserver-kubelet-client",
@@ -23,15 +23,16 @@ pub const LEAVES: [&str; 7] = [
     "etcd/healthcheck-client",
 ];
 
-/// The kubeconfigs that `kubeadm init phase kubeconfig all` makes.
+/// The kubeconfigs that `kubeadm init phase kubeconfig all` creates.
 pub const KUBECONFIGS: [&str; 5] =
     ["admin.conf", "super-admin.conf", "controller-manager.conf", "scheduler.conf", "kubelet.conf"];
 
-/// Deletes leaves and kubeconfigs if what they depend on has changed since they were made: the authorities, and `facts`
-/// (kubeadm's documents, the machine's name and address). kubeadm makes them anew then; it would keep them otherwise.
+/// Deletes leaf certificates and kubeconfigs if what they depend on has changed since they were created: the
+/// authorities, and `facts` (kubeadm's documents, the machine's name and address). kubeadm then reissues
+/// them; otherwise it would keep them.
 ///
 /// # Errors
-/// When files cannot be read or removed.
+/// If files cannot be read or removed.
 pub fn refresh(host: &dyn Host, facts: &[&str]) -> Result<bool> {
     let mut all = facts.join("\n");
     for authority in ["ca", "front-proxy-ca", "etcd/ca"] {
@@ -56,11 +57,12 @@ pub fn refresh(host: &dyn Host, facts: &[&str]) -> Result<bool> {
     Ok(known.is_some())
 }
 
-/// Before `kubeconfig all`: with several authorities in `ca.crt` the kubeconfigs hold them all (see [`trust_all`]), which
-/// kubeadm, comparing with the first one, would take for a mistake.
+/// To be called before `kubeconfig all`: with several authorities in `ca.crt`, the kubeconfigs contain all of
+/// them (see [`trust_all`]), which kubeadm would report as an error because it only compares with the first
+/// one.
 ///
 /// # Errors
-/// When files cannot be read or removed.
+/// If files cannot be read or removed.
 pub fn forget_kubeconfigs(host: &dyn Host) -> Result<()> {
     if authorities(host)?.matches("BEGIN CERTIFICATE").count() > 1 {
         for name in KUBECONFIGS {
@@ -70,11 +72,11 @@ pub fn forget_kubeconfigs(host: &dyn Host) -> Result<()> {
     Ok(())
 }
 
-/// After `kubeconfig all`: kubeadm puts only the first certificate of `ca.crt` into kubeconfigs. While a rotation is
-/// under way they must hold all.
+/// To be called after `kubeconfig all`: kubeadm only puts the first certificate of `ca.crt` into kubeconfigs,
+/// but during a rotation they must contain all.
 ///
 /// # Errors
-/// When one cannot be read or written.
+/// If one cannot be read or written.
 pub fn trust_all(host: &dyn Host) -> Result<()> {
     let all = authorities(host)?;
     if all.matches("BEGIN CERTIFICATE").count() < 2 {
@@ -96,9 +98,9 @@ pub fn trust_all(host: &dyn Host) -> Result<()> {
 /// Reads a kubeconfig.
 ///
 /// # Errors
-/// When it is none. The message does not quote it.
+/// If it is not a kubeconfig. The message does not quote it.
 pub fn kubeconfig(path: &str, bytes: &[u8]) -> Result<Value> {
-    let wrong = || Error::invalid(format!("reading {path}"), "it is no kubeconfig");
+    let wrong = || Error::invalid(format!("reading {path}"), "it is not a kubeconfig");
     let text = std::str::from_utf8(bytes).map_err(|_| wrong())?;
     serde_saphyr::from_str(text).map_err(|_| wrong())
 }
@@ -108,10 +110,10 @@ fn authorities(host: &dyn Host) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// The leaf that ends first, and when.
+/// The leaf certificate that expires first, and when.
 ///
 /// # Errors
-/// When one cannot be read.
+/// If one cannot be read.
 pub fn first_end(host: &dyn Host) -> Result<Option<(String, Timestamp)>> {
     let mut first: Option<(String, Timestamp)> = None;
     for leaf in LEAVES {

@@ -1,11 +1,11 @@
-//! kOps' keysets as the files that kubeadm knows, below `/etc/kubernetes/pki`.
+//! kOps' keysets as kubeadm's files, below `/etc/kubernetes/pki`.
 //!
-//! A keyset has one primary key, which signs, and others that are trusted as well while a rotation is under way. The
-//! first certificate of a `.crt` file is what kubeadm signs with; API server, controller manager and kubelet trust all
-//! of them.
+//! A keyset has one primary key, which signs, and others that are also trusted during a rotation. kubeadm
+//! signs with the first certificate of a `.crt` file; API server, controller manager and kubelet trust all of
+//! them.
 //!
-//! With the authorities' keys on the machine, kubeadm makes all leaves by itself. It never remakes one that is there,
-//! whatever names it lacks: [`leaves`] deletes them when what they depend on has changed.
+//! With the authorities' keys on the machine, kubeadm issues all leaf certificates. It never reissues an
+//! existing one, even if names are missing: [`leaves`] deletes them if what they depend on has changed.
 
 mod keyset;
 pub mod leaves;
@@ -17,14 +17,14 @@ use crate::store::Store;
 
 pub use keyset::{Key, Keyset};
 
-/// Where kubeadm looks for keys.
+/// kubeadm's directory of keys.
 pub const DIRECTORY: &str = "/etc/kubernetes/pki";
 
-/// Writes the files of all keysets; true if any changed.
+/// Writes the files of all keysets; returns whether any changed.
 ///
 /// # Errors
-/// `Waiting` when the store has no such keyset, `Invalid` when it is not the one that the bundle was made for: then a
-/// newer bundle is on its way.
+/// `Waiting` if the store has no such keyset, `Invalid` if it is not the one that the bundle was rendered
+/// with.
 pub fn install(host: &dyn Host, store: &dyn Store, keysets: &[Reference]) -> Result<bool> {
     let mut changed = false;
     for reference in keysets {
@@ -39,7 +39,8 @@ pub fn install(host: &dyn Host, store: &dyn Store, keysets: &[Reference]) -> Res
         wanted.sort_unstable();
         if ids != wanted {
             let why = format!(
-                "the state store has keys {}, this machine's bundle wants {}: it was made for another state",
+                "the state store has keys {}, but this machine's bundle requires {}: update the cluster \
+                 and replace the machine",
                 ids.join(", "),
                 wanted.join(", ")
             );

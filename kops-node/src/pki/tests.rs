@@ -83,7 +83,7 @@ fn another_state_than_the_bundles_is_refused() {
     let text = keyset("2", &[("2", &authority("1"), false)]);
     store.write("pki/private/kubernetes-ca/keyset.yaml", text.as_bytes(), Precondition::None).unwrap();
     let error = install(&host, &store, &wanted).unwrap_err().to_string();
-    assert!(error.contains("has keys 2, this machine's bundle wants 1"), "{error}");
+    assert!(error.contains("has keys 2, but this machine's bundle requires 1"), "{error}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ fetch() {
 umask 077
 mkdir -p "$DIR"
 [ -z "${API-}" ] || printf '%s\n' "$API" >"$DIR/api"
+[ -z "${VOLUMES-}" ] || printf '%s\n' "$VOLUMES" >"$DIR/volumes"
 PAUSE=${KOPS_PAUSE:-5}
 until fetch "$PROGRAM" "$PROGRAM_SHA256" "$DIR/kops-node" 755 && fetch "$BUNDLE" "$BUNDLE_SHA256" "$DIR/bundle.json" 600; do
   sleep "$PAUSE"

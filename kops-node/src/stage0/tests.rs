@@ -160,17 +160,82 @@ fn from_cloud_storage_and_blob_by_a_token() {
     works(&Get::Azure { base, client_id: "me".to_owned() }, &metadata);
 }
 
+/// The query as it is once it is signed: what was to be signed, as long as a signature.
+fn swift(base: String) -> Get {
+    let query = format!(
+        "temp_url_sig={}&temp_url_expires={{seconds}}&temp_url_prefix={{method}}-{{prefix}}",
+        "0".repeat(64)
+    );
+    Get::OpenStack { base, query }
+}
+
 #[test]
 fn from_swift_by_urls_that_carry_a_signature() {
-    let url = serve(|seen| match seen.path.split_once('?') {
-        Some((path, "temp_url_sig=ab&temp_url_expires=1")) => content(path),
-        _ => (401, vec![], vec![]),
+    let url = serve(|seen| {
+        let Some((path, query)) = seen.path.split_once('?') else { return (401, vec![], vec![]) };
+        let signed =
+            |prefix: &str| query.ends_with(&format!("&temp_url_expires=86400&temp_url_prefix=GET-{prefix}"));
+        let prefix = if path.contains("/kops-node/") { "kops-node/" } else { "igconfig/node/nodes/" };
+        if signed(prefix) { content(path) } else { (401, vec![], vec![]) }
     });
-    let object = |key: &str| format!("{url}/ha.example.com/{key}?temp_url_sig=ab&temp_url_expires=1");
-    works(
-        &Get::OpenStack { program: object("kops-node/amd64"), bundle: object("igconfig/node/nodes/b.json") },
-        "",
-    );
+    works(&swift(format!("{url}/ha.example.com")), "");
+}
+
+#[test]
+fn the_program_gets_the_urls_of_its_role_and_nobody_else_reads_them() {
+    use std::os::unix::fs::PermissionsExt as _;
+    if lacks(&NEEDS) {
+        return;
+    }
+    let of_node = ["GET igconfig/node/nodes/", "GET join/", "PUT machines/nodes/"];
+    let of_control_plane = ["GET igconfig/control-plane/cp-a/", "GET openstack/"];
+    for (key, expected) in [
+        ("igconfig/node/nodes/b.json", of_node.as_slice()),
+        ("igconfig/control-plane/cp-a/b.json", of_control_plane.as_slice()),
+    ] {
+        let url = serve(|seen| {
+            let path = seen.path.split('?').next().unwrap_or_default();
+            if path.ends_with("/b.json") { ok(BUNDLE) } else { content(path) }
+        });
+        let script = script(
+            &swift(format!("{url}/ha.example.com")),
+            &object("kops-node/amd64", TEXT),
+            &object(key, BUNDLE),
+        );
+        for shell in SHELLS {
+            let directory = tempfile::tempdir().unwrap();
+            run(shell, &script, "", directory.path());
+            let file = directory.path().join("openstack.json");
+            assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            let access: crate::cloud::openstack::Access =
+                serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            let urls: Vec<_> = access.urls.iter().map(|it| format!("{} {}", it.method, it.prefix)).collect();
+            assert_eq!(urls, [&["GET kops-node/"][..], expected].concat());
+            let ends = |it: &crate::cloud::openstack::TempUrl| it.query.contains("&temp_url_expires=86400&");
+            assert!(
+                access.urls.iter().all(|it| ends(it) == (it.method == "GET")),
+                "what reads ends within a day"
+            );
+        }
+    }
+}
+
+#[test]
+fn volumes_are_kept_for_the_program() {
+    if lacks(&NEEDS) {
+        return;
+    }
+    let url = serve(|seen| content(&seen.path));
+    let get = Get::Plain { base: format!("{url}/ha.example.com") };
+    let [head, tail] =
+        parts(&get, &object("kops-node/amd64", TEXT), &object("igconfig/node/nodes/b.json", BUNDLE));
+    for shell in SHELLS {
+        let directory = tempfile::tempdir().unwrap();
+        let lines = "/mnt/etcd-main a 1\n/mnt/etcd-events a 2";
+        run(shell, &format!("{head}VOLUMES='{lines}'\n{tail}"), "", directory.path());
+        let kept = std::fs::read_to_string(directory.path().join("volumes")).unwrap();
+        assert_eq!(kept, format!("{lines}\n"));
+    }
 }
 
 #[test]
@@ -230,8 +295,8 @@ fn shellcheck_has_nothing_to_say() {
     let gets = [
         Get::Aws { base: base.clone(), region },
         Get::Gce { base: base.clone() },
-        Get::Azure { base: base.clone(), client_id: empty.clone() },
-        Get::OpenStack { program: base.clone(), bundle: empty },
+        Get::Azure { base: base.clone(), client_id: empty },
+        swift(base.clone()),
         Get::Plain { base: base.clone() },
         Get::File { base },
     ];

@@ -1,5 +1,5 @@
-//! What a machine tells of itself: to its journal, and to `machines/<group>/<id>/status` in the state store, so that
-//! "why did this node not join" is answered from outside, without logging in.
+//! The status that a machine reports: to its journal, and to `machines/<group>/<id>/status` in the state
+//! store, so that it is known why a machine has not joined without logging in to it.
 
 #[cfg(feature = "program")]
 mod reporter;
@@ -15,15 +15,21 @@ pub fn key(group: &str, machine: &str) -> String {
     format!("machines/{group}/{machine}/status")
 }
 
-/// How a machine's boot stands.
+/// The key of the [`Event`] that says why the keepers do not approve a machine's request to join. The machine
+/// itself only sees that it gets no certificate.
+pub fn held_key(group: &str, node: &str) -> String {
+    format!("machines/{group}/{node}/held")
+}
+
+/// The state of a machine's boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// It is under way.
+    /// It is in progress.
     Booting,
-    /// Something must happen first; the last event says what. It is tried again.
+    /// Something must happen first; the last event says what. It is retried.
     Waiting,
-    /// A step failed; the last event says which and why. It is tried again.
+    /// A step failed; the last event says which and why. It is retried.
     Failed,
     /// The machine is a member of the cluster.
     Joined,
@@ -48,7 +54,7 @@ pub struct Status {
     pub state: State,
     /// Since when.
     pub since: Timestamp,
-    /// The version of Kubernetes that the bundle says.
+    /// The version of Kubernetes in the bundle.
     pub kubernetes_version: String,
     /// The SHA-256 of the bundle.
     pub bundle: String,

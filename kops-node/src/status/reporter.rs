@@ -1,4 +1,4 @@
-//! Telling events.
+//! Reporting events.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use crate::store::{Precondition, Store};
 
 /// How many events the document keeps.
 const KEPT: usize = 40;
-/// The least time between two writes, but for changes of the state: a boot has some fifty events.
+/// The minimum time between two writes, except for changes of the state: a boot has some fifty events.
 const PACE: Duration = Duration::from_secs(5);
 
-/// Where lines for people go.
+/// A destination for lines of text.
 pub trait Journal {
     /// One line.
     fn line(&self, text: &str);
 }
 
-/// Tells events.
+/// Reports events.
 pub struct Reporter<'a> {
     /// The state store.
     pub store: &'a dyn Store,
@@ -29,8 +29,10 @@ pub struct Reporter<'a> {
     pub key: String,
     /// The document.
     pub status: Status,
-    /// When it was last written.
+    /// When it was last written, or a write failed.
     pub written: Option<Duration>,
+    /// Whether there are newer events.
+    pub unwritten: bool,
 }
 
 impl std::fmt::Debug for Reporter<'_> {
@@ -40,15 +42,27 @@ impl std::fmt::Debug for Reporter<'_> {
 }
 
 impl Reporter<'_> {
-    /// Tells an event.
+    /// Reports an event.
     pub fn event(&mut self, what: &str) {
         self.add(what);
+        self.tick();
+    }
+
+    /// Stores events that have not been stored for a while; called from time to time while waiting.
+    pub fn tick(&mut self) {
         if self.written.is_none_or(|it| self.clock.elapsed().saturating_sub(it) >= PACE) {
+            self.flush();
+        }
+    }
+
+    /// Stores all events, before something that takes long.
+    pub fn flush(&mut self) {
+        if self.unwritten {
             self.write();
         }
     }
 
-    /// Tells an event that changes the state.
+    /// Reports an event that changes the state.
     pub fn enter(&mut self, state: State, what: &str) {
         if self.status.state != state {
             (self.status.state, self.status.since) = (state, self.clock.now());
@@ -59,25 +73,29 @@ impl Reporter<'_> {
 
     fn add(&mut self, what: &str) {
         let what = redacted(what);
+        self.unwritten = true;
         self.journal.line(&what);
         self.status.events.push(Event { at: self.clock.now(), what });
         let over = self.status.events.len().saturating_sub(KEPT);
         self.status.events.drain(..over);
     }
 
-    /// A status that cannot be written is no reason to fail: whatever keeps it from the store keeps the boot from it, too,
-    /// and is in the journal.
+    /// A status that cannot be written is not a failure: the boot needs the store as well, and its error is
+    /// in the journal.
     fn write(&mut self) {
-        self.written = Some(self.clock.elapsed());
+        self.written = Some(self.clock.elapsed()); // also if it fails: a retry is not due at once
         let Ok(bytes) = serde_json::to_vec(&self.status) else { return };
-        if let Err(e) = self.store.write(&self.key, &bytes, Precondition::None) {
-            self.journal.line(&format!("the status is not in the state store: {}", redacted(&e.to_string())));
+        match self.store.write(&self.key, &bytes, Precondition::None) {
+            Ok(_) => self.unwritten = false,
+            Err(e) => self
+                .journal
+                .line(&format!("the status is not in the state store: {}", redacted(&e.to_string()))),
         }
     }
 }
 
-/// The text without what looks like a secret: bootstrap tokens, PEM, long words of base64. Nothing puts secrets into
-/// events; this is for what other programs say.
+/// The text without anything that looks like a secret: bootstrap tokens, PEM, long strings of base64. Events
+/// contain no secrets; this is for the output of other programs.
 pub fn redacted(text: &str) -> String {
     let text = match text.find("-----BEGIN") {
         Some(at) => format!("{}<redacted>", &text[..at]),
@@ -134,10 +152,9 @@ mod tests {
         assert_eq!(redacted(harmless), harmless);
     }
 
-    #[test]
-    fn the_status_is_in_the_store_with_its_last_events() {
-        let root = tempfile::tempdir().unwrap();
-        let (store, clock, lines) = (Directory::new(root.path()), TestClock::real(), Lines::default());
+    const KEY: &str = "machines/nodes/i-1/status";
+
+    fn reporter<'a>(store: &'a Directory, clock: &'a TestClock, journal: &'a Lines) -> Reporter<'a> {
         let status = Status {
             node: "i-1".to_owned(),
             state: State::Booting,
@@ -147,23 +164,53 @@ mod tests {
             attempts: 1,
             events: Vec::new(),
         };
-        let key = "machines/nodes/i-1/status".to_owned();
-        let mut reporter = Reporter {
-            store: &store,
-            clock: &clock,
-            journal: &lines,
-            key: key.clone(),
-            status,
-            written: None,
-        };
+        Reporter { store, clock, journal, key: KEY.to_owned(), status, written: None, unwritten: false }
+    }
+
+    fn stored(store: &Directory) -> Status {
+        serde_json::from_slice(&store.read(KEY).unwrap().unwrap().bytes).unwrap()
+    }
+
+    #[test]
+    fn a_status_that_was_not_written_is_written_later() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, clock, lines) = (Directory::new(root.path()), TestClock::real(), Lines::default());
+        let mut reporter = reporter(&store, &clock, &lines);
+        let directory = root.path().join("machines");
+        std::fs::write(&directory, "the store cannot be written").unwrap();
+        reporter.enter(State::Waiting, "waiting for others");
+        assert_eq!(lines.0.borrow().len(), 2, "the event, and that it is not in the store");
+        std::fs::remove_file(&directory).unwrap();
+        reporter.tick();
+        assert!(store.read(KEY).unwrap().is_none(), "too soon");
+        clock.sleep(PACE);
+        reporter.tick();
+        assert_eq!(stored(&store).events.last().unwrap().what, "waiting for others");
+        assert!(!reporter.unwritten);
+    }
+
+    #[test]
+    fn the_status_is_in_the_store_with_its_last_events() {
+        let root = tempfile::tempdir().unwrap();
+        let (store, clock, lines) = (Directory::new(root.path()), TestClock::real(), Lines::default());
+        let mut reporter = reporter(&store, &clock, &lines);
+        let last = || stored(&store).events.last().unwrap().what.clone();
         for n in 0..50 {
             reporter.event(&format!("event {n}"));
         }
+        reporter.flush();
+        assert_eq!(last(), "event 49", "before something that takes long");
+        reporter.event("waiting for others");
+        reporter.tick();
+        assert_eq!(last(), "event 49", "too soon");
+        clock.sleep(PACE);
+        reporter.tick();
+        assert_eq!(last(), "waiting for others", "nothing more was told");
         reporter.enter(State::Failed, "packages: no route");
-        let stored: Status = serde_json::from_slice(&store.read(&key).unwrap().unwrap().bytes).unwrap();
+        let stored = stored(&store);
         assert_eq!(stored.state, State::Failed);
         assert_eq!(stored.events.len(), KEPT);
         assert_eq!(stored.events.last().unwrap().what, "packages: no route");
-        assert_eq!(lines.0.borrow().len(), 51);
+        assert_eq!(lines.0.borrow().len(), 52);
     }
 }

@@ -22,7 +22,7 @@ impl Directory {
 
     fn path(&self, key: &str) -> Result<PathBuf> {
         if key.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            return Err(Error::invalid(format!("reading {key:?} of the state store"), "it is no key"));
+            return Err(Error::invalid(format!("reading {key:?} of the state store"), "it is not a key"));
         }
         Ok(self.root.join(key))
     }
@@ -119,7 +119,7 @@ impl Store for Directory {
 
 const PARTIAL: &str = ".partial";
 
-/// A new file beside where it is going, which nobody takes for an object.
+/// A new temporary file in the target's directory, which is not listed as an object.
 fn tempfile(directory: &Path) -> std::io::Result<(PathBuf, fs::File)> {
     for n in 0_u32.. {
         let path = directory.join(format!(".{}-{n}{PARTIAL}", std::process::id()));

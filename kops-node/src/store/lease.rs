@@ -1,8 +1,9 @@
-//! Leases: one machine at a time does a thing.
+//! Leases: only one machine at a time does something.
 //!
-//! A lease is an object that names its holder and ends by itself. Taking an expired one is a write on condition of the
-//! version that was read, so two cannot both succeed where the store compares versions. On Swift it is a courtesy:
-//! whatever is done under a lease must bear that two machines do it.
+//! A lease is an object that names its holder and expires. Taking an expired one is a write that is
+//! conditional on the version that was read, so two machines cannot both succeed if the store compares
+//! versions. On Swift it is only advisory: everything that is done under a lease must be safe to be done by
+//! two machines.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Precondition, Store};
 use crate::error::{Error, Result};
 
-/// Who holds a lease, as it is in the store.
+/// The holder of a lease, as stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
@@ -20,14 +21,14 @@ struct Document {
     expires: Timestamp,
 }
 
-/// How a lease is held.
+/// The state of a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// By nobody.
+    /// Nobody holds it.
     Free,
-    /// By this machine.
+    /// This machine holds it.
     Mine,
-    /// By this other one.
+    /// This other machine holds it.
     Other(String),
 }
 
@@ -41,18 +42,18 @@ pub struct Leases<'a> {
 }
 
 impl Leases<'_> {
-    /// How the lease is held.
+    /// The state of the lease.
     ///
     /// # Errors
-    /// When the store does not say.
+    /// If the store cannot be read.
     pub fn look(&self, key: &str, now: Timestamp) -> Result<Held> {
         Ok(self.read(key)?.map_or(Held::Free, |(document, _)| self.held(document, now)))
     }
 
-    /// Takes the lease for so long, or holds on to it for so long from now. Whoever holds it otherwise is the answer.
+    /// Takes or renews the lease for this long from now, and returns its state.
     ///
     /// # Errors
-    /// When the store does not say.
+    /// If the store cannot be read.
     pub fn take(&self, key: &str, now: Timestamp, duration: Duration) -> Result<Held> {
         let current = self.read(key)?;
         let version = current.as_ref().map(|(_, version)| version.clone());
@@ -74,7 +75,7 @@ impl Leases<'_> {
     /// Releases the lease if this machine holds it: it expires now. (Machines may not delete it.)
     ///
     /// # Errors
-    /// When it may not have been released; it expires by itself then.
+    /// If it may not have been released; it expires by itself then.
     pub fn release(&self, key: &str, now: Timestamp) -> Result<()> {
         let Some((document, version)) = self.read(key)? else { return Ok(()) };
         if document.holder == self.holder && document.expires > now {

@@ -1,10 +1,11 @@
 //! The state store, as a machine uses it: read, write, create unless there, replace unless changed, list.
 //!
-//! What a machine may do is narrow: control planes read all, write `control-plane/`, `join/`, `machines/` and
-//! `backups/`, and delete nothing but old backups; nodes read their bundle and `join/nodes`, and write their own status.
+//! The permissions of machines are narrow: control planes read all, write `control-plane/`, `join/`,
+//! `machines/` and `backups/`, and delete nothing but old backups; nodes read their bundle and `join/nodes`,
+//! and write their own status.
 //!
-//! *Absent* is an answer of the store: HTTP 404. A denial, an error or a time-out is an error, for whoever decides by
-//! what is absent must not take "I may not see it" for "it is not there".
+//! *Absent* is a response of the store: HTTP 404. A denial, another error or a timeout is an error, because a
+//! decision based on an absent object must not be made if the object may only be invisible.
 
 mod directory;
 mod lease;
@@ -21,7 +22,7 @@ pub use lease::{Held, Leases};
 pub use server::Server;
 pub(crate) use server::{UPLOAD, deleted, object, open, written};
 
-/// An object, and what tells its versions apart.
+/// An object and its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// Its content.
@@ -35,10 +36,10 @@ pub struct Object {
 pub enum Precondition<'a> {
     /// In any case.
     None,
-    /// Unless there is such an object.
+    /// Unless the object exists.
     Absent,
-    /// If the object is still of this version. A store without such a condition (Swift) is read first, so that a write in
-    /// between is lost.
+    /// If the object still has this version. A store without such a condition (Swift) is read first, so a
+    /// write in between is lost.
     Version(&'a str),
 }
 
@@ -47,48 +48,48 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Reads an object.
     ///
     /// # Errors
-    /// When the store does not say whether it is there. `None` is its word that it is not.
+    /// If the store does not say whether it exists. `None` means that it does not.
     fn read(&self, key: &str) -> Result<Option<Object>>;
 
-    /// Writes an object; false if the precondition did not hold.
+    /// Writes an object; `false` if the precondition was not met.
     ///
     /// # Errors
-    /// When it may or may not have been written.
+    /// If it may or may not have been written.
     fn write(&self, key: &str, bytes: &[u8], precondition: Precondition<'_>) -> Result<bool>;
 
     /// Writes the content of a file, without reading it into memory.
     ///
     /// # Errors
-    /// When it may or may not have been written.
+    /// If it may or may not have been written.
     fn upload(&self, key: &str, file: &Path) -> Result<()>;
 
-    /// Writes an object that must be there into `into`, without reading it into memory.
+    /// Copies an object that must exist to `into`, without reading it into memory.
     ///
     /// # Errors
-    /// When it is not there, or not all of it came.
+    /// If it does not exist, or was not received completely.
     fn fetch(&self, key: &str, into: &mut dyn Write) -> Result<()>;
 
     /// The keys that begin with `prefix`, in alphabetical order.
     ///
     /// # Errors
-    /// When the store does not say.
+    /// If the store cannot be read.
     fn list(&self, prefix: &str) -> Result<Vec<String>>;
 
-    /// Deletes an object that need not be there.
+    /// Deletes an object, which need not exist.
     ///
     /// # Errors
-    /// When it may still be there.
+    /// If it may still be there.
     fn delete(&self, key: &str) -> Result<()>;
 }
 
-/// What is left to do with the body of an object: copying it.
+/// Copies the body of an object.
 pub(crate) fn copy(body: &mut dyn Read, into: &mut dyn Write, key: &str) -> Result<()> {
     io::copy(body, into)
         .map(drop)
         .map_err(|e| Error::failed(format!("reading {key} of the state store"), e.to_string()))
 }
 
-/// A directory of a bucket as the beginning of names: empty for the whole bucket, otherwise with a slash at its end.
+/// A directory of a bucket as a prefix of names: empty for the whole bucket, otherwise with a trailing slash.
 pub(crate) fn name_prefix(directory: &str) -> String {
     let directory = directory.trim_matches('/');
     if directory.is_empty() { String::new() } else { format!("{directory}/") }

@@ -1,4 +1,5 @@
-//! A store on a plain web server that knows GET, PUT, DELETE and `If-None-Match: *`: private networks, tests.
+//! A store on a plain web server that supports GET, PUT, DELETE and `If-None-Match: *`: for private networks
+//! and tests.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,7 +9,7 @@ use super::{Object, Precondition, Store, copy, escape_path};
 use crate::error::{Error, Result};
 use crate::http::{Body, Http, Request, Response};
 
-/// A store on a web server. `GET` of a directory answers with a JSON list of names.
+/// A store on a web server. `GET` of a directory returns a JSON list of names.
 #[derive(Clone, Debug)]
 pub struct Server {
     http: Http,
@@ -26,7 +27,7 @@ impl Server {
     }
 }
 
-/// What a conditional write answered: 412 says that the condition did not hold.
+/// The result of a conditional write: 412 means that the precondition was not met.
 pub(crate) fn written(response: Response, doing: &str, precondition: Precondition<'_>) -> Result<bool> {
     if response.status == 412 && precondition != Precondition::None {
         return Ok(false);
@@ -34,7 +35,7 @@ pub(crate) fn written(response: Response, doing: &str, precondition: Preconditio
     response.success(doing).map(|_| true)
 }
 
-/// What a read answered: 404 says that there is none.
+/// The result of a read: 404 means that the object does not exist.
 pub(crate) fn object(response: Response, doing: &str, version: &str) -> Result<Option<Object>> {
     if response.status == 404 {
         return Ok(None);
@@ -43,7 +44,7 @@ pub(crate) fn object(response: Response, doing: &str, version: &str) -> Result<O
     Ok(Some(Object { bytes: response.success(doing)?, version }))
 }
 
-/// What a deletion answered: 404 says that there was none.
+/// The result of a deletion: 404 means that the object did not exist.
 pub(crate) fn deleted(response: Response, key: &str) -> Result<()> {
     if response.status == 404 {
         return Ok(());
@@ -111,5 +112,5 @@ impl Store for Server {
     }
 }
 
-/// How long an upload may take: a snapshot of 8 GB at 20 MB/s.
+/// The timeout of an upload: a snapshot of 8 GB at 20 MB/s.
 pub(crate) const UPLOAD: std::time::Duration = std::time::Duration::from_mins(7);

@@ -10,6 +10,7 @@
 #     layers/v1.X.Y/       what the packages of that version put on a machine: /usr/bin/kubeadm, kubelet, its unit ...
 #     go-build/            Go's build cache; log/ the wall and CPU time of each build
 #
+# `build.sh kubeadm VERSION ...` builds kubeadm alone, of further versions: what is rendered is validated with it.
 # `build.sh containerd` adds containerd 2 as a layer over Debian's 1.6 (`machine up --layer containerd-v2...`).
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -34,9 +35,12 @@ build() {
   [ "${PIPESTATUS[0]}" = 0 ]
 }
 
-# kube VERSION: k8s.io/kubernetes as a module needs the versions of its own staging modules said by the main module.
+# kube VERSION [PROGRAM ...]: k8s.io/kubernetes as a module needs the versions of its own staging modules said by the main module.
 kube() {
   local v=$1 dir=$CACHE/src/kube-$1 mod flags="" p
+  shift
+  local programs=("$@")
+  [ ${#programs[@]} -gt 0 ] || programs=(kubeadm kube-apiserver kubelet kubectl kube-controller-manager kube-scheduler kube-proxy)
   if [ ! -s "$dir/go.mod" ]; then
     mkdir -p "$dir"
     mod=$(cd "$dir" && go mod download -json "k8s.io/kubernetes@$v" | sed -n 's/.*"GoMod": "\(.*\)",/\1/p')
@@ -48,8 +52,7 @@ kube() {
     flags+=" -X $p.gitCommit=kubelab -X $p.buildDate=1970-01-01T00:00:00Z"
   done
   cd "$dir"
-  build "kube-$v" "$CACHE/bin/$v" "$flags" k8s.io/kubernetes/cmd/{kubeadm,kube-apiserver,kubelet,kubectl,kube-controller-manager,kube-scheduler,kube-proxy}
-  layer "$v"
+  build "kube-$v" "$CACHE/bin/$v" "$flags" "${programs[@]/#/k8s.io/kubernetes/cmd/}"
 }
 
 # layer VERSION: the files that the distribution packages of kubeadm, kubelet, kubectl and crictl install.
@@ -148,5 +151,9 @@ if [ "${1:-}" = containerd ]; then
     github.com/containerd/containerd/v2/cmd/{containerd,containerd-shim-runc-v2,ctr}
   exit
 fi
+if [ "${1:-}" = kubeadm ]; then
+  for v in "${@:2}"; do kube "$v" kubeadm; done
+  exit
+fi
 common
-for v in "${@:-v1.34.4}"; do kube "$v"; companions "$v"; done
+for v in "${@:-v1.34.4}"; do kube "$v"; layer "$v"; companions "$v"; done

@@ -10,7 +10,7 @@ Faults, read at every request from the file `store.fault` in the lab's state fol
   denied ADDRESS     the same for this machine only
 Every request is a line of standard output: seconds, address, method, path, status.
 """
-import hashlib, http.server, json, os, pathlib, sys, threading, time
+import hashlib, http.server, json, os, pathlib, sys, threading, time, urllib.parse
 
 LISTEN, ROOT = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
 FAULT = pathlib.Path(os.environ.get("KUBELAB_STATE", ".")) / "store.fault"
@@ -32,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.note("-")
         if "denied" in fault or f"denied {self.client_address[0]}" in fault:
             return self.answer(403)
-        path = (ROOT / self.path.strip("/")).resolve()
+        path = (ROOT / urllib.parse.unquote(self.path).strip("/")).resolve()
         if path != ROOT and ROOT not in path.parents:
             return self.answer(400)
         with LOCK:

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kops_node::bundle::{
-    API_VERSION, Api, Bundle, Cloud, Containerd, Content, Etcd, File, Keep, Keyset, Kubeadm, Kubelet,
+    API_VERSION, Api, Backup, Bundle, Cloud, Containerd, Content, Etcd, File, Keep, Keyset, Kubeadm, Kubelet,
     Machine, Package, Role, Store, Volume,
 };
 use kops_node::etcd::Peer;
@@ -35,25 +35,26 @@ pub(crate) struct Facts {
 impl Facts {
     /// The bundle of a member's machine.
     pub(crate) fn control_plane(&self, member: &str) -> Bundle {
-        let peer = |it: &str| Peer {
-            name: it.to_owned(),
-            url: format!("https://{it}.etcd.internal.{CLUSTER}:2380"),
-        };
-        let etcd = Etcd {
-            name: "main".to_owned(),
-            members: MEMBERS.map(peer).to_vec(),
+        let etcd = |name: &str, [client_port, peer_port, metrics_port]: [u16; 3]| Etcd {
+            name: name.to_owned(),
+            members: MEMBERS
+                .map(|it| Peer {
+                    name: it.to_owned(),
+                    url: format!("https://{it}.etcd.internal.{CLUSTER}:{peer_port}"),
+                })
+                .to_vec(),
             candidates: vec![member.to_owned()],
-            token: format!("{CLUSTER}-{}", self.word),
-            client_port: 2379,
-            peer_port: 2380,
-            metrics_port: 2381,
+            token: format!("{CLUSTER}-{name}-{}", self.word),
+            client_port,
+            peer_port,
+            metrics_port,
             volume: Volume {
-                path: "/mnt/etcd-main".to_owned(),
+                path: format!("/mnt/etcd-{name}"),
                 devices: BTreeMap::new(),
                 tags: BTreeMap::new(),
                 format: None,
             },
-            backup: None,
+            backup: Some(Backup { every: 60, days: 1 }),
         };
         let external = json!({"external": {
             "endpoints": ["https://127.0.0.1:2379"], "caFile": format!("{PKI}/etcd/ca.crt"),
@@ -81,7 +82,8 @@ impl Facts {
             owner: None,
         });
         bundle.keysets.clone_from(&self.keysets);
-        bundle.etcd = vec![etcd];
+        // kOps' two clusters, with its ports.
+        bundle.etcd = vec![etcd("main", [2379, 2380, 2381]), etcd("events", [4002, 2381, 2383])];
         bundle.keep = Some(Keep { renew_days: 30 });
         bundle
     }
@@ -151,7 +153,10 @@ impl Facts {
             "networking": {"podSubnet": PODS, "serviceSubnet": SERVICES}, "etcd": etcd,
             "apiServer": {
                 "certSANs": [api(), format!("api.{CLUSTER}"), "127.0.0.1", "localhost", kops_lab::BALANCER],
-                "extraArgs": [{"name": "authentication-config", "value": AUTHENTICATION}],
+                "extraArgs": [
+                    {"name": "authentication-config", "value": AUTHENTICATION},
+                    {"name": "etcd-servers-overrides", "value": "/events#https://127.0.0.1:4002"},
+                ],
             },
         })
     }

@@ -2,7 +2,7 @@
 //! leaves it whole. One that fails takes it away, and the next makes another.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
@@ -149,8 +149,8 @@ impl Cluster {
         let number = numbers.clone().cycle().skip(turn).take(numbers.len()).find(free).unwrap();
         let (bundle, volumes) = match &part {
             Part::Member(member) => {
-                let volume = ("etcd-main".to_owned(), self.lab.state().join("volumes").join(member));
-                (self.facts.control_plane(member), vec![volume])
+                let volumes = self.volumes(member);
+                (self.facts.control_plane(member), Vec::from(volumes))
             }
             Part::Node => (self.facts.node(), Vec::new()),
         };
@@ -169,9 +169,17 @@ impl Cluster {
         self.list();
     }
 
-    /// The volume of a member that no machine has at the moment is lost.
+    /// The volumes of a member, with the names of their mount points.
+    fn volumes(&self, member: &str) -> [(String, PathBuf); 2] {
+        let folder = self.lab.state().join("volumes");
+        ["main", "events"].map(|it| (format!("etcd-{it}"), folder.join(format!("{member}-{it}"))))
+    }
+
+    /// The volumes of a member that no machine has at the moment are lost.
     pub(crate) fn lose_volume(&self, member: &str) {
-        std::fs::remove_dir_all(self.lab.state().join("volumes").join(member)).unwrap();
+        for (_, folder) in self.volumes(member) {
+            std::fs::remove_dir_all(folder).unwrap();
+        }
     }
 
     /// The machine that is this member.

@@ -31,6 +31,15 @@ fn machines_become_a_cluster_from_user_data_alone() {
             format!("http://{}:30080/call/hello.default.svc.cluster.local", cluster.address(&cluster.node()));
         until("a pod calls the service by its name", 60, || lab.get(&url));
         lab.kubectl(&["delete", "deployment,service", "hello"]).unwrap();
+        for name in cluster.names() {
+            let status = cluster.status(&name).unwrap();
+            let used = status.events.iter().find(|it| it.what.contains("MB of memory")).unwrap().what.clone();
+            let most: u32 = used.split(' ').find_map(|it| it.parse().ok()).unwrap();
+            let address = cluster.address(&name);
+            let calls = lab.calls().iter().filter(|it| it.by == address).count();
+            eprintln!("{name}: {calls} requests to the state store so far; {used}");
+            assert!(most < 64, "{used}");
+        }
     });
 }
 
@@ -60,6 +69,25 @@ fn nothing_secret_is_in_user_data_bundles_status_and_journals() {
         }
         for text in seen {
             assert!(!text.is_empty() && !secret(&text), "a secret is in: {text}");
+        }
+    });
+}
+
+/// The keepers' snapshots reach the store, of each cluster of etcd, and what they hold is a database.
+#[test]
+fn snapshots_are_in_the_state_store() {
+    with(|cluster| {
+        for etcd in ["main", "events"] {
+            let folder = cluster.lab.store().join("backups/etcd").join(etcd);
+            let bytes = until(&format!("a snapshot of {etcd}"), LONG, || {
+                let files = std::fs::read_dir(&folder).map_err(|e| e.to_string())?;
+                let mut files = files.filter_map(|it| Some(it.ok()?.path()));
+                let first = files.find(|it| it.extension().is_some_and(|it| it == "db"));
+                let bytes = std::fs::read(first.ok_or("there is none yet")?).map_err(|e| e.to_string())?;
+                if bytes.len() > 4096 { Ok(bytes) } else { Err("it is not whole yet".to_owned()) }
+            });
+            // bbolt's first page: its header of 16 bytes, then the magic number.
+            assert_eq!(bytes[16..20], 0xED0C_DAED_u32.to_le_bytes(), "{etcd}");
         }
     });
 }

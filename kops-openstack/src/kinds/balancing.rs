@@ -1,6 +1,6 @@
 //! What the objects of the load balancing service have in common.
 
-use kops_core::cloud::{Context, Deletion, Filter, Mark, Object, Query, Scope, State, Timing};
+use kops_core::cloud::{Adopt, Context, Deletion, Filter, Mark, Object, Query, Scope, State, Timing};
 use kops_core::{ErrorKind, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -78,7 +78,7 @@ pub(crate) fn marked(mark: &Mark, further: &Tags, mut body: Value) -> Value {
 
 /// Deletes an object, which is gone some seconds later.
 ///
-/// Reads it first: a repeated deletion whose answer was lost must not make Octavia start a second one.
+/// Reads it first: retrying a deletion after a lost response must not make Octavia start a second one.
 /// Octavia may accept that while it finishes the first, then find nothing to delete, and leave the whole load
 /// balancer in `PENDING_UPDATE` forever (`delete_pool` of its `controller_worker.py`).
 pub(crate) async fn delete(
@@ -98,6 +98,20 @@ pub(crate) async fn delete(
     }
     collection.delete(clients, cx, id).await?;
     Ok(Deletion::Pending)
+}
+
+/// Marks an object as the scope's by its tags.
+pub(crate) async fn adopt<S: Clone>(
+    collection: &Collection,
+    clients: &Clients,
+    request: &Adopt<'_, S>,
+) -> Result<Object<S>> {
+    let (cx, id) = (request.cx, &request.object.id);
+    let present: Balanced = collection.get(clients, cx, id).await?;
+    let mark = request.mark(present.common.other(clients, request.scope))?;
+    let body = json!({ "tags": tags_of(&mark, &Tags::new(), &present.common.tags) });
+    let changed: Balanced = collection.update(clients, cx, id, body).await?;
+    Ok(request.adopted().state(state(&changed.provisioning_status)))
 }
 
 /// The body of a change of tags; other tags are kept.

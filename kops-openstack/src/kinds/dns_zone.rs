@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, State,
-    Timing, Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope,
+    State, Timing, Update,
 };
 use kops_core::resource::{self, Resource};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::rest;
 use crate::clients::{Call, Clients, Service};
+use crate::tags;
 
 /// A public zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +127,23 @@ impl Handler for Zones {
         Ok(request.object.clone())
     }
 
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, DesignateZone>) -> Result<Object<DesignateZone>> {
+        let (id, scope) = (&request.object.id, request.scope);
+        let path = format!("zones/{id}");
+        let found: FoundZone = crate::clients::parse(
+            "GET dns/zones",
+            self.0.send(request.cx, Call::get(Service::Dns, path.as_str())).await?,
+        )?;
+        let other = found.description.as_deref().and_then(|text| Mark::other(scope, text));
+        let body = json!({ "description": request.mark(other)?.text() });
+        self.0.send(request.cx, Call::patch(Service::Dns, path, body)).await?;
+        Ok(request.adopted())
+    }
+
     async fn delete(&self, request: Delete<'_, DesignateZone>) -> Result<Deletion> {
         let call = Call::delete(Service::Dns, format!("zones/{}", request.object.id));
         rest::gone_is_fine(self.0.send(request.cx, call).await)?;
@@ -137,6 +155,7 @@ fn observed(scope: &Scope, found: &FoundZone) -> Object<DesignateZone> {
     let name = found.name.trim_end_matches('.').to_owned();
     let mark = found.description.as_deref().and_then(|text| Mark::read(scope, text));
     let selector = resource::DnsZone::selector(&name, false);
-    let object = crate::tags::object(mark, &found.id, DesignateZone { name: name.clone() });
-    object.state(state(&found.status, &found.action)).alias(selector).alias(name)
+    let object = tags::object(mark, &found.id, DesignateZone { name: name.clone() });
+    let other = found.description.as_deref().and_then(|text| Mark::other(scope, text));
+    object.state(state(&found.status, &found.action)).held_by(other).alias(selector).alias(name)
 }

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, State, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, State,
+    Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Output, Resource};
@@ -39,7 +40,7 @@ impl Resource for FloatingIp {
     type Resolved = FloatingIp<Closed>;
 }
 
-const ADDRESSES: Collection = Collection::network("floatingips", "floatingip");
+pub(super) const ADDRESSES: Collection = Collection::network("floatingips", "floatingip");
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct FoundAddress {
@@ -100,6 +101,14 @@ impl Handler for FloatingIps {
             now.spec.tags.extend(spec.tags.clone());
         }
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, FloatingIp<Closed>>) -> Result<Object<FloatingIp<Closed>>> {
+        ADDRESSES.adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, FloatingIp<Closed>>) -> Result<Deletion> {

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Timing, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Timing,
+    Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -123,6 +124,17 @@ impl Handler for HealthMonitors {
         }
         let found: Found = MONITORS.update(&self.0, cx, &object.id, body).await?;
         Ok(self.observed(scope, &found))
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(
+        &self,
+        request: Adopt<'_, HealthMonitor<Closed>>,
+    ) -> Result<Object<HealthMonitor<Closed>>> {
+        balancing::adopt(&MONITORS, &self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, HealthMonitor<Closed>>) -> Result<Deletion> {

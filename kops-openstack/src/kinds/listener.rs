@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Timing, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Timing,
+    Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
@@ -103,6 +104,14 @@ impl Handler for Listeners {
         let body = json!({ "allowed_cidrs": cidrs });
         let found: Found = LISTENERS.update(&self.0, cx, &object.id, body).await?;
         Ok(self.observed(scope, &found))
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Listener<Closed>>) -> Result<Object<Listener<Closed>>> {
+        balancing::adopt(&LISTENERS, &self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, Listener<Closed>>) -> Result<Deletion> {

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Timing, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Timing,
+    Update,
 };
 use kops_core::graph::{Closed, Id, Open, Setting, Stage};
 use kops_core::resource::{At, Output, Resource};
@@ -133,6 +134,17 @@ impl Handler for LoadBalancers {
         let body = json!({ "tags": balancing::tags_of(&mark, &spec.tags, &present.balanced.common.tags) });
         let found: FoundBalancer = BALANCERS.update(&self.0, cx, &object.id, body).await?;
         Ok(self.observed(scope, &found))
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(
+        &self,
+        request: Adopt<'_, OctaviaLoadBalancer<Closed>>,
+    ) -> Result<Object<OctaviaLoadBalancer<Closed>>> {
+        balancing::adopt(&BALANCERS, &self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, OctaviaLoadBalancer<Closed>>) -> Result<Deletion> {

@@ -5,6 +5,10 @@
 
 pub(crate) mod rest;
 
+// What machines may do.
+mod application_credential;
+mod temp_url_key;
+
 // The network.
 mod address_pair;
 pub(crate) mod floating_ip;
@@ -34,6 +38,7 @@ pub(crate) mod pool_members;
 // Names.
 mod dns_zone;
 mod record_set;
+mod unmanaged_object;
 
 // Looked up.
 mod availability_zone;
@@ -47,6 +52,9 @@ use kops_core::cloud::{AccountWide, Class, DynHandler, lookup};
 use kops_core::resource::Resource as _;
 
 use crate::clients::Clients;
+
+pub use application_credential::ApplicationCredential;
+pub use temp_url_key::TempUrlKey;
 
 pub use address_pair::AddressPair;
 pub use floating_ip::FloatingIp;
@@ -72,6 +80,7 @@ pub use pool_members::{Member, PoolMembers};
 
 pub use dns_zone::DesignateZone;
 pub use record_set::RecordSet;
+pub use unmanaged_object::UnmanagedObject;
 
 pub use availability_zone::AvailabilityZone;
 pub use external_network::ExternalNetwork;
@@ -107,8 +116,10 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
             <PoolMembers>::KIND,
             <HealthMonitor>::KIND,
             ExternalNetwork::KIND,
+            <UnmanagedObject>::KIND,
         ],
     ),
+    (Class::Identity, &[ApplicationCredential::KIND, TempUrlKey::KIND]),
     (Class::Dns, &[DesignateZone::KIND, <RecordSet>::KIND]),
     // The region's infrastructure.
     (Class::Other, &[AvailabilityZone::KIND]),
@@ -118,6 +129,8 @@ pub(crate) const CLASSES: &[(Class, &[&str])] = &[
 pub(crate) fn handlers(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandler>> {
     let c = || clients.clone();
     vec![
+        Arc::new(application_credential::ApplicationCredentials(c())),
+        Arc::new(temp_url_key::TempUrlKeys(c())),
         Arc::new(network::Networks(c())),
         Arc::new(subnet::Subnets(c())),
         Arc::new(router::Routers(c())),
@@ -136,6 +149,7 @@ pub(crate) fn handlers(clients: &Clients, region: &str) -> Vec<Arc<dyn DynHandle
         Arc::new(pool::Pools(c())),
         Arc::new(pool_members::MemberSets(c())),
         Arc::new(health_monitor::HealthMonitors(c())),
+        Arc::new(unmanaged_object::UnmanagedObjects(c())),
         // DNS may be a single service for several regions.
         Arc::new(AccountWide::new(region, dns_zone::Zones(c()))),
         Arc::new(AccountWide::new(region, record_set::RecordSets(c()))),

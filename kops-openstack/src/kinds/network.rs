@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mark, Object, Query, Scope, State, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mark, Object, Query, Scope, State, Update,
 };
 use kops_core::resource::Resource;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ impl Resource for NeutronNetwork {
     type Resolved = Self;
 }
 
-const NETWORKS: Collection = Collection::network("networks", "network");
+pub(super) const NETWORKS: Collection = Collection::network("networks", "network");
 
 #[derive(Clone, Debug, Deserialize)]
 struct Found {
@@ -66,6 +66,14 @@ impl Handler for Networks {
         let mut now = object.clone();
         now.spec.tags.extend(spec.tags.clone());
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, NeutronNetwork>) -> Result<Object<NeutronNetwork>> {
+        NETWORKS.adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, NeutronNetwork>) -> Result<Deletion> {

@@ -1,12 +1,13 @@
 //! Pools: the targets of a listener.
 
 use async_trait::async_trait;
-use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Timing, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Timing,
+    Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
+use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -25,8 +26,14 @@ pub struct Pool<S: Stage = Open> {
     pub listener: At<S, Id<Listener>>,
     /// `TCP` or `UDP`.
     pub protocol: String,
-    /// The algorithm: `ROUND_ROBIN`, `LEAST_CONNECTIONS`, `SOURCE_IP`.
+    /// The algorithm, one of [`ALGORITHMS`](Self::ALGORITHMS); drivers support some of them.
     pub algorithm: String,
+}
+
+impl Pool {
+    /// The algorithms. <https://docs.openstack.org/api-ref/load-balancer/v2/#general-api-overview>
+    pub const ALGORITHMS: &'static [&'static str] =
+        &["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP", "SOURCE_IP_PORT"];
 }
 
 impl Resource for Pool {
@@ -90,20 +97,39 @@ impl Handler for Pools {
             "lb_algorithm": spec.algorithm,
         });
         let body = balancing::marked(&Mark::of_new(&request), &Tags::new(), body);
-        let made: FoundPool = POOLS.create(&self.0, request.cx, body).await?;
+        let made: FoundPool = POOLS.create(&self.0, request.cx, body).await.map_err(with_method)?;
         Ok(self.observed(request.scope, &made))
     }
 
     async fn update(&self, request: Update<'_, Pool<Closed>>) -> Result<Object<Pool<Closed>>> {
         let Update { scope, object, spec, cx, .. } = request;
         let body = json!({ "lb_algorithm": spec.algorithm });
-        let found: FoundPool = POOLS.update(&self.0, cx, &object.id, body).await?;
+        let found: FoundPool = POOLS.update(&self.0, cx, &object.id, body).await.map_err(with_method)?;
         Ok(self.observed(scope, &found))
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Pool<Closed>>) -> Result<Object<Pool<Closed>>> {
+        balancing::adopt(&POOLS, &self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, Pool<Closed>>) -> Result<Deletion> {
         balancing::delete(&POOLS, &self.0, request.cx, &request.object.id).await
     }
+}
+
+/// What to set if the driver, which may be the cloud's default, lacks the algorithm.
+fn with_method(error: Error) -> Error {
+    if error.kind() != ErrorKind::Unsupported {
+        return error;
+    }
+    error.with_hint(
+        "name the driver and what it supports: in cloudProvider.openstack.loadbalancer, provider: ovn, and method: \
+         SOURCE_IP_PORT",
+    )
 }
 
 impl Pools {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Setting, Stage};
 use kops_core::resource::{At, Output, Resource};
@@ -57,7 +57,7 @@ pub(crate) struct FoundPort {
     #[serde(default)]
     pub(crate) fixed_ips: Vec<FixedIp>,
     #[serde(default)]
-    security_groups: BTreeSet<String>,
+    pub(super) security_groups: BTreeSet<String>,
     #[serde(default)]
     mac_address: String,
     #[serde(default)]
@@ -82,10 +82,29 @@ impl FoundPort {
         &self.device_id
     }
 
-    /// Whether a service made it, and takes it away: routers, DHCP, load balancers and their machines.
-    fn is_of_service(&self) -> bool {
-        let of_octavia = self.device_id.starts_with("lb-") || self.name.starts_with("octavia-lb-vrrp-");
-        self.device_owner.starts_with("network:") || of_octavia
+    /// The load balancer whose address it is.
+    fn balancer(&self) -> Option<&str> {
+        self.device_id.strip_prefix("lb-")
+    }
+
+    /// Whether it is the address of a load balancer.
+    pub(super) fn is_of_balancer(&self, balancer: &str) -> bool {
+        self.balancer() == Some(balancer)
+    }
+
+    /// Whether services created it for the network itself, or for the machines of load balancers.
+    pub(super) fn is_of_service(&self) -> bool {
+        self.device_owner.starts_with("network:") || self.name.starts_with("octavia-lb-vrrp-")
+    }
+
+    /// Its first address.
+    pub(super) fn address(&self) -> Option<&str> {
+        self.fixed_ips.first().map(|it| it.ip_address.as_str())
+    }
+
+    /// Whether it has the address of a subnet's gateway.
+    pub(super) fn is_gateway_of(&self, subnet: &str, gateway: Option<&str>) -> bool {
+        self.fixed_ips.iter().any(|it| it.subnet_id == subnet && gateway == Some(it.ip_address.as_str()))
     }
 
     /// Networking fills in the port's own MAC address if none was given.
@@ -139,7 +158,8 @@ impl Handler for Ports {
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<NeutronPort<Closed>>>> {
         let found: Vec<FoundPort> = PORTS.asked_for(&self.0, query).await?;
-        let machines = found.iter().filter(|it| !it.is_of_service());
+        // Services take theirs away.
+        let machines = found.iter().filter(|it| !it.is_of_service() && it.balancer().is_none());
         Ok(rest::each_once(machines.map(|it| self.observed(query.scope, it)).collect()))
     }
 
@@ -177,6 +197,14 @@ impl Handler for Ports {
             now.spec.tags.extend(spec.tags.clone());
         }
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, NeutronPort<Closed>>) -> Result<Object<NeutronPort<Closed>>> {
+        PORTS.adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, NeutronPort<Closed>>) -> Result<Deletion> {

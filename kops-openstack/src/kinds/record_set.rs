@@ -120,7 +120,7 @@ impl Handler for RecordSets {
         let objects = found.values().filter_map(|it| {
             let object = observed(query.scope, it)?;
             let is_wanted = |spec: &RecordSet| {
-                spec.name == object.spec.name && spec.record_type == object.spec.record_type
+                spec.name == object.spec.name && excludes(spec.record_type, object.spec.record_type)
             };
             let asked_for = match query.filter {
                 Filter::Ids(ids) => ids.contains(&object.id),
@@ -168,6 +168,11 @@ impl Handler for RecordSets {
         rest::gone_is_fine(self.0.send(request.cx, call).await)?;
         Ok(Deletion::Pending)
     }
+}
+
+/// Whether only one of two record sets of a name can exist: those of one type, and a CNAME and any other (RFC 1034, 3.6.2).
+fn excludes(one: RecordType, other: RecordType) -> bool {
+    one == other || one == RecordType::Cname || other == RecordType::Cname
 }
 
 fn values(spec: &RecordSet<Closed>) -> Vec<String> {

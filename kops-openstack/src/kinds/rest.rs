@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use kops_core::cloud::{Context, Deletion, Filter, Mark, Object, Query, Scope};
+use kops_core::cloud::{Adopt, Context, Deletion, Filter, Mark, Object, Query, Scope};
 use kops_core::{ErrorKind, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -153,6 +153,23 @@ impl Collection {
     }
 }
 
+impl Collection {
+    /// Marks a Networking object as the scope's by its tags; the description is left as it is.
+    pub(crate) async fn adopt<S: Clone>(
+        &self,
+        clients: &Clients,
+        request: &Adopt<'_, S>,
+    ) -> Result<Object<S>> {
+        let path = format!("{}/tags", self.at(&request.object.id));
+        let present: Vec<String> =
+            clients.fetch(request.cx, Call::get(self.service, path.as_str()), "tags").await?;
+        let mark = request.mark(tags::other(request.scope, &present, None))?;
+        let body = json!({ "tags": tags::with_mark(&mark, &Tags::new(), &present) });
+        clients.send(request.cx, Call::put(self.service, path, body)).await?;
+        Ok(request.adopted())
+    }
+}
+
 /// The response to a deletion, where a missing object is not an error.
 pub(crate) fn gone_is_fine(answer: Result<Value>) -> Result<()> {
     match answer {
@@ -188,13 +205,28 @@ pub(crate) struct Common {
 impl Common {
     /// Its mark; marks on objects of other projects do not count.
     pub(crate) fn mark(&self, clients: &Clients, scope: &Scope) -> Option<Mark> {
-        let ours = self.project_id.as_deref().is_none_or(|project| project == clients.project());
-        if ours { tags::mark(scope, &self.tags, self.description.as_deref()) } else { None }
+        if self.is_ours(clients) { tags::mark(scope, &self.tags, self.description.as_deref()) } else { None }
     }
 
     /// The object, with its specification.
     pub(crate) fn object<S>(&self, clients: &Clients, scope: &Scope, spec: S) -> Object<S> {
-        tags::object(self.mark(clients, scope), &self.id, spec)
+        let object = tags::object(self.mark(clients, scope), &self.id, spec);
+        if !self.is_ours(clients) {
+            return object.unadoptable("it is in another project".to_owned());
+        }
+        object.held_by(self.other(clients, scope))
+    }
+
+    /// The other scope that owns it.
+    pub(crate) fn other(&self, clients: &Clients, scope: &Scope) -> Option<Scope> {
+        if !self.is_ours(clients) {
+            return None;
+        }
+        tags::other(scope, &self.tags, self.description.as_deref())
+    }
+
+    fn is_ours(&self, clients: &Clients) -> bool {
+        self.project_id.as_deref().is_none_or(|project| project == clients.project())
     }
 
     /// Its additional tags, for comparison.

@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Object, Query, Scope, State, Timing,
-    Update,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Object, Query, Scope, State,
+    Timing, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Output, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub struct Router<S: Stage = Open> {
 }
 
 impl Router {
-    /// The public address of machines without one of their own.
+    /// The public IPv4 address of machines without one of their own.
     pub const EXTERNAL_IP: Output<Self, String> = Output::new("external_ip");
 }
 
@@ -138,6 +139,14 @@ impl Handler for Routers {
         Ok(now)
     }
 
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, Router<Closed>>) -> Result<Object<Router<Closed>>> {
+        ROUTERS.adopt(&self.0, &request).await
+    }
+
     async fn delete(&self, request: Delete<'_, Router<Closed>>) -> Result<Deletion> {
         rest::done(ROUTERS.delete(&self.0, request.cx, &request.object.id).await)
     }
@@ -157,7 +166,9 @@ impl Routers {
             }
             _ => object,
         };
-        match gateway.and_then(|gateway| gateway.external_fixed_ips.first()) {
+        // Where the external network has both families, there is an address of each.
+        let is_four = |fixed: &&FixedIp| fixed.ip_address.parse::<Ipv4Addr>().is_ok();
+        match gateway.and_then(|gateway| gateway.external_fixed_ips.iter().find(is_four)) {
             Some(fixed) => object.output(Router::EXTERNAL_IP, fixed.ip_address.clone()),
             None => object,
         }

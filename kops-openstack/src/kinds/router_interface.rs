@@ -1,6 +1,6 @@
 //! Interfaces of routers in subnets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use kops_core::cloud::{
@@ -21,7 +21,8 @@ use crate::clients::{Call, Clients, Service};
 /// A router's interface in a subnet, at the address of the subnet's gateway.
 ///
 /// It carries no mark: it is owned by the scope if both the router and the subnet are, or if a task requests
-/// it and one of them is. Foreign interfaces of a shared router are not returned.
+/// it and one of them is. When everything is to be deleted, so is the gateway of an own subnet, of whatever router. Foreign
+/// interfaces of a shared router are not returned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct RouterInterface<S: Stage = Open> {
@@ -54,7 +55,7 @@ impl Handler for RouterInterfaces {
 
     fn delete_after(&self) -> &'static [&'static str] {
         // Floating IP addresses of machines in the subnet block the deletion of the interface.
-        &["FloatingIp"]
+        &["FloatingIp", "UnmanagedObject"]
     }
 
     async fn list(&self, query: &Query<'_>) -> Result<Vec<Object<RouterInterface<Closed>>>> {
@@ -69,6 +70,12 @@ impl Handler for RouterInterfaces {
         let subnets = subnet::of_project(&self.0, query).await?;
         let marks = |common: &rest::Common| Some((common.id.clone(), common.mark(&self.0, query.scope)?));
         let routers: HashMap<String, Mark> = routers.iter().filter_map(|it| marks(&it.common)).collect();
+        let dissolving = matches!(query.filter, Filter::Scope { dissolving: true, .. });
+        let gateways: HashSet<(&str, &str)> = subnets
+            .iter()
+            .filter_map(|it| Some((it.common.id.as_str(), it.gateway_ip.as_deref()?)))
+            .filter(|_| dissolving)
+            .collect();
         let subnets: HashMap<String, Mark> = subnets.iter().filter_map(|it| marks(&it.common)).collect();
         let wanted = query.wanted_as::<RouterInterface>()?;
         let owned = |port: &FoundPort| {
@@ -84,6 +91,9 @@ impl Handler for RouterInterfaces {
             let name = match (asked_for, router_mark, subnet_mark) {
                 (Some((name, _)), Some(_), _) | (Some((name, _)), _, Some(_)) => (*name).to_owned(),
                 (None, Some(_), Some(subnet)) => subnet.task.clone(),
+                (None, None, Some(mark)) if gateways.contains(&(subnet, port.address()?)) => {
+                    mark.task.clone()
+                }
                 _ => return None,
             };
             let retained = subnet_mark.or(router_mark).is_some_and(|mark| mark.retained);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mark, Object, Query, Scope, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mark, Object, Query, Scope, Update,
 };
 use kops_core::resource::Resource;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ impl Resource for SecurityGroup {
 }
 
 /// The path differs from the name of the field in listings.
-const GROUPS: Collection =
+pub(super) const GROUPS: Collection =
     Collection { path: "security-groups", ..Collection::network("security_groups", "security_group") };
 
 #[derive(Clone, Debug, Deserialize)]
@@ -71,6 +71,14 @@ impl Handler for SecurityGroups {
         let mut now = object.clone();
         now.spec.tags.extend(spec.tags.clone());
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, SecurityGroup>) -> Result<Object<SecurityGroup>> {
+        GROUPS.adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, SecurityGroup>) -> Result<Deletion> {

@@ -1,6 +1,6 @@
 //! Servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, State,
-    Timing, Update,
+    Adopt, Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query,
+    Scope, State, Timing, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Secret, Setting, Stage};
 use kops_core::resource::{At, Resource};
@@ -18,10 +18,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::server_group::{self, FoundGroup};
-use super::{AvailabilityZone, Flavor, Image, KeyPair, NeutronPort, ServerGroup, port, rest};
+use super::volume::{self, FoundVolume};
+use super::{
+    ApplicationCredential, AvailabilityZone, CinderVolume, Flavor, Image, KeyPair, NeutronPort, ServerGroup,
+    TempUrlKey, port, rest, volume_attachment,
+};
 use crate::clients::{Call, Clients, Service};
 use crate::names;
 use crate::tags::{self, Metadata};
+use crate::temp_url::{SLOT, Signer};
 
 /// A server: it boots from an image, on the flavor's disk or on a volume of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +52,14 @@ pub struct NovaServer<S: Stage = Open> {
     pub root_volume: Option<BootVolume>,
     /// Additional volumes that are created with it, in order.
     pub volumes: Vec<BootVolume>,
+    /// Volumes that are there without it, and are attached to it from its first boot on. They stay when it goes.
+    #[serde(default, skip_serializing_if = "Setting::is_unmanaged")]
+    pub attached: Setting<BTreeSet<At<S, Id<CinderVolume>>>>,
+    /// The key by which the URLs in its user data are signed when it is created. There, `<kops-signed GET 3600 a/b/>`
+    /// stands for the query of a URL that reads what begins with `a/b/` in the key's container, for an hour.
+    pub temp_url_key: Option<At<S, Id<TempUrlKey>>>,
+    /// The credential that it finds by such a URL: with another one, it is another server.
+    pub credential: Option<At<S, Id<ApplicationCredential>>>,
     /// Metadata in addition to the ownership metadata.
     #[serde(default)]
     pub metadata: Metadata,
@@ -74,6 +87,8 @@ pub(crate) const GROUP: &str = "KopsInstanceGroup";
 const IMAGE: &str = "KopsImage";
 const USER_DATA: &str = "KopsUserData";
 const DISKS: &str = "KopsDisks";
+const SIGNED_BY: &str = "KopsSignedBy";
+const CREDENTIAL: &str = "KopsCredential";
 /// Since 2.67 a volume that is created with a server can have a type.
 const WITH_VOLUME_TYPES: &str = "2.67";
 
@@ -100,6 +115,13 @@ pub(crate) struct FoundServer {
     task_state: Option<String>,
     #[serde(default)]
     fault: Option<Fault>,
+    #[serde(default, rename = "os-extended-volumes:volumes_attached")]
+    volumes: Vec<Attached>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Attached {
+    id: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -128,7 +150,7 @@ impl Handler for Servers {
     }
 
     fn mutability(&self, field: &str) -> Mutability {
-        if field == "metadata" { Mutability::InPlace } else { Mutability::Replace }
+        if ["attached", "metadata"].contains(&field) { Mutability::InPlace } else { Mutability::Replace }
     }
 
     fn timing(&self) -> Timing {
@@ -152,15 +174,17 @@ impl Handler for Servers {
         if servers.is_empty() {
             return Ok(Vec::new());
         }
-        let (ports, groups) = futures_util::future::try_join(
+        let (ports, groups, volumes) = futures_util::future::try_join3(
             port::of_project(&self.0, query),
             server_group::of_project(&self.0, query),
+            volume::of_project(&self.0, query),
         )
         .await?;
         let objects = servers.into_iter().map(|it| {
             let port = ports.iter().find(|port| port.device() == it.id).map(|port| port.common.id.as_str());
             let group = groups.iter().find(|group| group.members.contains(&it.id));
-            self.observed(query.scope, it, port.unwrap_or_default(), group)
+            let attached = self.attached(query.scope, it, &volumes);
+            self.observed(query.scope, it, (port.unwrap_or_default(), group), attached)
         });
         Ok(objects.collect())
     }
@@ -170,8 +194,16 @@ impl Handler for Servers {
         let mut metadata = tags::metadata(&request, &spec.metadata);
         metadata.insert(IMAGE.to_owned(), spec.image.as_str().to_owned());
         metadata.insert(DISKS.to_owned(), disks(spec));
-        if let Some(user_data) = &spec.user_data {
-            metadata.insert(USER_DATA.to_owned(), user_data.digest());
+        for (key, id) in [
+            (SIGNED_BY, spec.temp_url_key.as_ref().map(Id::as_str)),
+            (CREDENTIAL, spec.credential.as_ref().map(Id::as_str)),
+        ] {
+            metadata.extend(id.map(|id| (key.to_owned(), id.to_owned())));
+        }
+        let mut user_data = None;
+        if let Some(secret) = &spec.user_data {
+            metadata.insert(USER_DATA.to_owned(), secret.digest());
+            user_data = Some(self.signed(request.cx, spec, secret).await?);
         }
         let mut server = json!({
             "name": names::server(request.name),
@@ -187,8 +219,8 @@ impl Handler for Servers {
         if let Some(zone) = spec.zone.managed() {
             server["availability_zone"] = zone.as_str().into();
         }
-        if let Some(user_data) = &spec.user_data {
-            server["user_data"] = STANDARD.encode(user_data.expose()).into();
+        if let Some(user_data) = user_data {
+            server["user_data"] = STANDARD.encode(user_data.as_bytes()).into();
         }
         let devices = devices(spec);
         if spec.root_volume.is_none() {
@@ -212,11 +244,40 @@ impl Handler for Servers {
     }
 
     async fn update(&self, request: Update<'_, NovaServer<Closed>>) -> Result<Object<NovaServer<Closed>>> {
-        let Update { object, spec, cx, .. } = request;
-        set_metadata(&self.0, cx, &object.id, &spec.metadata).await?;
+        let Update { object, spec, changed, cx, .. } = request;
         let mut now = object.clone();
-        now.spec.metadata.extend(spec.metadata.clone());
+        if changed.contains("metadata") {
+            set_metadata(&self.0, cx, &object.id, &spec.metadata).await?;
+            now.spec.metadata.extend(spec.metadata.clone());
+        }
+        if let (true, Some(wanted)) = (changed.contains("attached"), spec.attached.managed()) {
+            let nothing = BTreeSet::new();
+            let there = object.spec.attached.managed().unwrap_or(&nothing);
+            let path = format!("servers/{}/os-volume_attachments", object.id);
+            for volume in there.difference(wanted) {
+                let call = Call::delete(Service::Compute, format!("{path}/{volume}"));
+                rest::gone_is_fine(self.0.send(cx, call).await)?;
+            }
+            for volume in wanted.difference(there) {
+                volume_attachment::attach(&self.0, cx, &object.id, volume.as_str()).await?;
+            }
+            now.spec.attached = spec.attached.clone();
+        }
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, NovaServer<Closed>>) -> Result<Object<NovaServer<Closed>>> {
+        let (cx, id) = (request.cx, &request.object.id);
+        let present: Metadata = self
+            .0
+            .fetch(cx, Call::get(Service::Compute, format!("servers/{id}/metadata")), "metadata")
+            .await?;
+        set_metadata(&self.0, cx, id, &tags::metadata_of_adopted(&request, &present)?).await?;
+        Ok(request.adopted())
     }
 
     async fn delete(&self, request: Delete<'_, NovaServer<Closed>>) -> Result<Deletion> {
@@ -233,7 +294,7 @@ struct Made {
 /// Sets metadata of a server; other metadata is kept.
 pub(crate) async fn set_metadata(
     clients: &Clients,
-    cx: &kops_core::cloud::Context,
+    cx: &Context,
     id: &str,
     metadata: &Metadata,
 ) -> Result<()> {
@@ -243,13 +304,14 @@ pub(crate) async fn set_metadata(
 }
 
 /// Deletes a server; it is not an error if it is gone already.
-pub(crate) async fn end(clients: &Clients, cx: &kops_core::cloud::Context, id: &str) -> Result<()> {
+pub(crate) async fn end(clients: &Clients, cx: &Context, id: &str) -> Result<()> {
     rest::gone_is_fine(clients.send(cx, Call::delete(Service::Compute, format!("servers/{id}"))).await)
 }
 
 /// The disks that are created with a server, in the call's form; the first is the boot disk.
 fn devices(spec: &NovaServer<Closed>) -> Vec<Value> {
     let mut devices = Vec::new();
+    let attached = spec.attached.managed().map(BTreeSet::iter).unwrap_or_default();
     let device = |volume: &BootVolume, source: &str| {
         let mut device = json!({
             "source_type": source,
@@ -271,7 +333,7 @@ fn devices(spec: &NovaServer<Closed>) -> Vec<Value> {
             devices.push(root);
         }
         // With additional disks the local one has to be listed as well.
-        None if !spec.volumes.is_empty() => devices.push(json!({
+        None if attached.len() > 0 || !spec.volumes.is_empty() => devices.push(json!({
             "source_type": "image",
             "destination_type": "local",
             "uuid": spec.image.as_str(),
@@ -281,6 +343,15 @@ fn devices(spec: &NovaServer<Closed>) -> Vec<Value> {
         None => {}
     }
     devices.extend(spec.volumes.iter().map(|volume| device(volume, "blank")));
+    devices.extend(attached.map(|volume| {
+        json!({
+            "source_type": "volume",
+            "destination_type": "volume",
+            "uuid": volume.as_str(),
+            "boot_index": -1,
+            "delete_on_termination": false,
+        })
+    }));
     devices
 }
 
@@ -307,6 +378,31 @@ fn read_disks(text: &str) -> (Option<BootVolume>, Vec<BootVolume>) {
 }
 
 impl Servers {
+    /// The user data, with signatures in place of their slots. It is compared as it was before.
+    async fn signed(&self, cx: &Context, spec: &NovaServer<Closed>, user_data: &Secret) -> Result<String> {
+        let text = user_data.expose();
+        match &spec.temp_url_key {
+            Some(container) if text.contains(SLOT) => {
+                let signer = Signer::of(&self.0, cx, container.as_str()).await?;
+                signer.fill(text, self.0.clock.now().as_second())
+            }
+            _ => Ok(text.to_owned()),
+        }
+    }
+
+    /// The scope's own volumes that a server has; those that were created with it have no marks.
+    fn attached(
+        &self,
+        scope: &Scope,
+        found: &FoundServer,
+        volumes: &[FoundVolume],
+    ) -> BTreeSet<Id<CinderVolume>> {
+        let ours =
+            |id: &str| volumes.iter().any(|it| it.id == id && volume::mark(&self.0, scope, it).is_some());
+        let ids = found.volumes.iter().map(|it| it.id.as_str());
+        ids.filter(|id| ours(id)).map(Id::new).collect()
+    }
+
     fn is_marked(&self, scope: &Scope, found: &FoundServer) -> bool {
         mark(&self.0, scope, found).is_some()
     }
@@ -315,13 +411,15 @@ impl Servers {
         &self,
         scope: &Scope,
         found: &FoundServer,
-        port: &str,
-        group: Option<&FoundGroup>,
+        (port, group): (&str, Option<&FoundGroup>),
+        attached: BTreeSet<Id<CinderVolume>>,
     ) -> Object<NovaServer<Closed>> {
         let mut metadata = tags::further_metadata(&found.metadata);
         let image = metadata.remove(IMAGE);
         let user_data = metadata.remove(USER_DATA).map(|digest| Secret::of_digest(&digest));
         let (root_volume, volumes) = metadata.remove(DISKS).map(|text| read_disks(&text)).unwrap_or_default();
+        let temp_url_key = metadata.remove(SIGNED_BY).map(Id::new);
+        let credential = metadata.remove(CREDENTIAL).map(Id::new);
         let text = |value: &Value| value.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let shown = text(&found.image);
         let spec = NovaServer {
@@ -335,9 +433,13 @@ impl Servers {
             user_data,
             root_volume,
             volumes,
+            attached: Setting::To(attached),
+            temp_url_key,
+            credential,
             metadata,
         };
-        tags::object(mark(&self.0, scope, found), &found.id, spec).state(state(found))
+        let object = tags::object(mark(&self.0, scope, found), &found.id, spec).state(state(found));
+        object.held_by(tags::other_of_metadata(scope, &found.metadata))
     }
 }
 
@@ -393,6 +495,9 @@ mod tests {
                 user_data: None,
                 root_volume: root.clone(),
                 volumes: volumes.clone(),
+                attached: Setting::Unmanaged,
+                temp_url_key: None,
+                credential: None,
                 metadata: Metadata::new(),
             };
             assert_eq!(read_disks(&disks(&spec)), (root, volumes));

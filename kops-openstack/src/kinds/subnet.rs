@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Update,
+    Adopt, Create, Delete, Deletion, Handler, IdentityClass, Mark, Mutability, Object, Query, Scope, Update,
 };
 use kops_core::graph::{Closed, Id, Open, Setting, Stage};
 use kops_core::resource::{At, Resource};
@@ -59,6 +59,8 @@ pub(super) struct Found {
     pub(super) common: Common,
     network_id: String,
     cidr: IpNet,
+    #[serde(default)]
+    pub(super) gateway_ip: Option<String>,
     #[serde(default)]
     dns_nameservers: Vec<String>,
     #[serde(default)]
@@ -134,6 +136,17 @@ impl Handler for Subnets {
             now.spec.tags.extend(spec.tags.clone());
         }
         Ok(now)
+    }
+
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(
+        &self,
+        request: Adopt<'_, NeutronSubnet<Closed>>,
+    ) -> Result<Object<NeutronSubnet<Closed>>> {
+        SUBNETS.adopt(&self.0, &request).await
     }
 
     async fn delete(&self, request: Delete<'_, NeutronSubnet<Closed>>) -> Result<Deletion> {

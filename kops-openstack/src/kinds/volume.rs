@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, State,
+    Adopt, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mutability, Object, Query, Scope, State,
     Timing, Update,
 };
 use kops_core::graph::Setting;
@@ -41,7 +41,7 @@ impl Resource for CinderVolume {
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct FoundVolume {
     pub(crate) id: String,
-    status: String,
+    pub(crate) status: String,
     size: u32,
     #[serde(default)]
     volume_type: Option<String>,
@@ -60,7 +60,7 @@ pub(crate) struct Attached {
     pub(crate) server_id: String,
 }
 
-const VOLUMES: &str = "volumes/detail";
+pub(crate) const VOLUMES: &str = "volumes/detail";
 /// Since 3.42 a volume that is in use can be extended.
 const EXTENDS_IN_USE: &str = "3.42";
 
@@ -161,6 +161,19 @@ impl Handler for Volumes {
         Ok(now)
     }
 
+    fn can_adopt(&self) -> bool {
+        true
+    }
+
+    async fn adopt(&self, request: Adopt<'_, CinderVolume>) -> Result<Object<CinderVolume>> {
+        let path = format!("volumes/{}/metadata", request.object.id);
+        let call = Call::get(Service::Volume, path.as_str());
+        let present: Metadata = self.0.fetch(request.cx, call, "metadata").await?;
+        let body = json!({ "metadata": tags::metadata_of_adopted(&request, &present)? });
+        self.0.send(request.cx, Call::post(Service::Volume, path, body)).await?;
+        Ok(request.adopted())
+    }
+
     async fn delete(&self, request: Delete<'_, CinderVolume>) -> Result<Deletion> {
         let call = Call::delete(Service::Volume, format!("volumes/{}", request.object.id));
         rest::gone_is_fine(self.0.send(request.cx, call).await)?;
@@ -183,7 +196,8 @@ impl Volumes {
             "error" => State::Failed("Block Storage could not create the volume".to_owned()),
             _ => State::Ready,
         };
-        tags::object(mark(&self.0, scope, found), &found.id, spec).state(state)
+        let other = tags::other_of_metadata(scope, &found.metadata);
+        tags::object(mark(&self.0, scope, found), &found.id, spec).state(state).held_by(other)
     }
 }
 

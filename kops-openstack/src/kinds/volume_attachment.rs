@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use kops_core::Result;
 use kops_core::cloud::{
-    Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query, State, Update,
-    refers_to,
+    Context, Create, Delete, Deletion, Filter, Handler, IdentityClass, Mark, Mutability, Object, Query,
+    State, Update, refers_to,
 };
 use kops_core::graph::{Closed, Id, Open, Stage};
 use kops_core::resource::{At, Resource};
+use kops_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -107,9 +107,7 @@ impl Handler for VolumeAttachments {
     ) -> Result<Object<VolumeAttachment<Closed>>> {
         let spec = request.spec;
         let (server, volume) = (spec.server.as_str(), spec.volume.as_str());
-        let body = json!({ "volumeAttachment": { "volumeId": volume } });
-        let path = format!("servers/{server}/os-volume_attachments");
-        self.0.send(request.cx, Call::post(Service::Compute, path, body)).await?;
+        attach(&self.0, request.cx, server, volume).await?;
         Ok(Object::owned(id_of(server, volume), request.name, spec.clone()).state(State::Pending))
     }
 
@@ -126,5 +124,65 @@ impl Handler for VolumeAttachments {
         let path = format!("servers/{}/os-volume_attachments/{}", server.as_str(), volume.as_str());
         rest::gone_is_fine(self.0.send(request.cx, Call::delete(Service::Compute, path)).await)?;
         Ok(Deletion::Pending)
+    }
+}
+
+/// Attaches a volume to a server, also if an earlier call did so whose response was lost.
+pub(crate) async fn attach(clients: &Clients, cx: &Context, server: &str, volume: &str) -> Result<()> {
+    let body = json!({ "volumeAttachment": { "volumeId": volume } });
+    let path = format!("servers/{server}/os-volume_attachments");
+    let error = match clients.send(cx, Call::post(Service::Compute, path, body)).await {
+        Err(error) if is_attached(&error, server) => error,
+        answer => return answer.map(drop),
+    };
+    // Nova says the same of a volume that it is still detaching.
+    let list = Call::get(Service::Volume, volume::VOLUMES);
+    let volumes: Vec<FoundVolume> = clients.all(cx, list, "volumes").await?;
+    match volumes.iter().find(|it| it.id == volume).map(|it| it.status.as_str()) {
+        Some(status) if stays(status) => Ok(()),
+        Some(status) => Err(Error::new(
+            ErrorKind::DependencyViolation,
+            format!("volume {volume} is attached to server {server}, but its status is {status}"),
+        )
+        .with_source(error)),
+        None => Err(error),
+    }
+}
+
+/// Nova's "volume … is already attached to instances: …", if the server is one of them; or, of this server alone,
+/// "volume … already attached".
+fn is_attached(error: &Error, server: &str) -> bool {
+    let text = error.to_string();
+    match text.split_once("already attached to instances:") {
+        Some((_, servers)) => servers.contains(server),
+        None => text.contains("already attached"),
+    }
+}
+
+/// Whether an attached volume with this status is attached, or about to be; not `detaching`.
+fn stays(status: &str) -> bool {
+    matches!(status, "reserved" | "attaching" | "in-use")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_is_attached_if_nova_says_so_of_the_server() {
+        let said = |server: &str| {
+            Error::invalid(format!("Invalid volume: volume v is already attached to instances: {server}"))
+                .with_call("POST compute/servers/mine/os-volume_attachments")
+        };
+        assert!(is_attached(&said("mine"), "mine"));
+        assert!(!is_attached(&said("another"), "mine"));
+        assert!(is_attached(&Error::invalid("Invalid volume: volume v already attached"), "mine"));
+        assert!(!is_attached(&Error::invalid("Invalid volume: v"), "mine"));
+    }
+
+    #[test]
+    fn a_volume_that_is_being_detached_does_not_stay() {
+        assert!(["reserved", "attaching", "in-use"].into_iter().all(stays));
+        assert!(!["detaching", "available", "error"].into_iter().any(stays));
     }
 }

@@ -1,12 +1,12 @@
-//! Lowers an address to a floating IP address that is not associated yet.
+//! Lowers an address to a floating IP address, associated with the port of the instance that it is for, if there is one.
 
 use kops_core::Result;
 use kops_core::graph::{Handle, Id, Input};
 use kops_core::lower::Lowered;
-use kops_core::resource::{Address, Egress, Subnet};
+use kops_core::resource::{Address, Egress, Instance, Subnet};
 
 use super::{Lowering, Site, external_network, tags_with};
-use crate::kinds::{FloatingIp, RouterInterface};
+use crate::kinds::{FloatingIp, NeutronPort, RouterInterface};
 
 impl Lowered<Site> for Address {
     type Native = FloatingIp;
@@ -14,6 +14,12 @@ impl Lowered<Site> for Address {
     const OUTPUT_NAMES: &'static [(&'static str, &'static str)] = &[(Self::IP.name(), FloatingIp::IP.name())];
 
     fn lower(name: &str, _: Self, cx: &mut Lowering<'_>) -> Result<()> {
+        for (instance, spec) in cx.specs::<Instance>()? {
+            if spec.address.is_some_and(|address| Lowering::is_for(&address, name)) {
+                let port = Handle::<NeutronPort>::named(instance);
+                return add(name, &spec.subnet, port.id().into_text(), cx);
+            }
+        }
         let external_network = external_network(cx);
         let tags = tags_with(cx, []);
         cx.add(name, FloatingIp { external_network, port: None, tags });

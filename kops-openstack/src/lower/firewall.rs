@@ -4,7 +4,7 @@
 //! A load balancer has no security group of ours: its service creates one, and allows what each listener
 //! allows. So the rules of a load balancer's firewall are lowered to what its listeners allow ([`allowed`]),
 //! and a rule that allows traffic from such a firewall's members allows the subnets of those load balancers,
-//! from where they connect.
+//! from where they connect; and if connections pass through the load balancer, those whom its firewall admits.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,12 @@ use ipnet::IpNet;
 use kops_core::graph::{Id, Input};
 use kops_core::lower::Lowered;
 use kops_core::resource::{
-    Direction, Firewall, FirewallRule, FirewallRules, LoadBalancer, Peer, Protocol, Subnet,
+    Direction, Firewall, FirewallRule, FirewallRules, Listener, LoadBalancer, Peer, Protocol, Subnet,
 };
 use kops_core::{Error, ErrorKind, Result};
 
 use super::{Lowering, Site, native, tags_with};
+use crate::extensions::OpenstackLoadBalancer;
 use crate::kinds::{RulePeer, SecurityGroup, SecurityGroupRule, SecurityGroupRules};
 
 impl Lowered<Site> for Firewall {
@@ -78,9 +79,23 @@ fn peers(rule: &FirewallRule, cx: &Lowering<'_>) -> Result<Vec<RulePeer>> {
             } else {
                 let mut ranges = BTreeSet::new();
                 for balancer in &balancers {
-                    ranges.extend(ranges_of(balancer, cx)?);
+                    ranges
+                        .extend(ranges_of(balancer, cx)?.iter().map(|range| Input::Known(range.to_string())));
+                    let extension = balancer.extensions.get::<OpenstackLoadBalancer>()?.unwrap_or_default();
+                    let leads_here = |it: &&Listener| {
+                        let ports = rule
+                            .protocol
+                            .ports(rule.ports)
+                            .filter(|_| rule.protocol == Protocol::Tcp || rule.protocol == Protocol::Udp);
+                        ports.is_none_or(|ports| (ports.from..=ports.to).contains(&it.target_port))
+                    };
+                    for listener in
+                        balancer.listeners.iter().filter(|_| extension.passes_through()).filter(leads_here)
+                    {
+                        ranges.extend(admitted(balancer, listener.port, cx)?);
+                    }
                 }
-                ranges.into_iter().map(|range| RulePeer::Cidr(range.to_string().into())).collect()
+                ranges.into_iter().map(RulePeer::Cidr).collect()
             }
         }
     })
@@ -106,14 +121,34 @@ fn ranges_of(balancer: &LoadBalancer, cx: &Lowering<'_>) -> Result<Vec<IpNet>> {
     Ok(ranges)
 }
 
-/// The sources that may connect to a port of a load balancer: the CIDRs that the rules of its firewalls
-/// allow, or any if it has no firewalls. For machines of groups, these are the CIDRs of all subnets of the
-/// network.
+/// All sources.
+const EVERYBODY: &str = "0.0.0.0/0";
+
+/// The sources that may connect to a port of a load balancer, as its listener has them: empty for any.
 pub(super) fn allowed(
     balancer: &LoadBalancer,
     port: u16,
     cx: &Lowering<'_>,
 ) -> Result<BTreeSet<Input<String>>> {
+    let mut allowed = admitted(balancer, port, cx)?;
+    // "Any" includes every other source.
+    if allowed.contains(&Input::Known(EVERYBODY.to_owned())) {
+        return Ok(BTreeSet::new());
+    }
+    if allowed.is_empty() {
+        // An empty list would allow any source.
+        allowed.insert("255.255.255.255/32".to_owned().into());
+    }
+    Ok(allowed)
+}
+
+/// The sources that may connect to a port of a load balancer: the CIDRs that the rules of its firewalls
+/// allow, or any if it has no firewalls. For machines of groups, these are the CIDRs of all subnets of the
+/// network. CIDRs of IPv6 say nothing about an IPv4 address, and a listener rejects them.
+fn admitted(balancer: &LoadBalancer, port: u16, cx: &Lowering<'_>) -> Result<BTreeSet<Input<String>>> {
+    if balancer.firewalls.is_empty() {
+        return Ok([EVERYBODY.to_owned().into()].into());
+    }
     let mut allowed = BTreeSet::new();
     let sets = cx.specs::<FirewallRules>()?;
     let own = sets.iter().filter(|(_, set)| balancer.firewalls.contains(&set.firewall));
@@ -124,7 +159,7 @@ pub(super) fn allowed(
     };
     for rule in own.flat_map(|(_, set)| set.rules.iter().filter(lets_in)) {
         match &rule.peer {
-            Peer::Cidr(cidr) => drop(allowed.insert(cidr.trunc().to_string().into())),
+            Peer::Cidr(IpNet::V4(cidr)) => drop(allowed.insert(cidr.trunc().to_string().into())),
             Peer::Address(address) => {
                 allowed.insert(Input::concat([address.clone(), "/32".into()]));
             }
@@ -133,17 +168,8 @@ pub(super) fn allowed(
                 let beside = subnets.iter().filter(|(_, it)| it.network == balancer.network);
                 allowed.extend(beside.map(|(_, it)| Input::Known(it.cidr.trunc().to_string())));
             }
-            Peer::PrefixList(_) => {}
+            Peer::Cidr(IpNet::V6(_)) | Peer::PrefixList(_) => {}
         }
-    }
-    // "Any" includes every other source.
-    let everybody = Input::Known("0.0.0.0/0".to_owned());
-    if allowed.contains(&everybody) {
-        return Ok(BTreeSet::new());
-    }
-    if allowed.is_empty() && !balancer.firewalls.is_empty() {
-        // An empty list would allow any source.
-        allowed.insert("255.255.255.255/32".to_owned().into());
     }
     Ok(allowed)
 }

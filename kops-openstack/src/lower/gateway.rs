@@ -11,6 +11,9 @@ use crate::kinds::Router;
 impl Lowered<Site> for InternetGateway {
     type Native = Router;
 
+    const OUTPUT_NAMES: &'static [(&'static str, &'static str)] =
+        &[(Self::PUBLIC_IP.name(), Router::EXTERNAL_IP.name())];
+
     fn lower(name: &str, _: Self, cx: &mut Lowering<'_>) -> Result<()> {
         let external_network = Some(external_network(cx));
         let tags = tags_with(cx, []);

@@ -8,6 +8,7 @@ use kops_core::lower::Lowered;
 use kops_core::resource::InstanceGroup;
 use kops_core::{Error, ErrorKind, Result};
 
+use super::identity;
 use super::machine::{self, Machine};
 use super::{Lowering, Site};
 use crate::extensions::OpenstackInstanceGroup;
@@ -32,6 +33,7 @@ impl Lowered<Site> for InstanceGroup {
         let zones: Vec<_> = spec.zones.iter().collect();
         let extension = spec.extensions.get::<OpenstackInstanceGroup>()?.unwrap_or_default();
         let policy = extension.server_group_policy.unwrap_or_else(|| POLICY.to_owned());
+        let login = identity::login(spec.identity.as_ref(), cx)?;
         let group: Handle<ServerGroup> = cx.add(name, ServerGroup { policy });
         for (at, slot) in slots(name, &spec, cx.scope().name()).iter().enumerate() {
             let machine = Machine {
@@ -40,6 +42,7 @@ impl Lowered<Site> for InstanceGroup {
                 image: &spec.image,
                 flavor: &spec.machine_type,
                 firewalls: &spec.firewalls,
+                load_balancers: &spec.load_balancers,
                 ssh_key: spec.ssh_key.as_ref(),
                 user_data: spec.user_data.as_ref(),
                 root_volume: &spec.root_disk,
@@ -49,6 +52,8 @@ impl Lowered<Site> for InstanceGroup {
                 metadata: Metadata::from([(GROUP.to_owned(), name.to_owned())]),
                 server_group: Some(group.id()),
                 allowed_address_pairs: extension.allowed_address_pairs.clone(),
+                attached: extension.volumes.as_ref().map(|all| all.get(at).cloned().unwrap_or_default()),
+                login: login.clone(),
             };
             machine::add(slot, machine, cx)?;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use kops_core::graph::{Handle, Id, Input, Setting};
 use kops_core::lower::{Lowered, Outlet};
-use kops_core::resource::{InstanceGroup, Listener, LoadBalancer, Protocol, Resource as _, Scheme};
+use kops_core::resource::{Instance, InstanceGroup, Listener, LoadBalancer, Protocol, Resource as _, Scheme};
 use kops_core::{Error, ErrorKind, Result};
 
 use super::firewall::allowed;
@@ -34,6 +34,7 @@ impl Lowered<Site> for LoadBalancer {
             return Err(Error::invalid("a load balancer needs a subnet for its address"));
         };
         let extension = spec.extensions.get::<OpenstackLoadBalancer>()?.unwrap_or_default();
+        let (algorithm, passes_through) = (extension.algorithm().to_owned(), extension.passes_through());
         let balancer = OctaviaLoadBalancer {
             subnet: native(subnet.clone()),
             provider: extension.provider.map_or(Setting::Unmanaged, Setting::To),
@@ -46,10 +47,18 @@ impl Lowered<Site> for LoadBalancer {
         }
         let behind = members(name, cx)?;
         for listener in &spec.listeners {
-            port(name, &spec, listener, &balancer, &behind, cx)?;
+            let how = How { algorithm: &algorithm, passes_through };
+            port(name, &spec, listener, &balancer, &behind, how, cx)?;
         }
         Ok(())
     }
+}
+
+/// How a load balancer forwards.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    algorithm: &'a str,
+    passes_through: bool,
 }
 
 /// The parts of a port. Each waits for the previous one, because the whole load balancer is busy in the
@@ -60,6 +69,7 @@ fn port(
     listener: &Listener,
     balancer: &Handle<OctaviaLoadBalancer>,
     behind: &BTreeSet<Input<String>>,
+    how: How<'_>,
     cx: &mut Lowering<'_>,
 ) -> Result<()> {
     let protocol = match (listener.protocol, &listener.certificate) {
@@ -81,13 +91,15 @@ fn port(
         load_balancer: balancer.ready().id(),
         protocol: protocol.to_owned(),
         port: listener.port,
-        allowed_cidrs: allowed(spec, listener.port, cx)?,
+        // If the machines see the clients, their firewalls decide; older releases of OVN's driver reject a
+        // list.
+        allowed_cidrs: if how.passes_through { BTreeSet::new() } else { allowed(spec, listener.port, cx)? },
     };
     let door = cx.add(&task, door);
     let pool = Pool {
         listener: door.ready().id(),
         protocol: protocol.to_owned(),
-        algorithm: "ROUND_ROBIN".to_owned(),
+        algorithm: how.algorithm.to_owned(),
     };
     let pool = cx.add(&task, pool);
     let members: BTreeSet<_> = behind
@@ -103,6 +115,10 @@ fn port(
             "on OpenStack a health check uses the port of the machines",
         )
         .with_hint("remove the port of the health check"));
+    }
+    if how.passes_through && check.https_path.is_some() {
+        return Err(Error::new(ErrorKind::Unsupported, "load balancers of OVN check with connections only")
+            .with_hint("remove the path of the health check"));
     }
     let kind = match (protocol, &check.https_path) {
         (_, Some(_)) => "HTTPS",
@@ -132,6 +148,11 @@ fn members(name: &str, cx: &Lowering<'_>) -> Result<BTreeSet<Input<String>>> {
         if spec.load_balancers.iter().any(|it| is_for(it, name)) {
             let ports = slots(group, &spec, cx.scope().name()).into_iter();
             addresses.extend(ports.map(|slot| Handle::<NeutronPort>::named(&slot).get(NeutronPort::IP)));
+        }
+    }
+    for (instance, spec) in cx.specs::<Instance>()? {
+        if spec.load_balancers.iter().any(|it| is_for(it, name)) {
+            addresses.insert(Handle::<NeutronPort>::named(instance).get(NeutronPort::IP));
         }
     }
     Ok(addresses)

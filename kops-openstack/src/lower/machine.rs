@@ -1,14 +1,22 @@
 //! A machine: a port, a server, and a floating IP address if it has a public address.
 
 use kops_core::graph::{Handle, Id, Input, Secret, Setting};
-use kops_core::resource::{Firewall, InstanceDisk, MachineOptions, Network, SshKey, Subnet};
+use kops_core::lower::{require_short, setting};
+use kops_core::resource::{
+    Firewall, InstanceDisk, LoadBalancer, MachineOptions, Network, SshKey, Subnet, Volume,
+};
 use kops_core::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::identity::Login;
 use super::{Lowering, address, flavor, image, native, tags_with};
 use crate::kinds::server;
 use crate::kinds::{AddressPair, BootVolume, NeutronNetwork, NeutronPort, NovaServer, ServerGroup};
 use crate::tags::Metadata;
+
+/// The maximum size of user data in bytes: 65,535 in base64.
+/// <https://docs.openstack.org/api-ref/compute/#create-server>
+const MOST_USER_DATA: usize = 65_535 / 4 * 3;
 
 /// The properties of a machine.
 pub(super) struct Machine<'a> {
@@ -17,6 +25,8 @@ pub(super) struct Machine<'a> {
     pub(super) image: &'a str,
     pub(super) flavor: &'a str,
     pub(super) firewalls: &'a BTreeSet<Input<Id<Firewall>>>,
+    /// The load balancers in front of it, whose tasks list its port.
+    pub(super) load_balancers: &'a BTreeSet<Input<Id<LoadBalancer>>>,
     pub(super) ssh_key: Option<&'a Input<Id<SshKey>>>,
     pub(super) user_data: Option<&'a Input<Secret>>,
     pub(super) root_volume: &'a InstanceDisk,
@@ -27,10 +37,18 @@ pub(super) struct Machine<'a> {
     pub(super) metadata: Metadata,
     pub(super) server_group: Option<Input<Id<ServerGroup>>>,
     pub(super) allowed_address_pairs: BTreeSet<AddressPair>,
+    /// Volumes that it takes over; those that it has are not changed if `None`.
+    pub(super) attached: Option<BTreeSet<Input<Id<Volume>>>>,
+    pub(super) login: Login,
 }
 
 /// Adds the tasks of a machine.
 pub(super) fn add(name: &str, machine: Machine<'_>, cx: &mut Lowering<'_>) -> Result<()> {
+    require_short(machine.user_data, MOST_USER_DATA)?;
+    if machine.load_balancers.iter().any(|balancer| cx.is_shared(balancer)) {
+        return Err(Error::new(ErrorKind::Unsupported, "machines cannot be added to a shared load balancer")
+            .with_hint("add the load balancer to the graph, or the machines to its pool"));
+    }
     let network = network_of(machine.subnet, cx)?;
     let port = NeutronPort {
         network,
@@ -56,6 +74,9 @@ pub(super) fn add(name: &str, machine: Machine<'_>, cx: &mut Lowering<'_>) -> Re
         user_data: machine.user_data.cloned(),
         root_volume: boot_volume(machine.root_volume)?,
         volumes: machine.volumes.values().map(volume).collect::<Result<_>>()?,
+        attached: setting(machine.attached.map(|all| all.into_iter().map(native).collect())),
+        temp_url_key: machine.login.temp_url_key,
+        credential: machine.login.credential,
         metadata,
     };
     cx.add(name, server);

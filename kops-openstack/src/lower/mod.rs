@@ -9,6 +9,7 @@ mod gateway;
 mod identity;
 mod instance;
 mod instance_group;
+mod limits;
 mod load_balancer;
 mod machine;
 mod network;
@@ -18,6 +19,9 @@ mod subnet;
 mod tests;
 mod volume;
 
+#[cfg(feature = "cluster")]
+pub(crate) use identity::Access;
+
 use std::collections::HashSet;
 
 use kops_core::Result;
@@ -25,6 +29,9 @@ use kops_core::cloud::Scope;
 use kops_core::graph::{Handle, Id, Input, TaskGraph};
 use kops_core::lower::{Lowered, Lowerings, Native, every};
 
+use crate::clients::Endpoint;
+#[cfg(feature = "cluster")]
+use crate::clients::Service;
 use crate::kinds::{AvailabilityZone, ExternalNetwork, Flavor, Image, PARTS};
 use crate::tags::{self, Tags};
 
@@ -36,6 +43,21 @@ pub(crate) struct Site {
     pub(crate) external_network: String,
     /// Name servers for machines in new subnets; the cloud's own if empty.
     pub(crate) name_servers: Vec<String>,
+    /// The region; empty if it is the only one.
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "machines of clusters are told"))]
+    pub(crate) region: String,
+    /// The services that the cloud has.
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "machines of clusters use them"))]
+    pub(crate) services: Vec<Endpoint>,
+}
+
+#[cfg(feature = "cluster")]
+impl Site {
+    /// The URL of a service, without a slash at its end.
+    pub(crate) fn url_of(&self, service: Service) -> Option<&str> {
+        let endpoint = self.services.iter().find(|it| it.service == service);
+        endpoint.map(|it| it.url.as_str().trim_end_matches('/'))
+    }
 }
 
 /// A graph that is being lowered to OpenStack's kinds.
@@ -46,7 +68,9 @@ pub(crate) type Lowering<'a> = kops_core::lower::Lowering<'a, Site>;
 /// # Errors
 /// Everything that OpenStack does not support, at once.
 pub(crate) fn lower(graph: &TaskGraph, scope: &Scope, site: &Site, kinds: &HashSet<&str>) -> Result<Native> {
-    LOWERINGS.lower(graph, scope, site, kinds)
+    let native = LOWERINGS.lower(graph, scope, site, kinds)?;
+    limits::check(native.graph())?;
+    Ok(native)
 }
 
 /// A reference to an agnostic object as one to the native object that implements it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kops_core::cloud::{Cloud, Scope};
-use kops_core::graph::{Document, GraphBuilder, Handle, Input, Key, Part, Secret, TaskGraph};
+use kops_core::graph::{GraphBuilder, Handle, Input, Key, Part, Secret, TaskGraph};
 use kops_core::plan::Action;
 use kops_core::resource::{
     Address, DnsRecord, DnsTarget, DnsZone, Firewall, FirewallRule, FirewallRules, InstanceDisk,
@@ -49,18 +49,12 @@ impl Site {
     fn requests(&self) -> Requests {
         let calls = self.lab.calls();
         let count = |calls: usize| u64::try_from(calls).unwrap();
-        Requests {
-            total: count(calls.len()),
-            mutating: count(calls.iter().filter(|call| Call::mutates(call)).count()),
-        }
+        let mutating = calls.iter().filter(|call| Call::mutates(call)).count();
+        Requests::new(count(calls.len()), count(mutating))
     }
 
     fn inventory(&self) -> Vec<Item> {
-        let item = |(kind, id, content): (&str, &str, &Value)| Item {
-            kind: kind.to_owned(),
-            id: id.to_owned(),
-            content: Document::from(content.clone()),
-        };
+        let item = |(kind, id, content): (&str, &str, &Value)| Item::new(kind, id, content.clone());
         self.lab.inventory().all().map(item).collect()
     }
 
@@ -229,7 +223,7 @@ impl Fixture for Networks {
             let network = Network::new([]);
             graph.add(&format!("{number}.{}", scope.name()), network);
         }
-        Ok(Some(Many { graph: graph.build()?, further_requests: 0 }))
+        Ok(Some(Many::new(graph.build()?, 0)))
     }
 
     fn can_share(&self, kind: &str) -> bool {

@@ -5,6 +5,10 @@ use serde_json::Value;
 
 use crate::lab::{Site, annotate};
 
+/// The number of calls of a plan without changes, as stated in README. If it has to grow, explain the added call here.
+/// The 24th lists application credentials: those that control planes have when machines join by themselves.
+const CALLS: usize = 24;
+
 #[tokio::test]
 async fn a_cluster_comes_settles_and_goes() {
     let Some(site) = Site::new().await else { return };
@@ -13,7 +17,7 @@ async fn a_cluster_comes_settles_and_goes() {
     println!("applied: {} calls, {} changing", made.len(), made.iter().filter(|call| call.mutates()).count());
     let calls = site.assert_settled().await;
     println!("plan without changes: {} calls", calls.len());
-    assert!(calls.len() <= 40, "{calls:#?}");
+    assert!(calls.len() <= CALLS, "{} calls: {calls:#?}", calls.len());
     site.delete().await;
 }
 
@@ -41,7 +45,7 @@ async fn each_change_is_planned_as_what_it_is() {
     let Some(mut site) = Site::new().await else { return };
     site.apply().await;
 
-    // Another machine type: the machine is made anew.
+    // Another machine type: the machine is replaced.
     site.group("nodes-b").spec.machine_type = Some("m1.medium".to_owned());
     assert_eq!(site.changes().await, ["replace NovaServer/nodes-b-1: flavor"]);
     site.apply().await;

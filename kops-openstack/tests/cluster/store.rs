@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kops_core::clock::Clock;
 use kops_core::store::Stores;
-use kops_core::store::conformance::bucket::{self, Fixture, Mishap, Verb};
+use kops_core::store::conformance::bucket::{self, BucketFixture, Mishap, Verb};
 use kops_openstack::{Openstack, SwiftStores};
 use kops_openstack_lab::{Fault, Lab};
 use serde_json::Value;
@@ -20,7 +20,7 @@ impl Containers {
     }
 }
 
-impl Fixture for Containers {
+impl BucketFixture for Containers {
     fn stores(&self, clock: Arc<dyn Clock>, endpoint: Option<&str>) -> Stores {
         let mut entry = self.0.entry();
         if let Some(endpoint) = endpoint {

@@ -373,7 +373,7 @@ bind_host = 127.0.0.1
 bind_port = $(port octavia)
 api_base_uri = http://127.0.0.1:$(port octavia)
 auth_strategy = keystone
-enabled_provider_drivers = amphora:test provider without amphorae,octavia:alias of amphora
+enabled_provider_drivers = amphora:test provider without amphorae,octavia:alias of amphora,ovn:as OVN refuses
 default_provider_driver = amphora
 [database]
 connection = $(db octavia)

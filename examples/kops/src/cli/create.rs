@@ -198,10 +198,11 @@ pub(crate) struct CreateCluster {
     /// Existing network to use.
     #[arg(long, alias = "vpc", value_name = "ID", help_heading = "Network")]
     pub(crate) network_id: Option<String>,
-    /// Existing subnets to use, in the order of the zones.
+    /// Existing subnets to use, in the order of the zones: first those of --zones, then those of --control-plane-zones
+    /// that are not among them.
     #[arg(long, value_delimiter = ',', value_name = "IDS", help_heading = "Network")]
     pub(crate) subnets: Vec<String>,
-    /// Existing utility subnets to use, in the order of the zones.
+    /// Existing utility subnets to use, in the same order as --subnets.
     #[arg(long, value_delimiter = ',', value_name = "IDS", help_heading = "Network")]
     pub(crate) utility_subnets: Vec<String>,
     /// CIDRs that may reach the API; any by default.

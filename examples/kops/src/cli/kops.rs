@@ -1,5 +1,5 @@
-//! Verbs and flags that kOps has and this program has not: they are refused with the reason and what to do instead,
-//! not as misspellings.
+//! Commands and flags that kOps has but this program does not: they are rejected with the reason and what to
+//! do instead, not as misspellings.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind as Clap};
 use kops_core::{Error, ErrorKind};
@@ -123,7 +123,7 @@ const VERBS: &[(&str, &str, &str)] = &[
     ("upgrade", "channels are not read", "use `kops edit cluster --set spec.kubernetesVersion=…`"),
 ];
 
-/// The refusal of a verb or flag of kOps, if that is what is wrong with the arguments.
+/// The error for a command or flag of kOps, if the arguments contain one.
 pub(super) fn refusal(error: &clap::Error) -> Option<Error> {
     let context = |kind: ContextKind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),

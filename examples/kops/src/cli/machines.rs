@@ -4,8 +4,9 @@ use clap::Args;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MachineFlags {
-    /// The program that makes machines members of the cluster (kops-node, built for Linux): a file, or a URL with its
-    /// hash (https://…#sha256=…). Repeat it for further architectures. By default the one beside this program.
+    /// The program that makes machines join the cluster (kops-node, built for Linux): a file, or a URL with
+    /// its hash (https://…#sha256=…). Repeat it for further architectures. By default the one beside this
+    /// program.
     #[arg(
         long,
         env = "KOPS_NODE_PROGRAM",

@@ -1,6 +1,6 @@
 //! How a cluster's API is reached, and with which credentials.
 
-use kops_cluster::kubeconfig::{Address, Entry, Server};
+use kops_cluster::kubeconfig::{ApiAddress, KubeconfigEntry, Server};
 use kops_cluster::pki::{Client, KUBERNETES_CA};
 use kops_cluster::registry::ClusterStore;
 use kops_cluster::{Cluster, ClusterFiles};
@@ -22,7 +22,7 @@ pub(super) async fn entry(
     store: &ClusterStore,
     files: &ClusterFiles,
     flags: &AccessFlags,
-) -> Result<Entry> {
+) -> Result<KubeconfigEntry> {
     let cluster = &files.cluster;
     let authority = store.keyset(KUBERNETES_CA).await?;
     let host = match &flags.api_server {
@@ -30,7 +30,7 @@ pub(super) async fn entry(
         None => host(state, store, files, flags.internal).await?,
     };
     let server = Server::at(cluster, &host, flags.admin.is_some());
-    let mut entry = Entry::new(cluster.name(), server.url);
+    let mut entry = KubeconfigEntry::new(cluster.name(), server.url);
     entry.authorities = server.own_authority.then(|| authority.bundle());
     entry.tls_server_name = server.tls_server_name;
     entry.user.clone_from(&flags.user);
@@ -44,9 +44,9 @@ pub(super) async fn entry(
 
 /// The host of the API; the cloud is asked only if the specification does not say it.
 async fn host(state: &State, store: &ClusterStore, files: &ClusterFiles, internal: bool) -> Result<String> {
-    let balancer = match Address::of(&files.cluster, internal)? {
-        Address::Name(name) => return Ok(name),
-        Address::Balancer(balancer) => balancer,
+    let balancer = match ApiAddress::of(&files.cluster, internal)? {
+        ApiAddress::Name(name) => return Ok(name),
+        ApiAddress::Balancer(balancer) => balancer,
     };
     let target = Target::infrastructure(files, state, store).await?;
     let outputs = target.engine.outputs(&target.graph).await?;

@@ -291,13 +291,21 @@ fn reject_twins(given: &Given) -> Result<()> {
     for source in &given.sources {
         let title = source.document.object.title();
         if let Some(other) = seen.insert(title.clone(), &source.file) {
-            let files =
-                if other == source.file { other.to_owned() } else { format!("{other} and {}", source.file) };
-            return Err(Error::invalid(format!("{files}: {title} is there twice"))
-                .with_hint("nothing was written; keep one of the documents"));
+            return Err(twins(other, &source.file, &title));
+        }
+    }
+    for (at, Additional { file, object }) in given.additional.iter().enumerate() {
+        if let Some(other) = given.additional[..at].iter().find(|other| other.object.is_same(object)) {
+            return Err(twins(&other.file, file, &object.title()));
         }
     }
     Ok(())
+}
+
+fn twins(one: &str, other: &str, title: &str) -> Error {
+    let files = if one == other { one.to_owned() } else { format!("{one} and {other}") };
+    Error::invalid(format!("{files}: {title} is there twice"))
+        .with_hint("nothing was written; keep one of the documents")
 }
 
 /// Adds an object to the resulting specification.

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use kops_cluster::bootstrap::NodeProgram;
 use kops_cluster::registry::ClusterStore;
 use kops_cluster::{
-    AccessSource, AnyObject, ApiObject, ClusterFiles, NewCluster, Problems, SshCredential, new_cluster, set,
-    unset,
+    AccessSource, AnyObject, ApiObject, CloudProvider, Cluster, ClusterFiles, NewCluster, Problems,
+    SshCredential, SubnetSpec, new_cluster, set, unset,
 };
 use kops_core::clock::{Clock as _, SystemClock};
 use kops_core::store::Operation;
@@ -21,14 +21,14 @@ use crate::operation::{self, operate};
 use crate::specification::check_change;
 use crate::state::State;
 use crate::target::{Purpose, Target};
-use crate::{environment, manifest, node_program, output};
+use crate::{cloud, environment, manifest, node_program, output};
 
 /// Prints the specification for the flags.
 pub(super) fn print(global: &Global, arguments: &CreateCluster) -> Result<()> {
     let named = arguments.cluster.clone().or_else(|| global.name.clone());
     let name = named.or_else(environment::cluster_name).unwrap_or_default();
     let base = global.state.as_ref().map(|url| format!("{}/{name}", url.trim_end_matches('/')));
-    let files = make(&name, base, arguments)?;
+    let files = make(&options(&name, base, arguments)?, arguments)?;
     let groups = files.instance_groups.into_iter().map(AnyObject::from);
     let keys = files.ssh_keys.into_iter().map(AnyObject::from);
     let objects: Vec<AnyObject> = std::iter::once(files.cluster.into()).chain(groups).chain(keys).collect();
@@ -41,7 +41,10 @@ pub(super) fn print(global: &Global, arguments: &CreateCluster) -> Result<()> {
 pub(super) async fn create(state: &State, arguments: &CreateCluster) -> Result<()> {
     let name = state.cluster_name(arguments.cluster.as_deref())?;
     let store = state.registry().cluster(&name)?;
-    let mut files = make(&name, Some(store.config_base()), arguments)?;
+    let mut options = options(&name, Some(store.config_base()), arguments)?;
+    refuse_roles_of_service_accounts(&options)?;
+    look_up_network(&mut options, arguments, state).await?;
+    let mut files = make(&options, arguments)?;
     // It is part of the scope, so it must be set before planning.
     files.cluster.metadata.creation_timestamp = Some(now());
     let program = node_program::read(&arguments.machines)?;
@@ -98,10 +101,42 @@ async fn refuse_existing(store: &ClusterStore) -> Result<()> {
     }
 }
 
+/// On AWS, an issuer that is published gives service accounts roles of their own, which nothing creates yet.
+fn refuse_roles_of_service_accounts(options: &NewCluster) -> Result<()> {
+    if options.discovery_store.is_none() || options.cloud != "aws" {
+        return Ok(());
+    }
+    let message =
+        "--discovery-store: roles of service accounts are not supported yet, and pods would run without them";
+    Err(Error::new(ErrorKind::Unsupported, message)
+        .with_hint("leave it out; --dry-run -o yaml prints the specification with it"))
+}
+
+/// Looks an existing network up whose range is not known, or whose identifier is not, but that of a subnet.
+async fn look_up_network(options: &mut NewCluster, arguments: &CreateCluster, state: &State) -> Result<()> {
+    let subnet = options.subnets.first().or_else(|| options.utility_subnets.first());
+    let known = options.network_id.is_some() && options.network_cidr.is_some();
+    let Some(id) = options.network_id.as_ref().or(subnet).filter(|_| !known).cloned() else { return Ok(()) };
+    let Some(provider) = CloudProvider::by_name(&options.cloud) else { return Ok(()) };
+    // All that connecting takes: the cloud with its settings, and a zone of the region.
+    let mut cluster = Cluster::named(&options.name);
+    cluster.spec.cloud_provider = Some(provider);
+    if let Some(CloudProvider::Gce(gce)) = &mut cluster.spec.cloud_provider {
+        gce.project.clone_from(&options.project);
+    }
+    let of_provider = arguments.provider.changes(&options.cloud)?;
+    change(&mut cluster, &Changes { set: of_provider, unset: Vec::new() })?;
+    let zones = options.zones.iter().cloned();
+    let subnets = zones.map(|zone| SubnetSpec { zone: Some(zone), ..SubnetSpec::default() });
+    cluster.spec.networking.subnets = subnets.collect();
+    options.existing_network = cloud::open(&cluster, state).await?.existing_network(&id).await?;
+    Ok(())
+}
+
 /// The specification for the flags.
-fn make(name: &str, config_base: Option<String>, arguments: &CreateCluster) -> Result<ClusterFiles> {
-    let options = options(name, config_base, arguments)?;
-    let (mut cluster, mut instance_groups) = new_cluster(&options).map_err(|problems| as_flags(&problems))?;
+fn make(options: &NewCluster, arguments: &CreateCluster) -> Result<ClusterFiles> {
+    let name = &options.name;
+    let (mut cluster, mut instance_groups) = new_cluster(options).map_err(|problems| as_flags(&problems))?;
     let (of_groups, of_cluster) = split(&arguments.changes);
     let of_provider = arguments.provider.changes(&options.cloud)?;
     change(&mut cluster, &Changes { set: of_provider, unset: Vec::new() })?;

@@ -5,7 +5,7 @@ use std::io::{ErrorKind as IoKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use kops_cluster::ClusterFiles;
-use kops_cluster::kubeconfig::{Entry, Kubeconfig};
+use kops_cluster::kubeconfig::{Kubeconfig, KubeconfigEntry};
 use kops_cluster::registry::ClusterStore;
 use kops_core::{Error, ErrorKind, Result};
 use tempfile::NamedTempFile;
@@ -56,7 +56,7 @@ pub(super) async fn write_entry(
     Ok(())
 }
 
-fn tell(entry: &Entry, path: &Path) {
+fn tell(entry: &KubeconfigEntry, path: &Path) {
     output::note(format_args!("kops has set your kubectl context to {} in {}.", entry.name, path.display()));
     match &entry.credentials {
         Some(keypair) => {

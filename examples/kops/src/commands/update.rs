@@ -104,7 +104,7 @@ fn show(plan: &Plan, arguments: &UpdateCluster) -> Result<()> {
 
 /// Prints a plan as text, and how to apply it.
 pub(super) fn show_text(plan: &Plan, full: bool, applied: bool) -> Result<()> {
-    output::print(plan.text(TextOptions { full, color: output::color() }))?;
+    output::print(plan.text(TextOptions::new().full(full).color(output::color())))?;
     if applied || plan.is_empty() {
         return Ok(());
     }

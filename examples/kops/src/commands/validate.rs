@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::SignedDuration;
-use kops_cluster::health::{Health, Validator, Wait};
+use kops_cluster::health::{Health, Validator, WaitOptions};
 use kops_cluster::kube::client::KubeClient;
 use kops_cluster::kubeconfig::Kubeconfig;
 use kops_cluster::registry::ClusterStore;
@@ -29,7 +29,7 @@ pub(super) async fn validate(state: &State, arguments: &ValidateCluster) -> Resu
         None => own(state, &store, &files, arguments).await?,
     };
     let kube = KubeClient::new(&kubeconfig)?;
-    let wait = Wait::at_most(arguments.wait.unsigned_abs())
+    let wait = WaitOptions::at_most(arguments.wait.unsigned_abs())
         .interval(arguments.interval.unsigned_abs())
         .count(arguments.count);
     if arguments.output == GetFormat::Table {

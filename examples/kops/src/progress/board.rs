@@ -236,7 +236,7 @@ mod tests {
     }
 
     fn board() -> Board {
-        let need = |task: &str, until| Dependency { task: key(task), until };
+        let need = |task: &str, until| Dependency::new(key(task), until);
         Board {
             steps: 3,
             done: 0,

@@ -11,7 +11,7 @@ use kops_core::resource::{
 
 use crate::offline::Offline;
 
-const KEY: &str =
+pub(crate) const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ada@example";
 
 /// A cluster of one control plane and one node, with other `options` and another specification.

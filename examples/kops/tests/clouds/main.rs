@@ -8,6 +8,7 @@
 //! `cargo test --workspace --test clouds -- --nocapture` tells why what is refused is refused.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test can do no better")]
 
+mod field;
 mod generated;
 #[path = "../../../../kops-cluster/tests/generator/mod.rs"]
 mod generator;
@@ -17,6 +18,7 @@ mod offline;
 mod outputs;
 mod own_kinds;
 mod rows;
+mod settings;
 
 use std::fmt::Write as _;
 use std::path::Path;

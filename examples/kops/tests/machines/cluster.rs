@@ -22,6 +22,8 @@ const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QE
 pub(crate) struct User<'a> {
     pub(crate) desk: Desk,
     pub(crate) machines: &'a Machines<'a>,
+    /// The bucket of the state store.
+    pub(crate) bucket: String,
 }
 
 impl<'a> User<'a> {
@@ -30,12 +32,13 @@ impl<'a> User<'a> {
         for (name, value) in moto.env() {
             desk.set(name, &value);
         }
-        let store = format!("s3://{}/clusters", moto.create_bucket("state"));
+        let bucket = moto.create_bucket("state");
+        let store = format!("s3://{bucket}/clusters");
         desk.set("KOPS_STATE_STORE", &store);
         desk.set("KUBECONFIG", &desk.path("kubeconfig").display().to_string());
         desk.set("KOPS_NODE_PROGRAM", &program(&desk).display().to_string());
         desk.write("id.pub", KEY);
-        Self { desk, machines }
+        Self { desk, machines, bucket }
     }
 
     /// Runs the command where the cluster's names and addresses are known.

@@ -231,6 +231,16 @@ def interfaces_go_with_their_machine(original, self, nic_spec, *args, **kwargs):
     return result
 
 
+@replace(Instance, "terminate")
+def addresses_of_machines_that_end_are_free(original, self):
+    """moto leaves an elastic address with the machine that has ended. AWS: it is associated with nothing then."""
+    state = original(self)
+    for address in self.ec2_backend.addresses:
+        if address.association_id and (address.instance is self or address.eni in self.nics.values()):
+            self.ec2_backend.disassociate_address(association_id=address.association_id)
+    return state
+
+
 def monitoring(state):
     """moto has the setting, and no call to change it."""
 

@@ -35,6 +35,7 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from moto.iam import models as iam
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
@@ -294,6 +295,14 @@ class Harness:
         """Any call through boto3, unobserved: what somebody else does by hand."""
         return json.loads(json.dumps(getattr(self.clients(account)(service), call)(**arguments), default=str))
 
+    def boto_refused(self, account, service, call, arguments):
+        """The error's code and message of such a call, or nothing if it is answered."""
+        try:
+            self.boto(account, service, call, arguments)
+        except ClientError as error:
+            return {"code": error.response["Error"]["Code"], "message": error.response["Error"]["Message"]}
+        return None
+
     def start_machines(self, account, command, layers):
         """Instances of the account are machines of the lab from here on; `layers` by image, `*` for all others. Tells the
         lab's network namespace and the file that says who resolves names there, or nothing while another account has the
@@ -329,6 +338,7 @@ class Harness:
         "bucket": make_bucket,
         "zone": make_zone,
         "boto": boto,
+        "boto-refused": boto_refused,
         "start-machines": start_machines,
         "stop-machines": stop_machines,
         "machines": lambda self, account: self.site.follower.show(),

@@ -4,16 +4,18 @@ the service would not take has to fail in a test, too."""
 import base64
 
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
 from moto.ec2.models.elastic_block_store import EBSBackend
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import InstanceBackend
-from moto.ec2.models.launch_templates import LaunchTemplateBackend
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend
 from moto.ec2.models.nat_gateways import NatGateway
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.elb.models import elb_backends
-from moto.elbv2.models import elbv2_backends
+from moto.elbv2.exceptions import ELBClientError
+from moto.elbv2.models import AvailabilityZone, ELBv2Backend, FakeLoadBalancer, elbv2_backends
 from moto.route53.exceptions import Route53ClientError
 from moto.route53.models import Route53Backend
 
@@ -76,6 +78,106 @@ def networks_in_use(original, self, vpc_id):
     return original(self, vpc_id)
 
 
+# ---------------------------------------------------------------- zones
+
+# moto has no zones at the edge.
+EDGE = {
+    zone.name: zone
+    for zone in (
+        Zone("us-east-1-atl-1a", "us-east-1", "use1-atl1-az1", "local-zone"),
+        Zone("us-east-1-wl1-bos-wlz-1", "us-east-1", "use1-wl1-bos-wlz1", "wavelength-zone"),
+    )
+}
+RegionsAndZonesBackend.zones["us-east-1"].extend(EDGE.values())
+
+
+@replace(RegionsAndZonesBackend, "describe_availability_zones")
+def zones_at_the_edge_are_asked_for(original, self, filters=None, zone_names=None, zone_ids=None):
+    """Nobody gets one who does not choose it: there are no default subnets there."""
+    found = original(self, filters, zone_names, zone_ids)
+    return [zone for zone in found if filters or zone_names or zone_ids or zone.name not in EDGE]
+
+
+def refuse_edge(zones):
+    if any(zone in EDGE for zone in zones):
+        raise ELBClientError(
+            "InvalidConfigurationRequest", "Network load balancers do not support subnets in Local Zones."
+        )
+
+
+@replace(ELBv2Backend, "create_load_balancer")
+def balancers_at_the_edge(original, self, **settings):
+    """moto makes network load balancers in all zones."""
+    subnets = [*(settings.get("subnet_ids") or [])]
+    subnets += [mapping["SubnetId"] for mapping in settings.get("subnet_mappings") or []]
+    if settings.get("loadbalancer_type") == "network":
+        refuse_edge([self.ec2_backend.get_subnet(subnet).availability_zone for subnet in subnets])
+    return original(self, **settings)
+
+
+# ---------------------------------------------------------------- addresses of load balancers
+
+ADDRESSES = ("AllocationId", "PrivateIPv4Address")
+
+
+def addresses_of(mapping):
+    return {key: mapping[key] for key in ADDRESSES if mapping.get(key)}
+
+
+def zones_with_addresses(self):
+    """moto forgets the addresses that a load balancer was given."""
+    zones = [AvailabilityZone(subnet) for subnet in self.subnets]
+    for zone in zones:
+        addresses = getattr(self, "addresses", {}).get(zone.subnet_id)
+        zone.load_balancer_addresses = [addresses] if addresses else []
+    return zones
+
+
+FakeLoadBalancer.availability_zones = property(zones_with_addresses)
+
+
+@replace(ELBv2Backend, "create_load_balancer")
+def addresses_of_new_balancers(original, self, **settings):
+    balancer = original(self, **settings)
+    if not hasattr(balancer, "addresses"):
+        mappings = settings.get("subnet_mappings") or []
+        balancer.addresses = {mapping["SubnetId"]: addresses_of(mapping) for mapping in mappings}
+    return balancer
+
+
+@replace(ELBv2Backend, "set_subnets")
+def zones_are_left_before_they_are_entered_again(original, self, arn, subnets, subnet_mappings):
+    """moto exchanges subnet and address of a zone in one call, and wants two zones of all types. AWS: a zone of a
+    network load balancer is removed, and then added again. What moto checks itself is checked here, too."""
+    balancer = self.load_balancers.get(arn)
+    if balancer is None or balancer.type != "network":
+        return original(self, arn, subnets, subnet_mappings)
+    mappings = [*({"SubnetId": subnet} for subnet in subnets), *subnet_mappings]
+    wanted = {mapping["SubnetId"]: addresses_of(mapping) for mapping in mappings}
+    if not wanted:
+        raise ELBClientError("ValidationError", "At least one subnet must be specified")
+    found = [self.ec2_backend.get_subnet(subnet) for subnet in wanted]
+    zones = [subnet.availability_zone for subnet in found]
+    if len({*zones}) < len(zones):
+        raise ELBClientError(
+            "InvalidConfigurationRequest",
+            "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+        )
+    refuse_edge(zones)
+    there = {subnet.availability_zone: subnet.id for subnet in balancer.subnets}
+    for subnet in found:
+        former = there.get(subnet.availability_zone)
+        if former and (former != subnet.id or balancer.addresses.get(former, {}) != wanted[subnet.id]):
+            raise ELBClientError(
+                "InvalidConfigurationRequest",
+                "You cannot specify an additional subnet from an Availability Zone that is already associated with "
+                f"the load balancer. The Availability Zone '{subnet.availability_zone}' corresponding to the new "
+                f"subnet '{subnet.id}' is already associated with the load balancer.",
+            )
+    balancer.subnets, balancer.addresses = found, wanted
+    return balancer.availability_zones
+
+
 # ---------------------------------------------------------------- machines and disks
 
 
@@ -110,6 +212,14 @@ def templates_that_no_machine_can_have(original, self, name, description, templa
     never made."""
     check_template(template_data)
     return original(self, name, description, template_data, tag_spec)
+
+
+@replace(LaunchTemplate, "create_version")
+def versions_that_no_machine_can_have(original, self, data, description):
+    """Every change of a group is a further version of its template, which moto takes as it takes the first. (The first
+    is checked above, too: here its tags are made already, and nobody would remove them.)"""
+    check_template(data)
+    return original(self, data, description)
 
 
 @replace(InstanceBackend, "run_instances")

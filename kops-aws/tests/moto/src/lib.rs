@@ -116,6 +116,22 @@ impl Moto {
     pub fn boto(&self, service: &str, call: &str, arguments: Value) -> Value {
         self.control("boto", &json!({ "service": service, "call": call, "arguments": arguments }))
     }
+
+    /// The code and the message with which such a call is refused.
+    ///
+    /// # Panics
+    ///
+    /// When it is not.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write json!({…})")]
+    pub fn boto_refused(&self, service: &str, call: &str, arguments: Value) -> (String, String) {
+        let request = json!({ "service": service, "call": call, "arguments": arguments });
+        let refusal = self.control("boto-refused", &request);
+        let part = |name: &str| match refusal[name].as_str() {
+            Some(text) => text.to_owned(),
+            None => panic!("moto: {service}.{call} was to be refused, but was answered"),
+        };
+        (part("code"), part("message"))
+    }
 }
 
 impl Deref for Moto {

@@ -258,6 +258,16 @@ def list_image_skus(ctx):
     return listed(ctx, skus, f"/{publisher}/ArtifactTypes/VMImage/Offers/{offer}/Skus")
 
 
+def image_properties(data):
+    return {
+        "osDiskImage": {"operatingSystem": "Linux"},
+        "dataDiskImages": [],
+        "hyperVGeneration": data["generation"],
+        "architecture": data["architecture"],
+        "features": [{"name": "IsAcceleratedNetworkSupported", "value": "True"}],
+    }
+
+
 @action("virtualMachineImages.list")
 def list_images(ctx):
     publisher, offer, sku, data = data_of(ctx)
@@ -267,7 +277,11 @@ def list_images(ctx):
         versions.reverse()
     if "$top" in ctx.query:
         versions = versions[: int(ctx.query["$top"])]
-    return listed(ctx, versions, f"/{publisher}/ArtifactTypes/VMImage/Offers/{offer}/Skus/{sku}/Versions")
+    answer = listed(ctx, versions, f"/{publisher}/ArtifactTypes/VMImage/Offers/{offer}/Skus/{sku}/Versions")
+    if "properties" in ctx.expand():
+        for image in answer.body:
+            image["properties"] = image_properties(data)
+    return answer
 
 
 @action("virtualMachineImages.get")
@@ -286,12 +300,6 @@ def get_image(ctx):
             "name": version,
             "id": f"/Subscriptions/{ctx.sub.id}/Providers/Microsoft.Compute/Locations/{region}/Publishers/{publisher}/ArtifactTypes/"
             f"VMImage/Offers/{offer}/Skus/{sku}/Versions/{version}",
-            "properties": {
-                "osDiskImage": {"operatingSystem": "Linux"},
-                "dataDiskImages": [],
-                "hyperVGeneration": data["generation"],
-                "architecture": data["architecture"],
-                "features": [{"name": "IsAcceleratedNetworkSupported", "value": "True"}],
-            },
+            "properties": image_properties(data),
         },
     )

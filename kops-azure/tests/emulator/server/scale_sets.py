@@ -19,6 +19,15 @@ from machines import SET, instance_view, power_all
 
 # A set's names and computers' names: the prefix and six characters more.
 LONGEST_PREFIX = 58
+# What can only be set when a set is made.
+CREATE_TIME = (
+    "osProfile.adminUsername",
+    "osProfile.computerNamePrefix",
+    "priority",
+    "storageProfile.imageReference.publisher",
+    "storageProfile.imageReference.offer",
+    "storageProfile.osDisk.managedDisk.storageAccountType",
+)
 MOST_INSTANCES = {"Uniform": 1000, "Flexible": 1000}
 
 
@@ -101,7 +110,7 @@ class ScaleSet(Kind):
             profile["storageProfile"]["osDisk"]["deleteOption"] = "Delete"
         profiles.check_configurations(ctx, body, profile.setdefault("networkProfile", {}), resource.id, mode == "Flexible")
         if before:
-            for path in ("osProfile.adminUsername", "osProfile.computerNamePrefix", "priority"):
+            for path in CREATE_TIME:
                 if reach(before, path) != reach(profile, path):
                     raise conflict("PropertyChangeNotAllowed", f"Changing property '{path}' is not allowed.", path)
         have = len(instances.of(ctx.sub, resource))

@@ -1,12 +1,13 @@
 //! What machines get as user data is small, complete and always the same.
 
 use super::*;
-use crate::bootstrap::Endpoint;
+use crate::bootstrap::{Endpoint, MemberVolume};
+use crate::cloud::EtcdVolumes;
 use crate::spec::{
     Cluster, InstanceGroup, NewCluster, Opaque, TopologyKind, UserData, new_cluster, populate,
 };
-use kops_core::graph::Part;
-use kops_core::resource::LoadBalancer;
+use kops_core::graph::{Handle, Part};
+use kops_core::resource::{LoadBalancer, Volume};
 use kops_node::bundle::Bundle;
 
 const NODES: &str = "nodes-zone-1a";
@@ -115,6 +116,35 @@ fn what_is_not_known_yet_is_outside_of_what_is_hashed() {
     }
 }
 
+/// The identifiers of volumes that the plan attaches are known once the volumes are there.
+#[test]
+fn volumes_are_named_where_the_plan_attaches_them() {
+    let ((cluster, groups), endpoint) = (cluster(), published());
+    let of_member = |etcd: &str| {
+        MemberVolume::new(etcd, "a", Handle::<Volume>::named(&format!("a.etcd-{etcd}.ha.example.com")).id())
+    };
+    let volumes = [of_member("main"), of_member("events")];
+    let told = |how: EtcdVolumes| {
+        let facts = facts().volumes(how);
+        let of = BootCluster::new(&cluster, &groups, Ok(&facts));
+        let group = groups.iter().find(|it| it.name() == CONTROL_PLANE).unwrap();
+        let machine = BootMachine::new(of, group, MachineRole::ControlPlane, &endpoint).volumes(&volumes);
+        machines().user_data(&machine, &mut StoreFiles::new(), &mut Problems::new())
+    };
+    let Some(Input::Concat(parts)) = told(EtcdVolumes::Attached) else { panic!("it is known") };
+    let joined: String = parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Secret(_) => String::new(),
+            Part::Output { output } => format!("<{}>", output.task),
+        })
+        .collect();
+    let line = |etcd: &str| format!("/mnt/etcd-{etcd} a <Volume/a.etcd-{etcd}.ha.example.com>");
+    assert!(joined.contains(&format!("\nVOLUMES='{}\n{}'\n", line("main"), line("events"))), "{joined}");
+    assert!(!text(told(EtcdVolumes::Mounted)).contains("VOLUMES='"));
+}
+
 #[test]
 fn further_parts_follow_as_kops_has_them() {
     let mut all = cluster();
@@ -215,4 +245,18 @@ fn what_does_nothing_on_bastions_is_told() {
     bastion.spec.packages = vec!["htop".to_owned()];
     let (.., problems) = boot(&all, "bastions", &published());
     assert!(!problems.has_errors() && problems.to_string().contains("spec.packages"), "{problems}");
+}
+
+#[test]
+fn balancers_ask_api_servers_whether_they_are_ready() {
+    let (mut cluster, _) = cluster();
+    assert!(machines().answers_probes(&cluster));
+    let mut answers = |own| {
+        cluster.spec.kube_api_server = Some(Opaque(own));
+        machines().answers_probes(&cluster)
+    };
+    let file = serde_json::json!({ "authenticationConfigFile": "/srv/authentication.yaml" });
+    assert!(!answers(file), "what that file permits is not known");
+    assert!(answers(serde_json::json!({ "authorizationMode": "Node, RBAC" })));
+    assert!(!answers(serde_json::json!({ "authorizationMode": "Node,Webhook" })), "nothing permits it");
 }

@@ -35,7 +35,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
         "true is refused by validation of old versions; the permissions are always the narrow ones",
     ),
     ("iam.allowContainerRegistry", "a provider's permissions"),
-    ("networking.tagSubnets", "a provider's tags"),
+    ("networking.tagSubnets", "true is what is done anyway"),
     ("networking.subnets[].region", "for clouds whose subnets are regional"),
     ("networking.topology.controlPlane", "the types of subnets decide"),
     ("networking.topology.nodes", "likewise"),

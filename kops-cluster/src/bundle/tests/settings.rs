@@ -4,7 +4,7 @@ use kops_node::bundle::Content;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::spec::{CloudProvider, Problem, Severity, UpdatePolicy, VolumeMount};
+use crate::spec::{CloudProvider, UpdatePolicy, VolumeMount};
 
 const CONTROL_PLANE: &str = "control-plane-us-test-1a";
 const NODES: &str = "nodes-us-test-1a";
@@ -192,7 +192,9 @@ fn a_kubelet_is_the_clusters_then_the_roles_then_the_groups() {
     assert_eq!(flags, ["node-labels=pool=a,tier=all", "v=4"]);
     let control_plane = bundle(&cluster, &groups, CONTROL_PLANE);
     assert_eq!(control_plane.kubeadm.patches["kubeletconfiguration0+merge.json"]["maxPods"], 20);
-    assert_eq!(document(&control_plane.kubeadm.cluster, "KubeletConfiguration")["maxPods"], 50);
+    let base = document(&control_plane.kubeadm.cluster, "KubeletConfiguration");
+    assert_eq!(base["maxPods"], 50);
+    assert!(base["evictionHard"].is_null(), "the patch of a group would keep its signals: {base}");
     assert!(control_plane.machine.swap_off);
     assert_eq!(
         groups_of(&cluster, &groups).groups[NODES].labels["node-role.kubernetes.io/x"],
@@ -245,20 +247,6 @@ fn hooks_of_a_group_replace_the_clusters() {
 }
 
 #[test]
-fn hooks_that_are_none_are_refused_and_idle_ones_are_told() {
-    let (mut cluster, groups) = ha("1.34.4");
-    cluster.spec.hooks = opaque(json!(["tune", {"name": "idle"}, {"name": "off.timer", "enabled": false}]));
-    let (node, problems, _) = rendered(&cluster, &groups, NODES);
-    let told = |it: &Problem| (it.path.to_string(), it.severity);
-    assert_eq!(
-        problems.iter().map(told).collect::<Vec<_>>(),
-        [("spec.hooks[0]".to_owned(), Severity::Error), ("spec.hooks[1]".to_owned(), Severity::Warning)]
-    );
-    let names: Vec<_> = node.machine.hooks.iter().map(|it| it.name.as_str()).collect();
-    assert_eq!(names, ["off.timer"]);
-}
-
-#[test]
 fn files_are_for_roles_and_in_unpadded_base64_too() {
     let (mut cluster, groups) = ha("1.34.4");
     cluster.spec.file_assets = opaque(json!([
@@ -299,6 +287,8 @@ fn containerd_is_configured_for_both_generations() {
     assert_eq!(cri["containerd"]["runtimes"]["runc"]["options"]["SystemdCgroup"].as_bool(), Some(true));
     let v2: toml::Table = node.containerd.config_v2.parse().unwrap();
     assert_eq!(v2["version"].as_integer(), Some(3));
+    let cni = v2["plugins"]["io.containerd.cri.v1.runtime"]["cni"].as_table().unwrap();
+    assert!(!cni.contains_key("bin_dir"), "containerd 2.3 does not know it: {cni:?}");
     let images = &v2["plugins"]["io.containerd.cri.v1.images"];
     assert_eq!(images["pinned_images"]["sandbox"].as_str(), Some("registry.k8s.io/pause:3.10.1"));
     assert_eq!(images["registry"]["config_path"].as_str(), Some("/etc/containerd/certs.d"));
@@ -323,6 +313,20 @@ fn containerd_from_an_archive_brings_its_unit() {
     cluster.spec.containerd = opaque(json!({"packages": {"urlAmd64": "https://x/c.tgz"}}));
     let (_, of_cluster, of_group) = rendered(&cluster, &groups, NODES);
     assert!(of_cluster.has_errors() || of_group.has_errors());
+}
+
+#[test]
+fn permissions_for_a_registry_are_not_said_to_have_no_effect() {
+    let told = |value: bool| {
+        let (mut cluster, groups) = ha("1.34.4");
+        cluster.spec.containerd = opaque(json!({"useECRCredentialsForMirrors": value}));
+        let (_, of_cluster, of_group) = rendered(&cluster, &groups, NODES);
+        format!("{of_cluster}{of_group}")
+    };
+    let text = told(true);
+    assert!(text.contains("useECRCredentialsForMirrors: machines on AWS may pull"), "{text}");
+    assert!(!text.contains("no effect"), "{text}");
+    assert!(!told(false).contains("useECRCredentialsForMirrors"));
 }
 
 #[test]

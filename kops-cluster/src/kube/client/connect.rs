@@ -16,7 +16,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::kubeconfig::{Current, Pem};
 use kops_core::{Error, Result};
 
-/// How long a connection may take: two lost packets.
+/// The timeout of a connection: allows for two lost packets.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// A pool of connections.
@@ -46,7 +46,7 @@ fn tls(current: &Current) -> Result<ClientConfig> {
                 roots.add(certificate).map_err(|error| unusable(&error))?;
             }
         }
-        // As kubectl does: the machine's own authorities, for an API behind a public certificate.
+        // Like kubectl: the system's authorities, for an API with a public certificate.
         None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -69,5 +69,5 @@ fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>> {
 
 fn unusable(error: &rustls::Error) -> Error {
     Error::invalid(format!("the kubeconfig's credentials cannot be used: {error}"))
-        .with_hint("export it anew with `kops export kubeconfig --admin`")
+        .with_hint("export it again with `kops export kubeconfig --admin`")
 }

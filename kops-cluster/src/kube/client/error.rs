@@ -1,4 +1,4 @@
-//! What the API server's answers mean.
+//! Errors from the API server's responses.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use kops_core::{Error, ErrorKind};
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: Error,
-    /// The text of the answer, if there was one.
+    /// The text of the response, if there was one.
     pub(super) text: Option<String>,
-    /// Why a PodDisruptionBudget does not allow it, if that is why.
+    /// Why a PodDisruptionBudget does not allow it, if that is the reason.
     pub(super) budget: Option<String>,
 }
 
@@ -53,12 +53,12 @@ struct Cause {
 }
 
 impl Failure {
-    /// An answer that is not a success.
+    /// A response that is not a success.
     pub(super) fn of_answer(code: StatusCode, text: String, call: &str) -> Self {
         let status: Status = serde_json::from_str(&text).unwrap_or_default();
         let kind = kind(code, &status.reason);
         let message = match status.message.trim_end() {
-            "" => format!("the API server answered {code}"),
+            "" => format!("the API server returned status {code}"),
             message => message.to_owned(),
         };
         let mut error = Error::new(kind, message).with_call(call);
@@ -73,23 +73,24 @@ impl Failure {
         Self { error, text: Some(text), budget }
     }
 
-    /// An answer that did not come.
+    /// A response that did not arrive.
     pub(super) fn of_silence(error: &(dyn std::error::Error + 'static), server: &str, call: &str) -> Self {
-        // The innermost says what happened; those around it repeat that a request failed.
+        // The innermost error says what happened; the outer ones only repeat that a request failed.
         let mut inner = error;
         while let Some(cause) = inner.source() {
             inner = cause;
         }
         let why = inner.to_string();
         let error = if why.contains("invalid peer certificate") {
-            let message = format!("{server} is not the API server that is expected: {why}");
+            let message = format!("{server} is not the expected API server: {why}");
             Error::new(ErrorKind::Unauthenticated, message).with_hint(
-                "check the server's URL and the authority in the kubeconfig; after a rotation, export it anew",
+                "check the server's URL and the authority in the kubeconfig; after a rotation, export it again",
             )
         } else {
             let message = format!("cannot reach the Kubernetes API at {server}: {why}");
             Error::new(ErrorKind::Unavailable, message).with_hint(
-                "check that the control plane runs, and that its firewall or load balancer lets this machine in",
+                "check that the control plane is running and that its firewall and load balancer allow \
+                 connections from this machine",
             )
         };
         error.with_call(call).into()
@@ -112,9 +113,9 @@ fn kind(code: StatusCode, reason: &str) -> ErrorKind {
 fn hint(kind: ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::Unauthenticated => Some(
-            "the certificate or token is not valid: export another one with `kops export kubeconfig --admin`",
+            "the certificate or token is not valid: export a new one with `kops export kubeconfig --admin`",
         ),
-        ErrorKind::Denied => Some("use a user with the rights of cluster-admin"),
+        ErrorKind::Denied => Some("use a user with the role cluster-admin"),
         _ => None,
     }
 }

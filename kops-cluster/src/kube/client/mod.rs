@@ -1,8 +1,8 @@
 //! A real API server, by HTTPS.
 //!
-//! hyper and rustls on ring, on a connection of its own: nothing is installed process-wide, so a program may have another
-//! TLS provider. A [`Kubeconfig`] says how clients sign in: by client certificate, by token, or by a token that a program
-//! prints (`exec`).
+//! hyper and rustls on ring, on a connection of its own: nothing is installed process-wide, so a program may
+//! have another TLS provider. A [`Kubeconfig`] specifies how clients authenticate: with a client certificate,
+//! a token, or a token that a program prints (`exec`).
 
 mod connect;
 mod error;
@@ -21,16 +21,16 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Eviction, Kube, ObjectRef, Query};
+use super::{Eviction, Kube, ObjectQuery, ObjectRef};
 use crate::kubeconfig::Kubeconfig;
 use connect::Http;
 use error::Failure;
 use kops_core::{Error, ErrorKind, Result};
 use token::Tokens;
 
-/// The number of objects of a page; kubectl's.
+/// The number of objects in a page; kubectl's.
 const PAGE: usize = 500;
-/// How long an answer may take; the API server itself gives up after a minute.
+/// The timeout of a response; the API server itself gives up after a minute.
 const ANSWER: Duration = Duration::from_secs(65);
 
 /// The API of a cluster, by HTTPS.
@@ -38,7 +38,7 @@ pub struct KubeClient {
     http: Http,
     tokens: Option<Tokens>,
     server: String,
-    /// The resources by version and kind, as far as they were needed.
+    /// The resources by version and kind that have been used so far.
     resources: Mutex<HashMap<(String, String), Resource>>,
 }
 
@@ -48,9 +48,9 @@ impl fmt::Debug for KubeClient {
     }
 }
 
-/// A request of the API.
+/// A request to the API.
 struct Call<'a> {
-    /// What for, as in errors.
+    /// Its purpose, for errors.
     name: &'a str,
     method: Method,
     path: String,
@@ -68,13 +68,13 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What the API server says of the kinds of a version.
+/// The API server's discovery document for a version.
 #[derive(Debug, Deserialize)]
 struct ResourceList {
     resources: Vec<Resource>,
 }
 
-/// Where the objects of a kind are.
+/// The path of the objects of a kind.
 #[derive(Clone, Debug, Deserialize)]
 struct Resource {
     name: String,
@@ -86,8 +86,8 @@ impl KubeClient {
     /// A client for the current context of a kubeconfig. Nothing is sent yet.
     ///
     /// # Errors
-    /// `Invalid` if the kubeconfig has no usable context; `Unsupported` if it signs in as is not supported; `Io` if a
-    /// file that it names cannot be read.
+    /// `Invalid` if the kubeconfig has no usable context; `Unsupported` if its method of authentication is
+    /// not supported; `Io` if a file that it names cannot be read.
     pub fn new(kubeconfig: &Kubeconfig) -> Result<Self> {
         let current = kubeconfig.current()?;
         let http = connect::connect(&current)?;
@@ -100,11 +100,11 @@ impl KubeClient {
         &self.server
     }
 
-    /// Sends a request and returns the text of a successful answer.
+    /// Sends a request and returns the text of a successful response.
     async fn text(&self, call: Call<'_>) -> Result<String, Failure> {
         let answer = self.once(&call).await;
         match (&answer, &self.tokens) {
-            // A printed token ends after minutes: another one is asked for, once.
+            // A printed token expires after minutes: a new one is requested, once.
             (Err(failure), Some(tokens))
                 if failure.error.kind() == ErrorKind::Unauthenticated && tokens.forget() =>
             {
@@ -155,12 +155,12 @@ impl KubeClient {
         let name = call.name;
         let text = self.text(call).await?;
         serde_json::from_str(&text).map_err(|error| {
-            let message = format!("{} answered something that is not JSON", self.server);
+            let message = format!("{} returned a response that is not JSON", self.server);
             Error::new(ErrorKind::Unavailable, message).with_call(name).with_source(error).into()
         })
     }
 
-    /// The resource of a kind; asked for once.
+    /// The resource of a kind; requested once.
     async fn resource(&self, api_version: &str, kind: &str) -> Result<Resource> {
         let key = (api_version.to_owned(), kind.to_owned());
         let known = self.resources.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
@@ -180,7 +180,7 @@ impl KubeClient {
         let list = list.map_err(|error| {
             Error::internal("the API server's resources cannot be read").with_source(error)
         })?;
-        // `pods/eviction` and the like are of the same kind or another one.
+        // Subresources such as `pods/eviction` have the same kind or another one.
         let found = list.resources.into_iter().find(|it| it.kind == kind && !it.name.contains('/'));
         let found = found.ok_or_else(unknown)?;
         self.resources.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
@@ -245,7 +245,7 @@ impl Kube for KubeClient {
         }
     }
 
-    async fn list(&self, query: &Query) -> Result<Vec<Value>> {
+    async fn list(&self, query: &ObjectQuery) -> Result<Vec<Value>> {
         let path = self.path(&query.api_version, &query.kind, query.namespace.as_deref(), None).await?;
         let mut parameters = format!("limit={PAGE}");
         for (name, pairs) in [("labelSelector", &query.labels), ("fieldSelector", &query.fields)] {

@@ -1,4 +1,4 @@
-//! The tokens with which a client signs in.
+//! The tokens with which a client authenticates.
 
 use std::fmt;
 use std::process::Stdio;
@@ -44,7 +44,7 @@ impl Tokens {
     pub(super) async fn current(&self) -> Result<Zeroizing<String>> {
         match &self.from {
             Token::Text(token) => Ok(token.clone()),
-            // Read each time: it is small, and somebody keeps it fresh.
+            // Read each time: it is small, and another program renews it.
             Token::File(path) => read(path),
             Token::Exec(exec) => {
                 let known = self.printed.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -58,7 +58,7 @@ impl Tokens {
         }
     }
 
-    /// After the API server rejected the token: whether another one may help.
+    /// Whether a new token may be accepted, after the API server rejected this one.
     pub(super) fn forget(&self) -> bool {
         self.printed.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
     }
@@ -78,7 +78,7 @@ async fn run(exec: &Exec) -> Result<Zeroizing<String>> {
             ErrorKind::Unauthenticated,
             format!("the kubeconfig's program {} {why}", exec.command),
         );
-        error.with_hint(exec.install_hint.clone().unwrap_or_else(|| "run it by hand to see why".to_owned()))
+        error.with_hint(exec.install_hint.clone().unwrap_or_else(|| "run it manually to see why".to_owned()))
     };
     let about =
         json!({"apiVersion": exec.api_version, "kind": "ExecCredential", "spec": {"interactive": false}});

@@ -8,8 +8,8 @@ use crate::bootstrap::{BootMachine, JoinService, NodeBootstrap};
 use crate::bundle::StoreFiles;
 use crate::model::dns_zone;
 use crate::spec::{
-    Api, ApiDns, ApiLoadBalancer, CloudProvider, DnsType, GceCloud, LoadBalancerSubnet, LoadBalancerType,
-    Opaque, Problems, Role, RouteSpec, Topology,
+    Api, ApiDns, ApiLoadBalancer, CloudProvider, Cluster, DnsType, GceCloud, LoadBalancerSubnet,
+    LoadBalancerType, Opaque, Problems, Role, RouteSpec, Topology,
 };
 use kops_core::graph::{Handle, Input, Key, Lifecycle, Secret};
 use kops_core::resource::{
@@ -38,6 +38,20 @@ fn a_public_cluster_needs_no_nat() {
     let rules: FirewallRules = graph.spec("nodes.ha.example.com").unwrap();
     let ssh = rules.rules.iter().filter(|rule| rule.ports.is_some_and(|ports| ports.from == 22));
     assert_eq!(ssh.count(), 2);
+}
+
+#[test]
+fn subnets_are_labelled_for_load_balancers_unless_that_is_refused() {
+    let labels = |files: &crate::spec::ClusterFiles| -> Vec<String> {
+        let graph = graph(files);
+        let subnets = graph.specs::<Subnet>().unwrap();
+        subnets.into_iter().flat_map(|(_, subnet)| subnet.labels.into_keys()).collect()
+    };
+    let mut files = ha_private();
+    // Three private subnets and three of the load balancers, each with its type and one role.
+    assert_eq!(labels(&files).len(), 12);
+    files.cluster.spec.networking.tag_subnets = Some(false);
+    assert_eq!(labels(&files), Vec::<String>::new());
 }
 
 #[test]
@@ -314,6 +328,13 @@ fn network_plugins_have_their_say_about_firewalls() {
     assert!(reaches(443) && !reaches(2380));
     let etcd = node_rules("cilium", serde_json::json!({"etcdManaged": true}));
     assert!(etcd.iter().any(|rule| rule.ports.is_some_and(|ports| ports.from == 2383)));
+    // So has a third cluster of etcd.
+    let mut files = ha_private();
+    let mut leases = files.cluster.spec.etcd_clusters[0].clone();
+    leases.name = "leases".to_owned();
+    files.cluster.spec.etcd_clusters.push(leases);
+    let rules: FirewallRules = graph(&files).spec("masters.ha.example.com").unwrap();
+    assert!(rules.rules.iter().any(|rule| rule.ports.is_some_and(|ports| ports.from == 2383)));
 }
 
 #[test]
@@ -349,6 +370,10 @@ impl NodeBootstrap for Kops {
     fn join_services(&self) -> &[JoinService] {
         &self.0
     }
+
+    fn answers_probes(&self, _: &Cluster) -> bool {
+        true
+    }
 }
 
 #[test]
@@ -358,6 +383,8 @@ fn what_machines_join_by_is_passed_on() {
     let graph = build_with(&files, zonal(), &bootstrap).unwrap().graph;
     let balancer: LoadBalancer = graph.spec("api.ha.example.com").unwrap();
     assert!(balancer.listeners.iter().map(|listener| listener.port).eq([443, 3988]));
+    let paths = balancer.listeners.iter().map(|it| it.health_check.https_path.as_deref());
+    assert!(paths.eq([Some("/readyz"), None]), "{:?}", balancer.listeners);
     assert!(names(&graph, "DnsRecord").contains(&"kops-controller.internal.ha.example.com"));
     for firewall in ["masters.ha.example.com", "api-elb.ha.example.com"] {
         let rules: FirewallRules = graph.spec(firewall).unwrap();

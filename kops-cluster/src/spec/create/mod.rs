@@ -1,4 +1,4 @@
-//! New clusters from a handful of options, as `kops create cluster` makes them.
+//! New clusters from a handful of options, as created by `kops create cluster`.
 
 mod groups;
 mod network;
@@ -64,7 +64,7 @@ pub struct NewCluster {
     pub name: String,
     /// The cloud: `aws`, `memory`, …
     pub cloud: String,
-    /// The zones of the nodes: one node group per zone.
+    /// The zones of the nodes: one instance group per zone.
     pub zones: Vec<String>,
     /// The zones of the control plane; by default those of the nodes.
     pub control_plane_zones: Vec<String>,

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::subnets::assign_cidrs;
+use super::subnets::assign_cidrs_beside;
 use super::{
     CHANNEL, CloudDefaults, ETCD_VOLUME_SIZE, KUBERNETES_VERSION, NON_MASQUERADE_CIDR, VolumeLimits,
 };
@@ -53,12 +53,6 @@ fn populate_network(networking: &mut Networking, cloud: &CloudDefaults) {
             subnet.region = (cloud.region_of)(zone);
         }
     }
-    let pool = networking
-        .network_cidr
-        .or_else(|| if networking.network_id.is_none() { parsed(cloud.subnet_pool) } else { None });
-    if let Some(pool) = pool {
-        assign_cidrs(pool, &mut networking.subnets, cloud.longest_subnet_prefix);
-    }
     let topology = networking.topology.get_or_insert_with(Topology::default);
     topology.dns.get_or_insert(DnsType::Public);
     let all = networking.non_masquerade_cidr.or_else(|| parsed(Some(NON_MASQUERADE_CIDR)));
@@ -71,6 +65,14 @@ fn populate_network(networking: &mut Networking, cloud: &CloudDefaults) {
         };
         networking.service_cluster_ip_range = networking.service_cluster_ip_range.or_else(|| part(3, 0));
         networking.pod_cidr = networking.pod_cidr.or_else(|| part(1, 1));
+    }
+    let pool = networking
+        .network_cidr
+        .or_else(|| if networking.network_id.is_none() { parsed(cloud.subnet_pool) } else { None });
+    if let Some(pool) = pool {
+        // Services may lie in the network, but in no subnet.
+        let services: Vec<IpNet> = networking.service_cluster_ip_range.into_iter().collect();
+        assign_cidrs_beside(pool, &services, &mut networking.subnets, cloud.longest_subnet_prefix);
     }
 }
 

@@ -122,7 +122,7 @@ pub(crate) fn longest_network_prefix(subnets: &[SubnetSpec], longest_prefix: u8)
     longest_prefix.checked_sub(u8::try_from(count.trailing_zeros()).ok()?)
 }
 
-/// Whether a subnet is to be made, and its CIDR to be allocated.
+/// Whether a subnet is to be created, and its CIDR to be allocated.
 pub(crate) fn wants_cidr(subnet: &SubnetSpec) -> bool {
     let ipv6_only = subnet.r#type == Some(SubnetType::Private) && subnet.ipv6_cidr.is_some();
     subnet.cidr.is_none() && !subnet.is_shared() && !ipv6_only

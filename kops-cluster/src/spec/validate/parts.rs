@@ -201,7 +201,7 @@ fn policies(spec: &ClusterSpec, at: &Path, problems: &mut Problems) {
     if spec.iam.as_ref().is_some_and(|iam| iam.legacy == Some(true)) {
         problems.error(
             at.key("iam").key("legacy"),
-            "there are no such permissions any more, here or in kOps",
+            "such permissions no longer exist, here or in kOps",
             "remove it; machines get the permissions that they need",
         );
     }
@@ -209,7 +209,9 @@ fn policies(spec: &ClusterSpec, at: &Path, problems: &mut Problems) {
     for (number, account) in accounts {
         let here = at.key("iam").key("serviceAccountExternalPermissions").index(number);
         for (field, value) in [("name", &account.name), ("namespace", &account.namespace)] {
-            if let Some(why) = not_dns_label(value) {
+            // A `*` in a namespace stands for anything.
+            let example = if field == "namespace" { value.replace('*', "a") } else { value.clone() };
+            if let Some(why) = not_dns_label(&example) {
                 problems.error(
                     here.key(field),
                     format!("{value:?} is not a name: {why}"),

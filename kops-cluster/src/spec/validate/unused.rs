@@ -45,6 +45,7 @@ const CLUSTER: &[&str] = &[
     "networking.kopeio",
     "networking.kubenet",
     "networking.kuberouter",
+    "cloudProvider.aws.binariesLocation",
     "cloudProvider.aws.ebsCSIDriver",
     "cloudProvider.aws.nodeTerminationHandler",
     "cloudProvider.aws.loadBalancerController",
@@ -58,6 +59,7 @@ const CLUSTER: &[&str] = &[
     "cloudProvider.aws.useIPBasedNodeNames",
     "cloudProvider.azure.routeTableName",
     "cloudProvider.azure.tenantID",
+    "cloudProvider.gce.binariesLocation",
     "cloudProvider.gce.multizone",
     "cloudProvider.gce.nodeTags",
     "cloudProvider.gce.nodeInstancePrefix",
@@ -70,7 +72,6 @@ const CLUSTER: &[&str] = &[
     "cloudProvider.openstack.loadbalancer.floatingSubnet",
     "cloudProvider.openstack.loadbalancer.ingressHostnameSuffix",
     "cloudProvider.openstack.loadbalancer.manageSecurityGroups",
-    "cloudProvider.openstack.loadbalancer.method",
     "cloudProvider.openstack.loadbalancer.subnetID",
     "cloudProvider.openstack.loadbalancer.useOctavia",
     "cloudProvider.openstack.metadata",
@@ -85,7 +86,6 @@ fn usual(path: &str, value: &Value) -> bool {
     match path {
         "containerRuntime" => *value == "containerd",
         "kubeDNS" => *value == json!({ "provider": "CoreDNS" }),
-        "cloudProvider.openstack.loadbalancer.method" => *value == "ROUND_ROBIN",
         "cloudProvider.openstack.loadbalancer.useOctavia" => *value == true,
         // New clusters have it: it replaces the service proxy.
         "networking.cilium" => *value == json!({}) || *value == json!({ "enableNodePort": true }),
@@ -127,9 +127,21 @@ fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 fn no_effect_yet(path: &str, problems: &mut Problems) {
-    problems.warn(
-        Path::of("spec").join(&Path::of(path)),
-        "it is preserved, but not implemented yet",
-        "do not rely on it; if the cluster needs it, configure it on the machines",
-    );
+    let here = Path::of("spec").join(&Path::of(path));
+    // Some of them decide what machines may do and which packets reach them.
+    let is_of_plugin = path.strip_prefix("networking.").is_some_and(|field| field != "isolateControlPlane");
+    if is_of_plugin {
+        problems.warn(
+            here,
+            "the network plugin is not installed yet: of its settings, only those have an effect that firewalls and \
+             permissions of machines depend on",
+            "install the plugin with the same settings",
+        );
+    } else {
+        problems.warn(
+            here,
+            "it is preserved, but not implemented yet",
+            "do not rely on it; if the cluster needs it, configure it on the machines",
+        );
+    }
 }

@@ -7,7 +7,7 @@ use super::{Known, Note, Planner, judge, kind_of, top_member};
 use crate::cloud::{DynHandler, Observed, Owner};
 use crate::graph::{Key, Lifecycle, Task};
 use crate::plan::Action;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// The objects of which a task takes over one.
 pub(super) struct TakeOver<'a> {
@@ -39,6 +39,16 @@ impl<'a> Planner<'a> {
                 .with_task(&task.key)
                 .with_hint("if the task was renamed, declare that with GraphBuilder::renamed"));
             }
+            if let Some(why) = &object.object.unadoptable {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!("{} cannot be adopted: {why}", object.object.id),
+                )
+                .with_task(&task.key)
+                .with_hint(
+                    "share it, or create another one; a scope gives an object up when its marks are removed",
+                ));
+            }
             return Ok(Some(TakeOver { objects: vec![object], from: None }));
         }
         let Some(former) = &task.options.former_name else { return Ok(None) };
@@ -57,7 +67,7 @@ impl<'a> Planner<'a> {
         let Some((object, fields)) = self.best_match(handler, task, &wanted, &found.objects) else {
             return Err(Error::internal("nothing to take over").with_task(&task.key));
         };
-        let (action, reason, fields) = judge(handler, task, object, fields)?;
+        let (action, reason, fields) = judge(handler, task, &wanted, object, fields)?;
         let replaced = action == Some(Action::Replace);
         if replaced && found.from.is_none() {
             let why = reason.unwrap_or_default();
@@ -74,7 +84,7 @@ impl<'a> Planner<'a> {
                 ),
             };
             return Err(Error::new(
-                crate::ErrorKind::Unsupported,
+                ErrorKind::Unsupported,
                 format!("objects of kind {} cannot be {what}", task.key.kind()),
             )
             .with_task(&task.key)

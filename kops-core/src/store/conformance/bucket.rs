@@ -1,7 +1,7 @@
 //! The rules for a state store in a bucket, in addition to the contract: it is opened by its URL, stays within its
 //! prefix, retries transient failures and explains permanent ones.
 //!
-//! A cloud's crate connects its service in a [`Fixture`], and calls [`run`] from one test.
+//! A cloud's crate connects its service in a [`BucketFixture`], and calls [`run`] from one test.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ const CONTENT: &str = "hunter2";
 ///
 /// Its functions panic on failure, like tests.
 #[async_trait]
-pub trait Fixture: Send + Sync {
+pub trait BucketFixture: Send + Sync {
     /// An opener of stores with valid credentials, with this clock, and with another address of the service if there
     /// is one.
     fn stores(&self, clock: Arc<dyn Clock>, endpoint: Option<&str>) -> Stores;
@@ -75,7 +75,7 @@ pub enum Mishap {
     Lost,
 }
 
-type Rule = for<'a> fn(&'a dyn Fixture) -> BoxFuture<'a, Result<()>>;
+type Rule = for<'a> fn(&'a dyn BucketFixture) -> BoxFuture<'a, Result<()>>;
 
 /// The rules, by name.
 const RULES: [(&str, Rule); 9] = [
@@ -94,7 +94,7 @@ const RULES: [(&str, Rule); 9] = [
 ///
 /// # Errors
 /// `Failed`, with a line for each broken rule.
-pub async fn run<F: Fixture>(new: impl Fn() -> F) -> Result<()> {
+pub async fn run<F: BucketFixture>(new: impl Fn() -> F) -> Result<()> {
     let mut broken = Vec::new();
     for (name, rule) in RULES {
         if let Err(error) = rule(&new()).await {
@@ -107,12 +107,12 @@ pub async fn run<F: Fixture>(new: impl Fn() -> F) -> Result<()> {
     Err(Error::new(ErrorKind::Failed, format!("the store in a bucket breaks rules\n{}", broken.join("\n"))))
 }
 
-async fn open(fixture: &dyn Fixture, url: &str) -> Result<Arc<dyn StateStore>> {
+async fn open(fixture: &dyn BucketFixture, url: &str) -> Result<Arc<dyn StateStore>> {
     fixture.stores(Arc::new(SystemClock::new()), None).open(url).await
 }
 
 /// The contract is kept under a prefix, and at the root of a bucket with other objects.
-async fn contract(fixture: &dyn Fixture) -> Result<()> {
+async fn contract(fixture: &dyn BucketFixture) -> Result<()> {
     let bucket = fixture.make();
     let under = open(fixture, &format!("{bucket}/some/clusters")).await?;
     run_except(under.clone(), fixture.cannot()).await?;
@@ -123,7 +123,7 @@ async fn contract(fixture: &dyn Fixture) -> Result<()> {
 }
 
 /// Objects are under the prefix of the URL; other objects and placeholders of folders are ignored.
-async fn prefix(fixture: &dyn Fixture) -> Result<()> {
+async fn prefix(fixture: &dyn BucketFixture) -> Result<()> {
     let bucket = fixture.make();
     let (under, root) = (open(fixture, &format!("{bucket}/clusters/")).await?, open(fixture, &bucket).await?);
     ensure(root.location() == bucket, format!("`{bucket}` is at {}", root.location()))?;
@@ -144,7 +144,7 @@ async fn prefix(fixture: &dyn Fixture) -> Result<()> {
 }
 
 /// An object whose name is not a key is reported, and not skipped: otherwise a cluster might be deleted without it.
-async fn not_a_key(fixture: &dyn Fixture) -> Result<()> {
+async fn not_a_key(fixture: &dyn BucketFixture) -> Result<()> {
     let bucket = fixture.make();
     fixture.put(&bucket, "clusters/a//b");
     let store = open(fixture, &format!("{bucket}/clusters")).await?;
@@ -154,7 +154,7 @@ async fn not_a_key(fixture: &dyn Fixture) -> Result<()> {
 }
 
 /// A lease in a bucket excludes others, and is passed on.
-async fn lease(fixture: &dyn Fixture) -> Result<()> {
+async fn lease(fixture: &dyn BucketFixture) -> Result<()> {
     let store = open(fixture, &fixture.make()).await?;
     let (key, clock) = (StoreKey::new(".kops/x.example.com/lock")?, Arc::new(SystemClock::new()));
     let acquire = |who: &str| {
@@ -170,7 +170,7 @@ async fn lease(fixture: &dyn Fixture) -> Result<()> {
 }
 
 /// Transient failures are retried, and a write whose response was lost is recognised.
-async fn what_passes(fixture: &dyn Fixture) -> Result<()> {
+async fn what_passes(fixture: &dyn BucketFixture) -> Result<()> {
     let bucket = fixture.make();
     let store = open(fixture, &format!("{bucket}/clusters")).await?;
     for how in [Mishap::Throttled, Mishap::Unavailable, Mishap::Dropped, Mishap::Lost] {
@@ -189,7 +189,7 @@ async fn what_passes(fixture: &dyn Fixture) -> Result<()> {
 }
 
 /// Every call reports a bucket that does not exist, with the command that creates it, and does not create it.
-async fn missing(fixture: &dyn Fixture) -> Result<()> {
+async fn missing(fixture: &dyn BucketFixture) -> Result<()> {
     let (bucket, command) = fixture.missing();
     let store = open(fixture, &bucket).await?;
     for error in every_call(&*store, ErrorKind::NotFound).await? {
@@ -200,7 +200,7 @@ async fn missing(fixture: &dyn Fixture) -> Result<()> {
 }
 
 /// Every call reports a bucket to which access is denied, with the required permissions.
-async fn denied(fixture: &dyn Fixture) -> Result<()> {
+async fn denied(fixture: &dyn BucketFixture) -> Result<()> {
     let bucket = fixture.make();
     let store = open(fixture, &bucket).await?;
     // First it is allowed, so that the call itself is denied.
@@ -215,7 +215,7 @@ async fn denied(fixture: &dyn Fixture) -> Result<()> {
 }
 
 /// A service that does not respond is reported, after the maximum time of retries.
-async fn no_answer(fixture: &dyn Fixture) -> Result<()> {
+async fn no_answer(fixture: &dyn BucketFixture) -> Result<()> {
     let bucket = fixture.make();
     let endpoint = "http://127.0.0.1:1";
     let clock = Arc::new(Hasty::default());
@@ -229,7 +229,7 @@ async fn no_answer(fixture: &dyn Fixture) -> Result<()> {
 }
 
 /// A malformed URL is reported with the correct form.
-async fn urls(fixture: &dyn Fixture) -> Result<()> {
+async fn urls(fixture: &dyn BucketFixture) -> Result<()> {
     let bucket = fixture.make();
     let (scheme, names) = bucket.split_once("://").unwrap_or_default();
     let mut wrong =

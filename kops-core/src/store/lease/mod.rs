@@ -1,4 +1,4 @@
-//! Leases: at most one operation changes a cluster at a time.
+//! Leases: at most one operation changes a scope at a time.
 //!
 //! A lease is a small object. It is acquired by a conditional write, renewed three times within its time to live (by
 //! the *heartbeat*, a separate task), and marked as free at the end. A holder that died no longer renews it, and the
@@ -157,7 +157,10 @@ impl LeaseRequest {
                     return Ok(Lease::start(held, clock, written));
                 }
                 Some(found) => match watch.judge(&found, &*clock) {
-                    Verdict::Free => (found.record.epoch + 1, Precondition::Match(found.version)),
+                    // A damaged record may hold any number.
+                    Verdict::Free => {
+                        (found.record.epoch.saturating_add(1), Precondition::Match(found.version))
+                    }
                     Verdict::Alive { .. } if clock.elapsed().saturating_sub(began) >= self.patience => {
                         if found.record.is_of_this_process() && clock.elapsed() < began + LETTING_GO {
                             clock.sleep(LETTING_GO_STEP).await;

@@ -41,6 +41,7 @@ impl fmt::Display for Holder {
 /// The content of a lease's object, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Record {
     /// Increases with each acquisition.
     pub epoch: u64,

@@ -206,6 +206,7 @@ impl Edit {
 
 /// The number of requests that a cloud has received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Requests {
     /// All requests.
     pub total: u64,
@@ -213,8 +214,16 @@ pub struct Requests {
     pub mutating: u64,
 }
 
+impl Requests {
+    /// The number of all requests, and of those that change something.
+    pub fn new(total: u64, mutating: u64) -> Self {
+        Self { total, mutating }
+    }
+}
+
 /// An object that exists in a cloud.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Item {
     /// The kind, as named by the provider.
     pub kind: String,
@@ -224,8 +233,16 @@ pub struct Item {
     pub content: Document,
 }
 
+impl Item {
+    /// An object with its content.
+    pub fn new(kind: impl Into<String>, id: impl Into<String>, content: impl Into<Document>) -> Self {
+        Self { kind: kind.into(), id: id.into(), content: content.into() }
+    }
+}
+
 /// A large graph.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Many {
     /// The graph.
     pub graph: TaskGraph,
@@ -234,8 +251,16 @@ pub struct Many {
     pub further_requests: u64,
 }
 
+impl Many {
+    /// A graph, and how many more requests its listings take.
+    pub fn new(graph: TaskGraph, further_requests: u64) -> Self {
+        Self { graph, further_requests }
+    }
+}
+
 /// The verdict on a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// The rule holds.
     Held,
@@ -247,6 +272,7 @@ pub enum Verdict {
 
 /// The verdicts on all rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConformanceReport {
     /// The verdicts by rule, in the order they ran.
     pub rules: Vec<(&'static str, Verdict)>,

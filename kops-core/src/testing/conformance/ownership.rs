@@ -27,7 +27,8 @@ pub async fn deleted(fixture: &dyn Fixture) -> Verdict {
     .await
 }
 
-/// Foreign objects, of another scope or of none, are not changed by any run.
+/// Foreign objects, of another scope or of none, are not changed by any run; adopting one of another scope is rejected
+/// when planning.
 pub async fn foreign(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "foreign", async |stage| {
         let theirs = Stage::new(fixture, fixture.scope("theirs"));
@@ -45,6 +46,7 @@ async fn beside(fixture: &dyn Fixture, stage: &Stage<'_>, theirs: &Stage<'_>) ->
     let before = stage.inventory().await?;
     let graph = stage.graph()?;
     stage.apply(&graph).await?;
+    let_go(stage, theirs).await?;
     for edit in fixture.edits(&stage.scope)? {
         stage.apply(&edit.graph).await?;
     }
@@ -60,6 +62,34 @@ async fn beside(fixture: &dyn Fixture, stage: &Stage<'_>, theirs: &Stage<'_>) ->
     }
     let by_scope = "plant objects; another scope's objects are unchanged";
     Ok(if planted { Verdict::Held } else { skipped(by_scope) })
+}
+
+/// Checks that an object of each kind that can be adopted is left to the scope that owns it.
+async fn let_go(stage: &Stage<'_>, theirs: &Stage<'_>) -> Result<()> {
+    let snapshot = theirs.engine().observe(&theirs.graph()?).await?;
+    let mut claims = BTreeMap::new();
+    for (key, observed) in snapshot.owned() {
+        if handler_of(&*stage.cloud, key.kind()).is_some_and(|handler| handler.can_adopt()) {
+            let object = &observed.object;
+            let lifecycle = Lifecycle::Adopted { selector: object.id.clone() };
+            let claim = Key::new(key.kind(), "claimed");
+            claims.entry(claim.clone()).or_insert_with(|| Task::new(claim, object.spec.clone(), lifecycle));
+        }
+    }
+    if claims.is_empty() {
+        return Ok(());
+    }
+    let mut graph = TaskGraph::builder();
+    for task in claims.values() {
+        graph.insert(task.clone());
+    }
+    let error = must_fail(stage.engine().plan(&graph.build()?).await, "adopting another scope's objects")?;
+    ensure(error.kind() == ErrorKind::Conflict, || format!("rejected with the wrong kind: {error}"))?;
+    let told = error.to_string();
+    for claim in claims.keys() {
+        ensure(told.contains(claim.as_str()), || format!("{claim} would be adopted: {told}"))?;
+    }
+    Ok(())
 }
 
 /// A task whose name is used by a foreign object is rejected when planning.

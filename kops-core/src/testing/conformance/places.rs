@@ -7,7 +7,7 @@ use crate::plan::Action;
 use crate::{Error, ErrorKind, Result};
 
 /// Objects of a scope of the same name, within a place or in another region, are foreign: they are neither changed
-/// nor deleted, and a plan that requests one of their names is rejected.
+/// nor deleted, and a plan that requests one of their names is rejected. So is a plan for another region.
 pub async fn elsewhere(fixture: &dyn Fixture) -> Verdict {
     play(fixture, "elsewhere", async |stage| {
         let placed = Stage::new(fixture, stage.scope.clone().within("a"));
@@ -38,6 +38,12 @@ async fn beside_a_region(fixture: &dyn Fixture, stage: &Stage<'_>, there: &Stage
     let graph = fixture.graph_elsewhere(&there.scope)?;
     there.apply(&graph).await?;
     owns_nothing(stage, "a scope of the same name in another region").await?;
+    let plan = there.engine().plan(&graph).await?;
+    match stage.engine().apply(&plan).await {
+        Err(error) if error.kind() == ErrorKind::Invalid => {}
+        Err(error) => return Err(error),
+        Ok(_) => return Err(broken("a plan for another region is applied: `Cloud::location` is the same")),
+    }
     match stage.engine().plan(&stage.graph()?).await {
         Ok(plan) => {
             let touched = plan.changes.iter().find(|change| change.action != Action::Create);

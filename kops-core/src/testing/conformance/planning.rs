@@ -98,7 +98,7 @@ pub async fn stable(fixture: &dyn Fixture) -> Verdict {
             ensure(self::json(&read)? == json, || {
                 "the plan's JSON form changes when it is read back".to_owned()
             })?;
-            let full = plan.text(TextOptions { full: true, ..TextOptions::default() });
+            let full = plan.text(TextOptions::new().full(true));
             Ok::<_, crate::Error>([json, plan.to_string(), full, plan.dot(), plan.mermaid()])
         };
         ensure(renderings().await? == renderings().await?, || "two plans to create differ".to_owned())?;

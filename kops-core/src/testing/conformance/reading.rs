@@ -129,7 +129,7 @@ fn json(value: &impl Serialize) -> Result<String> {
 
 fn every_form(plan: &Plan) -> Result<String> {
     let json = json(plan)?;
-    let full = plan.text(TextOptions { full: true, color: true });
+    let full = plan.text(TextOptions::new().full(true).color(true));
     let mut text = format!("{plan} {plan:?} {json} {full}");
     // Writing to a string never fails.
     let _ = write!(text, "{} {}", plan.dot(), plan.mermaid());

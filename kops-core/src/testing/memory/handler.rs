@@ -89,6 +89,10 @@ impl<R: MemoryKind> Handler for MemoryHandler<R> {
         R::DELETE_AFTER
     }
 
+    fn volatile_outputs(&self, changed: &BTreeSet<String>) -> &'static [&'static str] {
+        R::volatile_outputs(changed)
+    }
+
     fn timing(&self) -> Timing {
         self.cloud.settings.latencies.timing(R::KIND)
     }

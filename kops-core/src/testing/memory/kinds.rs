@@ -3,7 +3,7 @@
 //! It imitates typical clouds, so that every identity class, every kind of mutability and both orders of replacement
 //! occur.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -40,6 +40,11 @@ pub trait MemoryKind: Resource {
     /// The unique name of an object, if [`IDENTITY`](Self::IDENTITY) is named; `None` while it is not known.
     fn unique_name(scope: &Scope, task: &str, _spec: &Document) -> Option<String> {
         Some(format!("{task}.{}", scope.name()))
+    }
+
+    /// Outputs that an update of these members changes, so that they are known only afterwards.
+    fn volatile_outputs(_changed: &BTreeSet<String>) -> &'static [&'static str] {
+        &[]
     }
 
     /// The specification of an object after the creating call, which may not have set all fields.
@@ -182,6 +187,12 @@ impl MemoryKind for InternetGateway {
         let behind = world.all::<NatGateway>().find(|(_, nat)| nat.network == spec.network);
         behind.map_or(Ok(()), |(nat, _)| Err(in_use(Self::KIND, id, NatGateway::KIND, nat)))
     }
+
+    fn outputs(_: &World, number: u64, _: &Self::Resolved) -> Outputs {
+        let mut outputs = Outputs::default();
+        outputs.set(Self::PUBLIC_IP, public_ip(number));
+        outputs
+    }
 }
 
 impl MemoryKind for NatGateway {
@@ -287,19 +298,39 @@ impl MemoryKind for Instance {
 
     fn mutability(field: &str) -> Mutability {
         match field {
-            "firewalls" | "labels" => Mutability::InPlace,
+            "firewalls" | "labels" | "load_balancers" | "address" => Mutability::InPlace,
             _ => Mutability::Replace,
         }
+    }
+
+    fn volatile_outputs(changed: &BTreeSet<String>) -> &'static [&'static str] {
+        const IP: &[&str] = &[Instance::PUBLIC_IP.name()];
+        if changed.contains("address") { IP } else { &[] }
     }
 
     fn merge(wanted: &mut Self::Resolved, before: &Self::Resolved) {
         add_missing(&mut wanted.labels, &before.labels);
     }
 
+    /// An address is associated by a second call, which moves it from another machine if it has one.
+    fn after_create(wanted: &Self::Resolved) -> Self::Resolved {
+        Instance { address: None, ..wanted.clone() }
+    }
+
     fn outputs(world: &World, number: u64, spec: &Self::Resolved) -> Outputs {
         let mut outputs = Outputs::default();
         if let Some(ip) = private_ip(world, &spec.subnet, number) {
             outputs.set(Self::PRIVATE_IP, ip);
+        }
+        let is_public = spec.options.public_ip.unwrap_or_else(|| is_public(world, &spec.subnet));
+        match &spec.address {
+            Some(address) => {
+                if let Some(ip) = world.output(address, Address::IP) {
+                    outputs.set(Self::PUBLIC_IP, ip);
+                }
+            }
+            None if is_public => outputs.set(Self::PUBLIC_IP, public_ip(number)),
+            None => {}
         }
         outputs
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::MemoryCloud;
 use super::kinds::{is_public, private_ip, public_ip};
 use super::settings::Settings;
-use super::world::{TASK, World, document};
+use super::world::{MARK, World, document};
 use crate::cloud::{Context, Machine, MachineState, Machines, Scope};
 use crate::graph::{Closed, Document, Id};
 use crate::resource::{InstanceGroup, Resource as _, Subnet};
@@ -93,7 +93,7 @@ impl World {
         let text = |name: &str| member.template.get(name)?.as_str().map(str::to_owned);
         Some(Machine {
             id: id.to_owned(),
-            group: group.labels.get(TASK).map(|task| scope.task(task).to_owned()).unwrap_or_default(),
+            group: group.labels.get(MARK.task).map(|task| scope.task(task).to_owned()).unwrap_or_default(),
             zone: member.zone.clone(),
             machine_type: text("machine_type").unwrap_or_default(),
             state: match member {

@@ -1,6 +1,6 @@
 //! A complete cloud in memory.
 //!
-//! The native kinds of a [`MemoryCloud`] are the agnostic ones, so lowering only checks its capabilities. Its server
+//! The native kinds of a [`MemoryCloud`] are the agnostic ones, so lowering only checks its capabilities and adds the scope's labels. Its server
 //! behaves like typical clouds: references must point to existing objects, objects in use cannot be deleted, names
 //! are unique, tokens are idempotent, immutable fields cannot be changed, new objects become ready and deleted ones
 //! disappear after a while, groups create machines.
@@ -38,7 +38,7 @@ use self::kinds::every_kind;
 use self::meter::Meter;
 use self::settings::Settings;
 use self::storage::Storage;
-use self::world::{Moment, SCOPE, TASK};
+use self::world::{MARK, Moment};
 use super::fault::{Call, Fault, Op};
 use super::tap::{Calls, Tap};
 use crate::clock::{Clock, SystemClock};
@@ -48,8 +48,10 @@ use crate::cloud::{
     Scope, State, TokenBucket,
 };
 use crate::graph::{Document, Id, TaskGraph};
+use crate::lower;
 use crate::resource::{
-    DnsZone, FirewallRules, InstanceGroup, LoadBalancer, NatGateway, Network, Peer, Resource, Scheme, Subnet,
+    DnsZone, FirewallRules, Instance, InstanceGroup, LoadBalancer, NatGateway, Network, Peer, Resource,
+    Scheme, Subnet, Volume,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -338,8 +340,8 @@ impl MemoryCloud {
             let stored = world.everything().map(|(kind, record)| MemoryObject {
                 kind: kind.to_owned(),
                 id: record.id.clone(),
-                scope: record.labels.get(SCOPE).cloned(),
-                task: record.labels.get(TASK).cloned(),
+                scope: record.labels.get(MARK.scope).cloned(),
+                task: record.labels.get(MARK.task).cloned(),
                 labels: record.labels.clone(),
                 state: record.state(now),
                 spec: record.spec.clone(),
@@ -468,6 +470,10 @@ impl Cloud for MemoryCloud {
         "memory"
     }
 
+    fn location(&self) -> String {
+        self.region.to_string()
+    }
+
     fn capabilities(&self) -> Capabilities {
         self.inner.settings.capabilities.clone()
     }
@@ -481,12 +487,13 @@ impl Cloud for MemoryCloud {
         Class::in_table(crate::resource::CLASSES, kind).or_else(further)
     }
 
-    fn lower(&self, graph: &TaskGraph, _: &Scope, own: &[&str]) -> Result<Native> {
+    fn lower(&self, graph: &TaskGraph, scope: &Scope, own: &[&str]) -> Result<Native> {
         let problems = self.unsupported(graph, own)?;
-        if problems.is_empty() {
-            return Ok(Native::from(graph.clone()));
+        if !problems.is_empty() {
+            return Err(Error::from_many(problems));
         }
-        Err(Error::new(ErrorKind::Unsupported, problems.join("; ")))
+        lower::check_public_ips(graph)?;
+        Native::from(graph.clone()).try_map(|graph| lowered(graph, scope.extra_labels()))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
@@ -498,14 +505,33 @@ impl Cloud for MemoryCloud {
     }
 }
 
+/// The kinds with labels.
+const LABELLED: [&str; 4] = [Instance::KIND, InstanceGroup::KIND, Subnet::KIND, Volume::KIND];
+
+/// The graph as lowering for other clouds would change it: with the scope's labels on all tasks that have labels, so
+/// that a change of the scope's labels is a change of its objects; and with an instance's own address in place of its
+/// public one.
+fn lowered(graph: &TaskGraph, labels: &BTreeMap<String, String>) -> Result<TaskGraph> {
+    let mut labelled = TaskGraph::builder();
+    for task in graph.tasks() {
+        let mut task = task.clone();
+        task.spec = task.spec.map_outputs(&|output| lower::public_ip_source(output, graph));
+        if LABELLED.contains(&task.key.kind()) && !task.is_shared() {
+            task.spec = task.spec.with_entries("labels", labels);
+        }
+        labelled.insert(task);
+    }
+    labelled.build()
+}
+
 impl MemoryCloud {
     /// The parts of a graph that the cloud does not support.
-    fn unsupported(&self, graph: &TaskGraph, own: &[&str]) -> Result<Vec<String>> {
+    fn unsupported(&self, graph: &TaskGraph, own: &[&str]) -> Result<Vec<Error>> {
         let can = &self.inner.settings.capabilities;
         let mut problems = Vec::new();
         let mut need = |there: bool, task: &dyn fmt::Display, what: &str| {
             if !there {
-                problems.push(format!("{task}: this cloud has no {what}"));
+                problems.push(Error::unsupported(format!("this cloud has no {what}")).with_task(task));
             }
         };
         for task in graph.tasks() {

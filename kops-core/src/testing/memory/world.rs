@@ -14,7 +14,7 @@ use super::kinds::MemoryKind;
 use super::machines::Member;
 use super::settings::Settings;
 use crate::cloud::{
-    Adopt, Create, Deletion, IdentityClass, Mutability, Object, Outputs, Owner, Scope, State,
+    Adopt, Create, Deletion, IdentityClass, Mark, MarkTags, Mutability, Object, Outputs, Owner, Scope, State,
 };
 use crate::digest;
 use crate::graph::{Document, Id, references};
@@ -22,13 +22,14 @@ use crate::resource::{InstanceGroup, Output, Resource};
 use crate::testing::Fault;
 use crate::{Error, ErrorKind, Result};
 
-/// The label with the scope that owns an object.
-pub(super) const SCOPE: &str = "kops/scope";
-/// The labels that distinguish scopes of the same name, by place and region.
-const PLACE: &str = "kops/within";
-const REGION: &str = "kops/region";
-/// The label with the task that an object was created for.
-pub(super) const TASK: &str = "kops/task";
+/// The labels with the owner and the task of an object.
+pub(super) const MARK: MarkTags = MarkTags {
+    scope: "kops/scope",
+    place: "kops/within",
+    region: "kops/region",
+    task: "kops/task",
+    lifecycle: "kops/lifecycle",
+};
 
 /// All objects of a [`MemoryCloud`](super::MemoryCloud), for the checks of a [`MemoryKind`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -113,8 +114,7 @@ impl Record {
     }
 
     pub(super) fn is_of(&self, scope: &Scope) -> bool {
-        let label = |key| self.labels.get(key).map(String::as_str);
-        label(SCOPE) == Some(scope.name()) && label(PLACE) == scope.place() && label(REGION) == scope.region()
+        MARK.is_of(scope, &self.labels)
     }
 
     /// The object as seen by the scope.
@@ -131,7 +131,7 @@ impl Record {
         };
         Ok(Object {
             id: self.id.clone(),
-            name: self.labels.get(TASK).filter(|_| owner == Owner::Scope).cloned(),
+            name: self.labels.get(MARK.task).filter(|_| owner == Owner::Scope).cloned(),
             owner,
             state: self.state(now),
             spec: self.spec_as::<R>()?,
@@ -139,7 +139,9 @@ impl Record {
             aliases: self.aliases.clone(),
             retained: self.retained,
             dependent: None,
-        })
+            unadoptable: None,
+        }
+        .held_by(MARK.other(scope, &self.labels)))
     }
 
     pub(super) fn spec_as<R: Resource>(&self) -> Result<R::Resolved> {
@@ -245,11 +247,7 @@ impl World {
         let mut labels = BTreeMap::new();
         if class != IdentityClass::Journal {
             labels.extend(request.scope.extra_labels().clone());
-            labels.insert(SCOPE.to_owned(), request.scope.name().to_owned());
-            for (key, value) in [(PLACE, request.scope.place()), (REGION, request.scope.region())] {
-                labels.extend(value.map(|value| (key.to_owned(), value.to_owned())));
-            }
-            labels.insert(TASK.to_owned(), request.name.to_owned());
+            MARK.write(&Mark::new(request.scope, request.name), &mut labels);
         }
         let created = R::after_create(request.spec);
         let id = self.insert::<R>(&created, name, labels, request.retained, settings, at)?;
@@ -375,14 +373,10 @@ impl World {
         if !record.is_live() {
             return Err(Error::not_found(format!("{} {id} is being deleted", R::KIND)));
         }
-        if let Some(other) = record.labels.get(SCOPE).filter(|owner| *owner != scope.name()) {
-            let message = format!("{} {id} is owned by scope {other}", R::KIND);
-            return Err(Error::new(ErrorKind::Conflict, message));
-        }
+        let mark = request.mark(MARK.other(scope, &record.labels))?;
         let records = self.records.get_mut(R::KIND).and_then(|records| records.get_mut(id));
         let record = records.ok_or_else(|| unknown(R::KIND, id))?;
-        record.labels.insert(SCOPE.to_owned(), scope.name().to_owned());
-        record.labels.insert(TASK.to_owned(), request.name.to_owned());
+        MARK.write(&Mark { retained: false, ..mark }, &mut record.labels);
         record.retained = request.retained;
         record.object::<R>(scope, class, now)
     }

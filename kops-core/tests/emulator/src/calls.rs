@@ -65,6 +65,21 @@ impl Calls {
         counts
     }
 
+    /// How many were made in turn: the longest sequence of calls of which each began when the one before was answered.
+    /// With a latency well above everything else, that many latencies are what all of them take.
+    pub fn in_turn(&self) -> usize {
+        let mut spans: Vec<_> =
+            self.calls.iter().map(|call| (call.start + call.seconds, call.start)).collect();
+        spans.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let (mut count, mut free) = (0, f64::NEG_INFINITY);
+        for (end, start) in spans {
+            if start >= free {
+                (count, free) = (count + 1, end);
+            }
+        }
+        count
+    }
+
     /// Those that may change something, leaving out services: `["s3"]` for the state store's own.
     pub fn mutations(&self, but_not: &[&str]) -> Vec<&Call> {
         self.calls.iter().filter(|call| call.mutation && !but_not.contains(&call.service())).collect()
@@ -78,5 +93,34 @@ impl Calls {
             let code = call.code.as_deref().unwrap_or_default();
             eprintln!("  {} {} {} {code}", call.status, call.action, call.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calls(spans: &[(f64, f64)]) -> Calls {
+        let call = |&(start, seconds): &(f64, f64)| Call {
+            action: "ec2:DescribeVpcs".to_owned(),
+            mutation: false,
+            path: "/".to_owned(),
+            status: 200,
+            code: None,
+            by: None,
+            start,
+            seconds,
+        };
+        Calls { calls: spans.iter().map(call).collect(), most_in_flight: 0 }
+    }
+
+    #[test]
+    fn calls_at_the_same_time_are_one_turn() {
+        assert_eq!(calls(&[]).in_turn(), 0);
+        assert_eq!(calls(&[(0.0, 1.0), (0.1, 1.0), (0.2, 1.0)]).in_turn(), 1);
+        // In the log, calls are in the order of their answers.
+        assert_eq!(calls(&[(0.0, 1.0), (0.1, 1.0), (1.0, 1.0), (1.2, 1.0), (2.1, 1.0)]).in_turn(), 3);
+        // A long one beside three short ones.
+        assert_eq!(calls(&[(0.0, 0.5), (0.5, 0.5), (0.0, 1.4), (1.0, 0.5)]).in_turn(), 3);
     }
 }

@@ -25,6 +25,12 @@ impl Tenant {
         Self { server: program.server(number), name }
     }
 
+    /// Another one on the same server, where the two can share what the cloud lets them share.
+    #[must_use]
+    pub fn beside(&self, name: String) -> Self {
+        Self { server: self.server, name }
+    }
+
     /// Its name, as the cloud writes it: the account's number, the project's or subscription's identifier.
     pub fn name(&self) -> &str {
         &self.name

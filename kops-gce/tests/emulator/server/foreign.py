@@ -106,7 +106,7 @@ def make(call, project, owner, block, labels):
     call("compute.regionBackendServices.insert", region, {
         "name": named("api"), "loadBalancingScheme": "INTERNAL", "protocol": "TCP",
         "healthChecks": [f"{path}/regions/{REGION}/healthChecks/{named('api')}"],
-        "backends": [{"group": f"{path}/zones/{ZONE}/instanceGroups/{named('nodes')}"}],
+        "backends": [{"group": f"https://www.googleapis.com/compute/v1/{path}/zones/{ZONE}/instanceGroups/{named('nodes')}"}],
     })  # fmt: skip
     call("compute.forwardingRules.insert", region, {
         "name": named("api"), "loadBalancingScheme": "INTERNAL", "IPProtocol": "TCP", "ports": ["443"], "labels": labels,

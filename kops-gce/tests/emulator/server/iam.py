@@ -46,6 +46,16 @@ class Account:
         return body
 
 
+class Default(Account):
+    """The account of the project's machines, which comes with Compute Engine and which nobody makes."""
+
+    def __init__(self, project):
+        super().__init__(project, "default", {"displayName": "Compute Engine default service account"})
+        self.email = f"{project.number}-compute@developer.gserviceaccount.com"
+        self.name = f"projects/{project.name}/serviceAccounts/{self.email}"
+        self.id = project.number
+
+
 class Policy:
     """Bindings of roles to members, changed by read, modify, write."""
 
@@ -194,7 +204,8 @@ def check_fields(fields):
 
 def listing(call):
     young = time.monotonic() - call.project.settings.list_delay
-    accounts = sorted((it for it in call.project.accounts.values() if it.made <= young), key=lambda it: it.email)
+    accounts = [it for it in call.project.accounts.values() if it.made <= young]
+    accounts = sorted([*accounts, Default(call.project)], key=lambda it: it.email)
     # The documented greatest page; 20 if none is asked for.
     call.query["pageSize"] = min(call.query.get("pageSize") or 20, 100)
     page, token = paging.cut(call, accounts, "pageSize")

@@ -6,6 +6,8 @@ from discovery import READING
 from errors import ApiError, canonical
 
 VERBS = {
+    # Of projects, the host of a shared VPC is part of reading one.
+    "getXpnHost": "get",
     "insert": "create",
     "aggregatedList": "list",
     "patch": "update",

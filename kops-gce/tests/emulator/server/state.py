@@ -35,6 +35,11 @@ class World:
                 self.projects[name] = Project(name, str(next(self.numbers)), self)
             return self.projects[name]
 
+    def item(self, key):
+        """What a key names, in whichever project; None if it is not there."""
+        home = self.projects.get(key.project)
+        return home and home.find(key)
+
     def forget(self, name):
         with self.lock:
             self.projects.pop(name, None)
@@ -95,6 +100,8 @@ class Project:
         self.items = {}
         self.operations = {}
         self.requests = {}
+        # The host project of the shared VPC that it is attached to.
+        self.host = None
         self.metadata = {"kind": "compute#metadata", "fingerprint": EMPTY_FINGERPRINT}
         self.ids = itertools.count(int(hashlib.sha256(name.encode()).hexdigest()[:12], 16))
         self.external = itertools.count(10)

@@ -392,10 +392,10 @@ class Balancing(Case):
         service = {
             "name": "api", "loadBalancingScheme": "INTERNAL", "protocol": "TCP",
             "healthChecks": [f"regions/{REGION}/healthChecks/api"],
-            "backends": [{"group": f"zones/{ZONE}/instanceGroups/g"}],
+            "backends": [{"group": f"{ROOT}{self.path}/zones/{ZONE}/instanceGroups/g"}],
         }  # fmt: skip
         self.fails(404, "notFound", self.start(
-            "regionBackendServices", "insert", {**service, "backends": [{"group": f"zones/{ZONE}/instanceGroups/none"}]}, region=REGION
+            "regionBackendServices", "insert", {**service, "backends": [{"group": f"{ROOT}{self.path}/zones/{ZONE}/instanceGroups/none"}]}, region=REGION
         ))  # fmt: skip
         self.do("regionBackendServices", "insert", service, region=REGION)
         address = {"name": "api", "addressType": "INTERNAL", "subnetwork": f"regions/{REGION}/subnetworks/sub"}

@@ -113,13 +113,16 @@ class Listings(Case):
     def setUp(self):
         super().setUp()
         for index in range(5):
+            body = {"name": f"a{index}", "description": f"number {index}"}
+            self.start("addresses", "insert", body, region=REGION).execute()
+        self.control("settle")
+
+    def label(self):
+        for index in range(5):
+            address = self.get("addresses", region=REGION, address=f"a{index}")
             labels = {"cluster": "a" if index < 3 else "b", **({"odd": ""} if index % 2 else {})}
-            self.start(
-                "addresses",
-                "insert",
-                {"name": f"a{index}", "labels": labels, "description": f"number {index}"},
-                region=REGION,
-            ).execute()
+            body = {"labels": labels, "labelFingerprint": address["labelFingerprint"]}
+            self.start("addresses", "setLabels", body, region=REGION, resource=f"a{index}").execute()
         self.control("settle")
 
     def names(self, **arguments):
@@ -150,6 +153,7 @@ class Listings(Case):
         self.assertEqual(len(scopes), 5)
 
     def test_filters(self):
+        self.label()
         for text, expected in {
             'name = "a1"': "1",
             "name=a1": "1",
@@ -192,6 +196,7 @@ class Listings(Case):
         self.assertEqual(len(self.start("regionOperations", "list", region=REGION, filter=names).execute()["items"]), 2)
 
     def test_partial_answers(self):
+        self.label()
         answer = self.start(
             "addresses", "list", region=REGION, fields="items(name,labels/cluster),nextPageToken"
         ).execute()

@@ -62,7 +62,16 @@ impl Emulator {
     /// When the emulator cannot be installed (no `python3` with `venv`, no package index) or does not start.
     pub fn start() -> Self {
         let number = PROGRAM.next();
-        let tenant = Tenant::of(&PROGRAM, number, format!("kops-test-{number}"));
+        Self::of(Tenant::of(&PROGRAM, number, format!("kops-test-{number}")))
+    }
+
+    /// A fresh project that can share networks with this one.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::of(self.tenant.beside(format!("kops-test-{}", PROGRAM.next())))
+    }
+
+    fn of(tenant: Tenant) -> Self {
         let port = tenant.control("listen", &json!({}));
         let port = port.as_u64().unwrap_or_else(|| panic!("the emulator: a port, not {port}"));
         Self { tenant, port }

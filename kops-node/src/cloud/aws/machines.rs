@@ -15,11 +15,11 @@ use crate::http::{Http, Request};
 use crate::joining;
 use crate::store::escape_query;
 
-/// The version of EC2's interface.
+/// The version of EC2's API.
 const VERSION: &str = "2016-11-15";
 /// The devices that volumes are attached as, like kOps: instance stores and the root come before them.
 const DEVICES: std::ops::RangeInclusive<char> = 'u'..='z';
-/// How often, and with what pause, to look whether a volume has been attached.
+/// How often, and with what pause, to check whether a volume has been attached.
 const LOOKS: u32 = 30;
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -34,7 +34,7 @@ pub struct Ec2 {
 }
 
 impl Ec2 {
-    /// The region's EC2, or that at another endpoint.
+    /// EC2 of the region, or at a custom endpoint.
     pub fn new(http: Http, imds: Imds, clock: Arc<dyn Clock>, settings: &Aws) -> Self {
         let region = settings.region.clone();
         let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
@@ -99,7 +99,7 @@ impl Ec2 {
         Ok(pages.iter().flat_map(|it| it.items("volumeSet")).next().cloned())
     }
 
-    /// Attaches a free volume at the first free device. EC2 itself refuses one that is attached elsewhere.
+    /// Attaches a free volume at the first free device. EC2 itself rejects one that is attached elsewhere.
     fn attach(&self, id: &str, me: &Identity) -> Result<()> {
         let mut refused = None;
         for letter in DEVICES {
@@ -139,7 +139,8 @@ impl Cloud for Ec2 {
                 let holder = attachment.map(|it| it.at("instanceId"));
                 match (holder, found.at("status")) {
                     (Some(holder), "in-use") if holder == me.id => {
-                        // NVMe shows the volume's id; on older machines the device is called as it was attached.
+                        // NVMe shows the volume's id; on older machines the device has the name that it was
+                        // attached with.
                         let serial = id.replace('-', "");
                         let nvme = format!("/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{serial}");
                         let xen = attachment.map(|it| it.at("device").to_owned());

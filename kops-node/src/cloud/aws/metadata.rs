@@ -13,11 +13,11 @@ use crate::cloud::Identity;
 use crate::error::{Error, Result};
 use crate::http::{Http, Request};
 
-/// How long one call may take: it is answered by the host itself.
+/// The timeout of a call, which the host itself answers.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a session's token is good, in seconds.
+/// How long a session's token is valid, in seconds.
 const SESSION: u64 = 300;
-/// Credentials are renewed this long before their end, as the SDKs do.
+/// Credentials are renewed this long before they expire, as in the SDKs.
 const BEFORE: Duration = Duration::from_mins(5);
 
 /// Temporary credentials.
@@ -29,7 +29,7 @@ pub struct Credentials {
     pub secret: String,
     /// The session's token.
     pub token: Option<String>,
-    /// When they end.
+    /// When they expire.
     pub expires: Option<Timestamp>,
 }
 
@@ -49,7 +49,7 @@ pub struct Imds {
 }
 
 impl Imds {
-    /// The metadata service at its own address, or at another.
+    /// The metadata service at its default or a custom address.
     pub fn new(http: Http, base: Option<&str>, clock: Arc<dyn Clock>) -> Self {
         let base = base.unwrap_or("http://169.254.169.254").trim_end_matches('/').to_owned();
         Self { http, base, clock, credentials: Arc::default() }
@@ -71,7 +71,7 @@ impl Imds {
     /// Who this machine is. A node is named by its instance id, as kOps does.
     ///
     /// # Errors
-    /// When the service does not say.
+    /// If the metadata service cannot be read.
     pub fn identity(&self) -> Result<Identity> {
         let id = self.read("meta-data/instance-id")?;
         let address = self.read("meta-data/local-ipv4")?;
@@ -80,10 +80,10 @@ impl Imds {
         Ok(Identity { node_name: id.clone(), id, provider_id, address, zone: Some(zone) })
     }
 
-    /// The instance profile's credentials, renewed before they end.
+    /// The instance profile's credentials, renewed before they expire.
     ///
     /// # Errors
-    /// When the service does not have them, which is so for some seconds after the start of a machine.
+    /// If the service does not have them, as for some seconds after the start of a machine.
     pub fn credentials(&self) -> Result<Credentials> {
         let mut kept = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(it) = kept.as_ref()

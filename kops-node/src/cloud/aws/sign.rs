@@ -9,14 +9,14 @@ use sha2::Sha256;
 use super::Credentials;
 use crate::hash::{hex, sha256};
 
-/// What of a request is signed.
+/// The signed parts of a request.
 #[derive(Clone, Debug)]
 pub struct Signable<'a> {
     /// The method.
     pub method: &'a str,
     /// The host, with its port unless that is the scheme's own.
     pub host: &'a str,
-    /// The path, escaped once as it is sent (S3 wants it so; EC2 has only `/`).
+    /// The path, escaped once as it is sent (required by S3; EC2 only has `/`).
     pub path: &'a str,
     /// The query's parameters, each name and value escaped, in any order.
     pub query: Vec<(String, String)>,

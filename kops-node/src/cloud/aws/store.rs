@@ -14,7 +14,7 @@ use crate::store::{
     Object, Precondition, Store, UPLOAD, copy, escape_path, escape_query, name_prefix, object, open, written,
 };
 
-/// How often a conditional write that met another one is repeated.
+/// How often a conditional write that conflicted with another one is retried.
 const CONFLICTS: usize = 5;
 
 /// A directory of a bucket.
@@ -31,8 +31,8 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// The directory `prefix` of a bucket in a region. With another endpoint, and for buckets with dots in their names
-    /// (which no wildcard certificate covers), the bucket is in the path.
+    /// The directory `prefix` of a bucket in a region. With a custom endpoint, and for buckets with dots in
+    /// their names (which no wildcard certificate covers), the bucket is in the path.
     pub fn new(
         http: Http,
         imds: Imds,
@@ -115,7 +115,8 @@ impl Store for S3 {
         for _ in 0..CONFLICTS {
             let body = (Body::Bytes(bytes), hash.as_str());
             let response = self.send("PUT", Some(key), (Vec::new(), condition.clone()), body)?;
-            // 409 ConditionalRequestConflict: another write was under way, which says nothing about the condition.
+            // 409 ConditionalRequestConflict: another write was in progress, which says nothing about the
+            // precondition.
             if response.status != 409 {
                 return written(response, &doing, precondition);
             }

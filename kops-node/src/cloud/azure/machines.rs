@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::http::{Http, Request};
 use crate::joining;
 
-/// The versions of the interfaces: scale sets tell when a machine was made since 2021-11-01; their interfaces are listed
-/// by an old one only.
+/// The API versions: scale sets return the creation time of machines since 2021-11-01; their network
+/// interfaces are only listed by an old version.
 const COMPUTE: &str = "2023-03-01";
 const INTERFACES: &str = "2018-10-01";
 
@@ -29,7 +29,7 @@ pub struct ScaleSets {
 }
 
 impl ScaleSets {
-    /// The resource manager, or that at another endpoint.
+    /// The resource manager, or a custom endpoint.
     pub fn new(http: Http, metadata: Metadata, clock: Arc<dyn Clock>, settings: &Azure) -> Self {
         let endpoint = settings.management_endpoint.as_deref().unwrap_or("https://management.azure.com");
         let group =
@@ -37,7 +37,7 @@ impl ScaleSets {
         Self { http, metadata, clock, endpoint: endpoint.trim_end_matches('/').to_owned(), group }
     }
 
-    /// All items of a list: pages name the next by its URL.
+    /// All items of a list: each page has the URL of the next.
     fn list(&self, path: &str, version: &str) -> Result<Vec<Value>> {
         let mut all = Vec::new();
         let mut url = format!("{}{path}?api-version={version}", self.endpoint);

@@ -14,9 +14,9 @@ use crate::error::{Error, Result};
 use crate::http::{Http, Request};
 use crate::store::escape_query;
 
-/// How long one call may take; tokens take longer than the host's own answers.
+/// The timeout of a call; tokens take longer than the host's own responses.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// For whom tokens are.
+/// The audiences of tokens.
 const STORAGE: &str = "https://storage.azure.com/";
 const MANAGEMENT: &str = "https://management.azure.com/";
 
@@ -31,7 +31,8 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The metadata service at its own address, or at another. `client_id` chooses among several identities.
+    /// The metadata service at its default or a custom address. `client_id` selects one of several
+    /// identities.
     pub fn new(http: Http, base: Option<&str>, client_id: Option<String>, clock: &Arc<dyn Clock>) -> Self {
         let base = base.unwrap_or("http://169.254.169.254").trim_end_matches('/').to_owned();
         Self {
@@ -47,14 +48,14 @@ impl Metadata {
         let url = format!("{}/metadata/{path}", self.base);
         let body = self.http.send(&Request::new("GET", &url).header("metadata", "true").timeout(TIMEOUT))?;
         let body = body.success(doing)?;
-        // Not the parser's message, which might show a token.
-        serde_json::from_slice(&body).map_err(|_| Error::invalid(doing, "it is no JSON"))
+        // Without the parser's message, which might show a token.
+        serde_json::from_slice(&body).map_err(|_| Error::invalid(doing, "it is not JSON"))
     }
 
     /// Who this machine is. A node is named by the computer's name.
     ///
     /// # Errors
-    /// When the service does not say.
+    /// If the metadata service cannot be read.
     pub fn identity(&self) -> Result<Identity> {
         let doing = "reading this machine's metadata";
         let it = self.read("instance?api-version=2021-02-01", doing)?;
@@ -74,7 +75,7 @@ impl Metadata {
     /// The identity's token for storage.
     ///
     /// # Errors
-    /// When the service has none, which is so for minutes after an identity was assigned.
+    /// If the service has none, as for minutes after an identity was assigned.
     pub fn storage_token(&self) -> Result<String> {
         self.storage.get(|| self.token(STORAGE))
     }
@@ -95,7 +96,8 @@ impl Metadata {
             path = format!("{path}&client_id={}", escape_query(id));
         }
         let answer = self.read(&path, doing)?;
-        let token = answer["access_token"].as_str().ok_or_else(|| Error::invalid(doing, "it holds none"))?;
+        let token =
+            answer["access_token"].as_str().ok_or_else(|| Error::invalid(doing, "it contains none"))?;
         // A string of seconds.
         let good = answer["expires_in"].as_str().and_then(|it| it.parse().ok()).unwrap_or(0);
         Ok((token.to_owned(), Duration::from_secs(good)))

@@ -14,7 +14,7 @@ use crate::store::{
     written,
 };
 
-/// The version of the interface; block blobs of one PUT may be 5,000 MiB since 2019-12-12.
+/// The API version; a PUT may write block blobs of up to 5,000 MiB since 2019-12-12.
 const VERSION: &str = "2021-08-06";
 
 /// A directory of a container.

@@ -24,7 +24,7 @@ pub struct Compute {
 }
 
 impl Compute {
-    /// Compute Engine, or that at another endpoint.
+    /// Compute Engine, or a custom endpoint.
     pub fn new(http: Http, metadata: Metadata, clock: Arc<dyn Clock>, settings: &Gce) -> Self {
         let endpoint = settings.compute_endpoint.as_deref().unwrap_or("https://compute.googleapis.com");
         let endpoint = endpoint.trim_end_matches('/').to_owned();
@@ -41,7 +41,7 @@ impl Cloud for Compute {
         planned(candidates, volume)
     }
 
-    /// A machine's cluster and group are items of its metadata, as kOps has it.
+    /// A machine's cluster and group are items of its metadata, as in kOps.
     fn machines(&self, cluster: &str) -> Result<Vec<joining::Machine>> {
         let (mut machines, mut token) = (Vec::new(), String::new());
         let item = |it: &Value, key: &str| {
@@ -68,7 +68,8 @@ impl Cloud for Compute {
                     continue;
                 }
                 let nics = it["networkInterfaces"].as_array().into_iter().flatten();
-                // A machine that a group made anew keeps its name and its creation: its last start is what counts.
+                // A machine that its group has recreated keeps its name and creation time, so its last start
+                // is used.
                 let started = it["lastStartTimestamp"].as_str().or_else(|| it["creationTimestamp"].as_str());
                 machines.push(joining::Machine {
                     node_name: it["name"].as_str().unwrap_or_default().to_owned(),

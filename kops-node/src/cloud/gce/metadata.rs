@@ -11,7 +11,7 @@ use crate::cloud::token::Kept;
 use crate::error::{Error, Result};
 use crate::http::{Http, Request};
 
-/// How long one call may take: it is answered by the host itself.
+/// The timeout of a call, which the host itself answers.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The metadata server.
@@ -23,7 +23,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The metadata server at its own address, or at another.
+    /// The metadata server at its default or a custom address.
     pub fn new(http: Http, base: Option<&str>, clock: Arc<dyn Clock>) -> Self {
         let base = base.unwrap_or("http://169.254.169.254").trim_end_matches('/').to_owned();
         Self { http, base, token: Kept::new(clock) }
@@ -39,7 +39,7 @@ impl Metadata {
     /// Who this machine is. A node is named by the first label of its host's name, as the cloud's controller expects.
     ///
     /// # Errors
-    /// When the server does not say.
+    /// If the server does not respond.
     pub fn identity(&self) -> Result<Identity> {
         let hostname = self.read("hostname")?;
         let zone = self.read("zone")?.rsplit('/').next().map(str::to_owned);
@@ -55,16 +55,16 @@ impl Metadata {
     /// The service account's access token.
     ///
     /// # Errors
-    /// When the server has none.
+    /// If the server has none.
     pub fn token(&self) -> Result<String> {
         self.token.get(|| {
             let doing = "reading the service account's token";
             let answer = self.read("service-accounts/default/token")?;
-            // Not the parser's message, which would show the token.
+            // Without the parser's message, which would show the token.
             let answer: serde_json::Value =
-                serde_json::from_str(&answer).map_err(|_| Error::invalid(doing, "it is no JSON"))?;
+                serde_json::from_str(&answer).map_err(|_| Error::invalid(doing, "it is not JSON"))?;
             let token =
-                answer["access_token"].as_str().ok_or_else(|| Error::invalid(doing, "it holds none"))?;
+                answer["access_token"].as_str().ok_or_else(|| Error::invalid(doing, "it contains none"))?;
             Ok((token.to_owned(), Duration::from_secs(answer["expires_in"].as_u64().unwrap_or(0))))
         })
     }

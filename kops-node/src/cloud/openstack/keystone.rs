@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::cloud::token::Kept;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Http, Request};
 
 /// An application credential.
@@ -40,7 +40,7 @@ pub struct Keystone {
     session: Kept<Arc<Session>>,
 }
 
-/// A token, and where services are.
+/// A token, and the endpoints of services.
 #[derive(Debug)]
 struct Session {
     token: String,
@@ -48,7 +48,7 @@ struct Session {
 }
 
 impl Keystone {
-    /// Keystone at its address (`https://<host>/v3`).
+    /// Keystone at its address (`https://<host>/v3`), and a region; empty for the only one.
     pub fn new(
         http: Http,
         auth_url: &str,
@@ -78,9 +78,22 @@ impl Keystone {
             let request =
                 Request::new("POST", &url).header("content-type", "application/json").body(body.as_bytes());
             let response = self.http.send(&request)?;
+            // Keystone's answer for an application credential that was deleted. A wrong path or a proxy
+            // answers 404 as well, and a new machine would not help.
+            let gone = b"Could not find Application Credential";
+            if response.status == 404
+                && response.body.windows(gone.len()).any(|it| it.eq_ignore_ascii_case(gone))
+            {
+                let id = &self.credential.id;
+                return Err(Error::new(
+                    ErrorKind::Denied,
+                    doing,
+                    format!("application credential {id} no longer exists: replace the machine"),
+                ));
+            }
             let token = response.header("x-subject-token").map(str::to_owned);
             let mut answer = response.json(doing)?;
-            let token = token.ok_or_else(|| Error::invalid(doing, "the answer holds no token"))?;
+            let token = token.ok_or_else(|| Error::invalid(doing, "the response contains no token"))?;
             let end: Option<jiff::Timestamp> =
                 answer["token"]["expires_at"].as_str().and_then(|it| it.parse().ok());
             let good = end.and_then(|it| Duration::try_from(it.duration_since(self.clock.now())).ok());
@@ -89,17 +102,18 @@ impl Keystone {
         })
     }
 
-    /// The public endpoint of a type of service in the region, without a slash at its end.
+    /// The public endpoint of a type of service in the region, without a trailing slash.
     ///
     /// # Errors
-    /// When the catalogue has none.
+    /// If the catalogue has none.
     pub fn endpoint(&self, kind: &str) -> Result<String> {
         let session = self.session()?;
         let services = session.catalog.as_array().into_iter().flatten().filter(|it| it["type"] == kind);
         let endpoint = services
             .flat_map(|it| it["endpoints"].as_array().into_iter().flatten())
             .filter(|it| {
-                it["interface"] == "public" && (it["region_id"] == self.region || it["region"] == self.region)
+                let here = |it: &Value| self.region.is_empty() || *it == self.region;
+                it["interface"] == "public" && (here(&it["region_id"]) || here(&it["region"]))
             })
             .find_map(|it| it["url"].as_str());
         endpoint.map(|it| it.trim_end_matches('/').to_owned()).ok_or_else(|| {
@@ -113,7 +127,7 @@ impl Keystone {
     /// A request with a token.
     ///
     /// # Errors
-    /// When Keystone gives none.
+    /// If Keystone returns none.
     pub fn request<'a>(&self, method: &'a str, url: &'a str) -> Result<Request<'a>> {
         Ok(Request::new(method, url).header("x-auth-token", self.session()?.token.clone()))
     }

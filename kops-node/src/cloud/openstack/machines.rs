@@ -1,29 +1,44 @@
-//! Nova: the cluster's machines. Volumes are attached by the plan.
+//! Nova: the cluster's machines.
 
 use std::sync::Arc;
 
-use super::{Keystone, Metadata};
+use super::{Keystone, Metadata, Volumes};
 use crate::bundle::Volume;
 use crate::clock::Clock;
-use crate::cloud::{Attached, Cloud, Identity, addresses, age, planned};
+use crate::cloud::{Attached, Cloud, Identity, NoCloud, addresses, age, planned};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Http;
 use crate::joining;
 use crate::store::escape_query;
 
-/// Nova with a control plane's credential; on nodes without.
+/// Nova with a control plane's credential; nodes have none.
 #[derive(Clone, Debug)]
 pub struct Nova {
     http: Http,
     metadata: Metadata,
     keystone: Option<Keystone>,
+    volumes: Volumes,
     clock: Arc<dyn Clock>,
+    /// The operators' list, if machines have no credential.
+    listed: Option<NoCloud>,
 }
 
 impl Nova {
-    /// Nova, as the catalogue has it.
-    pub fn new(http: Http, metadata: Metadata, keystone: Option<Keystone>, clock: Arc<dyn Clock>) -> Self {
-        Self { http, metadata, keystone, clock }
+    /// Nova at the endpoint in the catalogue, for a machine with these volumes.
+    pub fn new(
+        http: Http,
+        metadata: Metadata,
+        keystone: Option<Keystone>,
+        volumes: Volumes,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { http, metadata, keystone, volumes, clock, listed: None }
+    }
+
+    /// Machines are those that operators list in the state store.
+    pub fn listed(mut self, listed: NoCloud) -> Self {
+        self.listed = Some(listed);
+        self
     }
 }
 
@@ -33,10 +48,17 @@ impl Cloud for Nova {
     }
 
     fn volume(&self, candidates: &[String], volume: &Volume, _: &Identity) -> Result<Attached> {
-        planned(candidates, volume)
+        if self.volumes.is_empty() {
+            planned(candidates, volume)
+        } else {
+            self.volumes.attached(candidates, volume)
+        }
     }
 
     fn machines(&self, cluster: &str) -> Result<Vec<joining::Machine>> {
+        if let Some(listed) = &self.listed {
+            return listed.machines(cluster);
+        }
         let doing = "listing the cluster's machines";
         let keystone = self.keystone.as_ref();
         let keystone =

@@ -8,7 +8,7 @@ use crate::cloud::Identity;
 use crate::error::{Error, Result};
 use crate::http::{Http, Request};
 
-/// How long one call may take.
+/// The timeout of a call.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The metadata service.
@@ -19,7 +19,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The metadata service at its own address, or at another.
+    /// The metadata service at its default or a custom address.
     pub fn new(http: Http, base: Option<&str>) -> Self {
         Self { http, base: base.unwrap_or("http://169.254.169.254").trim_end_matches('/').to_owned() }
     }
@@ -33,7 +33,7 @@ impl Metadata {
     /// Who this machine is. A node is named by its server's name.
     ///
     /// # Errors
-    /// When the service does not say.
+    /// If the metadata service cannot be read.
     pub fn identity(&self) -> Result<Identity> {
         let doing = "reading this machine's metadata";
         let document: Value = serde_json::from_slice(&self.read("openstack/latest/meta_data.json")?)

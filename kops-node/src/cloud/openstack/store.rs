@@ -1,4 +1,5 @@
-//! The state store in Swift. It knows `If-None-Match: *` and no `If-Match` on PUT: a lease there is a courtesy.
+//! The state store in Swift. It supports `If-None-Match: *` but no `If-Match` on PUT, so leases are only
+//! advisory.
 //!
 //! <https://docs.openstack.org/api-ref/object-store/>
 
@@ -24,7 +25,7 @@ pub struct Swift {
 }
 
 impl Swift {
-    /// The directory `prefix` of a container, at the endpoint of the catalogue or at another.
+    /// The directory `prefix` of a container, at the endpoint in the catalogue or a custom one.
     pub fn new(http: Http, keystone: Keystone, place: (&str, &str), endpoint: Option<&str>) -> Self {
         let prefix = name_prefix(place.1);
         let endpoint = endpoint.map(|it| it.trim_end_matches('/').to_owned());
@@ -60,7 +61,7 @@ impl Store for Swift {
         if let Precondition::Version(version) = precondition
             && self.read(key)?.is_none_or(|it| it.version != version)
         {
-            return Ok(false); // the best that can be done: between this look and the write another may write
+            return Ok(false); // not atomic: another write may happen between this read and the write
         }
         written(self.http.send(&request)?, &format!("writing {key} of the state store"), precondition)
     }

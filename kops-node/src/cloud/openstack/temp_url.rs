@@ -1,7 +1,7 @@
-//! The state store of a node on OpenStack: URLs that carry a signature, each for what begins with a prefix.
+//! The state store of a node on OpenStack: signed URLs, each for one prefix.
 //!
-//! <https://docs.openstack.org/swift/latest/api/temporary_url_middleware.html>, "prefix-based". They end; a node
-//! needs them until it has joined.
+//! <https://docs.openstack.org/swift/latest/api/temporary_url_middleware.html>, "prefix-based". They expire;
+//! a node needs them until it has joined.
 
 use std::fmt;
 use std::io::Write;
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Body, Http, Request};
 use crate::store::{Object, Precondition, Store, UPLOAD, copy, escape_path, object, open, written};
 
-/// One of them.
+/// A signed URL.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TempUrl {
@@ -21,7 +21,7 @@ pub struct TempUrl {
     pub prefix: String,
     /// `GET` or `PUT`.
     pub method: String,
-    /// The URL of the cluster's directory, without a slash at its end.
+    /// The URL of the cluster's directory, without a trailing slash.
     pub base: String,
     /// `temp_url_sig=…&temp_url_expires=…&temp_url_prefix=…`.
     pub query: String,
@@ -33,7 +33,7 @@ impl fmt::Debug for TempUrl {
     }
 }
 
-/// All of them.
+/// All URLs of a machine.
 #[derive(Clone, Debug)]
 pub struct TempUrls {
     http: Http,
@@ -41,7 +41,7 @@ pub struct TempUrls {
 }
 
 impl TempUrls {
-    /// A store that may do what these URLs allow.
+    /// A store with the permissions of these URLs.
     pub fn new(http: Http, urls: Vec<TempUrl>) -> Self {
         Self { http, urls }
     }
@@ -52,7 +52,7 @@ impl TempUrls {
             Error::new(
                 ErrorKind::Denied,
                 format!("{method} {key} of the state store"),
-                "no URL of this machine allows it",
+                "none of this machine's URLs allows it",
             )
         })?;
         Ok(format!("{}/{}?{}", found.base, escape_path(key), found.query))
@@ -74,7 +74,7 @@ impl Store for TempUrls {
             Precondition::Version(_) => {
                 return Err(Error::invalid(
                     format!("writing {key} of the state store"),
-                    "a node holds no lease",
+                    "nodes cannot hold a lease",
                 ));
             }
         }

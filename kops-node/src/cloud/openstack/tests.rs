@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 
 use super::*;
+use crate::bundle::Role;
 use crate::clock::Clock;
 use crate::cloud::Cloud as _;
 use crate::error::ErrorKind;
@@ -13,6 +14,10 @@ use crate::testing::{TestClock, http, ok, serve};
 
 fn clock() -> Arc<dyn Clock> {
     Arc::new(TestClock::real())
+}
+
+fn volumes() -> Volumes {
+    Volumes::read(&TestHost::quiet()).unwrap()
 }
 
 /// Keystone, whose catalogue leads to this Swift and this Nova.
@@ -35,6 +40,20 @@ fn keystone(swift: &str, nova: &str) -> Keystone {
     });
     let credential = Credential { id: "c".to_owned(), secret: "s".to_owned() };
     Keystone::new(http(), &format!("{url}/v3"), "r1", credential, clock())
+}
+
+#[test]
+fn only_a_deleted_credential_requires_another_machine() {
+    let error = |body: &'static str| {
+        let url = serve(move |_| (404, vec![], body.into()));
+        let credential = Credential { id: "c".to_owned(), secret: "s".to_owned() };
+        Keystone::new(http(), &url, "r1", credential, clock()).endpoint("compute").unwrap_err()
+    };
+    let gone = r#"{"error": {"code": 404, "message": "Could not find Application Credential: c.", "title": "Not Found"}}"#;
+    assert_eq!(error(gone).kind(), ErrorKind::Denied);
+    assert!(error(gone).to_string().ends_with("credential c no longer exists: replace the machine"));
+    let elsewhere = error("<html>404 page not found</html>").to_string();
+    assert!(elsewhere.contains("HTTP 404: <html>") && !elsewhere.contains("replace"), "{elsewhere}");
 }
 
 /// Swift as its documentation has it: ETags, `If-None-Match: *`, no `If-Match`, listings by marker.
@@ -123,12 +142,13 @@ fn machines_are_those_of_the_cluster_that_are_alive() {
         ok(json!({"servers": rest}).to_string())
     });
     let metadata = Metadata::new(http(), None);
-    let cloud = Nova::new(http(), metadata.clone(), Some(keystone("http://127.0.0.1:1", &nova)), clock());
+    let cloud =
+        Nova::new(http(), metadata.clone(), Some(keystone("http://127.0.0.1:1", &nova)), volumes(), clock());
     let machines = cloud.machines("ha.example.com").unwrap();
     assert_eq!(machines.len(), 1);
     assert_eq!((machines[0].node_name.as_str(), machines[0].group.as_str()), ("nodes-1", "nodes"));
     assert!(machines[0].addresses.contains("10.0.0.5") && machines[0].age.unwrap() < crate::joining::NEW);
-    let node = Nova::new(http(), metadata, None, clock());
+    let node = Nova::new(http(), metadata, None, volumes(), clock());
     assert_eq!(node.machines("ha.example.com").unwrap_err().kind(), ErrorKind::Denied);
 }
 
@@ -148,10 +168,53 @@ fn a_machine_is_named_by_its_server() {
 #[test]
 fn what_the_user_data_brings_is_read_and_never_shown() {
     let host = TestHost::quiet();
-    assert!(Access::read(&host).unwrap_err().to_string().contains("it is missing"));
+    assert!(Access::read(&host).unwrap().is_none());
     host.put("/var/lib/kops/openstack.json", r#"{"credential": {"id": "c", "secret": "hunter2"}}"#);
-    let access = Access::read(&host).unwrap();
+    let access = Access::read(&host).unwrap().unwrap();
     assert!(!format!("{access:?}").contains("hunter2"));
     host.put("/var/lib/kops/openstack.json", r#"{"credential": {"id": "c", "secret": hunter2}}"#);
     assert!(!Access::read(&host).unwrap_err().to_string().contains("hunter2"));
+}
+
+/// What stage 0 writes, with a signature that the store takes or not.
+fn urls(store: &str, signature: &str) -> String {
+    let url = json!({"prefix": "openstack/", "method": "GET", "base": format!("{store}/state/ha.example.com"), "query": signature});
+    json!({ "urls": [url] }).to_string()
+}
+
+#[test]
+fn a_control_plane_reads_its_credential_once_and_keeps_it() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let reads = Arc::new(AtomicUsize::new(0));
+    let (count, there) = (reads.clone(), Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let exists = there.clone();
+    let store = serve(move |seen| {
+        if !seen.path.ends_with("?sig=good") {
+            return (401, vec![], vec![]);
+        }
+        if seen.path != "/state/ha.example.com/openstack/control-plane.json?sig=good"
+            || !exists.load(Ordering::SeqCst)
+        {
+            return (404, vec![], vec![]);
+        }
+        count.fetch_add(1, Ordering::SeqCst);
+        ok(json!({"credential": {"id": "c", "secret": "hunter2"}, "user": "u", "accessRules": []})
+            .to_string())
+    });
+    let host = TestHost::quiet();
+    let read = || Access::read(&host).unwrap().unwrap().complete(Role::ControlPlane, &http(), &host);
+    host.put("/var/lib/kops/openstack.json", &urls(&store, "sig=ended"));
+    let ended = read().unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::Denied);
+    assert!(ended.to_string().contains("replace the machine"), "{ended}");
+    host.put("/var/lib/kops/openstack.json", &urls(&store, "sig=good"));
+    assert_eq!(read().unwrap_err().kind(), ErrorKind::Waiting);
+    there.store(true, Ordering::SeqCst);
+    assert_eq!(read().unwrap().credential.unwrap().id, "c");
+    assert_eq!(read().unwrap().credential.unwrap().secret, "hunter2");
+    assert_eq!(reads.load(Ordering::SeqCst), 1, "it is on the machine from then on");
+    // A node has what its user data has brought.
+    host.put("/var/lib/kops/openstack.json", &urls(&store, "sig=good"));
+    let node = Access::read(&host).unwrap().unwrap().complete(Role::Node, &http(), &host).unwrap();
+    assert!(node.credential.is_none() && node.urls.len() == 1);
 }

@@ -1,14 +1,18 @@
 //! One machine through whole rows, with a pretended etcd.
 
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::bundle::Volume;
+use crate::error::ErrorKind;
 use crate::etcd::Peer;
 use crate::machine::testing::TestHost;
-use crate::store::Directory;
+use crate::store::{Directory, Object};
 use crate::testing::{TestClock, http, ok, serve};
 
 const CLUSTER: u64 = 99;
@@ -29,6 +33,8 @@ struct Machine<'a> {
     /// The names that are known, once any are.
     named: Option<Vec<String>>,
     events: Vec<String>,
+    /// How often a restore fails before there is data; `None`: it never fails, and there is none.
+    failures: Option<u32>,
 }
 
 impl Environment for Machine<'_> {
@@ -65,6 +71,14 @@ impl Environment for Machine<'_> {
     }
 
     fn restore(&mut self, _: &str) -> Result<()> {
+        match &mut self.failures {
+            None => {}
+            Some(0) => write_log(self.host, 7, CLUSTER),
+            Some(left) => {
+                *left -= 1;
+                return Err(Error::failed("pulling the image", format!("request {left}")));
+            }
+        }
         Ok(())
     }
 
@@ -116,12 +130,50 @@ fn etcd_server(state: &Arc<Mutex<Pretended>>) -> String {
     })
 }
 
+/// A store some of whose calls fail, by their key and what they write.
+struct Faulty<F>(Directory, F);
+
+impl<F> std::fmt::Debug for Faulty<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Faulty").field(&self.0).finish_non_exhaustive()
+    }
+}
+
+impl<F: Fn(&str, &[u8]) -> Result<()> + Send + Sync> Store for Faulty<F> {
+    fn read(&self, key: &str) -> Result<Option<Object>> {
+        (self.1)(key, b"")?;
+        self.0.read(key)
+    }
+
+    fn write(&self, key: &str, bytes: &[u8], precondition: Precondition<'_>) -> Result<bool> {
+        (self.1)(key, bytes)?;
+        self.0.write(key, bytes, precondition)
+    }
+
+    fn upload(&self, key: &str, file: &Path) -> Result<()> {
+        self.0.upload(key, file)
+    }
+
+    fn fetch(&self, key: &str, into: &mut dyn Write) -> Result<()> {
+        self.0.fetch(key, into)
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        self.0.list(prefix)
+    }
+
+    fn delete(&self, key: &str) -> Result<()> {
+        self.0.delete(key)
+    }
+}
+
 struct Case {
     host: TestHost,
     root: tempfile::TempDir,
     etcd: Etcd,
     state: Arc<Mutex<Pretended>>,
     clock: TestClock,
+    failures: Option<u32>,
 }
 
 impl Case {
@@ -150,12 +202,15 @@ impl Case {
             etcd,
             state: Arc::new(Mutex::new(Pretended { members, calls: Vec::new() })),
             clock: TestClock::real(),
+            failures: None,
         };
         let record = Record {
             instance: "i-1".to_owned(),
             address: "127.0.0.1".to_owned(),
             since: case.clock.now(),
             began: std::collections::BTreeMap::default(),
+            restored: std::collections::BTreeMap::default(),
+            restoring: std::collections::BTreeMap::default(),
         };
         record.write(&case.store(), "a").unwrap();
         record.write(&case.store(), "b").unwrap();
@@ -167,7 +222,21 @@ impl Case {
     }
 
     fn run(&self, predecessor: Option<&str>) -> (Vec<String>, Vec<String>) {
-        let (gateway, store) = (Gateway::new(http()), self.store());
+        let (result, calls, events) = self.try_run(predecessor);
+        result.unwrap();
+        (calls, events)
+    }
+
+    fn try_run(&self, predecessor: Option<&str>) -> (Result<()>, Vec<String>, Vec<String>) {
+        self.run_with(&self.store(), predecessor)
+    }
+
+    fn run_with(
+        &self,
+        store: &dyn Store,
+        predecessor: Option<&str>,
+    ) -> (Result<()>, Vec<String>, Vec<String>) {
+        let gateway = Gateway::new(http());
         let mut machine = Machine {
             host: &self.host,
             url: etcd_server(&self.state),
@@ -175,10 +244,11 @@ impl Case {
             running: false,
             named: None,
             events: Vec::new(),
+            failures: self.failures,
         };
         let runner = Runner {
             host: &self.host,
-            store: &store,
+            store,
             clock: &self.clock,
             gateway: &gateway,
             etcd: &self.etcd,
@@ -187,8 +257,8 @@ impl Case {
             data: "/mnt/etcd".to_owned(),
             predecessor: predecessor.map(str::to_owned),
         };
-        runner.run(&mut machine).unwrap();
-        (std::mem::take(&mut self.state.lock().unwrap().calls), machine.events)
+        let result = runner.run(&mut machine);
+        (result, std::mem::take(&mut self.state.lock().unwrap().calls), machine.events)
     }
 }
 
@@ -250,7 +320,84 @@ fn a_machine_that_has_served_starts_without_the_store() {
     std::fs::remove_dir_all(&directory).unwrap();
     std::fs::write(&directory, "no directory any more").unwrap();
     assert!(case.store().write("control-plane/a", b"", Precondition::None).is_err());
-    assert_eq!(case.run(None).0, ["start WithData"]);
+    let (calls, events) = case.run(None);
+    assert_eq!(calls, ["start WithData"]);
+    let told =
+        events.iter().filter(|it| it.starts_with("etcd, without the state store: control-plane/")).count();
+    assert_eq!(told, 1, "once, and why: {events:?}");
+}
+
+#[test]
+fn why_the_store_cannot_be_read_is_told_once_though_every_answer_is_another_text() {
+    let case = Case::new(Some(vec![member("7", "a"), member("2", "b"), member("3", "c")]));
+    marked(&case);
+    write_log(&case.host, 7, CLUSTER);
+    case.run(None);
+    let asked = AtomicU32::new(0);
+    let store = Faulty(case.store(), |_: &str, _: &[u8]| {
+        let answer = format!("<RequestId>{}</RequestId>", asked.fetch_add(1, Ordering::SeqCst));
+        Err::<(), _>(Error::status("reading the state store", 500, answer.as_bytes()))
+    });
+    let (result, calls, events) = case.run_with(&store, None);
+    result.unwrap();
+    assert_eq!(calls, ["start WithData"]);
+    assert!(asked.load(Ordering::SeqCst) > 1);
+    let told = events.iter().filter(|it| it.contains("<RequestId>")).count();
+    assert_eq!(told, 1, "{events:?}");
+}
+
+/// The restore itself fails a few times, and the store is out of reach just when it has succeeded.
+#[test]
+fn a_snapshot_is_restored_to_one_disk_only_whatever_fails() {
+    let mut case = Case::new(None);
+    case.etcd.members.truncate(1);
+    case.failures = Some(3);
+    marked(&case);
+    case.store().write("control/restore", b"backups/etcd/main/1.db", Precondition::None).unwrap();
+    let store = Faulty(case.store(), |_: &str, bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        if text.contains("restored") && !text.contains("restoring") {
+            return Err(Error::new(ErrorKind::Unreachable, "writing the record", "no route to host"));
+        }
+        Ok(())
+    });
+    let (result, calls, events) = case.run_with(&store, None);
+    result.unwrap();
+    assert_eq!(calls, ["start WithData"]);
+    for told in ["restoring backups/etcd/main/1.db", "pulling the image", "no route to host"] {
+        assert_eq!(events.iter().filter(|it| it.contains(told)).count(), 1, "{told}: {events:?}");
+    }
+    std::fs::remove_dir_all(case.host.path("/mnt/etcd")).unwrap();
+    case.state.lock().unwrap().members = None;
+    let error = case.try_run(None).0.unwrap_err().to_string();
+    assert!(error.contains("has been restored before"), "{error}");
+}
+
+#[test]
+fn each_cluster_restores_its_own_snapshot_once() {
+    let text = "backups/etcd/events/2.db\n\n backups/etcd/main/1.db \n";
+    let of = |cluster, before: Option<&str>| Restore::of(text, cluster, before.map(str::to_owned).as_ref());
+    assert_eq!(of("main", None).key(), Some("backups/etcd/main/1.db"));
+    assert_eq!(of("events", Some("backups/etcd/main/1.db")).key(), Some("backups/etcd/events/2.db"));
+    assert_eq!(of("cilium", None).why.unwrap(), "control/restore names nothing below backups/etcd/cilium/");
+    let again =
+        Restore::of("backups/etcd/main/1.db again", "main", Some(&"backups/etcd/main/1.db".to_owned()));
+    assert_eq!(again.key(), Some("backups/etcd/main/1.db"));
+    assert!(Restore::of(" \n", "main", None).why.is_none());
+
+    let mut case = Case::new(None);
+    case.etcd.members.truncate(1);
+    marked(&case);
+    case.store().write("control/restore", text.as_bytes(), Precondition::None).unwrap();
+    let (result, _, events) = case.try_run(None); // nothing is on the pretended disk after it
+    assert_eq!(
+        events.iter().filter(|it| it.ends_with("restoring backups/etcd/main/1.db")).count(),
+        1,
+        "{events:?}"
+    );
+    let error = result.unwrap_err().to_string();
+    assert!(error.contains("attach the right disk") && error.contains("has been restored before"), "{error}");
+    assert_eq!(Record::read(&case.store(), "a").unwrap().unwrap().restored["main"], "backups/etcd/main/1.db");
 }
 
 #[test]

@@ -53,11 +53,12 @@ const FLEETING: &[&str] = &[
 ];
 
 /// The objects of a project, by kind and identifier.
-pub(crate) fn of(rest: &Rest, project: &str) -> Snapshot {
+pub(crate) fn of(rest: &Rest, project: &str, credentials: Vec<Value>) -> Snapshot {
     let mut kinds = BTreeMap::new();
-    for (service, path, items) in LISTINGS {
+    let listed = LISTINGS.iter().map(|(service, path, items)| (*items, rest.list(service, path, items)));
+    for (items, listed) in listed.chain([("application_credentials", credentials)]) {
         let mut objects = BTreeMap::new();
-        for mut object in rest.list(service, path, items) {
+        for mut object in listed {
             let owner = ["project_id", "tenant_id"].iter().find_map(|key| object[*key].as_str());
             if owner.is_some_and(|owner| owner != project) {
                 continue;
@@ -76,7 +77,7 @@ pub(crate) fn of(rest: &Rest, project: &str) -> Snapshot {
             let id = object["id"].as_str().or(object["name"].as_str()).unwrap_or_default().to_owned();
             objects.insert(id, object);
         }
-        kinds.insert((*items).to_owned(), objects);
+        kinds.insert(items.to_owned(), objects);
     }
     Snapshot::from_json(json!(kinds))
 }

@@ -11,18 +11,23 @@
 //! Everything panics on failure: a test can do no better.
 
 #![expect(clippy::missing_panics_doc, reason = "everything here panics on failure, and says so above")]
-#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![expect(
+    clippy::print_stderr,
+    reason = "a test that is skipped says so, and one that waits says for how long"
+)]
+#![expect(clippy::disallowed_methods, reason = "machines live in real time")]
 
 mod calls;
 mod fault;
 mod foreign;
 mod inventory;
+mod machines;
 mod project;
 mod rest;
 mod up;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
@@ -30,6 +35,7 @@ use serde_json::{Value, json};
 pub use calls::Call;
 pub use fault::Fault;
 pub use kops_emulator::Snapshot;
+pub use machines::{Machine, Machines};
 pub use rest::Rest;
 
 use project::Project;
@@ -43,6 +49,8 @@ pub const EXTERNAL_NETWORK: &str = "public";
 /// The one zone of servers and volumes.
 pub const ZONE: &str = "nova";
 
+/// How the names of credentials begin that tests work with.
+const GIVEN: &str = "restricted-";
 /// Numbers of names that no other test of the process has.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
@@ -74,7 +82,9 @@ impl Lab {
             Ok(home) => home,
             Err(why) if std::env::var_os("KOPS_CI").is_some() => panic!("{why}"),
             Err(why) => {
-                eprintln!("\n*** SKIPPED, because OpenStack cannot be had here: {why}\n");
+                // not eprintln!, which is not shown of a test that passes
+                let mut out = io::stderr();
+                drop(writeln!(out, "\n*** SKIPPED, because OpenStack cannot be had here: {why}\n"));
                 return None;
             }
         };
@@ -87,11 +97,7 @@ impl Lab {
         let admin = Rest::admin(home);
         let project = admin.identity("POST", "projects", &json!({ "project": { "name": name } }));
         let project = text(&project["project"]["id"]);
-        let user = json!({ "user": { "name": name, "password": name, "default_project_id": project } });
-        let user = text(&admin.identity("POST", "users", &user)["user"]["id"]);
-        for role in admin.roles(&["member", "load-balancer_member"]) {
-            admin.identity("PUT", &format!("projects/{project}/users/{user}/roles/{role}"), &Value::Null);
-        }
+        let user = create_user(&admin, &name, &project);
         Some(Self { name, project, user, auth_url: up::Home::auth_url(), files, _presence: presence })
     }
 
@@ -110,8 +116,18 @@ impl Lab {
 
     /// The same, with an application credential that is good for nothing but the calls of some access rules.
     pub fn restricted_entry(&self, access_rules: &Value) -> Value {
+        self.credential(access_rules, true)
+    }
+
+    /// The same, with one that may not make others, either.
+    pub fn humble_entry(&self, access_rules: &Value) -> Value {
+        self.credential(access_rules, false)
+    }
+
+    fn credential(&self, access_rules: &Value, unrestricted: bool) -> Value {
         let body = json!({ "application_credential": {
-            "name": format!("restricted-{}", NEXT.fetch_add(1, Ordering::Relaxed)), "access_rules": access_rules,
+            "name": format!("{GIVEN}{}", NEXT.fetch_add(1, Ordering::Relaxed)), "access_rules": access_rules,
+            "unrestricted": unrestricted,
         } });
         let path = format!("users/{}/application_credentials", self.user);
         let made = self.rest().identity("POST", &path, &body)["application_credential"].take();
@@ -119,6 +135,58 @@ impl Lab {
             "auth_url": self.auth_url, "application_credential_id": made["id"],
             "application_credential_secret": made["secret"],
         } })
+    }
+
+    /// An entry of another user of the project.
+    pub fn colleagues_entry(&self) -> Value {
+        let name = format!("{}-colleague-{}", self.name, NEXT.fetch_add(1, Ordering::Relaxed));
+        let admin = Rest::admin(up::home().unwrap_or_else(|why| panic!("{why}")));
+        create_user(&admin, &name, &self.project);
+        let mut entry = self.entry();
+        entry["auth"]["username"] = name.clone().into();
+        entry["auth"]["password"] = name.into();
+        entry
+    }
+
+    /// The application credentials of the project's user, less those that tests work with.
+    pub fn application_credentials(&self) -> Vec<Value> {
+        let path = format!("v3/users/{}/application_credentials", self.user);
+        let mut found = self.rest().list("keystone", &path, "application_credentials");
+        found.retain(|it| !it["name"].as_str().is_some_and(|name| name.starts_with(GIVEN)));
+        found
+    }
+
+    /// The access rules of the project's user, which outlive their credentials, as lines of text.
+    pub fn access_rules(&self) -> Vec<String> {
+        let path = format!("v3/users/{}/access_rules", self.user);
+        let rules = self.rest().list("keystone", &path, "access_rules");
+        rules.iter().map(|it| format!("{} {}", text(&it["method"]), text(&it["path"]))).collect()
+    }
+
+    /// Deletes an application credential behind everybody's back.
+    pub fn delete_application_credential(&self, id: &str) {
+        self.rest().identity(
+            "DELETE",
+            &format!("users/{}/application_credentials/{id}", self.user),
+            &Value::Null,
+        );
+    }
+
+    /// The key by which URLs of a container are signed; empty if it has none.
+    pub fn container_key(&self, container: &str) -> String {
+        self.rest().header(
+            "swift",
+            &format!("v1/AUTH_{{project}}/{container}"),
+            "x-container-meta-temp-url-key",
+        )
+    }
+
+    /// The user data of a server, in base64, which administrators alone see.
+    pub fn user_data(&self, server: &str) -> String {
+        let admin = Rest::admin(up::home().unwrap_or_else(|why| panic!("{why}")));
+        let server =
+            admin.version("compute 2.3").call("nova", "GET", &format!("v2.1/servers/{server}"), &Value::Null);
+        text(&server["server"]["OS-EXT-SRV-ATTR:user_data"])
     }
 
     /// What a program has to find in its environment to work in this project.
@@ -183,7 +251,7 @@ impl Lab {
 
     /// All that the project holds.
     pub fn inventory(&self) -> Snapshot {
-        inventory::of(&self.rest(), &self.project)
+        inventory::of(&self.rest(), &self.project, self.application_credentials())
     }
 
     /// Makes objects of others, one of every kind that a cluster would make.
@@ -202,6 +270,16 @@ impl Lab {
     pub fn crash(service: &str) {
         up::crash(service);
     }
+}
+
+/// A user who works in a project.
+fn create_user(admin: &Rest, name: &str, project: &str) -> String {
+    let user = json!({ "user": { "name": name, "password": name, "default_project_id": project } });
+    let user = text(&admin.identity("POST", "users", &user)["user"]["id"]);
+    for role in admin.roles(&["member", "load-balancer_member"]) {
+        admin.identity("PUT", &format!("projects/{project}/users/{user}/roles/{role}"), &Value::Null);
+    }
+    user
 }
 
 pub(crate) fn text(value: &Value) -> String {

@@ -11,6 +11,8 @@ pub struct Rest {
     token: String,
     agent: ureq::Agent,
     project: String,
+    /// The version of a service's interface, if the first one is not enough: `compute 2.3`.
+    version: Option<&'static str>,
 }
 
 impl Rest {
@@ -38,7 +40,12 @@ impl Rest {
         let body: Value = answer.body_mut().read_json().unwrap_or_default();
         let Some(token) = token else { panic!("no token for {name}: {body}") };
         let project = text(&body["token"]["project"]["id"]);
-        Self { token, agent, project }
+        Self { token, agent, project, version: None }
+    }
+
+    /// The same, by another version of a service's interface.
+    pub(crate) fn version(self, version: &'static str) -> Self {
+        Self { version: Some(version), ..self }
     }
 
     /// Makes a call; anything but success is a failure of the test, unless it deletes what is gone.
@@ -58,12 +65,25 @@ impl Rest {
             .uri(&url)
             .header("x-auth-token", &self.token)
             .header("content-type", "application/json");
+        let request = match self.version {
+            Some(version) => request.header("openstack-api-version", version),
+            None => request,
+        };
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = request.body(body).unwrap_or_else(|error| panic!("{url}: {error}"));
         let mut answer = self.agent.run(request).unwrap_or_else(|error| panic!("{method} {url}: {error}"));
         let status = answer.status().as_u16();
         let text = answer.body_mut().read_to_string().unwrap_or_default();
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// A header of the answer to `HEAD`; empty if it is not there.
+    pub(crate) fn header(&self, service: &str, path: &str, name: &str) -> String {
+        let url = format!("{}/{}", Home::endpoint(service), path.replace("{project}", &self.project));
+        let answer = self.agent.head(&url).header("x-auth-token", &self.token).call();
+        let answer = answer.unwrap_or_else(|error| panic!("HEAD {url}: {error}"));
+        assert!(answer.status().is_success(), "HEAD {url}: {}", answer.status());
+        answer.headers().get(name).and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned()
     }
 
     /// A listing's objects.

@@ -38,7 +38,7 @@ pub(crate) fn home() -> Result<&'static Home, String> {
     HOME.get_or_init(bring_up).as_ref().map_err(Clone::clone)
 }
 
-fn first_port() -> u16 {
+pub(crate) fn first_port() -> u16 {
     let Some(given) = std::env::var_os("OSLAB_PORT") else { return FIRST_PORT };
     let port = given.to_str().and_then(|port| port.parse().ok());
     port.unwrap_or_else(|| panic!("OSLAB_PORT is no port: {}", given.display()))
@@ -97,6 +97,19 @@ fn lock(folder: &Path) -> Result<File, String> {
 
 fn is_up() -> bool {
     std::net::TcpStream::connect(("127.0.0.1", first_port())).is_ok()
+}
+
+/// A program of the lab in Python, for the services that run.
+pub(crate) fn python(module: &str) -> Command {
+    let folder = folder();
+    let venv = std::env::var_os("OSLAB_VENV").map_or_else(|| folder.join("venv"), PathBuf::from);
+    let mut command = Command::new(venv.join("bin/python"));
+    command.args(["-m", module]).env("PYTHONPATH", HERE).env("OSLAB_DIR", &folder);
+    command.env("OS_CLIENT_CONFIG_FILE", folder.join("clouds.yaml")).env_remove("OS_CLOUD");
+    for name in ["no_proxy", "NO_PROXY"] {
+        command.env(name, "127.0.0.1,localhost");
+    }
+    command
 }
 
 fn script(name: &str) -> Command {

@@ -2,6 +2,7 @@
 
 mod account;
 mod bad_input;
+mod field;
 mod kill;
 mod life;
 mod locks;

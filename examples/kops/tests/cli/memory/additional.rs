@@ -1,6 +1,7 @@
 //! Objects of Kubernetes that are kept with a cluster.
 
-use super::{HA, desk};
+use super::{CREATE, HA, desk};
+use crate::common::Desk;
 
 const OBJECTS: &str = "apiVersion: v1
 kind: Namespace
@@ -66,6 +67,28 @@ fn they_are_kept_shown_replaced_and_deleted() {
     let left =
         desk.files("state").into_iter().filter(|(path, _)| path.to_string_lossy().contains(HA)).count();
     assert_eq!(left, 0);
+}
+
+#[test]
+fn they_come_in_one_file_with_a_new_cluster() {
+    let desk = Desk::new();
+    let mut create = CREATE.to_vec();
+    create.extend(["--dry-run", "-o", "yaml"]);
+    let cluster = desk.ok(&create);
+    let both = format!("{}\n---\n{OBJECTS}", cluster.trim_end());
+    // Which of two is meant is not known.
+    let twice = format!("{both}---\n{}", OBJECTS.split("---\n").nth(1).unwrap().replace("hello", "bye"));
+    let error = desk.fails(&["create", "-f", &desk.write("twice.yaml", &twice)]);
+    assert!(error.contains("twice.yaml: ConfigMap/platform/motd is there twice"), "{error}");
+    assert_eq!(desk.files("state").len(), 0);
+
+    let out = desk.ok(&["create", "-f", &desk.write("both.yaml", &both)]);
+    assert!(
+        out.contains("Created Namespace/platform") && out.contains(&format!("Created Cluster/{HA}")),
+        "{out}"
+    );
+    let all = desk.ok(&["get", "all", "--name", HA, "-o", "yaml"]);
+    assert!(all.contains("kind: Namespace") && all.contains("text: hello"), "{all}");
 }
 
 #[test]

@@ -308,6 +308,9 @@ fn a_group_lives_without_limit_if_it_says_zero() {
         desk.ok(&["get", "ig", "--name", "demo.example.com", "-o", "yaml"])
             .contains("maxInstanceLifetime: \"0\"")
     );
+    // A cloud that has no limit at all has none here, either.
+    let plan = desk.plan("demo.example.com", &[]);
+    assert!(changes(&plan).iter().any(|change| change.contains("InstanceGroup")), "{plan}");
 }
 
 #[test]

@@ -94,6 +94,7 @@ fn what_is_not_supported_is_refused_with_what_to_do_instead() {
         (&["--egress=nat-1"], "machines with public addresses need none"),
         (&["--cloud-labels=owner=\"Ann"], "a quote is not closed"),
         (&["--kubernetes-feature-gates=A=true"], "use Gate to open one and -Gate to close it"),
+        (&["--discovery-store=s3://issuers"], "roles of service accounts are not supported yet"),
         (&["--azure-tenant-id=x"], "is for azure, but the cluster is on aws"),
     ] {
         let arguments = [&["create", "cluster", "s.example.net"], &AWS[..], flags].concat();

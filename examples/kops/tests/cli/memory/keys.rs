@@ -81,7 +81,7 @@ fn further_key_pairs_are_added_and_none_is_shown() {
     assert!(ran.status.success());
     let create = ["create", "keypair", "kubernetes-ca", "--name", HA, "--cert", "ca.crt"];
     let error = desk.fails(&[&create[..], &["--primary"]].concat());
-    assert!(error.contains("its private key is elsewhere"), "{error}");
+    assert!(error.contains("it has no private key"), "{error}");
     let error = desk.fails(&[&create[..], &["--key", "ca.crt"]].concat());
     assert!(error.contains("ca.crt: the text is not a private key"), "{error}");
     desk.ok(&[&create[..], &["--key", "ca.key", "--primary"]].concat());
@@ -94,7 +94,7 @@ fn further_key_pairs_are_added_and_none_is_shown() {
     assert!(error.contains("has this certificate already"), "{error}");
 
     let error = desk.fails(&["create", "keypair", "kubelet", "--name", HA]);
-    assert!(error.contains("does not get further key pairs"), "{error}");
+    assert!(error.contains("no key pairs can be added"), "{error}");
     let error = desk.fails(&["create", "keypair", "my-ca", "--name", HA]);
     assert!(error.contains("its first key pair must be primary"), "{error}");
     let error = desk.fails(&["get", "keypairs", "my-ca", "--name", HA]);

@@ -90,6 +90,7 @@ fn json_is_one_document_and_nothing_else() {
         "digest",
         "fingerprint",
         "format",
+        "location",
         "pending",
         "pruning",
         "scope",

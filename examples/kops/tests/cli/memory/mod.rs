@@ -17,8 +17,8 @@ use crate::common::Desk;
 /// The cluster of most tests.
 const HA: &str = "ha.example.com";
 
-/// The command that makes it: 3 control planes in 3 zones, private, 3 node groups, a bastion, a public load
-/// balancer for the API, and public DNS.
+/// The command that creates it: 3 control planes in 3 zones, private, 3 instance groups of nodes, a bastion,
+/// a public load balancer for the API, and public DNS.
 const CREATE: [&str; 15] = [
     "create",
     "cluster",

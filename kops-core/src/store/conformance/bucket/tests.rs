@@ -62,7 +62,7 @@ impl Memory {
     }
 }
 
-impl Fixture for Memory {
+impl BucketFixture for Memory {
     fn stores(&self, clock: Arc<dyn Clock>, endpoint: Option<&str>) -> Stores {
         let there = Self { endpoint: endpoint.map(str::to_owned), ..self.clone() };
         Stores::new().with("test", Opener(there, clock))

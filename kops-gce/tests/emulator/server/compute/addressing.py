@@ -48,7 +48,7 @@ def new_external(project):
 
 def subnetwork_of(project, url, field):
     key = parse(url, project.name, field)
-    item = project.find(key)
+    item = project.world.item(key)
     if item is None:
         raise not_found(key.path)
     return item

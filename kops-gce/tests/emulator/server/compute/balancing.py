@@ -78,7 +78,7 @@ class BackendServices(Kind):
     collection, label, kind = "backendServices", "backend_service", "compute#backendService"
     refs = (
         ref("healthChecks[]", "healthChecks", "httpHealthChecks", "httpsHealthChecks", settled=False),
-        ref("backends[].group", "instanceGroups", "networkEndpointGroups", settled=False),
+        ref("backends[].group", "instanceGroups", "networkEndpointGroups", settled=False, whole=True),
         ref("network", "networks", settled=False),
     )
     immutable = ("name", "region", "loadBalancingScheme", "network")
@@ -227,14 +227,14 @@ class ForwardingRules(Kind):
     refs = (
         ref("target", "targetPools", "targetInstances", "targetTcpProxies", "targetHttpProxies", "targetHttpsProxies"),
         ref("backendService", "backendServices", settled=False),
-        ref("network", "networks", settled=False),
-        ref("subnetwork", "subnetworks", settled=False),
+        ref("network", "networks", settled=False, abroad=True),
+        ref("subnetwork", "subnetworks", settled=False, abroad=True),
     )
     immutable = (
         "name", "region", "target", "backendService", "IPProtocol", "IPAddress", "loadBalancingScheme", "ports", "portRange",
         "network", "subnetwork",
     )  # fmt: skip
-    has_labels = True
+    has_labels = late_labels = True
     has_fingerprint = True
 
     def prepare(self, call, item):
@@ -301,7 +301,7 @@ class ForwardingRules(Kind):
     def give_internal(self, project, item):
         body = item.body
         if not body.get("subnetwork"):
-            network = body.get("network") and project.items[parse(body["network"], project.name, "resource.network")]
+            network = body.get("network") and project.world.item(parse(body["network"], project.name, "resource.network"))
             if not network or not network.body.get("autoCreateSubnetworks"):
                 raise invalid(
                     "Invalid value for field 'resource.subnetwork': Subnetwork should be specified for custom subnetmode network"

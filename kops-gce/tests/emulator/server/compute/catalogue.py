@@ -46,6 +46,14 @@ for _family, _sizes, _kinds, _arch in (
         for _cpus in _sizes:
             if not (_family == "e2" and _cpus == 32 and _kind == "highmem") and not (_kind == "highcpu" and _cpus == 1):
                 MACHINES[f"{_family}-{_kind}-{_cpus}"] = (_cpus, int(_gib * _cpus * 1024), False, _arch)
+# Types that come with accelerators: name -> (accelerator, number).
+ACCELERATED = {"g2-standard-4": ("nvidia-l4", 1), "g2-standard-24": ("nvidia-l4", 2), "a2-highgpu-1g": ("nvidia-tesla-a100", 1)}
+MACHINES |= {
+    "g2-standard-4": (4, 16 * 1024, False, "X86_64"),
+    "g2-standard-24": (24, 96 * 1024, False, "X86_64"),
+    "a2-highgpu-1g": (12, 85 * 1024, False, "X86_64"),
+    "c3-standard-192-metal": (192, 768 * 1024, False, "X86_64"),
+}
 # Machines of these families are not everywhere.
 SCARCE = {"t2a": {"us-central1", "europe-west4"}, "c4a": {"us-central1", "us-east1", "europe-west1", "europe-west4"}}
 MACHINE_IDS = {name: str(10_000 + index) for index, name in enumerate(MACHINES)}

@@ -6,7 +6,7 @@ import time
 import iam
 import operations
 from compute import addressing, disks
-from compute.catalogue import machine_is_in
+from compute.catalogue import ACCELERATED, machine_is_in
 from compute.kind import Kind, merge, ref
 from compute.templates import (
     NETWORK_REFS,
@@ -19,6 +19,11 @@ from compute.templates import (
 from errors import ApiError, bad_value, condition_not_met, invalid, not_found, not_ready
 from state import fingerprint, now
 from urls import parse
+
+
+def can_move(body, machine):
+    """Whether an instance can move to another host: not with accelerators, its own or its type's, nor bare metal."""
+    return not (body.get("guestAccelerators") or machine in ACCELERATED or machine.endswith("-metal"))
 
 
 class Instances(Kind):
@@ -52,6 +57,9 @@ class Instances(Kind):
         check_boot(body["disks"], f"{where}.disks")
         complete_interfaces(project, body, where)
         complete_common(body)
+        # A template is taken with it; its instances are not.
+        if body["scheduling"]["onHostMaintenance"] == "MIGRATE" and not can_move(body, machine.name):
+            raise ApiError(400, "Instances with guest accelerators do not support live migration.", "badRequest")
         tags = body.setdefault("tags", {})
         tags["fingerprint"] = fingerprint(tags.get("items"))
         for field, value in (("canIpForward", False), ("deletionProtection", False), ("startRestricted", False)):
@@ -267,6 +275,44 @@ class Instances(Kind):
     def do_set_service_account(self, call):
         value = [call.body] if call.body.get("email") else []
         return self._set(call, "setServiceAccount", lambda item: item.body.update(serviceAccounts=value))
+
+    def _interface(self, item, call):
+        name = call.query["networkInterface"]
+        for interface in item.body["networkInterfaces"]:
+            if interface["name"] == name:
+                return interface
+        raise bad_value("networkInterface", name, "The instance has no such network interface.")
+
+    def do_add_access_config(self, call):
+        item = self.item(call)
+        interface, access = self._interface(item, call), copy.deepcopy(call.body)
+        if interface.get("accessConfigs"):
+            raise bad_value("accessConfigs", access.get("name"), "At most one access config currently supported.")
+        access = {"kind": "compute#accessConfig", "name": "external-nat", "type": "ONE_TO_ONE_NAT", **access}
+        if access.get("natIP"):
+            held = addressing.reserved(call.project, None, access["natIP"], internal=False)
+            if held is None or held.body.get("users"):
+                raise bad_value("resource.natIP", access["natIP"], "The address is not reserved, or in use.")
+        else:
+            access["natIP"] = addressing.new_external(call.project)
+
+        def apply(item):
+            interface["accessConfigs"] = [access]
+            addressing.sync_users(call.project)
+
+        return self._set(call, "addAccessConfig", apply)
+
+    def do_delete_access_config(self, call):
+        item = self.item(call)
+        interface, name = self._interface(item, call), call.query["accessConfig"]
+        if not any(access.get("name") == name for access in interface.get("accessConfigs", [])):
+            raise bad_value("accessConfig", name, "The network interface has no such access config.")
+
+        def apply(item):
+            interface["accessConfigs"] = []
+            addressing.sync_users(call.project)
+
+        return self._set(call, "deleteAccessConfig", apply)
 
     def do_set_scheduling(self, call):
         return self._set(call, "setScheduling", lambda item: item.body["scheduling"].update(call.body))

@@ -30,6 +30,10 @@ class Ref:
     invalid: bool = False
     # Whether the other must not be under change either.
     settled: bool = True
+    # Whether only a URL from https:// on is taken.
+    whole: bool = False
+    # Whether it may be in another project, as with a shared VPC.
+    abroad: bool = False
 
 
 def ref(field, *collections, **rest):
@@ -49,6 +53,8 @@ class Kind:
     early_status = None
     ready_status = None
     has_labels = False
+    # Whether `insert` ignores labels: they "can only be added or modified by the setLabels method".
+    late_labels = False
     # Whether the resource as a whole has a fingerprint; and whether each change must bring it.
     has_fingerprint = False
     needs_fingerprint = ()
@@ -146,6 +152,8 @@ class Kind:
             raise bad_value(
                 "resource.description", item.body["description"], f"Must have at most {DESCRIPTION} characters."
             )
+        if self.late_labels:
+            item.body.pop("labels", None)
         item.body.update(self.identity(project, key))
         self.resolve(project, item.body)
         self.prepare(call, item)
@@ -334,6 +342,8 @@ class Kind:
 
 def resolve(project, reference, url, field):
     """The full URL of a reference, checked."""
+    if reference.whole and not url.startswith("https://"):
+        raise bad_value(field, url, "The URL is malformed. It must be fully qualified: partial URLs are not supported.")
     key = parse(url, project.name, field)
     if key.collection not in reference.collections:
         raise bad_value(
@@ -341,6 +351,8 @@ def resolve(project, reference, url, field):
         )
     if catalogue.has(key):
         return key.link
+    if key.project not in (project.name, project.number) and not reference.abroad:
+        raise bad_value(field, url, "Cross project referencing is not allowed for this resource.")
     home = project.world.projects.get(key.project)
     item = home.items.get(key) if home else None
     if item is None:
@@ -356,12 +368,11 @@ def holder(project, item):
     """The path of what refers to an item and so keeps it, if anything does."""
     from compute import KINDS
 
-    for other in project.items.values():
-        if other is item:
-            continue
-        kind = KINDS.get(other.key.collection)
-        for target in kind.targets(other):
-            if target == item.key:
+    # Service projects of a shared VPC use what is the host's.
+    services = (it for it in project.world.projects.values() if it.host is project)
+    for home in (project, *services):
+        for other in home.items.values():
+            if other is not item and item.key in KINDS.get(other.key.collection).targets(other):
                 return other.key.path
     return None
 

@@ -302,8 +302,8 @@ class Routers(Kind):
 
 class Addresses(Kind):
     collection, label, kind = "addresses", "address", "compute#address"
-    refs = (ref("network", "networks"), ref("subnetwork", "subnetworks", settled=False))
-    has_labels = True
+    refs = (ref("network", "networks"), ref("subnetwork", "subnetworks", settled=False, abroad=True))
+    has_labels = late_labels = True
     early_status, ready_status = "RESERVING", "RESERVED"
 
     def prepare(self, call, item):

@@ -2,6 +2,7 @@
 
 import paging
 from compute.catalogue import (
+    ACCELERATED,
     DISK_TYPES,
     LOCATIONS,
     MACHINE_IDS,
@@ -108,12 +109,21 @@ class MachineTypes(Fixed):
                             "imageSpaceGb": 0,
                             "maximumPersistentDisks": 16 if shared else 128,
                             "maximumPersistentDisksSizeGb": "3072" if shared else "263168",
+                            **accelerators(name),
                             "isSharedCpu": shared,
                             "architecture": architecture,
                             "zone": zone,
                             "selfLink": call.project.key(f"zones/{zone}", "machineTypes", name).link,
                         },
                     )
+
+
+def accelerators(name):
+    """Those that come with a machine type."""
+    if name not in ACCELERATED:
+        return {}
+    kind, count = ACCELERATED[name]
+    return {"accelerators": [{"guestAcceleratorType": kind, "guestAcceleratorCount": count}]}
 
 
 class DiskTypes(Fixed):

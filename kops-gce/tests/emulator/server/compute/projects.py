@@ -7,7 +7,7 @@ import paging
 from compute.catalogue import LOCATIONS, TIME
 from compute.kind import Kind
 from compute.templates import check_metadata
-from errors import condition_not_met, not_found
+from errors import bad_value, condition_not_met, not_found
 from state import fingerprint
 from urls import ROOT
 
@@ -34,6 +34,25 @@ class Projects(Kind):
             "defaultNetworkTier": "PREMIUM",
             "vmDnsSetting": "ZONAL_ONLY",
         }
+
+    def do_get_xpn_host(self, call):
+        """The host project of a shared VPC; nothing if there is none."""
+        host = call.project.host
+        if host is None:
+            return {"kind": self.kind}
+        return {"kind": self.kind, "name": host.name, "id": host.number, "selfLink": f"{ROOT}projects/{host.name}"}
+
+    def do_enable_xpn_resource(self, call):
+        """Attaches a service project to this one."""
+        resource = call.body.get("xpnResource", {})
+        if resource.get("type") != "PROJECT" or not resource.get("id"):
+            raise bad_value("projectsEnableXpnResourceRequest.xpnResource", resource, "It must be a project.")
+        service = call.project.world.project(resource["id"])
+
+        def apply():
+            service.host = call.project
+
+        return operations.start(call, "compute.projects.enableXpnResource", None, apply)
 
     def do_set_common_instance_metadata(self, call):
         if call.body.get("fingerprint") != call.project.metadata["fingerprint"]:

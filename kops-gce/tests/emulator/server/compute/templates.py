@@ -9,8 +9,8 @@ from state import fingerprint
 from urls import Key, parse
 
 NETWORK_REFS = (
-    ref("networkInterfaces[].network", "networks", invalid=True, settled=False),
-    ref("networkInterfaces[].subnetwork", "subnetworks", invalid=True, settled=False),
+    ref("networkInterfaces[].network", "networks", invalid=True, settled=False, abroad=True),
+    ref("networkInterfaces[].subnetwork", "subnetworks", invalid=True, settled=False, abroad=True),
 )
 
 
@@ -18,9 +18,12 @@ class InstanceTemplates(Kind):
     collection, label, kind = "instanceTemplates", "instance_template", "compute#instanceTemplate"
     late_use = True
     refs = (
-        ref("properties.networkInterfaces[].network", "networks", invalid=True, settled=False, holds=False),
-        ref("properties.networkInterfaces[].subnetwork", "subnetworks", invalid=True, settled=False, holds=False),
-        ref("properties.disks[].initializeParams.sourceImage", "images"),
+        ref("properties.networkInterfaces[].network", "networks", invalid=True, settled=False, holds=False, abroad=True),
+        ref(
+            "properties.networkInterfaces[].subnetwork",
+            "subnetworks", invalid=True, settled=False, holds=False, abroad=True,
+        ),
+        ref("properties.disks[].initializeParams.sourceImage", "images", abroad=True),
     )
 
     def prepare(self, call, item):
@@ -103,7 +106,7 @@ def complete_interfaces(project, body, where):
         interface["name"] = f"nic{index}"
         interface["stackType"] = interface.get("stackType", "IPV4_ONLY")
         if interface.get("subnetwork"):
-            subnetwork = project.items[parse(interface["subnetwork"], project.name, place)]
+            subnetwork = project.world.item(parse(interface["subnetwork"], project.name, place))
             if interface.setdefault("network", subnetwork.body["network"]) != subnetwork.body["network"]:
                 raise bad_value(
                     f"{place}.subnetwork", interface["subnetwork"], "It is not a subnetwork of the network."
@@ -115,7 +118,7 @@ def complete_interfaces(project, body, where):
                 if not alias.get("ipCidrRange"):
                     raise required(f"{place}.aliasIpRanges[].ipCidrRange")
         elif interface.get("network"):
-            network = project.items[parse(interface["network"], project.name, place)]
+            network = project.world.item(parse(interface["network"], project.name, place))
             if not network.body.get("autoCreateSubnetworks"):
                 raise bad_value(
                     f"{place}.subnetwork", "", "Subnetwork should be specified for custom subnetmode network"
@@ -159,8 +162,6 @@ def complete_common(body):
         )
     if len(body.get("serviceAccounts", [])) > 1:
         raise invalid("Invalid value for field 'serviceAccounts': at most one service account is supported.")
-    if body.get("guestAccelerators") and scheduling["onHostMaintenance"] != "TERMINATE":
-        raise invalid("Invalid value for field 'scheduling.onHostMaintenance': it must be TERMINATE with accelerators.")
 
 
 def check_metadata(metadata):

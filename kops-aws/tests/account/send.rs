@@ -1,0 +1,21 @@
+//! Every public future of this crate can be given to any executor: that it compiles is the test, and a body that is
+//! never polled runs nothing.
+
+use kops_aws::{Aws, AwsBuilder};
+
+use crate::public_futures;
+
+fn sends(_: impl Send) {}
+
+fn all(aws: &Aws, builder: AwsBuilder) {
+    sends(Aws::from_env());
+    sends(aws.identity());
+    sends(builder.build());
+}
+
+#[test]
+fn every_public_future_is_send() {
+    let _ = all;
+    let missing = public_futures::not_listed(env!("CARGO_MANIFEST_DIR"), include_str!("send.rs"));
+    assert!(missing.is_empty(), "add {missing:?}");
+}

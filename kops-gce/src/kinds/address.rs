@@ -123,7 +123,7 @@ impl Collection for Addresses {
             .set_or_clear_label_fingerprint(change.model.label_fingerprint.clone());
         let path = change.path;
         let set = clients.addresses.set_labels().set_project(&path.project).set_region(path.region());
-        let set = set.set_resource(&path.name).set_request_id(&change.request_id).set_body(body);
+        let set = set.set_resource(&path.name).set_request_id(change.request_id("setLabels")).set_body(body);
         clients.call(change.cx, Self::UPDATE, set.send()).await.map(|operation| Some(Step::last(operation)))
     }
 

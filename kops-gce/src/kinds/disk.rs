@@ -169,7 +169,8 @@ impl Collection for Disks {
         if spec.size > size {
             let body = DisksResizeRequest::new().set_size_gb(i64::from(spec.size));
             let resize = clients.disks.resize().set_project(&path.project).set_zone(path.zone());
-            let resize = resize.set_disk(&path.name).set_request_id(change.nth_request_id(1)).set_body(body);
+            let resize =
+                resize.set_disk(&path.name).set_request_id(change.request_id("resize")).set_body(body);
             let operation = clients.call(change.cx, "compute.disks.resize", resize.send()).await?;
             return Ok(Some(Step { operation, more: labels || provisions }));
         }
@@ -180,7 +181,8 @@ impl Collection for Disks {
                 .set_labels(labels)
                 .set_or_clear_label_fingerprint(model.label_fingerprint.clone());
             let set = clients.disks.set_labels().set_project(&path.project).set_zone(path.zone());
-            let set = set.set_resource(&path.name).set_request_id(change.nth_request_id(2)).set_body(body);
+            let set =
+                set.set_resource(&path.name).set_request_id(change.request_id("setLabels")).set_body(body);
             let operation = clients.call(change.cx, "compute.disks.setLabels", set.send()).await?;
             return Ok(Some(Step { operation, more: provisions }));
         }
@@ -197,7 +199,7 @@ impl Collection for Disks {
             .set_or_clear_provisioned_throughput(throughput.map(i64::from));
         let update = clients.disks.update().set_project(&path.project).set_zone(path.zone());
         let update = update.set_disk(&path.name).set_update_mask(FieldMask::default().set_paths(mask));
-        let update = update.set_request_id(&change.request_id).set_body(body);
+        let update = update.set_request_id(change.request_id("update")).set_body(body);
         clients
             .call(change.cx, Self::UPDATE, update.send())
             .await

@@ -214,7 +214,8 @@ impl Collection for Instances {
             let body =
                 Tags::new().set_items(spec.tags.iter().map(Id::as_str)).set_or_clear_fingerprint(fingerprint);
             let set = clients.instances.set_tags().set_project(&path.project).set_zone(path.zone());
-            let set = set.set_instance(&path.name).set_request_id(change.nth_request_id(1)).set_body(body);
+            let set =
+                set.set_instance(&path.name).set_request_id(change.request_id("setTags")).set_body(body);
             let operation = clients.call(change.cx, "compute.instances.setTags", set.send()).await?;
             let more = labels || changes_access(&change);
             return Ok(Some(Step { operation, more }));
@@ -229,14 +230,16 @@ impl Collection for Instances {
                     let delete = clients.instances.delete_access_config().set_project(&path.project);
                     let delete = delete.set_zone(path.zone()).set_instance(&path.name);
                     let delete = delete.set_access_config(now.name.clone().unwrap_or_default());
-                    let delete = delete.set_network_interface(nic).set_request_id(change.nth_request_id(2));
+                    let delete = delete
+                        .set_network_interface(nic)
+                        .set_request_id(change.request_id("deleteAccessConfig"));
                     let call = "compute.instances.deleteAccessConfig";
                     (clients.call(change.cx, call, delete.send()).await?, wanted.is_some() || labels)
                 }
                 (None, wanted) => {
                     let add = clients.instances.add_access_config().set_project(&path.project);
                     let add = add.set_zone(path.zone()).set_instance(&path.name).set_network_interface(nic);
-                    let add = add.set_request_id(change.nth_request_id(3));
+                    let add = add.set_request_id(change.request_id("addAccessConfig"));
                     let add = add.set_body(wanted.unwrap_or_default());
                     (clients.call(change.cx, "compute.instances.addAccessConfig", add.send()).await?, labels)
                 }
@@ -252,7 +255,7 @@ impl Collection for Instances {
             .set_labels(labels)
             .set_or_clear_label_fingerprint(model.label_fingerprint.clone());
         let set = clients.instances.set_labels().set_project(&path.project).set_zone(path.zone());
-        let set = set.set_instance(&path.name).set_request_id(&change.request_id).set_body(body);
+        let set = set.set_instance(&path.name).set_request_id(change.request_id("setLabels")).set_body(body);
         clients.call(change.cx, Self::UPDATE, set.send()).await.map(|operation| Some(Step::last(operation)))
     }
 

@@ -160,7 +160,7 @@ impl Collection for InstanceGroupManagers {
                 .set_instance_template(spec.template.as_str());
             let set = clients.groups.set_instance_template().set_project(&path.project).set_zone(path.zone());
             let set = set.set_instance_group_manager(&path.name).set_body(body);
-            let set = set.set_request_id(change.nth_request_id(1));
+            let set = set.set_request_id(change.request_id("setInstanceTemplate"));
             let operation = clients.call(change.cx, Self::UPDATE, set.send()).await?;
             return Ok(Some(Step { operation, more: size != now }));
         }
@@ -169,7 +169,7 @@ impl Collection for InstanceGroupManagers {
         }
         let resize = clients.groups.resize().set_project(&path.project).set_zone(path.zone());
         let resize = resize.set_instance_group_manager(&path.name).set_size(int(size)?);
-        let resize = resize.set_request_id(&change.request_id);
+        let resize = resize.set_request_id(change.request_id("resize"));
         clients
             .call(change.cx, Self::UPDATE, resize.send())
             .await

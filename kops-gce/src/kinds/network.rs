@@ -93,7 +93,7 @@ impl Collection for Networks {
     async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
         let body = Network::new().set_routing_config(routing(change.spec));
         let patch = clients.networks.patch().set_project(&change.path.project).set_network(&change.path.name);
-        let patch = patch.set_request_id(&change.request_id).set_body(body);
+        let patch = patch.set_request_id(change.request_id("patch")).set_body(body);
         clients.call(change.cx, Self::UPDATE, patch.send()).await.map(|operation| Some(Step::last(operation)))
     }
 

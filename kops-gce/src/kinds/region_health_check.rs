@@ -92,8 +92,9 @@ impl Collection for RegionHealthChecks {
     }
 
     async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
+        let request_id = change.request_id("update");
         let model = written(change.model, change.spec)?;
-        let writing = Writing { model, request_id: Some(change.request_id), cx: change.cx };
+        let writing = Writing { model, request_id: Some(request_id), cx: change.cx };
         Self::write(clients, change.path, writing).await.map(|operation| Some(Step::last(operation)))
     }
 

@@ -123,6 +123,7 @@ impl Collection for Routers {
     }
 
     async fn update(clients: &Clients, change: Changing<'_, Self>) -> Result<Option<Step>> {
+        let request_id = change.request_id("update");
         let mut router = change.model;
         // Foreign NAT gateways are kept, and so are settings of ours that are not managed here.
         let mut nats = std::mem::take(&mut router.nats);
@@ -132,7 +133,7 @@ impl Collection for Routers {
             nats.push(written(old, nat));
         }
         let model = router.set_nats(nats);
-        let writing = Writing { model, request_id: Some(change.request_id), cx: change.cx };
+        let writing = Writing { model, request_id: Some(request_id), cx: change.cx };
         Self::write(clients, change.path, writing).await.map(|operation| Some(Step::last(operation)))
     }
 

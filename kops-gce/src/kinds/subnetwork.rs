@@ -126,7 +126,7 @@ impl Collection for Subnetworks {
                 .set_private_ip_google_access(spec.private_google_access);
             let set = clients.subnetworks.set_private_ip_google_access().set_project(&path.project);
             let set = set.set_region(path.region()).set_subnetwork(&path.name).set_body(body);
-            let set = set.set_request_id(change.nth_request_id(1));
+            let set = set.set_request_id(change.request_id("setPrivateIpGoogleAccess"));
             let call = "compute.subnetworks.setPrivateIpGoogleAccess";
             let operation = clients.call(change.cx, call, set.send()).await?;
             return Ok(Some(Step { operation, more }));
@@ -142,7 +142,8 @@ impl Collection for Subnetworks {
         let body =
             Model::new().set_secondary_ip_ranges(ranges).set_or_clear_fingerprint(model.fingerprint.clone());
         let request = clients.subnetworks.patch().set_project(&path.project).set_region(path.region());
-        let request = request.set_subnetwork(&path.name).set_request_id(&change.request_id).set_body(body);
+        let request =
+            request.set_subnetwork(&path.name).set_request_id(change.request_id("patch")).set_body(body);
         clients
             .call(change.cx, Self::UPDATE, request.send())
             .await

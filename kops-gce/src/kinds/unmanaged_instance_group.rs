@@ -146,7 +146,7 @@ impl Collection for UnmanagedInstanceGroups {
             let remove =
                 clients.instance_groups.remove_instances().set_project(&path.project).set_zone(path.zone());
             let remove = remove.set_instance_group(&path.name).set_body(body);
-            let remove = remove.set_request_id(change.nth_request_id(1));
+            let remove = remove.set_request_id(change.request_id("removeInstances"));
             let operation = clients.call(change.cx, Self::UPDATE, remove.send()).await?;
             return Ok(Some(Step { operation, more: !new.is_empty() }));
         }
@@ -155,7 +155,10 @@ impl Collection for UnmanagedInstanceGroups {
         }
         let body = InstanceGroupsAddInstancesRequest::new().set_instances(new);
         let add = clients.instance_groups.add_instances().set_project(&path.project).set_zone(path.zone());
-        let add = add.set_instance_group(&path.name).set_request_id(&change.request_id).set_body(body);
+        let add = add
+            .set_instance_group(&path.name)
+            .set_request_id(change.request_id("addInstances"))
+            .set_body(body);
         clients.call(change.cx, Self::UPDATE, add.send()).await.map(|operation| Some(Step::last(operation)))
     }
 
